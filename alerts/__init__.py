@@ -1,0 +1,1 @@
+"""From the database to people: rules, alarm life, routing, outbox, channels."""

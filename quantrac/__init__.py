@@ -1,0 +1,1 @@
+"""Quantrac runs a network of automatic water and air monitoring stations."""

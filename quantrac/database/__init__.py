@@ -1,0 +1,1 @@
+"""The database: migrations, pool, roles, change feed, views."""

@@ -1,0 +1,1 @@
+"""The MQTT client that the edge and ingest share."""

@@ -1,0 +1,1 @@
+"""Logs, metrics and health: what a running process tells about itself."""

@@ -1,0 +1,1 @@
+"""The field in a box: instruments, buses, faults and tides, written from the instruments' manuals."""

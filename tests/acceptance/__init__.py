@@ -1,0 +1,1 @@
+"""Tests of the program by its command line, and of the page in Chromium."""
