@@ -1,1 +1,1 @@
-"""The database: migrations, pool, roles, change feed, views."""
+"""The database: migrations, roles, connections, the change feed, service beats. TimescaleDB, both editions."""

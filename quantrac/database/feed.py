@@ -1,0 +1,166 @@
+"""The change feed: what has been added or changed, in commit order, with one position a consumer.
+
+A writing transaction calls `append_changes` last. The lock it takes is held until the commit, so ids are given out
+in the order of the commits and no consumer can step over a row that commits later. A consumer moves its position in
+the transaction that holds its results, so after any crash it neither skips nor repeats.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from quantrac.database.pool import Connection
+from quantrac.telemetry.errors import QuantracError
+
+FEED_LOCK: Final = 0x5154_0002
+FEED_CHANNEL: Final = "quantrac_change"
+
+
+class Cause(StrEnum):
+    """Why rows changed."""
+
+    READING = "reading"
+    FLAG = "flag"
+    CORRECTION = "correction"
+    CONFIGURATION = "configuration"
+
+
+class NewChange(NamedTuple):
+    """A row to append: `rows` rows of one channel between two reading times, both inclusive."""
+
+    station: str
+    channel_id: int | None
+    """None only with cause `configuration`: the whole station."""
+    from_t: datetime
+    to_t: datetime
+    rows: int
+    cause: Cause | str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A row of the feed."""
+
+    id: int
+    station: str
+    channel_id: int | None
+    from_t: datetime
+    to_t: datetime
+    rows: int
+    cause: Cause
+    at: datetime
+
+
+class FeedError(QuantracError):
+    """Base of what can go wrong with a consumer."""
+
+
+class ConsumerUnregistered(FeedError):
+    """The consumer was removed (idle too long) and must rebuild what it derives."""
+
+
+class ConsumerMoved(FeedError):
+    """Another process has moved this consumer's position: two run under one name."""
+
+
+APPEND = """
+insert into change (station, channel_id, from_t, to_t, rows, cause)
+select * from unnest(%s::text[], %s::int4[], %s::timestamptz[], %s::timestamptz[], %s::int4[], %s::text[])
+"""
+
+
+def append_changes(conn: Connection, rows: Iterable[NewChange | tuple[object, ...]]) -> int:
+    """Append rows to the feed and return how many; must be the last thing a transaction does before its commit.
+
+    Rows are NewChange or tuples of the same order. Waits for other writers' commits. Raises FeedError outside a
+    transaction: the lock would be gone before the caller's rows are.
+    """
+    columns = list(map(list, zip(*rows, strict=True)))
+    if not columns:
+        return 0
+    if conn.info.transaction_status.name == "IDLE":
+        raise FeedError("append_changes needs an open transaction")
+    conn.execute("select pg_advisory_xact_lock(%s)", [FEED_LOCK])
+    conn.execute(APPEND, columns)
+    conn.execute("select pg_notify(%s, '')", [FEED_CHANNEL])
+    return len(columns[0])
+
+
+REGISTER = """
+insert into consumer (consumer, after) values (%s, %s)
+on conflict (consumer) do update set after = excluded.after
+"""
+BOUND = """
+select own.position, least(coalesce((select max(id) from change), 0), case when own.after is null then null
+       else coalesce((select position from consumer lead where lead.consumer = own.after), 0) end)
+from consumer own where own.consumer = %s
+"""
+TAKE = """
+select id, station, channel_id, from_t, to_t, rows, cause, at from change
+where id > %s and id <= %s and cause = any(%s) order by id limit %s
+"""
+ADVANCE = "update consumer set position = %s, moved_at = clock_timestamp() where consumer = %s and position = %s"
+
+
+class Consumer:
+    """One reader of the feed. The connection is its own (it listens) and should be in autocommit.
+
+    Use: `while not stop: changes = consumer.take(1000)`; none: `consumer.wait(1.0)`; else `with conn.transaction():`
+    write results, `consumer.advance(changes[-1].id)`.
+    """
+
+    def __init__(self, conn: Connection, name: str, causes: Collection[Cause | str], after: str | None = None) -> None:
+        """Register `name` (a new one starts at the oldest row kept) and listen.
+
+        `causes` are the causes wanted; `after` names the consumer whose position this one never passes.
+        """
+        self._conn = conn
+        self.name = name
+        self._causes = [str(cause) for cause in causes]
+        self._position: int | None = None
+        with conn.transaction():
+            conn.execute(REGISTER, [name, after])
+            conn.execute(f"listen {FEED_CHANNEL}")
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until somebody appends, at most `timeout` seconds; return whether woken. Never inside a transaction."""
+        return any(True for _ in itertools.islice(self._conn.notifies(timeout=timeout, stop_after=1), 1))
+
+    def take(self, limit: int) -> list[Change]:
+        """Return up to `limit` wanted changes past the position, by id; the position stays where it is.
+
+        When only unwanted ones stand there, the position is moved past them. Raises ConsumerUnregistered.
+        """
+        found = self._conn.execute(BOUND, [self.name]).fetchone()
+        if found is None:
+            raise ConsumerUnregistered(f"consumer {self.name!r} is not registered any more: rebuild what it derives")
+        self._position, bound = found
+        rows = self._conn.execute(TAKE, [self._position, bound, self._causes, limit]).fetchall()
+        if not rows and bound > found[0]:
+            self.advance(bound)
+        return [
+            Change(id, station, channel_id, from_t, to_t, count, Cause(cause), at)
+            for id, station, channel_id, from_t, to_t, count, cause, at in rows
+        ]
+
+    def advance(self, to: int) -> None:
+        """Move the position to the change `to`, inside the caller's transaction with its results.
+
+        Raises ConsumerMoved if it no longer stands where `take` found it.
+        """
+        if self._position is None:
+            raise FeedError("advance needs a take before it")
+        if to == self._position:
+            return
+        if to < self._position:
+            raise FeedError(f"consumer {self.name!r} stands at {self._position} and cannot go back to {to}")
+        if self._conn.execute(ADVANCE, [to, self.name, self._position]).rowcount != 1:
+            raise ConsumerMoved(
+                f"consumer {self.name!r} no longer stands at {self._position}: does another process run it?"
+            )
+        self._position = to

@@ -1,0 +1,174 @@
+"""Migrations: numbered SQL files, forward only, one transaction each, under an advisory lock.
+
+`migrate` does, in order: extension, roles (where it may), the numbered files that are not recorded yet, grants.
+Everything is then owned by `quantrac_owner`, or by the migrating user where roles may not be made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from typing import Final
+
+import psycopg
+from psycopg import sql
+
+from quantrac.database.pool import Connection, connect, one_line
+from quantrac.telemetry.errors import QuantracError
+
+MIGRATE_LOCK: Final = 0x5154_0001
+OWNER: Final = "quantrac_owner"
+ROLES: Final = (OWNER, "quantrac_ingest", "quantrac_alerts", "quantrac_console", "quantrac_reader")
+
+RECORD = """
+create table if not exists migration (
+  number int4 primary key, name text not null, sha256 text not null, applied_at timestamptz not null default now())
+"""
+
+
+class MigrationError(QuantracError):
+    """The database cannot be migrated; the text says what stands in the way and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One numbered file."""
+
+    number: int
+    name: str
+    text: str
+
+    @property
+    def sha256(self) -> str:
+        """Digest that is recorded: an applied file may never be edited."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def migrations() -> list[Migration]:
+    """Return the files of `migrations/`, by number. Raises MigrationError if a number is missing or taken twice."""
+    folder = resources.files("quantrac.database") / "migrations"
+    found = sorted(
+        (
+            Migration(int(file.name[:4]), file.name.removesuffix(".sql"), file.read_text("utf-8"))
+            for file in folder.iterdir()
+            if file.name.endswith(".sql")
+        ),
+        key=lambda migration: migration.number,
+    )
+    for expected, migration in enumerate(found, start=1):
+        if migration.number != expected:
+            raise MigrationError(f"migrations/{migration.name}.sql: found {migration.number}, expected {expected}")
+    return found
+
+
+def migrate(url: str, say: Callable[[str], None] | None = None) -> list[str]:
+    """Bring the database to the newest state and return the names of the migrations applied now.
+
+    Where the user may not make roles the migration goes on without, and `say` gets the script that an administrator
+    can run.
+    Raises MigrationError, DatabaseUnreachable.
+    """
+    with connect(url, "quantrac db migrate") as conn:
+        conn.execute("set client_min_messages = warning")
+        conn.execute("select pg_advisory_lock(%s)", [MIGRATE_LOCK])
+        try:
+            return _migrate(conn, say or (lambda _: None))
+        finally:
+            if not conn.broken:
+                conn.execute("reset role")
+                conn.execute("select pg_advisory_unlock(%s)", [MIGRATE_LOCK])
+
+
+def _migrate(conn: Connection, say: Callable[[str], None]) -> list[str]:
+    ensure_extension(conn)
+    with_roles = ensure_roles(conn)
+    if with_roles:
+        become_owner(conn)
+    else:
+        say(role_script())
+    done = [migration.name for migration in pending(conn) if _apply(conn, migration)]
+    if with_roles:
+        with conn.transaction():
+            conn.execute(statement(read("grants.sql")))
+    return done
+
+
+def ensure_extension(conn: Connection) -> None:
+    """Create extension timescaledb where it is absent. Raises MigrationError."""
+    if conn.execute("select from pg_extension where extname = 'timescaledb'").fetchone() is not None:
+        return
+    try:
+        conn.execute("create extension if not exists timescaledb")
+    except psycopg.Error as error:
+        raise MigrationError(
+            f"extension timescaledb is not in this database and cannot be created: {one_line(error)}. "
+            "Install TimescaleDB, set shared_preload_libraries = 'timescaledb', restart PostgreSQL, "
+            "and let a superuser run: create extension timescaledb"
+        ) from error
+
+
+def ensure_roles(conn: Connection) -> bool:
+    """Make the roles that are absent; return whether all exist and the user is or may become a member of the owner."""
+    try:
+        conn.execute(statement(read("roles.sql")))
+        if conn.execute("select pg_has_role(current_user, %s, 'usage')", [OWNER]).fetchone() != (True,):
+            conn.execute(sql.SQL("grant {} to current_user").format(sql.Identifier(OWNER)))
+    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidGrantOperation):
+        return False
+    except (psycopg.errors.UniqueViolation, psycopg.errors.InternalError_):
+        return ensure_roles(conn)  # a migration of another database of the cluster is doing the same
+    return True
+
+
+def become_owner(conn: Connection) -> None:
+    """Make what follows belong to the owner role."""
+    conn.execute(sql.SQL("grant usage, create on schema public to {}").format(sql.Identifier(OWNER)))
+    conn.execute(sql.SQL("set role {}").format(sql.Identifier(OWNER)))
+
+
+def role_script() -> str:
+    """Return what an administrator runs once where the migrating user may not make roles; then migrate again."""
+    return (
+        "-- This user may not make the roles of Quantrac. Without them everything works for this user; to give\n"
+        "-- services lesser rights let an administrator run the following, and run `quantrac db migrate` again.\n"
+        f"{read('roles.sql')}grant {OWNER} to current_user; -- instead of current_user: the migrating user\n"
+    )
+
+
+def pending(conn: Connection) -> list[Migration]:
+    """Return what has not been applied. Raises MigrationError if the database is newer or a file has been edited."""
+    conn.execute(RECORD)
+    rows = conn.execute("select number, name, sha256 from migration").fetchall()
+    applied = {number: (name, digest) for number, name, digest in rows}
+    known = {migration.number: migration for migration in migrations()}
+    for number, (name, digest) in sorted(applied.items()):
+        if number not in known:
+            raise MigrationError(f"the database has migration {name}, unknown to this version: upgrade Quantrac")
+        if known[number].sha256 != digest:
+            raise MigrationError(f"migrations/{name}.sql was changed after it was applied here: add a new file instead")
+    return [migration for number, migration in known.items() if number not in applied]
+
+
+def _apply(conn: Connection, migration: Migration) -> bool:
+    try:
+        with conn.transaction():
+            conn.execute(statement(migration.text))
+            conn.execute(
+                "insert into migration (number, name, sha256) values (%s, %s, %s)",
+                [migration.number, migration.name, migration.sha256],
+            )
+    except psycopg.Error as error:
+        raise MigrationError(f"migrations/{migration.name}.sql: {one_line(error)}") from error
+    return True
+
+
+def statement(text: str) -> sql.SQL:
+    """Make a statement of one of our own SQL files."""
+    return sql.SQL(text)
+
+
+def read(name: str) -> str:
+    """Return the text of an SQL file of this package."""
+    return (resources.files("quantrac.database") / name).read_text("utf-8")

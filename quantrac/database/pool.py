@@ -1,0 +1,69 @@
+"""Connections to the database, all of them set up in one way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg_pool import ConnectionPool
+
+from quantrac.telemetry.errors import QuantracError
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+"""A connection whose rows are plain tuples."""
+
+CONNECT_TIMEOUT_S = 10
+OPTIONS = "-c TimeZone=UTC"
+
+
+class DatabaseUnreachable(QuantracError):
+    """No connection could be made; the text names the address (without password) and the server's reason."""
+
+
+def connect(url: str, application_name: str) -> Connection:
+    """Open one connection in autocommit, so that a transaction is what `with conn.transaction():` says and no more.
+
+    The session's time zone is UTC. Raises DatabaseUnreachable.
+    """
+    try:
+        return psycopg.connect(
+            url,
+            autocommit=True,
+            application_name=application_name,
+            connect_timeout=CONNECT_TIMEOUT_S,
+            options=OPTIONS,
+        )
+    except psycopg.OperationalError as error:
+        raise DatabaseUnreachable(f"database {address(url)}: {one_line(error)}") from error
+
+
+def open_pool(url: str, application_name: str, *, most: int = 4) -> ConnectionPool[Connection]:
+    """Make a pool of such connections for a service with several threads; the caller opens and closes it."""
+    return ConnectionPool(
+        url,
+        min_size=1,
+        max_size=most,
+        open=False,
+        kwargs={
+            "autocommit": True,
+            "application_name": application_name,
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "options": OPTIONS,
+        },
+        name=application_name,
+    )
+
+
+def address(url: str) -> str:
+    """Return `host:port/database` of a connection string: what may stand in a log."""
+    try:
+        parts = psycopg.conninfo.conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        return "(address not readable)"
+    host, port = parts.get("host", "local socket"), parts.get("port", "5432")
+    return f"{host}:{port}/{parts.get('dbname', '')}"
+
+
+def one_line(error: Exception) -> str:
+    """Return a driver's message without its line breaks."""
+    return " ".join(str(error).split()) or type(error).__name__
