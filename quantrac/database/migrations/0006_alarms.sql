@@ -8,9 +8,15 @@ create table contact (
   language    text not null default 'vi' check (language in ('vi', 'en')),
   groups      text[] not null default '{}',
   stations    text[] not null default '{}',
+  sms_from    text not null default 'high' check (sms_from in ('low', 'medium', 'high', 'critical')),
+  email_from  text not null default 'low' check (email_from in ('low', 'medium', 'high', 'critical')),
   active      boolean not null default true,
   check (phone_e164 is not null or email is not null)
 );
+comment on column contact.stations is 'stations this person is told about; empty: all';
+comment on column contact.sms_from is 'the mildest severity that is worth a short message to this person';
+create unique index contact_phone on contact (phone_e164) where active;
+create unique index contact_email on contact (lower(email)) where active;
 
 create table rule_state (
   rule        text not null,
@@ -39,7 +45,9 @@ create table alarm (
   check (cleared_at >= raised_at),
   check ((acknowledged_at is null) = (acknowledged_by is null))
 );
-create unique index alarm_standing on alarm (rule, level, station, channel_id) nulls not distinct where cleared_at is null;
+-- One alarm per rule and channel: a change of level is an event under the same alarm_id.
+create unique index alarm_standing on alarm (rule, station, channel_id) nulls not distinct
+  where cleared_at is null and not late;
 create index alarm_raised on alarm (raised_at);
 
 create table alarm_event (
@@ -69,8 +77,9 @@ create table notification (
   delivered_at     timestamptz,
   attempts         int4 not null default 0,
   next_attempt_at  timestamptz,
+  key              uuid not null unique default gen_random_uuid(),  -- idempotency key for the provider
   provider_ref     text,
   error            text,
   unique (alarm_id, alarm_event_id, contact_id, medium)
 );
-create index notification_due on notification (next_attempt_at) where status = 'queued';
+create index notification_due on notification (medium, next_attempt_at) where status = 'queued';
