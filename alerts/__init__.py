@@ -1,1 +1,1 @@
-"""From the database to people: rules, alarm life, routing, outbox, channels."""
+"""Database → people: rules, evaluation in event time, life of an alarm, routing, outbox, channels."""
