@@ -1,0 +1,255 @@
+"""One connection to the broker, from CONNECT to its end. Everything here runs on the network thread.
+
+Each connection has a paho client of its own, so that nothing of an older one (packet identifiers, half-written packets)
+can leak into it.
+"""
+
+from __future__ import annotations
+
+import select
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, cast
+
+from paho.mqtt.client import MQTTMessage
+from paho.mqtt.enums import MQTTErrorCode
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from quantrac.mqtt.delivery import PACKET_TOO_LARGE, Delivery, Outcome, Settled, outcome_of
+from quantrac.mqtt.paho_client import BufferedClient, user_properties
+from quantrac.mqtt.terms import PACKET_IDENTIFIERS, Connected, Subscription, Terms
+from quantrac.observe.logs import logger
+
+CONNECT_TIMEOUT_S: Final = 10.0
+"""How long the broker may take to answer a CONNECT."""
+KEEPALIVE_S: Final = 20
+"""A silent connection is found dead after at most twice this."""
+WILL_DELAY_S: Final = 30
+"""A will is published only when the connection stays away this long."""
+LARGEST_PACKET: Final = 268_435_455
+"""Of MQTT itself, bytes (MQTT 5, 1.5.5)."""
+
+log = logger(__name__)
+
+
+class Publish(NamedTuple):
+    """One message to send at QoS 1."""
+
+    topic: str
+    payload: bytes
+    retain: bool
+    user: tuple[tuple[str, str], ...]
+    expires_s: int | None
+    tag: object
+
+
+@dataclass(frozen=True, slots=True)
+class Callbacks:
+    """What the owner is told, on the network thread."""
+
+    connected: Callable[[Connected], None]
+    subscribed: Callable[[], None]
+    message: Callable[[Delivery], None]
+    settled: Callable[[Settled], None]
+
+
+class ConnectionRefusedByBrokerError(ConnectionError):
+    """The broker answered CONNECT with a refusal."""
+
+
+class Connection:
+    """See the module. `open` it, then call `turn` while `is_open`, then `close`."""
+
+    def __init__(self, terms: Terms, generation: int, callbacks: Callbacks) -> None:
+        self._terms = terms
+        self._generation = generation
+        self._tell = callbacks
+        self._in_flight: dict[int, object] = {}
+        self._subscribing: dict[int, Sequence[Subscription]] = {}
+        self._window = terms.window
+        self._largest_packet = LARGEST_PACKET
+        self._refused: str | None = None
+        self._deadline = 0.0
+        self._client = self._new_client()
+        self.accepted = False
+
+    def open(self) -> None:
+        """Connect; raises OSError when the broker cannot be reached."""
+        self._deadline = time.monotonic() + CONNECT_TIMEOUT_S
+        address = self._terms.address
+        self._client.connect(
+            address.host, address.port, KEEPALIVE_S, clean_start=False, properties=self._connect_properties()
+        )
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is still a socket."""
+        return self._client.socket() is not None
+
+    @property
+    def in_flight(self) -> int:
+        """Publishes without PUBACK."""
+        return len(self._in_flight)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another publish may be sent now."""
+        return len(self._in_flight) < self._window
+
+    def turn(self, wake: int, longest_ms: int) -> None:
+        """Wait for the socket or the file `wake`, at most `longest_ms`, then read, write and keep alive once.
+
+        Raises ConnectionRefusedByBrokerError and TimeoutError when the broker says no, or nothing, to CONNECT.
+        """
+        sock: Any = self._client.socket()
+        poll = select.poll()
+        poll.register(sock, select.POLLIN | (select.POLLOUT if self._client.want_write() else 0))
+        poll.register(wake, select.POLLIN)
+        bytes_in_tls = hasattr(sock, "pending") and sock.pending() > 0
+        ready = dict(poll.poll(0 if bytes_in_tls else longest_ms))
+        if bytes_in_tls or ready.get(sock.fileno(), 0) & ~select.POLLOUT:
+            self._client.loop_read()
+        self._client.loop_misc()
+        if self._refused is not None:
+            raise ConnectionRefusedByBrokerError(self._refused)
+        if not self.accepted and time.monotonic() > self._deadline:
+            raise TimeoutError(f"no answer to CONNECT within {CONNECT_TIMEOUT_S:.0f} s")
+
+    def write(self) -> None:
+        """Write what is queued, as far as the socket takes it."""
+        if self._client.want_write() and self.is_open:
+            self._client.loop_write()
+
+    def acknowledge(self, mids: Iterable[int]) -> None:
+        """Queue PUBACKs in this order."""
+        self._client.acknowledge(mids)
+
+    def publish(self, message: Publish) -> None:
+        """Queue a publish; call only while `has_room`."""
+        if _packet_size(message) > self._largest_packet:  # the broker would end the connection over it
+            self._tell.settled(Settled(message.tag, Outcome.REFUSED, PACKET_TOO_LARGE))
+            return
+        info = self._client.publish(
+            message.topic, message.payload, 1, message.retain, _publish_properties(message.user, message.expires_s)
+        )
+        if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
+            self._in_flight[info.mid] = message.tag
+        else:
+            self._tell.settled(Settled(message.tag, Outcome.UNKNOWN, -1))
+
+    def say_goodbye(self, until: float) -> None:
+        """Disconnect so that no will is published, writing until the monotonic time `until`."""
+        self._client.disconnect()
+        while self._client.want_write() and self.is_open and time.monotonic() < until:
+            self._client.loop_write()
+
+    def close(self) -> None:
+        """Close the socket and settle what never got a PUBACK."""
+        self.accepted = False
+        sock = self._client.socket()
+        if sock is not None:
+            sock.close()
+        lost, self._in_flight = self._in_flight, {}
+        for tag in lost.values():
+            self._tell.settled(Settled(tag, Outcome.UNKNOWN, -1))
+
+    def _new_client(self) -> BufferedClient:
+        terms = self._terms
+        client = BufferedClient(terms.client_id, largest_payload=terms.largest_payload, on_qos1=self._receive)
+        client.on_connect, client.on_disconnect = cast(Any, self._connack), cast(Any, self._disconnected)
+        client.on_message, client.on_publish = self._message, cast(Any, self._puback)
+        client.on_subscribe = cast(Any, self._suback)
+        client.username_pw_set(terms.address.user, terms.address.password)
+        client.connect_timeout = CONNECT_TIMEOUT_S
+        if terms.address.tls:
+            client.tls_set(ca_certs=terms.address.ca_file)
+        if terms.will is not None:
+            properties = _properties(PacketTypes.WILLMESSAGE)
+            properties.WillDelayInterval = WILL_DELAY_S
+            client.will_set(terms.will.topic, terms.will.payload, qos=1, retain=True, properties=properties)
+        return client
+
+    def _connect_properties(self) -> Properties:
+        # No Maximum Packet Size: the broker would drop larger messages in silence, with PUBACK success (design 5).
+        properties = _properties(PacketTypes.CONNECT)
+        properties.SessionExpiryInterval = self._terms.expiry_s
+        properties.ReceiveMaximum = self._terms.receive_maximum
+        return properties
+
+    def _connack(self, _client: Any, _userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
+        if reason.is_failure:
+            self._refused = f"refused: {reason}; check user, password and rights (QUANTRAC_MQTT_URL)"
+            return
+        self._window = min(self._terms.window, getattr(properties, "ReceiveMaximum", PACKET_IDENTIFIERS))
+        self._largest_packet = getattr(properties, "MaximumPacketSize", LARGEST_PACKET)
+        self.accepted = True
+        log.info("mqtt_connected", broker=str(self._terms.address), client_id=self._terms.client_id,
+                 session_present=flags.session_present)  # fmt: skip
+        self._subscribe()
+        self._tell.connected(Connected(self._generation, flags.session_present))
+
+    def _subscribe(self) -> None:
+        wanted = self._terms.subscriptions
+        if not wanted:
+            self._tell.subscribed()
+            return
+        rc, mid = self._client.subscribe(
+            [(w.topic, SubscribeOptions(qos=w.qos, retainHandling=0 if w.retained_always else 1)) for w in wanted]
+        )
+        if rc == MQTTErrorCode.MQTT_ERR_SUCCESS and mid is not None:
+            self._subscribing[mid] = wanted
+
+    def _suback(self, _client: Any, _userdata: Any, mid: int, reasons: Sequence[Any], _properties: Any) -> None:
+        asked = self._subscribing.pop(mid, ())
+        refused = [each.topic for each, reason in zip(asked, reasons, strict=False) if reason.is_failure]
+        if refused:
+            log.error("mqtt_subscription_refused", broker=str(self._terms.address), topics=refused,
+                      do="give this user the right to read these topics")  # fmt: skip
+        else:
+            self._tell.subscribed()
+
+    def _disconnected(self, _client: Any, _userdata: Any, flags: Any, reason: Any, _properties: Any) -> None:
+        if self.accepted and reason.is_failure:
+            log.warning("mqtt_disconnected", broker=str(self._terms.address), why=str(reason),
+                        by_broker=flags.is_disconnect_packet_from_server)  # fmt: skip
+
+    def _receive(
+        self, topic: bytes, payload: bytes, mid: int, dup: bool, retain: bool, length: int, sha256: bytes | None
+    ) -> None:
+        name = topic.decode("utf-8", "replace")
+        self._tell.message(Delivery(name, payload, mid, self._generation, retain, dup, length, sha256, ()))
+
+    def _message(self, _client: Any, _userdata: Any, message: MQTTMessage) -> None:
+        mid, payload = message.mid if message.qos else 0, bytes(message.payload)
+        self._tell.message(
+            Delivery(message.topic, payload, mid, self._generation, message.retain, message.dup, len(payload), None,
+                     user_properties(message))
+        )  # fmt: skip
+
+    def _puback(self, _client: Any, _userdata: Any, mid: int, reason: Any, _properties: Any) -> None:
+        if mid in self._in_flight:
+            self._tell.settled(Settled(self._in_flight.pop(mid), outcome_of(reason.value), reason.value))
+
+
+def _properties(packet: int) -> Properties:
+    return Properties(packet)  # type: ignore[no-untyped-call]
+
+
+def _packet_size(message: Publish) -> int:
+    """Return at least how large the PUBLISH packet gets, bytes."""
+    user = sum(len(name.encode()) + len(value.encode()) + 5 for name, value in message.user)
+    return len(message.topic.encode()) + len(message.payload) + user + 20
+
+
+def _publish_properties(user: tuple[tuple[str, str], ...], expires_s: int | None) -> Properties | None:
+    if not user and expires_s is None:
+        return None
+    properties = _properties(PacketTypes.PUBLISH)
+    if user:
+        properties.UserProperty = list(user)
+    if expires_s is not None:
+        properties.MessageExpiryInterval = expires_s
+    return properties

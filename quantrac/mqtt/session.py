@@ -1,0 +1,246 @@
+"""A durable MQTT 5 session: connects, stays connected, publishes, receives and acknowledges, on one thread of its own.
+
+Everything that touches paho happens on that thread. Other threads hand over what they want (`publish`, `acknowledge`)
+and never wait for it; what became of a publish comes back by `on_publish_settled`.
+
+The callbacks run on the network thread and must not block: while they run no ping is answered.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import os
+import select
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from quantrac.mqtt.address import MqttAddress
+from quantrac.mqtt.backoff import Backoff
+from quantrac.mqtt.connection import Callbacks, Connection, Publish
+from quantrac.mqtt.delivery import Delivery, Outcome, Settled
+from quantrac.mqtt.terms import LARGEST_PAYLOAD, PACKET_IDENTIFIERS, Connected, Subscription, Terms, Will
+from quantrac.observe.logs import logger
+from quantrac.telemetry.errors import QuantracError
+
+MOST_WAITING: Final = 10_000
+"""How many publishes may wait for their turn."""
+TURN_MS: Final = 500
+"""Longest wait of the network thread, milliseconds."""
+
+log = logger(__name__)
+
+
+class QueueFullError(QuantracError):
+    """More publishes are waiting than a session keeps; wait for some to settle."""
+
+
+class Session:
+    """See the module. `start`, then `stop`; every method may be called from any thread."""
+
+    def __init__(
+        self,
+        address: MqttAddress,
+        client_id: str,
+        *,
+        expiry_s: int,
+        receive_maximum: int,
+        subscriptions: Sequence[Subscription] = (),
+        will: Will | None = None,
+        window: int = 1000,
+        largest_payload: int = LARGEST_PAYLOAD,
+        on_connect: Callable[[Connected], None] = lambda _: None,
+        on_disconnect: Callable[[], None] = lambda: None,
+        on_message: Callable[[Delivery], None] = lambda _: None,
+        on_publish_settled: Callable[[Settled], None] = lambda _: None,
+        backoff: Backoff | None = None,
+    ) -> None:
+        """Prepare a session; nothing is sent before `start`.
+
+        Args:
+            address: the broker, and who we are there.
+            client_id: see Terms, as the following six.
+            expiry_s: seconds.
+            receive_maximum: messages.
+            subscriptions: made on every connection.
+            will: what the broker says when we are gone.
+            window: most publishes without PUBACK.
+            largest_payload: bytes.
+            on_connect: after CONNACK.
+            on_disconnect: after an accepted connection ended.
+            on_message: for each message; acknowledge those of QoS 1 when they are safe.
+            on_publish_settled: exactly once for each `publish`.
+            backoff: waits between attempts to connect.
+        """
+        self._terms = Terms(
+            address, client_id, expiry_s, receive_maximum, tuple(subscriptions), will,
+            min(window, PACKET_IDENTIFIERS), largest_payload,
+        )  # fmt: skip
+        self._on_connect, self._on_disconnect, self._on_settled = on_connect, on_disconnect, on_publish_settled
+        self._callbacks = Callbacks(self._connected, self._all_subscribed, on_message, on_publish_settled)
+        self._backoff = backoff or Backoff()
+        self._waiting: collections.deque[Publish] = collections.deque()
+        self._acknowledged: collections.deque[Sequence[tuple[int, int]]] = collections.deque()
+        self._wake_r, self._wake_w = os.pipe()
+        os.set_blocking(self._wake_r, False)
+        os.set_blocking(self._wake_w, False)
+        self._stopping = threading.Event()
+        self._up = threading.Event()
+        self._subscribed = threading.Event()
+        self._drain_until = 0.0
+        self._thread: threading.Thread | None = None
+        self._connection: Connection | None = None
+        self.generation = 0
+        """Number of the present connection, counted from 1."""
+        self.stale_acknowledgements = 0
+        """How many acknowledgements came too late for their connection; their messages come again."""
+
+    def start(self) -> None:
+        """Begin to connect, and to stay connected, in the background."""
+        self._thread = threading.Thread(target=self._run, name=f"mqtt-{self._terms.client_id}", daemon=True)
+        self._thread.start()
+
+    def stop(self, drain_s: float = 2.0) -> None:
+        """Write out acknowledgements, wait up to `drain_s` for PUBACKs, say goodbye (no will), and end the thread."""
+        self._drain_until = time.monotonic() + drain_s
+        self._stopping.set()
+        self._wake()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+            wake_w, self._wake_w = self._wake_w, -1
+            os.close(wake_w)
+            os.close(self._wake_r)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker has accepted the present connection."""
+        return self._up.is_set()
+
+    @property
+    def subscribed(self) -> bool:
+        """Whether the broker has granted every subscription on the present connection."""
+        return self._subscribed.is_set()
+
+    def wait_subscribed(self, timeout_s: float) -> bool:
+        """Wait until `subscribed`; tell whether it is."""
+        return self._subscribed.wait(timeout_s)
+
+    @property
+    def outstanding(self) -> int:
+        """Publishes accepted and not yet settled."""
+        connection = self._connection
+        return len(self._waiting) + (connection.in_flight if connection is not None else 0)
+
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        tag: object = None,
+        *,
+        retain: bool = False,
+        user_properties: Iterable[tuple[str, str]] = (),
+        expires_s: int | None = None,
+    ) -> None:
+        """Send at QoS 1; `tag` comes back in `on_publish_settled`. Without a connection it settles as UNKNOWN.
+
+        Raises QueueFullError.
+        """
+        if len(self._waiting) >= MOST_WAITING:
+            raise QueueFullError(f"{MOST_WAITING} messages wait to be published to {self._terms.address}")
+        self._waiting.append(Publish(topic, payload, retain, tuple(user_properties), expires_s, tag))
+        self._wake()
+
+    def acknowledge(self, deliveries: Sequence[tuple[int, int]]) -> None:
+        """Acknowledge messages, each (generation, mid), in their order of arrival; stale ones are dropped."""
+        self._acknowledged.append(deliveries)
+        self._wake()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            why = self._one_connection()
+            if self._stopping.is_set():
+                return
+            wait_s = self._backoff.next_wait_s()
+            log.warning("mqtt_reconnects", broker=str(self._terms.address), why=why, in_s=round(wait_s, 1))
+            self._rest(wait_s)
+
+    def _one_connection(self) -> str:
+        """Connect and serve until the connection ends; return why it did."""
+        connection = Connection(self._terms, self.generation + 1, self._callbacks)
+        self._connection = connection
+        try:
+            connection.open()
+            while connection.is_open and not (self._stopping.is_set() and self._is_drained(connection)):
+                connection.turn(self._wake_r, TURN_MS if not self._stopping.is_set() else TURN_MS // 10)
+                self._hand_over(connection)
+            if self._stopping.is_set():
+                self._hand_over(connection)
+                connection.say_goodbye(self._drain_until + 0.5)
+            return "connection ended"
+        except OSError as error:
+            return str(error)
+        finally:
+            self._forget(connection)
+
+    def _hand_over(self, connection: Connection) -> None:
+        """Give the connection what other threads have asked for, and write it."""
+        self._drain_wake()
+        if connection.accepted:
+            while self._acknowledged:
+                connection.acknowledge(self._current(self._acknowledged.popleft()))
+            while self._waiting and connection.has_room:
+                connection.publish(self._waiting.popleft())
+        else:
+            self._refuse_waiting()
+        connection.write()
+
+    def _current(self, deliveries: Sequence[tuple[int, int]]) -> list[int]:
+        mids = [mid for generation, mid in deliveries if generation == self.generation]
+        self.stale_acknowledgements += len(deliveries) - len(mids)
+        return [mid for mid in mids if mid]
+
+    def _is_drained(self, connection: Connection) -> bool:
+        return not self.outstanding or not connection.accepted or time.monotonic() > self._drain_until
+
+    def _connected(self, connected: Connected) -> None:
+        self.generation = connected.generation
+        self._backoff.reset()
+        self._up.set()
+        self._on_connect(connected)
+
+    def _all_subscribed(self) -> None:
+        self._subscribed.set()
+
+    def _forget(self, connection: Connection) -> None:
+        was_up = self._up.is_set()
+        self._up.clear()
+        self._subscribed.clear()
+        connection.close()
+        self._refuse_waiting()
+        if was_up:
+            self._on_disconnect()
+
+    def _refuse_waiting(self) -> None:
+        while self._waiting:
+            self._on_settled(Settled(self._waiting.popleft().tag, Outcome.UNKNOWN, -1))
+
+    def _rest(self, seconds: float) -> None:
+        """Wait before the next attempt; publishes meanwhile settle as UNKNOWN."""
+        until = time.monotonic() + seconds
+        poll = select.poll()
+        poll.register(self._wake_r, select.POLLIN)
+        while not self._stopping.is_set() and (left := until - time.monotonic()) > 0:
+            poll.poll(left * 1000)
+            self._drain_wake()
+            self._refuse_waiting()
+
+    def _wake(self) -> None:
+        with contextlib.suppress(OSError):  # a full pipe has woken it already, a closed one has ended
+            os.write(self._wake_w, b"\0")
+
+    def _drain_wake(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._wake_r, 4096)
