@@ -1,0 +1,31 @@
+"""Why an instrument gave no reading: each kind asks for another reaction of the schedule."""
+
+from quantrac.telemetry.errors import QuantracError
+
+
+class Miss(QuantracError):
+    """A read that brought nothing. The readings it was for are null with state ``comm``."""
+
+
+class NoAnswer(Miss):
+    """Not one byte came in time: dead, asleep, or slower than it was given time for."""
+
+
+class LateAnswer(Miss):
+    """An answer came after its time. It was thrown away, and how long it took has been learnt."""
+
+
+class Garbled(Miss):
+    """Bytes came but not a valid frame: the instrument lives, the line or the frame is bad. Worth another try at once."""
+
+
+class Refused(Miss):
+    """The instrument answered that it will not: a Modbus exception, an aborted measurement. It lives."""
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class LineDown(Miss):
+    """The port or connection itself is not there; says nothing about the instrument."""

@@ -1,0 +1,123 @@
+"""Which registers to ask for in which request: a pure plan made once from a device's profile.
+
+A request on a serial line costs about thirteen bytes and the instrument's answering time whatever it carries, a
+register costs two bytes: it is cheaper to read across a small gap than to ask twice. What belongs together (a value
+and its status) is read in one request, so that one cannot be newer than the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from enum import Enum
+from typing import Final, NamedTuple
+
+from quantrac.telemetry.errors import QuantracError
+
+REQUEST_OVERHEAD_BYTES: Final = 13
+"""A read request (8) and the frame round the registers of its reply (5): MODBUS over serial line V1.02, 6.1-6.4."""
+
+MAX_GAP: Final = 24
+"""Never read across more unused registers than this, however fast the line: instruments leave large gaps undefined."""
+
+
+class Function(Enum):
+    """The four read functions; the number is the function code."""
+
+    COIL = 1
+    DISCRETE = 2
+    HOLDING = 3
+    INPUT = 4
+
+    @property
+    def is_bits(self) -> bool:
+        """Whether one address holds one bit instead of a 16-bit register."""
+        return self in (Function.COIL, Function.DISCRETE)
+
+
+class Span(NamedTuple):
+    """Adjacent addresses (wire addresses, from 0) that must come from one reply."""
+
+    function: Function
+    at: int
+    count: int
+
+    @property
+    def end(self) -> int:
+        """First address behind the span."""
+        return self.at + self.count
+
+    def covers(self, other: Span) -> bool:
+        """Whether all of `other` lies within this span."""
+        return self.function is other.function and self.at <= other.at and other.end <= self.end
+
+
+class PlanError(QuantracError):
+    """A span cannot be read in one request."""
+
+
+def gap_budget(baud: int | None, answer_ms: float, bits_per_character: int = 10) -> int:
+    """Return how many unused registers cost less than another request.
+
+    Args:
+        baud: line speed, `None` for a network.
+        answer_ms: time from the end of a request to the first byte of its reply, with the gap between frames.
+        bits_per_character: on the line, start, parity and stop bits counted.
+    """
+    if baud is None:
+        return MAX_GAP
+    character_ms = 1000 * bits_per_character / baud
+    return min(MAX_GAP, int((REQUEST_OVERHEAD_BYTES * character_ms + answer_ms) / (2 * character_ms)))
+
+
+def together(spans: Iterable[Span], max_count: int) -> list[Span]:
+    """Return what a signal reads (value, status, check word) as one span where one request can hold it all.
+
+    Spans of different functions, or further apart than `max_count`, stay apart.
+    """
+    joined: list[Span] = []
+    for span in sorted(set(spans), key=lambda span: (span.function.value, span.at)):
+        last = joined[-1] if joined else None
+        if last and last.function is span.function and max(last.end, span.end) - last.at <= max_count:
+            joined[-1] = Span(last.function, last.at, max(last.end, span.end) - last.at)
+        else:
+            joined.append(span)
+    return joined
+
+
+def plan(spans: Iterable[Span], max_gap: int, max_count: int) -> list[Span]:
+    """Group spans into requests; each span lies whole within one of them.
+
+    Args:
+        spans: what must be read, each in one piece.
+        max_gap: unused registers that a request may read across; sixteen times as many bits.
+        max_count: registers a request may ask for; sixteen times as many bits.
+
+    Raises:
+        PlanError: a span is longer than a request may be.
+    """
+    blocks: list[Span] = []
+    for span in sorted(set(spans), key=lambda span: (span.function.value, span.at, span.count)):
+        unit = 16 if span.function.is_bits else 1
+        if span.count > max_count * unit:
+            raise PlanError(
+                f"{span.count} {span.function.name.lower()} addresses from {span.at} are more than one request holds "
+                f"({max_count * unit}); raise max_registers or move the status nearer to its value"
+            )
+        if blocks and _fits(blocks[-1], span, max_gap * unit, max_count * unit):
+            blocks[-1] = Span(span.function, blocks[-1].at, max(blocks[-1].end, span.end) - blocks[-1].at)
+        else:
+            blocks.append(span)
+    return blocks
+
+
+def without_gaps(spans: Sequence[Span], block: Span, max_count: int) -> list[Span]:
+    """Return the requests that read what `block` was for and nothing between: for a device that refused its gaps."""
+    return plan((span for span in spans if block.covers(span)), 0, max_count)
+
+
+def _fits(block: Span, span: Span, max_gap: int, max_count: int) -> bool:
+    return (
+        block.function is span.function
+        and span.at - block.end <= max_gap
+        and max(block.end, span.end) - block.at <= max_count
+    )

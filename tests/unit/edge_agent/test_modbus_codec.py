@@ -1,0 +1,105 @@
+"""Registers to numbers. Reference words: the four orders of 7.25 as read back from a real float, and VEGA's and YSI's orders."""
+
+import math
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_agent.modbus import codec
+
+INTEGERS = {
+    "int16": (-(2**15), 2**15 - 1), "uint16": (0, 2**16 - 1), "int32": (-(2**31), 2**31 - 1), "uint32": (0, 2**32 - 1),
+    "int64": (-(2**63), 2**63 - 1), "uint64": (0, 2**64 - 1), "bcd16": (0, 9999), "bcd32": (0, 99_999_999),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("order", "words"),
+    [
+        ("ABCD", [0x40E8, 0x0000]),
+        ("CDAB", [0x0000, 0x40E8]),
+        ("BADC", [0xE840, 0x0000]),
+        ("DCBA", [0x0000, 0xE840]),
+    ],
+)
+def test_each_order_of_a_known_float_is_told_apart(order: codec.ByteOrder, words: list[int]) -> None:
+    assert codec.decode(words, "float32", order) == 7.25
+    assert codec.encode(7.25, "float32", order) == words
+
+
+def test_the_modbus_reply_of_25_33_degrees_decodes() -> None:
+    assert codec.decode([0x41CA, 0xA3D7], "float32") == pytest.approx(25.33, abs=1e-6)
+
+
+def test_wider_numbers_follow_the_same_two_questions() -> None:
+    assert codec.decode([0x0001, 0x0002, 0x0003, 0x0004], "uint64") == 0x0001000200030004
+    assert codec.decode([0x0004, 0x0003, 0x0002, 0x0001], "uint64", "CDAB") == 0x0001000200030004
+    assert codec.decode([0x0100, 0x0200, 0x0300, 0x0400], "uint64", "BADC") == 0x0001000200030004
+    assert codec.decode([0x0400, 0x0300, 0x0200, 0x0100], "uint64", "DCBA") == 0x0001000200030004
+
+
+@given(st.data(), st.sampled_from(sorted(INTEGERS)), st.sampled_from(codec.BYTE_ORDERS))
+def test_encode_and_decode_are_inverse_for_integers(
+    data: st.DataObject, kind: codec.NumberType, order: codec.ByteOrder
+) -> None:
+    value = data.draw(st.integers(*INTEGERS[kind]))
+    assert codec.decode(codec.encode(value, kind, order), kind, order) == value
+
+
+@given(st.lists(st.integers(0, 0xFFFF), min_size=4, max_size=4), st.sampled_from(codec.BYTE_ORDERS))
+def test_decode_and_encode_are_inverse_for_any_float_registers(words: list[int], order: codec.ByteOrder) -> None:
+    for kind, registers in (("float32", words[:2]), ("float64", words)):
+        value = codec.decode(registers, kind, order)  # type: ignore[arg-type]
+        if not math.isnan(value):
+            assert codec.encode(value, kind, order) == registers  # type: ignore[arg-type]
+
+
+@given(st.floats(allow_nan=False), st.sampled_from(codec.BYTE_ORDERS))
+def test_the_orders_agree_with_an_independent_byte_shuffle(value: float, order: codec.ByteOrder) -> None:
+    shuffle = {
+        "ABCD": [0, 1, 2, 3, 4, 5, 6, 7], "CDAB": [6, 7, 4, 5, 2, 3, 0, 1],
+        "BADC": [1, 0, 3, 2, 5, 4, 7, 6], "DCBA": [7, 6, 5, 4, 3, 2, 1, 0],
+    }[order]  # fmt: skip
+    raw = struct.pack(">d", value)
+    wire = bytes(raw[i] for i in shuffle)
+    assert codec.decode(struct.unpack(">4H", wire), "float64", order) == value
+
+
+def test_a_nibble_above_nine_is_no_decimal() -> None:
+    assert codec.decode([0x1234], "bcd16") == 1234
+    with pytest.raises(codec.CodecError, match="binary-coded decimal"):
+        codec.decode([0x12A4], "bcd16")
+
+
+@pytest.mark.parametrize("value", [-1, 10_000, 1.5])
+def test_what_does_not_fit_decimal_digits_is_refused(value: float) -> None:
+    with pytest.raises(codec.CodecError):
+        codec.encode(value, "bcd16")
+
+
+def test_the_wrong_number_of_registers_is_refused() -> None:
+    with pytest.raises(codec.CodecError, match="takes 2 registers, got 1"):
+        codec.decode([1], "float32")
+    with pytest.raises(codec.CodecError, match="does not fit"):
+        codec.encode(70_000, "uint16")
+
+
+def test_bits_are_shifted_down_to_the_lowest_of_the_mask() -> None:
+    assert codec.bits(0x4200, 0x0F00) == 2
+    assert codec.bits(0x8000, 0x8000) == 1
+    with pytest.raises(codec.CodecError):
+        codec.bits(1, 0)
+
+
+@given(st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=16), st.sampled_from(codec.BYTE_ORDERS))
+def test_text_survives(text: str, order: codec.ByteOrder) -> None:
+    assert codec.decode_text(codec.encode_text(text, 8, order), order) == text
+
+
+def test_text_that_is_too_long_or_not_ascii_is_refused() -> None:
+    with pytest.raises(codec.CodecError, match="more than 1 registers"):
+        codec.encode_text("abc", 1)
+    with pytest.raises(codec.CodecError, match="not ASCII"):
+        codec.encode_text("Sóc", 2)
