@@ -1,2 +1,32 @@
 -- Who may do what. Run after every migration; each line may be repeated.
 grant usage on schema public to quantrac_ingest, quantrac_alerts, quantrac_console, quantrac_reader;
+
+-- Views are for everybody who may look; tables are not.
+grant select on v_station, v_channel, v_reading, v_latest, v_ledger, v_dead_letter, v_event, v_feed, v_service,
+  v_ingest_health, v_alarm, v_alarm_event, v_notification
+  to quantrac_reader, quantrac_ingest, quantrac_alerts, quantrac_console;
+
+-- What every service does: beat, follow the feed, know the network.
+grant select, insert, update, delete on service, consumer to quantrac_ingest, quantrac_alerts, quantrac_console;
+grant select on station, channel, change, migration to quantrac_ingest, quantrac_alerts, quantrac_console;
+grant insert on audit to quantrac_ingest, quantrac_alerts, quantrac_console;
+
+-- Ingest and quality: readings, books, dead letters.
+grant select, insert on reading, reading_flag, station_event, change to quantrac_ingest;
+grant select, insert, update on latest, conflict, ledger, dead_letter, ingest_health, job_run to quantrac_ingest;
+grant select on correction to quantrac_ingest;
+grant update (config_reported, status_online, status_at) on station to quantrac_ingest;
+grant delete on change, ingest_health to quantrac_ingest;
+grant execute on function drop_readings_before(timestamptz) to quantrac_ingest;
+
+-- Alerts: rules, alarms, the outbox.
+grant select on reading, latest, reading_flag, correction, ledger to quantrac_alerts;
+grant select, insert, update, delete on rule_state, contact to quantrac_alerts;
+grant select, insert, update on alarm, alarm_event, notification, job_run to quantrac_alerts;
+grant update (silent_since) on station to quantrac_alerts;
+
+-- Console: what its people may ask of the desks.
+grant select on audit, contact, ledger to quantrac_console;
+grant select, insert, update on alarm, alarm_event, notification, dead_letter to quantrac_console;
+grant select, insert on reading_flag, change to quantrac_console;
+grant select, insert, update on correction to quantrac_console;

@@ -1,0 +1,45 @@
+-- The domain's words in SQL. Each has one twin in quantrac.telemetry; tests compare the two over all inputs.
+
+create function state_word(state int2) returns text language sql immutable parallel safe as $$
+  select (array['ok', 'suspect', 'range', 'warmup', 'maint', 'cal', 'fault', 'comm'])[state + 1]
+$$;
+
+create function test_words(tests int2) returns text[] language sql immutable parallel safe as $$
+  select case when tests = 0 then '{}'::text[] else array_remove(array[
+    case when tests & 1 > 0 then 'null' end, case when tests & 2 > 0 then 'span' end,
+    case when tests & 4 > 0 then 'plausible' end, case when tests & 8 > 0 then 'expect' end], null) end
+$$;
+
+-- quantrac.telemetry.quality.quality_of: the worse of what the device says and what the stateless tests say.
+create function quality_of(state int2, tests int2) returns int2 language sql immutable parallel safe as $$
+  select greatest(
+    (array[1, 3, 4, 4, 4, 4, 4, 9])[state + 1],
+    case when tests & 1 > 0 then 9 when tests & 6 > 0 then 4 when tests & 8 > 0 then 3 else 1 end)::int2
+$$;
+
+-- quantrac.telemetry.slots.bucket_end: the bucket labelled h holds h - width < t <= h, aligned to 1970 UTC.
+create function bucket_end("time" timestamptz, width interval) returns timestamptz language sql immutable parallel safe as $$
+  select date_bin(width, "time" - interval '1 microsecond', '1970-01-01 00:00:00+00'::timestamptz) + width
+$$;
+
+create function seq_count(ranges int8multirange) returns bigint language sql immutable parallel safe as $$
+  select coalesce(sum(upper(part) - lower(part)), 0)::bigint from unnest(ranges) part
+$$;
+
+-- What of a contact may be shown: enough to recognise, not enough to call.
+create function masked(contact text) returns text language sql immutable parallel safe as $$
+  select case when contact like '%@%' then left(contact, 1) || '•••@' || split_part(contact, '@', 2)
+              else left(contact, 3) || '•••' || right(contact, 3) end
+$$;
+
+-- Drop the chunks of readings that lie wholly before a time; returns their names. Runs with the owner's rights, because
+-- only the owner of a hypertable may drop its chunks; so it refuses whatever could hurt a running network.
+create function drop_readings_before(before timestamptz) returns setof text language plpgsql security definer
+set search_path = public, pg_temp as $$
+begin
+  if before > now() - interval '90 days' then
+    raise exception 'readings of the last 90 days are never dropped (asked for: before %)', before;
+  end if;
+  return query select chunk::text from drop_chunks('public.reading', older_than => before) chunk;
+end $$;
+revoke execute on function drop_readings_before(timestamptz) from public;
