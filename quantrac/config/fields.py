@@ -1,0 +1,192 @@
+"""The kinds of value that configuration files hold, each with the one sentence that says what is allowed."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import date
+from typing import Annotated, Any, Final, NamedTuple
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer, Strict, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from quantrac.telemetry.states import STATE_OF_WORD, State
+
+
+class Model(BaseModel):
+    """Base of everything read from a file: unknown keys are refused, nothing changes after loading."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def refused(allowed: str) -> PydanticCustomError:
+    """Return the error of a value that is not allowed; `allowed` completes the sentence "found …, allowed …"."""
+    return PydanticCustomError("refused", "{allowed}", {"allowed": allowed})
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise refused("a finite number")
+    return value
+
+
+Whole = Annotated[int, Strict()]
+Real = Annotated[float, Strict(), AfterValidator(_finite)]
+Flag = Annotated[bool, Strict()]
+
+DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+MS_OF_UNIT: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+def parse_duration(text: object) -> int:
+    """Return the milliseconds of a duration such as `250ms`, `1.5s`, `10s`, `5m`, `1h`, `30d`; zero is `0s`."""
+    match = DURATION.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise refused("a duration such as 250ms, 10s, 5m, 1h, 30d")
+    return round(float(match[1]) * MS_OF_UNIT[match[2]])
+
+
+def _positive(value: int) -> int:
+    if value <= 0:
+        raise refused("a duration longer than 0s")
+    return value
+
+
+Duration = Annotated[
+    int, BeforeValidator(parse_duration), WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?(ms|s|m|h|d)$"})
+]
+"""Written `10s`, held as milliseconds."""
+PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
+
+BYTES_OF_UNIT: Final = {"KB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000}
+
+
+def parse_size(text: object) -> int:
+    """Return the bytes of a size such as `500MB`, `4GB`."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(KB|MB|GB)", text) if isinstance(text, str) else None
+    if match is None:
+        raise refused("a size such as 500MB, 4GB")
+    return round(float(match[1]) * BYTES_OF_UNIT[match[2]])
+
+
+Size = Annotated[int, BeforeValidator(parse_size), WithJsonSchema({"type": "string"})]
+
+
+def parse_rate(text: object) -> float:
+    """Return the number a second of a rate such as `50/s`."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)/s", text) if isinstance(text, str) else None
+    if match is None or float(match[1]) <= 0:
+        raise refused("a rate such as 50/s")
+    return float(match[1])
+
+
+Rate = Annotated[float, BeforeValidator(parse_rate), WithJsonSchema({"type": "string"})]
+
+
+def parse_day(text: object) -> date:
+    """Return the date of `2019-06-01`."""
+    if isinstance(text, date):
+        return text
+    try:
+        return date.fromisoformat(text if isinstance(text, str) else "")
+    except ValueError:
+        raise refused("a date such as 2019-06-01") from None
+
+
+Day = Annotated[date, BeforeValidator(parse_day), WithJsonSchema({"type": "string", "format": "date"})]
+
+
+def _ordered(span: tuple[float, float]) -> tuple[float, float]:
+    if span[0] >= span[1]:
+        raise refused("[low, high] with low < high")
+    return span
+
+
+def _pair(value: object) -> object:
+    if not isinstance(value, (list, tuple)) or len(value) != 2:
+        raise refused("[low, high], two numbers")
+    return value
+
+
+Span = Annotated[tuple[Real, Real], BeforeValidator(_pair), AfterValidator(_ordered)]
+"""`[low, high]`, both inclusive."""
+
+
+def parse_state(word: object) -> State:
+    """Return the state that a word of configuration names."""
+    if isinstance(word, State):
+        return word
+    if not isinstance(word, str) or word not in STATE_OF_WORD:
+        raise refused("a state: " + ", ".join(STATE_OF_WORD))
+    return STATE_OF_WORD[word]
+
+
+StateWord = Annotated[
+    State,
+    BeforeValidator(parse_state),
+    PlainSerializer(lambda state: state.word, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "enum": list(STATE_OF_WORD)}),
+]
+
+
+def _matching(pattern: str, allowed: str) -> Any:
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if compiled.fullmatch(value) is None:
+            raise refused(allowed)
+        return value
+
+    return AfterValidator(check)
+
+
+Kebab = Annotated[
+    str, _matching(r"[a-z0-9]+(-[a-z0-9]+)*", "lower-case letters, digits and single hyphens, such as st-my-thanh")
+]
+"""Names of stations, profiles, rules, groups."""
+Snake = Annotated[
+    str, _matching(r"[a-z][a-z0-9_]*", "lower-case letters, digits and underscores, such as wind_speed_max")
+]
+"""Names of channels and signals."""
+
+
+class Text(Model):
+    """A text for people, in both languages."""
+
+    vi: str
+    en: str
+
+
+class LineSettings(NamedTuple):
+    """A serial line: `19200 8E1` is 19200 baud, 8 bits, even parity, 1 stop bit."""
+
+    baud: int
+    bits: int
+    parity: str
+    """N, E or O."""
+    stop: int
+
+    @property
+    def bits_per_byte(self) -> int:
+        """Bits that one byte takes on the wire, start and stop bits included."""
+        return 1 + self.bits + (self.parity != "N") + self.stop
+
+
+def parse_line(text: object) -> LineSettings:
+    """Return the settings written as `19200 8E1`."""
+    match = re.fullmatch(r"(\d{3,6}) ([78])([NEO])([12])", text) if isinstance(text, str) else None
+    if match is None:
+        raise refused("line settings such as 9600 8N1 or 19200 8E1")
+    return LineSettings(int(match[1]), int(match[2]), match[3], int(match[4]))
+
+
+def _line(value: object) -> LineSettings:
+    return value if isinstance(value, LineSettings) else parse_line(value)
+
+
+Line = Annotated[
+    LineSettings,
+    BeforeValidator(_line),
+    PlainSerializer(lambda line: f"{line.baud} {line.bits}{line.parity}{line.stop}", return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^\d+ [78][NEO][12]$"}),
+]

@@ -1,0 +1,48 @@
+"""What is wrong with the files: every problem with its file, line, column and key, all at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from quantrac.telemetry.errors import QuantracError
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing that is not allowed, where it stands. Lines and columns count from 1."""
+
+    file: str
+    line: int
+    column: int
+    key: str
+    """Path of keys, such as `devices.sonde.channels.do.expect`; empty: the file as a whole."""
+    message: str
+    """"found …, allowed …"."""
+
+    def __str__(self) -> str:
+        key = f"{self.key}: " if self.key else ""
+        return f"{self.file}:{self.line}:{self.column}: {key}{self.message}"
+
+
+class ConfigErrors(QuantracError):
+    """The files hold mistakes; nothing was started."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
+
+@dataclass
+class Findings:
+    """Collects problems while files are read and checked."""
+
+    problems: set[Problem] = field(default_factory=set)
+
+    def add(self, problem: Problem) -> None:
+        """Note a problem; the same one twice is one."""
+        self.problems.add(problem)
+
+    def raise_if_any(self) -> None:
+        """Raise ConfigErrors with all problems, by file and line; do nothing when there is none."""
+        if self.problems:
+            raise ConfigErrors(sorted(self.problems))

@@ -1,0 +1,131 @@
+"""Profiles of Modbus instruments: registers, byte orders, status words, and layouts that follow what is plugged in."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from pydantic import Field, model_validator
+
+from quantrac.config.fields import Model, PositiveDuration, Snake, Whole, refused
+from quantrac.config.frames import HexFrame
+from quantrac.config.profiles import DeviceProfile, HexGolden, Signal, one_place
+
+RegisterTable = Literal["holding", "input", "coil", "discrete"]
+"""Function codes 03, 04, 01, 02."""
+WordType = Literal["bit", "uint16", "int16", "uint32", "int32", "float32", "uint64", "int64", "float64"]
+WORDS_OF_TYPE: Final[dict[str, int]] = {
+    "bit": 1, "uint16": 1, "int16": 1, "uint32": 2, "int32": 2, "float32": 2, "uint64": 4, "int64": 4, "float64": 4,
+}  # fmt: skip
+ByteOrder = Literal["ABCD", "CDAB", "BADC", "DCBA"]
+
+
+class ModbusStatus(Model):
+    """Where a signal's status stands: `at` an address of its own, or `offset` registers after the signal's first."""
+
+    at: Whole | None = Field(default=None, ge=0, le=65535)
+    offset: Whole | None = Field(default=None, ge=0, le=125)
+    read: RegisterTable | None = None
+    """None: the table of the signal."""
+    type: Literal["uint16", "uint32"] = "uint16"
+    count: Whole = Field(default=1, ge=1, le=64)
+    """Of discrete inputs or coils read as one word, the first is bit 0; with registers always 1."""
+    table: Snake
+    """Name of a table under `states`."""
+
+    @model_validator(mode="after")
+    def _place(self) -> ModbusStatus:
+        one_place(self, "at", "offset")
+        return self
+
+
+class WordCheck(Model):
+    """A register that must hold a certain number (a unit or parameter code), else the reading is null, `fault`."""
+
+    at: Whole | None = Field(default=None, ge=0, le=65535)
+    offset: Whole | None = Field(default=None, ge=0, le=125)
+    is_: Whole = Field(alias="is")
+
+    @model_validator(mode="after")
+    def _place(self) -> WordCheck:
+        one_place(self, "at", "offset")
+        return self
+
+
+class ModbusSignal(Signal):
+    """A number in registers or bits, `at` a fixed address, or found by `code` through the profile's directory."""
+
+    at: Whole | None = Field(default=None, ge=0, le=65536)
+    """Address as the manual counts; `ModbusProfile.wire` turns it into the address on the wire."""
+    code: Whole | None = Field(default=None, ge=0, le=65535)
+    read: RegisterTable = "holding"
+    type: WordType
+    order: ByteOrder = "ABCD"
+    status: ModbusStatus | None = None
+    expect_word: WordCheck | None = None
+
+    @model_validator(mode="after")
+    def _place(self) -> ModbusSignal:
+        one_place(self, "at", "code")
+        if (self.read in ("coil", "discrete")) != (self.type == "bit"):
+            raise refused("type bit with read coil or discrete, and only there")
+        return self
+
+    @property
+    def words(self) -> int:
+        """Registers (or bits) that the value takes."""
+        return WORDS_OF_TYPE[self.type]
+
+
+class Block(Model):
+    """A row of equal entries: entry i begins at `at + i * stride`."""
+
+    at: Whole = Field(ge=0, le=65535)
+    stride: Whole = Field(ge=1, le=16)
+
+
+class Directory(Model):
+    """Instruments whose layout follows what is plugged in: a list of parameter codes, and values in the same order.
+
+    The signal with `code: c` is entry i where the i-th code equals c: its value begins at
+    `values.at + i * values.stride`, its status word at `status.at + i * status.stride`. A code that is not in the list
+    gives null, `fault`.
+    """
+
+    read: RegisterTable = "holding"
+    at: Whole = Field(ge=0, le=65535)
+    """First of `count` code registers (uint16)."""
+    count: Whole = Field(ge=1, le=64)
+    end: Whole = 0
+    """The code that ends the list."""
+    values: Block
+    status: Block | None = None
+    table: Snake | None = None
+    """Table of the status words, under `states`."""
+
+
+class Wake(Model):
+    """How to wake an instrument that sleeps between requests."""
+
+    send: HexFrame
+    wait_ms: PositiveDuration = Field(alias="wait")
+
+
+class ModbusProfile(DeviceProfile):
+    """An instrument that speaks Modbus. Golden frames are RTU frames, or MBAP frames with `protocol: modbus-tcp`."""
+
+    protocol: Literal["modbus-rtu", "modbus-tcp"]
+    """How the golden frames are framed; the instrument may hang on any Modbus bus."""
+    address_base: Literal[0, 1] = 0
+    """1: the manual counts registers from 1."""
+    wake: Wake | None = None
+    max_registers: Whole = Field(default=100, ge=1, le=125)
+    """Most registers (or bits, times 16) in one request."""
+    max_gap: Whole = Field(default=16, ge=0, le=125)
+    """Unused registers that may be read along rather than ask twice."""
+    directory: Directory | None = None
+    signals: dict[Snake, ModbusSignal]
+    golden: tuple[HexGolden, ...] = Field(min_length=1)
+
+    def wire(self, address: int) -> int:
+        """Return the address on the wire of an address as the profile writes it."""
+        return address - self.address_base

@@ -1,0 +1,156 @@
+"""The network: what holds for all stations (`network.yaml`), and the whole of what was loaded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, Field
+
+from quantrac.config.devices import AnyProfile
+from quantrac.config.fields import Flag, Kebab, Model, PositiveDuration, Real, Text, refused
+from quantrac.config.rules import Rule, RuleTest, Severity, StationRule
+from quantrac.config.stations import Station
+
+Medium = Literal["email", "sms"]
+
+
+def _time_of_day(text: str) -> str:
+    if re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text) is None:
+        raise refused('a time of day in quotes, such as "22:00"')
+    return text
+
+
+TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise refused("a time zone such as Asia/Ho_Chi_Minh") from None
+    return name
+
+
+def _phone(number: str) -> str:
+    if re.fullmatch(r"\+[1-9]\d{7,14}", number) is None:
+        raise refused('an international number in quotes, such as "+84912345678"')
+    return number
+
+
+def _email(address: str) -> str:
+    if re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", address) is None:
+        raise refused("an e-mail address")
+    return address
+
+
+class Defaults(Model):
+    """What stations have unless they say otherwise."""
+
+    sample_ms: PositiveDuration = Field(default=10_000, alias="sample")
+    """How often a device is asked."""
+    report_ms: PositiveDuration = Field(default=60_000, alias="report")
+    """Width of the slots that are sent."""
+    valid_share: Real = Field(default=0.75, gt=0, le=1)
+    housekeeping_ms: PositiveDuration = Field(default=60_000, alias="housekeeping")
+    """How often the agent's own channels are sent."""
+
+
+class Contact(Model):
+    """A person or a desk that is told. Real people are imported into the database and never stand in a file."""
+
+    name: str
+    language: Literal["vi", "en"] = "vi"
+    email: Annotated[str, AfterValidator(_email)] | None = None
+    phone: Annotated[str, AfterValidator(_phone)] | None = None
+    groups: tuple[Kebab, ...] = Field(min_length=1)
+    stations: tuple[str, ...] = ()
+    """Only alarms of these stations; empty: of all."""
+
+
+class Group(Model):
+    """People who are told the same things."""
+
+    title: Text
+
+
+class Route(Model):
+    """By which ways a group is told of alarms of some severities. Routes add up; a way is used once a person and event."""
+
+    to: Kebab
+    severity: tuple[Severity, ...] = Field(min_length=1)
+    by: tuple[Medium, ...] = Field(min_length=1)
+    cleared: Flag = True
+    """Also tell that it is over."""
+
+
+class QuietHours(Model):
+    """Local time in which a group is not woken, except by levels with `breaks_quiet_hours`; held messages follow after."""
+
+    start: TimeOfDay = Field(alias="from")
+    end: TimeOfDay = Field(alias="to")
+    groups: tuple[Kebab, ...] = Field(min_length=1)
+
+
+class Silence(Model):
+    """When a station that sends nothing is reported as silent."""
+
+    after_ms: PositiveDuration = Field(alias="after")
+    severity: Severity = "high"
+    to: tuple[Kebab, ...] = Field(min_length=1)
+
+
+class NetworkFile(Model):
+    """network.yaml."""
+
+    schema_: Literal["quantrac/network/1"] = Field(alias="schema")
+    network: Kebab
+    name: Text
+    operator: Text
+    """Who runs it: stands under messages and on pages."""
+    time_zone: Annotated[str, AfterValidator(_zone)]
+    defaults: Defaults = Defaults()
+    groups: dict[Kebab, Group] = Field(default_factory=dict)
+    routes: tuple[Route, ...] = ()
+    quiet_hours: QuietHours | None = None
+    silence: Silence | None = None
+    contacts: dict[Kebab, Contact] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Network:
+    """Everything that station_configs says, checked and resolved."""
+
+    root: Path
+    overlay: str | None
+    settings: NetworkFile
+    profiles: Mapping[str, AnyProfile]
+    stations: Mapping[str, Station]
+    rules: Mapping[str, Rule]
+    rule_tests: tuple[RuleTest, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+    """What is allowed but worth knowing, one line each."""
+
+    @property
+    def contacts(self) -> Mapping[str, Contact]:
+        """Contacts that stand in network.yaml."""
+        return self.settings.contacts
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """By which ways groups are told."""
+        return self.settings.routes
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of the people."""
+        return ZoneInfo(self.settings.time_zone)
+
+    def rules_for(self, station: str) -> list[StationRule]:
+        """Return the rules that watch something at a station, as they stand there."""
+        found = (rule.for_station(self.stations[station]) for rule in self.rules.values())
+        return [rule for rule in found if rule is not None]

@@ -1,0 +1,182 @@
+"""What every device profile has: signals, state tables, golden exchanges.
+
+A profile describes the instrument only: where it hangs and how often it is asked stands in the station file. A number
+takes these steps, and the last is `Channel.published`: raw value → `missing`, status → `scale`, `offset` (now in the
+signal's `unit`) → `range` → catalogue unit → the channel's adjustment.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+
+from quantrac.config.fields import (
+    Duration,
+    Flag,
+    Kebab,
+    Line,
+    Model,
+    PositiveDuration,
+    Real,
+    Snake,
+    Span,
+    StateWord,
+    Whole,
+    refused,
+)
+from quantrac.config.frames import HexFrame, TextFrame
+from quantrac.telemetry.states import State, worst
+
+
+class StateTable(Model):
+    """What a status word means: codes (one code, one state) or bits (each set bit adds its state, the worst counts).
+
+    In a file a code table is written bare, `{0: ok, 3: fault, other: suspect}`; a bit table names its parts,
+    `{bits: {15: fault}, clear: {19: warmup}}`, where `clear` gives the state while a bit is *not* set. Bit 0 is the
+    lowest bit of a word, or the first of several discrete inputs.
+    """
+
+    codes: dict[Whole, StateWord] = Field(default_factory=dict)
+    other: StateWord = State.FAULT
+    """State of a code that is not listed."""
+    bits: dict[Whole, StateWord] = Field(default_factory=dict)
+    clear: dict[Whole, StateWord] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_codes(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or value.keys() & {"codes", "bits", "clear"}:
+            return value
+        codes = {code: state for code, state in value.items() if code != "other"}
+        return {"codes": codes} | ({"other": value["other"]} if "other" in value else {})
+
+    def state_of(self, word: int) -> State:
+        """Return the state of a status word."""
+        if self.codes:
+            return self.codes.get(word, self.other)
+        raised = [state for bit, state in self.bits.items() if word >> bit & 1]
+        missing = [state for bit, state in self.clear.items() if not word >> bit & 1]
+        return worst([*raised, *missing])
+
+
+class Signal(Model):
+    """What every protocol's signal has: one number that the instrument can give."""
+
+    parameter: str | None = None
+    """Catalogue id; None: the signal's own name is the parameter."""
+    unit: str
+    """UCUM code of the number after scale and offset."""
+    scale: Real = 1.0
+    offset: Real = 0.0
+    range: Span | None = None
+    """What this instrument can measure, in `unit`; a value outside is null with state `range`."""
+    missing: tuple[Real, ...] = ()
+    """Raw numbers that mean "no value" (32767, -9999): null with state `fault`."""
+    frozen_after: Whole | None = Field(default=None, ge=2)
+    """Identical raw values in a row that make the value `suspect`; None: this signal may stand still."""
+    wraps_at: Real | None = None
+    """A counter's modulus, in `unit` after scale: it goes on from 0 there. None: a fall means that it was reset."""
+
+
+def one_place(model: Model, *keys: str) -> None:
+    """Refuse a model that does not have exactly one of these keys."""
+    given = [key for key in keys if getattr(model, key) is not None]
+    if len(given) != 1:
+        raise refused(f"exactly one of {', '.join(keys)}")
+
+
+class HexExchange(Model):
+    """One request and its answer, as bytes on the wire."""
+
+    ask: HexFrame
+    reply: HexFrame
+
+
+class TextExchange(Model):
+    """One request and its answer, with control characters written <STX>, <ETX>, <CR>, <LF>."""
+
+    ask: TextFrame
+    reply: TextFrame
+
+
+def _reading(value: object) -> object:
+    """A golden reading is written `[4.21, ok]`."""
+    if not isinstance(value, (list, tuple)) or len(value) != 2:
+        raise refused("[value or null, state]")
+    return tuple(value)
+
+
+GoldenReading = Annotated[tuple[Real | None, StateWord], BeforeValidator(_reading), WithJsonSchema({"type": "array"})]
+
+
+class Golden(Model):
+    """Exchanges that the decoder must agree with. `ask` and `reply` alone are a list of one exchange."""
+
+    origin: Literal["manual", "captured", "computed"] = Field(alias="from")
+    note: str = ""
+    gives: dict[Snake, GoldenReading]
+    """Signal → value in the signal's unit (before conversion to the catalogue's) and state."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _single(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "exchanges" not in value:
+            single = {k: value[k] for k in ("ask", "reply") if k in value}
+            return {**{k: v for k, v in value.items() if k not in single}, "exchanges": [single]}
+        return value
+
+
+class HexGolden(Golden):
+    """A golden exchange of a binary protocol."""
+
+    exchanges: tuple[HexExchange, ...] = Field(min_length=1)
+
+
+class TextGolden(Golden):
+    """A golden exchange of a protocol of printable characters."""
+
+    exchanges: tuple[TextExchange, ...] = Field(min_length=1)
+
+
+class DeviceProfile(Model):
+    """What every profile has."""
+
+    schema_: Literal["quantrac/device/1"] = Field(alias="schema")
+    device: Kebab
+    title: str
+    source: str
+    """Where the numbers come from: manual and page."""
+    verified: Flag
+    """True once checked against a real instrument."""
+    notes: str = ""
+    line: Line | None = None
+    """Factory setting, for the reader; the station's bus decides."""
+    timeout_ms: PositiveDuration = Field(default=1_500, alias="timeout")
+    """Longest time from the end of the request to the end of the answer."""
+    turnaround_ms: Duration = Field(default=0, alias="turnaround")
+    """Silence that the instrument needs between its answer and the next request."""
+    states: dict[Snake, StateTable] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults(cls, value: Any) -> Any:
+        """Spread `defaults` over all signals, key by key."""
+        if not isinstance(value, dict) or not isinstance(value.get("defaults"), dict):
+            return value
+        signals = value.get("signals")
+        if not isinstance(signals, dict):
+            return value
+        spread = {name: spread_over(value["defaults"], signal) for name, signal in signals.items()}
+        return {**value, "signals": spread}
+
+    defaults: dict[str, Any] | None = Field(default=None, exclude=True)
+    """Keys that every signal has unless it says otherwise."""
+
+
+def spread_over(defaults: Any, signal: Any) -> Any:
+    """Return the signal with what the defaults add; mappings merge key by key, everything else is the signal's own."""
+    if not isinstance(signal, dict) or not isinstance(defaults, dict):
+        return signal
+    own = {key: spread_over(defaults.get(key), value) for key, value in signal.items()}
+    return {**{key: value for key, value in defaults.items() if key not in own}, **own}

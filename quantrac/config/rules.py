@@ -1,0 +1,227 @@
+"""Alarm rules (`station_configs/rules/`): what is watched, at which levels, whom it concerns and what it says."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Final, Literal, NamedTuple
+
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+
+from quantrac.config.fields import Duration, Flag, Kebab, Model, PositiveDuration, Real, StateWord, Text, refused
+from quantrac.config.stations import Channel, Station
+
+Severity = Literal["low", "medium", "high", "critical"]
+SEVERITIES: Final[tuple[Severity, ...]] = ("low", "medium", "high", "critical")
+"""From the mildest to the worst."""
+QualityWord = Literal["good", "not_evaluated", "suspect", "fail"]
+PLACEHOLDERS: Final = ("station", "time", "value", "unit", "limit", "trend", "title", "level", "channel")
+"""What the text of a message may name in braces."""
+
+
+class Selection(Model):
+    """Which stations: those that have all the tags and, where stations are named, are among them."""
+
+    tags: tuple[str, ...] = ()
+    stations: tuple[str, ...] = ()
+
+    def selects(self, station: Station) -> bool:
+        """Whether the selection fits a station."""
+        named = not self.stations or station.station in self.stations
+        return named and set(self.tags) <= set(station.tags)
+
+
+class Watch(Selection):
+    """What a rule watches: every channel of a parameter at the selected stations, or only the channels named."""
+
+    parameter: str
+    channels: tuple[str, ...] = ()
+    """Names of channels; empty: all of the parameter."""
+
+
+class LevelPart(Model):
+    """What `instead` may say about a level: any part of it."""
+
+    limit: Real | None = None
+    clear: Real | None = None
+    on_delay_ms: Duration | None = Field(default=None, alias="on_delay")
+    off_delay_ms: Duration | None = Field(default=None, alias="off_delay")
+    severity: Severity | None = None
+    to: tuple[Kebab, ...] | None = None
+    breaks_quiet_hours: Flag | None = None
+
+
+class LevelSpec(Model):
+    """One level as a rule file writes it."""
+
+    limit: Real
+    clear: Real
+    """The alarm ends when the value has been at or beyond this for `off_delay`."""
+    on_delay_ms: Duration = Field(alias="on_delay")
+    off_delay_ms: Duration = Field(alias="off_delay")
+    severity: Severity
+    to: tuple[Kebab, ...] = Field(min_length=1)
+    """Groups of network.yaml that are told."""
+    breaks_quiet_hours: Flag = False
+
+
+class Level(NamedTuple):
+    """One level of a rule at one station."""
+
+    name: str
+    limit: float
+    clear: float
+    on_delay_ms: int
+    off_delay_ms: int
+    severity: Severity
+    to: tuple[str, ...]
+    breaks_quiet_hours: bool
+
+
+class Instead(Selection):
+    """Other levels for some stations: the levels named here replace the rule's set; keys left out stay."""
+
+    below: dict[Kebab, LevelPart] | None = None
+    above: dict[Kebab, LevelPart] | None = None
+
+
+def _text(value: object) -> object:
+    return {"vi": value} if isinstance(value, str) else value
+
+
+class Message(Model):
+    """The text of a short message; English falls back to the rule's title with value and limit."""
+
+    vi: str
+    """Without diacritics, so that it fits one SMS of 160 characters."""
+    en: str = ""
+
+    @model_validator(mode="after")
+    def _placeholders(self) -> Message:
+        for name in re.findall(r"\{(.*?)\}", self.vi + self.en):
+            if name not in PLACEHOLDERS:
+                raise refused("placeholders " + " ".join("{" + known + "}" for known in PLACEHOLDERS))
+        return self
+
+
+MessageText = Annotated[Message, BeforeValidator(_text)]
+
+
+class StationRule(NamedTuple):
+    """A rule at one station: its channels and levels, the most severe level first."""
+
+    rule: Rule
+    station: Station
+    channels: tuple[Channel, ...]
+    below: tuple[Level, ...]
+    above: tuple[Level, ...]
+
+
+class RuleSpec(Model):
+    """A rule as its file writes it, without its name."""
+
+    title: Text
+    watch: Watch
+    below: dict[Kebab, LevelSpec] | None = None
+    above: dict[Kebab, LevelSpec] | None = None
+    instead: tuple[Instead, ...] = ()
+    """The first whose selection fits a station counts there."""
+    use: tuple[QualityWord, ...] = ("good",)
+    """Qualities that may raise or clear it; others count as no reading."""
+    source: str
+    respond_within_ms: PositiveDuration | None = Field(default=None, alias="respond_within")
+    cause: Text | None = None
+    consequence: Text | None = None
+    response: Text | None = None
+    sms: MessageText
+    sms_cleared: MessageText | None = None
+
+    @model_validator(mode="after")
+    def _some_level(self) -> RuleSpec:
+        if not self.below and not self.above:
+            raise refused("at least one level under below or above")
+        return self
+
+
+class Rule(RuleSpec):
+    """A rule with its name."""
+
+    name: Kebab
+
+    def for_station(self, station: Station) -> StationRule | None:
+        """Return the rule as it stands at a station; None where it watches nothing there."""
+        if not self.watch.selects(station):
+            return None
+        watched = [c for c in station.channel_list() if c.parameter == self.watch.parameter]
+        channels = tuple(c for c in watched if not self.watch.channels or c.name in self.watch.channels)
+        if not channels:
+            return None
+        other = next((instead for instead in self.instead if instead.selects(station)), Instead())
+        return StationRule(self, station, channels, _levels(self.below, other.below), _levels(self.above, other.above))
+
+
+def _levels(levels: dict[str, LevelSpec] | None, instead: dict[str, LevelPart] | None) -> tuple[Level, ...]:
+    own = levels or {}
+    if instead is None:
+        named = {name: level.model_dump() for name, level in own.items()}
+    else:
+        named = {
+            name: (own[name].model_dump() if name in own else {}) | part.model_dump(exclude_none=True)
+            for name, part in instead.items()
+        }
+    made = [Level(name=name, **level) for name, level in named.items()]
+    return tuple(sorted(made, key=lambda level: SEVERITIES.index(level.severity), reverse=True))
+
+
+# --- tests that stand beside the rules ---
+
+RUN: Final = re.compile(r"(_|-?\d+(?:\.\d+)?)(?:x(\d+))?")
+
+
+def parse_series(text: object) -> tuple[float | None, ...]:
+    """Return the readings of `2.8x6 _x20 4.6`: six of 2.8, twenty missing, one of 4.6."""
+    runs = [RUN.fullmatch(word) for word in text.split()] if isinstance(text, str) else []
+    if not runs or None in runs:
+        raise refused('a series such as "2.8x6 _x20 4.6": value x times, _ for a missing reading')
+    return tuple(
+        None if run[1] == "_" else float(run[1]) for run in runs if run is not None for _ in range(int(run[2] or 1))
+    )
+
+
+def _series(value: Any) -> Any:
+    return value if isinstance(value, dict) else {"values": value}
+
+
+class Series(Model):
+    """The readings of one channel in a test, one each `every`."""
+
+    values: Annotated[tuple[float | None, ...], BeforeValidator(parse_series), WithJsonSchema({"type": "string"})]
+    quality: QualityWord = "good"
+    state: StateWord | None = None
+
+
+class Expectation(Model):
+    """An alarm that the test must raise. Times count from the first reading; each reading holds for one interval."""
+
+    rule: Kebab
+    level: Kebab
+    raised_ms: Duration = Field(alias="raised")
+    cleared_ms: Duration | None = Field(default=None, alias="cleared")
+    """None: still active at the end."""
+
+
+class RuleTest(Model):
+    """A made-up course of readings, and the alarms that the rules of the file must make of it."""
+
+    name: str
+    every_ms: PositiveDuration = Field(alias="every")
+    series: dict[str, Annotated[Series, BeforeValidator(_series)]] = Field(min_length=1)
+    """`<station>/<channel>` → readings."""
+    expect: tuple[Expectation, ...]
+
+
+class RulesFile(Model):
+    """A file of rules and their tests."""
+
+    schema_: Literal["quantrac/rules/1"] = Field(alias="schema")
+    rules: dict[Kebab, RuleSpec]
+    tests: tuple[RuleTest, ...] = ()

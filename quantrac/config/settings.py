@@ -1,0 +1,83 @@
+"""Settings of the processes: environment variables `QUANTRAC_…`, read here and nowhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from quantrac.telemetry.errors import QuantracError
+
+
+class MissingSetting(QuantracError):
+    """A command needs a setting that the environment does not give."""
+
+
+def _host_and_port(value: str | None) -> str | None:
+    if value is not None:
+        host, separator, port = value.rpartition(":")
+        if not (separator and host and port.isdecimal() and int(port) <= 65535):
+            raise ValueError("expected host:port, such as 127.0.0.1:9101")
+    return value
+
+
+Listen = Annotated[str | None, AfterValidator(_host_and_port)]
+
+
+class Settings(BaseSettings):
+    """Every setting; a field `smtp_url` is the variable `QUANTRAC_SMTP_URL`. What is None is not configured."""
+
+    model_config = SettingsConfigDict(env_prefix="QUANTRAC_", env_file=".env", extra="ignore", frozen=True)
+
+    database_url: str | None = None
+    """`postgresql://user@host:port/database`."""
+    ingest_database_url: str | None = None
+    quality_database_url: str | None = None
+    alerts_database_url: str | None = None
+    jobs_database_url: str | None = None
+    console_database_url: str | None = None
+    mqtt_url: str | None = None
+    """`mqtt://[user:password@]host:port` or `mqtts://…`."""
+
+    config: Path = Path("station_configs")
+    overlay: str | None = None
+    """Name of a folder inside `config` merged over it."""
+    state_dir: Path = Path("state")
+    """Spools and other things a process keeps on disk."""
+    wiring: Path | None = None
+
+    log: Literal["json", "text"] | None = None
+    """None: text on a terminal, JSON off it."""
+
+    ingest_listen: Listen = None
+    quality_listen: Listen = None
+    alerts_listen: Listen = None
+    jobs_listen: Listen = None
+    edge_listen: Listen = None
+    console_listen: str = "127.0.0.1:8080"
+
+    smtp_url: SecretStr | None = None
+    """`smtp://user:password@host:port` or `smtps://…`."""
+    smtp_from: str = "quantrac@localhost"
+
+    sms_provider: str | None = None
+    sms_url: str | None = None
+    sms_key: SecretStr | None = None
+    sms_secret: SecretStr | None = None
+    sms_brandname: str = "QUANTRAC"
+
+    def database(self, service: str) -> str:
+        """Return the database address of a service: its own, else the common one; raises MissingSetting."""
+        own = getattr(self, f"{service}_database_url", None)
+        address = own or self.database_url
+        if address is None:
+            raise MissingSetting("QUANTRAC_DATABASE_URL is not set: postgresql://user@host:port/database")
+        return str(address)
+
+    def mqtt(self) -> str:
+        """Return the broker's address; raises MissingSetting."""
+        if self.mqtt_url is None:
+            raise MissingSetting("QUANTRAC_MQTT_URL is not set: mqtt://user:password@host:port")
+        return self.mqtt_url

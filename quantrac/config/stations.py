@@ -1,0 +1,194 @@
+"""A station as it runs: its file joined with profiles and defaults, nothing left to look up.
+
+`station_files` holds what a technician writes; `resolution` makes these models from it.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Final, Literal
+
+from quantrac.config.devices import AnyProfile, Signal
+from quantrac.config.fields import LineSettings, Model, StateWord, Text
+from quantrac.telemetry.states import State
+
+BusKind = Literal["modbus-tcp", "modbus-rtu", "modbus-rtu-tcp", "sdi-12", "ascii", "bayern-hessen"]
+AGENT: Final = "agent"
+"""The pseudo device of the channels that the edge agent measures itself."""
+
+
+class Bus(Model):
+    """What instruments share: a serial line (`port`, `line`) or a network endpoint (`host`, `tcp_port`)."""
+
+    name: str
+    kind: BusKind
+    port: str | None = None
+    line: LineSettings | None = None
+    host: str | None = None
+    tcp_port: int | None = None
+    echo: bool = False
+    """The adapter repeats what we send."""
+    gap_ms: int = 5
+    """Silence before a request."""
+    guard_ms: int = 400
+    """Silence after a missed answer, so that a late one is dropped."""
+
+    @property
+    def place(self) -> str:
+        """Where the bus is: a device path, or `host:port`."""
+        return self.port or f"{self.host}:{self.tcp_port}"
+
+
+class Adjust(Model):
+    """A technician's correction at the source: `value * scale + offset`, in the catalogue's unit."""
+
+    scale: float = 1.0
+    offset: float = 0.0
+    since: date | None = None
+    by: str = ""
+    why: str = ""
+
+
+class Channel(Model):
+    """One series that the edge sends."""
+
+    name: str
+    parameter: str
+    unit: str
+    """The catalogue's unit: what is published."""
+    device: str
+    """Name of the device, or `agent`."""
+    signal: str
+    """Key in `device.profile.signals`; for the agent's own channels the parameter."""
+    interval_ms: int
+    """One reading each interval: the device's report interval."""
+    expect: tuple[float, float] | None = None
+    """Outside it a reading is suspect; in the catalogue's unit."""
+    span: tuple[float, float] | None = None
+    """What the instrument can measure, in the catalogue's unit."""
+    factor: float = 1.0
+    shift: float = 0.0
+    """From the signal's unit to the catalogue's: `measured * factor + shift`."""
+    adjust: Adjust | None = None
+    datum_offset: float = 0.0
+    """Added to a level, m: from the sensor to the national datum."""
+    invert: bool = False
+    """For inputs: 1 is published as 0 and 0 as 1."""
+
+    def published(self, measured: float) -> float:
+        """Return the value to publish for a value in the signal's unit."""
+        if self.invert:
+            return 1.0 - measured
+        value = measured * self.factor + self.shift
+        if self.adjust is not None:
+            value = value * self.adjust.scale + self.adjust.offset
+        return value + self.datum_offset
+
+
+class Calibration(Model):
+    """When a device is calibrated: inside the weekly window (local time) its readings are `cal`."""
+
+    every_ms: int | None = None
+    weekday: int | None = None
+    """0 Monday … 6 Sunday; None: no window."""
+    start_minute: int = 0
+    """Minutes after local midnight."""
+    end_minute: int = 0
+
+
+class Device(Model):
+    """One instrument on one bus."""
+
+    name: str
+    profile: AnyProfile
+    bus: Bus
+    address: int | str | None
+    """Modbus unit id, SDI-12 or Vaisala address character, Bayern-Hessen address (None: asked without one)."""
+    serial: str = ""
+    sample_ms: int
+    report_ms: int
+    valid_share: float
+    """Least share of a slot's expected samples that must be valid, 0..1."""
+    timeout_ms: int
+    channels: dict[str, Channel]
+    calibration: Calibration | None = None
+
+    def signal_of(self, channel: Channel) -> Signal:
+        """Return the profile's signal behind one of the device's channels."""
+        return self.profile.signals[channel.signal]
+
+
+class Location(Model):
+    """Where a station stands: WGS 84 degrees."""
+
+    latitude: float
+    longitude: float
+    commune: str
+    surveyed: bool
+    """False: read from a map or assumed."""
+
+
+class Ministry(Model):
+    """How the station appears in the ministry's files."""
+
+    code: str
+    folder: str
+    symbols: dict[str, str]
+    """Channel → name in the file, where it differs from the catalogue's symbol."""
+
+
+class Maintenance(Model):
+    """The switch that puts the whole station into `state`."""
+
+    device: str
+    channel: str
+    state: StateWord = State.MAINT
+    ends_after_ms: int
+
+
+class SpoolPlan(Model):
+    """What the edge keeps on its own disk."""
+
+    keep_ms: int
+    size_bytes: int
+
+
+class Camera(Model):
+    """A camera whose pictures the edge sends."""
+
+    url: str
+    every_ms: int
+    on_alarm: bool
+    max_kb: int
+
+
+class Station(Model):
+    """One station, resolved."""
+
+    station: str
+    name: Text
+    tags: tuple[str, ...]
+    location: Location
+    in_service: datetime
+    """UTC; readings dated earlier are refused."""
+    ministry: Ministry | None
+    buses: dict[str, Bus]
+    devices: dict[str, Device]
+    agent_channels: dict[str, Channel]
+    """What the agent measures itself: `disk_free clock_offset bus_errors spool_depth`."""
+    maintenance: Maintenance | None
+    spool: SpoolPlan
+    backfill_rate: float
+    """Most old messages sent again each second."""
+    cameras: dict[str, Camera]
+    config_hash: str
+    """sha256 (hex) of everything above and the profiles, in canonical form."""
+
+    def channel_list(self) -> list[Channel]:
+        """Return every channel the edge sends, device by device, the agent's own last."""
+        measured = [channel for device in self.devices.values() for channel in device.channels.values()]
+        return [*measured, *self.agent_channels.values()]
+
+    def channel(self, name: str) -> Channel:
+        """Return a channel by name; raises KeyError."""
+        return {channel.name: channel for channel in self.channel_list()}[name]
