@@ -1,0 +1,121 @@
+"""Mosquitto's configuration, as pure text: the private broker and a real installation are rendered by the same code.
+
+The numbers are those without which Mosquitto loses what it acknowledged: with its defaults an offline session keeps
+1,000 messages and drops the rest while every PUBACK says success.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+TOPIC_ROOT = "quantrac/v1"
+
+STATION_WRITES = ("readings", "backfill", "birth", "status", "image", "reply/#")
+STATION_READS = ("ack", "cmd/#")
+
+INGEST_USER = "ingest"
+CONSOLE_USER = "console"
+CENTRE_USERS = (INGEST_USER, CONSOLE_USER)
+
+MAX_PACKET_BYTES = 256 * 1024
+MAX_QUEUED_BYTES = 512 * 1024 * 1024
+AUTOSAVE_S = 300
+
+_USER = re.compile(r"[a-z][a-z0-9-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerPlan:
+    """Where the broker listens and keeps its files.
+
+    With ``certificate`` and ``key`` the listener speaks TLS 1.2 or newer. ``max_queued_bytes`` bounds what waits for
+    one offline session; beyond it the broker drops, and the edge's spool sends again.
+    """
+
+    host: str
+    port: int
+    persistence: Path
+    passwords: Path
+    acl: Path
+    certificate: Path | None = None
+    key: Path | None = None
+    max_queued_bytes: int = MAX_QUEUED_BYTES
+
+
+def render_config(plan: BrokerPlan) -> str:
+    """Return ``mosquitto.conf``."""
+    lines = [
+        "# Written by Quantrac; `quantrac broker config` renders it anew.",
+        f"listener {plan.port} {plan.host}",
+        *_tls(plan),
+        "allow_anonymous false",
+        f"password_file {plan.passwords}",
+        f"acl_file {plan.acl}",
+        "",
+        "# Sessions survive a restart. Saving on every change rewrites the whole store; what a crash takes from the",
+        "# broker is still in the stations' spools, which wait for the acknowledgement of ingest.",
+        "persistence true",
+        f"persistence_location {plan.persistence}/",
+        f"autosave_interval {AUTOSAVE_S}",
+        "autosave_on_changes false",
+        "",
+        "# 0 = no bound by count: the bounds are the client's Receive Maximum and the bytes below.",
+        "max_inflight_messages 0",
+        "max_queued_messages 0",
+        f"max_queued_bytes {plan.max_queued_bytes}",
+        f"max_packet_size {MAX_PACKET_BYTES}",
+        "set_tcp_nodelay true",
+        "",
+        "log_dest stderr",
+        "log_type error",
+        "log_type warning",
+        "log_type notice",
+        "connection_messages false",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def render_acl(stations: Iterable[str]) -> str:
+    """Return the access list: a station speaks for itself alone, ingest hears all and acknowledges, the console asks.
+
+    Raises ValueError for a name that is no station id.
+    """
+    blocks = [_station_block(_checked(station)) for station in stations]
+    blocks.append(_block(INGEST_USER, reads=["#"], writes=["+/ack"]))
+    blocks.append(_block(CONSOLE_USER, reads=["+/birth", "+/status", "+/ack", "+/reply/#"], writes=["+/cmd/#"]))
+    return "\n".join(blocks)
+
+
+def users(stations: Iterable[str]) -> list[str]:
+    """Return every user that needs a password."""
+    return [*(_checked(station) for station in stations), *CENTRE_USERS]
+
+
+def _station_block(station: str) -> str:
+    return _block(
+        station,
+        reads=[f"{station}/{kind}" for kind in STATION_READS],
+        writes=[f"{station}/{kind}" for kind in STATION_WRITES],
+    )
+
+
+def _block(user: str, *, reads: Iterable[str], writes: Iterable[str]) -> str:
+    lines = [f"user {user}"]
+    lines += [f"topic write {TOPIC_ROOT}/{topic}" for topic in writes]
+    lines += [f"topic read {TOPIC_ROOT}/{topic}" for topic in reads]
+    return "\n".join(lines) + "\n"
+
+
+def _tls(plan: BrokerPlan) -> list[str]:
+    if plan.certificate is None or plan.key is None:
+        return []
+    return [f"certfile {plan.certificate}", f"keyfile {plan.key}", "tls_version tlsv1.2"]
+
+
+def _checked(station: str) -> str:
+    if not _USER.fullmatch(station) or station in CENTRE_USERS:
+        raise ValueError(
+            f"station {station!r}: expected lower-case words joined by '-', and not {', '.join(CENTRE_USERS)}"
+        )
+    return station

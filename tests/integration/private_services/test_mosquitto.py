@@ -1,0 +1,146 @@
+"""The private broker keeps its promises: persistence, passwords, access list, loopback only."""
+
+import threading
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import paho.mqtt.client as mqtt
+import pytest
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from quantrac.private_services import ports
+from quantrac.private_services.mosquitto import PrivateMosquitto
+from tests.integration.private_services.listening import addresses_of
+
+NOT_AUTHORIZED = 0x87  # MQTT 5, 3.4.2.1
+WAIT_S = 5
+
+
+class Person:
+    """A client with a durable session that notes what it is told."""
+
+    def __init__(self, url: str, *, name: str, password: str | None = None) -> None:
+        where = urlsplit(url)
+        self.got: list[tuple[str, bytes]] = []
+        self.arrived = threading.Event()
+        self.connected = threading.Event()
+        self.refusal = 0
+        self.client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, name, protocol=mqtt.MQTTv5)
+        self.client.username_pw_set(where.username, password or where.password)
+        self.client.on_message = self._on_message
+        self.client.on_connect = self._on_connect
+        expiry = Properties(PacketTypes.CONNECT)
+        expiry.SessionExpiryInterval = 3600
+        self.client.connect(where.hostname, where.port, clean_start=False, properties=expiry)
+        self.client.loop_start()
+        assert self.connected.wait(WAIT_S)
+
+    def _on_connect(self, client, userdata, flags, reason, properties):
+        self.refusal = reason.value
+        self.connected.set()
+
+    def _on_message(self, client, userdata, message):
+        self.got.append((message.topic, message.payload))
+        self.arrived.set()
+
+    def subscribe(self, topic: str) -> int:
+        done, codes = threading.Event(), []
+        self.client.on_subscribe = lambda c, u, mid, reasons, p: (codes.extend(reasons), done.set())
+        self.client.subscribe(topic, 1)
+        assert done.wait(WAIT_S)
+        return codes[0].value
+
+    def publish(self, topic: str, payload: bytes = b"{}", *, retain: bool = False) -> int:
+        """Publish at QoS 1 and return the reason code of the PUBACK."""
+        done, codes = threading.Event(), []
+        self.client.on_publish = lambda c, u, mid, reason, p: (codes.append(reason), done.set())
+        self.client.publish(topic, payload, 1, retain)
+        assert done.wait(WAIT_S)
+        return codes[0].value
+
+    def leave(self) -> None:
+        self.client.disconnect()
+        self.client.loop_stop()
+
+
+@pytest.fixture
+def person(broker: PrivateMosquitto):
+    made: list[Person] = []
+
+    def join(user: str, **options) -> Person:
+        made.append(Person(broker.url(user), name=options.pop("name", f"test-{user}"), **options))
+        return made[-1]
+
+    yield join
+    for one in made:
+        one.leave()
+
+
+def test_it_listens_on_the_loopback_address_only(broker):
+    assert addresses_of(broker._process.pid) == {("127.0.0.1", broker.port)}
+
+
+def test_a_station_speaks_for_itself_and_never_for_another(person):
+    ingest, station = person("ingest"), person("st-my-thanh")
+    ingest.subscribe("quantrac/v1/+/readings")
+    assert station.publish("quantrac/v1/st-tran-de/readings", b"lie") == NOT_AUTHORIZED
+    assert station.publish("quantrac/v1/st-my-thanh/ack", b"lie") == NOT_AUTHORIZED
+    assert station.publish("quantrac/v1/st-my-thanh/readings", b"truth") == 0
+    assert ingest.arrived.wait(WAIT_S)
+    assert ingest.got == [("quantrac/v1/st-my-thanh/readings", b"truth")]
+
+
+def test_a_station_hears_its_own_acknowledgements_and_not_its_neighbours(person):
+    ingest, station = person("ingest"), person("st-my-thanh")
+    station.subscribe("quantrac/v1/#")
+    assert ingest.publish("quantrac/v1/st-tran-de/ack") == 0
+    assert ingest.publish("quantrac/v1/st-my-thanh/ack", b"yours") == 0
+    assert station.arrived.wait(WAIT_S)
+    assert station.got == [("quantrac/v1/st-my-thanh/ack", b"yours")]
+
+
+def test_ingest_acknowledges_but_sends_no_readings(person):
+    ingest = person("ingest")
+    assert ingest.publish("quantrac/v1/st-my-thanh/readings") == NOT_AUTHORIZED
+
+
+def test_a_wrong_password_and_no_password_are_refused(person, broker):
+    assert person("st-my-thanh", password="guess").refusal in {NOT_AUTHORIZED, 0x86}
+
+
+def test_a_clean_restart_keeps_the_port_the_sessions_and_their_messages(person, broker):
+    ingest, port = person("ingest"), broker.port
+    ingest.subscribe("quantrac/v1/+/readings")
+    ingest.leave()
+    person("st-my-thanh").publish("quantrac/v1/st-my-thanh/readings", b"kept")
+    broker.stop()
+    broker.start()
+    assert broker.port == port
+    again = person("ingest")
+    assert again.arrived.wait(WAIT_S)
+    assert again.got == [("quantrac/v1/st-my-thanh/readings", b"kept")]
+
+
+def test_after_a_kill_it_starts_again_at_the_same_place_with_what_was_saved(person, broker):
+    station = person("st-my-thanh")
+    station.publish("quantrac/v1/st-my-thanh/birth", b"born", retain=True)
+    broker.stop()
+    broker.start()
+    port, url = broker.port, broker.url("ingest")
+    broker.kill()
+    assert not ports.answers(port)
+    broker.start()
+    assert broker.url("ingest") == url
+    ingest = person("ingest")
+    ingest.subscribe("quantrac/v1/+/birth")
+    assert ingest.arrived.wait(WAIT_S)
+    assert ingest.got == [("quantrac/v1/st-my-thanh/birth", b"born")]
+
+
+def test_passwords_are_random_and_only_hashes_reach_the_password_file(broker):
+    words = {broker.password(user) for user in ("ingest", "console", "st-my-thanh")}
+    assert len(words) == 3
+    text = Path(broker.folder, "passwords").read_text()
+    assert not any(word in text for word in words)
+    assert Path(broker.folder, "passwords").stat().st_mode & 0o077 == 0

@@ -1,0 +1,1 @@
+"""Configuration of the private servers, as pure functions."""
