@@ -144,8 +144,8 @@ class Consumer:
         if not rows and bound > found[0]:
             self.advance(bound)
         return [
-            Change(id, station, channel_id, from_t, to_t, count, Cause(cause), at)
-            for id, station, channel_id, from_t, to_t, count, cause, at in rows
+            Change(number, station, channel_id, from_t, to_t, count, Cause(cause), at)
+            for number, station, channel_id, from_t, to_t, count, cause, at in rows
         ]
 
     def advance(self, to: int) -> None:

@@ -1,0 +1,131 @@
+"""The books' desk: is anything missing, and what has been refused. Replay is the desk of ingest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from psycopg.rows import class_row
+
+from quantrac.database import audit
+from quantrac.database.pool import Connection
+from quantrac.telemetry.errors import QuantracError
+
+Status = Literal["open", "partial", "replayed", "discarded"]
+STATUSES: Final[tuple[Status, ...]] = ("open", "partial", "replayed", "discarded")
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """One row of `v_ledger`: both books of a station's epoch; all counts of messages, `conflict` of readings."""
+
+    station: str
+    epoch: str
+    highest_seq: int
+    stored: int
+    dead: int
+    lost: int
+    missing: int
+    received: int
+    new: int
+    duplicate: int
+    rejected: int
+    conflict: int
+
+    @property
+    def balanced(self) -> bool:
+        """Whether both books balance: every seq is somewhere once, and so is every delivery."""
+        by_sequence = self.highest_seq == self.stored + self.dead + self.lost + self.missing
+        return by_sequence and self.received == self.new + self.duplicate + self.rejected
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One row of `v_dead_letter`: `payload` is the first 64 KiB of `length` bytes, `sha256` that of all of them."""
+
+    dead_letter_id: int
+    first_received_at: datetime
+    received_at: datetime
+    topic: str
+    station: str | None
+    epoch: str | None
+    seq: int | None
+    payload: bytes
+    length: int
+    sha256: str
+    reason: str
+    detail: Any
+    status: Status
+    count: int
+    closed_by: str | None
+    closed_reason: str | None
+    closed_at: datetime | None
+
+
+class NoSuchDeadLetter(QuantracError):
+    """There is no dead letter of this number."""
+
+    exit_code = 2
+
+
+class AlreadyClosed(QuantracError):
+    """The dead letter has been replayed or discarded before."""
+
+
+def _columns(row: type[Any]) -> str:
+    return ", ".join(field.name for field in fields(row))
+
+
+LEDGER = f"select {_columns(Book)} from v_ledger order by station, epoch"  # noqa: S608  # our own field names
+DEAD_LETTERS = f"""
+select {_columns(DeadLetter)} from v_dead_letter where status = any(%s) order by dead_letter_id desc limit %s
+"""  # noqa: S608
+DEAD_LETTER = f"select {_columns(DeadLetter)} from v_dead_letter where dead_letter_id = %s"  # noqa: S608
+CLOSE = """
+update dead_letter set status = 'discarded', closed_by = %s, closed_reason = %s, closed_at = %s
+where dead_letter_id = %s and status in ('open', 'partial')
+"""
+
+
+def ledger(conn: Connection) -> list[Book]:
+    """Return both books of every station and epoch."""
+    with conn.cursor(row_factory=class_row(Book)) as cursor:
+        return cursor.execute(LEDGER).fetchall()
+
+
+def total(books: Iterable[Book]) -> Book:
+    """Return the sums over books, under the station name `total`."""
+    rows = list(books)
+    counts = {field.name: sum(getattr(row, field.name) for row in rows) for field in fields(Book)[2:]}
+    return Book(station="total", epoch="", **counts)
+
+
+def dead_letters(
+    conn: Connection, statuses: Iterable[Status] = ("open", "partial"), limit: int = 100
+) -> list[DeadLetter]:
+    """Return the newest dead letters of some statuses."""
+    with conn.cursor(row_factory=class_row(DeadLetter)) as cursor:
+        return cursor.execute(DEAD_LETTERS, [list(statuses), limit]).fetchall()
+
+
+def dead_letter(conn: Connection, dead_letter_id: int) -> DeadLetter:
+    """Return one dead letter; raises NoSuchDeadLetter."""
+    with conn.cursor(row_factory=class_row(DeadLetter)) as cursor:
+        found = cursor.execute(DEAD_LETTER, [dead_letter_id]).fetchone()
+    if found is None:
+        raise NoSuchDeadLetter(f"there is no dead letter {dead_letter_id}")
+    return found
+
+
+def discard(conn: Connection, dead_letter_id: int, person: str, reason: str, now: datetime) -> None:
+    """Close a dead letter for good: nobody will replay it. In the books it stays dead.
+
+    Raises NoSuchDeadLetter, AlreadyClosed.
+    """
+    with conn.transaction():
+        if conn.execute(CLOSE, [person, reason, now, dead_letter_id]).rowcount != 1:
+            closed = dead_letter(conn, dead_letter_id)
+            raise AlreadyClosed(f"dead letter {dead_letter_id} is {closed.status} already (by {closed.closed_by})")
+        audit.record(conn, now, person, "discard", f"dead letter {dead_letter_id}", reason)

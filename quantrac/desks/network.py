@@ -1,0 +1,206 @@
+"""The network's desk: what the station files say becomes what the database knows.
+
+Data path: resolved stations → rows → difference to the rows in force → upserts, feed, audit, in one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal, NamedTuple, Protocol
+
+from psycopg.types.json import Jsonb
+
+from quantrac.config.stations import AGENT, Channel, Station
+from quantrac.database import audit
+from quantrac.database.feed import Cause, NewChange, append_changes
+from quantrac.database.pool import Connection
+from quantrac.telemetry.errors import QuantracError
+from quantrac.telemetry.parameters import HOUSEKEEPING, Kind, parameter
+
+APPLY_LOCK: Final = 0x5154_0003
+Outcome = Literal["new", "changed", "unchanged", "deactivated"]
+
+
+class Stations(Protocol):
+    """What is needed of a loaded network."""
+
+    @property
+    def stations(self) -> Mapping[str, Station]:
+        """The resolved stations by their id."""
+        ...
+
+
+class ChannelRow(NamedTuple):
+    """A channel as table `channel` has it; intervals in seconds, limits in `unit`."""
+
+    name: str
+    parameter: str
+    unit: str
+    kind: str
+    interval_s: float
+    span_low: float | None
+    span_high: float | None
+    plausible_low: float
+    plausible_high: float
+    expect_low: float | None
+    expect_high: float | None
+    history_tests: list[str]
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What applying did to one station; the lists name channels."""
+
+    station: str
+    outcome: Outcome
+    added: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+class ChannelChangesMeaning(QuantracError):
+    """A channel that has readings would measure something else, or in another unit."""
+
+    exit_code = 2
+
+
+CHANNELS = f"select {', '.join(ChannelRow._fields)} from channel where station = %s"  # noqa: S608  # our own field names
+STATION = """
+insert into station (station, name_vi, name_en, latitude, longitude, tags, in_service, active, config, config_applied,
+                     applied_at)
+values (%s, %s, %s, %s, %s, %s, %s, true, %s, %s, %s)
+on conflict (station) do update set name_vi = excluded.name_vi, name_en = excluded.name_en,
+  latitude = excluded.latitude, longitude = excluded.longitude, tags = excluded.tags, in_service = excluded.in_service,
+  active = true, config = excluded.config, config_applied = excluded.config_applied, applied_at = excluded.applied_at
+"""
+CHANNEL = """
+insert into channel (station, name, parameter, unit, kind, interval_s, span_low, span_high, plausible_low,
+                     plausible_high, expect_low, expect_high, history_tests, active)
+values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+on conflict (station, name) do update set parameter = excluded.parameter, unit = excluded.unit, kind = excluded.kind,
+  interval_s = excluded.interval_s, span_low = excluded.span_low, span_high = excluded.span_high,
+  plausible_low = excluded.plausible_low, plausible_high = excluded.plausible_high, expect_low = excluded.expect_low,
+  expect_high = excluded.expect_high, history_tests = excluded.history_tests, active = excluded.active
+"""
+CHANNELS_OFF = "update channel set active = false where station = %s and name = any(%s)"
+HAS_READINGS = """
+select c.name from channel c join latest l using (channel_id) where c.station = %s and c.name = any(%s) order by c.name
+"""
+
+
+def apply_network(conn: Connection, network: Stations, person: str, now: datetime) -> list[Applied]:
+    """Make the database know exactly the stations of `network`; others are deactivated, never deleted.
+
+    All or nothing, and repeatable: what is unchanged is not written. Every change goes to the feed (cause
+    `configuration`) and the audit. Raises ChannelChangesMeaning.
+    """
+    with conn.transaction():
+        conn.execute("select pg_advisory_xact_lock(%s)", [APPLY_LOCK])
+        rows = conn.execute("select station, config_applied from station where active")
+        hashes: dict[str, str] = {station: applied for station, applied in rows}  # noqa: C416  # typed for the reader
+        done = [
+            _apply_station(conn, station, hashes.get(name), now) for name, station in sorted(network.stations.items())
+        ]
+        done += [_deactivate(conn, name) for name in sorted(hashes.keys() - network.stations.keys())]
+        _announce(conn, done, network, person, now)
+    return done
+
+
+def channel_rows(station: Station) -> list[ChannelRow]:
+    """Return the rows of every channel the station's edge sends."""
+    return [_channel_row(channel) for channel in station.channel_list()]
+
+
+def history_tests(channel: Channel) -> list[str]:
+    """Return the tests with a history that run on a channel: spikes, on everything measured that has a mean."""
+    housekeeping = channel.device == AGENT or any(entry.id == channel.parameter for entry in HOUSEKEEPING)
+    return ["spike"] if parameter(channel.parameter).kind is Kind.MEAN and not housekeeping else []
+
+
+def compare(
+    existing: Iterable[ChannelRow], wanted: Iterable[ChannelRow]
+) -> tuple[list[ChannelRow], list[str], list[str]]:
+    """Return the rows to write, the names among them that are new, and the names to deactivate."""
+    before = {row.name: row for row in existing}
+    after = {row.name: row for row in wanted}
+    write = [row for name, row in after.items() if before.get(name) != row]
+    removed = [name for name, row in before.items() if row.active and name not in after]
+    return write, [row.name for row in write if row.name not in before or not before[row.name].active], removed
+
+
+def _channel_row(channel: Channel) -> ChannelRow:
+    catalogue = parameter(channel.parameter)
+    span_low, span_high = channel.span or catalogue.span
+    expect_low, expect_high = channel.expect or (None, None)
+    plausible_low, plausible_high = catalogue.plausible
+    return ChannelRow(
+        name=channel.name,
+        parameter=channel.parameter,
+        unit=channel.unit,
+        kind=catalogue.kind.value,
+        interval_s=channel.interval_ms / 1000,
+        span_low=span_low,
+        span_high=span_high,
+        plausible_low=plausible_low,
+        plausible_high=plausible_high,
+        expect_low=expect_low,
+        expect_high=expect_high,
+        history_tests=history_tests(channel),
+    )
+
+
+def _apply_station(conn: Connection, station: Station, applied: str | None, now: datetime) -> Applied:
+    existing = [ChannelRow._make(row) for row in conn.execute(CHANNELS, [station.station]).fetchall()]
+    write, added, removed = compare(existing, channel_rows(station))
+    if applied == station.config_hash and not write and not removed:
+        return Applied(station.station, "unchanged")
+    _keep_meaning(conn, station, existing, write)
+    conn.execute(STATION, _station_row(station, now))
+    for row in write:
+        conn.execute(CHANNEL, [station.station, *row])
+    conn.execute(CHANNELS_OFF, [station.station, removed])
+    changed = tuple(row.name for row in write if row.name not in added)
+    return Applied(station.station, "changed" if applied else "new", tuple(added), changed, tuple(removed))
+
+
+def _station_row(station: Station, now: datetime) -> list[object]:
+    place = station.location
+    return [
+        station.station, station.name.vi, station.name.en, place.latitude, place.longitude, list(station.tags),
+        station.in_service, Jsonb(station.model_dump(mode="json")), station.config_hash, now,
+    ]  # fmt: skip
+
+
+def _keep_meaning(conn: Connection, station: Station, existing: list[ChannelRow], write: list[ChannelRow]) -> None:
+    before = {row.name: row for row in existing}
+    doubtful = [
+        row.name
+        for row in write
+        if row.name in before and (row.parameter, row.unit) != (before[row.name].parameter, before[row.name].unit)
+    ]
+    used = [name for (name,) in conn.execute(HAS_READINGS, [station.station, doubtful]).fetchall()] if doubtful else []
+    if used:
+        raise ChannelChangesMeaning(
+            f"{station.station}: channels {', '.join(used)} have readings of another parameter or unit; "
+            "give the new series a new channel name and leave the old one out"
+        )
+
+
+def _deactivate(conn: Connection, station: str) -> Applied:
+    conn.execute("update station set active = false where station = %s", [station])
+    return Applied(station, "deactivated")
+
+
+def _announce(conn: Connection, done: list[Applied], network: Stations, person: str, now: datetime) -> None:
+    news = [applied for applied in done if applied.outcome != "unchanged"]
+    for applied in news:
+        station = network.stations.get(applied.station)
+        detail = {
+            "outcome": applied.outcome, "config": station.config_hash if station else None, "added": applied.added,
+            "changed": applied.changed, "removed": applied.removed,
+        }  # fmt: skip
+        audit.record(conn, now, person, "apply", f"station {applied.station}", detail=detail)
+    append_changes(conn, [NewChange(applied.station, None, now, now, 0, Cause.CONFIGURATION) for applied in news])
