@@ -1,1 +1,1 @@
-"""The command line: composition root of every process, with lazy imports."""
+"""The way in: `quantrac …`. Composition root; nothing imports it."""

@@ -1,0 +1,6 @@
+"""`python -m quantrac` is `quantrac`."""
+
+from quantrac.cli.main import run
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,37 @@
+"""`quantrac demo`: the whole system on this machine."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command()
+def demo(
+    seconds: Annotated[
+        float | None, typer.Option(min=1, help="Run so long, then drain.")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Write the verdict as JSON to this file.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Go on with the data of the last run.")] = False,
+    project: Annotated[Path, typer.Option(help="The folder that holds station_configs.")] = Path(),
+) -> None:
+    """Start six simulated stations and the whole centre on this machine; Ctrl-C stops all of it.
+
+    With --seconds it then drains, prints the ledger, and exits 0 only if the books balance, every stored value equals
+    the instruments' journal, and an alarm rose, was told and cleared.
+    """
+    from quantrac.cli.demo.options import DemoOptions
+    from quantrac.cli.demo.run import run_demo
+
+    stopped: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda received, _frame: stopped.append(received))
+    options = DemoOptions(project.resolve(), seconds, report, keep)
+    faultless = run_demo(options, lambda line: print(line, flush=True), lambda: bool(stopped))
+    sys.exit(0 if faultless else 1)

@@ -1,0 +1,1 @@
+"""The whole system on one machine: private services, simulated field, edge agents, centre."""

@@ -1,0 +1,71 @@
+"""What a run left behind, read from the public views: both books, readings, alarms, messages to people."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import psycopg
+
+LEDGER: Final = """
+select coalesce(sum(highest_seq), 0)::int8, coalesce(sum(stored), 0)::int8, coalesce(sum(dead), 0)::int8,
+       coalesce(sum(lost), 0)::int8, coalesce(sum(missing), 0)::int8, coalesce(sum(received), 0)::int8,
+       coalesce(sum("new"), 0)::int8, coalesce(sum(duplicate), 0)::int8, coalesce(sum(rejected), 0)::int8
+from v_ledger
+"""
+COUNTS: Final = """
+select (select count(*) from v_station), (select count(*) from v_channel where not derived),
+       (select count(*) from v_reading),
+       (select count(*) from v_alarm where not late),
+       (select count(*) from v_alarm where not late and cleared_at is not null)
+"""
+NOTIFICATIONS: Final = "select medium, status, count(*) from v_notification group by medium, status"
+
+
+class Books(NamedTuple):
+    """Sums of `v_ledger` over all stations and epochs."""
+
+    highest_seq: int
+    stored: int
+    dead: int
+    lost: int
+    missing: int
+    received: int
+    new: int
+    duplicate: int
+    rejected: int
+
+    @property
+    def balanced(self) -> bool:
+        """Whether each seq and each delivery is accounted for exactly once."""
+        by_sequence = self.highest_seq == self.stored + self.dead + self.lost + self.missing
+        by_arrival = self.received == self.new + self.duplicate + self.rejected
+        return by_sequence and by_arrival
+
+
+class Counts(NamedTuple):
+    """What the centre holds."""
+
+    stations: int
+    channels: int
+    readings: int
+    raised: int
+    cleared: int
+
+
+def read_books(conn: psycopg.Connection[Any]) -> Books:
+    """Return the sums of both books."""
+    row = conn.execute(LEDGER).fetchone()
+    assert row is not None
+    return Books(*row)
+
+
+def read_counts(conn: psycopg.Connection[Any]) -> Counts:
+    """Return what the centre holds."""
+    row = conn.execute(COUNTS).fetchone()
+    assert row is not None
+    return Counts(*row)
+
+
+def read_notifications(conn: psycopg.Connection[Any]) -> dict[tuple[str, str], int]:
+    """Return how many messages to people there are by medium and status."""
+    return {(medium, status): count for medium, status, count in conn.execute(NOTIFICATIONS)}

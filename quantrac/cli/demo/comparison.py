@@ -1,0 +1,152 @@
+"""Does every stored value equal what the instrument served? Judged by the instruments' own journals.
+
+A stored value is the mean (or whatever the parameter's kind says) of all that the instrument served in the reading's
+slot. The agent stamps a sample when it asks, the instrument when it answers, so entries within `EDGE_MS` of either edge
+of a slot may have been counted in or out; every other entry must have been. Written apart from the agent's averaging on
+purpose: the two must agree without sharing code.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from quantrac.telemetry.parameters import Kind
+from quantrac.telemetry.states import State
+
+EDGE_MS: Final = 100
+"""How far from a slot's edge an entry may be counted in or out, milliseconds."""
+RELATIVE: Final = 2.0**-23
+"""Resolution of a float32 register, as a share of the value."""
+ABSOLUTE: Final = 1e-9
+
+
+class Entry(NamedTuple):
+    """One served value, in the unit that the channel publishes. None where the instrument had none."""
+
+    t_ms: int
+    value: float | None
+    valid: bool
+
+
+class Stored(NamedTuple):
+    """One stored reading."""
+
+    t_ms: int
+    value: float | None
+    state: State
+
+
+class Difference(NamedTuple):
+    """A stored reading that its journal does not explain."""
+
+    channel: str
+    t_ms: int
+    stored: float | None
+    state: str
+    served: str
+    """What would have been right, in words."""
+
+
+@dataclass
+class Series:
+    """What an instrument served of one channel, and how its readings come about.
+
+    Args:
+        kind: how samples become a reading.
+        width_ms: width of a reading's slot.
+        sample_ms: time between two samples.
+        valid_share: share of the expected samples that must be valid, 0 to 1.
+        entries: ordered by time.
+    """
+
+    kind: Kind
+    width_ms: int
+    sample_ms: int
+    valid_share: float
+    entries: Sequence[Entry]
+    _times: list[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._times = [entry.t_ms for entry in self.entries]
+
+    def between(self, after_ms: int, up_to_ms: int) -> Sequence[Entry]:
+        """Return the entries of `after < t <= up_to`."""
+        return self.entries[bisect_right(self._times, after_ms) : bisect_right(self._times, up_to_ms)]
+
+    def before(self, t_ms: int) -> Entry | None:
+        """Return the last valid entry before a time."""
+        at = bisect_left(self._times, t_ms)
+        return next((entry for entry in reversed(self.entries[:at]) if entry.valid), None)
+
+
+def differences(channel: str, series: Series, readings: Iterable[Stored]) -> Iterator[Difference]:
+    """Yield every reading that the journal does not explain.
+
+    A null in state `warmup` needs no explanation: the agent began within that slot.
+    """
+    for reading in readings:
+        if reading.value is None:
+            if reading.state is not State.WARMUP and not _may_be_null(series, reading.t_ms):
+                yield Difference(channel, reading.t_ms, None, reading.state.word, "enough valid values")
+        else:
+            possible = list(possible_values(series, reading.t_ms))
+            if not any(_same(reading.value, value) for value in possible):
+                served = ", ".join(f"{value:.9g}" for value in possible[:4]) or "too few valid values"
+                yield Difference(channel, reading.t_ms, reading.value, reading.state.word, served)
+
+
+def possible_values(series: Series, end_ms: int) -> Iterator[float]:
+    """Yield each value that a slot's reading may have, one for each way of counting the entries at its edges."""
+    for entries in _ways(series, end_ms):
+        value = combine(series.kind, [e.value for e in entries if e.valid and e.value is not None])
+        if series.kind is Kind.SUM:
+            yield from _increases(series, entries)
+        elif value is not None:
+            yield value
+
+
+def combine(kind: Kind, values: Sequence[float]) -> float | None:
+    """Put values together by kind (not sums, which need the counter before); None without values."""
+    if not values:
+        return None
+    if kind is Kind.VECTOR:
+        north = math.fsum(math.cos(math.radians(v)) for v in values)
+        east = math.fsum(math.sin(math.radians(v)) for v in values)
+        return math.degrees(math.atan2(east, north)) % 360
+    if kind is Kind.LAST:
+        return values[-1]
+    return math.fsum(values) / len(values)
+
+
+def _increases(series: Series, entries: Sequence[Entry]) -> Iterator[float]:
+    valid = [e for e in entries if e.valid and e.value is not None]
+    if valid and (base := series.before(valid[0].t_ms)) is not None and base.value is not None:
+        chain = [base.value, *(e.value for e in valid if e.value is not None)]
+        yield math.fsum(max(0.0, b - a) for a, b in itertools.pairwise(chain))
+
+
+def _ways(series: Series, end_ms: int) -> Iterator[list[Entry]]:
+    start_ms = end_ms - series.width_ms
+    left = series.between(start_ms - EDGE_MS - 1, start_ms + EDGE_MS)
+    sure = series.between(start_ms + EDGE_MS, end_ms - EDGE_MS - 1)
+    right = series.between(end_ms - EDGE_MS - 1, end_ms + EDGE_MS)
+    for skip, take in itertools.product(range(len(left) + 1), range(len(right) + 1)):
+        yield [*left[skip:], *sure, *right[:take]]
+
+
+def _may_be_null(series: Series, end_ms: int) -> bool:
+    expected = series.width_ms / series.sample_ms
+    return any(sum(e.valid for e in way) < series.valid_share * expected for way in _ways(series, end_ms))
+
+
+def _same(stored: float, served: float) -> bool:
+    return math.isclose(stored, served, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
+
+
+Publish = Callable[[float], float]
+"""From the instrument's number to the published one: unit, adjustment, datum."""

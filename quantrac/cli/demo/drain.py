@@ -1,0 +1,63 @@
+"""The end of a run: no more samples; what was read is sent, acknowledged, evaluated and told."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from typing import Any, Final
+
+import psycopg
+
+from quantrac.cli.demo.stage import Stage, StageError
+
+DRAIN_WITHIN_S: Final = 90
+QUIET_WITHIN_S: Final = 60.0
+
+LAG: Final = "select coalesce(sum(lag_rows), 0) from v_feed"
+WAITING: Final = "select count(*) from v_notification where status in ('queued', 'sending')"
+MISSING: Final = "select coalesce(sum(missing), 0) from v_ledger"
+
+
+def drain_agents(stage: Stage) -> int:
+    """Let every agent finish; returns how many messages their spools have produced, by the spools' own count."""
+    drains = [_drain(stage, station) for station in stage.network.stations]
+    failed = [station for station, drain in zip(stage.network.stations, drains, strict=True) if _await(stage, drain)]
+    if failed:
+        raise StageError(f"not drained within {DRAIN_WITHIN_S} s: {', '.join(failed)}")
+    return sum(_produced(stage, station) for station in stage.network.stations)
+
+
+def wait_until_quiet(conn: psycopg.Connection[Any]) -> None:
+    """Wait until no consumer lags, nothing is missing and no message to a person waits; gives up after a minute."""
+    deadline = time.monotonic() + QUIET_WITHIN_S
+    while time.monotonic() < deadline:
+        if not any(_number(conn, query) for query in (LAG, WAITING, MISSING)):
+            return
+        time.sleep(0.2)
+
+
+def _drain(stage: Stage, station: str) -> subprocess.Popen[bytes]:
+    stage.supervisor.let_end(station)
+    argv, env = stage.agent_command(station, "drain", "--timeout", str(DRAIN_WITHIN_S))
+    with stage.supervisor.log_of(f"{station}-drain").open("ab") as output:
+        return subprocess.Popen(argv, env={**os.environ, **env}, stdout=output, stderr=output)
+
+
+def _await(stage: Stage, drain: subprocess.Popen[bytes]) -> bool:
+    while drain.poll() is None:
+        stage.watch()
+        time.sleep(0.1)
+    return drain.returncode != 0
+
+
+def _produced(stage: Stage, station: str) -> int:
+    argv, env = stage.agent_command(station, "spool", "status", "--json")
+    done = subprocess.run(argv, env={**os.environ, **env}, capture_output=True, check=True)
+    return int(json.loads(done.stdout)["produced"])
+
+
+def _number(conn: psycopg.Connection[Any], query: str) -> int:
+    row = conn.execute(query).fetchone()
+    return int(row[0]) if row else 0

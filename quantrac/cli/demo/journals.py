@@ -1,0 +1,101 @@
+"""Reads what the simulated instruments say they served, and what the centre stored of it."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import psycopg
+
+from quantrac.cli.demo.comparison import Difference, Entry, Series, Stored, differences
+from quantrac.config.network import Network
+from quantrac.config.stations import Channel, Device, Station
+from quantrac.config.units import conversion
+from quantrac.telemetry.errors import QuantracError
+from quantrac.telemetry.parameters import CATALOGUE
+from quantrac.telemetry.states import State
+
+READINGS: Final = """
+select channel, (extract(epoch from time) * 1000)::int8, raw_value, state from v_reading order by channel, time
+"""
+
+Place = tuple[str, str, str]
+"""Bus, address and signal, as a journal names them."""
+
+
+class JournalVerdict(NamedTuple):
+    """How the stored readings stand against the journals."""
+
+    compared: int
+    """Stored values that were compared; nulls are checked too but not counted."""
+    differences: list[Difference]
+
+
+class UnknownUnit(QuantracError):
+    """A journal's unit cannot be converted to the channel's."""
+
+
+def judge(conn: psycopg.Connection[Any], network: Network, journals: Path) -> JournalVerdict:
+    """Compare every stored reading of a measured channel with the journal of its instrument."""
+    stored = _stored_readings(conn)
+    found: list[Difference] = []
+    compared = 0
+    for station in network.stations.values():
+        served = read_journal(journals / f"{station.station}.jsonl")
+        for name, series in channel_series(station, served):
+            readings = stored.get(name, [])
+            compared += sum(reading.value is not None for reading in readings)
+            found += differences(name, series, readings)
+    return JournalVerdict(compared, found)
+
+
+def read_journal(path: Path) -> dict[Place, list[dict[str, Any]]]:
+    """Return the entries of one station's journal that reached the line, by place, in order of time."""
+    places: dict[Place, list[dict[str, Any]]] = defaultdict(list)
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            entry = json.loads(line)
+            if entry.get("sent", True):
+                places[entry["bus"], str(entry["address"]), entry["signal"]].append(entry)
+    for entries in places.values():
+        entries.sort(key=lambda entry: int(entry["t"]))
+    return places
+
+
+def channel_series(station: Station, served: dict[Place, list[dict[str, Any]]]) -> Iterator[tuple[str, Series]]:
+    """Yield each measured channel of a station with what its instrument served."""
+    for device in station.devices.values():
+        for channel in device.channels.values():
+            place = (device.bus.name, "" if device.address is None else str(device.address), channel.signal)
+            entries = [_entry(channel, device, raw) for raw in served.get(place, ())]
+            kind = CATALOGUE[channel.parameter].kind
+            yield (
+                f"{station.station}/{channel.name}",
+                Series(kind, device.report_ms, device.sample_ms, device.valid_share, entries),
+            )
+
+
+def _entry(channel: Channel, device: Device, raw: dict[str, Any]) -> Entry:
+    valid = raw["value"] is not None and State.from_word(raw["state"]).is_valid
+    value = None if raw["value"] is None else _published(channel, device, float(raw["value"]), raw["unit"])
+    return Entry(int(raw["t"]), value, valid)
+
+
+def _published(channel: Channel, device: Device, value: float, unit: str) -> float:
+    signal_unit = device.signal_of(channel).unit
+    to_signal = conversion(unit, signal_unit, channel.parameter)
+    if to_signal is None:
+        raise UnknownUnit(f"{channel.name}: the journal says {unit!r}, the profile {signal_unit!r}")
+    return channel.published(to_signal(value))
+
+
+def _stored_readings(conn: psycopg.Connection[Any]) -> dict[str, list[Stored]]:
+    rows = conn.execute(READINGS).fetchall()
+    return {
+        channel: [Stored(t_ms, value, State.from_word(state)) for _, t_ms, value, state in group]
+        for channel, group in groupby(rows, key=lambda row: str(row[0]))
+    }

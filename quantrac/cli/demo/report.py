@@ -1,0 +1,91 @@
+"""The verdict on a run: books, journal, alarms, messages to people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+
+from quantrac.cli.demo.books import Books, Counts, read_books, read_counts, read_notifications
+from quantrac.cli.demo.journals import JournalVerdict, judge
+from quantrac.cli.demo.stage import Stage
+
+SHOWN_DIFFERENCES: Final = 20
+TOLD: Final = ("sent", "delivered")
+
+
+@dataclass(frozen=True)
+class DemoReport:
+    """What came of a run."""
+
+    produced: int
+    books: Books
+    counts: Counts
+    journal: JournalVerdict
+    notifications: dict[tuple[str, str], int]
+    seconds_to_first_reading: float
+
+    @property
+    def balanced(self) -> bool:
+        """Whether both books balance and every message that a spool produced is stored."""
+        books = self.books
+        nothing_left = books.missing == books.lost == books.dead == 0
+        return books.balanced and nothing_left and self.produced == books.stored
+
+    @property
+    def faultless(self) -> bool:
+        """Whether the run is as it must be: balanced, equal to the journal, an alarm raised, told and cleared."""
+        told = all(self.told(medium) > 0 for medium in ("email", "sms"))
+        return self.balanced and not self.journal.differences and self.counts.cleared > 0 and told
+
+    def told(self, medium: str) -> int:
+        """Return how many messages of a medium were handed over."""
+        return sum(self.notifications.get((medium, status), 0) for status in TOLD)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report as it is written to a file."""
+        books = self.books._asdict()
+        books.pop("highest_seq")
+        return {
+            "stations": self.counts.stations,
+            "channels": self.counts.channels,
+            "messages": {"produced": self.produced, **books},
+            "readings": self.counts.readings,
+            "journal": {
+                "compared": self.journal.compared,
+                "different": len(self.journal.differences),
+                "differences": [d._asdict() for d in self.journal.differences[:SHOWN_DIFFERENCES]],
+            },
+            "alarms": {"raised": self.counts.raised, "cleared": self.counts.cleared},
+            "notifications": {medium: self.told(medium) for medium in ("email", "sms")},
+            "seconds_to_first_reading": round(self.seconds_to_first_reading, 1),
+            "balanced": self.balanced,
+        }
+
+
+def make_report(conn: psycopg.Connection[Any], stage: Stage, produced: int, first_reading_s: float) -> DemoReport:
+    """Read everything that the verdict rests on."""
+    return DemoReport(
+        produced=produced,
+        books=read_books(conn),
+        counts=read_counts(conn),
+        journal=judge(conn, stage.network, stage.journals),
+        notifications=read_notifications(conn),
+        seconds_to_first_reading=first_reading_s,
+    )
+
+
+def publish(report: DemoReport, path: Path | None, say: Callable[[str], None]) -> None:
+    """Print the verdict and write it to a file if one is wanted."""
+    found = report.as_json()
+    say("ledger        " + ", ".join(f"{name} {count}" for name, count in found["messages"].items()))
+    say(f"journal       {found['journal']['compared']} values compared, {found['journal']['different']} different")
+    say(f"alarms        {found['alarms']['raised']} raised, {found['alarms']['cleared']} cleared; told people: "
+        f"{found['notifications']['email']} e-mails, {found['notifications']['sms']} SMS")  # fmt: skip
+    say("the books balance, nothing lost, nothing twice" if report.faultless else "NOT as it must be; see the report")
+    if path is not None:
+        path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

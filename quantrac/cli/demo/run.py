@@ -1,0 +1,70 @@
+"""The demo from beginning to end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+import psycopg
+
+from quantrac.cli.demo import report as reports
+from quantrac.cli.demo.books import read_counts
+from quantrac.cli.demo.drain import drain_agents, wait_until_quiet
+from quantrac.cli.demo.options import DemoOptions
+from quantrac.cli.demo.prepare import prepare_database
+from quantrac.cli.demo.screen import Screen
+from quantrac.cli.demo.stage import Stage, StageError
+from quantrac.config.loading import load_network
+
+FIRST_READING_WITHIN_S: Final = 120.0
+LOOK_EVERY_S: Final = 0.5
+
+
+def run_demo(options: DemoOptions, say: Callable[[str], None], stopped: Callable[[], bool]) -> bool:
+    """Start everything, run, drain, report, stop everything; returns whether the run is without fault.
+
+    `say` takes lines for the person who looks, `stopped` tells whether that person wants it to end.
+    """
+    began = time.monotonic()
+    network = load_network(options.project / "station_configs", options.overlay)
+    with Stage(options, network, say) as stage:
+        stage.start_servers()
+        prepare_database(stage.database_url, network, options.project)
+        stage.start_field()
+        stage.start_centre()
+        stage.start_agents()
+        with psycopg.connect(stage.database_url, autocommit=True, application_name="demo") as conn:
+            first = _wait_for_first_reading(stage, conn, began, stopped)
+            say(f"first reading after {first:.1f} s")
+            _play(stage, conn, options.seconds, stopped)
+            if options.seconds is None:
+                return True
+            say("draining: no more samples, everything read is sent and acknowledged")
+            produced = drain_agents(stage)
+            wait_until_quiet(conn)
+            result = reports.make_report(conn, stage, produced, first)
+        reports.publish(result, options.report, say)
+        return result.faultless
+
+
+def _wait_for_first_reading(
+    stage: Stage, conn: psycopg.Connection[tuple[object, ...]], began: float, stopped: Callable[[], bool]
+) -> float:
+    while not read_counts(conn).readings:
+        stage.watch()
+        if stopped() or time.monotonic() - began > FIRST_READING_WITHIN_S:
+            raise StageError(f"no reading within {FIRST_READING_WITHIN_S:.0f} s; logs: {stage.supervisor.directory}")
+        time.sleep(0.1)
+    return time.monotonic() - began
+
+
+def _play(
+    stage: Stage, conn: psycopg.Connection[tuple[object, ...]], seconds: float | None, stopped: Callable[[], bool]
+) -> None:
+    ends = None if seconds is None else time.monotonic() + seconds
+    with Screen() as screen:
+        while not stopped() and (ends is None or time.monotonic() < ends):
+            stage.watch()
+            screen.show(conn)
+            time.sleep(LOOK_EVERY_S)

@@ -1,0 +1,78 @@
+"""The live table in the terminal; silent off a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from types import TracebackType
+from typing import Any, Final, Self
+
+import psycopg
+from rich.console import Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+STATIONS: Final = """
+select s.station, s.name, l.channels, l.good, l.age_s, b.stored, b.missing
+from v_station s
+left join (select station, count(*) as channels, count(*) filter (where quality = 1) as good, min(age_s) as age_s
+           from v_latest group by station) l using (station)
+left join (select station, sum(stored)::int8 as stored, sum(missing)::int8 as missing
+           from v_ledger group by station) b using (station)
+order by s.station
+"""
+ALARMS: Final = """
+select station, rule, level, state, raised_at, cleared_at
+from v_alarm where not late order by raised_at desc limit 5
+"""
+MESSAGES: Final = (
+    "select medium, count(*) filter (where status in ('sent', 'delivered')) from v_notification group by 1"
+)
+
+
+class Screen:
+    """Shows the network as the views see it."""
+
+    def __init__(self) -> None:
+        self._live = Live(auto_refresh=False) if sys.stdout.isatty() else None
+
+    def __enter__(self) -> Self:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def show(self, conn: psycopg.Connection[Any]) -> None:
+        """Draw the table anew; a database that is away for a moment leaves the last one standing."""
+        if self._live is not None:
+            with contextlib.suppress(psycopg.OperationalError):
+                self._live.update(Group(_stations(conn), _alarms(conn), _messages(conn)), refresh=True)
+
+
+def _stations(conn: psycopg.Connection[Any]) -> Table:
+    table = Table("station", "name", "channels", "good", "age", "messages", "missing", title="Quantrac")
+    for station, name, channels, good, age, stored, missing in conn.execute(STATIONS):
+        style = "red" if age is None or age > 30 else ""
+        seconds = "-" if age is None else f"{age:.0f} s"
+        table.add_row(station, name, *(str(x or 0) for x in (channels, good)), seconds, str(stored or 0),
+                      str(missing or 0), style=style)  # fmt: skip
+    return table
+
+
+def _alarms(conn: psycopg.Connection[Any]) -> Table:
+    table = Table("station", "rule", "level", "state", "raised (UTC)", "cleared (UTC)", title="newest alarms")
+    for station, rule, level, state, raised, cleared in conn.execute(ALARMS):
+        times = [f"{t:%H:%M:%S}" if t else "" for t in (raised, cleared)]
+        table.add_row(station, rule, level, state, *times, style="red" if cleared is None else "green")
+    return table
+
+
+def _messages(conn: psycopg.Connection[Any]) -> Text:
+    sent = dict(conn.execute(MESSAGES).fetchall())
+    return Text(f"told people: {sent.get('email', 0)} e-mails, {sent.get('sms', 0)} SMS    Ctrl-C stops everything")

@@ -1,0 +1,55 @@
+"""The demo's private database and broker, brought back when they die."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from quantrac.private_services.mosquitto import PrivateMosquitto
+from quantrac.private_services.place import account_for, runtime_directory
+from quantrac.private_services.postgres import PrivatePostgres
+
+log = structlog.get_logger(__name__)
+
+DATABASE: Final = "quantrac"
+
+
+def demo_folder(project: Path, *, keep: bool) -> Path:
+    """Return the folder of the demo's files, emptied unless the last run's data are to be kept."""
+    accounts = (account_for("postgres", "postgresql-17"), account_for("mosquitto", "mosquitto"))
+    folder = runtime_directory(project, *accounts) / "demo"
+    if not keep:
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+    return folder
+
+
+class Servers:
+    """TimescaleDB and Mosquitto under one folder."""
+
+    def __init__(self, folder: Path, stations: Sequence[str]) -> None:
+        self.postgres = PrivatePostgres(folder / "postgres")
+        self.broker = PrivateMosquitto(folder / "mosquitto", stations=stations)
+
+    def start_database(self) -> str:
+        """Start the cluster, make the database if there is none; returns its address."""
+        self.postgres.start()
+        if not self.postgres.has_database(DATABASE):
+            self.postgres.create_database(DATABASE)
+        return self.postgres.url(DATABASE)
+
+    def revive(self) -> None:
+        """Start again what has died, on the same port with the same data."""
+        for title, server in (("TimescaleDB", self.postgres), ("Mosquitto", self.broker)):
+            if not server.running:
+                log.warning("server died and is started again", server=title)
+                server.start()
+
+    def stop(self) -> None:
+        """Stop both, the broker first."""
+        self.broker.stop()
+        self.postgres.stop()

@@ -1,0 +1,140 @@
+"""Everything the demo starts, in the order in which it comes up, and how it goes down again."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from quantrac.cli.demo.options import DemoOptions
+from quantrac.cli.demo.servers import Servers, demo_folder
+from quantrac.cli.processes import CENTRE_SERVICES, Program, Supervisor, quantrac
+from quantrac.config.network import Network
+from quantrac.private_services import ports
+from quantrac.telemetry.errors import QuantracError
+
+POLL_S: Final = 0.05
+
+
+class StageError(QuantracError):
+    """Something of the demo did not come up or did not end well."""
+
+
+class Stage:
+    """The whole system in one folder. Use as a context manager: whatever was started is stopped at its end.
+
+    Args:
+        say: takes one line for each thing that has come up.
+    """
+
+    def __init__(self, options: DemoOptions, network: Network, say: Callable[[str], None]) -> None:
+        self.options, self.network, self._say = options, network, say
+        self.folder = demo_folder(options.project, keep=options.keep)
+        self.journals = self.folder / "journal"
+        self.servers = Servers(self.folder, list(network.stations))
+        self.supervisor = Supervisor(self.folder / "processes")
+        self.database_url = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.supervisor.stop()
+        self.servers.stop()
+
+    def start_servers(self) -> None:
+        """Start TimescaleDB, Mosquitto and the catchers of mail and SMS."""
+        self.database_url = self.servers.start_database()
+        self._say(f"TimescaleDB   {_without_password(self.database_url)}")
+        self.servers.broker.start()
+        self._say(f"MQTT broker   mqtt://127.0.0.1:{self.servers.broker.port}")
+        self._start_catchers()
+
+    def start_field(self) -> None:
+        """Start the simulated instruments and wait until they are wired."""
+        wiring = self.folder / "wiring.yaml"
+        wiring.unlink(missing_ok=True)
+        argv = quantrac("simulate", "--wiring", str(wiring), "--journal", str(self.journals))
+        self._start(Program("simulate", argv))
+        self._wait_for(wiring, "simulate")
+        self._say(f"instruments   {sum(len(s.devices) for s in self.network.stations.values())}, wired as in {wiring}")
+
+    def start_centre(self) -> None:
+        """Start the services of the centre and the console."""
+        address = f"127.0.0.1:{ports.free_port()}"
+        for service in CENTRE_SERVICES:
+            user = "console" if service == "console" else "ingest"
+            environment = {**self._environment(user), "QUANTRAC_CONSOLE_LISTEN": address}
+            self._start(Program(service, quantrac(service, "run"), environment))
+        self._say(f"console       http://{address}/")
+
+    def start_agents(self) -> None:
+        """Start one edge agent a station."""
+        for station in self.network.stations:
+            self._start(Program(station, quantrac("edge", "run", "--station", station), self._environment(station)))
+        self._say(f"edge agents   {', '.join(self.network.stations)}")
+
+    def watch(self) -> None:
+        """Start again whatever has died."""
+        self.servers.revive()
+        self.supervisor.watch(time.monotonic())
+
+    def agent_command(self, station: str, *words: str) -> tuple[Sequence[str], Mapping[str, str]]:
+        """Return a command about one agent, with the environment it needs."""
+        return quantrac("edge", *words, "--station", station), self._environment(station)
+
+    def _start_catchers(self) -> None:
+        caught = self.folder / "caught"
+        caught.mkdir(exist_ok=True)
+        addresses = caught / "addresses.json"
+        addresses.unlink(missing_ok=True)
+        self._start(Program("catchers", (*_python("quantrac.private_services.catchers"), "--out", str(caught))))
+        self._wait_for(addresses, "catchers")
+        found = json.loads(addresses.read_text())
+        self._people = {
+            "QUANTRAC_SMTP_URL": found["smtp"],
+            "QUANTRAC_SMTP_FROM": "canh-bao@quantrac.example",
+            "QUANTRAC_SMS_PROVIDER": "esms",
+            "QUANTRAC_SMS_URL": found["sms"],
+            "QUANTRAC_SMS_KEY": "demo",
+            "QUANTRAC_SMS_SECRET": "demo",
+            "QUANTRAC_SMS_BRANDNAME": "QUANTRAC",
+        }
+        self._say(f"mail catcher  {found['smtp']}, SMS catcher {found['sms']}, kept in {caught}")
+
+    def _environment(self, user: str) -> dict[str, str]:
+        return {
+            **self._people,
+            "QUANTRAC_DATABASE_URL": self.database_url,
+            "QUANTRAC_MQTT_URL": self.servers.broker.url(user),
+            "QUANTRAC_CONFIG": str(self.options.project / "station_configs"),
+            "QUANTRAC_OVERLAY": self.options.overlay,
+            "QUANTRAC_STATE_DIR": str(self.folder / "state"),
+            "QUANTRAC_WIRING": str(self.folder / "wiring.yaml"),
+            "QUANTRAC_LOG": "json",
+        }
+
+    def _start(self, program: Program) -> None:
+        self.supervisor.start(program, time.monotonic())
+
+    def _wait_for(self, path: Path, program: str, timeout: float = 30.0) -> None:
+        deadline = time.monotonic() + timeout
+        while not path.exists():
+            if time.monotonic() > deadline or self.supervisor.watch(time.monotonic()):
+                raise StageError(f"{program} did not come up; see {self.supervisor.log_of(program)}")
+            time.sleep(POLL_S)
+
+
+def _python(module: str) -> tuple[str, ...]:
+    return (quantrac()[0], "-m", module)
+
+
+def _without_password(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    user, _, place = rest.rpartition("@")
+    return f"{scheme}://{user.split(':')[0]}@{place}"

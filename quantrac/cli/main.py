@@ -1,0 +1,110 @@
+"""`quantrac`: all commands, each imported only when it is asked for.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration. An error made on purpose is printed without a traceback.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import sys
+from typing import Any, Final, NamedTuple
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from quantrac.telemetry.errors import QuantracError
+
+
+class Entry(NamedTuple):
+    """Where a command lives and what it is for."""
+
+    module: str
+    help: str
+
+
+COMMANDS: Final[dict[str, Entry]] = {
+    "demo": Entry("demo", "The whole system on this machine, with simulated instruments."),
+    "edge": Entry("edge", "Beside the instruments: run the agent, probe devices, look into the spool."),
+    "ingest": Entry("ingest", "From the broker into the database."),
+    "quality": Entry("quality", "Quality tests that need a history."),
+    "alerts": Entry("alerts", "Evaluate the rules and tell people."),
+    "jobs": Entry("jobs", "What is due by the clock: silence, pruning, retention."),
+    "console": Entry("console", "The control centre's web pages."),
+    "centre": Entry("centre", "All services of the centre under one supervisor."),
+    "simulate": Entry("simulate", "The field in a box: simulated instruments on real lines."),
+    "stations": Entry("stations", "Check and apply what technicians write."),
+    "rules": Entry("rules", "Check and test alarm rules."),
+    "contacts": Entry("contacts", "Who is told: import, list, test."),
+    "alarms": Entry("alarms", "List and acknowledge alarms."),
+    "db": Entry("db", "The database: migrate, tune, status."),
+    "dashboards": Entry("dashboards", "Grafana dashboards as code: render, check."),
+    "broker": Entry("broker", "Configuration of the MQTT broker."),
+    "export": Entry("export", "Readings as CSV or Excel."),
+    "ledger": Entry("ledger", "Both books of every station: is anything missing?"),
+    "deadletters": Entry("deadletters", "Messages that did not fit: list, show, replay, discard."),
+    "status": Entry("status", "Is everything well? Services, stations, feed, books."),
+}
+"""Module of `quantrac.cli.commands` and help, in the order of `quantrac --help`."""
+
+
+HINTS: Final = {
+    errno.EADDRINUSE: "another program listens there; stop it, or choose another port",
+    errno.EACCES: "no right to do that; run as the user who owns it, or change the owner",
+    errno.ENOSPC: "the disk is full; free some room and start again",
+}
+"""What to do about an error of the operating system that a person can mend."""
+
+
+class LazyGroup(TyperGroup):
+    """A group that imports a command's module only when that command is called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return every command in the order of the table."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command by its name; for help texts alone nothing is imported."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        if ctx.resilient_parsing or _only_help_is_wanted():
+            return TyperCommand(cmd_name, help=entry.help)
+        command = typer.main.get_command(importlib.import_module(f"quantrac.cli.commands.{entry.module}").app)
+        command.name, command.help = cmd_name, command.help or entry.help
+        return command
+
+
+def _only_help_is_wanted() -> bool:
+    return len(sys.argv) < 2 or sys.argv[1] in ("--help", "-h")
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # off a terminal nothing colours or wraps
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+    help="Runs a network of automatic water and air monitoring stations.",
+)
+
+
+@app.callback()
+def _root() -> None:
+    """Runs a network of automatic water and air monitoring stations."""
+
+
+def run() -> None:
+    """Entry point of the installed command and of `python -m quantrac`."""
+    try:
+        app()
+    except QuantracError as error:
+        print(error, file=sys.stderr)
+        sys.exit(getattr(error, "exit_code", 1))
+    except OSError as error:
+        if error.errno not in HINTS:
+            raise
+        print(f"{error}: {HINTS[error.errno]}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,89 @@
+"""The demo's judge: it must pass what is right and catch what is wrong by a single sample."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quantrac.cli.demo.comparison import Entry, Series, Stored, combine, differences
+from quantrac.telemetry.parameters import Kind
+from quantrac.telemetry.states import State
+
+WIDTH, SAMPLE = 5_000, 1_000
+
+
+def series(entries: list[Entry], kind: Kind = Kind.MEAN) -> Series:
+    return Series(kind, WIDTH, SAMPLE, 0.75, entries)
+
+
+def each_second(*values: float | None, start: int = 0, delay: int = 20) -> list[Entry]:
+    return [Entry(start + i * SAMPLE + delay, v, v is not None) for i, v in enumerate(values)]
+
+
+def found(s: Series, *stored: Stored) -> int:
+    return len(list(differences("st/do", s, stored)))
+
+
+@given(st.lists(st.floats(0, 50), min_size=5, max_size=5), st.integers(0, 90))
+def test_the_mean_of_all_that_was_served_is_right_wherever_the_edge_fell(values: list[float], delay: int) -> None:
+    s = series(each_second(*values, 7.0, delay=delay))
+    assert found(s, Stored(WIDTH, math.fsum(values) / 5, State.OK)) == 0
+
+
+@given(st.lists(st.floats(1, 50), min_size=5, max_size=5, unique=True), st.integers(1, 3))
+def test_a_mean_that_left_out_one_inner_sample_is_caught(values: list[float], missing: int) -> None:
+    rest = [v for i, v in enumerate(values) if i != missing]
+    right = {math.fsum(values[:n]) / n for n in (4, 5)} | {math.fsum(values[1:]) / 4}
+    wrong = math.fsum(rest) / 4
+    if not any(math.isclose(wrong, r, rel_tol=1e-6) for r in right):
+        assert found(series(each_second(*values)), Stored(WIDTH, wrong, State.OK)) == 1
+
+
+def test_an_entry_at_the_edge_may_count_on_either_side() -> None:
+    s = series([Entry(-50, 1.0, True), *each_second(2, 2, 2, 2, 2, start=500)])
+    assert found(s, Stored(WIDTH, 2.0, State.OK)) == 0
+    assert found(s, Stored(WIDTH, 11 / 6, State.OK)) == 0
+    assert found(s, Stored(WIDTH, 1.9, State.OK)) == 1
+
+
+def test_a_value_of_another_slot_is_caught() -> None:
+    s = series(each_second(1, 1, 1, 1, 1, 2, 2, 2, 2, 2))
+    assert found(s, Stored(2 * WIDTH, 1.0, State.OK)) == 1
+
+
+def test_values_in_a_bad_state_do_not_belong_into_the_mean() -> None:
+    entries = each_second(4, 4, 4, 4)
+    s = series([*entries, Entry(4_020, 99.0, valid=False)])
+    assert found(s, Stored(WIDTH, 4.0, State.OK)) == 0
+    assert found(s, Stored(WIDTH, 23.0, State.OK)) == 1
+
+
+def test_a_null_needs_a_reason_in_the_journal() -> None:
+    enough = series(each_second(1, 1, 1, 1, 1))
+    too_few = series(each_second(1, None, None, 1, 1))
+    null = Stored(WIDTH, None, State.COMM)
+    assert found(enough, null) == 1
+    assert found(too_few, null) == 0
+    assert found(enough, Stored(WIDTH, None, State.WARMUP)) == 0
+
+
+def test_a_value_where_nothing_was_served_is_caught() -> None:
+    assert found(series([]), Stored(WIDTH, 4.2, State.OK)) == 1
+
+
+def test_rain_is_the_counters_increase_since_the_last_sample_before() -> None:
+    counter = each_second(10.0, 10.2, 10.2, 10.6, 10.6, 10.6, 10.8, 11.0, 11.0, 11.2, start=200)
+    s = series(counter, Kind.SUM)
+    assert found(s, Stored(2 * WIDTH, 0.6, State.OK)) == 0
+    assert found(s, Stored(2 * WIDTH, 0.8, State.OK)) == 1
+
+
+@pytest.mark.parametrize(
+    ("directions", "mean"),
+    [([350, 10], 0), ([80, 100], 90), ([270, 270, 270], 270)],
+)
+def test_directions_are_put_together_as_vectors(directions: list[float], mean: float) -> None:
+    got = combine(Kind.VECTOR, directions)
+    assert got is not None
+    assert math.cos(math.radians(got - mean)) == pytest.approx(1)

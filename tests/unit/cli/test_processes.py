@@ -1,0 +1,80 @@
+"""Programs under a supervisor: real, short child processes."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from quantrac.cli.processes import RESTART_DELAYS, Program, Supervisor
+
+SLEEP = (sys.executable, "-c", "import time; time.sleep(60)")
+
+
+@pytest.fixture
+def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
+    made = Supervisor(tmp_path)
+    yield made
+    made.stop()
+
+
+def until(condition: Callable[[], object], within: float = 10.0) -> None:
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen in time"
+        os.sched_yield()
+
+
+def pid(supervisor: Supervisor, name: str) -> int:
+    return int(json.loads((supervisor.directory / "processes.json").read_text())[name])
+
+
+def test_a_killed_program_is_started_again(supervisor: Supervisor) -> None:
+    supervisor.start(Program("one", SLEEP), 0.0)
+    first = pid(supervisor, "one")
+    os.kill(first, 9)
+    until(lambda: supervisor.watch(1.0) == ["one"])
+    supervisor.watch(1.0)
+    assert pid(supervisor, "one") != first
+
+
+def test_a_program_that_keeps_ending_is_started_ever_more_slowly(supervisor: Supervisor) -> None:
+    supervisor.start(Program("bad", (sys.executable, "-c", "raise SystemExit(3)")), 0.0)
+    now, delays = 0.0, []
+    for _ in range(3):
+        ended, at = pid(supervisor, "bad"), now
+        until(lambda now=now: supervisor.watch(now) == ["bad"])
+        while pid(supervisor, "bad") == ended:
+            at += 0.1
+            supervisor.watch(at)
+        delays.append(at - now)
+        now = at
+    assert delays == pytest.approx(list(RESTART_DELAYS[:3]), abs=0.25)
+
+
+def test_stopping_ends_every_program_and_starts_none_again(supervisor: Supervisor) -> None:
+    supervisor.start(Program("one", SLEEP), 0.0)
+    supervisor.start(Program("two", SLEEP), 0.0)
+    supervisor.stop()
+    assert supervisor.watch(100.0) == []
+    for name in ("one", "two"):
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid(supervisor, name), 0)
+
+
+def test_a_program_that_will_not_stop_is_killed(supervisor: Supervisor) -> None:
+    stubborn = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+    supervisor.start(Program("stubborn", (sys.executable, "-c", stubborn)), 0.0)
+    until(lambda: "up" in supervisor.log_of("stubborn").read_text())
+    supervisor.stop("stubborn", timeout=0.2)
+    assert supervisor.wait("stubborn", 0.0) == -9
+
+
+def test_a_program_that_may_end_is_left_ended(supervisor: Supervisor) -> None:
+    supervisor.start(Program("once", (sys.executable, "-c", "pass")), 0.0)
+    supervisor.let_end("once")
+    assert supervisor.wait("once", 10.0) == 0
+    assert supervisor.watch(100.0) == []
