@@ -48,6 +48,10 @@ class RangeSet:
         kept = [r for r in (Range(self._lo[first], lo - 1), Range(hi + 1, self._hi[end - 1])) if r.lo <= r.hi]
         self._lo[first:end], self._hi[first:end] = [r.lo for r in kept], [r.hi for r in kept]
 
+    def assign(self, other: RangeSet) -> None:
+        """Become equal to another set."""
+        self._lo, self._hi = [*other._lo], [*other._hi]
+
     def at(self, n: int) -> Range | None:
         """Return the range that holds ``n``, or None."""
         i = self._index(n)

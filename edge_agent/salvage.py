@@ -1,0 +1,81 @@
+"""What can still be read of a damaged spool.
+
+SQLite keeps a short row in one piece inside its page, and every message begins with the same words, so messages are
+found by looking for them in the raw bytes of the file and of its write-ahead log: no page, index or header need be
+whole. A message counts only if the strict decoder of the wire takes it. Old copies of dropped messages may turn up
+again; sending them twice is harmless.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from quantrac.telemetry.wire import STRICT_ERRORS, Message, decode_message
+
+_BEGINNING: Final = re.compile(rb'\{"epoch":"[!-~]{1,64}?","seq":[1-9]\d*,"t":')
+_LONGEST: Final = 4096
+"""SQLite's page: a longer message is in several pieces and cannot be found this way, bytes."""
+_DECODER: Final = json.JSONDecoder()
+
+
+class FoundEpoch(NamedTuple):
+    """One epoch of a damaged spool and the range of seq that was found of it."""
+
+    name: str
+    first: int
+    last: int
+
+
+def set_aside(path: Path, now_ms: int) -> Path:
+    """Rename a damaged database and its write-ahead log, and return the new name."""
+    stamp = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y%m%dT%H%M%S")
+    aside = path.with_name(f"{path.name}.damaged-{stamp}")
+    number = 1
+    while aside.exists():
+        number += 1
+        aside = path.with_name(f"{path.name}.damaged-{stamp}-{number}")
+    for suffix in ("-wal", ""):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(aside.with_name(aside.name + suffix))
+    path.with_name(path.name + "-shm").unlink(missing_ok=True)
+    return aside
+
+
+def epochs(aside: Path) -> list[FoundEpoch]:
+    """Return the epochs of which something can be read, the one with the oldest readings first."""
+    found: dict[str, tuple[int, int, int]] = {}
+    for message, _ in _all(aside):
+        oldest, first, last = found.get(message.epoch, (message.t, message.seq, message.seq))
+        found[message.epoch] = min(oldest, message.t), min(first, message.seq), max(last, message.seq)
+    return [FoundEpoch(name, first, last) for name, (_, first, last) in sorted(found.items(), key=lambda i: i[1])]
+
+
+def messages(aside: Path, epoch: str) -> Iterator[tuple[int, bytes]]:
+    """Yield seq and line of what can be read of an epoch, in no order, some perhaps twice."""
+    return ((message.seq, line) for message, line in _all(aside) if message.epoch == epoch)
+
+
+def _all(aside: Path) -> Iterator[tuple[Message, bytes]]:
+    for path in (aside, aside.with_name(aside.name + "-wal")):
+        if path.exists() and path.stat().st_size:
+            with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                for match in _BEGINNING.finditer(content):
+                    if (found := _message(content[match.start() : match.start() + _LONGEST])) is not None:
+                        yield found
+
+
+def _message(beginning: bytes) -> tuple[Message, bytes] | None:
+    text = beginning.decode("utf-8", "replace")
+    try:
+        _, end = _DECODER.raw_decode(text)
+        line = text[:end].encode("utf-8")
+        return decode_message(line), line
+    except (ValueError, RecursionError, *STRICT_ERRORS):
+        return None

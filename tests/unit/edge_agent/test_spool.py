@@ -1,0 +1,240 @@
+"""What was reported as appended is on disk, in order, without gaps, whatever happens to the process or the disk."""
+
+import json
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_agent.ranges import Range, RangeSet
+from edge_agent.records import Event, SlotReading, SlotRecord
+from edge_agent.spool import DATABASE, Spool
+from edge_agent.spool_file import SpoolDamaged, SpoolLocked, SpoolUnwritable
+from quantrac.telemetry.states import State
+from quantrac.telemetry.wire import decode_message
+
+DAY_MS = 86_400_000
+NOW = 1_795_490_400_000
+
+
+def record(number: int, t_ms: int = NOW, width: int = 1) -> SlotRecord:
+    return SlotRecord(t_ms + number, tuple(SlotReading(f"c{i}", float(number), State.OK) for i in range(width)))
+
+
+def opened(folder: Path, size_bytes: int = 10**9) -> Spool:
+    return Spool(folder, size_bytes=size_bytes, keep_ms=60 * DAY_MS, now_ms=NOW)
+
+
+def numbers(spool: Spool) -> list[int]:
+    return [int(decode_message(line).r[0][1] or 0) for _, line in spool.read(1, spool.last, 10**6)]
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Iterator[Spool]:
+    with opened(tmp_path) as made:
+        yield made
+
+
+def test_a_message_is_stored_as_the_wire_has_it(spool: Spool) -> None:
+    made = spool.append(
+        [
+            SlotRecord(
+                NOW,
+                (
+                    SlotReading("water_temp", 28.41, State.OK),
+                    SlotReading("do", None, State.COMM),
+                    SlotReading("ph", float("nan"), State.OK),
+                ),
+                (Event("restart", None, "boot 17", NOW - 1),),
+            )
+        ],
+        NOW,
+    )
+    assert [json.loads(line) for _, line in made] == [
+        {
+            "epoch": spool.epoch,
+            "seq": 1,
+            "t": NOW,
+            "r": [["water_temp", 28.41, "ok"], ["do", None, "comm"], ["ph", None, "fault"]],
+            "e": [["restart", None, "boot 17", NOW - 1]],
+        }
+    ]
+    assert spool.read(1, 1, 5) == made
+
+
+def test_the_epoch_is_eight_hexadecimal_digits_and_outlives_a_restart(tmp_path: Path) -> None:
+    with opened(tmp_path) as first:
+        first.append([record(1), record(2)], NOW)
+        epoch = first.epoch
+    assert len(epoch) == 8
+    int(epoch, 16)
+    with opened(tmp_path) as second:
+        assert second.epoch == epoch
+        assert [decode_message(line).seq for _, line in second.append([record(3)], NOW)] == [3]
+        assert numbers(second) == [1, 2, 3]
+
+
+def test_two_agents_cannot_share_a_spool(tmp_path: Path) -> None:
+    with opened(tmp_path), pytest.raises(SpoolLocked, match="another agent"):
+        opened(tmp_path)
+
+
+APPENDER = """
+import sys, pathlib
+from edge_agent.records import SlotReading, SlotRecord
+from edge_agent.spool import Spool
+from quantrac.telemetry.states import State
+spool = Spool(pathlib.Path(sys.argv[1]), size_bytes=10**9, keep_ms=10**9, now_ms=1)
+while True:
+    made = spool.append([SlotRecord(n, (SlotReading("c", 1.0, State.OK),)) for n in range(int(sys.argv[2]))], 1)
+    print(made[-1].n, flush=True)
+"""
+
+
+@pytest.mark.parametrize("batch", ["1", "40"])
+def test_kill_9_loses_nothing_that_was_reported(tmp_path: Path, batch: str) -> None:
+    chance, reported = random.Random(7), 0
+    for _ in range(6):
+        child = subprocess.Popen(
+            [sys.executable, "-c", APPENDER, str(tmp_path), batch],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[3],
+        )
+        assert child.stdout is not None
+        for _ in range(chance.randrange(1, 60)):
+            reported = int(child.stdout.readline())
+        child.send_signal(signal.SIGKILL)
+        for line in child.stdout.read().splitlines(keepends=True):
+            reported = int(line) if line.endswith("\n") else reported
+        child.wait()
+        child.stdout.close()
+        with opened(tmp_path) as spool:
+            seqs = [decode_message(line).seq for _, line in spool.read(1, spool.last, 10**6)]
+            assert seqs == list(range(1, spool.last + 1))
+            assert spool.last >= reported
+
+
+def test_a_full_disk_is_said_and_nothing_is_half_written(spool: Spool) -> None:
+    spool.append([record(n) for n in range(1, 11)], NOW)
+    spool._db.execute("PRAGMA max_page_count = 12")  # SQLite's own way to meet a full disk
+    with pytest.raises(SpoolUnwritable, match="full"):
+        spool.append([record(i, width=12) for i in range(11, 1011)], NOW)
+    held = spool.last
+    assert numbers(spool) == list(range(1, held + 1))
+    assert spool.append([record(held + 1)], NOW)[0].n == held + 1  # the reopened file has its full size again
+    assert numbers(spool) == list(range(1, held + 2))
+
+
+def test_a_full_disk_can_be_served_by_dropping_what_is_acknowledged(spool: Spool) -> None:
+    spool.append([record(n, width=12) for n in range(1, 2001)], NOW)
+    spool.fate.settled.add(1, 1500)
+    pages = spool._pragma("page_count")
+    assert not spool.make_room(NOW, at_least_rows=500)
+    assert spool.first() == 501
+    spool._db.execute(f"PRAGMA max_page_count = {pages}")
+    spool.append([record(n, width=12) for n in range(2001, 2401)], NOW)
+    assert spool.last == 2400
+
+
+def test_at_its_bound_the_spool_drops_in_the_order_of_the_design(tmp_path: Path) -> None:
+    with opened(tmp_path) as spool:
+        spool.append([record(n, width=12) for n in range(1, 1001)], NOW - 61 * DAY_MS)
+        spool.append([record(n, width=12) for n in range(1001, 2001)], NOW)
+        spool.size_bytes = spool.used_bytes() * 21 // 20
+        spool.fate.settled.add(501, 1000)
+        spool.fate.settled.add(1501, 2000)
+        spool.append([record(n, width=12) for n in range(2001, 2501)], NOW)
+        assert not spool.make_room(NOW)
+        assert [n for n, _ in spool.read(501, 1000, 1000)] == []  # acknowledged and old
+        assert len(spool.read(1, 500, 1000)) == 500
+        spool.append([record(n, width=12) for n in range(2501, 3001)], NOW)
+        assert not spool.make_room(NOW)
+        assert [n for n, _ in spool.read(1501, 2000, 1000)] == []  # acknowledged
+        assert len(spool.read(1, 500, 1000)) == 500
+        spool.append([record(n, width=12) for n in range(3001, 3501)], NOW)
+        assert [*spool.make_room(NOW)] == [Range(1, 500)]  # unacknowledged: lost, and counted
+        assert spool.fate.lost == RangeSet([(1, 500)])
+        assert spool.spans()[0].first == 1001
+    with opened(tmp_path) as again:
+        assert again.fate.lost == RangeSet([(1, 500)])
+
+
+def test_an_emptied_spool_goes_on_counting(tmp_path: Path) -> None:
+    with opened(tmp_path) as spool:
+        spool.append([record(n) for n in range(1, 101)], NOW)
+        spool.fate.settled.add(1, 100)
+        spool.make_room(NOW, at_least_rows=1000)
+    with opened(tmp_path) as again:
+        assert again.append([record(101)], NOW)[0].n == 101
+
+
+@pytest.mark.parametrize("damaged", ["first page", "middle", "everything but the log"])
+def test_a_damaged_file_is_set_aside_and_its_readable_part_kept(tmp_path: Path, damaged: str) -> None:
+    log = b""
+    with opened(tmp_path) as spool:
+        spool.append([record(n, width=3) for n in range(1, 2001)], NOW)
+        epoch = spool.epoch
+        if damaged == "everything but the log":
+            spool._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            spool.append([record(n, width=3) for n in range(2001, 2101)], NOW)
+            log = (tmp_path / (DATABASE + "-wal")).read_bytes()
+    path = tmp_path / DATABASE
+    content = bytearray(path.read_bytes())
+    match damaged:
+        case "first page":
+            content[:4096] = random.Random(1).randbytes(4096)
+            readable = 2000
+        case "middle":
+            content[4096 * 20 : 4096 * 26] = bytes(4096 * 6)
+            readable = 1700
+        case _:
+            content = bytearray(random.Random(1).randbytes(len(content)))
+            (tmp_path / (DATABASE + "-wal")).write_bytes(log)
+            readable = 100
+    path.write_bytes(content)
+    with opened(tmp_path) as again:
+        if damaged == "middle":  # found out when it is read
+            with pytest.raises(SpoolDamaged):
+                again.read(1, again.last, 10**6)
+            again.renew("test", NOW)
+        old, new = again.spans()
+        assert old.name == epoch
+        assert new.name == again.epoch != epoch
+        kept = [decode_message(line) for _, line in again.read(old.base + 1, old.base + old.last, 10**6)]
+        assert len(kept) >= readable
+        assert all(m.epoch == epoch and m.r[0][1] == m.seq for m in kept)
+        assert len(kept) + again.fate.lost.count() == old.last - old.first + 1
+        assert [decode_message(line).seq for _, line in again.append([record(1)], NOW)] == [1]
+    assert [*tmp_path.glob("*.damaged-*")]
+
+
+def test_a_new_epoch_says_again_what_was_never_sent(spool: Spool) -> None:
+    spool.append([record(n) for n in range(1, 11)], NOW)
+    old = spool.epoch
+    new = spool.begin_epoch([Range(8, 10)], NOW)
+    assert new == spool.epoch != old
+    assert [decode_message(line).seq for _, line in spool.append([record(11)], NOW)] == [4]
+    repeated = [decode_message(line) for _, line in spool.read(11, 14, 10)]
+    assert [(m.epoch, m.seq, m.r[0][1]) for m in repeated] == [(new, seq, 7.0 + seq) for seq in range(1, 5)]
+    assert [(s.name, s.first, s.last) for s in spool.spans()] == [(old, 1, 10), (new, 1, 4)]
+
+
+def test_starts_of_machine_and_agent_are_counted(tmp_path: Path) -> None:
+    counted = []
+    for boot in ("a", "a", "b"):
+        with opened(tmp_path) as spool:
+            counted.append(spool.number_of_starts(boot))
+    assert counted == [(1, 1), (1, 2), (2, 3)]
+
+
+def test_every_append_is_synced(spool: Spool) -> None:
+    """synchronous 2 = FULL: SQLite syncs the write-ahead log at each commit (sqlite.org/pragma.html)."""
+    assert spool._db.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert spool._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert sqlite3.threadsafety == 3
