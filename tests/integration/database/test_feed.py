@@ -1,0 +1,158 @@
+"""The change feed: order, no skip, no repeat, whatever happens in between."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+
+import pytest
+
+from quantrac.database.feed import Cause, Consumer, ConsumerMoved, ConsumerUnregistered, FeedError, NewChange, append_changes
+from quantrac.database.pool import Connection, connect
+from tests.integration.database.conftest import NOON, World
+
+
+def change(channel_id: int = 1, cause: Cause = Cause.READING, rows: int = 1) -> NewChange:
+    return NewChange("st-test", channel_id, NOON, NOON, rows, cause)
+
+
+def append(conn: Connection, *changes: NewChange) -> None:
+    with conn.transaction():
+        append_changes(conn, changes)
+
+
+def test_appending_outside_a_transaction_is_refused(conn: Connection) -> None:
+    with pytest.raises(FeedError, match="transaction"):
+        append_changes(conn, [change()])
+
+
+def test_a_consumer_sees_only_its_causes_and_its_position_passes_the_others(conn: Connection) -> None:
+    consumer = Consumer(conn, "alerts", [Cause.READING])
+    append(conn, change(1), change(2, Cause.FLAG), change(3))
+    taken = consumer.take(10)
+    assert [(row.channel_id, row.cause) for row in taken] == [(1, Cause.READING), (3, Cause.READING)]
+    consumer.advance(taken[-1].id)
+    append(conn, change(4, Cause.FLAG))
+    assert consumer.take(10) == []
+    assert conn.execute("select lag_rows from v_feed where consumer = 'alerts'").fetchone() == (0,)
+
+
+def test_a_consumer_never_passes_the_one_it_comes_after(conn: Connection) -> None:
+    quality, alerts = Consumer(conn, "quality", [Cause.READING]), Consumer(conn, "alerts", list(Cause), after="quality")
+    append(conn, change(1), change(2))
+    assert alerts.take(10) == []
+    first, _ = quality.take(10)
+    quality.advance(first.id)
+    assert [row.channel_id for row in alerts.take(10)] == [1]
+
+
+def test_a_consumer_whose_leader_is_not_there_waits(conn: Connection) -> None:
+    alerts = Consumer(conn, "alerts", list(Cause), after="quality")
+    append(conn, change())
+    assert alerts.take(10) == []
+
+
+def test_wait_wakes_at_an_append_of_another_connection(database: str, conn: Connection) -> None:
+    consumer = Consumer(conn, "alerts", list(Cause))
+    assert consumer.wait(0.05) is False
+    with connect(database, "writer") as writer:
+        timer = threading.Timer(0.2, append, [writer, change()])
+        timer.start()
+        begun = time.monotonic()
+        assert consumer.wait(10) is True
+        assert time.monotonic() - begun < 5
+        timer.join()
+
+
+def test_two_processes_of_one_name_are_noticed(database: str, conn: Connection) -> None:
+    append(conn, change(1), change(2))
+    with connect(database, "second") as other:
+        one, two = Consumer(conn, "quality", list(Cause)), Consumer(other, "quality", list(Cause))
+        first = one.take(1)[0]
+        assert two.take(1) == [first]
+        one.advance(first.id)
+        with pytest.raises(ConsumerMoved):
+            two.advance(first.id)
+
+
+def test_an_unregistered_consumer_is_told_to_rebuild(conn: Connection) -> None:
+    consumer = Consumer(conn, "export", list(Cause))
+    conn.execute("delete from consumer")
+    with pytest.raises(ConsumerUnregistered, match="rebuild"):
+        consumer.take(1)
+
+
+def test_position_and_results_stand_or_fall_together(conn: Connection) -> None:
+    """A consumer killed between its results and its advance, or after both but before the commit, repeats nothing."""
+    conn.execute("create table result (id bigint)")
+    append(conn, *(change(number) for number in range(1, 21)))
+    for killed_after in ("results", "advance", None, "results", None, None):
+        consumer = Consumer(conn, "derive", list(Cause))  # a new process
+        try:
+            with conn.transaction():
+                taken = consumer.take(7)
+                if not taken:
+                    break
+                conn.cursor().executemany("insert into result values (%s)", [(row.id,) for row in taken])
+                if killed_after == "results":
+                    raise KeyboardInterrupt
+                consumer.advance(taken[-1].id)
+                if killed_after == "advance":
+                    raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            continue
+    assert conn.execute("select array_agg(id order by id) from result").fetchone() == (list(range(1, 21)),)
+
+
+def test_no_consumer_steps_over_a_row_that_commits_later(database: str, world: World) -> None:
+    """Eight writers commit at random moments, some roll back; a consumer reads all the time and must see each once."""
+    writers, each = 8, 40
+    stop = threading.Event()
+    seen: list[tuple[int, int]] = []
+
+    def write(writer: int) -> None:
+        chance = random.Random(writer)
+        with connect(database, "writer") as conn:
+            for number in range(each):
+                with conn.transaction() as transaction:
+                    conn.execute("insert into audit (at, person, action, subject) values (now(), 'x', 'x', 'x')")
+                    if chance.random() < 0.5:
+                        time.sleep(chance.random() * 0.003)
+                    append_changes(conn, [NewChange("st-test", writer + 1, NOON, NOON, number, Cause.READING)])
+                    time.sleep(chance.random() * 0.002)
+                    if chance.random() < 0.1:
+                        transaction.force_rollback = True
+                        seen_not.add((writer + 1, number))
+
+    def consume() -> None:
+        with connect(database, "reader") as conn:
+            consumer = Consumer(conn, "chaos", [Cause.READING])
+            while True:
+                finished = stop.is_set()
+                with conn.transaction():
+                    taken = consumer.take(13)
+                    if taken:
+                        consumer.advance(taken[-1].id)
+                seen.extend((row.channel_id or 0, row.rows) for row in taken)
+                if not taken and finished:
+                    return
+                if not taken:
+                    consumer.wait(0.01)
+
+    seen_not: set[tuple[int, int]] = set()
+    reader = threading.Thread(target=consume)
+    threads = [threading.Thread(target=write, args=[number]) for number in range(writers)]
+    reader.start()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    stop.set()
+    reader.join()
+    expected = {(writer + 1, number) for writer in range(writers) for number in range(each)} - seen_not
+    assert len(seen) == len(set(seen))
+    assert set(seen) == expected
+    for writer in range(writers):
+        numbers = [number for channel, number in seen if channel == writer + 1]
+        assert numbers == sorted(numbers), "a writer's commits keep their order"
