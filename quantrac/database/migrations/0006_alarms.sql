@@ -8,13 +8,10 @@ create table contact (
   language    text not null default 'vi' check (language in ('vi', 'en')),
   groups      text[] not null default '{}',
   stations    text[] not null default '{}',
-  sms_from    text not null default 'high' check (sms_from in ('low', 'medium', 'high', 'critical')),
-  email_from  text not null default 'low' check (email_from in ('low', 'medium', 'high', 'critical')),
   active      boolean not null default true,
   check (phone_e164 is not null or email is not null)
 );
 comment on column contact.stations is 'stations this person is told about; empty: all';
-comment on column contact.sms_from is 'the mildest severity that is worth a short message to this person';
 create unique index contact_phone on contact (phone_e164) where active;
 create unique index contact_email on contact (lower(email)) where active;
 
