@@ -10,6 +10,29 @@ from quantrac.private_services import ports
 pytest_plugins = ["tests.fixtures.broker", "tests.fixtures.postgres", "tests.fixtures.proxy"]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the user name a server with TimescaleDB's Community edition, which Debian does not have."""
+    parser.addoption(
+        "--community", metavar="URL", help="also run the tests that need TimescaleDB Community, on this server"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what was not asked for; nothing is skipped for want of a server that must be there."""
+    if config.getoption("--community"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("community")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture(scope="session")
+def community_url(pytestconfig: pytest.Config) -> str:
+    """Address of the user's own server with the Community edition; for tests marked ``community``."""
+    return str(pytestconfig.getoption("--community"))
+
+
 @pytest.fixture
 def free_port() -> Callable[[], int]:
     """A maker of free ports of 127.0.0.1: ``free_port()`` inside the test."""
