@@ -8,7 +8,15 @@ import time
 
 import pytest
 
-from quantrac.database.feed import Cause, Consumer, ConsumerMoved, ConsumerUnregistered, FeedError, NewChange, append_changes
+from quantrac.database.feed import (
+    Cause,
+    Consumer,
+    ConsumerMoved,
+    ConsumerUnregistered,
+    FeedError,
+    NewChange,
+    append_changes,
+)
 from quantrac.database.pool import Connection, connect
 from tests.integration.database.conftest import NOON, World
 
@@ -105,54 +113,52 @@ def test_position_and_results_stand_or_fall_together(conn: Connection) -> None:
     assert conn.execute("select array_agg(id order by id) from result").fetchone() == (list(range(1, 21)),)
 
 
+def write_at_random(database: str, writer: int, each: int, rolled_back: set[tuple[int, int]]) -> None:
+    chance = random.Random(writer)
+    with connect(database, "writer") as conn:
+        for number in range(each):
+            with conn.transaction() as transaction:
+                conn.execute("insert into audit (at, person, action, subject) values (now(), 'x', 'x', 'x')")
+                time.sleep(max(0.0, chance.uniform(-0.003, 0.003)))
+                append_changes(conn, [NewChange("st-test", writer, NOON, NOON, number, Cause.READING)])
+                time.sleep(chance.uniform(0, 0.002))
+                if chance.random() < 0.1:
+                    transaction.force_rollback = True
+                    rolled_back.add((writer, number))
+
+
+def consume_all(database: str, stop: threading.Event, seen: list[tuple[int, int]]) -> None:
+    with connect(database, "reader") as conn:
+        consumer = Consumer(conn, "chaos", [Cause.READING])
+        while True:
+            finished = stop.is_set()
+            with conn.transaction():
+                taken = consumer.take(13)
+                if taken:
+                    consumer.advance(taken[-1].id)
+            seen.extend((row.channel_id or 0, row.rows) for row in taken)
+            if not taken and finished:
+                return
+            if not taken:
+                consumer.wait(0.01)
+
+
 def test_no_consumer_steps_over_a_row_that_commits_later(database: str, world: World) -> None:
     """Eight writers commit at random moments, some roll back; a consumer reads all the time and must see each once."""
-    writers, each = 8, 40
+    writers, each = range(1, 9), 40
     stop = threading.Event()
     seen: list[tuple[int, int]] = []
-
-    def write(writer: int) -> None:
-        chance = random.Random(writer)
-        with connect(database, "writer") as conn:
-            for number in range(each):
-                with conn.transaction() as transaction:
-                    conn.execute("insert into audit (at, person, action, subject) values (now(), 'x', 'x', 'x')")
-                    if chance.random() < 0.5:
-                        time.sleep(chance.random() * 0.003)
-                    append_changes(conn, [NewChange("st-test", writer + 1, NOON, NOON, number, Cause.READING)])
-                    time.sleep(chance.random() * 0.002)
-                    if chance.random() < 0.1:
-                        transaction.force_rollback = True
-                        seen_not.add((writer + 1, number))
-
-    def consume() -> None:
-        with connect(database, "reader") as conn:
-            consumer = Consumer(conn, "chaos", [Cause.READING])
-            while True:
-                finished = stop.is_set()
-                with conn.transaction():
-                    taken = consumer.take(13)
-                    if taken:
-                        consumer.advance(taken[-1].id)
-                seen.extend((row.channel_id or 0, row.rows) for row in taken)
-                if not taken and finished:
-                    return
-                if not taken:
-                    consumer.wait(0.01)
-
-    seen_not: set[tuple[int, int]] = set()
-    reader = threading.Thread(target=consume)
-    threads = [threading.Thread(target=write, args=[number]) for number in range(writers)]
-    reader.start()
-    for thread in threads:
+    rolled_back: set[tuple[int, int]] = set()
+    reader = threading.Thread(target=consume_all, args=[database, stop, seen])
+    threads = [threading.Thread(target=write_at_random, args=[database, n, each, rolled_back]) for n in writers]
+    for thread in (reader, *threads):
         thread.start()
     for thread in threads:
         thread.join()
     stop.set()
     reader.join()
-    expected = {(writer + 1, number) for writer in range(writers) for number in range(each)} - seen_not
     assert len(seen) == len(set(seen))
-    assert set(seen) == expected
-    for writer in range(writers):
-        numbers = [number for channel, number in seen if channel == writer + 1]
+    assert set(seen) == {(writer, number) for writer in writers for number in range(each)} - rolled_back
+    for writer in writers:
+        numbers = [number for channel, number in seen if channel == writer]
         assert numbers == sorted(numbers), "a writer's commits keep their order"

@@ -28,7 +28,7 @@ def test_the_table_of_readings_is_a_hypertable_with_only_its_key_as_index(databa
         indexes = conn.execute("select indexdef from pg_indexes where tablename = 'reading'").fetchall()
     assert chunk is not None
     assert chunk[0].days == 7
-    assert [re.sub(r".*USING", "", text) for (text,) in indexes] == [" btree (channel_id, \"time\")"]
+    assert [re.sub(r".*USING", "", text) for (text,) in indexes] == [' btree (channel_id, "time")']
 
 
 def test_two_migrations_of_one_database_apply_each_file_once(empty_database: str) -> None:
