@@ -1,1 +1,1 @@
-"""The field in a box: instruments, buses, faults and tides, written from the instruments' manuals."""
+"""The field in a box: simulated instruments on real ports, following their manuals."""

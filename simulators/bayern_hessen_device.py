@@ -1,0 +1,127 @@
+"""The Bayern-Hessen (Gesytec II) protocol on a serial line: `DA` asks for all values, `MD` answers.
+
+A frame is STX, text, ETX and two hexadecimal characters: XOR of every byte from STX to ETX. A command ended by CR
+carries none, and is answered in the same way.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from simulators.journal import Served
+from simulators.lines import PtyLine
+from simulators.mount import Mount, garble
+
+STX, ETX, CR = b"\x02", b"\x03", b"\r"
+LONGEST_TEXT = 120
+
+
+@dataclass(frozen=True)
+class Block:
+    """One value of an `MD` reply: number of the component, value, status and error byte, serial number, spare field."""
+
+    component: int
+    value: float
+    status: int
+    error: int
+    serial: str
+    spare: str
+
+    def text(self) -> str:
+        """The block as it stands in the reply."""
+        return f"{self.component:03d} {mantissa(self.value)} {self.status:02X} {self.error:02X} {self.serial} {self.spare}"
+
+
+class HessenInstrument(Protocol):
+    """What an instrument of this protocol can be asked."""
+
+    def blocks(self, t: float) -> tuple[list[Block], list[Served]]:
+        """All values at Unix time `t`."""
+
+    def control(self, letter: str, t: float) -> None:
+        """A command `ST`: measure, zero, span, stand by."""
+
+
+def mantissa(value: float) -> str:
+    """Four digits with the point after the first, and a power of ten: 25.78 is `+2578+01`; zero is `+0000+00`."""
+    if value == 0:
+        return "+0000+00"
+    digits, exponent = f"{value:+.3e}".split("e")
+    return f"{digits.replace('.', '')}{int(exponent):+03d}"
+
+
+def rounded(value: float) -> float:
+    """The value as `mantissa` keeps it."""
+    return float(f"{value:.3e}")
+
+
+def checksum(frame: bytes) -> bytes:
+    """XOR of all bytes, two upper-case hexadecimal characters."""
+    total = 0
+    for byte in frame:
+        total ^= byte
+    return b"%02X" % total
+
+
+def framed(text: str, with_checksum: bool = True) -> bytes:
+    """The text in its frame."""
+    body = STX + text.encode("ascii")
+    return body + ETX + checksum(body + ETX) if with_checksum else body + CR
+
+
+class HessenLine:
+    """One instrument on one line. With an address it answers `DA` with that address, and `DA` without any."""
+
+    def __init__(self, line: PtyLine, mount: Mount[HessenInstrument], clock: Callable[[], float]) -> None:
+        self._line, self._mount, self._clock = line, mount, clock
+        self._buffer = b""
+
+    def start(self) -> None:
+        """Listen, on the running event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._line.open(self._receive)
+
+    def _receive(self, data: bytes) -> None:
+        self._buffer = (self._buffer + data)[-(LONGEST_TEXT + 8) :]
+        while (command := self._take()) is not None:
+            self._command(*command)
+
+    def _take(self) -> tuple[str, bool] | None:
+        """The next whole command, and whether it carried a checksum; frames with a wrong one are dropped."""
+        while (start := self._buffer.find(STX)) >= 0:
+            self._buffer = self._buffer[start:]
+            if match := re.match(rb"\x02([^\x02\x03\r]*)\r", self._buffer):
+                self._buffer = self._buffer[match.end() :]
+                return match[1].decode("ascii", "replace"), False
+            match = re.match(rb"(\x02([^\x02\x03\r]*)\x03)(..)", self._buffer, re.DOTALL)
+            if match is None:
+                return None
+            self._buffer = self._buffer[match.end() :]
+            if match[3].upper() == checksum(match[1]):
+                return match[2].decode("ascii", "replace"), True
+        return None
+
+    def _command(self, text: str, with_checksum: bool) -> None:
+        mount = self._mount
+        if match := re.fullmatch(r"DA ?(\d{0,3})", text):
+            if match[1] and match[1] != mount.address:
+                return
+            mishap = mount.mishap(self._clock())
+            if mishap not in ("silent", "busy"):
+                self._loop.call_later(mount.delay_s(mishap), self._answer, with_checksum, mishap)
+        elif match := re.fullmatch(r"ST ?(\d{0,3}) ([A-Z])", text):
+            mount.instrument.control(match[2], self._clock())
+
+    def _answer(self, with_checksum: bool, mishap: str | None) -> None:
+        t = self._clock()
+        blocks, served = self._mount.instrument.blocks(t)
+        self._mount.record(t, served, mishap if mishap in ("late", "garbled") else None)  # type: ignore[arg-type]
+        text = f"MD{len(blocks):02d} " + " ".join(block.text() for block in blocks) + " "
+        frame = framed(text, with_checksum)
+        self._line.send(garble(frame) if mishap == "garbled" else frame)
+
+    def stop(self) -> None:
+        """Unplug."""
+        self._line.close()

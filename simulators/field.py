@@ -1,0 +1,157 @@
+"""The field file: which instruments hang on which bus of which station, what they see, and the script of what happens.
+
+It is the simulators' own and shares with the stations' configuration only a bus, a line setting and an address.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from quantrac.telemetry.errors import QuantracError
+
+PACKAGED = Path(__file__).parent / "fields" / "soc_trang.yaml"
+State = Literal["ok", "suspect", "cal", "maint", "warmup", "range", "fault"]
+
+
+class FieldError(QuantracError):
+    """A field file that cannot be used."""
+
+    exit_code = 2
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class WaterModel(_Strict):
+    """A modelled river: the numbers of `signals.water.WaterBody`."""
+
+    tide: Literal["vung-tau", "tran-de", "my-thanh", "dai-ngai"] = "tran-de"
+    mean_level_m: float = 3.55
+    salinity: float = 8.0
+    salinity_swing: float = 2.0
+    salinity_lag_s: float = 5400.0
+    temperature: float = 28.0
+    temperature_swing: float = 1.0
+    oxygen: float = 4.5
+    oxygen_swing: float = 0.4
+    ph: float = 7.4
+    turbidity: float = 60.0
+    chlorophyll: float = 6.0
+    ammonium: float = 0.25
+
+
+class AirModel(_Strict):
+    """Modelled air: the numbers of `signals.air.AirMass`."""
+
+    pm2_5: float = 16.0
+    o3: float = 18.0
+    so2: float = 3.0
+    no: float = 4.0
+    no2: float = 9.0
+    co: float = 420.0
+    temperature: float = 27.0
+    wind: float = 2.4
+
+
+class ReplayOf(_Strict):
+    """Which recordings a station replays, and how much earlier or later."""
+
+    water: bool = False
+    weather: bool = False
+    shift_s: float = 0.0
+
+
+class InstrumentSpec(_Strict):
+    """One instrument at an address of a bus."""
+
+    instrument: Literal[
+        "aqua-troll", "exo2", "io-module", "T100", "T200", "T300", "T400", "ott-pls", "wxt536", "grimm-edm180"
+    ]
+    address: str | int
+    latency_s: float = Field(0.02, ge=0)
+    sleep_after_s: float | None = Field(None, gt=0)
+    measuring_s: float = Field(0.5, gt=0)
+    signals: list[str] = []
+    codes: list[int] = Field([], max_length=32)
+
+
+class BusSpec(_Strict):
+    """A bus: a serial line with its settings, or a TCP address."""
+
+    kind: Literal["modbus-rtu", "modbus-tcp", "sdi-12", "ascii", "bayern-hessen"]
+    line: Annotated[str, Field(pattern=r"^\d+ [78][NEO][12]$")] = "9600 8N1"
+    port: int = Field(0, ge=0, le=65535)
+    instruments: list[InstrumentSpec] = Field(min_length=1)
+
+
+class EpisodeSpec(_Strict):
+    """A signal goes to a value and comes back; seconds since the station was first read."""
+
+    signal: str
+    start_s: float
+    for_s: float
+    to: float
+    ramp_s: float = 1.0
+
+
+class StateSpec(_Strict):
+    """An instrument reports a state for a signal for a while."""
+
+    signal: str
+    state: State
+    start_s: float
+    for_s: float
+    every_s: float | None = None
+
+
+class MishapSpec(_Strict):
+    """An instrument does not answer, answers late, damaged, or is busy."""
+
+    bus: str
+    address: str | int
+    kind: Literal["silent", "late", "garbled", "busy"]
+    start_s: float
+    for_s: float
+    every_s: float | None = None
+
+
+class ScriptSpec(_Strict):
+    """What happens at a station."""
+
+    episodes: list[EpisodeSpec] = []
+    states: list[StateSpec] = []
+    mishaps: list[MishapSpec] = []
+
+
+class StationSpec(_Strict):
+    """A station: its world, its buses, its script."""
+
+    water: WaterModel | None = None
+    air: AirModel | None = None
+    replay: ReplayOf = ReplayOf()
+    buses: dict[str, BusSpec]
+    script: ScriptSpec = ScriptSpec()
+
+
+class FieldPlan(_Strict):
+    """A whole field file."""
+
+    schema_: Literal["quantrac/field/1"] = Field(alias="schema")
+    seed: int = 1
+    stations: dict[str, StationSpec]
+
+
+def load_field(path: Path) -> FieldPlan:
+    """Read and check a field file; raises FieldError naming the file and every wrong key."""
+    try:
+        tree = YAML(typ="safe").load(path.read_text("utf-8"))
+        return FieldPlan.model_validate(tree)
+    except (OSError, UnicodeDecodeError, YAMLError) as error:
+        raise FieldError(f"{path}: cannot be read as a field file: {error}") from error
+    except ValidationError as error:
+        lines = [f"{path}: {'.'.join(map(str, e['loc']))}: found {e['input']!r}, {e['msg']}" for e in error.errors()]
+        raise FieldError("\n".join(lines)) from error

@@ -1,0 +1,100 @@
+"""In-Situ Aqua TROLL 500/600 on Modbus RTU: fixed parameter blocks of seven holding registers, floats high word first.
+
+Wire address of parameter `p` = 5450 + 7 (p - 1): value (2), data quality, units, parameter id, sentinel (2).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from simulators.instruments.registers import Bank, Cell, Words, constant, finite, float_words, single
+from simulators.journal import Served
+from simulators.modbus_server import ILLEGAL_FUNCTION, READ_HOLDING, Refusal
+from simulators.sample import Sample, Source
+
+FIRST_BLOCK, BLOCK_WIDTH, LAST_PARAMETER = 5450, 7, 64
+SCAN_REGISTER = 6947
+SENTINEL = 0.0
+NORMAL, CALIBRATION_EXPIRED, SENSOR_ERROR, WIPER_WARNING, WARNING, CALIBRATING, SENSOR_MISSING = 0, 1, 3, 4, 5, 6, 7
+QUALITY = {"ok": NORMAL, "suspect": WARNING, "maint": WIPER_WARNING, "cal": CALIBRATING, "fault": SENSOR_ERROR}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of the sonde: its id, the id of its unit, and the unit's name."""
+
+    id: int
+    units: int
+    unit: str
+
+
+# Journal word -> parameter. Units 177, 194, 65 and the ids of conductivity, salinity and turbidity: reference from memory.
+PARAMETERS = {
+    "water_temp": Parameter(1, 1, "Cel"),
+    "conductivity": Parameter(9, 65, "uS/cm"),
+    "ec": Parameter(10, 65, "uS/cm"),
+    "salinity": Parameter(12, 97, "[PSU]"),
+    "ph": Parameter(17, 145, "[pH]"),
+    "orp": Parameter(19, 162, "mV"),
+    "do": Parameter(20, 117, "mg/L"),
+    "do_sat": Parameter(21, 177, "%"),
+    "turbidity": Parameter(25, 194, "[NTU]"),
+    "battery": Parameter(33, 241, "%"),
+}
+
+
+class AquaTroll:
+    """The sonde. `sources` names what is fitted by journal word; a parameter not fitted answers 0.0 with quality 7."""
+
+    def __init__(self, sources: Mapping[str, Source]) -> None:
+        fitted = {PARAMETERS[signal].id: signal for signal in sources}
+        cells: list[Cell] = [constant(SCAN_REGISTER, 0)]
+        for parameter in range(1, LAST_PARAMETER + 1):
+            signal = fitted.get(parameter)
+            cells += _absent(parameter) if signal is None else _fitted(signal, sources[signal])
+        last = FIRST_BLOCK + BLOCK_WIDTH * LAST_PARAMETER - 1
+        self._bank = Bank(cells, [(FIRST_BLOCK, last), (SCAN_REGISTER, SCAN_REGISTER)])
+
+    def registers(self, function: int, start: int, count: int, t: float) -> tuple[list[int], list[Served]]:
+        """Holding registers (function 3) only."""
+        if function != READ_HOLDING:
+            raise Refusal(ILLEGAL_FUNCTION)
+        return self._bank.read(start, count, t)
+
+    def bits(self, function: int, start: int, count: int, t: float) -> tuple[list[bool], list[Served]]:
+        """The sonde has no coils or discrete inputs."""
+        raise Refusal(ILLEGAL_FUNCTION)
+
+    def write(self, start: int, words: list[int], t: float) -> None:
+        """Nothing is writable here."""
+        raise Refusal(ILLEGAL_FUNCTION)
+
+
+def block(parameter: int) -> int:
+    """Wire address of a parameter's block."""
+    return FIRST_BLOCK + BLOCK_WIDTH * (parameter - 1)
+
+
+def _absent(parameter: int) -> list[Cell]:
+    return [constant(block(parameter), 0, 0, SENSOR_MISSING, 0, parameter, 0, 0)]
+
+
+def _fitted(signal: str, source: Source) -> list[Cell]:
+    parameter = PARAMETERS[signal]
+    start = block(parameter.id)
+
+    def value(t: float) -> tuple[Words, Served]:
+        sample = source(t)
+        number = SENTINEL if quality(sample) in (SENSOR_ERROR, SENSOR_MISSING) else single(sample.value or 0.0)
+        state = sample.state if sample.value is not None else "fault"
+        return float_words(number), Served(signal, finite(number), parameter.unit, state)
+
+    return [
+        Cell(start, 2, value),
+        Cell(start + 2, 1, lambda t: ((quality(source(t)),), None)),
+        constant(start + 3, parameter.units, parameter.id, *float_words(SENTINEL)),
+    ]
+
+
+def quality(sample: Sample) -> int:
+    """Data quality id of a sample."""
+    return SENSOR_MISSING if sample.value is None else QUALITY[sample.state]

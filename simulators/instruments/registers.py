@@ -1,0 +1,66 @@
+"""A register map: cells at wire addresses, filled with words when they are read."""
+
+import math
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from simulators.journal import Served
+from simulators.modbus_server import ILLEGAL_ADDRESS, Refusal
+
+Words = tuple[int, ...]
+Producer = Callable[[float], tuple[Words, Served | None]]  # of Unix time
+
+
+def float_words(value: float) -> Words:
+    """IEEE 754 single as two registers, high word first (ABCD)."""
+    return struct.unpack(">2H", struct.pack(">f", value))
+
+
+def single(value: float) -> float:
+    """The value after rounding to single precision: what float registers really carry."""
+    return float(struct.unpack(">f", struct.pack(">f", value))[0])
+
+
+def finite(value: float) -> float | None:
+    """The value for the journal: JSON has no NaN."""
+    return value if math.isfinite(value) else None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Registers that belong together: read whole, they are one value of the journal."""
+
+    address: int
+    width: int
+    produce: Producer
+
+
+def constant(address: int, *words: int) -> Cell:
+    """A cell that always holds the same words."""
+    return Cell(address, len(words), lambda t: (words, None))
+
+
+class Bank:
+    """One address space: `extents` are the readable ranges (first, last), zero where no cell lies."""
+
+    def __init__(self, cells: list[Cell], extents: list[tuple[int, int]]) -> None:
+        self._cells = sorted(cells, key=lambda cell: cell.address)
+        self._extents = extents
+
+    def read(self, start: int, count: int, t: float) -> tuple[list[int], list[Served]]:
+        """Words `start` … `start + count - 1` at `t`; refuses a range with an undefined register in it."""
+        end = start + count
+        if not any(first <= start and end - 1 <= last for first, last in self._extents):
+            raise Refusal(ILLEGAL_ADDRESS)
+        words, served = [0] * count, []
+        for cell in self._cells:
+            if cell.address >= end or cell.address + cell.width <= start:
+                continue
+            content, value = cell.produce(t)
+            for offset, word in enumerate(content):
+                if start <= cell.address + offset < end:
+                    words[cell.address + offset - start] = word
+            if value is not None and start <= cell.address and cell.address + cell.width <= end:
+                served.append(value)
+        return words, served

@@ -1,0 +1,180 @@
+"""SDI-12 sensors behind a transparent serial adapter.
+
+The adapter's serial side runs at its own setting (often 9600 8N1); behind it the sensor line crawls at 1200 baud 7E1, with a
+break before each command. Both are paced. Commands: a! ?! aI! aAb! aM! aC! aD0-9! aR0-9! aV!, with CRC aMC! aCC! aRC0!.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from simulators.journal import Served
+from simulators.lines import LineSettings, PtyLine, Wire
+from simulators.mount import Mount, garble
+
+SENSOR_LINE = LineSettings(1200, 7, "E", 1)
+BREAK_AND_MARKING_S = 0.021
+RESPONSE_S = 0.012  # a sensor starts its answer within 15 ms
+M_LIMIT, C_LIMIT = 35, 75  # characters of values in one answer
+COMMAND = re.compile(r"(?P<address>[0-9A-Za-z?])(?P<body>[A-Za-z0-9_]*)!")
+
+
+def crc_characters(text: str) -> str:
+    """The three characters that SDI-12 adds: CRC-16 (polynomial 0xA001, start 0) over address and values."""
+    crc = 0
+    for byte in text.encode("ascii"):
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ 0xA001 if crc & 1 else crc >> 1
+    return "".join(chr(0x40 | part) for part in (crc >> 12, (crc >> 6) & 0x3F, crc & 0x3F))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One value of a measurement: as text with its sign, and for the journal."""
+
+    text: str
+    served: Served | None = None
+
+
+class Sdi12Instrument(Protocol):
+    """What an SDI-12 sensor knows: who it is, how long it measures, and its values."""
+
+    identification: str
+    measuring_s: float
+
+    def measure(self, t: float) -> list[Measured]:
+        """The values at Unix time `t`, in order."""
+
+    def verify(self, t: float) -> list[Measured]:
+        """The values of the verification command."""
+
+
+@dataclass
+class _Sensor:
+    """The state that the protocol keeps for one sensor: what was measured last, and how it is to be sent."""
+
+    mount: Mount[Sdi12Instrument]
+    values: list[Measured] = field(default_factory=list)
+    limit: int = M_LIMIT
+    crc: bool = False
+    running: asyncio.TimerHandle | None = None
+
+    def group(self, number: int) -> list[Measured]:
+        """The values of `aD<number>!`, as many in each answer as fit."""
+        groups: list[list[Measured]] = [[]]
+        length = 0
+        for value in self.values:
+            if groups[-1] and length + len(value.text) > self.limit:
+                groups.append([])
+                length = 0
+            groups[-1].append(value)
+            length += len(value.text)
+        return groups[number] if number < len(groups) else []
+
+
+class Sdi12Bus:
+    """Sensors on one adapter. Nobody answers for an address that is not there."""
+
+    def __init__(
+        self, line: PtyLine, mounts: Mapping[str, Mount[Sdi12Instrument]], clock: Callable[[], float], echo: bool = False
+    ) -> None:
+        self._line, self._clock, self._echo = line, clock, echo
+        self._sensors = {address: _Sensor(mount) for address, mount in mounts.items()}
+        self._wire = Wire(SENSOR_LINE)
+        self._buffer = ""
+
+    def start(self) -> None:
+        """Listen, on the running event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._line.open(self._receive)
+
+    def _receive(self, data: bytes) -> None:
+        self._buffer = (self._buffer + data.decode("ascii", "replace"))[-64:]
+        while "!" in self._buffer:
+            end = self._buffer.index("!") + 1
+            heard, self._buffer = self._buffer[:end], self._buffer[end:]
+            if match := COMMAND.search(heard):
+                self._forward(match)
+
+    def _forward(self, match: re.Match[str]) -> None:
+        """The command crosses the sensor line, then the sensor answers."""
+        if self._echo:
+            self._line.send(match[0].encode())
+        self._wire.put_whole(b" " * round(BREAK_AND_MARKING_S / self._wire.character_s), self._loop.time())
+        for due, _ in self._wire.put_whole(match[0].encode(), self._loop.time()):
+            self._loop.call_at(due, self._command, match["address"], match["body"])
+
+    def _command(self, address: str, body: str) -> None:
+        if address == "?" and len(self._sensors) == 1:
+            address = next(iter(self._sensors))
+        sensor = self._sensors.get(address)
+        if sensor is None:
+            return
+        if sensor.running is not None:  # a new command aborts a measurement
+            sensor.running.cancel()
+            sensor.running = None
+        mishap = sensor.mount.mishap(self._clock())
+        if mishap in ("silent", "busy"):
+            return
+        self._loop.call_later(RESPONSE_S + (sensor.mount.late_s if mishap == "late" else 0), self._answer, sensor, body, mishap)
+
+    def _answer(self, sensor: _Sensor, body: str, mishap: str | None) -> None:
+        address, t = sensor.mount.address, self._clock()
+        if body == "":
+            self._say(address, mishap)
+        elif body == "I":
+            self._say(address + sensor.mount.instrument.identification, mishap)
+        elif match := re.fullmatch(r"A([0-9A-Za-z])", body):
+            self._readdress(sensor, match[1], mishap)
+        elif match := re.fullmatch(r"([MCV])(C?)(\d?)", body):
+            self._begin(sensor, match[1], bool(match[2]), match[3], mishap)
+        elif match := re.fullmatch(r"D(\d)", body):
+            self._say_values(sensor, sensor.group(int(match[1])), sensor.crc, mishap)
+        elif match := re.fullmatch(r"R(C?)(\d)", body):
+            sensor.values = sensor.mount.instrument.measure(t) if match[2] == "0" else []
+            sensor.limit = C_LIMIT
+            self._say_values(sensor, sensor.group(0), bool(match[1]), mishap)
+
+    def _readdress(self, sensor: _Sensor, address: str, mishap: str | None) -> None:
+        if address not in self._sensors:
+            self._sensors[address] = self._sensors.pop(sensor.mount.address)
+            sensor.mount.address = address
+        self._say(sensor.mount.address, mishap)
+
+    def _begin(self, sensor: _Sensor, kind: str, crc: bool, set_number: str, mishap: str | None) -> None:
+        """`aM!`, `aC!`, `aV!`: say how long and how many, measure, and for M and V ask to be served."""
+        instrument, t = sensor.mount.instrument, self._clock()
+        sensor.crc, sensor.limit, sensor.values = crc, C_LIMIT if kind == "C" else M_LIMIT, []
+        wait_s = 0.0 if kind == "V" else instrument.measuring_s
+        promised = instrument.verify(t) if kind == "V" else instrument.measure(t) if set_number in ("", "0") else []
+        seconds = -int(-wait_s // 1) if promised else 0
+        self._say(f"{sensor.mount.address}{seconds:03d}{len(promised):0{2 if kind == 'C' else 1}d}", mishap)
+        if seconds == 0:
+            sensor.values = promised
+        else:
+            sensor.running = self._loop.call_later(wait_s, self._ready, sensor, kind)
+
+    def _ready(self, sensor: _Sensor, kind: str) -> None:
+        sensor.running = None
+        sensor.values = sensor.mount.instrument.measure(self._clock())
+        if kind == "M":
+            self._say(sensor.mount.address, None)
+
+    def _say_values(self, sensor: _Sensor, values: list[Measured], crc: bool, mishap: str | None) -> None:
+        unusable = mishap if mishap in ("late", "garbled") else None
+        served = [value.served for value in values if value.served is not None]
+        sensor.mount.record(self._clock(), served, unusable)  # type: ignore[arg-type]
+        text = sensor.mount.address + "".join(value.text for value in values)
+        self._say(text + (crc_characters(text) if crc else ""), mishap)
+
+    def _say(self, text: str, mishap: str | None) -> None:
+        data = text.encode("ascii") + b"\r\n"
+        for due, piece in self._wire.put(garble(data) if mishap == "garbled" else data, self._loop.time()):
+            self._loop.call_at(due, self._line.send, piece)
+
+    def stop(self) -> None:
+        """Unplug."""
+        self._line.close()

@@ -1,0 +1,59 @@
+"""Scripted episodes: at a moment of the script a signal goes to a value, stays, and comes back."""
+
+from dataclasses import dataclass
+
+from simulators.mount import ScriptClock
+from simulators.sample import Sample, Source
+
+
+@dataclass(frozen=True)
+class Episode:
+    """A change of one signal, seconds of script: it begins at `start_s`, lasts `for_s` ramps included, holds `to`."""
+
+    start_s: float
+    for_s: float
+    to: float
+    ramp_s: float = 1.0
+
+    def weight(self, elapsed_s: float) -> float:
+        """How far the signal has gone from its own course (0) to `to` (1) at this time of the script."""
+        since = elapsed_s - self.start_s
+        if not 0 <= since < self.for_s:
+            return 0.0
+        if self.ramp_s <= 0:
+            return 1.0
+        return min(1.0, since / self.ramp_s, (self.for_s - since) / self.ramp_s)
+
+
+@dataclass(frozen=True)
+class StateWindow:
+    """A change of state only: the instrument reports `state` (`fault`, `maint`, `cal` …) for a while."""
+
+    start_s: float
+    for_s: float
+    state: str
+    every_s: float | None = None
+
+    def holds(self, elapsed_s: float) -> bool:
+        """Whether the state is reported at this time of the script."""
+        since = elapsed_s - self.start_s
+        return since >= 0 and (since % self.every_s if self.every_s else since) < self.for_s
+
+
+def scripted(source: Source, script: ScriptClock, episodes: list[Episode], states: list[StateWindow]) -> Source:
+    """The source with its episodes and state changes."""
+    if not episodes and not states:
+        return source
+
+    def changed(t: float) -> Sample:
+        sample = source(t)
+        elapsed = script.elapsed(t)
+        value = sample.value
+        for episode in episodes:
+            weight = episode.weight(elapsed)
+            if value is not None and weight:
+                value += weight * (episode.to - value)
+        state = next((window.state for window in states if window.holds(elapsed)), sample.state)
+        return Sample(value, state)
+
+    return changed

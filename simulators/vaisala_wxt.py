@@ -1,0 +1,85 @@
+"""The polled ASCII protocol of Vaisala's WXT transmitters on a serial line, plain and with CRC.
+
+`0R0` and its kin end with CR LF. In lower case (`0r1Goe`) command and reply carry the three CRC characters of SDI-12.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from simulators.journal import Served
+from simulators.lines import PtyLine
+from simulators.mount import Mount, garble
+from simulators.sdi12_sensor import crc_characters
+
+LONGEST_COMMAND = 64
+
+
+class WeatherTransmitter(Protocol):
+    """What a transmitter can be asked."""
+
+    def message(self, kind: str, t: float) -> tuple[list[str], list[Served]]:
+        """The fields of data message `kind` (`1` wind, `2` pressure to humidity, `3` rain, `5` supervisor, `0` all)."""
+
+
+class WxtLine:
+    """Transmitters on one line."""
+
+    def __init__(
+        self, line: PtyLine, mounts: Mapping[str, Mount[WeatherTransmitter]], clock: Callable[[], float]
+    ) -> None:
+        self._line, self._mounts, self._clock = line, mounts, clock
+        self._buffer = b""
+
+    def start(self) -> None:
+        """Listen, on the running event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._line.open(self._receive)
+
+    def _receive(self, data: bytes) -> None:
+        self._buffer = (self._buffer + data)[-LONGEST_COMMAND:]
+        while (end := self._buffer.find(b"\r\n")) >= 0:
+            command, self._buffer = self._buffer[:end], self._buffer[end + 2 :]
+            self._command(command.decode("ascii", "replace"))
+
+    def _command(self, command: str) -> None:
+        mount = self._mounts.get(command[:1])
+        if command == "?" and len(self._mounts) == 1:
+            mount = next(iter(self._mounts.values()))
+            command = mount.address
+        if mount is None:
+            return
+        mishap = mount.mishap(self._clock())
+        if mishap != "silent":
+            self._loop.call_later(mount.delay_s(mishap), self._answer, mount, command, mishap)
+
+    def _answer(self, mount: Mount[WeatherTransmitter], command: str, mishap: str | None) -> None:
+        text, served = reply(mount.instrument, mount.address, command, self._clock())
+        mount.record(self._clock(), served, mishap if mishap in ("late", "garbled") else None)  # type: ignore[arg-type]
+        data = text.encode("ascii") + b"\r\n"
+        self._line.send(garble(data) if mishap == "garbled" else data)
+
+    def stop(self) -> None:
+        """Unplug."""
+        self._line.close()
+
+
+def reply(transmitter: WeatherTransmitter, address: str, command: str, t: float) -> tuple[str, list[Served]]:
+    """The line that answers a command (without CR LF), and the values in it."""
+    body = command[1:]
+    if body == "":
+        return address, []
+    if match := re.fullmatch(r"R([01235]?)", body):
+        fields, served = transmitter.message(match[1] or "0", t)
+        return ",".join([f"{address}R{match[1]}", *fields]), served
+    if match := re.fullmatch(r"r([01235]?)(...)", body):
+        if crc_characters(f"{address}r{match[1]}") != match[2]:
+            return _with_crc(f"{address}tX,Use chksum {crc_characters(f'{address}r{match[1]}')}"), []
+        fields, served = transmitter.message(match[1] or "0", t)
+        return _with_crc(",".join([f"{address}r{match[1]}", *fields])), served
+    return f"{address}TX,Unknown cmd error", []
+
+
+def _with_crc(text: str) -> str:
+    return text + crc_characters(text)
