@@ -22,6 +22,12 @@ MIGRATE_LOCK: Final = 0x5154_0001
 OWNER: Final = "quantrac_owner"
 ROLES: Final = (OWNER, "quantrac_ingest", "quantrac_alerts", "quantrac_console", "quantrac_reader")
 
+STATE = """
+select split_part(current_setting('server_version'), ' ', 1),
+       (select extversion from pg_extension where extname = 'timescaledb'),
+       (select coalesce(array_agg(rolname::text order by rolname), '{}') from pg_roles where rolname = any(%s)),
+       pg_database_size(current_database())
+"""
 RECORD = """
 create table if not exists migration (
   number int4 primary key, name text not null, sha256 text not null, applied_at timestamptz not null default now())
@@ -44,6 +50,18 @@ class Migration:
     def sha256(self) -> str:
         """Digest that is recorded: an applied file may never be edited."""
         return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseState:
+    """How far a database is: versions, names of migrations, the roles that exist, its size in bytes."""
+
+    postgres: str
+    timescaledb: str | None
+    applied: list[str]
+    pending: list[str]
+    roles: list[str]
+    bytes: int
 
 
 def migrations() -> list[Migration]:
@@ -88,11 +106,14 @@ def _migrate(conn: Connection, say: Callable[[str], None]) -> list[str]:
         become_owner(conn)
     else:
         say(role_script())
-    done = [migration.name for migration in pending(conn) if _apply(conn, migration)]
+    conn.execute(RECORD)
+    todo = pending(conn)
+    for migration in todo:
+        _apply(conn, migration)
     if with_roles:
         with conn.transaction():
             conn.execute(statement(read("grants.sql")))
-    return done
+    return [migration.name for migration in todo]
 
 
 def ensure_extension(conn: Connection) -> None:
@@ -139,11 +160,9 @@ def role_script() -> str:
 
 def pending(conn: Connection) -> list[Migration]:
     """Return what has not been applied. Raises MigrationError if the database is newer or a file has been edited."""
-    conn.execute(RECORD)
-    rows = conn.execute("select number, name, sha256 from migration").fetchall()
-    applied = {number: (name, digest) for number, name, digest in rows}
+    applied = _applied(conn)
     known = {migration.number: migration for migration in migrations()}
-    for number, (name, digest) in sorted(applied.items()):
+    for number, (name, digest) in applied.items():
         if number not in known:
             raise MigrationError(f"the database has migration {name}, unknown to this version: upgrade Quantrac")
         if known[number].sha256 != digest:
@@ -151,7 +170,22 @@ def pending(conn: Connection) -> list[Migration]:
     return [migration for number, migration in known.items() if number not in applied]
 
 
-def _apply(conn: Connection, migration: Migration) -> bool:
+def state(conn: Connection) -> DatabaseState:
+    """Return how far the database is; changes nothing."""
+    row = conn.execute(STATE, [list(ROLES)]).fetchone()
+    postgres, timescaledb, roles, size = row or ("", None, [], 0)
+    applied = [name for name, _ in _applied(conn).values()]
+    return DatabaseState(postgres, timescaledb, applied, [migration.name for migration in pending(conn)], roles, size)
+
+
+def _applied(conn: Connection) -> dict[int, tuple[str, str]]:
+    if conn.execute("select to_regclass('public.migration')").fetchone() == (None,):
+        return {}
+    rows = conn.execute("select number, name, sha256 from migration order by number").fetchall()
+    return {number: (name, digest) for number, name, digest in rows}
+
+
+def _apply(conn: Connection, migration: Migration) -> None:
     try:
         with conn.transaction():
             conn.execute(statement(migration.text))
@@ -161,7 +195,6 @@ def _apply(conn: Connection, migration: Migration) -> bool:
             )
     except psycopg.Error as error:
         raise MigrationError(f"migrations/{migration.name}.sql: {one_line(error)}") from error
-    return True
 
 
 def statement(text: str) -> sql.SQL:

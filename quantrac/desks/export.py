@@ -38,7 +38,7 @@ READ = f"""
 select time, time, station, channel, parameter, value, unit, raw_value, state, quality, tests, late, received_at
 {WHERE} order by channel, time
 """  # both parts are constants
-COUNT = f"select count(*) from (select {WHERE} limit %(limit)s) some"  # noqa: S608
+COUNT = f"select count(*) from (select {WHERE} limit %(limit)s) counted"  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)

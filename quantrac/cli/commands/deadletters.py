@@ -1,0 +1,101 @@
+"""`quantrac deadletters …`: messages that did not fit."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import getpass
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+if TYPE_CHECKING:
+    from quantrac.database.pool import Connection
+    from quantrac.desks.books import DeadLetter, Status
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="For programs; payloads in base64.")]
+Number = Annotated[int, typer.Argument(help="Number of the dead letter, see list.")]
+Person = Annotated[str, typer.Option(help="Who does it; stands in the audit.", default_factory=getpass.getuser)]
+SHOWN_BYTES = 4096
+
+
+@app.callback()
+def _deadletters() -> None:
+    """Messages and readings that ingest refused, with the reason; nothing is thrown away."""
+
+
+def _connect() -> Connection:
+    from quantrac.config.settings import Settings
+    from quantrac.database.pool import connect
+
+    return connect(Settings().database("ingest"), "quantrac deadletters")
+
+
+@app.command("list")
+def list_(
+    status: Annotated[list[str], typer.Option(help="open, partial, replayed, discarded; may be repeated.")] = [  # noqa: B006
+        "open",
+        "partial",
+    ],
+    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 100,
+    as_json: Json = False,
+) -> None:
+    """List dead letters, the newest first."""
+    from quantrac.desks import books
+
+    unknown = sorted(set(status) - set(books.STATUSES))
+    if unknown:
+        allowed = ", ".join(books.STATUSES)
+        raise typer.BadParameter(f"found {', '.join(unknown)}, allowed {allowed}", param_hint="--status")
+    with _connect() as conn:
+        letters = books.dead_letters(conn, [cast("Status", word) for word in status], limit)
+    if as_json:
+        print(json.dumps([_plain(letter) for letter in letters]))
+        return
+    for letter in letters:
+        received = f"{letter.received_at:%Y-%m-%d %H:%M:%SZ}"
+        print(
+            f"{letter.dead_letter_id:>7}  {received}  {letter.status:<9} x{letter.count:<5} {letter.reason:<18} "
+            f"{letter.topic}"
+        )
+
+
+@app.command()
+def show(number: Number, as_json: Json = False) -> None:
+    """Show one dead letter with its payload."""
+    from quantrac.desks import books
+
+    with _connect() as conn:
+        letter = books.dead_letter(conn, number)
+    plain = _plain(letter)
+    if as_json:
+        print(json.dumps(plain))
+        return
+    for name, value in plain.items():
+        if name != "payload" and value is not None:
+            print(f"{name:<18} {value}")
+    print(letter.payload[:SHOWN_BYTES].decode("utf-8", "backslashreplace"))
+
+
+@app.command()
+def discard(
+    number: Number,
+    reason: Annotated[str, typer.Option(help="Why nobody needs it; stands in the audit.")],
+    person: Person,
+) -> None:
+    """Close a dead letter for good; in the books it stays dead."""
+    from quantrac.desks import books
+
+    with _connect() as conn:
+        books.discard(conn, number, person, reason, datetime.now(UTC))
+    print(f"discarded {number}")
+
+
+def _plain(letter: DeadLetter) -> dict[str, Any]:
+    values = dataclasses.asdict(letter)
+    values["payload"] = base64.b64encode(letter.payload).decode("ascii")
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}

@@ -1,0 +1,82 @@
+"""`quantrac export …`: readings as files."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import IO, Annotated
+
+import typer
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+
+
+class FileFormat(StrEnum):
+    """What can be written."""
+
+    CSV = "csv"
+    XLSX = "xlsx"
+
+
+@app.callback()
+def _export() -> None:
+    """Readings as CSV or Excel."""
+
+
+@app.command()
+def readings(
+    after: Annotated[str, typer.Option("--from", help="Date or time; without offset it is Asia/Ho_Chi_Minh.")],
+    until: Annotated[str, typer.Option("--to", help="The same; readings with FROM < time <= TO are written.")],
+    station: Annotated[list[str], typer.Option(help="Only this station; may be repeated.")] = [],  # noqa: B006
+    channel: Annotated[list[str], typer.Option(help="Only this channel, station/name; may be repeated.")] = [],  # noqa: B006
+    file_format: Annotated[
+        FileFormat, typer.Option("--format", help="xlsx holds 1,048,575 readings.")
+    ] = FileFormat.CSV,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File; without it CSV goes to stdout.")] = None,
+) -> None:
+    """Write readings with unit, both time zones, state, quality and tests.
+
+    A reading bears the end of its slot, so a day is --from 2026-11-24 --to 2026-11-25.
+    """
+    from quantrac.config.settings import Settings
+    from quantrac.database.pool import connect
+    from quantrac.desks.export import Selection, export_readings
+
+    selection = Selection(_moment(after, "--from"), _moment(until, "--to"), tuple(station), tuple(channel))
+    if selection.after >= selection.until:
+        raise typer.BadParameter(f"found {until}, which is not after --from {after}", param_hint="--to")
+    if output is None and file_format is FileFormat.XLSX:
+        raise typer.BadParameter("xlsx needs a file: --output FILE.xlsx", param_hint="--output")
+    with connect(Settings().database("console"), "quantrac export") as conn, _open(output) as out:
+        count = export_readings(conn, selection, file_format.value, out)
+    print(f"{count} readings{'' if output is None else f' in {output}'}", file=sys.stderr)
+
+
+def _moment(text: str, option: str) -> datetime:
+    from quantrac.desks.export import moment
+
+    try:
+        return moment(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"found {text!r}, expected a date or time such as 2026-11-24 or 2026-11-24T07:05+07:00", param_hint=option
+        ) from None
+
+
+@contextmanager
+def _open(output: Path | None) -> Iterator[IO[bytes]]:
+    """Open the file beside its place and move it there when it is whole."""
+    if output is None:
+        yield sys.stdout.buffer
+        return
+    part = output.with_name(output.name + ".part")
+    try:
+        with part.open("wb") as out:
+            yield out
+        part.replace(output)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,42 @@
+"""`quantrac ledger`: both books of every station and epoch."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+COLUMNS = ("highest_seq", "stored", "dead", "lost", "missing", "received", "new", "duplicate", "rejected", "conflict")
+
+
+@app.command()
+def ledger(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """Show both books; exit 1 where one does not balance or a message is missing.
+
+    By sequence: highest_seq = stored + dead + lost + missing. By arrival: received = new + duplicate + rejected.
+    """
+    from quantrac.config.settings import Settings
+    from quantrac.database.pool import connect
+    from quantrac.desks import books
+
+    with connect(Settings().database("db"), "quantrac ledger") as conn:
+        rows = books.ledger(conn)
+    total = books.total(rows)
+    balanced = all(row.balanced for row in rows)
+    if as_json:
+        listed = [{**dataclasses.asdict(row), "balanced": row.balanced} for row in rows]
+        print(json.dumps({"balanced": balanced, "books": listed, "total": dataclasses.asdict(total)}))
+    else:
+        print(f"{'station':<22}{'epoch':<11}" + "".join(f"{name:>12}" for name in COLUMNS))
+        for row in [*rows, total]:
+            counts = "".join(f"{getattr(row, name):>12}" for name in COLUMNS)
+            print(
+                f"{row.station or '(unknown)':<22}{row.epoch or '-':<11}{counts}"
+                + ("" if row.balanced else "  UNBALANCED")
+            )
+    if not balanced or total.missing:
+        raise typer.Exit(1)

@@ -1,0 +1,129 @@
+"""An export read back is what was stored."""
+
+from __future__ import annotations
+
+import io
+import math
+import random
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import openpyxl
+import pandas as pd
+import pytest
+
+from quantrac.desks import export
+from quantrac.desks.export import Selection, TooLargeForExcel, UnknownName, export_readings
+from quantrac.telemetry.states import State
+from tests.integration.database.conftest import NOON, World, add_channel
+
+DAY = Selection(NOON - timedelta(days=1), NOON)
+
+
+@pytest.fixture
+def stored(world: World) -> dict[datetime, tuple[float | None, State]]:
+    chance = random.Random(7)
+    readings: dict[datetime, tuple[float | None, State]] = {}
+    for minute in range(300):
+        state = State.COMM if minute % 50 == 7 else State.SUSPECT if minute % 20 == 3 else State.OK
+        readings[NOON - timedelta(minutes=minute)] = (None if state is State.COMM else chance.gauss(5, 2), state)
+    for time, (value, state) in readings.items():
+        world.reading(time, value, state, tests=1 if value is None else 0)
+    return readings
+
+
+def _csv(world: World, selection: Selection) -> pd.DataFrame:
+    out = io.BytesIO()
+    count = export_readings(world.conn, selection, "csv", out)
+    out.seek(0)
+    frame = pd.read_csv(out)
+    assert len(frame) == count
+    return frame
+
+
+def test_csv_gives_back_every_reading_to_the_last_bit(
+    world: World, stored: dict[datetime, tuple[float | None, State]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "FRAME_ROWS", 70)  # several frames, the last one not full
+    frame = _csv(world, DAY)
+    back = {
+        datetime.fromisoformat(time): (None if math.isnan(value) else value, State.from_word(state))
+        for time, value, state in zip(frame["time_utc"], frame["value"], frame["state"], strict=True)
+    }
+    assert back == stored
+    assert set(frame["unit"]) == {"mg/L"}
+    assert dict(zip(frame["state"], frame["quality"], strict=True)) == {"ok": 1, "suspect": 3, "comm": 9}
+
+
+def test_local_times_are_those_of_the_people(world: World, stored: dict[datetime, tuple[float | None, State]]) -> None:
+    frame = _csv(world, DAY)
+    last = frame.iloc[-1]
+    assert last["time_utc"] == "2026-11-24T05:00:00.000+00:00"
+    assert last["time_asia_ho_chi_minh"] == "2026-11-24T12:00:00.000+07:00"
+
+
+def test_the_selection_is_open_at_its_start_and_closed_at_its_end(
+    world: World, stored: dict[datetime, tuple[float | None, State]]
+) -> None:
+    frame = _csv(world, Selection(NOON - timedelta(minutes=5), NOON))
+    assert len(frame) == 5
+    assert frame["time_utc"].iloc[-1] == "2026-11-24T05:00:00.000+00:00"
+
+
+def test_only_the_chosen_channels_are_written(world: World) -> None:
+    other = add_channel(world.conn, "ph")
+    world.reading()
+    world.conn.execute("insert into reading values (%s, %s, 7, 0, 0, now())", [other, NOON])
+    assert list(_csv(world, DAY)["channel"]) == ["st-test/do", "st-test/ph"]
+    assert list(_csv(world, Selection(DAY.after, DAY.until, channels=("st-test/ph",)))["channel"]) == ["st-test/ph"]
+    assert len(_csv(world, Selection(DAY.after, DAY.until, stations=("st-test",)))) == 2
+
+
+def test_excel_holds_the_same_with_times_a_sheet_can_count(
+    world: World, stored: dict[datetime, tuple[float | None, State]]
+) -> None:
+    out = io.BytesIO()
+    assert export_readings(world.conn, DAY, "xlsx", out) == len(stored)
+    out.seek(0)
+    head, *rows = openpyxl.load_workbook(out).active.iter_rows(values_only=True)
+    columns = {name: number for number, name in enumerate(head)}
+    back = {
+        row[columns["time_utc"]].replace(tzinfo=UTC): (row[columns["value"]], State.from_word(row[columns["state"]]))
+        for row in rows
+    }
+    assert {time: state for time, (_, state) in back.items()} == {time: state for time, (_, state) in stored.items()}
+    for time, (value, _) in stored.items():
+        assert back[time][0] == (None if value is None else pytest.approx(value, rel=1e-14))
+    local = rows[-1][columns["time_asia_ho_chi_minh"]]
+    assert local.replace(tzinfo=ZoneInfo("Asia/Ho_Chi_Minh")) == NOON
+
+
+def test_an_unknown_channel_is_named_before_anything_is_written(world: World) -> None:
+    out = io.BytesIO()
+    with pytest.raises(UnknownName, match="unknown channel st-test/dox; known: st-test/do"):
+        export_readings(world.conn, Selection(DAY.after, DAY.until, channels=("st-test/dox",)), "csv", out)
+    assert out.getvalue() == b""
+
+
+def test_more_than_a_sheet_holds_is_refused_with_a_way_out(
+    world: World, stored: dict[datetime, tuple[float | None, State]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "XLSX_ROWS", 299)
+    with pytest.raises(TooLargeForExcel, match="--format csv"):
+        export_readings(world.conn, DAY, "xlsx", io.BytesIO())
+
+
+def test_no_readings_is_a_file_with_a_head(world: World) -> None:
+    assert list(_csv(world, DAY).columns) == list(export.COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("text", "utc"),
+    [
+        ("2026-11-24", "2026-11-23T17:00:00+00:00"),
+        ("2026-11-24T07:05", "2026-11-24T00:05:00+00:00"),
+        ("2026-11-24T07:05Z", "2026-11-24T07:05:00+00:00"),
+    ],
+)
+def test_times_without_an_offset_are_local(text: str, utc: str) -> None:
+    assert export.moment(text).isoformat() == utc
