@@ -90,8 +90,10 @@ class RuleTexts:
     consequence: Words | None = None
     response: Words | None = None
     respond_within_ms: int | None = None
-    sms: str | None = None
-    """Template of the short message, unaccented; placeholders: see `alerts.texts.PLACEHOLDERS`."""
+    sms: Words | None = None
+    """Templates of the short message; an empty one: made from the title. Placeholders: `quantrac.config.rules`."""
+    sms_cleared: Words | None = None
+    """The same for the message that ends it."""
     source: str | None = None
 
 

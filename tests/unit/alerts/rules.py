@@ -21,7 +21,7 @@ TEXTS = RuleTexts(
     consequence=Words("Tôm nổi đầu, chết trước bình minh", "Shrimp surface and die before dawn"),
     response=Words("Chạy hết quạt, ngưng cho ăn, không lấy nước", "Run all aerators, stop feeding, take no water"),
     respond_within_ms=15 * MINUTE,
-    sms="{station} {time}: oxy {value} mg/l, duoi {limit}, {trend}. Chay het quat, ngung cho an.",
+    sms=Words("{station} {time}: oxy {value} mg/l, duoi {limit}, {trend}. Chay het quat, ngung cho an.", ""),
 )
 
 

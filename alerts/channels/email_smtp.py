@@ -1,0 +1,95 @@
+"""E-mail by SMTP (RFC 5321), with TLS where the address says so or the server offers it."""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+from email.message import EmailMessage
+from email.utils import parseaddr
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from alerts.notifier import Gone, NeedsPerson, Outgoing, TryAgain
+from quantrac.config.settings import MissingSetting
+
+TIMEOUT_S: Final = 10.0
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class SmtpNotifier:
+    """Hands each message over in a session of its own: `smtp://[user:password@]host[:port]` or `smtps://…`."""
+
+    def __init__(self, url: str, sender: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+            raise MissingSetting("QUANTRAC_SMTP_URL: expected smtp://[user:password@]host[:port] or smtps://…")
+        self._tls = parts.scheme == "smtps"
+        self._host, self._port = parts.hostname, parts.port or (465 if self._tls else 25)
+        self._login = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
+        self._sender = sender
+        self._domain = parseaddr(sender)[1].partition("@")[2] or "localhost"
+
+    def send(self, message: Outgoing) -> str | None:
+        """Deliver one message and return its Message-ID; see Notifier."""
+        letter = self._letter(message)
+        try:
+            with self._session() as session:
+                session.send_message(letter)
+        except smtplib.SMTPRecipientsRefused as error:
+            code, reason = next(iter(error.recipients.values()))
+            raise (Gone if code >= 500 else TryAgain)(f"{code} {_text(reason)}") from error
+        except smtplib.SMTPAuthenticationError as error:
+            raise NeedsPerson(f"login refused: {error.smtp_code} {_text(error.smtp_error)}") from error
+        except smtplib.SMTPResponseException as error:
+            kind = NeedsPerson if error.smtp_code >= 500 else TryAgain
+            raise kind(f"{error.smtp_code} {_text(error.smtp_error)}") from error
+        except smtplib.SMTPNotSupportedError as error:
+            raise NeedsPerson(str(error)) from error
+        except (smtplib.SMTPException, OSError) as error:
+            raise TryAgain(f"{self._host}:{self._port}: {error}") from error
+        return str(letter["Message-ID"])
+
+    def close(self) -> None:
+        """Hold nothing between messages."""
+
+    def _letter(self, message: Outgoing) -> EmailMessage:
+        """Return the mail; its Message-ID is the key, so that a repeated hand-over is one mail for the reader."""
+        letter = EmailMessage()
+        letter["From"] = self._sender
+        letter["To"] = message.to
+        letter["Subject"] = " ".join(message.subject.split())
+        letter["Message-ID"] = f"<{message.key}@{self._domain}>"
+        if message.thread:
+            letter["References"] = f"<{message.thread}@{self._domain}>"
+        letter["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office replies
+        letter.set_content(message.body)
+        return letter
+
+    def _session(self) -> smtplib.SMTP:
+        context = ssl.create_default_context()
+        if self._tls:
+            session: smtplib.SMTP = smtplib.SMTP_SSL(self._host, self._port, timeout=TIMEOUT_S, context=context)
+        else:
+            session = smtplib.SMTP(self._host, self._port, timeout=TIMEOUT_S)
+        try:
+            self._prepare(session, context)
+        except BaseException:
+            session.close()
+            raise
+        return session
+
+    def _prepare(self, session: smtplib.SMTP, context: ssl.SSLContext) -> None:
+        session.ehlo()
+        encrypted = self._tls
+        if not encrypted and session.has_extn("starttls"):
+            session.starttls(context=context)
+            session.ehlo()
+            encrypted = True
+        if self._login is not None:
+            if not encrypted and self._host not in LOOPBACK:
+                raise NeedsPerson(f"{self._host} offers no TLS: the password is not sent in the clear; use smtps://")
+            session.login(*self._login)
+
+
+def _text(reason: bytes | str) -> str:
+    return reason.decode("utf-8", "replace") if isinstance(reason, bytes) else reason

@@ -1,0 +1,85 @@
+"""SMS by eSMS.vn: one POST a message. Its codes: github.com/devesms, esms-api/bang-ma-loi.md."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import httpx
+
+from alerts.notifier import Gone, NeedsPerson, Outgoing, TryAgain
+
+BASE_URL: Final = "https://rest.esms.vn"
+PATH: Final = "/MainService.svc/json/SendMultipleMessage_V4_post_json/"
+TIMEOUT_S: Final = 10.0
+
+ACCEPTED: Final = "100"
+DUPLICATE: Final = "124"
+"""The RequestId was taken before: an earlier attempt arrived."""
+GONE: Final = {"99": "phone blocked at the provider", "108": "phone number malformed"}
+PERSON: Final = {
+    "101": "wrong ApiKey or SecretKey",
+    "102": "no price list",
+    "103": "balance too low",
+    "104": "brandname does not exist",
+    "118": "type of message not supported",
+    "140": "this address is not whitelisted",
+    "143": "account not active or locked",
+    "146": "text fits no registered template",
+    "177": "network not registered for the brandname",
+    "201": "a blocked word in the text",
+    "300": "SmsType missing",
+}
+
+
+class EsmsNotifier:
+    """Customer-care messages under a brandname; RequestId carries the idempotency key (deduplicated for 24 h there)."""
+
+    def __init__(self, *, key: str, secret: str, brandname: str, base_url: str | None = None) -> None:
+        self._fixed = {
+            "ApiKey": key,
+            "SecretKey": secret,
+            "Brandname": brandname,
+            "SmsType": "2",
+            "IsUnicode": "0",
+            "Sandbox": "0",
+            "campaignid": "quantrac",
+        }
+        self._client = httpx.Client(base_url=base_url or BASE_URL, timeout=TIMEOUT_S)
+
+    def send(self, message: Outgoing) -> str | None:
+        """Hand one message over and return the provider's SMSID; see Notifier."""
+        request = {**self._fixed, "Phone": message.to.lstrip("+"), "Content": message.body, "RequestId": message.key}
+        try:
+            response = self._client.post(PATH, json=request)
+        except httpx.TransportError as error:
+            raise TryAgain(f"eSMS: {type(error).__name__} {error}") from error
+        return _reference(response)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+
+def _reference(response: httpx.Response) -> str | None:
+    if response.status_code >= 500 or response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+        raise TryAgain(f"eSMS: HTTP {response.status_code}")
+    if response.status_code != httpx.codes.OK:
+        raise NeedsPerson(f"eSMS: HTTP {response.status_code}")
+    answer = _answer(response)
+    code = str(answer.get("CodeResult", ""))
+    if code in (ACCEPTED, DUPLICATE):
+        return str(answer["SMSID"]) if answer.get("SMSID") else None
+    reason = f"eSMS: {code} {GONE.get(code) or PERSON.get(code) or 'unknown code'} {answer.get('ErrorMessage') or ''}"
+    raise (Gone if code in GONE else NeedsPerson)(reason.rstrip())
+
+
+def _answer(response: httpx.Response) -> dict[str, Any]:
+    """Return the answer's object; what is no object was not written by the provider but by something on the way."""
+    try:
+        answer = response.json()
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise TryAgain(f"eSMS: the answer is not JSON: {response.text[:80]!r}") from error
+    if not isinstance(answer, dict):
+        raise TryAgain(f"eSMS: the answer is no object: {response.text[:80]!r}")
+    return answer

@@ -1,0 +1,59 @@
+"""What a short message may hold: the GSM-7 alphabet, unaccented Vietnamese, segments. Pure.
+
+Source: 3GPP TS 23.038 6.2.1 (alphabet and extension table), 23.040 9.2.3.24.1 (parts of 153 septets or 67 UCS-2 units).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from typing import Final
+
+BASIC: Final = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+EXTENSION: Final = frozenset("\f^{}\\[~]|€")
+"""Each of these takes two septets."""
+
+PLAIN: Final = str.maketrans(
+    {
+        "đ": "d", "Đ": "D", "°": " do ", "‰": " g/l", "µ": "u", "μ": "u", "–": "-", "—": "-", "−": "-", "≥": ">=",
+        "≤": "<=", "×": "x", "²": "2", "³": "3", "“": '"', "”": '"', "‘": "'", "’": "'", "…": "...", "\u00a0": " ",
+    }
+)  # fmt: skip
+"""Signs that units and titles use and the alphabet lacks."""
+
+SINGLE_SEPTETS, PART_SEPTETS = 160, 153
+SINGLE_UCS2, PART_UCS2 = 70, 67
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """What a text costs."""
+
+    alphabet: str
+    """`GSM-7` or `UCS-2`."""
+    units: int
+    """Septets, or UTF-16 units."""
+    segments: int
+
+
+def unaccented(text: str) -> str:
+    """Return Vietnamese without diacritics, in characters of GSM-7 only; what has no plain form becomes `?`."""
+    decomposed = unicodedata.normalize("NFD", text.translate(PLAIN))
+    letters = "".join(sign for sign in decomposed if not unicodedata.combining(sign))
+    return "".join(sign if sign in BASIC or sign in EXTENSION else "?" for sign in letters)
+
+
+def length(text: str) -> Length:
+    """Return alphabet, units and segments of a text as a network would send it."""
+    if all(sign in BASIC or sign in EXTENSION for sign in text):
+        units = sum(2 if sign in EXTENSION else 1 for sign in text)
+        return Length("GSM-7", units, _segments(units, SINGLE_SEPTETS, PART_SEPTETS))
+    units = len(text.encode("utf-16-be")) // 2
+    return Length("UCS-2", units, _segments(units, SINGLE_UCS2, PART_UCS2))
+
+
+def _segments(units: int, single: int, part: int) -> int:
+    return 1 if units <= single else -(-units // part)

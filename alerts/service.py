@@ -1,0 +1,137 @@
+"""`alerts run`: the change feed in, alarms and messages out. `run` lists the path."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from typing import Final
+
+import psycopg
+
+from alerts.channels import notifiers_of
+from alerts.compiling import compile_rules
+from alerts.contacts import contacts_of, save_contacts
+from alerts.evaluator import Evaluator
+from alerts.outbox import start_senders
+from alerts.routing import Routing
+from alerts.silence import RULE as SILENCE_RULE
+from quantrac.config.loading import load_network
+from quantrac.config.network import Network
+from quantrac.config.settings import Settings
+from quantrac.database.beat import Beat
+from quantrac.database.pool import Connection, DatabaseUnreachable, connect
+from quantrac.observe import health, logs, metrics
+from quantrac.telemetry.errors import QuantracError
+
+ALERTS_LOCK: Final = 0x5154_0010
+WAIT_FOR_LOCK_S: Final = 1.0
+WAIT_FOR_CHANGE_S: Final = 1.0
+WAIT_AFTER_FAILURE_S: Final = 2.0
+
+FAILURES = metrics.counter("quantrac_alerts_failures_total", "Times that evaluation had to begin again.", ["reason"])
+LAG = metrics.gauge("quantrac_alerts_feed_lag_seconds", "Age of the oldest change when it was taken.")
+
+Clock = Callable[[], datetime]
+log = logs.logger(__name__)
+
+
+def run(settings: Settings, *, stop: threading.Event) -> None:
+    """Evaluate and tell until stopped. Raises ConfigErrors, MissingSetting before anything has begun.
+
+    feed → changed readings → rules → alarm, history, outbox and position in one transaction → senders → carriers.
+    Of several workers one evaluates (advisory lock) and the others wait to take over; all of them send.
+    """
+    network = load_network(settings.config, settings.overlay)
+    url, worker = settings.database("alerts"), _Worker(wall_clock)
+    with ExitStack() as stack:
+        if settings.alerts_listen is not None:
+            stack.enter_context(health.serve(settings.alerts_listen, ready=worker.is_ready))
+        stack.enter_context(_senders(url, settings, stop))
+        while not stop.is_set():
+            try:
+                with connect(url, "quantrac alerts") as conn:
+                    worker.work(conn, network, stop)
+            except (DatabaseUnreachable, psycopg.OperationalError) as error:
+                worker.failed("database", error)
+            except QuantracError as error:
+                worker.failed("feed", error)
+            except Exception:  # the boundary of the task: messages already queued must still go out
+                log.exception("evaluation failed")
+                worker.failed("defect", None)
+            if not stop.is_set():
+                stop.wait(WAIT_AFTER_FAILURE_S)
+
+
+def wall_clock() -> datetime:
+    """Return the time of this machine, UTC."""
+    return datetime.now(UTC)
+
+
+@contextmanager
+def _senders(url: str, settings: Settings, stop: threading.Event) -> Iterator[None]:
+    threads = start_senders(url, notifiers_of(settings), wall_clock, stop)
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+class _Worker:
+    """One worker's round: wait for the lock, then evaluate until stopped."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._name = f"{socket.gethostname()}:{os.getpid()}"
+        self._started_at = clock()
+        self._state = "starting"
+
+    def is_ready(self) -> bool | str:
+        """Whether this worker evaluates or stands by."""
+        return self._state in ("evaluating", "standing by") or self._state
+
+    def failed(self, reason: str, error: Exception | None) -> None:
+        """Note why the round ended."""
+        self._state = f"no {reason}"
+        FAILURES.labels(reason).inc()
+        if error is not None:
+            log.warning("evaluation begins again", reason=reason, error=str(error))
+
+    def work(self, conn: Connection, network: Network, stop: threading.Event) -> None:
+        """Hold one connection and do this worker's part on it."""
+        beat = Beat(conn, "alerts", self._name, self._started_at)
+        if not self._wait_for_lock(conn, beat, stop):
+            beat.end()
+            return
+        save_contacts(conn, contacts_of(network), self._clock())
+        rules = compile_rules(network.rules.values(), network.stations.values())
+        evaluator = Evaluator(conn, rules, Routing.of(network), self._clock)
+        evaluator.close_orphans(own_rules={SILENCE_RULE})
+        self._state = "evaluating"
+        log.info("evaluating", rules=len(network.rules), channels=len(rules))
+        while not stop.is_set():
+            changes = evaluator.round()
+            lag_s = (self._clock() - changes[0].at).total_seconds() if changes else 0.0
+            LAG.set(lag_s)
+            beat.beat(self._clock(), backlog_lag_s=lag_s)
+            if not changes:
+                evaluator.consumer.wait(WAIT_FOR_CHANGE_S)
+        beat.end()
+
+    def _wait_for_lock(self, conn: Connection, beat: Beat, stop: threading.Event) -> bool:
+        """Return True once this worker is the one that evaluates, False when stopped before."""
+        while not stop.is_set():
+            row = conn.execute("select pg_try_advisory_lock(%s)", [ALERTS_LOCK]).fetchone()
+            if row == (True,):
+                return True
+            if self._state != "standing by":
+                log.info("standing by: another worker evaluates")
+            self._state = "standing by"
+            beat.beat(self._clock())
+            stop.wait(WAIT_FOR_LOCK_S)
+        return False

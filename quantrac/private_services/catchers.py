@@ -1,0 +1,249 @@
+"""Catchers of mail and short messages for demo and tests: real servers that keep what they are given and send nothing.
+
+`python -m quantrac.private_services.catchers --mail-port 0 --sms-port 0 --out DIR` prints one line an address and runs
+until SIGTERM; DIR/mail.jsonl and DIR/sms.jsonl get one JSON line a message.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import re
+import signal
+import socketserver
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+HOST = "127.0.0.1"
+ESMS_PATH = "/MainService.svc/json/SendMultipleMessage_V4_post_json/"
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """An e-mail that arrived."""
+
+    at: str
+    """When, ISO 8601 UTC."""
+    to: list[str]
+    subject: str
+    message_id: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sms:
+    """A short message that arrived."""
+
+    at: str
+    phone: str
+    text: str
+    request_id: str
+    brandname: str
+
+
+Caught = TypeVar("Caught", Mail, Sms)
+
+
+class Basket(Generic[Caught]):
+    """What one catcher received: a list, and a file where one is named."""
+
+    def __init__(self, file: Path | None) -> None:
+        self.messages: list[Caught] = []
+        self._file = file
+        self._lock = threading.Lock()
+
+    def put(self, message: Caught) -> None:
+        """Keep one message."""
+        with self._lock:
+            self.messages.append(message)
+            if self._file is not None:
+                with self._file.open("a", encoding="utf-8") as out:
+                    out.write(json.dumps(asdict(message), ensure_ascii=False) + "\n")
+
+
+class MailCatcher:
+    """An SMTP server on 127.0.0.1; `url` is what QUANTRAC_SMTP_URL takes."""
+
+    def __init__(self, port: int = 0, file: Path | None = None, clock: Callable[[], datetime] | None = None) -> None:
+        self._basket: Basket[Mail] = Basket(file)
+        self._clock = clock or _wall_clock
+        self._loop = asyncio.new_event_loop()
+        self._server = self._loop.run_until_complete(
+            self._loop.create_server(lambda: SMTP(self, hostname="catcher", loop=self._loop), HOST, port)
+        )
+        self.port: int = self._server.sockets[0].getsockname()[1]
+        self.url = f"smtp://{HOST}:{self.port}"
+        self._thread = threading.Thread(target=self._loop.run_forever, name="mail-catcher", daemon=True)
+        self._thread.start()
+
+    @property
+    def messages(self) -> list[Mail]:
+        """What has arrived so far."""
+        return list(self._basket.messages)
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: ARG002, N802
+        """Take one mail (the name is aiosmtpd's hook)."""
+        content = envelope.content if isinstance(envelope.content, bytes) else (envelope.content or "").encode()
+        letter = message_from_bytes(content, policy=policy.default)
+        body = letter.get_body(("plain",))
+        self._basket.put(
+            Mail(
+                at=self._clock().isoformat(),
+                to=[str(address) for address in envelope.rcpt_tos],
+                subject=str(letter["Subject"] or ""),
+                message_id=str(letter["Message-ID"] or ""),
+                body="" if body is None else body.get_content(),
+            )
+        )
+        return "250 caught"
+
+    def close(self) -> None:
+        """Stop listening, cut open sessions."""
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(5)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+        self._loop.close()
+
+    async def _stop(self) -> None:
+        self._server.close()
+        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+class _HttpServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def server_bind(self) -> None:
+        """Bind without asking the name service for the host's full name: that can hang for seconds."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+
+
+class SmsCatcher:
+    """An HTTP server that answers like eSMS: a RequestId counts once, a malformed request gets the provider's code."""
+
+    def __init__(self, port: int = 0, file: Path | None = None, clock: Callable[[], datetime] | None = None) -> None:
+        self._basket: Basket[Sms] = Basket(file)
+        self._clock = clock or _wall_clock
+        self._ids: set[str] = set()
+        self._lock = threading.Lock()
+        handler = type("Handler", (_EsmsHandler,), {"answer_to": staticmethod(self._answer_to)})
+        self._server = _HttpServer((HOST, port), handler)
+        self.port = int(self._server.server_address[1])
+        self.url = f"http://{HOST}:{self.port}"
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, name="sms-catcher", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def messages(self) -> list[Sms]:
+        """What has been accepted so far."""
+        return list(self._basket.messages)
+
+    def _answer_to(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Return the provider's answer to one request."""
+        if not request.get("ApiKey") or not request.get("SecretKey"):
+            return {"CodeResult": "101", "ErrorMessage": "Authorize Failed"}
+        if not re.fullmatch(r"(84|0)\d{9}", str(request.get("Phone", ""))):
+            return {"CodeResult": "108", "ErrorMessage": "Phone number invalid"}
+        request_id = str(request.get("RequestId", ""))
+        with self._lock:
+            if request_id in self._ids:
+                return {"CodeResult": "124", "ErrorMessage": "RequestId duplicated"}
+            self._ids.add(request_id)
+        self._basket.put(
+            Sms(
+                at=self._clock().isoformat(),
+                phone=str(request["Phone"]),
+                text=str(request.get("Content", "")),
+                request_id=request_id,
+                brandname=str(request.get("Brandname", "")),
+            )
+        )
+        return {"CodeResult": "100", "CountRegenerate": 0, "SMSID": f"catcher-{len(self._ids)}"}
+
+    def close(self) -> None:
+        """Stop answering and free the port."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(5)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+class _EsmsHandler(BaseHTTPRequestHandler):
+    answer_to: Callable[[dict[str, Any]], dict[str, Any]]
+    timeout = 5
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        try:
+            request = json.loads(body)
+        except ValueError:
+            request = None
+        if self.path != ESMS_PATH or not isinstance(request, dict):
+            self._send(404 if self.path != ESMS_PATH else 400, {})
+        else:
+            self._send(200, type(self).answer_to(request))
+
+    def _send(self, status: int, answer: dict[str, Any]) -> None:
+        body = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class' names)
+        """Stay silent: what was received stands in the basket."""
+
+
+def _wall_clock() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 (a server's own clock: when a message arrived)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run both catchers until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(description="Catch e-mail and short messages on this machine.")
+    parser.add_argument("--mail-port", type=int, default=0, help="0: any free port")
+    parser.add_argument("--sms-port", type=int, default=0, help="0: any free port")
+    parser.add_argument("--out", type=Path, required=True, help="folder for mail.jsonl and sms.jsonl")
+    wanted = parser.parse_args(arguments)
+    wanted.out.mkdir(parents=True, exist_ok=True)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with (
+        MailCatcher(wanted.mail_port, wanted.out / "mail.jsonl") as mail,
+        SmsCatcher(wanted.sms_port, wanted.out / "sms.jsonl") as sms,
+    ):
+        print(f"mail {mail.url}", flush=True)
+        print(f"sms {sms.url}", flush=True)
+        stop.wait()
+
+
+if __name__ == "__main__":
+    main()
