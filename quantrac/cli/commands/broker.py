@@ -1,0 +1,89 @@
+"""`quantrac broker`: configuration of the MQTT broker of a real installation."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from quantrac.telemetry.errors import QuantracError
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class OpenListener(QuantracError):
+    """A listener beyond this machine was asked for without encryption."""
+
+    exit_code = 2
+
+
+@app.callback()
+def _broker() -> None:
+    """Configuration of the MQTT broker."""
+
+
+@app.command()
+def config(
+    out: Annotated[Path, typer.Option(help="Folder to write quantrac.conf and quantrac.acl into.")],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 1883,
+    certificate: Annotated[Path | None, typer.Option(help="Server certificate (PEM); turns TLS on.")] = None,
+    key: Annotated[Path | None, typer.Option(help="Key of the certificate (PEM).")] = None,
+    without_tls: Annotated[
+        bool, typer.Option(help="Allow a listener beyond this machine without TLS (a VPN).")
+    ] = False,
+    persistence: Annotated[Path, typer.Option(help="Where the broker keeps its sessions.")] = Path(
+        "/var/lib/mosquitto"
+    ),
+    passwords: Annotated[Path | None, typer.Option(help="Password file. Default: `passwords` in the folder.")] = None,
+) -> None:
+    """Write Mosquitto's configuration and access list for the configured stations.
+
+    Passwords are not made here: who has none yet is listed with the command that sets one.
+    """
+    from quantrac.config.loading import load_network
+    from quantrac.config.settings import Settings
+    from quantrac.private_services import broker_config
+
+    if (certificate is None) != (key is None):
+        raise OpenListener("found only one of --certificate and --key: TLS needs both")
+    if host not in LOOPBACK and certificate is None and not without_tls:
+        raise OpenListener(
+            f"{host} can be reached from elsewhere: give --certificate and --key, or --without-tls inside a VPN"
+        )
+    settings = Settings()
+    stations = sorted(load_network(settings.config, settings.overlay).stations)
+    plan = broker_config.BrokerPlan(
+        host=host,
+        port=port,
+        persistence=persistence.absolute(),
+        passwords=(passwords or out / "passwords").absolute(),
+        acl=(out / "quantrac.acl").absolute(),
+        certificate=certificate.absolute() if certificate else None,
+        key=key.absolute() if key else None,
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "quantrac.conf").write_text(broker_config.render_config(plan), encoding="utf-8")
+    plan.acl.write_text(broker_config.render_acl(stations), encoding="utf-8")
+    typer.echo(f"{out / 'quantrac.conf'}: listener {host}:{port}, {'TLS' if certificate else 'no TLS'}")
+    typer.echo(f"{plan.acl}: {len(stations)} stations, {', '.join(broker_config.CENTRE_USERS)}")
+    for user in without_password(broker_config.users(stations), plan.passwords):
+        typer.echo(
+            f"no password yet: mosquitto_passwd {_create(plan.passwords)}{shlex.quote(str(plan.passwords))} {user}"
+        )
+
+
+def without_password(users: Iterable[str], passwords: Path) -> list[str]:
+    """Return the users that the password file does not know, in their order."""
+    lines = passwords.read_text(encoding="utf-8").splitlines() if passwords.exists() else []
+    known = {line.partition(":")[0] for line in lines}
+    return [user for user in users if user not in known]
+
+
+def _create(passwords: Path) -> str:
+    return "" if passwords.exists() else "-c "
