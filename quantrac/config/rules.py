@@ -74,7 +74,7 @@ class Level(NamedTuple):
     off_delay_ms: int
     severity: Severity
     to: tuple[str, ...]
-    breaks_quiet_hours: bool
+    breaks_quiet_hours: bool = False
 
 
 class Instead(Selection):
