@@ -12,7 +12,7 @@ from typing import Protocol
 
 from simulators.journal import Served
 from simulators.lines import PtyLine
-from simulators.mount import Mount, garble
+from simulators.mount import Mishap, Mount, garble
 
 STX, ETX, CR = b"\x02", b"\x03", b"\r"
 LONGEST_TEXT = 120
@@ -31,7 +31,8 @@ class Block:
 
     def text(self) -> str:
         """The block as it stands in the reply."""
-        return f"{self.component:03d} {mantissa(self.value)} {self.status:02X} {self.error:02X} {self.serial} {self.spare}"
+        judged = f"{self.status:02X} {self.error:02X}"
+        return f"{self.component:03d} {mantissa(self.value)} {judged} {self.serial} {self.spare}"
 
 
 class HessenInstrument(Protocol):
@@ -40,7 +41,7 @@ class HessenInstrument(Protocol):
     def blocks(self, t: float) -> tuple[list[Block], list[Served]]:
         """All values at Unix time `t`."""
 
-    def control(self, letter: str, t: float) -> None:
+    def control(self, letter: str) -> None:
         """A command `ST`: measure, zero, span, stand by."""
 
 
@@ -112,12 +113,12 @@ class HessenLine:
             if mishap not in ("silent", "busy"):
                 self._loop.call_later(mount.delay_s(mishap), self._answer, with_checksum, mishap)
         elif match := re.fullmatch(r"ST ?(\d{0,3}) ([A-Z])", text):
-            mount.instrument.control(match[2], self._clock())
+            mount.instrument.control(match[2])
 
-    def _answer(self, with_checksum: bool, mishap: str | None) -> None:
+    def _answer(self, with_checksum: bool, mishap: Mishap | None) -> None:
         t = self._clock()
         blocks, served = self._mount.instrument.blocks(t)
-        self._mount.record(t, served, mishap if mishap in ("late", "garbled") else None)  # type: ignore[arg-type]
+        self._mount.record(t, served, mishap)
         text = f"MD{len(blocks):02d} " + " ".join(block.text() for block in blocks) + " "
         frame = framed(text, with_checksum)
         self._line.send(garble(frame) if mishap == "garbled" else frame)

@@ -1,4 +1,4 @@
-"""What the instruments really served: one JSON line a value, in the hands of the operating system before the reply leaves.
+"""What the instruments really served: one JSON line a value, given to the operating system before the reply leaves.
 
 A run is judged by this file: whatever the network stores later must equal it.
 """

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from simulators.journal import Served
 from simulators.lines import PtyLine
-from simulators.mount import Mount, garble
+from simulators.mount import Mishap, Mount, garble
 
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE, BUSY, GATEWAY_TARGET_SILENT = 1, 2, 3, 6, 11
 READ_COILS, READ_DISCRETE, READ_HOLDING, READ_INPUT, WRITE_ONE, WRITE_MANY = 1, 2, 3, 4, 6, 16
@@ -26,17 +26,22 @@ class Refusal(Exception):
         self.code = code
 
 
-class RegisterInstrument(Protocol):
-    """What a Modbus instrument can be asked, by wire (zero-based) address at Unix time `t`; raises Refusal."""
+class Area(Protocol):
+    """One address space of an instrument, by wire (zero-based) address at Unix time `t`; raises Refusal."""
 
-    def bits(self, function: int, start: int, count: int, t: float) -> tuple[list[bool], list[Served]]:
-        """Coils (function 1) or discrete inputs (2)."""
-
-    def registers(self, function: int, start: int, count: int, t: float) -> tuple[list[int], list[Served]]:
-        """Holding (function 3) or input registers (4)."""
+    def read(self, start: int, count: int, t: float) -> tuple[list[int], list[Served]]:
+        """Registers, or bits as 0 and 1, and the values that lie whole among them."""
 
     def write(self, start: int, words: list[int], t: float) -> None:
-        """Write holding registers."""
+        """Write registers."""
+
+
+class RegisterInstrument(Protocol):
+    """A Modbus instrument: the areas it has, by the function code that reads them."""
+
+    @property
+    def areas(self) -> Mapping[int, Area]:
+        """Coils 1, discrete inputs 2, holding registers 3, input registers 4."""
 
 
 Units = Mapping[int, Mount[RegisterInstrument]]
@@ -63,26 +68,27 @@ def answer(instrument: RegisterInstrument, pdu: bytes, t: float) -> tuple[bytes,
 
 def _answer(instrument: RegisterInstrument, pdu: bytes, t: float) -> tuple[bytes, list[Served]]:
     function = pdu[0]
-    if function not in (READ_COILS, READ_DISCRETE, READ_HOLDING, READ_INPUT, WRITE_ONE, WRITE_MANY):
-        raise Refusal(ILLEGAL_FUNCTION)
     if len(pdu) < 5:
         raise Refusal(ILLEGAL_VALUE)
     start, count = struct.unpack_from(">HH", pdu, 1)
+    area = instrument.areas.get(READ_HOLDING if function in (WRITE_ONE, WRITE_MANY) else function)
+    if area is None:
+        raise Refusal(ILLEGAL_FUNCTION)
     if function == WRITE_ONE:
-        instrument.write(start, [count], t)
+        area.write(start, [count], t)
         return pdu[:5], []
     if function == WRITE_MANY:
         if not 1 <= count <= MAX_WRITTEN or len(pdu) != 6 + 2 * count or pdu[5] != 2 * count:
             raise Refusal(ILLEGAL_VALUE)
-        instrument.write(start, list(struct.unpack_from(f">{count}H", pdu, 6)), t)
+        area.write(start, list(struct.unpack_from(f">{count}H", pdu, 6)), t)
         return pdu[:5], []
     if function in (READ_COILS, READ_DISCRETE):
         _check_count(count, MAX_BITS)
-        bits, served = instrument.bits(function, start, count, t)
+        bits, served = area.read(start, count, t)
         packed = sum(1 << i for i, bit in enumerate(bits) if bit).to_bytes((count + 7) // 8, "little")
         return bytes([function, len(packed)]) + packed, served
     _check_count(count, MAX_REGISTERS)
-    words, served = instrument.registers(function, start, count, t)
+    words, served = area.read(start, count, t)
     return bytes([function, 2 * count]) + struct.pack(f">{count}H", *words), served
 
 
@@ -91,12 +97,12 @@ def _check_count(count: int, most: int) -> None:
         raise Refusal(ILLEGAL_VALUE)
 
 
-def reply(mount: Mount[RegisterInstrument], pdu: bytes, t: float, mishap: str | None) -> bytes:
+def reply(mount: Mount[RegisterInstrument], pdu: bytes, t: float, mishap: Mishap | None) -> bytes:
     """The reply PDU made at `t`, journaled before it leaves."""
     if mishap == "busy":
         return bytes([pdu[0] | 0x80, BUSY])
     response, served = answer(mount.instrument, pdu, t)
-    mount.record(t, served, mishap if mishap in ("late", "garbled") else None)  # type: ignore[arg-type]
+    mount.record(t, served, mishap)
     return response
 
 
@@ -144,7 +150,7 @@ class RtuSlaves:
             return
         self._loop.call_later(mount.delay_s(mishap), self._reply, address, mount, pdu, mishap)
 
-    def _reply(self, address: int, mount: Mount[RegisterInstrument], pdu: bytes, mishap: str | None) -> None:
+    def _reply(self, address: int, mount: Mount[RegisterInstrument], pdu: bytes, mishap: Mishap | None) -> None:
         frame = bytes([address]) + reply(mount, pdu, self._clock(), mishap)
         frame += crc16(frame)
         self._line.send(garble(frame) if mishap == "garbled" else frame)

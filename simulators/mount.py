@@ -1,4 +1,4 @@
-"""An instrument mounted on a bus: its address, how long it takes to answer, how it misbehaves, where it keeps its journal."""
+"""An instrument mounted on a bus: its address, how fast it answers, how it misbehaves, where its journal goes."""
 
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
@@ -73,8 +73,8 @@ class Mount(Generic[InstrumentT]):
         return self.latency_s + (self.late_s if mishap == "late" else 0.0)
 
     def record(self, t: float, served: list[Served], mishap: Mishap | None = None) -> None:
-        """Write what goes into a reply at `t` to the journal."""
-        self.journal.record(t, self.bus, self.address, served, mishap)
+        """Write what goes into a reply at `t` to the journal; a late or garbled reply is marked as of no use."""
+        self.journal.record(t, self.bus, self.address, served, mishap if mishap in ("late", "garbled") else None)
 
 
 def garble(frame: bytes) -> bytes:

@@ -38,8 +38,6 @@ Clock = Callable[[], float]
 Place = dict[str, str | int]
 
 
-
-
 @dataclass
 class Bus:
     """A running bus: its key in the wiring file, how it is started and stopped, where it is once started."""
@@ -111,32 +109,35 @@ def _scene(station: str, plan: StationSpec, seed: int, recordings: Recordings, s
             ]
             scene[signal] = scripted(scene[signal], script, episodes, states)
         else:
-            raise FieldError(f"{station}: script: signal {signal!r} is not measured here, but {', '.join(sorted(scene))}")
+            raise FieldError(
+                f"{station}: script: signal {signal!r} is not measured here, but {', '.join(sorted(scene))}"
+            )
     return with_saturation(scene)
 
 
-def _instrument(station: str, bus: str, spec: InstrumentSpec, scene: Mapping[str, Any]) -> Any:
+def _instrument(station: str, bus: str, spec: InstrumentSpec, scene: Scene) -> Any:
     """The instrument of a specification, connected to its station's scene."""
     try:
-        match spec.instrument:
-            case "aqua-troll":
-                return AquaTroll({signal: scene[signal] for signal in spec.signals})
-            case "exo2":
-                return Exo2(scene, spec.codes)
-            case "io-module":
-                return IoModule(scene)
-            case "ott-pls":
-                return OttPls(scene["water_level"], scene["water_temp"], spec.measuring_s)
-            case "wxt536":
-                return Wxt536(scene)
-            case "grimm-edm180":
-                return GrimmEdm180(scene)
-            case model:
-                return TeledyneAnalyser(model, {gas.signal: scene[gas.signal] for gas in MODELS[model].gases})
+        return BUILDERS[spec.instrument](spec, scene)
     except KeyError as missing:
         raise FieldError(
             f"{station}.buses.{bus}: {spec.instrument} needs the signal {missing}, found {', '.join(sorted(scene))}"
         ) from missing
+
+
+def _analyser(spec: InstrumentSpec, scene: Scene) -> TeledyneAnalyser:
+    gases = MODELS[spec.instrument].gases
+    return TeledyneAnalyser(spec.instrument, {gas.signal: scene[gas.signal] for gas in gases})
+
+
+BUILDERS: Mapping[str, Callable[[InstrumentSpec, Scene], Any]] = {
+    "aqua-troll": lambda spec, scene: AquaTroll({signal: scene[signal] for signal in spec.signals}),
+    "exo2": lambda spec, scene: Exo2(scene, spec.codes),
+    "io-module": lambda _, scene: IoModule(scene),
+    "ott-pls": lambda spec, scene: OttPls(scene["water_level"], scene["water_temp"], spec.measuring_s),
+    "wxt536": lambda _, scene: Wxt536(scene),
+    "grimm-edm180": lambda _, scene: GrimmEdm180(scene),
+} | dict.fromkeys(MODELS, _analyser)
 
 
 def _bus(key: str, description: str, spec: BusSpec, mounts: dict[str, Mount[Any]], clock: Clock) -> Bus:

@@ -18,7 +18,8 @@ from simulators.signals.noise import uniform
 GOOD_FLAGS = ("", "<0>", "<4>", "<5>")
 LONGEST_GAP_S = 1800.0  # no line is drawn between points further apart
 RESOLUTION = {
-    "water_temp": 0.1, "ec": 0.01, "salinity": 0.1, "do_sat": 0.1, "do": 0.1, "depth": 0.01, "ph": 0.1, "turbidity": 1.0,
+    "water_temp": 0.1, "ec": 0.01, "salinity": 0.1, "do_sat": 0.1, "do": 0.1, "depth": 0.01, "ph": 0.1,
+    "turbidity": 1.0,
     "air_temp": 0.1, "humidity": 1.0, "pressure": 1.0, "wind_speed": 0.1, "wind_dir": 1.0, "rain": 0.1,
 }  # fmt: skip
 
@@ -40,7 +41,7 @@ class Series:
     def append(self, text: str, flag: str) -> None:
         """Add one row's value and flag."""
         value = float(text) if text else math.nan
-        good = bool(text) and flag.split(" ")[0] in GOOD_FLAGS
+        good = bool(text) and flag.split(" ", 1)[0] in GOOD_FLAGS
         self.values.append(value)
         self.good.append(good)
         self.sums.append((self.sums[-1] if self.sums else 0.0) + (value if good else 0.0))

@@ -1,4 +1,4 @@
-"""What there is to measure at a station: a source for every signal, from a model of the water or air, or from a recording."""
+"""What there is to measure at a station: a source for every signal, from a model or from a recording."""
 
 import math
 from collections.abc import Callable
@@ -110,8 +110,8 @@ def cabinet_scene(seed: int, place: str) -> Scene:
         return math.cos(2 * math.pi * ((t + 7 * 3600) % 86400 / 3600 - 14) / 24)
 
     return {
-        "door": good(lambda t: 0.0),
-        "mains": good(lambda t: 1.0),
+        "door": good(lambda _: 0.0),
+        "mains": good(lambda _: 1.0),
         "battery_v": good(lambda t: 13.2 + 0.35 * max(0.0, sun(t)) + ripple.at(t)),
         "shelter_temp": good(lambda t: 31.0 + 4.0 * sun(t) + slow.at(t)),
     }

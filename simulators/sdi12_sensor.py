@@ -1,7 +1,8 @@
 """SDI-12 sensors behind a transparent serial adapter.
 
-The adapter's serial side runs at its own setting (often 9600 8N1); behind it the sensor line crawls at 1200 baud 7E1, with a
-break before each command. Both are paced. Commands: a! ?! aI! aAb! aM! aC! aD0-9! aR0-9! aV!, with CRC aMC! aCC! aRC0!.
+The adapter's serial side runs at its own setting (often 9600 8N1); behind it the sensor line crawls at 1200 baud 7E1,
+with a break before each command. Both are paced. Commands: a! ?! aI! aAb! aM! aC! aD0! to aD9! aR0! to aR9! aV!, and
+with CRC aMC! aCC! aRC0!.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from typing import Protocol
 
 from simulators.journal import Served
 from simulators.lines import LineSettings, PtyLine, Wire
-from simulators.mount import Mount, garble
+from simulators.mount import Mishap, Mount, garble
 
 SENSOR_LINE = LineSettings(1200, 7, "E", 1)
 BREAK_AND_MARKING_S = 0.021
@@ -78,10 +79,8 @@ class _Sensor:
 class Sdi12Bus:
     """Sensors on one adapter. Nobody answers for an address that is not there."""
 
-    def __init__(
-        self, line: PtyLine, mounts: Mapping[str, Mount[Sdi12Instrument]], clock: Callable[[], float], echo: bool = False
-    ) -> None:
-        self._line, self._clock, self._echo = line, clock, echo
+    def __init__(self, line: PtyLine, mounts: Mapping[str, Mount[Sdi12Instrument]], clock: Callable[[], float]) -> None:
+        self._line, self._clock = line, clock
         self._sensors = {address: _Sensor(mount) for address, mount in mounts.items()}
         self._wire = Wire(SENSOR_LINE)
         self._buffer = ""
@@ -101,8 +100,6 @@ class Sdi12Bus:
 
     def _forward(self, match: re.Match[str]) -> None:
         """The command crosses the sensor line, then the sensor answers."""
-        if self._echo:
-            self._line.send(match[0].encode())
         self._wire.put_whole(b" " * round(BREAK_AND_MARKING_S / self._wire.character_s), self._loop.time())
         for due, _ in self._wire.put_whole(match[0].encode(), self._loop.time()):
             self._loop.call_at(due, self._command, match["address"], match["body"])
@@ -119,9 +116,10 @@ class Sdi12Bus:
         mishap = sensor.mount.mishap(self._clock())
         if mishap in ("silent", "busy"):
             return
-        self._loop.call_later(RESPONSE_S + (sensor.mount.late_s if mishap == "late" else 0), self._answer, sensor, body, mishap)
+        late_s = sensor.mount.late_s if mishap == "late" else 0.0
+        self._loop.call_later(RESPONSE_S + late_s, self._answer, sensor, body, mishap)
 
-    def _answer(self, sensor: _Sensor, body: str, mishap: str | None) -> None:
+    def _answer(self, sensor: _Sensor, body: str, mishap: Mishap | None) -> None:
         address, t = sensor.mount.address, self._clock()
         if body == "":
             self._say(address, mishap)
@@ -138,13 +136,13 @@ class Sdi12Bus:
             sensor.limit = C_LIMIT
             self._say_values(sensor, sensor.group(0), bool(match[1]), mishap)
 
-    def _readdress(self, sensor: _Sensor, address: str, mishap: str | None) -> None:
+    def _readdress(self, sensor: _Sensor, address: str, mishap: Mishap | None) -> None:
         if address not in self._sensors:
             self._sensors[address] = self._sensors.pop(sensor.mount.address)
             sensor.mount.address = address
         self._say(sensor.mount.address, mishap)
 
-    def _begin(self, sensor: _Sensor, kind: str, crc: bool, set_number: str, mishap: str | None) -> None:
+    def _begin(self, sensor: _Sensor, kind: str, crc: bool, set_number: str, mishap: Mishap | None) -> None:
         """`aM!`, `aC!`, `aV!`: say how long and how many, measure, and for M and V ask to be served."""
         instrument, t = sensor.mount.instrument, self._clock()
         sensor.crc, sensor.limit, sensor.values = crc, C_LIMIT if kind == "C" else M_LIMIT, []
@@ -163,14 +161,13 @@ class Sdi12Bus:
         if kind == "M":
             self._say(sensor.mount.address, None)
 
-    def _say_values(self, sensor: _Sensor, values: list[Measured], crc: bool, mishap: str | None) -> None:
-        unusable = mishap if mishap in ("late", "garbled") else None
+    def _say_values(self, sensor: _Sensor, values: list[Measured], crc: bool, mishap: Mishap | None) -> None:
         served = [value.served for value in values if value.served is not None]
-        sensor.mount.record(self._clock(), served, unusable)  # type: ignore[arg-type]
+        sensor.mount.record(self._clock(), served, mishap)
         text = sensor.mount.address + "".join(value.text for value in values)
         self._say(text + (crc_characters(text) if crc else ""), mishap)
 
-    def _say(self, text: str, mishap: str | None) -> None:
+    def _say(self, text: str, mishap: Mishap | None) -> None:
         data = text.encode("ascii") + b"\r\n"
         for due, piece in self._wire.put(garble(data) if mishap == "garbled" else data, self._loop.time()):
             self._loop.call_at(due, self._line.send, piece)

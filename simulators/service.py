@@ -59,8 +59,8 @@ async def _serve(
     for bus in buses:
         tell(f"{bus.key}  {bus.description}  {':'.join(str(part) for part in bus.place().values())}")
     log.info("field is up", stations=len(stations), buses=len(buses), wiring=str(wiring))
-    while not stop.is_set() and parent in (None, os.getppid()):
-        await asyncio.sleep(WATCH_S)
+    while not await asyncio.to_thread(stop.wait, WATCH_S) and parent in (None, os.getppid()):
+        pass
     for bus in buses:
         await _finished(bus.stop())
     for station in stations:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from simulators.journal import Served
 from simulators.lines import PtyLine
-from simulators.mount import Mount, garble
+from simulators.mount import Mishap, Mount, garble
 from simulators.sdi12_sensor import crc_characters
 
 LONGEST_COMMAND = 64
@@ -54,9 +54,10 @@ class WxtLine:
         if mishap != "silent":
             self._loop.call_later(mount.delay_s(mishap), self._answer, mount, command, mishap)
 
-    def _answer(self, mount: Mount[WeatherTransmitter], command: str, mishap: str | None) -> None:
-        text, served = reply(mount.instrument, mount.address, command, self._clock())
-        mount.record(self._clock(), served, mishap if mishap in ("late", "garbled") else None)  # type: ignore[arg-type]
+    def _answer(self, mount: Mount[WeatherTransmitter], command: str, mishap: Mishap | None) -> None:
+        t = self._clock()
+        text, served = reply(mount.instrument, mount.address, command, t)
+        mount.record(t, served, mishap)
         data = text.encode("ascii") + b"\r\n"
         self._line.send(garble(data) if mishap == "garbled" else data)
 

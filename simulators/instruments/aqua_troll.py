@@ -8,14 +8,16 @@ from dataclasses import dataclass
 
 from simulators.instruments.registers import Bank, Cell, Words, constant, finite, float_words, single
 from simulators.journal import Served
-from simulators.modbus_server import ILLEGAL_FUNCTION, READ_HOLDING, Refusal
+from simulators.modbus_server import READ_HOLDING
 from simulators.sample import Sample, Source
 
 FIRST_BLOCK, BLOCK_WIDTH, LAST_PARAMETER = 5450, 7, 64
 SCAN_REGISTER = 6947
 SENTINEL = 0.0
 NORMAL, CALIBRATION_EXPIRED, SENSOR_ERROR, WIPER_WARNING, WARNING, CALIBRATING, SENSOR_MISSING = 0, 1, 3, 4, 5, 6, 7
-QUALITY = {"ok": NORMAL, "suspect": WARNING, "maint": WIPER_WARNING, "cal": CALIBRATING, "fault": SENSOR_ERROR}
+# What happens to a probe -> the quality id that the sonde gives, and the state that this id means to whoever reads it.
+QUALITY = {"ok": NORMAL, "suspect": WARNING, "maint": WIPER_WARNING, "cal": CALIBRATING}
+MEANING = {NORMAL: "ok", WARNING: "suspect", WIPER_WARNING: "suspect", CALIBRATING: "cal"}
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Parameter:
     unit: str
 
 
-# Journal word -> parameter. Units 177, 194, 65 and the ids of conductivity, salinity and turbidity: reference from memory.
+# Journal word -> parameter. Not checked in a manual: ids of conductivity, salinity, turbidity; units 65, 97, 177, 194.
 PARAMETERS = {
     "water_temp": Parameter(1, 1, "Cel"),
     "conductivity": Parameter(9, 65, "uS/cm"),
@@ -52,21 +54,7 @@ class AquaTroll:
             signal = fitted.get(parameter)
             cells += _absent(parameter) if signal is None else _fitted(signal, sources[signal])
         last = FIRST_BLOCK + BLOCK_WIDTH * LAST_PARAMETER - 1
-        self._bank = Bank(cells, [(FIRST_BLOCK, last), (SCAN_REGISTER, SCAN_REGISTER)])
-
-    def registers(self, function: int, start: int, count: int, t: float) -> tuple[list[int], list[Served]]:
-        """Holding registers (function 3) only."""
-        if function != READ_HOLDING:
-            raise Refusal(ILLEGAL_FUNCTION)
-        return self._bank.read(start, count, t)
-
-    def bits(self, function: int, start: int, count: int, t: float) -> tuple[list[bool], list[Served]]:
-        """The sonde has no coils or discrete inputs."""
-        raise Refusal(ILLEGAL_FUNCTION)
-
-    def write(self, start: int, words: list[int], t: float) -> None:
-        """Nothing is writable here."""
-        raise Refusal(ILLEGAL_FUNCTION)
+        self.areas = {READ_HOLDING: Bank(cells, [(FIRST_BLOCK, last), (SCAN_REGISTER, SCAN_REGISTER)])}
 
 
 def block(parameter: int) -> int:
@@ -84,8 +72,8 @@ def _fitted(signal: str, source: Source) -> list[Cell]:
 
     def value(t: float) -> tuple[Words, Served]:
         sample = source(t)
-        number = SENTINEL if quality(sample) in (SENSOR_ERROR, SENSOR_MISSING) else single(sample.value or 0.0)
-        state = sample.state if sample.value is not None else "fault"
+        state = MEANING.get(quality(sample), "fault")
+        number = SENTINEL if state == "fault" else single(sample.value or 0.0)
         return float_words(number), Served(signal, finite(number), parameter.unit, state)
 
     return [
@@ -97,4 +85,4 @@ def _fitted(signal: str, source: Source) -> list[Cell]:
 
 def quality(sample: Sample) -> int:
     """Data quality id of a sample."""
-    return SENSOR_MISSING if sample.value is None else QUALITY[sample.state]
+    return SENSOR_MISSING if sample.value is None else QUALITY.get(sample.state, SENSOR_ERROR)

@@ -1,7 +1,7 @@
-"""YSI EXO2 sonde behind the Modbus signal output adapter: parameter codes, their status, and floats low word first (CDAB).
+"""YSI EXO2 sonde behind the Modbus signal output adapter: parameter codes, their status, floats low word first.
 
-Holding registers by wire address: 0 sample period (s), 1 force sample, 2 force wipe, 128-159 codes wanted, 256-287 status
-of each (0 available, 1 not set, 2 not available), 384-447 values in the order of the codes.
+Holding registers by wire address: 0 sample period (s), 1 force sample, 2 force wipe, 128-159 codes wanted, 256-287
+status of each (0 available, 1 not set, 2 not available), 384-447 values in the order of the codes.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from simulators.instruments.registers import Bank, Cell, Words, finite, float_words, single
 from simulators.journal import Served
-from simulators.modbus_server import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, ILLEGAL_VALUE, READ_HOLDING, Refusal
+from simulators.modbus_server import ILLEGAL_ADDRESS, ILLEGAL_VALUE, READ_HOLDING, Refusal
 from simulators.sample import Sample, Source
 
 PERIOD, FORCE_SAMPLE, FORCE_WIPE, CODES, STATUS, VALUES = 0, 1, 2, 128, 256, 384
@@ -57,33 +57,22 @@ class Exo2:
         self._codes = codes + [0] * (PLACES - len(codes))
         self._period_s = 1
         self._wiped_at = float("-inf")
-        cells = [Cell(PERIOD, 1, lambda t: ((self._period_s,), None))]
+        cells = [Cell(PERIOD, 1, lambda _: ((self._period_s,), None))]
         for place in range(PLACES):
             cells += [self._code_cell(place), self._status_cell(place), self._value_cell(place)]
         extents = [(PERIOD, FORCE_WIPE), (CODES, CODES + 31), (STATUS, STATUS + 31), (VALUES, VALUES + 63)]
-        self._bank = Bank(cells, extents)
+        self.areas = {READ_HOLDING: Bank(cells, extents, self._write)}
 
-    def registers(self, function: int, start: int, count: int, t: float) -> tuple[list[int], list[Served]]:
-        """Holding registers (function 3) only."""
-        if function != READ_HOLDING:
-            raise Refusal(ILLEGAL_FUNCTION)
-        return self._bank.read(start, count, t)
-
-    def bits(self, function: int, start: int, count: int, t: float) -> tuple[list[bool], list[Served]]:
-        """The sonde has no coils or discrete inputs."""
-        raise Refusal(ILLEGAL_FUNCTION)
-
-    def write(self, start: int, words: list[int], t: float) -> None:
+    def _write(self, address: int, word: int, t: float) -> None:
         """Sample period, force sample, force wipe, or the codes wanted."""
-        for address, word in enumerate(words, start):
-            if address == PERIOD and word:
-                self._period_s = word
-            elif address == FORCE_WIPE:
-                self._wiped_at = t if word == 1 else self._wiped_at
-            elif CODES <= address < CODES + PLACES:
-                self._codes[address - CODES] = word
-            elif address != FORCE_SAMPLE:
-                raise Refusal(ILLEGAL_VALUE if address == PERIOD else ILLEGAL_ADDRESS)
+        if address == PERIOD and word:
+            self._period_s = word
+        elif address == FORCE_WIPE:
+            self._wiped_at = t if word == 1 else self._wiped_at
+        elif CODES <= address < CODES + PLACES:
+            self._codes[address - CODES] = word
+        elif address != FORCE_SAMPLE:
+            raise Refusal(ILLEGAL_VALUE if address == PERIOD else ILLEGAL_ADDRESS)
 
     def _sample(self, place: int, t: float) -> tuple[int, Sample]:
         """Status and sample of the parameter at a place of the list."""
@@ -97,7 +86,7 @@ class Exo2:
         return (AVAILABLE if usable else NOT_AVAILABLE), sample
 
     def _code_cell(self, place: int) -> Cell:
-        return Cell(CODES + place, 1, lambda t: ((self._codes[place],), None))
+        return Cell(CODES + place, 1, lambda _: ((self._codes[place],), None))
 
     def _status_cell(self, place: int) -> Cell:
         return Cell(STATUS + place, 1, lambda t: ((self._sample(place, t)[0],), None))
@@ -110,7 +99,7 @@ class Exo2:
                 return (0, 0), None
             number = single((sample.value or 0.0) * parameter.factor) if status == AVAILABLE else 0.0
             high, low = float_words(number)
-            state = sample.state if status == AVAILABLE else "fault"
+            state = "ok" if status == AVAILABLE else "fault"
             return (low, high), Served(parameter.signal, finite(number), parameter.unit, state)
 
         return Cell(VALUES + 2 * place, 2, value)

@@ -1,7 +1,7 @@
 """GRIMM EDM 180 dust monitor by Bayern-Hessen: PM10, PM2.5 and PM1 in ng/m³, a new measurement every six seconds.
 
-Status bits: 1 these values were already fetched, 2 standby, 4 self test, 8 dryer on. Error bits: 1 under-pressure, 2 flow,
-4 motor, 8 vacuum, 16 power was lost, 128 self test. The spare field carries temperature and humidity in tenths.
+Status bits: 1 these values were already fetched, 2 standby, 4 self test, 8 dryer on. Error bits: 1 under-pressure,
+2 flow, 4 motor, 8 vacuum, 16 power was lost, 128 self test. The spare field carries temperature and humidity in tenths.
 """
 
 import math
@@ -38,12 +38,12 @@ class GrimmEdm180:
             sample = self._sources[signal](moment)
             value = rounded((sample.value or 0.0) * 1000)
             error = FLOW_ERROR if sample.value is None or sample.state == "fault" else 0
-            state = "fault" if error else "maint" if self._standby else sample.state
+            state = "fault" if error else "maint" if self._standby else "ok"
             blocks.append(Block(component, value, status, error, SERIAL, self._spare(component, moment)))
             served.append(Served(signal, value, "ng/m3", state, measured=moment))
         return blocks, served
 
-    def control(self, letter: str, t: float) -> None:
+    def control(self, letter: str) -> None:
         """`R` runs, `S` stands by."""
         if letter in "RS":
             self._standby = letter == "S"

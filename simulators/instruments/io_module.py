@@ -1,14 +1,14 @@
 """A remote I/O module with eight contacts and four analogue inputs, as they hang in a station's cabinet.
 
-Function 02, inputs 0 to 7; function 04, input registers 0 (supply, mV, unsigned) and 1 (shelter temperature, 0.1 °C, signed).
+Function 02, inputs 0 to 7; function 04, input registers 0 (supply, mV, unsigned) and 1 (shelter, 0.1 °C, signed).
 A contact may be wired inverted: the relay of the mains supply closes when the mains is lost.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from simulators.instruments.registers import Bank, Cell, Producer, Words
+from simulators.instruments.registers import Bank, Cell, Producer, Words, bit
 from simulators.journal import Served
-from simulators.modbus_server import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, READ_DISCRETE, READ_INPUT, Refusal
+from simulators.modbus_server import READ_DISCRETE, READ_INPUT
 from simulators.sample import Source
 
 CONTACTS = 8
@@ -19,39 +19,28 @@ class IoModule:
     """The module; `sources` has `door`, `mains` (1 = open, 1 = present), `battery_v` (V) and `shelter_temp` (°C)."""
 
     def __init__(self, sources: Mapping[str, Source]) -> None:
-        self._contacts = {0: ("door", False, sources["door"]), 1: ("mains", True, sources["mains"])}
-        cells = [
+        contacts = [
+            bit(0, _contact("door", sources["door"], inverted=False)),
+            bit(1, _contact("mains", sources["mains"], inverted=True)),
+        ]
+        analogue = [
             Cell(0, 1, _scaled("battery_v", sources["battery_v"], 1000, "mV", 1)),
             Cell(1, 1, _scaled("shelter_temp", sources["shelter_temp"], 10, "Cel", 10)),
         ]
-        self._bank = Bank(cells, [(0, ANALOGUE_INPUTS - 1)])
+        self.areas = {
+            READ_DISCRETE: Bank(contacts, [(0, CONTACTS - 1)]),
+            READ_INPUT: Bank(analogue, [(0, ANALOGUE_INPUTS - 1)]),
+        }
 
-    def bits(self, function: int, start: int, count: int, t: float) -> tuple[list[bool], list[Served]]:
-        """Discrete inputs (function 2)."""
-        if function != READ_DISCRETE:
-            raise Refusal(ILLEGAL_FUNCTION)
-        if start + count > CONTACTS:
-            raise Refusal(ILLEGAL_ADDRESS)
-        bits, served = [], []
-        for number in range(start, start + count):
-            closed = False
-            if number in self._contacts:
-                signal, inverted, source = self._contacts[number]
-                holds = bool(source(t).value)
-                closed = holds != inverted
-                served.append(Served(signal, float(holds), "1"))
-            bits.append(closed)
-        return bits, served
 
-    def registers(self, function: int, start: int, count: int, t: float) -> tuple[list[int], list[Served]]:
-        """Input registers (function 4)."""
-        if function != READ_INPUT:
-            raise Refusal(ILLEGAL_FUNCTION)
-        return self._bank.read(start, count, t)
+def _contact(signal: str, source: Source, inverted: bool) -> Callable[[float], tuple[bool, Served]]:
+    """Whether the contact is closed; the journal has what it stands for."""
 
-    def write(self, start: int, words: list[int], t: float) -> None:
-        """The module has no outputs."""
-        raise Refusal(ILLEGAL_FUNCTION)
+    def holds(t: float) -> tuple[bool, Served]:
+        meant = bool(source(t).value)
+        return meant != inverted, Served(signal, float(meant), "1")
+
+    return holds
 
 
 def _scaled(signal: str, source: Source, scale: int, unit: str, shown_per: int) -> Producer:

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from simulators.journal import Served
-from simulators.modbus_server import ILLEGAL_ADDRESS, Refusal
+from simulators.modbus_server import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, Refusal
 
 Words = tuple[int, ...]
+Writer = Callable[[int, int, float], None]  # address, word, Unix time; raises Refusal
 Producer = Callable[[float], tuple[Words, Served | None]]  # of Unix time
 
 
@@ -38,15 +39,20 @@ class Cell:
 
 def constant(address: int, *words: int) -> Cell:
     """A cell that always holds the same words."""
-    return Cell(address, len(words), lambda t: (words, None))
+    return Cell(address, len(words), lambda _: (words, None))
 
 
 class Bank:
-    """One address space: `extents` are the readable ranges (first, last), zero where no cell lies."""
+    """One address space, of registers or of bits.
 
-    def __init__(self, cells: list[Cell], extents: list[tuple[int, int]]) -> None:
+    `extents` are the readable ranges (first, last), zero where no cell lies; `writer` takes what is written, one
+    address at a time, and is absent where nothing can be.
+    """
+
+    def __init__(self, cells: list[Cell], extents: list[tuple[int, int]], writer: Writer | None = None) -> None:
         self._cells = sorted(cells, key=lambda cell: cell.address)
         self._extents = extents
+        self._writer = writer
 
     def read(self, start: int, count: int, t: float) -> tuple[list[int], list[Served]]:
         """Words `start` … `start + count - 1` at `t`; refuses a range with an undefined register in it."""
@@ -64,3 +70,20 @@ class Bank:
             if value is not None and start <= cell.address and cell.address + cell.width <= end:
                 served.append(value)
         return words, served
+
+    def write(self, start: int, words: list[int], t: float) -> None:
+        """Write words from `start` on; refuses where nothing is writable."""
+        if self._writer is None:
+            raise Refusal(ILLEGAL_FUNCTION)
+        for address, word in enumerate(words, start):
+            self._writer(address, word, t)
+
+
+def bit(address: int, holds: Callable[[float], tuple[bool, Served | None]]) -> Cell:
+    """A coil or discrete input."""
+
+    def produce(t: float) -> tuple[Words, Served | None]:
+        on, value = holds(t)
+        return (int(on),), value
+
+    return Cell(address, 1, produce)

@@ -1,23 +1,22 @@
 """Teledyne API gas analysers T100 (SO2), T200 (NO, NO2, NOx), T300 (CO) and T400 (O3) on Modbus.
 
-Input registers (function 04) hold floats, high word first, at zero-based addresses; discrete inputs (function 02) hold the
-warnings. The T400's map is the manual's; the concentration addresses of the others are not in public text and are
+Input registers (function 04) hold floats, high word first, at zero-based addresses; discrete inputs (function 02) hold
+the warnings. The T400's map is the manual's; the concentration addresses of the others are not in public text and are
 assumed to be laid out alike (range 1 at 18). The status bits are the T100's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from simulators.instruments.registers import Bank, Cell, Producer, Words, finite, float_words, single
+from simulators.instruments.registers import Bank, Cell, Producer, Words, bit, constant, finite, float_words, single
 from simulators.journal import Served
-from simulators.modbus_server import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, READ_DISCRETE, READ_INPUT, Refusal
-from simulators.sample import Source
+from simulators.modbus_server import READ_DISCRETE, READ_INPUT
+from simulators.sample import Sample, Source
 
 LAST_REGISTER = 141
 LAST_INPUT = 26
-BOX_TEMPERATURE_WARNING, SYSTEM_RESET, INVALID, ZERO, SPAN, SYSTEM_OK = 3, 8, 15, 16, 17, 19
-RAISED = {"ok": (SYSTEM_OK,), "suspect": (SYSTEM_OK, BOX_TEMPERATURE_WARNING), "cal": (SPAN, SYSTEM_OK),
-          "warmup": (INVALID, SYSTEM_RESET), "maint": (INVALID,), "range": (INVALID,), "fault": (INVALID,)}  # fmt: skip
+BOX_TEMPERATURE, INVALID, SPAN, SYSTEM_OK = 3, 15, 17, 19
+RAISED = {"ok": (SYSTEM_OK,), "suspect": (SYSTEM_OK, BOX_TEMPERATURE), "cal": (SYSTEM_OK, SPAN), "fault": (INVALID,)}
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,20 @@ class Model:
 MODELS = {
     "T400": Model(
         (Concentration(18, "o3"),),
-        {0: 4208.4, 2: 4211.9, 6: 1.0, 8: 1.0, 10: 0.4, 12: 0.4, 22: 0.3, 34: 58.0, 38: 36.2, 40: 798.0, 42: 29.6, 44: 31.5},
+        {
+            0: 4208.4,
+            2: 4211.9,
+            6: 1.0,
+            8: 1.0,
+            10: 0.4,
+            12: 0.4,
+            22: 0.3,
+            34: 58.0,
+            38: 36.2,
+            40: 798,
+            42: 29.6,
+            44: 31.5,
+        },
     ),
     "T100": Model((Concentration(18, "so2"),), {22: 0.2, 44: 32.0}),
     "T200": Model((Concentration(18, "nox"), Concentration(20, "no"), Concentration(22, "no2")), {44: 32.4}),
@@ -54,41 +66,26 @@ class TeledyneAnalyser:
 
     def __init__(self, model: str, sources: Mapping[str, Source]) -> None:
         kind = MODELS[model]
-        self._lead = sources[kind.gases[0].signal]
         cells = [Cell(gas.address, 2, _gas(gas, sources[gas.signal])) for gas in kind.gases]
-        cells += [Cell(address, 2, _steady(value)) for address, value in kind.internals.items()]
-        self._bank = Bank(cells, [(0, LAST_REGISTER)])
+        cells += [constant(address, *float_words(value)) for address, value in kind.internals.items()]
+        lead = sources[kind.gases[0].signal]
+        warnings = [bit(number, _warning(number, lead)) for number in range(LAST_INPUT + 1)]
+        self.areas = {READ_INPUT: Bank(cells, [(0, LAST_REGISTER)]), READ_DISCRETE: Bank(warnings, [(0, LAST_INPUT)])}
 
-    def registers(self, function: int, start: int, count: int, t: float) -> tuple[list[int], list[Served]]:
-        """Input registers (function 4) only."""
-        if function != READ_INPUT:
-            raise Refusal(ILLEGAL_FUNCTION)
-        return self._bank.read(start, count, t)
 
-    def bits(self, function: int, start: int, count: int, t: float) -> tuple[list[bool], list[Served]]:
-        """Discrete inputs (function 2): the warnings, from the state of the first gas."""
-        if function != READ_DISCRETE:
-            raise Refusal(ILLEGAL_FUNCTION)
-        if start + count - 1 > LAST_INPUT:
-            raise Refusal(ILLEGAL_ADDRESS)
-        sample = self._lead(t)
-        raised = RAISED["fault" if sample.value is None else sample.state]
-        return [number in raised for number in range(start, start + count)], []
+def _condition(sample: Sample) -> str:
+    """The state that the status bits can express."""
+    return sample.state if sample.value is not None and sample.state in RAISED else "fault"
 
-    def write(self, start: int, words: list[int], t: float) -> None:
-        """Holding registers are span targets, which nobody sets from outside here."""
-        raise Refusal(ILLEGAL_FUNCTION)
+
+def _warning(number: int, source: Source) -> Callable[[float], tuple[bool, None]]:
+    return lambda t: (number in RAISED[_condition(source(t))], None)
 
 
 def _gas(gas: Concentration, source: Source) -> Producer:
     def produce(t: float) -> tuple[Words, Served]:
         sample = source(t)
         number = single((sample.value or 0.0) * gas.factor)
-        state = "fault" if sample.value is None else sample.state
-        return float_words(number), Served(gas.signal, finite(number), gas.unit, state)
+        return float_words(number), Served(gas.signal, finite(number), gas.unit, _condition(sample))
 
     return produce
-
-
-def _steady(value: float) -> Producer:
-    return lambda t: (float_words(value), None)

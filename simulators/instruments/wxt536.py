@@ -14,7 +14,8 @@ WIND_WINDOW_S = 3  # the minimum, mean and maximum of wind are taken over this m
 # field -> (journal word, unit letter, unit, decimals)
 FIELDS = {
     "Dn": ("wind_dir_min", "D", "deg", 0), "Dm": ("wind_dir", "D", "deg", 0), "Dx": ("wind_dir_max", "D", "deg", 0),
-    "Sn": ("wind_speed_min", "M", "m/s", 1), "Sm": ("wind_speed", "M", "m/s", 1), "Sx": ("wind_speed_max", "M", "m/s", 1),
+    "Sn": ("wind_speed_min", "M", "m/s", 1), "Sm": ("wind_speed", "M", "m/s", 1),
+    "Sx": ("wind_speed_max", "M", "m/s", 1),
     "Ta": ("air_temp", "C", "Cel", 1), "Ua": ("humidity", "P", "%", 1), "Pa": ("pressure", "H", "hPa", 1),
     "Rc": ("rain", "M", "mm", 2), "Rd": ("rain_duration", "s", "s", 0), "Ri": ("rain_intensity", "M", "mm/h", 1),
     "Th": ("heating_temp", "C", "Cel", 1), "Vh": ("heating_v", "N", "V", 1), "Vs": ("supply_v", "V", "V", 1),

@@ -1,21 +1,21 @@
 """The air of a small delta town: dust with its two daily peaks, gases, and the weather.
 
-Levels follow what is published or plausible for the Mekong delta (docs/simulators.md): PM2.5 peaks at 7 to 8 h and 18 to
-19 h with lows at 13 to 14 h and 23 to 1 h, PM2.5 about 0.65 of PM10, more in the dry season; ozone peaks in the
+Levels follow what is published or plausible for the Mekong delta (docs/simulators.md): PM2.5 peaks at 7 to 8 h and 18
+to 19 h with lows at 13 to 14 h and 23 to 1 h, PM2.5 about 0.65 of PM10, more in the dry season; ozone peaks in the
 afternoon; wind from the north-east November to April and from the south-west May to October.
 """
 
 import math
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from simulators.signals.noise import RedNoise, WhiteNoise
 from simulators.signals.rain import Rain
 
 DAY_S = 86400.0
 LOCAL_OFFSET_S = 7 * 3600
-DRY_MONTHS = (12, 1, 2, 3, 4)
-NORTH_EAST_MONTHS = (11, 12, 1, 2, 3, 4)
+DRIEST_DAY = 45  # mid February
+YEAR_S = 365.2422 * DAY_S
+NORTH_EAST, SOUTH_WEST = 50.0, 230.0  # degrees: the two monsoons
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Air:
 
     def pm2_5(self, t: float) -> float:
         """PM2.5, µg/m³."""
-        season = 1.4 if _month(t) in DRY_MONTHS else 0.85
+        season = 1 + 0.35 * _dryness(t)
         return self._varied("pm", self._mass.pm2_5 * season * _traffic(t), t)
 
     def pm10(self, t: float) -> float:
@@ -111,7 +111,7 @@ class Air:
 
     def wind_dir(self, t: float) -> float:
         """Where the wind comes from, degrees, 0 up to 360."""
-        monsoon = 50.0 if _month(t) in NORTH_EAST_MONTHS else 230.0
+        monsoon = NORTH_EAST if _dryness(t) > 0 else SOUTH_WEST
         return (monsoon + self._direction.at(t) + self._turn.at(t)) % 360
 
 
@@ -119,8 +119,9 @@ def _hour(t: float) -> float:
     return (t + LOCAL_OFFSET_S) % DAY_S / 3600
 
 
-def _month(t: float) -> int:
-    return datetime.fromtimestamp(t, UTC).month
+def _dryness(t: float) -> float:
+    """1 in mid dry season, -1 in mid wet season."""
+    return math.cos(2 * math.pi * (t / YEAR_S - DRIEST_DAY / 365.2422))
 
 
 def _bump(hour: float, centre: float, width: float) -> float:
@@ -131,4 +132,4 @@ def _bump(hour: float, centre: float, width: float) -> float:
 
 def _traffic(t: float) -> float:
     """The two daily peaks of what people burn, about 0.6 to 1.6."""
-    return 0.65 + 0.9 * _bump(_hour(t), 7.5, 1.8) + 0.95 * _bump(_hour(t), 18.5, 2.0) + 0.12 * _bump(_hour(t), 21.0, 2.0)
+    return 0.65 + 0.9 * _bump(_hour(t), 7.5, 1.8) + 0.95 * _bump(_hour(t), 18.5, 2.0)

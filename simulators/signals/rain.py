@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from simulators.signals.noise import uniform
 
 PIECE_S = 6 * 3600
-WET_MONTHS = range(5, 12)  # the south-west monsoon, May to November
-WET_CHANCE, DRY_CHANCE = 0.22, 0.03
+WET_MONTHS = range(5, 11)  # the south-west monsoon, May to October
+WET_CHANCE, DRY_CHANCE = 0.22, 0.04
 
 
 @dataclass(frozen=True)

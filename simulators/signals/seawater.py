@@ -1,7 +1,7 @@
 """Conductivity, salinity and oxygen of water that agree with each other.
 
-Salinity: PSS-78 (UNESCO technical paper 44, 1983) at the surface. Temperature is used as given: the difference between the
-scales of 1968 and 1990 (0.02 %) is far below any probe. Specific conductance: 1.91 %/°C, as sondes reckon it.
+Salinity: PSS-78 (UNESCO technical paper 44, 1983) at the surface. Temperature is used as given: the difference between
+the scales of 1968 and 1990 (0.02 %) is far below any probe. Specific conductance: 1.91 %/°C, as sondes reckon it.
 Oxygen: Benson and Krause (1984) for water in equilibrium with moist air at 1013.25 hPa.
 """
 
@@ -49,8 +49,8 @@ def actual(specific_ms_cm: float, temperature: float) -> float:
 def oxygen_at_saturation(temperature: float, practical_salinity: float) -> float:
     """Dissolved oxygen at 100 % saturation, mg/l, from temperature (°C) and salinity."""
     kelvin = temperature + 273.15
-    fresh = -139.34411 + 1.575701e5 / kelvin - 6.642308e7 / kelvin**2 + 1.243800e10 / kelvin**3 - 8.621949e11 / kelvin**4
-    salt = 1.7674e-2 - 1.0754e1 / kelvin + 2.1407e3 / kelvin**2
+    fresh = _polynomial((-139.34411, 1.575701e5, -6.642308e7, 1.243800e10, -8.621949e11), 1 / kelvin)
+    salt = _polynomial((1.7674e-2, -1.0754e1, 2.1407e3), 1 / kelvin)
     return math.exp(fresh - practical_salinity * salt)
 
 

@@ -19,7 +19,7 @@ def simulate(
     replay: Annotated[
         list[Path] | None, typer.Option(help="Recording (CSV, may be gzipped) to replay in place of the packaged one.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of all noise and weather, in place of the field file's.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of noise and weather, in place of the field file's.")] = None,
     detached: Annotated[bool, typer.Option(help="Go on when the process that started this one ends.")] = False,
 ) -> None:
     """Simulated instruments on real ports, by their manuals, until Ctrl-C or SIGTERM.
