@@ -79,7 +79,7 @@ class Group(Model):
 
 
 class Route(Model):
-    """By which ways a group is told of alarms of some severities. Routes add up; a way is used once a person and event."""
+    """By which ways a group is told of alarms of some severities. Routes add up; no way is used twice."""
 
     to: Kebab
     severity: tuple[Severity, ...] = Field(min_length=1)
@@ -89,7 +89,7 @@ class Route(Model):
 
 
 class QuietHours(Model):
-    """Local time in which a group is not woken, except by levels with `breaks_quiet_hours`; held messages follow after."""
+    """Local time in which a group is not woken, except by levels with `breaks_quiet_hours`."""
 
     start: TimeOfDay = Field(alias="from")
     end: TimeOfDay = Field(alias="to")
@@ -102,6 +102,13 @@ class Silence(Model):
     after_ms: PositiveDuration = Field(alias="after")
     severity: Severity = "high"
     to: tuple[Kebab, ...] = Field(min_length=1)
+
+
+class Retention(Model):
+    """How long the centre keeps what; whatever is not named is kept for good."""
+
+    readings_ms: PositiveDuration | None = Field(default=None, alias="readings", ge=90 * 86_400_000)
+    """Readings (and their week) older than this are dropped; at least 90d."""
 
 
 class NetworkFile(Model):
@@ -118,6 +125,7 @@ class NetworkFile(Model):
     routes: tuple[Route, ...] = ()
     quiet_hours: QuietHours | None = None
     silence: Silence | None = None
+    retention: Retention = Retention()
     contacts: dict[Kebab, Contact] = Field(default_factory=dict)
 
 

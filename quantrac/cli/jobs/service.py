@@ -1,0 +1,148 @@
+"""`jobs run`: the clock of the centre. APScheduler wakes; what has run is rows of the database."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime, time, timedelta
+from typing import Final
+
+import psycopg
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from alerts.silence import check_silence
+from quantrac.cli.jobs.runs import Job, run_if_due
+from quantrac.cli.jobs.schedule import Daily, Every, Schedule
+from quantrac.cli.jobs.upkeep import drop_old_readings, prune_feed, prune_records
+from quantrac.config.loading import load_network
+from quantrac.config.network import Network
+from quantrac.config.settings import Settings
+from quantrac.database.beat import Beat
+from quantrac.database.pool import Connection, DatabaseUnreachable, connect
+from quantrac.observe import health, logs
+
+CATCH_UP: Final = timedelta(seconds=15)
+"""How often it is looked for due times that could not be kept: after a start, and while the database was away."""
+SILENCE_EVERY: Final = timedelta(seconds=30)
+ROUND_S: Final = 1.0
+WAIT_AFTER_FAILURE_S: Final = 2.0
+
+Clock = Callable[[], datetime]
+log = logs.logger(__name__)
+
+
+def run(settings: Settings, *, stop: threading.Event) -> None:
+    """Run what is due until stopped. Raises ConfigErrors, MissingSetting before anything has begun.
+
+    due times → APScheduler → claim of a row in `job_run` → the job's work in one transaction → outcome in the row.
+    """
+    network = load_network(settings.config, settings.overlay)
+    url = settings.database("jobs")
+    pulse = _Pulse(url, wall_clock)
+    with ExitStack() as stack:
+        if settings.jobs_listen is not None:
+            stack.enter_context(health.serve(settings.jobs_listen, ready=pulse.is_ready))
+        scheduler = start_clock(jobs_of(network), url, wall_clock)
+        stack.callback(scheduler.shutdown)
+        pulse.beat_until(stop)
+
+
+def wall_clock() -> datetime:
+    """Return the time of this machine, UTC."""
+    return datetime.now(UTC)
+
+
+def jobs_of(network: Network) -> list[Job]:
+    """Return every job of the centre."""
+    kept_ms = network.settings.retention.readings_ms
+    keep = None if kept_ms is None else timedelta(milliseconds=kept_ms)
+
+    def silence(conn: Connection, now: datetime) -> str:
+        return f"{len(check_silence(conn, network, now))} stations changed"
+
+    def retention(conn: Connection, now: datetime) -> str:
+        return drop_old_readings(conn, now, keep)
+
+    return [
+        Job("silence", Every(SILENCE_EVERY), silence),
+        Job("prune-feed", Every(timedelta(hours=1)), prune_feed),
+        Job("prune-records", Daily(time(2, 30)), prune_records),
+        Job("retention", Daily(time(3, 0)), retention),
+    ]
+
+
+def start_clock(jobs: Sequence[Job], url: str, clock: Clock) -> BackgroundScheduler:
+    """Start APScheduler with each job at its due times, and with what catches up; one job at a time."""
+    scheduler = BackgroundScheduler(
+        executors={"default": ThreadPoolExecutor(1)},
+        job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
+        timezone=UTC,
+    )
+    for job in jobs:
+        scheduler.add_job(run_due, _Due(job.schedule), args=[[job], url, clock], id=job.name)
+    scheduler.add_job(
+        run_due, IntervalTrigger(seconds=CATCH_UP.total_seconds()), args=[jobs, url, clock], id="catch-up",
+        next_run_time=clock(),
+    )  # fmt: skip
+    scheduler.start()
+    return scheduler
+
+
+def run_due(jobs: Sequence[Job], url: str, clock: Clock) -> None:
+    """Run those of `jobs` whose latest due time has not been run; without a database they wait for the next try."""
+    try:
+        with connect(url, "quantrac jobs") as conn:
+            for job in jobs:
+                run_if_due(conn, job, clock)
+    except (DatabaseUnreachable, psycopg.OperationalError) as error:
+        log.warning("database away; what is due waits", error=str(error))
+
+
+class _Due(BaseTrigger):  # type: ignore[misc]  # APScheduler ships no types
+    """APScheduler's question answered by our own schedule."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        self._schedule = schedule
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
+        """Return the first due time after the last one, or after now."""
+        return self._schedule.next_due(now if previous_fire_time is None else max(previous_fire_time, now))
+
+
+class _Pulse:
+    """The service's sign of life."""
+
+    def __init__(self, url: str, clock: Clock) -> None:
+        self._url = url
+        self._clock = clock
+        self._worker = f"{socket.gethostname()}:{os.getpid()}"
+        self._started_at = clock()
+        self._state: bool | str = "starting"
+
+    def is_ready(self) -> bool | str:
+        """Whether the database is reached."""
+        return self._state
+
+    def beat_until(self, stop: threading.Event) -> None:
+        """Beat until stopped, connecting again whenever the database was away."""
+        while not stop.is_set():
+            try:
+                with connect(self._url, "quantrac jobs beat") as conn:
+                    self._beat(Beat(conn, "jobs", self._worker, self._started_at), stop)
+            except (DatabaseUnreachable, psycopg.OperationalError) as error:
+                self._state = "no database"
+                log.warning("no beat", error=str(error))
+                stop.wait(WAIT_AFTER_FAILURE_S)
+
+    def _beat(self, beat: Beat, stop: threading.Event) -> None:
+        while not stop.is_set():
+            beat.beat(self._clock())
+            self._state = True
+            stop.wait(ROUND_S)
+        beat.end()

@@ -1,0 +1,80 @@
+"""Pruning takes what nobody needs and nothing else."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from quantrac.cli.jobs.upkeep import drop_old_readings, prune_feed, prune_records
+from quantrac.database.feed import Cause, Consumer, NewChange, append_changes
+from tests.integration.database.conftest import NOON, World
+
+NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
+
+
+def append(world: World, *ages_days: float) -> None:
+    for age in ages_days:
+        with world.conn.transaction():
+            append_changes(world.conn, [NewChange("st-test", world.channel_id, NOON, NOON, 1, Cause.READING)])
+        at = NOW - timedelta(days=age)
+        world.conn.execute("update change set at = %s where id = (select max(id) from change)", [at])
+
+
+def kept(world: World) -> list[int]:
+    return [number for (number,) in world.conn.execute("select id from change order by id")]
+
+
+def test_only_changes_behind_every_position_and_older_than_a_week_go(world: World) -> None:
+    append(world, 20, 10, 8, 6, 1)
+    fast, slow = Consumer(world.conn, "fast", list(Cause)), Consumer(world.conn, "slow", list(Cause))
+    fast.take(1)
+    fast.advance(5)
+    slow.take(1)
+    slow.advance(2)
+    assert prune_feed(world.conn, NOW) == "2 changes removed"
+    assert kept(world) == [3, 4, 5]
+    slow.advance(5)
+    prune_feed(world.conn, NOW)
+    assert kept(world) == [4, 5]
+
+
+def test_a_consumer_idle_for_30_days_is_unregistered_and_holds_nothing_up(world: World) -> None:
+    append(world, 31, 9, 1)
+    Consumer(world.conn, "dead", list(Cause))
+    alive = Consumer(world.conn, "alive", list(Cause))
+    alive.take(1)
+    alive.advance(3)
+    assert prune_feed(world.conn, NOW) == "2 changes removed, unregistered dead"
+    assert kept(world) == [3]
+    assert world.one("select consumer from consumer") == "alive"
+
+
+def test_a_consumer_that_has_read_everything_is_never_idle_however_quiet_the_network(world: World) -> None:
+    append(world, 90)
+    consumer = Consumer(world.conn, "alive", list(Cause))
+    consumer.take(1)
+    consumer.advance(1)
+    prune_feed(world.conn, NOW)
+    append(world, 0)
+    assert [change.id for change in consumer.take(10)] == [2], "ids go on after everything was pruned"
+
+
+def test_records_of_operation_go_after_their_time(world: World) -> None:
+    for days in (401, 399):
+        start = NOW - timedelta(days=days, hours=1)
+        world.conn.execute("insert into ingest_health values (%s, %s, true)", [start, start + timedelta(hours=1)])
+    for days in (91, 89):
+        due = NOW - timedelta(days=days)
+        world.conn.execute("insert into job_run values ('x', %s, %s, %s, 'done', '')", [due, due, due])
+    for worker, days in (("gone", 2), ("here", 0)):
+        world.conn.execute(
+            "insert into service values ('ingest', %s, %s, %s, true, null)", [worker, NOW, NOW - timedelta(days=days)]
+        )
+    assert prune_records(world.conn, NOW) == "1 stretches of health, 1 runs, 1 beats removed"
+
+
+def test_retention_drops_whole_weeks_older_than_asked_and_by_default_nothing(world: World) -> None:
+    for days in (400, 380, 100, 1):
+        world.reading(datetime.now(UTC) - timedelta(days=days))
+    assert "every reading is kept" in drop_old_readings(world.conn, datetime.now(UTC), None)
+    assert drop_old_readings(world.conn, datetime.now(UTC), timedelta(days=390)) == "1 chunks dropped"
+    assert world.one("select count(*) from reading") == 3
