@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from quantrac.private_services import place, ports
+from quantrac.private_services.errors import ServiceError
 from quantrac.private_services.place import Account
 
 
@@ -22,19 +23,35 @@ def test_an_open_project_folder_keeps_its_servers_inside(tmp_path: Path):
     assert place.runtime_directory(tmp_path, me()) == tmp_path / ".quantrac"
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs servers as another user")
-def test_a_home_closed_to_the_server_user_moves_the_servers_to_a_folder_of_our_own(tmp_path, monkeypatch):
+def test_a_home_closed_to_the_server_user_moves_the_servers_to_the_same_folder_of_our_own_each_time(
+    tmp_path, monkeypatch
+):
     closed = tmp_path / "home"
     closed.mkdir(mode=0o700)
     (tmp_path / "var").mkdir()
     monkeypatch.setattr(place, "SHARED_TEMPORARY", tmp_path / "var")
-    for folder in [tmp_path, *tmp_path.parents[:-1]]:
-        if folder.stat().st_uid == os.geteuid() and folder != Path("/tmp"):
-            folder.chmod(0o755)
+    if os.geteuid() == 0:  # root asks as the server's user; only root can, and so only root needs to
+        tmp_path.parent.parent.chmod(0o755)
+        tmp_path.parent.chmod(0o755)
+        tmp_path.chmod(0o755)
+        assert not place.can_enter(nobody(), closed)
+        assert place.can_enter(nobody(), tmp_path / "var")
+    monkeypatch.setattr(place, "can_enter", lambda account, folder: closed not in folder.parents)
     chosen = place.runtime_directory(closed, nobody())
     assert chosen.parent == tmp_path / "var"
-    assert place.can_enter(nobody(), chosen)
     assert place.runtime_directory(closed, nobody()) == chosen
+    assert place.runtime_directory(tmp_path / "var", nobody()) != chosen
+
+
+def test_a_folder_that_somebody_else_put_in_our_place_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(place, "SHARED_TEMPORARY", tmp_path)
+    monkeypatch.setattr(place, "can_enter", lambda account, folder: False)
+    chosen = place.runtime_directory(tmp_path, me())
+    chosen.rmdir()
+    (tmp_path / "elsewhere").mkdir()
+    chosen.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ServiceError, match="belongs to somebody else; remove it"):
+        place.runtime_directory(tmp_path, me())
 
 
 def test_a_free_port_lies_below_those_of_outgoing_connections():
