@@ -1,1 +1,1 @@
-"""From the broker to the database: batches, ledger, dead letters; quality as a consumer of the feed."""
+"""Broker to database: batches, both books, dead letters, end-to-end acknowledgements; behind it, quality tests."""

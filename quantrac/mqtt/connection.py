@@ -209,6 +209,7 @@ class Connection:
             log.error("mqtt_subscription_refused", broker=str(self._terms.address), topics=refused,
                       do="give this user the right to read these topics")  # fmt: skip
         else:
+            log.info("mqtt_subscribed", client_id=self._terms.client_id, topics=[each.topic for each in asked])
             self._tell.subscribed()
 
     def _disconnected(self, _client: Any, _userdata: Any, flags: Any, reason: Any, _properties: Any) -> None:

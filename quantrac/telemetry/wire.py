@@ -177,6 +177,11 @@ def decode_message(line: bytes) -> Message:
     return _message_decoder.decode(line)
 
 
+def decode_messages(payload: bytes) -> list[Message]:
+    """Decode a bundle strictly, empty lines left out; raises one of STRICT_ERRORS if any line is out of the ordinary."""
+    return _message_decoder.decode_lines(payload)
+
+
 def decode_birth(payload: bytes) -> Birth:
     """Decode a birth; raises WireError."""
     return _decode(payload, Birth)

@@ -1,0 +1,163 @@
+"""What of a batch may be stored: pure and vectorised. Refusals come back as dead letters with their reasons."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ingest.columns import UNKNOWN_STATE, Columns, Misfitting
+from ingest.dead_letter import DeadLetter
+from ingest.registry import UNKNOWN, Bounds, Registry
+from quantrac.telemetry.quality import StatelessTest
+from quantrac.telemetry.states import State
+from quantrac.telemetry.wire import Misfit, Refused
+
+FUTURE_ALLOWED_MS: Final = 300_000
+"""How far ahead of its receipt the time of a message may be, milliseconds."""
+
+
+@dataclass(slots=True)
+class Checked:
+    """A batch and what of it is fit to store."""
+
+    columns: Columns
+    keep: npt.NDArray[np.bool_]
+    """One entry a reading: store it."""
+    tests: npt.NDArray[np.int16]
+    """One entry a reading: findings of the stateless tests, bits of StatelessTest."""
+    usable: npt.NDArray[np.bool_]
+    """One entry a message: something of it is stored."""
+    misfits: list[Misfitting]
+
+
+def check(columns: Columns, registry: Registry) -> Checked:
+    """Judge every message and reading of a batch."""
+    reasons = _message_reasons(columns)
+    bad_message = np.zeros(columns.messages, np.bool_)
+    bad_message[list(reasons)] = True
+    row_bad = bad_reading(columns)
+    keep = ~row_bad & ~bad_message[columns.row_message]
+    stored_rows = np.bincount(columns.row_message[keep], minlength=columns.messages)
+    has_events = np.zeros(columns.messages, np.bool_)
+    has_events[[message for message, events in columns.events.items() if events]] = True
+    usable = ~bad_message & ((stored_rows > 0) | has_events)
+    misfits = [_whole(columns, message, *why) for message, why in reasons.items()]
+    for message, refused in _refusals(columns, row_bad, bad_message).items():
+        misfits.append(_partial(columns, message, refused, bool(usable[message])))
+    return Checked(columns, keep, stateless_tests(columns, registry), usable, misfits)
+
+
+def bad_reading(columns: Columns) -> npt.NDArray[np.bool_]:
+    """Tell which readings are refused alone."""
+    null = np.isnan(columns.row_value)
+    bad: npt.NDArray[np.bool_] = (
+        (columns.row_channel == UNKNOWN)
+        | (columns.row_state == UNKNOWN_STATE)
+        | columns.row_twice
+        | (null & (columns.row_state == State.OK))
+        | (~null & (columns.row_state == State.COMM))
+    )
+    return bad
+
+
+def stateless_tests(columns: Columns, registry: Registry) -> npt.NDArray[np.int16]:
+    """Run the tests that need nothing but the reading; a null has no other finding, an unknown channel none."""
+    tests = np.zeros(len(columns.row_value), np.int16)
+    if not len(registry.channel_id):
+        return tests
+    for bounds, test in (
+        (registry.span, StatelessTest.SPAN),
+        (registry.plausible, StatelessTest.PLAUSIBLE),
+        (registry.expect, StatelessTest.EXPECT),
+    ):
+        tests |= _outside(columns, bounds) * np.int16(test)
+    tests |= np.isnan(columns.row_value) * np.int16(StatelessTest.NULL)
+    return tests
+
+
+def _outside(columns: Columns, bounds: Bounds) -> npt.NDArray[np.bool_]:
+    low, high = bounds
+    value, channel = columns.row_value, columns.row_channel
+    outside: npt.NDArray[np.bool_] = (value < low[channel]) | (value > high[channel])  # NaN is neither
+    return outside
+
+
+def _message_reasons(columns: Columns) -> dict[int, tuple[Misfit, str]]:
+    ahead_ms = columns.time_ms - columns.received_us // 1000
+    future, before = ahead_ms > FUTURE_ALLOWED_MS, columns.time_ms < columns.in_service_ms
+    reasons: dict[int, tuple[Misfit, str]] = {}
+    for message in np.flatnonzero(before).tolist():
+        found = f"t {columns.time_ms[message]} is before the station's in_service {columns.in_service_ms[message]}"
+        reasons[message] = (Misfit.BEFORE_SERVICE, found)
+    for message in np.flatnonzero(future).tolist():
+        found = f"t {columns.time_ms[message]} is {ahead_ms[message] / 1000:.0f} s ahead of its receipt"
+        reasons[message] = (Misfit.IN_THE_FUTURE, found)
+    return reasons
+
+
+def _refusals(
+    columns: Columns, row_bad: npt.NDArray[np.bool_], bad_message: npt.NDArray[np.bool_]
+) -> dict[int, list[Refused]]:
+    refusals: defaultdict[int, list[Refused]] = defaultdict(list)
+    for message, refused in columns.refused.items():
+        if not bad_message[message]:
+            refusals[message].extend(refused)
+    starts = np.cumsum(columns.count) - columns.count
+    for row in np.flatnonzero(row_bad & ~bad_message[columns.row_message]).tolist():
+        message = int(columns.row_message[row])
+        place = _place(columns, message, row - int(starts[message]))
+        refusals[message].append(Refused(place, _found(columns, row), _reason(columns, row)))
+    return refusals
+
+
+def _place(columns: Columns, message: int, position: int) -> str:
+    """Return where a reading stood in its message, counting those that the lenient decoder refused before it."""
+    gone = {each.place for each in columns.refused.get(message, ())}
+    at = 0
+    while True:
+        if f"r[{at}]" not in gone:
+            if position == 0:
+                return f"r[{at}]"
+            position -= 1
+        at += 1
+
+
+def _reason(columns: Columns, row: int) -> Misfit:
+    if columns.row_channel[row] == UNKNOWN:
+        return Misfit.UNKNOWN_CHANNEL
+    if columns.row_state[row] == UNKNOWN_STATE:
+        return Misfit.UNKNOWN_STATE
+    if columns.row_twice[row]:
+        return Misfit.CHANNEL_TWICE
+    return Misfit.NULL_WITH_OK if np.isnan(columns.row_value[row]) else Misfit.VALUE_WITH_COMM
+
+
+def _found(columns: Columns, row: int) -> str:
+    value = columns.row_value[row]
+    code = int(columns.row_state[row])
+    state = State(code).word if code != UNKNOWN_STATE else "unknown state"
+    return f"value {'null' if np.isnan(value) else float(value)}, {state}"
+
+
+def _whole(columns: Columns, message: int, reason: Misfit, found: str) -> Misfitting:
+    return _letter(columns, message, reason, found, partial=False, refused=())
+
+
+def _partial(columns: Columns, message: int, refused: list[Refused], anything_stored: bool) -> Misfitting:
+    found = f"{len(refused)} of its readings or events"
+    return _letter(columns, message, refused[0].reason, found, partial=anything_stored, refused=tuple(refused))
+
+
+def _letter(
+    columns: Columns, message: int, reason: Misfit, found: str, *, partial: bool, refused: tuple[Refused, ...]
+) -> Misfitting:
+    group = columns.groups[int(columns.group[message])]
+    letter = DeadLetter(
+        columns.source[message][0].topic, columns.payload_of(message), reason.value, found, group.station, group.epoch,
+        int(columns.seq[message]), partial, refused,
+    )  # fmt: skip
+    return Misfitting(letter, int(columns.received_us[message]))

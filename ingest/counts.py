@@ -1,0 +1,30 @@
+"""Metrics of ingest."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ingest.storing import Stored
+from quantrac.observe import metrics
+
+MESSAGES: Final = metrics.counter(
+    "quantrac_ingest_messages_total", "Messages by what became of them: new, duplicate, rejected", ["outcome"]
+)
+READINGS: Final = metrics.counter("quantrac_ingest_readings_total", "Readings added to the database")
+CONFLICTS: Final = metrics.counter("quantrac_ingest_conflicts_total", "Messages with a second value for a key")
+DEAD_LETTERS: Final = metrics.counter("quantrac_ingest_dead_letters_total", "Dead letters, partial ones included")
+BATCH_SECONDS: Final = metrics.histogram("quantrac_ingest_batch_seconds", "From taking a batch to its commit")
+WAITING: Final = metrics.gauge("quantrac_ingest_waiting_messages", "Deliveries received and not yet taken")
+STALE: Final = metrics.gauge(
+    "quantrac_ingest_stale_acknowledgements", "Acknowledgements that came too late for their connection"
+)
+
+
+def count(stored: Stored) -> None:
+    """Count what a transaction did."""
+    MESSAGES.labels("new").inc(stored.new)
+    MESSAGES.labels("duplicate").inc(stored.duplicate)
+    MESSAGES.labels("rejected").inc(stored.rejected)
+    READINGS.inc(stored.readings)
+    CONFLICTS.inc(stored.conflict)
+    DEAD_LETTERS.inc(stored.dead_letters)

@@ -1,0 +1,61 @@
+"""Messages, lines and readings that did not fit: kept whole enough to be shown, understood and replayed."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from quantrac.telemetry.wire import Refused
+
+KEPT_BYTES: Final = 65_536
+"""How much of a payload a dead letter keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One payload that did not fit, or not wholly (`partial`: what was not refused is stored)."""
+
+    topic: str
+    payload: bytes
+    reason: str
+    """A code: one of `wire.Misfit`, or `refused_by_database`."""
+    found: str
+    """What was found, for a person."""
+    station: str | None = None
+    epoch: str | None = None
+    seq: int | None = None
+    partial: bool = False
+    refused: tuple[Refused, ...] = ()
+    length: int = -1
+    """Of the payload as sent; -1 means as long as `payload`."""
+    sha256: bytes | None = field(default=None, repr=False)
+    """Of the payload as sent; None means that of `payload`."""
+
+    def row(self, received_at: datetime) -> dict[str, Any]:
+        """Return the row to insert."""
+        detail: dict[str, Any] = {"found": _printable(self.found)}
+        if self.refused:
+            detail["refused"] = [
+                {"place": each.place, "found": _printable(each.found), "reason": each.reason.value}
+                for each in self.refused
+            ]
+        return {
+            "at": received_at,
+            "topic": _printable(self.topic),
+            "station": self.station,
+            "epoch": self.epoch,
+            "seq": self.seq,
+            "payload": self.payload[:KEPT_BYTES],
+            "length": len(self.payload) if self.length < 0 else self.length,
+            "sha256": self.sha256 or hashlib.sha256(self.payload).digest(),
+            "reason": self.reason,
+            "detail": detail,
+            "status": "partial" if self.partial else "open",
+        }
+
+
+def _printable(text: str) -> str:
+    """Return text that the database can hold: no NUL, no lone surrogate."""
+    return text.replace("\x00", "\\0").encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,0 +1,33 @@
+"""The table of dead letters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from psycopg.types.json import Jsonb
+
+from ingest.dead_letter import DeadLetter
+from quantrac.database.pool import Connection
+
+UPSERT = """
+insert into dead_letter (first_received_at, received_at, topic, station, epoch, seq, payload, length, sha256, reason,
+                         detail, status)
+values (%(at)s, %(at)s, %(topic)s, %(station)s, %(epoch)s, %(seq)s, %(payload)s, %(length)s, %(sha256)s, %(reason)s,
+        %(detail)s, %(status)s)
+on conflict (topic, sha256, reason) do update
+set count = dead_letter.count + 1, received_at = greatest(dead_letter.received_at, excluded.received_at),
+    detail = excluded.detail,
+    status = case dead_letter.status when 'replayed' then excluded.status else dead_letter.status end
+"""
+
+
+def store(conn: Connection, letters: Iterable[tuple[DeadLetter, datetime]]) -> None:
+    """Insert letters, each with its receipt; equal ones (topic, payload, reason) are counted, not repeated."""
+    rows = [letter.row(at) for letter, at in letters]
+    if rows:
+        rows.sort(key=lambda row: (row["topic"], row["sha256"], row["reason"]))
+        for row in rows:
+            row["detail"] = Jsonb(row["detail"])
+        with conn.cursor() as cursor:
+            cursor.executemany(UPSERT, rows)

@@ -1,0 +1,59 @@
+"""When ingest was healthy: connected, committing, backlog empty. Rows of `v_ingest_health`, each a stretch of time.
+
+The silence of a station means nothing while ingest itself was not healthy, so the stretches must have no hole: time
+that nobody wrote about was not healthy.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from quantrac.database.pool import Connection
+
+HOLE: Final = timedelta(seconds=20)
+"""Longer silences of ingest are stretches of their own, unhealthy ones."""
+
+NEWEST = "select from_t, to_t, healthy from ingest_health order by from_t desc limit 1 for update"
+WRITE = """
+insert into ingest_health (from_t, to_t, healthy) values (%s, %s, %s)
+on conflict (from_t) do update set to_t = excluded.to_t, healthy = excluded.healthy
+"""
+
+
+class Stretch(NamedTuple):
+    """From and to (where the next one begins), and whether ingest was healthy."""
+
+    from_t: datetime
+    to_t: datetime
+    healthy: bool
+
+
+def continued(newest: Stretch | None, now: datetime, healthy: bool) -> list[Stretch]:
+    """Return the stretches to write so that the record reaches to `now`.
+
+    Args:
+        newest: the newest stretch on record, None when there is none.
+        now: the present; nothing is written when it lies before the record's end (a clock that stepped back).
+        healthy: whether ingest is healthy now.
+    """
+    if newest is None:
+        return [Stretch(now, now, healthy)]
+    if now <= newest.to_t:
+        return []
+    if now - newest.to_t > HOLE:
+        hole = (
+            newest._replace(to_t=now) if not newest.healthy else Stretch(newest.to_t, now, healthy=False)
+        )  # an unhealthy stretch just goes on
+        return [hole, *([Stretch(now, now, healthy=True)] if healthy else [])]
+    if healthy == newest.healthy:
+        return [newest._replace(to_t=now)]
+    return [newest._replace(to_t=now), Stretch(now, now, healthy)]
+
+
+def record(conn: Connection, now: datetime, healthy: bool) -> None:
+    """Carry the record on to `now`."""
+    with conn.transaction():
+        row = conn.execute(NEWEST).fetchone()
+        for stretch in continued(Stretch(*row) if row is not None else None, now, healthy):
+            conn.execute(WRITE, stretch)

@@ -1,0 +1,36 @@
+"""From deliveries to a batch that is fit to store; no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ingest import columns, reports
+from ingest.checks import check
+from ingest.receipt import Receipt
+from ingest.registry import Registry
+from ingest.storing import Batch
+from quantrac.telemetry.wire import Misfit
+
+CURED_BY_CONFIGURATION = frozenset({Misfit.UNKNOWN_STATION, Misfit.UNKNOWN_CHANNEL, Misfit.BEFORE_SERVICE})
+"""Misfits that a newer registry may not see."""
+
+
+def prepare(receipts: Iterable[Receipt], registry: Registry) -> Batch:
+    """Decode and check deliveries."""
+    data: list[Receipt] = []
+    said: list[Receipt] = []
+    for receipt in receipts:
+        (said if receipt.delivery.topic.endswith(_REPORT_ENDINGS) else data).append(receipt)
+    decoded, misfits = columns.decode(data, registry)
+    read, unreadable, passed_over = reports.read(said, registry)
+    return Batch(registry, check(decoded, registry), [*misfits, *unreadable], read, passed_over)
+
+
+def may_be_cured(batch: Batch) -> bool:
+    """Tell whether a newer registry might accept what was refused here."""
+    letters = [each.letter for each in (*batch.misfits, *batch.checked.misfits)]
+    reasons = {letter.reason for letter in letters} | {each.reason for letter in letters for each in letter.refused}
+    return batch.passed_over > 0 or not CURED_BY_CONFIGURATION.isdisjoint(reasons)
+
+
+_REPORT_ENDINGS = tuple(f"/{kind}" for kind in reports.KINDS)

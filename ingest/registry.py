@@ -1,0 +1,91 @@
+"""Which stations and channels there are, as columns: the database's word, held until the feed says `configuration`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+UNKNOWN: Final = -1
+"""Index of a channel that is not in the registry."""
+MOST_LAYOUTS: Final = 1000
+"""Layouts remembered a station; more means somebody makes them up."""
+
+
+class Layout(NamedTuple):
+    """Which channels a message lists, found once and used for every message alike."""
+
+    channels: npt.NDArray[np.int32]
+    """Index into the registry's columns, UNKNOWN where there is no such channel."""
+    twice: npt.NDArray[np.bool_]
+    """Where a channel is listed a second time."""
+
+
+@dataclass(slots=True)
+class Station:
+    """One station and the layouts of its messages seen so far."""
+
+    name: str
+    in_service_ms: int
+    channels: dict[str, int] = field(default_factory=dict)
+    """Index into the registry's columns by name."""
+    layouts: dict[tuple[str, ...], Layout] = field(default_factory=dict)
+
+    def layout(self, names: tuple[str, ...]) -> Layout:
+        """Return the layout of a message that lists `names`."""
+        found = self.layouts.get(names)
+        return found if found is not None else self._learn(names)
+
+    def _learn(self, names: tuple[str, ...]) -> Layout:
+        channels = np.array([self.channels.get(name, UNKNOWN) for name in names], np.int32)
+        twice = np.array([name in names[:i] for i, name in enumerate(names)], np.bool_)
+        if len(self.layouts) >= MOST_LAYOUTS:
+            self.layouts.clear()
+        self.layouts[names] = Layout(channels, twice)
+        return self.layouts[names]
+
+
+Bounds = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+"""Lowest and highest value, one of each a channel, infinite where there is no bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """All stations and channels. The arrays have one entry a channel."""
+
+    stations: dict[str, Station]
+    channel_id: npt.NDArray[np.int32]
+    station_of: list[str]
+    span: Bounds
+    plausible: Bounds
+    expect: Bounds
+    configured: int = 0
+    """Id of the newest configuration change that is in here."""
+
+    @classmethod
+    def of(
+        cls, stations: Iterable[tuple[str, int]], channels: Iterable[tuple[Any, ...]], configured: int = 0
+    ) -> Registry:
+        """Build a registry from rows as STATIONS and CHANNELS return them."""
+        known = {name: Station(name, in_service_ms) for name, in_service_ms in stations}
+        rows = [row for row in channels if row[1] in known]
+        for index, (_, station, name, *_) in enumerate(rows):
+            known[station].channels[name] = index
+        return cls(
+            stations=known,
+            channel_id=np.array([row[0] for row in rows], np.int32),
+            station_of=[row[1] for row in rows],
+            span=_bounds(rows, 3),
+            plausible=_bounds(rows, 5),
+            expect=_bounds(rows, 7),
+            configured=configured,
+        )
+
+
+def _bounds(rows: list[tuple[Any, ...]], at: int) -> Bounds:
+    low = np.array([-np.inf if row[at] is None else row[at] for row in rows], np.float64)
+    high = np.array([np.inf if row[at + 1] is None else row[at + 1] for row in rows], np.float64)
+    return low, high

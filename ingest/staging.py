@@ -1,0 +1,103 @@
+"""The slow path: readings whose key may be there already go by a staging table, so that one repeat refuses no batch.
+
+Of each key the first reading stays. An equal one is a duplicate; another value or state is kept as a conflict.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from quantrac.database.pool import Connection
+
+STAGE: Final = (
+    """
+create temp table if not exists staged_reading (
+  channel_id int4 not null, time timestamptz not null, value float8, state int2 not null, tests int2 not null,
+  received_at timestamptz not null, ordinal int4 not null, message int4 not null, new boolean not null default false
+) on commit delete rows
+""",
+    "truncate staged_reading",
+    # Without statistics of the staging table the planner may read whole chunks to look up a few keys.
+    "set local enable_hashjoin = off",
+    "set local enable_mergejoin = off",
+)
+COPY: Final = """
+copy staged_reading (channel_id, time, value, state, tests, received_at, ordinal, message) from stdin (format binary)
+"""
+INSERT = """
+with added as (
+  insert into reading (channel_id, time, value, state, tests, received_at)
+  select channel_id, time, value, state, tests, received_at from staged_reading order by channel_id, time, ordinal
+  on conflict do nothing
+  returning channel_id, time
+), firsts as (
+  select distinct on (channel_id, time) channel_id, time, ordinal from staged_reading
+  order by channel_id, time, ordinal
+)
+update staged_reading s set new = true from firsts join added using (channel_id, time) where s.ordinal = firsts.ordinal
+"""
+SPREAD = "select min(time), max(time) from staged_reading where not new"
+CONFLICTS = """
+select s.channel_id, s.time, s.value, s.state, s.received_at, s.message
+from staged_reading s join reading r on r.channel_id = s.channel_id and r.time = s.time
+where not s.new and r.time between %s and %s and (r.value is distinct from s.value or r.state <> s.state)
+order by s.channel_id, s.time, s.ordinal
+"""
+KEEP_CONFLICT = """
+insert into conflict (channel_id, time, value, state, epoch, seq, received_at) values (%s, %s, %s, %s, %s, %s, %s)
+on conflict (channel_id, time, value, state) do update
+set count = conflict.count + 1, received_at = excluded.received_at
+"""
+NEW_MESSAGES = "select distinct message from staged_reading where new"
+ADDED = "select channel_id, min(time), max(time), count(*)::int4 from staged_reading where new group by 1 order by 1"
+NEWEST = """
+select distinct on (channel_id) channel_id, time, value, state, tests, received_at from staged_reading
+where new order by channel_id, time desc
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What became of the staged readings."""
+
+    new_messages: set[int] = field(default_factory=set)
+    """Messages of which at least one reading was added."""
+    conflict_messages: set[int] = field(default_factory=set)
+    """Messages of which at least one reading is kept as a conflict."""
+    added: list[tuple[int, datetime, datetime, int]] = field(default_factory=list)
+    """channel_id, first and last time, readings added."""
+    newest: list[tuple[Any, ...]] = field(default_factory=list)
+    """Newest added reading of each channel, as the rows of `latest`."""
+
+
+def merge(conn: Connection, packed: bytes, identity: dict[int, tuple[str, int]]) -> Merged:
+    """Merge packed staged rows into the readings; `identity` is epoch and seq by message, for conflicts."""
+    for statement in STAGE:
+        conn.execute(statement)
+    with conn.cursor() as cursor, cursor.copy(COPY) as copy:
+        copy.write(packed)
+    conn.execute(INSERT)
+    return Merged(
+        new_messages={row[0] for row in conn.execute(NEW_MESSAGES)},
+        conflict_messages=_keep_conflicts(conn, identity),
+        added=conn.execute(ADDED).fetchall(),
+        newest=conn.execute(NEWEST).fetchall(),
+    )
+
+
+def _keep_conflicts(conn: Connection, identity: dict[int, tuple[str, int]]) -> set[int]:
+    spread = conn.execute(SPREAD).fetchone()
+    if spread is None or spread[0] is None:
+        return set()
+    found = conn.execute(CONFLICTS, spread).fetchall()
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            KEEP_CONFLICT,
+            [
+                (channel, time, value, state, *identity[message], at)
+                for channel, time, value, state, at, message in found
+            ],
+        )
+    return {row[5] for row in found}

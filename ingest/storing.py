@@ -1,0 +1,280 @@
+"""One batch into the database, in one transaction. `store` lists everything that a batch changes, in its order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ingest import copy_rows, dead_letters, ledger, reports, staging
+from ingest.checks import Checked
+from ingest.columns import Group, Misfitting
+from ingest.ledger import Arrivals, Entry, moment
+from ingest.registry import Registry
+from ingest.reports import Report
+from quantrac.database.feed import Cause, NewChange, append_changes
+from quantrac.database.pool import Connection
+
+COPY: Final = "copy reading (channel_id, time, value, state, tests, received_at) from stdin (format binary)"
+LATEST = """
+insert into latest (channel_id, time, value, state, tests, received_at)
+select * from unnest(%s::int4[], %s::timestamptz[], %s::float8[], %s::int2[], %s::int2[], %s::timestamptz[])
+on conflict (channel_id) do update set time = excluded.time, value = excluded.value, state = excluded.state,
+  tests = excluded.tests, received_at = excluded.received_at
+where excluded.time > latest.time
+"""
+EVENT = """
+insert into station_event (station, epoch, seq, index, time, device, kind, detail, received_at)
+values (%s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing returning seq
+"""
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(slots=True)
+class Batch:
+    """What a number of deliveries came to; `registry` is the one it was checked against."""
+
+    registry: Registry
+    checked: Checked
+    misfits: list[Misfitting]
+    """Dead letters whose envelope was refused; those of refused readings are in `checked`."""
+    reports: list[Report]
+    passed_over: int = 0
+    """Statuses of unknown stations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a transaction did, for the log, the metrics and the acknowledgements."""
+
+    messages: int
+    readings: int
+    new: int
+    duplicate: int
+    rejected: int
+    conflict: int
+    dead_letters: int
+    stations: dict[str, int]
+    """Newest receipt by station, microseconds since 1970."""
+
+
+@dataclass(slots=True)
+class _Rows:
+    """The readings fit to store, sorted by (channel, time, arrival)."""
+
+    at: npt.NDArray[np.intp]
+    """Index into the batch's rows."""
+    message: npt.NDArray[np.int32]
+    channel_id: npt.NDArray[np.int32]
+    time_us: npt.NDArray[np.int64]
+
+
+def store(conn: Connection, batch: Batch, *, cautious: bool) -> Stored:
+    """Store a batch and commit.
+
+    New messages go straight into the hypertable. Messages whose seq has arrived before, repeats within the batch, and
+    with `cautious` all of them, go by the staging table. Raises UniqueViolation when not cautious enough.
+    """
+    columns = batch.checked.columns
+    with conn.transaction():
+        known = ledger.lock(conn, columns.groups, columns.group, columns.seq)
+        rows = _sorted_rows(batch)
+        slow = known | _repeats_seq(batch) | _repeats_key(rows, len(known)) | cautious
+        fresh, staged = _split(rows, slow)
+        _copy(conn, batch, fresh)
+        merged = _stage(conn, batch, staged)
+        _advance_latest(conn, [*_newest(batch, fresh), *merged.newest])
+        new_events = _store_events(conn, batch)
+        arrivals = _arrivals(batch, slow, merged, new_events)
+        booked = [*ledger.entries(columns.groups, arrivals), *_rejected(batch.misfits)]
+        ledger.book(conn, booked)
+        reports.store(conn, batch.reports)
+        letters = [*batch.misfits, *batch.checked.misfits]
+        dead_letters.store(conn, [(each.letter, moment(each.received_us)) for each in letters])
+        changes = [*_changes_of(batch, fresh), *_changes_of_merged(batch.registry, merged)]
+        append_changes(conn, changes)  # last: its lock is held until the commit
+    return _summary(booked, batch.reports, len(letters), sum(change.rows for change in changes))
+
+
+def _sorted_rows(batch: Batch) -> _Rows:
+    columns, registry = batch.checked.columns, batch.registry
+    at = np.flatnonzero(batch.checked.keep)
+    message = columns.row_message[at]
+    channel_id = registry.channel_id[columns.row_channel[at]] if len(at) else np.empty(0, np.int32)
+    time_us = columns.time_ms[message] * 1000
+    order = np.lexsort((time_us, channel_id))  # stable: equal keys stay in order of arrival
+    return _Rows(at[order], message[order], channel_id[order], time_us[order])
+
+
+def _repeats_seq(batch: Batch) -> Mask:
+    """Tell which messages have the seq of an earlier one of the same book."""
+    columns = batch.checked.columns
+    order = np.lexsort((columns.seq, columns.group))
+    group, seq = columns.group[order], columns.seq[order]
+    repeats = np.zeros(columns.messages, np.bool_)
+    repeats[order[1:]] = (group[1:] == group[:-1]) & (seq[1:] == seq[:-1])
+    return repeats
+
+
+def _repeats_key(rows: _Rows, messages: int) -> Mask:
+    """Tell which messages hold a reading whose key an earlier one of the batch has."""
+    same = (rows.channel_id[1:] == rows.channel_id[:-1]) & (rows.time_us[1:] == rows.time_us[:-1])
+    repeats = np.zeros(messages, np.bool_)
+    repeats[rows.message[1:][same]] = True
+    return repeats
+
+
+def _split(rows: _Rows, slow: Mask) -> tuple[_Rows, _Rows]:
+    is_slow = slow[rows.message]
+    if not is_slow.any():
+        return rows, _pick(rows, is_slow)
+    return _pick(rows, ~is_slow), _pick(rows, is_slow)
+
+
+def _pick(rows: _Rows, chosen: Mask) -> _Rows:
+    return _Rows(rows.at[chosen], rows.message[chosen], rows.channel_id[chosen], rows.time_us[chosen])
+
+
+def _copy(conn: Connection, batch: Batch, rows: _Rows) -> None:
+    if not len(rows.at):
+        return
+    checked, columns = batch.checked, batch.checked.columns
+    packed = copy_rows.pack(
+        rows.channel_id, rows.time_us, columns.row_value[rows.at], columns.row_state[rows.at],
+        checked.tests[rows.at], columns.received_us[rows.message],
+    )  # fmt: skip
+    with conn.cursor() as cursor, cursor.copy(COPY) as copy:
+        copy.write(packed)
+
+
+def _stage(conn: Connection, batch: Batch, rows: _Rows) -> staging.Merged:
+    if not len(rows.at):
+        return staging.Merged()
+    checked, columns = batch.checked, batch.checked.columns
+    packed = copy_rows.pack(
+        rows.channel_id, rows.time_us, columns.row_value[rows.at], columns.row_state[rows.at],
+        checked.tests[rows.at], columns.received_us[rows.message], ordinal=rows.at, message=rows.message,
+    )  # fmt: skip
+    identity = {
+        message: (columns.groups[columns.group[message]].epoch, int(columns.seq[message]))
+        for message in np.unique(rows.message).tolist()
+    }
+    return staging.merge(conn, packed, identity)
+
+
+def _last_of_channel(rows: _Rows) -> npt.NDArray[np.intp]:
+    """Return where the newest reading of each channel stands."""
+    ends = np.ones(len(rows.at), np.bool_)
+    ends[:-1] = rows.channel_id[1:] != rows.channel_id[:-1]
+    return np.flatnonzero(ends)
+
+
+def _newest(batch: Batch, rows: _Rows) -> Iterable[tuple[Any, ...]]:
+    checked, columns = batch.checked, batch.checked.columns
+    for end in _last_of_channel(rows).tolist():
+        at, message = rows.at[end], rows.message[end]
+        value = float(columns.row_value[at])
+        yield (
+            int(rows.channel_id[end]),
+            moment(int(rows.time_us[end])),
+            None if math.isnan(value) else value,
+            int(columns.row_state[at]),
+            int(checked.tests[at]),
+            moment(int(columns.received_us[message])),
+        )
+
+
+def _advance_latest(conn: Connection, newest: Sequence[tuple[Any, ...]]) -> None:
+    best: dict[int, tuple[Any, ...]] = {}
+    for row in newest:
+        if row[0] not in best or row[1] > best[row[0]][1]:
+            best[row[0]] = row
+    if best:
+        conn.execute(LATEST, [list(column) for column in zip(*(best[key] for key in sorted(best)), strict=True)])
+
+
+def _store_events(conn: Connection, batch: Batch) -> set[int]:
+    """Store the events of usable messages and return the messages that brought one which was not there."""
+    columns = batch.checked.columns
+    added: set[int] = set()
+    with conn.cursor() as cursor:
+        for message, events in columns.events.items():
+            if not batch.checked.usable[message]:
+                continue
+            group, seq = columns.groups[columns.group[message]], int(columns.seq[message])
+            received = moment(int(columns.received_us[message]))
+            for index, (kind, device, detail, t) in events:
+                time = _event_time(t, received)
+                cursor.execute(EVENT, [*group, seq, index, time, device, kind, detail, received])
+                if cursor.rowcount:
+                    added.add(message)
+    return added
+
+
+def _event_time(t_ms: int, received: datetime) -> datetime:
+    """Return an event's time, or its receipt where a broken clock gives a year that does not exist."""
+    try:
+        return moment(t_ms * 1000)
+    except OverflowError:
+        return received
+
+
+def _arrivals(batch: Batch, slow: Mask, merged: staging.Merged, new_events: set[int]) -> Arrivals:
+    columns, usable = batch.checked.columns, batch.checked.usable
+    new = usable & ~slow
+    new[[*merged.new_messages, *new_events]] = True
+    conflict = np.zeros(columns.messages, np.bool_)
+    conflict[[*merged.conflict_messages]] = True
+    return Arrivals(columns.group, columns.seq, columns.received_us, usable, new, conflict)
+
+
+def _rejected(misfits: Iterable[Misfitting]) -> Iterable[Entry]:
+    for letter, received_us in misfits:
+        group = Group(letter.station or "", letter.epoch or ledger.UNPARSED)
+        yield ledger.rejected(group, letter.seq, received_us)
+
+
+def _changes_of(batch: Batch, rows: _Rows) -> Iterable[NewChange]:
+    ends = _last_of_channel(rows)
+    starts = np.concatenate(([0], ends[:-1] + 1)) if len(ends) else ends
+    channels = batch.checked.columns.row_channel
+    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+        yield NewChange(
+            batch.registry.station_of[channels[rows.at[end]]],
+            int(rows.channel_id[end]),
+            moment(int(rows.time_us[start])),
+            moment(int(rows.time_us[end])),
+            end - start + 1,
+            Cause.READING,
+        )
+
+
+def _changes_of_merged(registry: Registry, merged: staging.Merged) -> Iterable[NewChange]:
+    for channel_id, first, last, count in merged.added:
+        index = int(np.searchsorted(registry.channel_id, channel_id))
+        yield NewChange(registry.station_of[index], channel_id, first, last, count, Cause.READING)
+
+
+def _summary(booked: Sequence[Entry], batch_reports: Sequence[Report], letters: int, readings: int) -> Stored:
+    stations: dict[str, int] = {}
+    for name, seen_us in [
+        *((each.group.station, each.seen_us) for each in booked),
+        *((each.station, each.received_us) for each in batch_reports),
+    ]:
+        stations[name] = max(seen_us, stations.get(name, 0))
+    return Stored(
+        messages=sum(each.received for each in booked),
+        readings=readings,
+        new=sum(each.new for each in booked),
+        duplicate=sum(each.duplicate for each in booked),
+        rejected=sum(each.rejected for each in booked),
+        conflict=sum(each.conflict for each in booked),
+        dead_letters=letters,
+        stations=stations,
+    )
