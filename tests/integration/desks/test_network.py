@@ -1,0 +1,123 @@
+"""Applying station files: the database then knows exactly what they say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quantrac.config.loading import load_network
+from quantrac.config.stations import Station
+from quantrac.database.feed import Cause, Consumer
+from quantrac.database.pool import Connection
+from quantrac.desks.network import ChannelChangesMeaning, apply_network
+
+NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
+CONFIGS = Path(__file__).parents[3] / "station_configs"
+STATION = "st-my-thanh"
+
+
+@dataclass
+class Some:
+    stations: dict[str, Station]
+
+
+@pytest.fixture(scope="module")
+def network() -> Some:
+    return Some(dict(load_network(CONFIGS).stations))
+
+
+def without(station: Station, *names: str) -> Station:
+    """The station as if its file had never named some channels."""
+    devices = {
+        key: device.model_copy(update={"channels": {n: c for n, c in device.channels.items() if n not in names}})
+        for key, device in station.devices.items()
+    }
+    return station.model_copy(update={"devices": devices, "config_hash": "other"})
+
+
+def altered(station: Station, name: str, **update: Any) -> Station:
+    devices = {
+        key: device.model_copy(
+            update={
+                "channels": {n: c.model_copy(update=update) if n == name else c for n, c in device.channels.items()}
+            }
+        )
+        for key, device in station.devices.items()
+    }
+    return station.model_copy(update={"devices": devices, "config_hash": "other"})
+
+
+def test_all_stations_and_every_channel_the_edge_sends_are_known(conn: Connection, network: Some) -> None:
+    applied = apply_network(conn, network, "an", NOW)
+    assert [(row.station, row.outcome) for row in applied] == [(name, "new") for name in sorted(network.stations)]
+    stations = conn.execute("select station, config_applied from v_station order by station").fetchall()
+    assert stations == [(name, network.stations[name].config_hash) for name in sorted(network.stations)]
+    channels = {name for (name,) in conn.execute("select channel from v_channel")}
+    assert channels == {
+        f"{name}/{c.name}" for name, station in network.stations.items() for c in station.channel_list()
+    }
+    for housekeeping in ("disk_free", "clock_offset", "bus_errors", "spool_depth"):
+        assert f"{STATION}/{housekeeping}" in channels
+
+
+def test_applying_again_changes_nothing_and_says_so(conn: Connection, network: Some) -> None:
+    apply_network(conn, network, "an", NOW)
+    before = conn.execute("select max(id) from change").fetchone()
+    assert {row.outcome for row in apply_network(conn, network, "an", NOW + timedelta(hours=1))} == {"unchanged"}
+    assert conn.execute("select max(id) from change").fetchone() == before
+    assert conn.execute("select count(distinct applied_at) from station").fetchone() == (1,)
+
+
+def test_what_vanished_is_deactivated_and_comes_back_as_it_was(conn: Connection, network: Some) -> None:
+    apply_network(conn, network, "an", NOW)
+    number = "select channel_id from channel where channel = 'st-my-thanh/do'"
+    before = conn.execute(number).fetchone()
+    fewer = Some({name: station for name, station in network.stations.items() if name != "st-tran-de"})
+    fewer.stations[STATION] = without(fewer.stations[STATION], "do")
+    outcome = {row.station: row for row in apply_network(conn, fewer, "an", NOW)}
+    assert outcome["st-tran-de"].outcome == "deactivated"
+    assert (outcome[STATION].outcome, outcome[STATION].removed) == ("changed", ("do",))
+    assert conn.execute("select count(*) from v_station").fetchone() == (5,)
+    assert conn.execute("select count(*) from v_channel where station = 'st-tran-de' or name = 'do'").fetchone() == (
+        sum("do" in {c.name for c in s.channel_list()} for n, s in fewer.stations.items()),
+    )
+    again = {row.station: row for row in apply_network(conn, network, "an", NOW)}
+    assert again["st-tran-de"].outcome == "new"
+    assert again[STATION].added == ("do",)
+    assert conn.execute(number).fetchone() == before, "its readings are found again"
+
+
+def test_consumers_and_the_audit_learn_of_each_changed_station(conn: Connection, network: Some) -> None:
+    consumer = Consumer(conn, "rollups", [Cause.CONFIGURATION])
+    apply_network(conn, network, "an", NOW)
+    taken = consumer.take(100)
+    assert [(row.station, row.channel_id) for row in taken] == [(name, None) for name in sorted(network.stations)]
+    audit = conn.execute("select person, action, subject from audit order by audit_id limit 1").fetchone()
+    assert audit == ("an", "apply", f"station {min(network.stations)}")
+
+
+def test_a_changed_limit_reaches_the_channel(conn: Connection, network: Some) -> None:
+    apply_network(conn, network, "an", NOW)
+    narrower = Some({**network.stations, STATION: altered(network.stations[STATION], "do", expect=(1.0, 12.0))})
+    outcome = {row.station: row for row in apply_network(conn, narrower, "an", NOW)}
+    assert outcome[STATION].changed == ("do",)
+    limits = conn.execute("select expect_low, expect_high from v_channel where channel = 'st-my-thanh/do'").fetchone()
+    assert limits == (1.0, 12.0)
+
+
+def test_a_series_never_changes_its_meaning(conn: Connection, network: Some) -> None:
+    apply_network(conn, network, "an", NOW)
+    other = Some({**network.stations, STATION: altered(network.stations[STATION], "do", parameter="do_sat", unit="%")})
+    conn.execute(
+        "insert into latest select channel_id, now(), 5, 0, 0, now() from channel where channel = 'st-my-thanh/do'"
+    )
+    with pytest.raises(ChannelChangesMeaning, match="channels do have readings of another parameter"):
+        apply_network(conn, other, "an", NOW)
+    assert conn.execute("select unit from channel where channel = 'st-my-thanh/do'").fetchone() == ("mg/L",)
+    conn.execute("delete from latest")
+    apply_network(conn, other, "an", NOW)
+    assert conn.execute("select unit from channel where channel = 'st-my-thanh/do'").fetchone() == ("%",)
