@@ -1,4 +1,4 @@
-"""Bayern-Hessen protocol (Gesytec II): air analysers and dust monitors that answer ``DA`` with ``MD…``. Pure: bytes in, values out.
+"""Bayern-Hessen protocol (Gesytec II): analysers and dust monitors that answer ``DA`` with ``MD…``. Pure.
 
 Frame: ``STX text ETX BCC BCC``; the block check is the XOR of every byte from STX to ETX, both inclusive, as two
 upper-case hexadecimal characters. A request ended by CR instead carries no check and is answered in the same style
@@ -70,7 +70,7 @@ def unframe(raw: bytes) -> str:
 
 
 def parse_value(text: str) -> float:
-    """Return a value ``±nnnn±ee``: four digits with the point behind the first, then the power of ten; raises Garbled."""
+    """Return a value ``±nnnn±ee``: four digits, the point behind the first, a power of ten; raises Garbled."""
     match = _VALUE.fullmatch(text)
     if not match:
         raise Garbled(f"not a Bayern-Hessen value: {text!r}")

@@ -16,7 +16,7 @@ class LateAnswer(Miss):
 
 
 class Garbled(Miss):
-    """Bytes came but not a valid frame: the instrument lives, the line or the frame is bad. Worth another try at once."""
+    """Bytes came but not a valid frame: the instrument lives, the frame is bad. Worth another try at once."""
 
 
 class Refused(Miss):

@@ -1,7 +1,7 @@
 """SDI-12 v1.4 as a master behind a transparent adapter, which makes break and 7E1 itself. The codec is pure.
 
-Commands: ``aM!`` (answer ``atttn``, then a service request), ``aC!`` (``atttnn``, none), ``aD0!…aD9!`` data, ``aR0!…aR9!``
-immediate values; a ``C`` behind the first letter asks for a CRC.
+Commands: ``aM!`` (answer ``atttn``, then a service request), ``aC!`` (``atttnn``, none), ``aD0!…aD9!`` data,
+``aR0!…aR9!`` values at once; a ``C`` behind the first letter asks for a CRC.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _COMMAND: Final = re.compile(r"([MC])(\d?)|R(\d)")
 
 
 class Announcement(NamedTuple):
-    """Answer to a measurement command: wait `seconds` (or for the service request), then `count` values are ready."""
+    """Answer to a measurement command: wait `seconds` (or for the service request), then so many `values` are ready."""
 
     seconds: int
-    count: int
+    values: int
 
 
 def crc_characters(text: str) -> str:

@@ -1,7 +1,7 @@
-"""Vaisala WXT and WMT transmitters in polled ASCII mode. Pure: bytes in, fields out.
+r"""Vaisala WXT and WMT transmitters in polled ASCII mode. Pure: bytes in, fields out.
 
-``0R0\\r\\n`` is answered by ``0R0,Dm=214D,Sm=3.4M,Ta=28.4C,…\\r\\n``: a field's last letter is its unit, ``#`` in its place
-means invalid data. With a small ``r`` command and answer carry the SDI-12 CRC. Source: Vaisala WXT530 user's guide.
+``0R0\r\n`` is answered by ``0R0,Dm=214D,Sm=3.4M,Ta=28.4C,…\r\n``: a field's last letter is its unit, ``#`` in its
+place means invalid data. With a small ``r`` command and answer carry the SDI-12 CRC. Source: WXT530 user's guide.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Field(NamedTuple):
 
 
 def request(address: str, message: str = "R0") -> bytes:
-    """Return the poll for a message: ``R1`` wind, ``R2`` air, ``R3`` rain, ``R5`` supervisor, ``R0`` composite; ``r…`` with CRC."""
+    """Return the poll: ``R1`` wind, ``R2`` air, ``R3`` rain, ``R5`` supervisor, ``R0`` composite; ``r…`` with CRC."""
     if not re.fullmatch(r"[Rr]\d?", message):
         raise ValueError(f"{message!r} is no Vaisala message; expected R, R0…R5, or r0…r5 with CRC")
     text = address + message

@@ -7,9 +7,10 @@ and its status) is read in one request, so that one cannot be newer than the oth
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Final
 
 from quantrac.telemetry.errors import QuantracError
 
@@ -34,7 +35,8 @@ class Function(Enum):
         return self in (Function.COIL, Function.DISCRETE)
 
 
-class Span(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Span:
     """Adjacent addresses (wire addresses, from 0) that must come from one reply."""
 
     function: Function
@@ -110,9 +112,31 @@ def plan(spans: Iterable[Span], max_gap: int, max_count: int) -> list[Span]:
     return blocks
 
 
-def without_gaps(spans: Sequence[Span], block: Span, max_count: int) -> list[Span]:
-    """Return the requests that read what `block` was for and nothing between: for a device that refused its gaps."""
-    return plan((span for span in spans if block.covers(span)), 0, max_count)
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Requests whose answers belong together, and the signals that come of them."""
+
+    blocks: tuple[Span, ...]
+    signals: tuple[str, ...]
+
+
+def parts(needs: Mapping[str, Sequence[Span]], max_gap: int, max_count: int) -> list[Part]:
+    """Divide what a device's signals need into parts that can be read, and read again, on their own.
+
+    Signals share a part when they share a request. A signal whose status stands in another function, or too far away,
+    takes several requests: they form one part.
+    """
+    wanted = {name: together(spans, max_count) for name, spans in needs.items()}
+    blocks = plan((span for spans in wanted.values() for span in spans), max_gap, max_count)
+    groups: list[tuple[set[Span], list[str]]] = []
+    for name, spans in wanted.items():
+        used = {next(block for block in blocks if block.covers(span)) for span in spans}
+        names = [name]
+        for group in [group for group in groups if group[0] & used]:
+            groups.remove(group)
+            used, names = used | group[0], [*group[1], *names]
+        groups.append((used, names))
+    return [Part(tuple(block for block in blocks if block in used), tuple(names)) for used, names in groups]
 
 
 def _fits(block: Span, span: Span, max_gap: int, max_count: int) -> bool:

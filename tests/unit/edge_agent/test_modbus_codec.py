@@ -1,4 +1,4 @@
-"""Registers to numbers. Reference words: the four orders of 7.25 as read back from a real float, and VEGA's and YSI's orders."""
+"""Registers to numbers. Reference words: 7.25 in its four orders, as IEEE 754 has it."""
 
 import math
 import struct

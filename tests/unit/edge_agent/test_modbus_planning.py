@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.modbus.planning import Function, PlanError, Span, gap_budget, plan, together, without_gaps
+from edge_agent.modbus.planning import Function, Part, PlanError, Span, gap_budget, parts, plan, together
 
 HOLDING = Function.HOLDING
 
@@ -33,19 +33,37 @@ def test_a_request_keeps_to_its_bounds(spans: list[Span], max_gap: int, max_coun
     for block in plan(spans, max_gap, max_count):
         unit = 16 if block.function.is_bits else 1
         assert block.count <= max_count * unit
-        wanted = sorted(span for span in spans if block.covers(span))
+        wanted = sorted((span for span in spans if block.covers(span)), key=lambda span: span.at)
         assert wanted[0].at == block.at
         assert max(span.end for span in wanted) == block.end
         ends = [block.at, *(span.end for span in wanted)]
         assert all(span.at - end <= max_gap * unit for span, end in zip(wanted, ends, strict=False))
 
 
-@given(disjoint_spans(), st.integers(0, 30), st.integers(8, 125))
-def test_a_device_that_refuses_gaps_is_asked_for_nothing_else(spans: list[Span], max_gap: int, max_count: int) -> None:
-    for block in plan(spans, max_gap, max_count):
-        wanted = {address for span in spans if block.covers(span) for address in range(span.at, span.end)}
-        parts = without_gaps(spans, block, max_count)
-        assert {address for part in parts for address in range(part.at, part.end)} == wanted
+@given(disjoint_spans(), st.integers(8, 125))
+def test_a_device_that_refuses_gaps_is_asked_for_nothing_else(spans: list[Span], max_count: int) -> None:
+    asked = {(block.function, a) for block in plan(spans, 0, max_count) for a in range(block.at, block.end)}
+    assert asked == {(span.function, a) for span in spans for a in range(span.at, span.end)}
+
+
+@given(st.lists(disjoint_spans(), min_size=1, max_size=4), st.integers(0, 30), st.integers(8, 125))
+def test_each_signal_is_whole_in_one_part_and_no_request_is_in_two(
+    signals: list[list[Span]], max_gap: int, max_count: int
+) -> None:
+    needs = {f"s{i}": spans or [Span(HOLDING, 0, 1)] for i, spans in enumerate(signals)}
+    made = parts(needs, max_gap, max_count)
+    assert sorted(name for part in made for name in part.signals) == sorted(needs)
+    blocks = [block for part in made for block in part.blocks]
+    assert len(blocks) == len(set(blocks))
+    for part in made:
+        for name in part.signals:
+            assert all(any(block.covers(span) for block in part.blocks) for span in needs[name])
+
+
+def test_codes_status_and_values_in_three_places_are_one_part() -> None:
+    codes, a, b = Span(HOLDING, 128, 2), Span(HOLDING, 256, 1), Span(HOLDING, 384, 2)
+    made = parts({"do": [codes, a, b], "ph": [codes, Span(HOLDING, 257, 1), Span(HOLDING, 386, 2)]}, 16, 100)
+    assert made == [Part((codes, Span(HOLDING, 256, 2), Span(HOLDING, 384, 4)), ("do", "ph"))]
 
 
 def test_aqua_troll_blocks_are_grouped_across_small_gaps_only() -> None:
@@ -60,7 +78,8 @@ def test_a_slow_line_allows_a_small_gap_and_a_network_the_largest() -> None:
 
 def test_value_and_status_are_read_in_one_request_where_one_can_hold_them() -> None:
     assert together([Span(HOLDING, 0, 2), Span(HOLDING, 20, 1)], 60) == [Span(HOLDING, 0, 21)]
-    assert together([Span(HOLDING, 384, 2), Span(HOLDING, 256, 1)], 60) == [Span(HOLDING, 256, 1), Span(HOLDING, 384, 2)]
+    far = [Span(HOLDING, 256, 1), Span(HOLDING, 384, 2)]
+    assert together(reversed(far), 60) == far
     apart = [Span(Function.DISCRETE, 15, 1), Span(Function.INPUT, 18, 2)]
     assert together(apart, 60) == apart
 

@@ -31,7 +31,9 @@ def test_sdi12_data_with_crc(line: str, values: list[float]) -> None:
 
 
 @given(st.sampled_from(SDI12_FRAMES), st.data())
-def test_no_single_wrong_character_of_an_sdi12_answer_passes(frame: tuple[str, list[float]], data: st.DataObject) -> None:
+def test_no_single_wrong_character_of_an_sdi12_answer_passes(
+    frame: tuple[str, list[float]], data: st.DataObject
+) -> None:
     line = frame[0]
     place = data.draw(st.integers(0, len(line) - 1))
     other = data.draw(st.characters(min_codepoint=32, max_codepoint=126).filter(lambda c: c != line[place]))
@@ -169,7 +171,8 @@ def test_an_error_text_of_the_transmitter_is_a_refusal() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", [b"1R0,Ta=1.0C", b"0R0", b"0R0,Ta=", b"0R0,Ta=1.0", b"0R0,Ta=1e9C", b"0R0,Ta=\xb11.0C", b"0R0,Ta=1.0C,", b""]
+    "line",
+    [b"1R0,Ta=1.0C", b"0R0", b"0R0,Ta=", b"0R0,Ta=1.0", b"0R0,Ta=1e9C", b"0R0,Ta=\xb11.0C", b"0R0,Ta=1.0C,", b""],
 )
 def test_a_damaged_vaisala_line_gives_nothing(line: bytes) -> None:
     with pytest.raises(Garbled):

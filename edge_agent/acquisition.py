@@ -1,0 +1,132 @@
+"""Reads a station's instruments and hands over one record a device and slot.
+
+The way of a sample: `bus_reader` takes a turn of its schedule → the instrument answers → `channels` converts →
+`averaging` puts it into its slot → the slot closes → the sink gets a record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+import structlog
+
+from edge_agent.averaging import DeviceSlots
+from edge_agent.bus_reader import BusReader, Mounting
+from edge_agent.channels import ChannelFeed, feeds_of, slot_plan
+from edge_agent.housekeeping import Housekeeping
+from edge_agent.mounting import mount
+from edge_agent.pauses import pause
+from edge_agent.records import Event, RecordSink
+from edge_agent.samples import Clock, Sample
+from edge_agent.schedule import next_due
+from edge_agent.wall_clock import WallClock
+from edge_agent.watched import Outbox, Watched
+from quantrac.config.stations import AGENT, Channel, Device, Station
+from quantrac.observe.metrics import counter
+
+AGENT_SAMPLE_MS: Final = 10_000
+"""How often the agent looks at its own box, at least once a report."""
+AGENT_VALID_SHARE: Final = 0.5
+CLOSING_SLACK_MS: Final = 2
+CLOSING_POLL_MS: Final = 50
+"""How soon a slot is looked at again whose end has passed while a read of it was under way."""
+RESTART_TASK_S: Final = 1.0
+
+CRASHES = counter("quantrac_edge_crashes_total", "Errors that nobody foresaw, by task.", ["task"])
+
+log = structlog.get_logger()
+
+
+async def acquire(
+    station: Station, *, sink: RecordSink, clock: Clock, stop: asyncio.Event, restart: str, keeping: Housekeeping
+) -> None:
+    """Read a station until `stop` is set.
+
+    Args:
+        station: resolved, with its buses at their places (`Wiring.wire`).
+        sink: takes each record and returns at once; called in the loop's thread.
+        clock: wall clock.
+        stop: ends it after the reads that are under way.
+        restart: text of the `restart` event that the first record carries, such as ``boot 17``.
+        keeping: sources of the agent's own channels.
+
+    Raises:
+        Unsuitable: a device's profile, bus and address do not go together.
+    """
+    outbox = Outbox(sink)
+    watched: list[Watched] = []
+    wall = WallClock(clock, time.monotonic, lambda now_ms, by_ms: start_afresh(watched, outbox, now_ms, by_ms))
+    outbox.events.append(Event("restart", None, restart, wall.now_ms()))
+    tasks = []
+    for name, bus, instruments in mount(station, clock):
+        mountings = [Mounting(device, instrument, _watch(device, outbox, wall)) for device, instrument in instruments]
+        reader = BusReader(name, bus, mountings, wall, keeping.misses.one_more)
+        watched += [mounting.watched for mounting in mountings]
+        tasks.append(_supervised(f"bus {name}", reader.run, stop))
+    if station.agent_channels:
+        agent = _watch_agent(list(station.agent_channels.values()), outbox, wall)
+        watched.append(agent)
+        tasks.append(_supervised(AGENT, lambda stop: keep_house(agent, keeping, wall, stop), stop))
+    tasks.append(_supervised("closing", lambda stop: close_slots(watched, wall, stop), stop))
+    async with asyncio.TaskGroup() as group:
+        for task in tasks:
+            group.create_task(task)
+
+
+async def close_slots(watched: Sequence[Watched], wall: WallClock, stop: asyncio.Event) -> None:
+    """Close each slot when its end has passed."""
+    while not stop.is_set():
+        now_ms = wall.now_ms()
+        for one in watched:
+            one.close(now_ms)
+        next_end = min((one.slots.next_end_ms for one in watched), default=now_ms + 1_000)
+        wait_ms = next_end + CLOSING_SLACK_MS - now_ms if next_end >= now_ms else CLOSING_POLL_MS
+        await pause(min(wait_ms, 1_000) / 1000, stop)
+
+
+async def keep_house(agent: Watched, keeping: Housekeeping, wall: WallClock, stop: asyncio.Event) -> None:
+    """Measure the agent's own channels when they are due."""
+    period_ms, steps = min(AGENT_SAMPLE_MS, agent.slots.width_ms), wall.steps
+    due_ms = next_due(wall.now_ms(), period_ms)
+    while not stop.is_set():
+        now_ms = wall.now_ms()
+        if wall.steps != steps:
+            steps, due_ms = wall.steps, next_due(now_ms, period_ms)
+        if due_ms < now_ms:
+            agent.take(Sample(feed.signal, now_ms, *keeping.measure(feed.signal)) for feed in agent.feeds)
+            due_ms = next_due(now_ms, period_ms)
+        await pause(min(due_ms + 1 - now_ms, 1_000) / 1000, stop)
+
+
+def start_afresh(watched: Sequence[Watched], outbox: Outbox, now_ms: int, by_ms: int) -> None:
+    """Give up the open slots after the wall clock was set: none of them is known whole."""
+    outbox.events.append(Event("clock_step", None, f"{by_ms:+d} ms", now_ms))
+    for one in watched:
+        one.slots.restart(now_ms)
+
+
+def _watch(device: Device, outbox: Outbox, wall: WallClock) -> Watched:
+    feeds = feeds_of(device)
+    plan = slot_plan(feeds, device.sample_ms, device.report_ms, device.valid_share)
+    return Watched(device.name, feeds, DeviceSlots(plan, wall.now_ms()), outbox)
+
+
+def _watch_agent(channels: Sequence[Channel], outbox: Outbox, wall: WallClock) -> Watched:
+    feeds = [ChannelFeed(channel, None) for channel in channels]
+    report_ms = min(channel.interval_ms for channel in channels)
+    plan = slot_plan(feeds, min(AGENT_SAMPLE_MS, report_ms), report_ms, AGENT_VALID_SHARE)
+    return Watched(AGENT, feeds, DeviceSlots(plan, wall.now_ms()), outbox)
+
+
+async def _supervised(name: str, run: Callable[[asyncio.Event], Awaitable[None]], stop: asyncio.Event) -> None:
+    """Run a task until `stop`; an error that nobody foresaw stops only this task, and for a second."""
+    while not stop.is_set():
+        try:
+            await run(stop)
+        except Exception:
+            CRASHES.labels(name).inc()
+            log.exception("task_crashed", task=name)
+            await pause(RESTART_TASK_S, stop)

@@ -1,0 +1,176 @@
+"""From samples to slots: what one device's channels were over each report interval. Pure; the time is passed in.
+
+A slot labelled h holds the samples of h - width < t <= h. It is closed when its end has passed and no read begun
+before the end is under way, so that a stored mean is the mean of everything that the instrument served in the slot.
+The slot in which the agent starts is not known whole: its readings are null with state `warmup`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from edge_agent.records import SlotReading, SlotRecord
+from quantrac.telemetry.parameters import Kind
+from quantrac.telemetry.slots import slot_end
+from quantrac.telemetry.states import State, worst
+
+COUNTER_DECIMALS: Final = 6
+"""Differences of counters are rounded to this: 12.30 - 12.29 is 0.01, not 0.01000000000000156."""
+NO_DIRECTION: Final = 1e-6
+"""A mean vector shorter than this has no direction: winds that cancel out."""
+
+
+class ChannelPlan(NamedTuple):
+    """How the samples of one channel become its reading."""
+
+    name: str
+    kind: Kind
+    wraps_at: float | None = None
+    """A counter's modulus in the channel's unit; None: a fall means that it was reset."""
+
+
+class SlotPlan(NamedTuple):
+    """How a device's slots are made."""
+
+    width_ms: int
+    expected: int
+    """Samples of a complete slot."""
+    valid_share: float
+    """Least share of the expected samples that must be valid, 0..1."""
+    channels: tuple[ChannelPlan, ...]
+
+
+class Taken(NamedTuple):
+    """A sample of a channel, in the channel's unit."""
+
+    t_ms: int
+    value: float | None
+    state: State
+
+
+@dataclass(slots=True)
+class CounterReading:
+    """Turns a raw counter into increases: each belongs to the later of its two samples."""
+
+    wraps_at: float | None
+    at_ms: int | None = None
+    count: float = 0.0
+
+    def increase(self, t_ms: int, count: float) -> float:
+        """Return by how much the counter rose since the last call; 0 for the first, handling roll-over and reset."""
+        first, before = self.at_ms is None, self.count
+        self.at_ms, self.count = t_ms, count
+        if first:
+            return 0.0
+        if count >= before:
+            return count - before
+        if self.wraps_at is not None and before > self.wraps_at / 2:
+            return self.wraps_at - before + count
+        return count
+
+
+class DeviceSlots:
+    """The open slots of one device."""
+
+    def __init__(self, plan: SlotPlan, started_ms: int) -> None:
+        self._plan = plan
+        self._open: dict[int, dict[str, list[Taken]]] = {}
+        self._counters = {channel.name: CounterReading(channel.wraps_at) for channel in plan.channels}
+        self._in_flight: int | None = None
+        self.restart(started_ms)
+
+    def restart(self, now_ms: int) -> None:
+        """Forget open slots: the one that holds `now_ms` is not known whole (a start, or the clock was set)."""
+        self._open.clear()
+        self._next_end = slot_end(now_ms, self._plan.width_ms)
+        self._unknown_until = self._next_end
+        for counter in self._counters.values():
+            counter.at_ms = None
+
+    @property
+    def width_ms(self) -> int:
+        """Width of a slot."""
+        return self._plan.width_ms
+
+    @property
+    def next_end_ms(self) -> int:
+        """End of the slot that closes next."""
+        return self._next_end
+
+    def begin(self, t_ms: int) -> None:
+        """Note that a read is under way: slots that end at or after `t_ms` wait for it."""
+        self._in_flight = t_ms
+
+    def finish(self) -> None:
+        """Note that no read is under way."""
+        self._in_flight = None
+
+    def add(self, name: str, sample: Taken) -> None:
+        """Put a sample of a channel into its slot; one that is older than every open slot is ignored."""
+        end = slot_end(sample.t_ms, self._plan.width_ms)
+        if end >= self._next_end:
+            self._open.setdefault(end, {}).setdefault(name, []).append(sample)
+
+    def close(self, now_ms: int) -> list[SlotRecord]:
+        """Return the slots that have ended and are complete, oldest first."""
+        records = []
+        while self._next_end < now_ms and not (self._in_flight is not None and self._in_flight <= self._next_end):
+            taken = self._open.pop(self._next_end, {})
+            readings = tuple(self._reading(channel, taken.get(channel.name, [])) for channel in self._plan.channels)
+            records.append(SlotRecord(self._next_end, readings))
+            self._next_end += self._plan.width_ms
+        return records
+
+    def _reading(self, channel: ChannelPlan, samples: Sequence[Taken]) -> SlotReading:
+        valid = [sample for sample in samples if sample.state.is_valid and sample.value is not None]
+        value, state = self._combined(channel, valid)
+        if self._next_end <= self._unknown_until:
+            return SlotReading(channel.name, None, State.WARMUP)
+        if not valid or len(valid) < self._plan.valid_share * self._plan.expected:
+            return SlotReading(channel.name, None, dominating(samples, self._plan.expected))
+        if value is None:
+            return SlotReading(channel.name, None, State.SUSPECT)
+        return SlotReading(channel.name, value, state)
+
+    def _combined(self, channel: ChannelPlan, valid: Sequence[Taken]) -> tuple[float | None, State]:
+        if not valid:
+            return None, State.COMM
+        state = worst(sample.state for sample in valid)
+        values = [sample.value for sample in valid if sample.value is not None]
+        match channel.kind:
+            case Kind.MEAN:
+                return math.fsum(values) / len(values), state
+            case Kind.VECTOR:
+                return mean_direction(values), state
+            case Kind.LAST:
+                return values[-1], state
+            case Kind.SUM:
+                return self._increase(channel.name, valid, state)
+
+    def _increase(self, name: str, valid: Sequence[Taken], state: State) -> tuple[float, State]:
+        """Return a counter's rise over the slot; suspect if part of it fell in slots that nobody read."""
+        counter = self._counters[name]
+        if counter.at_ms is not None and valid[0].t_ms - counter.at_ms > self._plan.width_ms:
+            state = worst((state, State.SUSPECT))
+        rises = [counter.increase(sample.t_ms, sample.value) for sample in valid if sample.value is not None]
+        return round(math.fsum(rises), COUNTER_DECIMALS), state
+
+
+def dominating(samples: Sequence[Taken], expected: int) -> State:
+    """Return the most frequent bad state (never taken counts as `comm`); of equals the one with precedence."""
+    bad = Counter(sample.state for sample in samples if not sample.state.is_valid or sample.value is None)
+    bad[State.COMM] += max(0, expected - len(samples))
+    return max(bad, key=lambda state: (bad[state], state))
+
+
+def mean_direction(degrees: Sequence[float]) -> float | None:
+    """Return the direction of the mean unit vector, 0 <= d < 360 degrees; None if the directions cancel out."""
+    east = math.fsum(math.sin(math.radians(angle)) for angle in degrees) / len(degrees)
+    north = math.fsum(math.cos(math.radians(angle)) for angle in degrees) / len(degrees)
+    if math.hypot(east, north) < NO_DIRECTION:
+        return None
+    return math.degrees(math.atan2(east, north)) % 360.0

@@ -1,0 +1,258 @@
+"""One Modbus line or endpoint with one owner: one transaction at a time, and never an answer taken for another's.
+
+pymodbus moves the bytes; everything that decides is here, because on RTU the library accepts a late reply as the
+answer to the next request, does not compare lengths, and with its own retries lets one dead unit hold the line for
+seconds. So: no retries and no reconnecting in the library; its timeout is the only one (an outer one would leave a
+transaction half done); a frame is passed on only if it can be the answer (`framing`); after a miss the line stays
+quiet until a late answer has come or can no longer come. On TCP the transaction number does this work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from pymodbus import FramerType
+from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
+from pymodbus.exceptions import ModbusException, ModbusIOException
+from pymodbus.pdu import ModbusPDU
+
+from edge_agent.misses import Garbled, LateAnswer, LineDown, Miss, NoAnswer, Refused
+from edge_agent.modbus.framing import Request, find_reply, has_begun, is_over
+from edge_agent.modbus.patience import Patience
+from edge_agent.modbus.planning import Function, Span
+from edge_agent.serial_line import port_settings
+from quantrac.config.stations import Bus
+
+SILENCE_S: Final = 0.06
+"""A frame is over when nothing came for so long: longer than the 16 ms that USB adapters collect bytes."""
+SILENCE_NETWORK_S: Final = 0.25
+"""The same where RTU frames travel over a network."""
+CONNECT_S: Final = 3.0
+GATEWAY_CODES: Final = (0x0A, 0x0B)
+"""Exceptions of a gateway that has no path to the unit, or got no answer from it."""
+
+logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
+
+
+class Timing(NamedTuple):
+    """What one instrument needs of its line."""
+
+    timeout_ms: int
+    """Longest time from request to the end of the answer."""
+    turnaround_ms: int = 0
+    """Silence between its answer and the next request."""
+
+
+class Answer(NamedTuple):
+    """What a read brought: `words` are registers, or bits as 0 and 1; `sent_ms` the wall clock when it was asked."""
+
+    sent_ms: int
+    words: list[int]
+
+
+@dataclass(slots=True)
+class _Pending:
+    request: Request
+    heard: bytes = b""
+    answered: bool = False
+    last_byte: float = 0.0
+
+
+class ModbusBus:
+    """Reads registers and bits from the units of one bus. All methods belong to the one task that owns the bus."""
+
+    def __init__(self, bus: Bus, clock: Callable[[], int]) -> None:
+        self._bus = bus
+        self._clock = clock
+        self._rtu = bus.kind != "modbus-tcp"
+        self._silence_s = SILENCE_S if bus.kind == "modbus-rtu" else SILENCE_NETWORK_S
+        self._client: AsyncModbusSerialClient | AsyncModbusTcpClient | None = None
+        self._pending: _Pending | None = None
+        self._silence: asyncio.TimerHandle | None = None
+        self._free_at = 0.0
+        self.patience = Patience()
+
+    async def open(self) -> None:
+        """Open the port or connect; raises LineDown with the reason. Does nothing if it is open."""
+        if self._client is not None and self._client.connected:
+            return
+        self.close()
+        self._client = self._make_client()
+        try:
+            connected = await self._client.connect()
+        except (OSError, ValueError) as error:
+            raise LineDown(f"{self._bus.place}: {error}") from error
+        if not connected:
+            raise LineDown(f"{self._bus.place}: cannot be opened")
+
+    def close(self) -> None:
+        """Close the port or connection."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def now_ms(self) -> int:
+        """Return the wall clock."""
+        return self._clock()
+
+    def worst_ms(self, unit: int, timing: Timing) -> int:
+        """Return the longest time that one read of a unit can hold the bus."""
+        guard_ms = self._bus.guard_ms if self._rtu else 0
+        return self.patience.wait_ms(unit, timing.timeout_ms) + guard_ms + self._bus.gap_ms + timing.turnaround_ms
+
+    async def read(self, unit: int, span: Span, timing: Timing) -> Answer:
+        """Read one span of one unit.
+
+        Raises:
+            NoAnswer, LateAnswer, Garbled, Refused: see `misses`.
+            LineDown: the connection is gone.
+        """
+        await self._wait_until_free()
+        loop = asyncio.get_running_loop()
+        self._pending = pending = _Pending(Request(unit, span))
+        sent_ms, sent = self._clock(), loop.time()
+        try:
+            reply = await self._transact(pending, self.patience.wait_ms(unit, timing.timeout_ms) / 1000)
+            if reply is None:
+                raise await self._miss(pending, sent)
+            _check(reply, pending.request)
+            return Answer(sent_ms, _words(reply, span))
+        finally:
+            self._pending = None
+            self._free_at = loop.time() + (self._bus.gap_ms + timing.turnaround_ms) / 1000
+
+    async def send_raw(self, frame: bytes) -> None:
+        """Put bytes on the line that are no request, to wake an instrument that sleeps."""
+        await self._wait_until_free()
+        if self._client is None or self._client.ctx.transport is None:
+            raise LineDown(f"{self._bus.place}: not open")
+        self._client.ctx.send(frame)
+
+    async def _wait_until_free(self) -> None:
+        wait = self._free_at - asyncio.get_running_loop().time()
+        if wait > 0:
+            await asyncio.sleep(wait)
+
+    async def _transact(self, pending: _Pending, timeout_s: float) -> ModbusPDU | None:
+        """Ask and return the reply or exception reply, None if no valid frame came in time."""
+        client = self._client
+        if client is None or not client.connected:
+            raise LineDown(f"{self._bus.place}: not open")
+        client.ctx.comm_params.timeout_connect = timeout_s
+        unit, span = pending.request
+        read = {
+            Function.COIL: client.read_coils,
+            Function.DISCRETE: client.read_discrete_inputs,
+            Function.HOLDING: client.read_holding_registers,
+            Function.INPUT: client.read_input_registers,
+        }[span.function]
+        try:
+            reply: ModbusPDU = await read(span.at, count=span.count, device_id=unit)
+        except ModbusIOException:
+            return None
+        except (ModbusException, OSError) as error:
+            raise LineDown(f"{self._bus.place}: {error}") from error
+        return reply
+
+    async def _miss(self, pending: _Pending, sent: float) -> Miss:
+        """Return why there is no reply, once none can come any more."""
+        unit = pending.request.unit
+        if self._rtu and not is_over(pending.heard, pending.request):
+            await self._keep_quiet(pending)
+        if pending.answered:
+            took_ms = (pending.last_byte - sent) * 1000
+            self.patience.learn(unit, took_ms)
+            return LateAnswer(f"unit {unit}: answered after {took_ms:.0f} ms, too late")
+        if self._rtu and has_begun(pending.heard, pending.request):
+            return Garbled(f"unit {unit}: no valid frame in {pending.heard[:16].hex(' ')} ({len(pending.heard)} bytes)")
+        return NoAnswer(f"unit {unit}: no answer")
+
+    async def _keep_quiet(self, pending: _Pending) -> None:
+        """Stay silent for the guard time, or until a late answer has come and is over."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._bus.guard_ms / 1000
+        while (now := loop.time()) < end:
+            ended = pending.answered or is_over(pending.heard, pending.request)
+            if ended and now - pending.last_byte > self._silence_s:
+                return
+            await asyncio.sleep(min(0.01, end - now))
+
+    def _traffic(self, sending: bool, data: bytes) -> bytes:
+        """Look at what pymodbus sends, and choose from what came since the request what it may see."""
+        pending = self._pending
+        if sending or not self._rtu:
+            if not sending and pending is not None:
+                pending.heard = data
+            return data
+        if pending is None:
+            return b""
+        pending.heard, pending.last_byte = data, asyncio.get_running_loop().time()
+        reply = find_reply(data, pending.request)
+        self._watch_silence(reply is None and is_over(data, pending.request))
+        pending.answered = pending.answered or reply is not None
+        return reply or b""
+
+    def _watch_silence(self, over: bool) -> None:
+        """When a frame's bytes have come and none was valid, end the transaction once the line is silent."""
+        if self._silence is not None:
+            self._silence.cancel()
+            self._silence = None
+        if over and self._client is not None:
+            future = self._client.ctx.response_future
+            self._silence = asyncio.get_running_loop().call_later(self._silence_s, _give_up, future)
+
+    def _make_client(self) -> AsyncModbusSerialClient | AsyncModbusTcpClient:
+        if self._bus.port is not None:
+            settings = port_settings(self._bus.port, self._bus.line)
+            client: AsyncModbusSerialClient | AsyncModbusTcpClient = AsyncModbusSerialClient(
+                self._bus.port,
+                framer=FramerType.RTU,
+                baudrate=settings.baud,
+                bytesize=settings.bits,
+                parity=settings.parity,
+                stopbits=settings.stop,
+                handle_local_echo=self._bus.echo,
+                timeout=CONNECT_S,
+                retries=0,
+                reconnect_delay=0,
+                trace_packet=self._traffic,
+            )
+        else:
+            client = AsyncModbusTcpClient(
+                self._bus.host or "",
+                port=self._bus.tcp_port or 502,
+                framer=FramerType.RTU if self._rtu else FramerType.SOCKET,
+                timeout=CONNECT_S,
+                retries=0,
+                reconnect_delay=0,
+                trace_packet=self._traffic,
+            )
+        client.set_max_no_responses(1_000_000_000)
+        return client
+
+
+def _give_up(future: asyncio.Future[ModbusPDU]) -> None:
+    if not future.done():
+        future.set_exception(ModbusIOException("the frame ended without a valid check"))
+
+
+def _check(reply: ModbusPDU, request: Request) -> None:
+    """Refuse a reply that is an exception, or not what was asked for."""
+    unit, span = request
+    if reply.isError():
+        code = reply.exception_code
+        if code in GATEWAY_CODES:
+            raise NoAnswer(f"unit {unit}: the gateway got no answer (exception {code})")
+        raise Refused(f"unit {unit}: exception {code} to {span.function.name.lower()} {span.at}+{span.count}", code)
+    if reply.function_code != span.function.value or len(_words(reply, span)) != span.count:
+        raise Garbled(f"unit {unit}: a reply of another length or function than asked")
+
+
+def _words(reply: ModbusPDU, span: Span) -> list[int]:
+    if span.function.is_bits:
+        return [int(bit) for bit in reply.bits[: span.count]]
+    return list(reply.registers)

@@ -1,0 +1,158 @@
+"""From registers to values with the device's own word about them: status first, and never a sentinel as a number.
+
+Pure. What was read of a device in one sample lies in an `Image`; `decode` makes one signal of it. The order is that of
+`quantrac.config.profiles`: raw number → missing, status → scale, offset → range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+from edge_agent.modbus import codec
+from edge_agent.modbus.planning import Function, Span
+from edge_agent.samples import NO_MEASUREMENT, Measured, measured
+from quantrac.config.modbus import Directory, ModbusProfile, ModbusSignal, ModbusStatus
+from quantrac.telemetry.states import State
+
+FUNCTION_OF_TABLE: Final = {
+    "coil": Function.COIL,
+    "discrete": Function.DISCRETE,
+    "holding": Function.HOLDING,
+    "input": Function.INPUT,
+}
+
+
+class Image:
+    """Registers and bits of one device as read in one sample."""
+
+    def __init__(self) -> None:
+        self._words: dict[tuple[Function, int], int] = {}
+
+    def put(self, span: Span, words: Sequence[int]) -> None:
+        """Note what a span held."""
+        for offset, word in enumerate(words):
+            self._words[span.function, span.at + offset] = word
+
+    def get(self, span: Span) -> list[int] | None:
+        """Return what a span held, None unless all of it was read."""
+        words = [self._words.get((span.function, address)) for address in range(span.at, span.end)]
+        return None if None in words else [word for word in words if word is not None]
+
+
+class Fields(NamedTuple):
+    """Where one signal stands, in wire addresses."""
+
+    value: Span
+    status: Span | None
+    status_table: str | None
+    check: Span | None
+    """Its last register must hold `check_is`."""
+    check_is: int
+
+
+def directory_spans(profile: ModbusProfile) -> Span | None:
+    """Return where the list of parameter codes stands, None for a device without one."""
+    directory = profile.directory
+    if directory is None:
+        return None
+    return Span(FUNCTION_OF_TABLE[directory.read], profile.wire(directory.at), directory.count)
+
+
+def listed_codes(image: Image, profile: ModbusProfile) -> tuple[int, ...]:
+    """Return the codes of the directory as far as they were read, up to the one that ends the list."""
+    span = directory_spans(profile)
+    codes: list[int] = []
+    for address in range(span.at, span.end) if span else ():
+        word = image.get(Span(span.function, address, 1)) if span else None
+        if not word or (profile.directory and word[0] == profile.directory.end):
+            break
+        codes.append(word[0])
+    return tuple(codes)
+
+
+def locate(profile: ModbusProfile, signal: ModbusSignal, codes: Sequence[int]) -> Fields | None:
+    """Return where a signal stands; None if its code is not in the device's directory."""
+    if signal.code is not None:
+        return _located_by_code(profile, signal, codes)
+    assert signal.at is not None
+    function = FUNCTION_OF_TABLE[signal.read]
+    value = Span(function, profile.wire(signal.at), signal.words)
+    status, check = signal.status, signal.expect_word
+    return Fields(
+        value=value,
+        status=_status_span(profile, value, status) if status else None,
+        status_table=status.table if status else None,
+        check=Span(function, _place(profile, value, check.at, check.offset), 1) if check else None,
+        check_is=check.is_ if check else 0,
+    )
+
+
+def spans(fields: Fields) -> Iterator[Span]:
+    """Return what must be read for a signal."""
+    yield fields.value
+    yield from (span for span in (fields.status, fields.check) if span is not None)
+
+
+def decode(profile: ModbusProfile, name: str, image: Image) -> Measured | None:
+    """Return a signal, in its own unit, of what was read; None if not all of its registers were."""
+    signal = profile.signals[name]
+    fields = locate(profile, signal, listed_codes(image, profile))
+    if fields is None:
+        return NO_MEASUREMENT if listed_codes(image, profile) else None
+    words = image.get(fields.value)
+    status = image.get(fields.status) if fields.status else []
+    check = image.get(fields.check) if fields.check else []
+    if words is None or status is None or check is None:
+        return None
+    if fields.check and check[-1] != fields.check_is:
+        return NO_MEASUREMENT
+    state = State.OK
+    if fields.status_table:
+        state = profile.states[fields.status_table].state_of(_status_word(signal, status))
+    raw = words[0] if signal.type == "bit" else codec.decode(words, signal.type, signal.order)
+    return measured(signal, raw, state)
+
+
+def _located_by_code(profile: ModbusProfile, signal: ModbusSignal, codes: Sequence[int]) -> Fields | None:
+    directory = profile.directory
+    if directory is None or signal.code not in codes:
+        return None
+    index = codes.index(signal.code)
+    function = FUNCTION_OF_TABLE[directory.read]
+    return Fields(
+        value=Span(function, profile.wire(directory.values.at) + index * directory.values.stride, signal.words),
+        status=_directory_status(profile, directory, index),
+        status_table=directory.table,
+        check=Span(function, profile.wire(directory.at), index + 1),
+        check_is=codes[index],
+    )
+
+
+def _directory_status(profile: ModbusProfile, directory: Directory, index: int) -> Span | None:
+    if directory.status is None or directory.table is None:
+        return None
+    at = profile.wire(directory.status.at) + index * directory.status.stride
+    return Span(FUNCTION_OF_TABLE[directory.read], at, 1)
+
+
+def _status_span(profile: ModbusProfile, value: Span, status: ModbusStatus) -> Span:
+    function = FUNCTION_OF_TABLE[status.read] if status.read else value.function
+    at = _place(profile, value, status.at, status.offset)
+    if function.is_bits:
+        return Span(function, at, status.count)
+    return Span(function, at, codec.width(status.type))
+
+
+def _place(profile: ModbusProfile, value: Span, at: int | None, offset: int | None) -> int:
+    return profile.wire(at) if at is not None else value.at + (offset or 0)
+
+
+def _status_word(signal: ModbusSignal, words: Sequence[int]) -> int:
+    """Return a status as one word; of bits the first is bit 0."""
+    status = signal.status
+    if status is not None and status.read in ("coil", "discrete"):
+        return sum(bit << place for place, bit in enumerate(words))
+    if len(words) == 1:
+        return words[0]
+    return int(codec.decode(words, "uint32", signal.order))

@@ -1,0 +1,128 @@
+"""A Modbus instrument: its profile made into requests, and their answers into samples."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from edge_agent.instruments import Note, Unsuitable
+from edge_agent.instruments import Part as AnyPart
+from edge_agent.misses import Refused
+from edge_agent.modbus.bus import ModbusBus, Timing
+from edge_agent.modbus.decoding import Image, decode, directory_spans, listed_codes, locate, spans
+from edge_agent.modbus.planning import Part, Span, gap_budget, parts, plan
+from edge_agent.samples import NO_MEASUREMENT, Measured, Sample
+from quantrac.config.modbus import ModbusProfile
+from quantrac.config.stations import Device
+from quantrac.telemetry.states import State
+
+ILLEGAL_ADDRESS: Final = 2
+BUSY: Final = 6
+ANSWER_MS: Final = 25.0
+"""Usual time from request to answer, for the price of one more request."""
+
+
+class ModbusInstrument:
+    """Reads the signals that a station wants of one unit."""
+
+    def __init__(self, device: Device, bus: ModbusBus) -> None:
+        if not isinstance(device.profile, ModbusProfile) or not isinstance(device.address, int):
+            raise Unsuitable(f"{device.name}: a Modbus bus needs a Modbus profile and a unit number")
+        self._profile: ModbusProfile = device.profile
+        self._unit: int = device.address
+        self._bus = bus
+        self._timing = Timing(device.timeout_ms, device.profile.turnaround_ms)
+        self._signals = sorted({channel.signal for channel in device.channels.values()})
+        line = device.bus.line
+        budget = gap_budget(line.baud if line else None, ANSWER_MS, line.bits_per_byte if line else 10)
+        self._max_gap = min(self._profile.max_gap, budget)
+        self._codes: tuple[int, ...] = ()
+        self._parts: list[Part] | None = None
+        self.notes: list[Note] = []
+
+    @property
+    def worst_ms(self) -> int:
+        """Longest time that a failing read can hold the bus."""
+        return self._bus.worst_ms(self._unit, self._timing)
+
+    def parts(self) -> Sequence[Part]:
+        """Return what one sample reads; first of all the list of what is plugged in, where the device has one."""
+        if self._parts is None:
+            self._parts = self._plan()
+        return self._parts
+
+    async def read(self, part: AnyPart) -> list[Sample]:
+        """Read one part, state and value of each of its signals; raises Miss."""
+        assert isinstance(part, Part)
+        if directory_spans(self._profile) and (not self._codes or part not in self.parts()):
+            return await self._read_listed(part)
+        image, sent = Image(), dict[Span, int]()
+        for block in part.blocks:
+            try:
+                answer = await self._bus.read(self._unit, block, self._timing)
+            except Refused as refusal:
+                return self._refused(part, refusal)
+            image.put(block, answer.words)
+            sent[block] = answer.sent_ms
+        if self._relisted(image):
+            return [Sample(name, max(sent.values()), *NO_MEASUREMENT) for name in part.signals]
+        return list(self._samples(part, image, sent))
+
+    async def probe(self) -> None:
+        """Wake the instrument if it is one that sleeps, and ask for its first register; raises Miss if it is silent."""
+        wake = self._profile.wake
+        if wake is not None:
+            await self._bus.send_raw(wake.send)
+            await asyncio.sleep(wake.wait_ms / 1000)
+        first = self.parts()[0].blocks[0]
+        try:
+            await self._bus.read(self._unit, Span(first.function, first.at, 1), self._timing)
+        except Refused:
+            return
+
+    def _plan(self) -> list[Part]:
+        directory = directory_spans(self._profile)
+        if directory and not self._codes:
+            return [Part(tuple(plan([directory], 0, self._profile.max_registers)), tuple(self._signals))]
+        needs = {}
+        for name in self._signals:
+            fields = locate(self._profile, self._profile.signals[name], self._codes)
+            needs[name] = list(spans(fields)) if fields else [directory] if directory else []
+        return parts(needs, self._max_gap, self._profile.max_registers)
+
+    async def _read_listed(self, part: Part) -> list[Sample]:
+        """Learn what is plugged in if that is not known, then read it."""
+        if not self._codes:
+            image = Image()
+            for block in part.blocks:
+                image.put(block, (await self._bus.read(self._unit, block, self._timing)).words)
+            self._codes, self._parts = listed_codes(image, self._profile), None
+        if not self._codes:
+            return [Sample(name, self._bus.now_ms(), *NO_MEASUREMENT) for name in part.signals]
+        return [sample for found in self.parts() for sample in await self.read(found)]
+
+    def _relisted(self, image: Image) -> bool:
+        """Return whether the list of what is plugged in has changed; then it is read again before the next sample."""
+        listed = listed_codes(image, self._profile)
+        if listed == self._codes[: len(listed)]:
+            return False
+        self.notes.append(Note("probe_change", f"parameter codes {list(self._codes)} became {list(listed)}"))
+        self._codes, self._parts = (), None
+        return True
+
+    def _samples(self, part: Part, image: Image, sent: dict[Span, int]) -> Iterable[Sample]:
+        for name in part.signals:
+            fields = locate(self._profile, self._profile.signals[name], self._codes)
+            at = [t for block, t in sent.items() if fields is None or block.covers(fields.value)]
+            measured: Measured = decode(self._profile, name, image) or NO_MEASUREMENT
+            yield Sample(name, at[0], measured.value, measured.state)
+
+    def _refused(self, part: Part, refusal: Refused) -> list[Sample]:
+        """An exception: the unit lives. Busy passes; an address it does not have is no longer read across."""
+        if refusal.code == ILLEGAL_ADDRESS and self._max_gap > 0:
+            self._max_gap, self._parts = 0, None
+            self.notes.append(Note("gaps_refused", f"{refusal}: only the wanted registers are read from now on"))
+        state = State.WARMUP if refusal.code == BUSY else State.FAULT
+        now_ms = self._bus.now_ms()
+        return [Sample(name, now_ms, None, state) for name in part.signals]

@@ -1,0 +1,174 @@
+"""When to ask which instrument on a bus: due times, earliest deadline first, retries last, rest for the dead. Pure.
+
+Due times are multiples of the sampling period on the wall clock, all in milliseconds since 1970 UTC. A slot labelled h
+ends at h inclusive, so a read due at h starts one millisecond later: it is the first of the slot that begins.
+
+A bus is shared. What is in order is read first; an instrument that does not answer properly is asked when that cannot
+make a neighbour late, and less and less often while it stays silent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final, NamedTuple
+
+REST_MS: Final = (0, 0, 5_000, 15_000, 60_000, 300_000)
+"""Rest before the next try after so many silent turns in a row; the last holds on."""
+LOST_AFTER: Final = 3
+"""Silent turns in a row after which a device is called lost."""
+GARBLED_TRIES: Final = 6
+"""Tries a sweep while bytes come back: with half of all frames garbled 98 % of the reads succeed."""
+STARVED_MS: Final = 60_000
+"""A silent instrument whose rest is over is tried this long after the last try, even if a neighbour is late for it."""
+
+
+class Outcome(Enum):
+    """How a turn ended."""
+
+    READ = auto()
+    """Everything that was asked has come."""
+    GARBLED = auto()
+    """It lives, but not everything has come intact."""
+    SILENT = auto()
+    LINE_DOWN = auto()
+    """The bus itself is away."""
+
+
+class Watch(NamedTuple):
+    """A device to be read."""
+
+    device: str
+    period_ms: int
+    worst_ms: int
+    """Longest time that one turn can hold the bus."""
+
+
+class Turn(NamedTuple):
+    """Leave to use the bus for one device now."""
+
+    device: str
+    due_ms: int
+    attempt: int
+    """1 for the first of a sweep."""
+    probe: bool
+    """The device was silent last time: ask for one thing first."""
+
+
+class Idle(NamedTuple):
+    """Nothing to do before this time."""
+
+    until_ms: int
+
+
+@dataclass(slots=True)
+class _Device:
+    watch: Watch
+    order: int
+    due_ms: int
+    worst_ms: int
+    silent_turns: int = 0
+    shaky: bool = False
+    """The last turn did not bring everything at the first try."""
+    rest_until_ms: int = 0
+    tried_ms: int = 0
+    retry: Turn | None = None
+    retry_at_ms: int = 0
+
+    @property
+    def deadline_ms(self) -> int:
+        return self.due_ms + self.watch.period_ms
+
+
+class Schedule:
+    """The turns of one bus."""
+
+    def __init__(self, watches: Iterable[Watch], now_ms: int) -> None:
+        self._devices = {
+            watch.device: _Device(watch, order, next_due(now_ms, watch.period_ms), watch.worst_ms)
+            for order, watch in enumerate(watches)
+        }
+        self.misfires = dict.fromkeys(self._devices, 0)
+        """Due times that passed because the line was busy, by device."""
+
+    def realign(self, now_ms: int) -> None:
+        """Start afresh after the wall clock was set."""
+        for device in self._devices.values():
+            device.due_ms = next_due(now_ms, device.watch.period_ms)
+            device.rest_until_ms = device.tried_ms = 0
+            device.retry = None
+
+    def expect(self, device: str, worst_ms: int) -> None:
+        """Note how long a turn of a device can take, where experience differs from its watch."""
+        self._devices[device].worst_ms = worst_ms
+
+    def is_lost(self, device: str) -> bool:
+        """Return whether a device has been silent long enough to be called lost."""
+        return self._devices[device].silent_turns >= LOST_AFTER
+
+    def next(self, now_ms: int) -> Turn | Idle:
+        """Return whose turn it is, or until when the bus is idle."""
+        for device in self._devices.values():
+            self._skip_missed(device, now_ms)
+        return self._due_turn(now_ms) or self._retry_turn(now_ms) or Idle(self._wake(now_ms))
+
+    def report(self, turn: Turn, outcome: Outcome, now_ms: int, quarantine_ms: int = 0) -> None:
+        """Take note of how a turn ended; a silent device is left alone for `quarantine_ms` at least."""
+        device = self._devices[turn.device]
+        device.retry = None
+        if outcome is Outcome.LINE_DOWN:
+            return
+        device.shaky = outcome is not Outcome.READ or turn.attempt > 1
+        device.silent_turns = device.silent_turns + 1 if outcome is Outcome.SILENT else 0
+        if outcome is Outcome.SILENT:
+            rest_ms = max(quarantine_ms, REST_MS[min(device.silent_turns, len(REST_MS) - 1)])
+            device.rest_until_ms = now_ms + rest_ms
+        again = device.silent_turns == 1 or (outcome is Outcome.GARBLED and turn.attempt < GARBLED_TRIES)
+        if again:
+            device.retry = turn._replace(attempt=turn.attempt + 1, probe=False)
+            device.retry_at_ms = max(now_ms, device.rest_until_ms)
+
+    def _due_turn(self, now_ms: int) -> Turn | None:
+        due = [device for device in self._devices.values() if device.due_ms < now_ms]
+        for device in sorted(due, key=lambda device: (device.shaky, device.deadline_ms, device.order)):
+            starved = now_ms - device.tried_ms > STARVED_MS
+            if device.silent_turns == 0 or starved or self._harmless(device, now_ms):
+                turn = Turn(device.watch.device, device.due_ms, 1, probe=device.silent_turns > 0)
+                device.due_ms, device.tried_ms, device.retry = device.deadline_ms, now_ms, None
+                return turn
+        return None
+
+    def _retry_turn(self, now_ms: int) -> Turn | None:
+        ready = [device for device in self._devices.values() if device.retry and device.retry_at_ms <= now_ms]
+        for device in sorted(ready, key=lambda device: (device.retry_at_ms, device.order)):
+            if self._harmless(device, now_ms):
+                turn, device.retry = device.retry, None
+                return turn
+        return None
+
+    def _skip_missed(self, device: _Device, now_ms: int) -> None:
+        """Pass over due times that a rest or a busy line has used up; a busy line's are misfires."""
+        while device.due_ms < now_ms and device.due_ms < device.rest_until_ms:
+            device.due_ms = device.deadline_ms
+        if device.deadline_ms < now_ms:
+            latest = (now_ms - 1) // device.watch.period_ms * device.watch.period_ms
+            self.misfires[device.watch.device] += (latest - device.due_ms) // device.watch.period_ms
+            device.due_ms = latest
+
+    def _harmless(self, device: _Device, now_ms: int) -> bool:
+        """Return whether the longest turn of a device ends before a neighbour in order is due."""
+        neighbours = [other.due_ms for other in self._devices.values() if other is not device and not other.shaky]
+        return now_ms + device.worst_ms <= min(neighbours, default=now_ms + device.worst_ms)
+
+    def _wake(self, now_ms: int) -> int:
+        """Return when the answer of `next` can change."""
+        times = [max(device.due_ms + 1, device.rest_until_ms) for device in self._devices.values()]
+        times += [device.retry_at_ms for device in self._devices.values() if device.retry]
+        times += [device.due_ms + 1 for device in self._devices.values()]
+        return min((time for time in times if time > now_ms), default=now_ms + 1_000)
+
+
+def next_due(now_ms: int, period_ms: int) -> int:
+    """Return the first due time at or after `now_ms`."""
+    return -(-now_ms // period_ms) * period_ms

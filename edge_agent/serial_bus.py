@@ -1,0 +1,83 @@
+"""A serial line that is asked in requests and answers, for protocols of printable characters."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from edge_agent.instruments import Unsuitable
+from edge_agent.misses import Garbled, LateAnswer, NoAnswer
+from edge_agent.serial_line import SerialLine
+from quantrac.config.stations import Bus
+
+SILENCE_S: Final = 0.1
+"""An answer is over when nothing came for so long."""
+LONGEST_ANSWER: Final = 512
+
+
+class Ending(NamedTuple):
+    """How an answer ends: with a mark, and so many bytes behind it."""
+
+    mark: bytes
+    more: int = 0
+
+
+LINE: Final = Ending(b"\n")
+
+
+class TextAnswer(NamedTuple):
+    """What a request brought; `sent_ms` is the wall clock when it was sent."""
+
+    sent_ms: int
+    raw: bytes
+
+
+class SerialBus:
+    """Asks on one serial line, one request at a time. All methods belong to the one task that owns the line."""
+
+    def __init__(self, bus: Bus, clock: Callable[[], int]) -> None:
+        if bus.port is None:
+            raise Unsuitable(f"bus {bus.name}: {bus.kind} needs a serial port")
+        self._bus = bus
+        self._clock = clock
+        self._line = SerialLine(bus.port, bus.line)
+        self._free_at = 0.0
+
+    @property
+    def guard_ms(self) -> int:
+        """Silence kept after a missed answer."""
+        return self._bus.guard_ms
+
+    async def open(self) -> None:
+        """Open the port; raises LineDown."""
+        await self._line.open()
+
+    def close(self) -> None:
+        """Close the port."""
+        self._line.close()
+
+    async def ask(self, request: bytes, ending: Ending, timeout_ms: int, turnaround_ms: int = 0) -> TextAnswer:
+        """Send a request and return its answer, raises Miss. After a miss a late answer is waited out and dropped."""
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(max(0.0, self._free_at - loop.time()))
+        self._line.discard()
+        sent_ms = self._clock()
+        self._line.write(request)
+        try:
+            if self._bus.echo:
+                await self._line.read_until(request, timeout_ms / 1000, LONGEST_ANSWER)
+            return TextAnswer(sent_ms, await self.listen(ending, timeout_ms))
+        except NoAnswer as miss:
+            if await self._line.be_quiet(self._bus.guard_ms / 1000, SILENCE_S):
+                raise LateAnswer(f"{request!r}: answered too late") from miss
+            raise NoAnswer(f"{request!r}: {miss}") from miss
+        except Garbled:
+            await self._line.be_quiet(self._bus.guard_ms / 1000, SILENCE_S)
+            raise
+        finally:
+            self._free_at = loop.time() + (self._bus.gap_ms + turnaround_ms) / 1000
+
+    async def listen(self, ending: Ending, timeout_ms: int) -> bytes:
+        """Return what comes unasked, such as a service request; raises NoAnswer or Garbled."""
+        return await self._line.read_until(ending.mark, timeout_ms / 1000, LONGEST_ANSWER, ending.more)

@@ -1,0 +1,46 @@
+"""A device while it is read: its instrument, its channels' slots, and what has happened to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from edge_agent.averaging import DeviceSlots
+from edge_agent.channels import ChannelFeed
+from edge_agent.records import Event, RecordSink
+from edge_agent.samples import Sample
+
+
+@dataclass(slots=True)
+class Outbox:
+    """Where closed slots go; the station's own events travel with the next of them."""
+
+    sink: RecordSink
+    events: list[Event] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Watched:
+    """The channels of one device (or of the agent itself) on their way from sample to record."""
+
+    name: str
+    feeds: list[ChannelFeed]
+    slots: DeviceSlots
+    outbox: Outbox
+    events: list[Event] = field(default_factory=list)
+    """Sent with the device's next record."""
+
+    def take(self, samples: Iterable[Sample]) -> None:
+        """Put samples of signals into the slots of the channels that use them."""
+        for sample in samples:
+            for feed in self.feeds:
+                if feed.signal == sample.signal:
+                    self.slots.add(feed.name, feed.taken(sample))
+
+    def close(self, now_ms: int) -> None:
+        """Hand over the slots that have ended and are complete."""
+        for record in self.slots.close(now_ms):
+            events = (*self.outbox.events, *self.events)
+            self.outbox.events.clear()
+            self.events.clear()
+            self.outbox.sink(record._replace(events=events))
