@@ -1,0 +1,1 @@
+"""The repository itself: the command, the locks, the documents."""

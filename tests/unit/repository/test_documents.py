@@ -1,0 +1,45 @@
+"""What the documents promise exists."""
+
+import re
+from pathlib import Path
+
+import pytest
+from mkdocs.commands.build import build
+from mkdocs.config import load_config
+
+PROJECT = Path(__file__).parents[3]
+DOCUMENTS = [
+    PROJECT / "README.md",
+    PROJECT / "CONTRIBUTING.md",
+    PROJECT / "CHANGELOG.md",
+    *PROJECT.glob("docs/**/*.md"),
+]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_every_relative_link_leads_somewhere(document: Path):
+    targets = re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", document.read_text(encoding="utf-8"))
+    assert [target for target in targets if not (document.parent / target).exists()] == []
+
+
+def test_decisions_are_numbered_without_gaps_and_say_context_decision_consequence():
+    records = sorted((PROJECT / "docs/decisions").glob("[0-9]*.md"))
+    assert [int(record.name[:4]) for record in records] == list(range(1, len(records) + 1))
+    for record in records:
+        text = record.read_text(encoding="utf-8")
+        assert text.startswith(f"# {record.name[:4]} "), record.name
+        for part in ("**Context.**", "**Decision.**", "**Consequence.**"):
+            assert part in text, f"{record.name} lacks {part}"
+
+
+def test_the_overview_of_decisions_lists_each_by_its_title():
+    overview = (PROJECT / "docs/decisions/index.md").read_text(encoding="utf-8")
+    for record in (PROJECT / "docs/decisions").glob("[0-9]*.md"):
+        title = record.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+        assert f"- [{title}]({record.name})" in overview
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # mkdocs' own dependencies
+def test_the_documentation_builds_without_a_warning(tmp_path: Path):
+    build(load_config(str(PROJECT / "mkdocs.yml"), site_dir=str(tmp_path), strict=True))
+    assert (tmp_path / "architecture.html").exists()
