@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from quantrac.telemetry.errors import QuantracError
 
@@ -22,6 +25,18 @@ class Problem:
     def __str__(self) -> str:
         key = f"{self.key}: " if self.key else ""
         return f"{self.file}:{self.line}:{self.column}: {key}{self.message}"
+
+
+class Place(NamedTuple):
+    """Where something stands; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def problem(self, path: Iterable[str | int], message: str) -> Problem:
+        """Return a problem at this place."""
+        return Problem(self.file, self.line, self.column, ".".join(map(str, path)), message)
 
 
 class ConfigErrors(QuantracError):
@@ -46,3 +61,12 @@ class Findings:
         """Raise ConfigErrors with all problems, by file and line; do nothing when there is none."""
         if self.problems:
             raise ConfigErrors(sorted(self.problems))
+
+
+def one_of(found: object, known: Iterable[str]) -> str:
+    """Return "found 'sond', allowed sonde, gauge; did you mean 'sonde'?"."""
+    names = list(known)
+    near = difflib.get_close_matches(str(found), names, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    allowed = ", ".join(names) if names else "none, for there are none yet"
+    return f"found {found!r}, allowed {allowed}{hint}"

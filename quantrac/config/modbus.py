@@ -124,7 +124,7 @@ class ModbusProfile(DeviceProfile):
     """Unused registers that may be read along rather than ask twice."""
     directory: Directory | None = None
     signals: dict[Snake, ModbusSignal]
-    golden: tuple[HexGolden, ...] = Field(min_length=1)
+    golden: tuple[HexGolden, ...] = Field(min_length=1, exclude=True)
 
     def wire(self, address: int) -> int:
         """Return the address on the wire of an address as the profile writes it."""

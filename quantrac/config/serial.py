@@ -35,14 +35,14 @@ class Sdi12Profile(DeviceProfile):
     """Ask with checksums (`aMC!`, `aCC!`, `aRC0!`): SDI-12 from 1.3 on."""
     verify: Sdi12Verify | None = None
     signals: dict[Snake, Sdi12Signal]
-    golden: tuple[TextGolden, ...] = Field(min_length=1)
+    golden: tuple[TextGolden, ...] = Field(min_length=1, exclude=True)
 
 
 class VaisalaSignal(Signal):
     """A `key=valueLETTER` field of a Vaisala line, such as `Sm=3.4M`."""
 
     key: Annotated[str, Field(pattern=r"^[A-Z][a-z]$")]
-    letter: Annotated[str, Field(pattern=r"^[A-Z]$")]
+    letter: Annotated[str, Field(pattern=r"^[A-Za-z]$")]
     """Unit letter that must follow the number; `#` means invalid data: null, `fault`. Another letter: null, `fault`."""
 
 
@@ -55,7 +55,7 @@ class VaisalaProfile(DeviceProfile):
     crc: Flag = False
     """Lower-case commands with the SDI-12 checksum."""
     signals: dict[Snake, VaisalaSignal]
-    golden: tuple[TextGolden, ...] = Field(min_length=1)
+    golden: tuple[TextGolden, ...] = Field(min_length=1, exclude=True)
 
 
 class BayernHessenSignal(Signal):
@@ -81,4 +81,4 @@ class BayernHessenProfile(DeviceProfile):
     error: Snake | None = None
     """Table of the error byte."""
     signals: dict[Snake, BayernHessenSignal]
-    golden: tuple[TextGolden, ...] = Field(min_length=1)
+    golden: tuple[TextGolden, ...] = Field(min_length=1, exclude=True)

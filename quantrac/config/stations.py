@@ -64,7 +64,7 @@ class Channel(Model):
     """One reading each interval: the device's report interval."""
     expect: tuple[float, float] | None = None
     """Outside it a reading is suspect; in the catalogue's unit."""
-    span: tuple[float, float] | None = None
+    span: tuple[float, float]
     """What the instrument can measure, in the catalogue's unit."""
     factor: float = 1.0
     shift: float = 0.0

@@ -69,7 +69,8 @@ NO_WIRING = Wiring.model_validate({"schema": "quantrac/wiring/1"})
 def load_wiring(path: Path | None) -> Wiring:
     """Read a wiring file, YAML or JSON; without one every bus stays where it is. Raises ConfigErrors."""
     from quantrac.config.documents import read_document
-    from quantrac.config.findings import Findings, validate
+    from quantrac.config.findings import Findings
+    from quantrac.config.validation import validate
 
     if path is None:
         return NO_WIRING

@@ -1,0 +1,34 @@
+"""A station in the making: its tree, so that every problem found later still has its line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from quantrac.config.devices import AnyProfile
+from quantrac.config.documents import Key, Tree, follow, key_place
+from quantrac.config.findings import Findings
+from quantrac.config.network import Defaults
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A station while it is resolved: where its values stand, and what it may refer to."""
+
+    tree: Tree
+    profiles: Mapping[str, AnyProfile]
+    broken_profiles: frozenset[str]
+    """Profiles whose files hold mistakes: devices that use them are not resolved, and not reported for it."""
+    defaults: Defaults
+    zone: ZoneInfo
+    findings: Findings
+
+    def refuse(self, path: tuple[Key, ...], message: str) -> None:
+        """Note a problem at the value that a path leads to."""
+        followed, place, _ = follow(self.tree, path)
+        self.findings.add(place.problem(followed, message))
+
+    def refuse_key(self, path: tuple[Key, ...], message: str) -> None:
+        """Note a problem at the key that a path ends with."""
+        self.findings.add(key_place(self.tree, path).problem(path, message))

@@ -1,0 +1,187 @@
+"""Loading `station_configs`: base and overlay, every file, every problem at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from quantrac.config.devices import PROFILE_OF_PROTOCOL, AnyProfile
+from quantrac.config.documents import Key, Leaf, Map, Tree, follow, key_place, merge, read_document
+from quantrac.config.draft import Draft
+from quantrac.config.findings import ConfigErrors, Findings, Place, Problem, one_of
+from quantrac.config.network import Defaults, Network, NetworkFile
+from quantrac.config.network_checks import check_network
+from quantrac.config.profile_checks import check_profile
+from quantrac.config.resolution import resolve
+from quantrac.config.rule_checks import RuleChecks
+from quantrac.config.rules import Rule, RulesFile, RuleTest
+from quantrac.config.station_files import StationFile
+from quantrac.config.stations import Station
+from quantrac.config.validation import validate
+
+
+def load_network(root: Path, overlay: str | None = None) -> Network:
+    """Read and check a whole network.
+
+    Data path: files → trees with places → overlay merged → models → stations resolved against profiles → cross-checks.
+
+    Args:
+        root: folder with stations/, devices/, rules/ and network.yaml.
+        overlay: name of a folder inside root that holds the same file names; None for the base alone.
+
+    Raises:
+        ConfigErrors: everything that is wrong, each with file, line, column and key.
+    """
+    loader = _Loader(root, overlay)
+    network = loader.load()
+    loader.findings.raise_if_any()
+    assert network is not None
+    return network
+
+
+def load_profile(path: Path) -> AnyProfile:
+    """Read and check one device profile; raises ConfigErrors."""
+    findings = Findings()
+    tree = read_document(path, str(path), findings)
+    profile = None if tree is None else _profile(path.stem, tree, findings)
+    findings.raise_if_any()
+    if profile is None:
+        raise ConfigErrors([Problem(str(path), 1, 1, "", "found an empty file, allowed a device profile")])
+    return profile
+
+
+def _profile(stem: str, tree: Tree, findings: Findings) -> AnyProfile | None:
+    _, place, protocol = follow(tree, ("protocol",))
+    named = isinstance(tree, Map) and "protocol" in tree.entries and isinstance(protocol, Leaf)
+    word = protocol.value if named and isinstance(protocol, Leaf) else None
+    if word not in PROFILE_OF_PROTOCOL:
+        found = (
+            one_of(word, PROFILE_OF_PROTOCOL) if named else f"found nothing, allowed {', '.join(PROFILE_OF_PROTOCOL)}"
+        )
+        findings.add(place.problem(("protocol",), found))
+        return None
+    profile: AnyProfile | None = validate(PROFILE_OF_PROTOCOL[str(word)], tree, findings)
+    if profile is not None:
+        _check_stem(stem, "device", profile.device, tree, findings)
+        check_profile(profile, tree, findings)
+    return profile
+
+
+def _check_stem(stem: str, key: Key, name: str, tree: Tree, findings: Findings) -> None:
+    if name != stem:
+        message = f"found {name!r}, allowed {stem!r}, the name of the file"
+        findings.add(follow(tree, (key,))[1].problem((key,), message))
+
+
+@dataclass
+class _Loader:
+    """One run of load_network."""
+
+    root: Path
+    overlay: str | None
+    findings: Findings = field(default_factory=Findings)
+
+    def load(self) -> Network | None:
+        layers = self._layers()
+        if not layers:
+            return None
+        settings_tree = self._merged(layers, "network.yaml")
+        if settings_tree is None and not self.findings.problems:
+            self.findings.add(_whole(self.root / "network.yaml", "found nothing, allowed the settings of the network"))
+        settings = None if settings_tree is None else validate(NetworkFile, settings_tree, self.findings)
+        profiles, broken = self._profiles(layers)
+        stations = self._stations(layers, profiles, broken, settings)
+        known_stations = None if self.findings.problems else stations
+        rules, rule_tests = self._rules(layers, settings, known_stations)
+        if settings is None or settings_tree is None:
+            return None
+        check_network(settings, settings_tree, known_stations, self.findings)
+        return Network(self.root, self.overlay, settings, profiles, stations, rules, rule_tests, _notes(stations))
+
+    def _layers(self) -> list[Path]:
+        if not self.root.is_dir():
+            self.findings.add(
+                _whole(self.root, "found no such folder, allowed the folder with stations/ and network.yaml")
+            )
+            return []
+        if self.overlay is None:
+            return [self.root]
+        folder = self.root / self.overlay
+        if not folder.is_dir():
+            known = [path.name for path in sorted(self.root.iterdir()) if (path / "stations").is_dir()]
+            self.findings.add(_whole(folder, f"overlay: {one_of(self.overlay, known)}"))
+            return []
+        return [self.root, folder]
+
+    def _trees(self, layers: list[Path], folder: str) -> dict[str, Tree]:
+        files = [path for layer in layers if (layer / folder).is_dir() for path in sorted((layer / folder).iterdir())]
+        for path in files:
+            if path.suffix != ".yaml" and not path.name.startswith("."):
+                self.findings.add(_whole(path, "found another kind of file, allowed names that end in .yaml"))
+        names = sorted({path.name for path in files if path.suffix == ".yaml"})
+        trees = {name: self._merged(layers, f"{folder}/{name}") for name in names}
+        return {name.removesuffix(".yaml"): tree for name, tree in trees.items() if tree is not None}
+
+    def _merged(self, layers: list[Path], name: str) -> Tree | None:
+        tree: Tree | None = None
+        for path in (layer / name for layer in layers):
+            if path.exists():
+                tree = merge(tree, read_document(path, str(path), self.findings))
+        return tree
+
+    def _profiles(self, layers: list[Path]) -> tuple[dict[str, AnyProfile], frozenset[str]]:
+        before = len(self.findings.problems)
+        made = {stem: _profile(stem, tree, self.findings) for stem, tree in self._trees(layers, "devices").items()}
+        good = {stem: profile for stem, profile in made.items() if profile is not None}
+        unread = {path.stem for layer in layers for path in (layer / "devices").glob("*.yaml")} - good.keys()
+        return good, frozenset(unread if len(self.findings.problems) > before else ())
+
+    def _stations(
+        self,
+        layers: list[Path],
+        profiles: dict[str, AnyProfile],
+        broken: frozenset[str],
+        settings: NetworkFile | None,
+    ) -> dict[str, Station]:
+        defaults = settings.defaults if settings else Defaults()
+        zone = ZoneInfo(settings.time_zone if settings else "UTC")
+        stations = {}
+        for stem, tree in self._trees(layers, "stations").items():
+            file = validate(StationFile, tree, self.findings)
+            if file is not None:
+                _check_stem(stem, "station", file.station, tree, self.findings)
+                stations[file.station] = resolve(file, Draft(tree, profiles, broken, defaults, zone, self.findings))
+        return stations
+
+    def _rules(
+        self, layers: list[Path], settings: NetworkFile | None, stations: dict[str, Station] | None
+    ) -> tuple[dict[str, Rule], tuple[RuleTest, ...]]:
+        rules: dict[str, Rule] = {}
+        checks: list[tuple[RuleChecks, RulesFile]] = []
+        for tree in self._trees(layers, "rules").values():
+            file = validate(RulesFile, tree, self.findings)
+            if file is None:
+                continue
+            checks.append((RuleChecks(tree, settings, stations, self.findings), file))
+            for name, spec in file.rules.items():
+                if name in rules:
+                    message = "found a rule of this name in a second file, allowed once in all rule files"
+                    self.findings.add(key_place(tree, ("rules", name)).problem(("rules", name), message))
+                rules[name] = Rule.model_construct(name=name, **dict(spec))
+        for check, file in checks:
+            check.check(file)
+            check.check_expectations(file, rules)
+        return rules, tuple(test for _, file in checks for test in file.tests)
+
+
+def _whole(path: Path, message: str) -> Problem:
+    return Place(str(path), 1, 1).problem((), message)
+
+
+def _notes(stations: dict[str, Station]) -> tuple[str, ...]:
+    return tuple(
+        f"{station.station}: cameras are checked but not read by this version"
+        for station in stations.values()
+        if station.cameras
+    )

@@ -1,0 +1,38 @@
+"""What network.yaml must agree on with itself and the stations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from quantrac.config.documents import Key, Tree, follow
+from quantrac.config.findings import Findings, one_of
+from quantrac.config.network import NetworkFile
+from quantrac.config.stations import Station
+
+
+def check_network(network: NetworkFile, tree: Tree, stations: Mapping[str, Station] | None, findings: Findings) -> None:
+    """Refuse groups and stations that nobody knows (`stations` None: they are not known yet), and unreachable contacts."""
+
+    def known(path: tuple[Key, ...], names: Iterable[str], allowed: Iterable[str] | None) -> None:
+        if allowed is None:
+            return
+        for number, name in enumerate(names):
+            if name not in allowed:
+                refuse((*path, number), one_of(name, allowed))
+
+    def refuse(path: tuple[Key, ...], message: str) -> None:
+        followed, place, _ = follow(tree, path)
+        findings.add(place.problem(followed, message))
+
+    for number, route in enumerate(network.routes):
+        if route.to not in network.groups:
+            refuse(("routes", number, "to"), one_of(route.to, network.groups))
+    if network.quiet_hours is not None:
+        known(("quiet_hours", "groups"), network.quiet_hours.groups, network.groups)
+    if network.silence is not None:
+        known(("silence", "to"), network.silence.to, network.groups)
+    for name, contact in network.contacts.items():
+        known(("contacts", name, "groups"), contact.groups, network.groups)
+        known(("contacts", name, "stations"), contact.stations, stations)
+        if contact.email is None and contact.phone is None:
+            refuse(("contacts", name), "found a contact without email and phone, allowed one of them or both")

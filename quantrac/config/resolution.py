@@ -1,0 +1,190 @@
+"""From a station file, profiles and defaults to a station that can run. What does not fit together becomes problems."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+
+from quantrac.config.buses import check_address, check_buses, make_bus
+from quantrac.config.channels import agent_channels, make_channel
+from quantrac.config.devices import BUS_KINDS_OF_PROTOCOL
+from quantrac.config.documents import Key
+from quantrac.config.draft import Draft
+from quantrac.config.findings import one_of
+from quantrac.config.network import Defaults
+from quantrac.config.station_files import CalibrationSpec, DeviceSpec, StationFile
+from quantrac.config.stations import (
+    Bus,
+    Calibration,
+    Camera,
+    Channel,
+    Device,
+    Location,
+    Maintenance,
+    Ministry,
+    SpoolPlan,
+    Station,
+)
+
+DAY_MS = 86_400_000
+ENVELOPE_BYTES = 160
+"""What a spooled message takes beside its readings, index included."""
+READING_BYTES = 32
+
+
+def resolve(file: StationFile, draft: Draft) -> Station:
+    """Return the station as it runs; problems go to the draft's findings, and then the result must not be used."""
+    buses = {name: make_bus(name, spec) for name, spec in file.buses.items()}
+    check_buses(buses, draft)
+    own = draft.defaults.model_copy(update=file.defaults.model_dump(exclude_none=True))
+    devices = {
+        name: device
+        for name, spec in file.devices.items()
+        if (device := _device(name, spec, buses, own, draft)) is not None
+    }
+    _check_addresses(devices, draft)
+    agent = agent_channels(own.housekeeping_ms)
+    _check_names(devices, agent, draft)
+    station = Station(
+        station=file.station,
+        name=file.name,
+        tags=file.tags,
+        location=Location(**file.location.model_dump()),
+        in_service=datetime.combine(file.in_service, datetime.min.time(), draft.zone).astimezone(UTC),
+        ministry=Ministry(**file.ministry.model_dump()) if file.ministry else None,
+        buses=buses,
+        devices=devices,
+        agent_channels=agent,
+        maintenance=_maintenance(file, devices, draft),
+        spool=SpoolPlan(**file.spool.model_dump()),
+        backfill_rate=file.backfill.max_rate,
+        cameras={name: Camera(**camera.model_dump()) for name, camera in file.cameras.items()},
+        config_hash="",
+    )
+    _check_spool(station, draft)
+    return station.model_copy(update={"config_hash": config_hash(station)})
+
+
+def config_hash(station: Station) -> str:
+    """Return the sha256 (hex) of a station's canonical form: JSON, keys sorted, without golden exchanges."""
+    content = station.model_dump(mode="json", exclude={"config_hash"})
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _device(name: str, spec: DeviceSpec, buses: dict[str, Bus], own: Defaults, draft: Draft) -> Device | None:
+    path: tuple[Key, ...] = ("devices", name)
+    profile, bus = draft.profiles.get(spec.profile), buses.get(spec.bus)
+    if profile is None and spec.profile not in draft.broken_profiles:
+        draft.refuse((*path, "profile"), one_of(spec.profile, draft.profiles))
+    if bus is None:
+        draft.refuse((*path, "bus"), one_of(spec.bus, buses))
+    if profile is None or bus is None:
+        return None
+    if bus.kind not in BUS_KINDS_OF_PROTOCOL[profile.protocol]:
+        kinds = ", ".join(BUS_KINDS_OF_PROTOCOL[profile.protocol])
+        message = (
+            f"found bus {bus.name!r} of kind {bus.kind}, allowed for profile {spec.profile}: a bus of kind {kinds}"
+        )
+        draft.refuse((*path, "bus"), message)
+    check_address(path, spec.address, profile.protocol, draft)
+    report_ms = spec.report_ms or own.report_ms
+    channels = {
+        channel_name: channel
+        for channel_name, channel_spec in spec.channels.items()
+        if (channel := make_channel(channel_name, channel_spec, name, profile, report_ms, draft)) is not None
+    }
+    device = Device(
+        name=name,
+        profile=profile,
+        bus=bus,
+        address=spec.address,
+        serial=spec.serial,
+        sample_ms=spec.sample_ms or own.sample_ms,
+        report_ms=report_ms,
+        valid_share=spec.valid_share or own.valid_share,
+        timeout_ms=spec.timeout_ms or profile.timeout_ms,
+        channels=channels,
+        calibration=_calibration(spec.calibration),
+    )
+    _check_intervals(path, device, draft)
+    return device
+
+
+def _calibration(spec: CalibrationSpec | None) -> Calibration | None:
+    if spec is None:
+        return None
+    if spec.window is None:
+        return Calibration(every_ms=spec.every_ms)
+    weekday, start, end = spec.window
+    return Calibration(every_ms=spec.every_ms, weekday=weekday, start_minute=start, end_minute=end)
+
+
+def _check_intervals(path: tuple[Key, ...], device: Device, draft: Draft) -> None:
+    if DAY_MS % device.report_ms:
+        message = f"found a report interval of {device.report_ms} ms, allowed one that divides a day evenly"
+        draft.refuse((*path, "report"), message)
+    elif device.report_ms % device.sample_ms:
+        message = (
+            f"found a sample every {device.sample_ms} ms and a report every {device.report_ms} ms, "
+            "allowed a report interval that is a multiple of the sample interval"
+        )
+        draft.refuse((*path, "sample"), message)
+
+
+def _check_addresses(devices: dict[str, Device], draft: Draft) -> None:
+    first: dict[tuple[str, int | str | None], str] = {}
+    for name, device in devices.items():
+        other = first.setdefault((device.bus.name, device.address), name)
+        if other != name:
+            path = ("devices", name, "address")
+            has = "no address" if device.address is None else f"address {device.address!r}"
+            draft.refuse(path, f"found {has} twice on bus {device.bus.name!r}, allowed once (device {other!r} has it)")
+
+
+def _check_names(devices: dict[str, Device], agent: dict[str, Channel], draft: Draft) -> None:
+    owner = dict.fromkeys(agent, "the agent itself")
+    for device in devices.values():
+        for name in device.channels:
+            other = owner.setdefault(name, f"device {device.name!r}")
+            if other != f"device {device.name!r}":
+                path = ("devices", device.name, "channels", name)
+                message = (
+                    f"found channel {name!r} a second time, allowed once a station ({other} has it); "
+                    "give this one another name and say `parameter:`"
+                )
+                draft.refuse_key(path, message)
+
+
+def _maintenance(file: StationFile, devices: dict[str, Device], draft: Draft) -> Maintenance | None:
+    if file.maintenance is None:
+        return None
+    switches = [f"{name}/{channel}" for name, device in devices.items() for channel in device.channels]
+    if file.maintenance.switch not in switches:
+        draft.refuse(("maintenance", "switch"), one_of(file.maintenance.switch, switches))
+        return None
+    device, channel = file.maintenance.switch.split("/")
+    return Maintenance(
+        device=device, channel=channel, state=file.maintenance.state, ends_after_ms=file.maintenance.ends_after_ms
+    )
+
+
+def spool_bytes(station: Station) -> int:
+    """Return what the spool takes over its whole keeping time, bytes: one message a device and report interval."""
+    groups = [(device.report_ms, len(device.channels)) for device in station.devices.values()]
+    agent = list(station.agent_channels.values())
+    groups.append((agent[0].interval_ms, len(agent)))
+    per_ms = sum((ENVELOPE_BYTES + READING_BYTES * count) / interval for interval, count in groups)
+    return round(per_ms * station.spool.keep_ms)
+
+
+def _check_spool(station: Station, draft: Draft) -> None:
+    need, size = spool_bytes(station), station.spool.size_bytes
+    if need > size:
+        days = station.spool.keep_ms / DAY_MS
+        message = (
+            f"found room for {size / 1e9:.2g} GB, allowed {need / 1e9:.2g} GB or more: "
+            f"that is what {days:g} days of this station's messages take"
+        )
+        draft.refuse(("spool", "size"), message)

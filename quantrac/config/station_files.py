@@ -1,0 +1,224 @@
+"""Station files as technicians write them (`station_configs/stations/`)."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
+
+from quantrac.config.fields import (
+    Day,
+    Flag,
+    Kebab,
+    Line,
+    Model,
+    PositiveDuration,
+    Rate,
+    Real,
+    Size,
+    Snake,
+    Span,
+    StateWord,
+    Text,
+    Whole,
+    refused,
+)
+from quantrac.config.stations import BusKind
+from quantrac.config.wiring import Port
+from quantrac.telemetry.states import State
+
+SERIAL_KINDS = ("modbus-rtu", "sdi-12", "ascii", "bayern-hessen")
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+class LocationSpec(Model):
+    """Where a station stands: WGS 84 degrees."""
+
+    latitude: Real = Field(ge=-90, le=90)
+    longitude: Real = Field(ge=-180, le=180)
+    commune: str
+    surveyed: Flag
+
+
+class MinistrySpec(Model):
+    """How the station appears in the ministry's files."""
+
+    code: str
+    folder: str = "{code}/{yyyy}/{MM}/{dd}"
+    symbols: dict[Snake, str] = Field(default_factory=dict)
+
+
+class StationDefaults(Model):
+    """What the station's devices have unless they say otherwise; what is absent comes from network.yaml."""
+
+    sample_ms: PositiveDuration | None = Field(default=None, alias="sample")
+    report_ms: PositiveDuration | None = Field(default=None, alias="report")
+    valid_share: Real | None = Field(default=None, gt=0, le=1)
+    housekeeping_ms: PositiveDuration | None = Field(default=None, alias="housekeeping")
+
+
+class BusSpec(Model):
+    """A serial line (`port`, `line`) or a network endpoint (`host`, `port`); any line may hang behind one."""
+
+    kind: BusKind
+    port: Port
+    host: str | None = None
+    line: Line | None = None
+    echo: Flag = False
+    gap_ms: PositiveDuration = Field(default=5, alias="gap")
+    guard_ms: PositiveDuration = Field(default=400, alias="guard")
+
+    @model_validator(mode="after")
+    def _place(self) -> BusSpec:
+        if self.host is None and (not isinstance(self.port, str) or self.line is None or self.kind not in SERIAL_KINDS):
+            raise refused(
+                "{kind, port: /dev/…, line: 9600 8N1} for a serial line"
+                if self.kind in SERIAL_KINDS
+                else "{kind, host: name, port: number}"
+            )
+        if self.host is not None and not isinstance(self.port, int):
+            raise refused("a TCP port number beside host")
+        return self
+
+
+def _address(value: object) -> int | str | None:
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    if value is None or is_number or isinstance(value, str):
+        return value  # type: ignore[return-value]
+    raise refused('a number, or a character in quotes such as "0"')
+
+
+Address = Annotated[int | str | None, PlainValidator(_address), WithJsonSchema({"type": ["integer", "string", "null"]})]
+
+
+class AdjustSpec(Model):
+    """A technician's correction: `value * scale + offset`, with who, when and why."""
+
+    scale: Real = 1.0
+    offset: Real = 0.0
+    since: Day
+    by: str
+    why: str
+
+
+class ChannelSpec(Model):
+    """What a channel adds to its signal; `{}` is exactly as the profile says."""
+
+    parameter: str | None = None
+    signal: Snake | None = None
+    """Key in the profile's signals; absent: the channel's own name."""
+    input: Whole | None = Field(default=None, ge=0, le=63)
+    """Digital input of an I/O module: signal `input_<n>`, or `count_<n>` with `mm_per_tip`."""
+    invert: Flag = False
+    mm_per_tip: Real | None = Field(default=None, gt=0)
+    """Rain gauge: millimetres a pulse."""
+    expect: Span | None = None
+    adjust: AdjustSpec | None = None
+    datum_offset: Real = 0.0
+
+    @model_validator(mode="after")
+    def _one_source(self) -> ChannelSpec:
+        if self.signal is not None and self.input is not None:
+            raise refused("signal or input, not both")
+        if self.mm_per_tip is not None and self.input is None:
+            raise refused("input beside mm_per_tip")
+        return self
+
+
+WINDOW = re.compile(r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun) ([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
+
+
+def parse_window(text: object) -> tuple[int, int, int]:
+    """Return weekday (0 Monday), first and last minute after midnight of `Mon 08:00-09:00`."""
+    match = WINDOW.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise refused('a weekly window such as "Mon 08:00-09:00"')
+    start, end = int(match[2]) * 60 + int(match[3]), int(match[4]) * 60 + int(match[5])
+    if start >= end:
+        raise refused("a window that begins before it ends, on one day")
+    return WEEKDAYS.index(match[1]), start, end
+
+
+class CalibrationSpec(Model):
+    """When a device is calibrated."""
+
+    every_ms: PositiveDuration | None = Field(default=None, alias="every")
+    window: (
+        Annotated[tuple[int, int, int], BeforeValidator(parse_window), WithJsonSchema({"type": "string"})] | None
+    ) = None
+
+
+class DeviceSpec(Model):
+    """One instrument on one bus."""
+
+    profile: Kebab
+    bus: str
+    address: Address = None
+    serial: str = ""
+    sample_ms: PositiveDuration | None = Field(default=None, alias="sample")
+    report_ms: PositiveDuration | None = Field(default=None, alias="report")
+    valid_share: Real | None = Field(default=None, gt=0, le=1)
+    timeout_ms: PositiveDuration | None = Field(default=None, alias="timeout")
+    channels: dict[Snake, ChannelSpec]
+    calibration: CalibrationSpec | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_channels(cls, value: Any) -> Any:
+        """`do:` without anything is `do: {}`."""
+        if isinstance(value, dict) and isinstance(value.get("channels"), dict):
+            channels = {name: {} if channel is None else channel for name, channel in value["channels"].items()}
+            return {**value, "channels": channels}
+        return value
+
+
+class CameraSpec(Model):
+    """A camera whose pictures are sent."""
+
+    url: str
+    every_ms: PositiveDuration = Field(alias="every")
+    on_alarm: Flag = False
+    max_kb: Whole = Field(default=150, ge=1)
+
+
+class MaintenanceSpec(Model):
+    """A switch (`device/channel`) that puts the station into a state while it is 1."""
+
+    switch: str
+    state: StateWord = State.MAINT
+    ends_after_ms: PositiveDuration = Field(default=4 * 3_600_000, alias="ends_after")
+
+
+class SpoolSpec(Model):
+    """How long and how much the edge keeps on its own disk. Sixty days: Circular 10/2021/TT-BTNMT, article 39."""
+
+    keep_ms: PositiveDuration = Field(default=60 * 86_400_000, alias="keep")
+    size_bytes: Size = Field(default=4_000_000_000, alias="size")
+
+
+class BackfillSpec(Model):
+    """How fast old messages are sent after an outage."""
+
+    max_rate: Rate = 50.0
+
+
+class StationFile(Model):
+    """One station file."""
+
+    schema_: Literal["quantrac/station/1"] = Field(alias="schema")
+    station: Kebab
+    name: Text
+    tags: tuple[Kebab, ...]
+    """Rules and subscriptions select by these."""
+    location: LocationSpec
+    in_service: Day
+    """Readings dated earlier (local midnight) are refused."""
+    ministry: MinistrySpec | None = None
+    defaults: StationDefaults = StationDefaults()
+    buses: dict[Kebab, BusSpec]
+    devices: dict[Kebab, DeviceSpec]
+    cameras: dict[Kebab, CameraSpec] = Field(default_factory=dict)
+    maintenance: MaintenanceSpec | None = None
+    spool: SpoolSpec = SpoolSpec()
+    backfill: BackfillSpec = BackfillSpec()

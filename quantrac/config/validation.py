@@ -1,0 +1,171 @@
+"""From a tree to a model: what pydantic refuses becomes problems with the place where the value stands."""
+
+from __future__ import annotations
+
+import types
+from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, BeforeValidator, PlainValidator, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from quantrac.config.documents import Key, Leaf, Map, Row, Tree, follow, key_place, plain
+from quantrac.config.findings import Findings, Place, one_of
+
+M = TypeVar("M", bound=BaseModel)
+
+ALLOWED: Final = {
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "string_type": "text",
+    "bool_type": "true or false",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "tuple_type": "a list",
+    "list_type": "a list",
+}
+"""What pydantic's plain type errors mean."""
+BOUNDS: Final = {
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "{ge} or more",
+    "less_than": "less than {lt}",
+    "less_than_equal": "{le} or less",
+    "string_pattern_mismatch": "text like {pattern}",
+}
+LENGTHS: Final = {"too_short": "at least {min_length}", "too_long": "at most {max_length}"}
+
+
+def validate(model: type[M], tree: Tree, findings: Findings) -> M | None:
+    """Return the model of a tree; None when it is refused, with every reason among the findings."""
+    try:
+        return model.model_validate(plain(tree))
+    except ValidationError as refusal:
+        for error in refusal.errors(include_url=False):
+            _report(model, tree, error, findings)
+        return None
+
+
+def _report(model: type[BaseModel], tree: Tree, error: ErrorDetails, findings: Findings) -> None:
+    location = tuple(step for step in error["loc"] if step != "[key]")
+    if error["type"] == "extra_forbidden":
+        path, _, _ = follow(tree, location)
+        message = one_of(location[-1], fields_at(model, location[:-1]))
+        findings.add(key_place(tree, path).problem(path, message))
+        return
+    if error["type"] == "missing":
+        path, place, _ = follow(tree, location[:-1])
+        findings.add(place.problem((*path, location[-1]), f"found nothing, allowed {described(model, location)}"))
+        return
+    path, place, here = follow_signal(tree, location)
+    place = key_place(tree, path) if "[key]" in error["loc"] and path else place
+    found = path[-1] if "[key]" in error["loc"] else here
+    findings.add(place.problem(path, _message(error, found)))
+
+
+def follow_signal(tree: Tree, location: tuple[Key, ...]) -> tuple[tuple[Key, ...], Place, Tree]:
+    """Follow a location as `follow` does; what a profile's `defaults` gave to a signal is found there."""
+    path, place, here = follow(tree, location)
+    if len(location) > 2 and location[0] == "signals" and len(path) < len(location):
+        default, default_place, default_here = follow(tree, ("defaults", *location[2:]))
+        if len(default) == len(location) - 1:
+            return default, default_place, default_here
+    return path, place, here
+
+
+def _message(error: ErrorDetails, found: Any) -> str:
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "literal_error":
+        return one_of(_value(found), [word.strip("'") for word in _words(context["expected"])])
+    if kind in LENGTHS:
+        return f"found {shown(found)}, allowed {LENGTHS[kind].format(**context)} entries"
+    template = BOUNDS.get(kind) or ALLOWED.get(kind)
+    allowed = template.format(**context) if template else context.get("allowed", error["msg"])
+    return f"found {shown(found)}, allowed {allowed}"
+
+
+def _words(expected: str) -> list[str]:
+    return expected.replace(" or ", ", ").split(", ")
+
+
+def _value(found: Any) -> Any:
+    return found.value if isinstance(found, Leaf) else shown(found)
+
+
+def shown(found: Any) -> str:
+    """Return how a value is named in a message: text in quotes, numbers bare, collections by their kind."""
+    if isinstance(found, Map):
+        return "a mapping of " + (", ".join(map(str, found.entries)) or "nothing")
+    if isinstance(found, Row):
+        items = ", ".join(shown(item) for item in found.items)
+        return f"[{items}]" if len(items) < 60 else f"a list of {len(found.items)}"
+    value = found.value if isinstance(found, Leaf) else found
+    if value is None:
+        return "nothing"
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else repr(value)
+
+
+def fields_at(model: type[BaseModel], location: tuple[Key, ...]) -> list[str]:
+    """Return the keys that a model allows at a location, as files write them."""
+    inner = _models_at(model, location)
+    return [field.alias or name for found in inner for name, field in found.model_fields.items()]
+
+
+def described(model: type[BaseModel], location: tuple[Key, ...]) -> str:
+    """Return what is allowed at a location in a few words, for a key that is missing."""
+    for parent in _models_at(model, location[:-1]):
+        for name, field in parent.model_fields.items():
+            if location[-1] in (name, field.alias):
+                return _own_words(field) or _kind(field.annotation)
+    return "a value"
+
+
+def _own_words(field: FieldInfo) -> str | None:
+    """Ask the field's own validator what it allows, by giving it nothing."""
+    for validator in field.metadata:
+        if isinstance(validator, BeforeValidator | PlainValidator):
+            try:
+                validator.func(None)  # type: ignore[call-arg]
+            except PydanticCustomError as refusal:
+                return refusal.message()
+    return None
+
+
+KINDS: Final[dict[Any, str]] = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+def _kind(annotation: Any) -> str:
+    origin = get_origin(annotation)
+    if origin is Literal:
+        return ", ".join(map(str, get_args(annotation)))
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "a mapping of " + ", ".join(fields_at(annotation, ()))
+    return {tuple: "a list", list: "a list", dict: "a mapping"}.get(origin) or KINDS.get(annotation, "a value")
+
+
+def _models_at(annotation: Any, location: tuple[Key, ...]) -> list[type[BaseModel]]:
+    """Return the models that an annotation leads to along a location."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return _models_below(annotation, location)
+    inner, rest = _unwrapped(annotation, location)
+    return [found for argument in inner for found in _models_at(argument, rest)]
+
+
+def _unwrapped(annotation: Any, location: tuple[Key, ...]) -> tuple[tuple[Any, ...], tuple[Key, ...]]:
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return get_args(annotation)[:1], location
+    if origin in (Union, types.UnionType):
+        return get_args(annotation), location
+    if origin in (tuple, list, dict):
+        return get_args(annotation), location[1:]
+    return (), location
+
+
+def _models_below(model: type[BaseModel], location: tuple[Key, ...]) -> list[type[BaseModel]]:
+    if not location:
+        return [model]
+    for name, field in model.model_fields.items():
+        if location[0] in (name, field.alias):
+            return _models_at(field.annotation, location[1:])
+    return []
