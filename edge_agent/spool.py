@@ -146,13 +146,22 @@ class Spool:
         self._last += len(made)
         return made
 
-    def read(self, lo: int, hi: int, most: int) -> list[Spooled]:
-        """Return up to `most` messages of the places `lo` to `hi`, oldest first. Raises SpoolDamaged."""
+    def read(self, lo: int, hi: int, most: int, most_bytes: int = 2**30) -> list[Spooled]:
+        """Return messages of the places `lo` to `hi`, oldest first: up to `most` and `most_bytes`, but at least one.
+
+        Raises SpoolDamaged.
+        """
+        found: list[Spooled] = []
+        left = most_bytes
         with Reading():
-            rows = self._db.execute(
+            for n, line in self._db.execute(
                 "SELECT n, line FROM message WHERE n BETWEEN ? AND ? ORDER BY n LIMIT ?", (lo, hi, most)
-            )
-            return [Spooled(n, line) for n, line in rows]
+            ):
+                left -= len(line) + 1
+                if found and left < 0:
+                    break
+                found.append(Spooled(n, line))
+        return found
 
     def spans(self) -> list[EpochSpan]:
         """Return every epoch held, oldest first. Raises SpoolDamaged."""

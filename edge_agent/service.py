@@ -1,0 +1,243 @@
+"""The agent of one station: configuration → spool → acquisition → forwarding, until it is told to stop."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from edge_agent import announcement
+from edge_agent.announcement import Identity
+from edge_agent.clock import Moment
+from edge_agent.desk import Desk, DeskRefused
+from edge_agent.forwarding import Forwarder
+from edge_agent.forwarding_loop import ForwardingLoop
+from edge_agent.intake import Intake
+from edge_agent.records import RecordSink
+from edge_agent.spool import Spool
+from quantrac.config.loading import load_network
+from quantrac.config.settings import Settings
+from quantrac.config.stations import Station
+from quantrac.config.wiring import load_wiring
+from quantrac.mqtt.address import MqttAddress
+from quantrac.mqtt.delivery import Delivery
+from quantrac.mqtt.session import Session
+from quantrac.mqtt.terms import Subscription, Will
+from quantrac.observe import health
+from quantrac.observe.logs import logger
+from quantrac.telemetry.errors import QuantracError
+from quantrac.telemetry.topics import topic
+from quantrac.telemetry.wire import BirthChannel
+
+log = logger(__name__)
+
+SESSION_EXPIRY_S: Final = 300
+"""Longer than the will's delay; nothing of value waits for the edge at the broker."""
+BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+DRAIN_STEP_S: Final = 0.05
+ASK_AGAIN_S: Final = 10.0
+"""While draining in silence, the station announces itself this often, which the centre answers with an ack."""
+
+
+class UnknownStation(QuantracError):
+    """The configuration has no such station."""
+
+    exit_code = 2
+
+
+class AgentFailed(QuantracError):
+    """The agent had to stop because of a mistake of its own; the log says which."""
+
+
+class Sampling(Protocol):
+    """Reads the station's devices into the sink until `stop` is set; blocking."""
+
+    def __call__(
+        self,
+        station: Station,
+        *,
+        sink: RecordSink,
+        restart: str,
+        disk: Path,
+        spool_depth: Callable[[], int],
+        stop: threading.Event,
+    ) -> None:
+        """`restart` is the text of the event that says why the first slots are not whole; `disk` holds the spool."""
+
+
+@dataclass(slots=True)
+class Draining:
+    """A wish to stop sampling, send everything, and end."""
+
+    wanted: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event = field(default_factory=threading.Event)
+    timeout_s: float = 0.0
+    outcome: dict[str, Any] = field(default_factory=dict)
+
+
+def run(
+    settings: Settings,
+    station_id: str,
+    *,
+    stop: threading.Event,
+    drain_s: float = 0.0,
+    sampling: Sampling | None = None,
+) -> bool:
+    """Run the agent until `stop` is set or a drain has been asked for at its desk.
+
+    On `stop` it goes on publishing for up to `drain_s` seconds. Returns whether everything was acknowledged end to end.
+    Raises ConfigErrors, UnknownStation, SpoolLocked, MissingSetting, AgentFailed.
+    """
+    station = _station(settings, station_id)
+    address = MqttAddress.parse(settings.mqtt())
+    folder = settings.state_dir / station_id
+    failed = threading.Event()
+    sampling_stop = threading.Event()
+    draining = Draining(timeout_s=drain_s)
+    loop = ForwardingLoop(_moment, on_failure=_setting(failed, sampling_stop))
+    intake = Intake(wake=loop.wake)
+
+    with ExitStack() as closing:
+        spool = closing.enter_context(
+            Spool(folder, size_bytes=station.spool.size_bytes, keep_ms=station.spool.keep_ms, now_ms=_moment().ms)
+        )
+        session = _session(address, station_id, loop)
+        forwarder = Forwarder(spool, intake, session, _identity(station), rate=station.backfill_rate)
+        restart = _restart(spool)
+        loop.start(forwarder)
+        closing.callback(loop.stop)
+        session.start()
+        closing.callback(session.stop)
+        desk = Desk(folder, lambda request: _answer(request, loop, draining, sampling_stop))
+        closing.callback(desk.close)
+        if settings.edge_listen is not None:
+            closing.enter_context(health.serve(settings.edge_listen, ready=lambda: session.connected or "no broker"))
+
+        _follow(stop, sampling_stop)
+        log.info("agent_started", station=station_id, broker=str(address), epoch=spool.epoch, spool=str(folder))
+        read = sampling or _sampling()
+        read(
+            station,
+            sink=intake.offer,
+            restart=restart,
+            disk=folder,
+            spool_depth=lambda: forwarder.depth,
+            stop=sampling_stop,
+        )
+        drained = _drain(loop, draining, failed)
+        loop.post(lambda f, now: f.say_goodbye(now))
+        log.info("agent_stops", station=station_id, drained=drained)
+    if failed.is_set():
+        raise AgentFailed(f"the agent of {station_id} failed; see its log")
+    return drained
+
+
+def _station(settings: Settings, station_id: str) -> Station:
+    stations = load_network(settings.config, settings.overlay).stations
+    if station_id not in stations:
+        raise UnknownStation(f"station {station_id!r} is not configured; there are: {', '.join(sorted(stations))}")
+    return load_wiring(settings.wiring).wire(stations[station_id])
+
+
+def _session(address: MqttAddress, station_id: str, loop: ForwardingLoop) -> Session:
+    def on_message(delivery: Delivery) -> None:
+        loop.post(lambda f, now: f.heard(delivery.payload, now, retained=delivery.retain))
+        session.acknowledge([(delivery.generation, delivery.mid)])
+
+    session = Session(
+        address,
+        f"edge-{station_id}",
+        expiry_s=SESSION_EXPIRY_S,
+        receive_maximum=16,
+        subscriptions=[Subscription(topic(station_id, "ack"), retained_always=True)],
+        will=Will(topic(station_id, "status"), announcement.last_will(_moment().ms)),
+        on_connect=lambda _: loop.post(lambda f, now: f.connected(now)),
+        on_disconnect=lambda: loop.post(lambda f, _: f.disconnected()),
+        on_message=on_message,
+        on_publish_settled=lambda settled: loop.post(lambda f, now: f.answered(settled, now)),
+    )
+    return session
+
+
+def _identity(station: Station) -> Identity:
+    channels = [BirthChannel(c.name, c.parameter, c.unit, c.interval_ms / 1000) for c in station.channel_list()]
+    return Identity(station.station, f"quantrac {version('quantrac')}", station.config_hash, channels)
+
+
+def _restart(spool: Spool) -> str:
+    boot_id = BOOT_ID.read_text("ascii").strip() if BOOT_ID.exists() else ""
+    boots, starts = spool.number_of_starts(boot_id)
+    return f"boot {boots}, agent start {starts}"
+
+
+def _answer(
+    request: dict[str, Any], loop: ForwardingLoop, draining: Draining, sampling_stop: threading.Event
+) -> Mapping[str, Any]:
+    match request:
+        case {"do": "status"}:
+            return _report(loop)
+        case {"do": "drain", "timeout_s": int() | float() as timeout_s}:
+            draining.timeout_s = float(timeout_s)
+            draining.wanted.set()
+            sampling_stop.set()
+            draining.ended.wait(timeout_s + 20)
+            return draining.outcome
+        case _:
+            raise DeskRefused(f"found {request}, expected do: status or do: drain with timeout_s")
+
+
+def _drain(loop: ForwardingLoop, draining: Draining, failed: threading.Event) -> bool:
+    """Publish until all is acknowledged, nothing can be any more, or the time is over."""
+    started = asked = time.monotonic()
+    drained = False
+    while not failed.is_set():
+        drained = loop.ask(lambda f: f.drained)
+        now = time.monotonic()
+        if drained or now - started >= draining.timeout_s:
+            break
+        if now - asked >= ASK_AGAIN_S:
+            asked = now
+            loop.post(lambda f, at: f.announce(at) if f.is_connected else None)
+        time.sleep(DRAIN_STEP_S)
+    with suppress(TimeoutError):
+        draining.outcome = {} if failed.is_set() else {**_report(loop), "drained": drained}
+    draining.ended.set()
+    return drained
+
+
+def _report(loop: ForwardingLoop) -> dict[str, Any]:
+    report = loop.ask(lambda f: f.report())
+    return {**report._asdict(), "epochs": [each._asdict() for each in report.epochs]}
+
+
+def _follow(stop: threading.Event, sampling_stop: threading.Event) -> None:
+    """Stop sampling when `stop` is set."""
+
+    def wait() -> None:
+        stop.wait()
+        sampling_stop.set()
+
+    threading.Thread(target=wait, name="stop", daemon=True).start()
+
+
+def _sampling() -> Sampling:
+    from edge_agent.sampling import sample  # the drivers of the buses
+
+    return sample
+
+
+def _setting(*events: threading.Event) -> Callable[[], None]:
+    def set_all() -> None:
+        for event in events:
+            event.set()
+
+    return set_all
+
+
+def _moment() -> Moment:
+    return Moment(time.monotonic(), time.time_ns() // 1_000_000)
