@@ -25,7 +25,7 @@ class Concentration:
 
     address: int
     signal: str
-    unit: str = "ppb"
+    unit: str = "[ppb]"
     factor: float = 1.0
 
 
@@ -57,7 +57,7 @@ MODELS = {
     ),
     "T100": Model((Concentration(18, "so2"),), {22: 0.2, 44: 32.0}),
     "T200": Model((Concentration(18, "nox"), Concentration(20, "no"), Concentration(22, "no2")), {44: 32.4}),
-    "T300": Model((Concentration(18, "co", "ppm", 0.001),), {22: 0.02, 44: 31.8}),
+    "T300": Model((Concentration(18, "co", "[ppm]", 0.001),), {22: 0.02, 44: 31.8}),
 }
 
 
