@@ -96,9 +96,8 @@ insert into consumer (consumer, after) values (%s, %s)
 on conflict (consumer) do update set after = excluded.after
 """
 BOUND = """
-select own.position, least(coalesce((select max(id) from change), 0), case when own.after is null then null
-       else coalesce((select position from consumer lead where lead.consumer = own.after), 0) end)
-from consumer own where own.consumer = %s
+select own.position, least(coalesce((select max(id) from change), 0), lead.position)
+from consumer own left join consumer lead on lead.consumer = own.after where own.consumer = %s
 """
 TAKE = """
 select id, station, channel_id, from_t, to_t, rows, cause, at from change
@@ -117,7 +116,8 @@ class Consumer:
     def __init__(self, conn: Connection, name: str, causes: Collection[Cause | str], after: str | None = None) -> None:
         """Register `name` (a new one starts at the oldest row kept) and listen.
 
-        `causes` are the causes wanted; `after` names the consumer whose position this one never passes.
+        `causes` are the causes wanted; `after` names the consumer whose position this one never passes. While no
+        consumer of that name is registered nobody is waited for: a centre that runs no quality tests still alarms.
         """
         self._conn = conn
         self.name = name

@@ -55,10 +55,15 @@ def test_a_consumer_never_passes_the_one_it_comes_after(conn: Connection) -> Non
     assert [row.channel_id for row in alerts.take(10)] == [1]
 
 
-def test_a_consumer_whose_leader_is_not_there_waits(conn: Connection) -> None:
+def test_nobody_is_waited_for_where_the_leader_was_never_registered(conn: Connection) -> None:
     alerts = Consumer(conn, "alerts", list(Cause), after="quality")
     append(conn, change())
-    assert alerts.take(10) == []
+    taken = alerts.take(10)
+    assert len(taken) == 1
+    alerts.advance(taken[-1].id)
+    append(conn, change())
+    Consumer(conn, "quality", list(Cause))
+    assert alerts.take(10) == [], "from then on it follows"
 
 
 def test_wait_wakes_at_an_append_of_another_connection(database: str, conn: Connection) -> None:
