@@ -50,7 +50,7 @@ def _channel_rule(rule: config.Rule, station: Station, channel: Channel, levels:
 def texts_of(rule: config.Rule) -> RuleTexts:
     """Return what a rule tells people."""
     return RuleTexts(
-        title=_words(rule.title),
+        title=words_of(rule.title),
         cause=_optional(rule.cause),
         consequence=_optional(rule.consequence),
         response=_optional(rule.response),
@@ -83,12 +83,13 @@ def _badness(level: Level) -> tuple[Severity, float]:
     return level.severity, level.limit if level.side is Side.ABOVE else -level.limit
 
 
-def _words(text: Text) -> Words:
+def words_of(text: Text) -> Words:
+    """Return a text of the configuration."""
     return Words(text.vi, text.en)
 
 
 def _optional(text: Text | None) -> Words | None:
-    return None if text is None else _words(text)
+    return None if text is None else words_of(text)
 
 
 def _message(message: config.Message | None) -> Words | None:

@@ -1,41 +1,31 @@
-"""Contacts: read from a CSV file or from network.yaml, checked, kept in the database. Pure but for the last part."""
+"""Contacts in the database: added and brought up to date, listed with masked addresses, tried out."""
 
 from __future__ import annotations
 
-import csv
-import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from uuid import uuid4
 
-import phonenumbers
-
+from alerts.gsm import unaccented
+from alerts.notifier import Notifier, Outgoing, UndeliverableError
+from alerts.routing import Medium
+from alerts.rule import Words
+from alerts.texts import clock
 from quantrac.config.network import Network
 from quantrac.database import audit
 from quantrac.database.pool import Connection
 from quantrac.telemetry.errors import QuantracError
 
-COLUMNS: Final = ("name", "phone", "email", "language", "groups", "stations")
-"""Header of the CSV file; several groups or stations stand in one cell, separated by spaces or semicolons."""
-REQUIRED: Final = frozenset({"name", "groups"})
-HOME_REGION: Final = "VN"
-EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+TEST_SUBJECT: Final = Words("Quantrac: tin nhắn thử", "Quantrac: test message")
+TEST_TEXT: Final = Words(
+    "Quantrac {time}: tin nhắn thử, không phải cảnh báo.", "Quantrac {time}: a test message, no alarm."
+)
 
 
-class ContactsRefused(QuantracError):
-    """A contacts file holds mistakes; all of them are listed, one a line, and nothing is imported."""
-
-    exit_code = 2
-
-    def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = list(problems)
-
-
-class PhoneRefused(QuantracError):
-    """A text that is no phone number."""
+class UnknownContact(QuantracError):
+    """There is no active contact of that number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,36 +39,6 @@ class NewContact:
     language: str = "vi"
     groups: tuple[str, ...] = ()
     stations: tuple[str, ...] = ()
-
-
-def phone_e164(text: str) -> str:
-    """Return a phone number in E.164; numbers without country code are Vietnamese. Raises PhoneRefused."""
-    try:
-        number = phonenumbers.parse(text, HOME_REGION)
-    except phonenumbers.NumberParseException as error:
-        raise PhoneRefused(f"found {text!r}, expected a phone number such as 0912345678 or +84912345678") from error
-    if not phonenumbers.is_valid_number(number):
-        raise PhoneRefused(f"found {text!r}, which is no number in use; expected e.g. 0912345678 or +84912345678")
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-
-
-def read_csv(path: Path, *, groups: Collection[str], stations: Collection[str]) -> list[NewContact]:
-    """Return the contacts of a CSV file (UTF-8, header as COLUMNS).
-
-    Raises ContactsRefused with `file:line: column: what was found, what is allowed` for every mistake.
-    """
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        header = [name.strip() for name in reader.fieldnames or ()]
-        problems = [f"{path}:1: {problem}" for problem in _header_problems(header)]
-        if problems:
-            raise ContactsRefused(problems)
-        reader.fieldnames = header
-        contacts = [_contact(row, f"{path}:{reader.line_num}", groups, stations, problems) for row in reader]
-    problems += _twice(contacts, path)
-    if problems:
-        raise ContactsRefused(problems)
-    return [contact for contact in contacts if contact is not None]
 
 
 def contacts_of(network: Network) -> list[NewContact]:
@@ -97,9 +57,53 @@ def save_contacts(
     return changed
 
 
-def masked_phone(phone: str) -> str:
-    """Return a number that can be recognised and not called: +84•••678."""
-    return f"{phone[:3]}•••{phone[-3:]}"
+def listed(conn: Connection) -> list[dict[str, Any]]:
+    """Return the active contacts with their addresses masked."""
+    rows = conn.execute(
+        """
+        select contact_id, name, masked(phone_e164), masked(email), language, groups, stations
+        from contact where active order by contact_id
+        """
+    )
+    names = ("contact_id", "name", "phone", "email", "language", "groups", "stations")
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def send_test(
+    conn: Connection, contact_id: int, notifiers: Mapping[Medium, Notifier], now: datetime
+) -> dict[str, str | None]:
+    """Hand a test message to every carrier that has an address of the contact; return the error, or None, by medium.
+
+    Raises UnknownContact.
+    """
+    row = conn.execute(
+        "select phone_e164, email, language from contact where contact_id = %s and active", [contact_id]
+    ).fetchone()
+    if row is None:
+        raise UnknownContact(f"there is no contact {contact_id}; see `quantrac contacts list`")
+    phone, email, language = row
+    addresses = {Medium.SMS: phone, Medium.EMAIL: email}
+    return {
+        medium.value: _try(notifier, _test_message(to, language, medium, now))
+        for medium, notifier in notifiers.items()
+        if (to := addresses[medium]) is not None
+    }
+
+
+def _test_message(to: str, language: str, medium: Medium, now: datetime) -> Outgoing:
+    text = TEST_TEXT.in_language(language).format(time=clock(now))
+    body = unaccented(text) if medium is Medium.SMS else text + "\n"
+    return Outgoing(key=uuid4().hex, to=to, body=body, subject=TEST_SUBJECT.in_language(language))
+
+
+def _try(notifier: Notifier, message: Outgoing) -> str | None:
+    try:
+        notifier.send(message)
+    except UndeliverableError as error:
+        return str(error)
+    finally:
+        notifier.close()
+    return None
 
 
 FIND: Final = """
@@ -133,70 +137,3 @@ def _save(conn: Connection, contact: NewContact, now: datetime, person: str) -> 
     conn.execute(CHANGE, [*wanted, contact_id])
     audit.record(conn, now, person, "change", f"contact {contact_id}")
     return True
-
-
-def _header_problems(header: Sequence[str]) -> list[str]:
-    known = ", ".join(COLUMNS)
-    problems = [f"header: found {name!r}, allowed {known}" for name in header if name not in COLUMNS]
-    problems += [f"header: {name!r} is missing; expected {known}" for name in COLUMNS if name in REQUIRED - set(header)]
-    return problems
-
-
-def _contact(
-    row: dict[str, str], place: str, groups: Collection[str], stations: Collection[str], problems: list[str]
-) -> NewContact | None:
-    cells = {name: (row.get(name) or "").strip() for name in COLUMNS}
-    before = len(problems)
-    phone = _phone(cells["phone"], place, problems)
-    problems += _cell_problems(cells, place)
-    named_groups = _named(cells["groups"], groups, f"{place}: groups", problems)
-    named_stations = _named(cells["stations"], stations, f"{place}: stations", problems)
-    if len(problems) > before:
-        return None
-    return NewContact(
-        cells["name"], phone, cells["email"] or None, cells["language"] or "vi", named_groups, named_stations
-    )
-
-
-def _phone(text: str, place: str, problems: list[str]) -> str | None:
-    if not text:
-        return None
-    try:
-        return phone_e164(text)
-    except PhoneRefused as error:
-        problems.append(f"{place}: phone: {error}")
-        return None
-
-
-def _cell_problems(cells: dict[str, str], place: str) -> list[str]:
-    problems = []
-    if not cells["name"]:
-        problems.append(f"{place}: name: found nothing, expected a name")
-    if not cells["phone"] and not cells["email"]:
-        problems.append(f"{place}: phone, email: found neither, expected at least one")
-    if cells["email"] and EMAIL.fullmatch(cells["email"]) is None:
-        problems.append(f"{place}: email: found {cells['email']!r}, expected an address such as lan@example.org")
-    if cells["language"] not in ("", "vi", "en"):
-        problems.append(f"{place}: language: found {cells['language']!r}, allowed vi, en")
-    return problems
-
-
-def _named(text: str, known: Collection[str], place: str, problems: list[str]) -> tuple[str, ...]:
-    names = tuple(name for name in re.split(r"[;\s]+", text) if name)
-    allowed = ", ".join(sorted(known)) or "none (network.yaml names none)"
-    problems += [f"{place}: found {name!r}, allowed {allowed}" for name in names if name not in known]
-    if place.endswith("groups") and not names:
-        problems.append(f"{place}: found nothing, expected at least one of {allowed}")
-    return names
-
-
-def _twice(contacts: Iterable[NewContact | None], path: Path) -> list[str]:
-    """Nobody may stand twice in a file: one would overwrite the other."""
-    seen: set[str] = set()
-    problems = []
-    for contact in contacts:
-        for address in () if contact is None else filter(None, (contact.phone, (contact.email or "").lower())):
-            if address in seen:
-                problems.append(f"{path}: {address} stands twice")
-            seen.add(address)
-    return problems

@@ -29,6 +29,12 @@ from quantrac.observe import logs, metrics
 
 CHANGES_A_ROUND: Final = 1000
 
+CHANNELS: Final = "select channel_id, channel from channel where channel = any(%s)"
+QUALITY_IS_CONFIGURED: Final = """
+select exists (select from consumer where consumer = 'quality')
+    or exists (select from channel where active and history_tests <> '{}')
+"""
+
 EVENTS = metrics.counter("quantrac_alerts_events_total", "Changes of alarms recorded.", ["event"])
 LATE = metrics.counter("quantrac_alerts_late_readings_total", "Readings that were late and changed no present state.")
 
@@ -64,22 +70,22 @@ class Evaluator:
         self._routing = routing
         self._clock = clock
         self._channels: dict[int, str] = {}
-        self.consumer = Consumer(conn, "alerts", {Cause.READING, Cause.CONFIGURATION}, after="quality")
-        self._learn_channels()
+        self._learn_network()
 
     def round(self) -> list[Change]:
         """Evaluate the next changes of the feed and return them; none: there was nothing to do."""
-        changes = self.consumer.take(CHANGES_A_ROUND)
+        changes = self._consumer.take(CHANGES_A_ROUND)
+        if any(change.cause is Cause.CONFIGURATION for change in changes):
+            self._learn_network()
+            changes = self._consumer.take(CHANGES_A_ROUND)
         if not changes:
             return []
-        if any(change.cause is Cause.CONFIGURATION for change in changes):
-            self._learn_channels()
         with self._conn.transaction():
             states, events = self._evaluate(windows_of(changes, self._channels))
             for event in events:
                 self._record(event, self._clock())
             save_states(self._conn, states)
-            self.consumer.advance(changes[-1].id)
+            self._consumer.advance(changes[-1].id)
         for event in events:
             log.info("alarm", rule=event.rule.rule, channel=event.rule.channel, change=event.decision.kind.value)
         return changes
@@ -102,11 +108,16 @@ class Evaluator:
                 self._close_orphan(subject, now)
         return len(orphans)
 
-    def _learn_channels(self) -> None:
-        found = self._conn.execute(
-            "select channel_id, channel from channel where channel = any(%s)", [list(self._rules)]
-        )
+    def wait(self, timeout_s: float) -> None:
+        """Wait until somebody appends to the feed, at most so long."""
+        self._consumer.wait(timeout_s)
+
+    def _learn_network(self) -> None:
+        """Learn the ids of the watched channels, and follow quality where it has something to say."""
+        found = self._conn.execute(CHANNELS, [list(self._rules)])
         self._channels = dict(found.fetchall())
+        after = "quality" if self._conn.execute(QUALITY_IS_CONFIGURED).fetchone() == (True,) else None
+        self._consumer = Consumer(self._conn, "alerts", {Cause.READING, Cause.CONFIGURATION}, after=after)
 
     def _evaluate(self, windows: Mapping[int, Window]) -> tuple[dict[Key, RuleState], list[Event]]:
         """Run the rules of the changed channels; return their new states and what they decide, in order of time."""

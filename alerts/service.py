@@ -120,7 +120,7 @@ class _Worker:
             LAG.set(lag_s)
             beat.beat(self._clock(), backlog_lag_s=lag_s)
             if not changes:
-                evaluator.consumer.wait(WAIT_FOR_CHANGE_S)
+                evaluator.wait(WAIT_FOR_CHANGE_S)
         beat.end()
 
     def _wait_for_lock(self, conn: Connection, beat: Beat, stop: threading.Event) -> bool:

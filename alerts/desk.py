@@ -1,0 +1,132 @@
+"""What a person may ask of the alarms. The command line and the console call these, each audited in its transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from alerts.records import add_event
+from quantrac.database import audit
+from quantrac.database.pool import Connection
+from quantrac.telemetry.errors import QuantracError
+
+
+class DeskRefused(QuantracError):
+    """What was asked cannot be done; the text says why."""
+
+
+class UnknownAlarm(DeskRefused):
+    """There is no alarm of that number."""
+
+
+class AlreadyAcknowledged(DeskRefused):
+    """Somebody has acknowledged the alarm; the text says who and when."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRow:
+    """An alarm as `v_alarm` shows it."""
+
+    alarm_id: int
+    rule: str
+    level: str
+    station: str
+    channel: str | None
+    severity: str
+    state: str
+    raised_at: datetime
+    cleared_at: datetime | None
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    late: bool
+    value: float | None
+    limit: float | None
+    unit: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One line of an alarm's history."""
+
+    time: datetime
+    event: str
+    person: str | None
+    reason: str | None
+
+
+COLUMNS: Final = """
+alarm_id, rule, level, station, channel, severity, state, raised_at, cleared_at, acknowledged_at, acknowledged_by, late,
+value, "limit", unit
+"""
+LOCKED: Final = "select state, acknowledged_at, acknowledged_by from alarm where alarm_id = %s for update"
+ACKNOWLEDGE: Final = """
+update alarm set acknowledged_at = %s, acknowledged_by = %s,
+  state = case when state = 'active' then 'acknowledged' else state end
+where alarm_id = %s
+"""
+
+
+def acknowledge(conn: Connection, alarm_id: int, person: str, reason: str | None, now: datetime) -> None:
+    """Note that a person has seen the alarm and looks after it; one that has cleared may still be acknowledged.
+
+    Raises UnknownAlarm, AlreadyAcknowledged.
+    """
+    with conn.transaction():
+        _, at, by = _locked(conn, alarm_id)
+        if at is not None:
+            raise AlreadyAcknowledged(f"alarm {alarm_id} was acknowledged by {by} at {at:%Y-%m-%d %H:%M:%SZ}")
+        conn.execute(ACKNOWLEDGE, [now, person, alarm_id])
+        _note(conn, alarm_id, "acknowledged", person, reason, now)
+
+
+def comment(conn: Connection, alarm_id: int, person: str, text: str, now: datetime) -> None:
+    """Add a remark to the alarm's history. Raises UnknownAlarm."""
+    with conn.transaction():
+        _locked(conn, alarm_id)
+        _note(conn, alarm_id, "comment", person, text, now)
+
+
+def alarms(
+    conn: Connection, *, standing_only: bool = True, station: str | None = None, limit: int = 100
+) -> list[AlarmRow]:
+    """Return alarms, the newest first."""
+    rows = conn.execute(
+        f"""
+        select {COLUMNS} from v_alarm
+        where (not %(standing)s or (cleared_at is null and not late))
+          and (%(station)s::text is null or station = %(station)s)
+        order by raised_at desc, alarm_id desc limit %(limit)s
+        """,  # noqa: S608 (COLUMNS is ours)
+        {"standing": standing_only, "station": station, "limit": limit},
+    )
+    return [AlarmRow(*row) for row in rows]
+
+
+def alarm(conn: Connection, alarm_id: int) -> AlarmRow:
+    """Return one alarm. Raises UnknownAlarm."""
+    row = conn.execute(f"select {COLUMNS} from v_alarm where alarm_id = %s", [alarm_id]).fetchone()  # noqa: S608
+    if row is None:
+        raise UnknownAlarm(f"there is no alarm {alarm_id}; see `quantrac alarms list --all`")
+    return AlarmRow(*row)
+
+
+def history(conn: Connection, alarm_id: int) -> list[EventRow]:
+    """Return what happened to an alarm, in order. Raises UnknownAlarm."""
+    alarm(conn, alarm_id)
+    rows = conn.execute(
+        "select time, event, person, reason from v_alarm_event where alarm_id = %s order by alarm_event_id", [alarm_id]
+    )
+    return [EventRow(*row) for row in rows]
+
+
+def _locked(conn: Connection, alarm_id: int) -> tuple[str, datetime | None, str | None]:
+    row: tuple[Any, ...] | None = conn.execute(LOCKED, [alarm_id]).fetchone()
+    if row is None:
+        raise UnknownAlarm(f"there is no alarm {alarm_id}; see `quantrac alarms list --all`")
+    return row[0], row[1], row[2]
+
+
+def _note(conn: Connection, alarm_id: int, event: str, person: str, reason: str | None, now: datetime) -> None:
+    add_event(conn, alarm_id, now, event, now, person=person, reason=reason)
+    audit.record(conn, now, person, event, f"alarm {alarm_id}", reason)

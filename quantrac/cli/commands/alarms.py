@@ -1,0 +1,113 @@
+"""`quantrac alarms …`: what stands, what stood, and who looks after it."""
+
+from __future__ import annotations
+
+import dataclasses
+import getpass
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+
+if TYPE_CHECKING:
+    from alerts.desk import AlarmRow
+    from quantrac.database.pool import Connection
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="For programs; times in UTC.")]
+Number = Annotated[int, typer.Argument(help="Number of the alarm, see list.")]
+Person = Annotated[str, typer.Option(help="Who does it; stands in the history.", default_factory=getpass.getuser)]
+LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
+
+
+@app.callback()
+def _alarms() -> None:
+    """List and acknowledge alarms. Times are those of Vietnam unless --json is given."""
+
+
+def _connect() -> Connection:
+    from quantrac.config.settings import Settings
+    from quantrac.database.pool import connect
+
+    return connect(Settings().database("alerts"), "quantrac alarms")
+
+
+@app.command("list")
+def list_(
+    every: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
+    station: Annotated[str | None, typer.Option(help="Only of this station.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 100,
+    as_json: Json = False,
+) -> None:
+    """List standing alarms, the newest first."""
+    from alerts import desk
+
+    with _connect() as conn:
+        rows = desk.alarms(conn, standing_only=not every, station=station, limit=limit)
+    if as_json:
+        print(json.dumps([_plain(row) for row in rows]))
+        return
+    for row in rows:
+        print(_line(row))
+
+
+@app.command()
+def show(number: Number, as_json: Json = False) -> None:
+    """Show one alarm and its history."""
+    from alerts import desk
+
+    with _connect() as conn:
+        row, events = desk.alarm(conn, number), desk.history(conn, number)
+    if as_json:
+        print(json.dumps({**_plain(row), "history": [_plain(event) for event in events]}))
+        return
+    print(_line(row))
+    for event in events:
+        by = f" by {event.person}" if event.person else ""
+        print(f"  {_local(event.time)}  {event.event}{by}{f': {event.reason}' if event.reason else ''}")
+
+
+@app.command()
+def ack(
+    number: Number,
+    person: Person,
+    reason: Annotated[str | None, typer.Option(help="What is being done about it.")] = None,
+) -> None:
+    """Acknowledge an alarm: you have seen it and look after it."""
+    from alerts import desk
+
+    with _connect() as conn:
+        desk.acknowledge(conn, number, person, reason, datetime.now(UTC))
+    print(f"alarm {number}: acknowledged by {person}")
+
+
+@app.command()
+def comment(number: Number, text: Annotated[str, typer.Argument(help="The remark.")], person: Person) -> None:
+    """Add a remark to an alarm's history."""
+    from alerts import desk
+
+    with _connect() as conn:
+        desk.comment(conn, number, person, text, datetime.now(UTC))
+    print(f"alarm {number}: remark added")
+
+
+def _line(row: AlarmRow) -> str:
+    value = "" if row.value is None else f"  {row.value:g} (limit {row.limit:g}) {row.unit}"
+    over = "" if row.cleared_at is None else f"  until {_local(row.cleared_at)}"
+    where = row.channel or row.station
+    return (
+        f"{row.alarm_id:>6}  {_local(row.raised_at)}  {row.severity:<8}  {row.state:<12}  {where}  "
+        f"{row.rule} {row.level}{value}{over}"
+    )
+
+
+def _local(time: datetime) -> str:
+    return f"{time.astimezone(LOCAL):%Y-%m-%d %H:%M:%S}"
+
+
+def _plain(row: Any) -> dict[str, Any]:
+    values = dataclasses.asdict(row)
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}

@@ -1,0 +1,109 @@
+"""A small centre for the tests: one station with its oxygen channel, contacts, and readings stored as ingest stores them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from alerts.block import Sample
+from alerts.readings import instant
+from alerts.routing import Routing
+from quantrac.config.network import Route
+from quantrac.database.feed import NewChange, append_changes
+from quantrac.database.pool import Connection
+
+STATION = "st-my-thanh"
+CHANNEL = "st-my-thanh/do"
+START = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
+START_MS = int(START.timestamp() * 1000)
+
+ROUTING = Routing(
+    routes=(
+        Route(to="operators", severity=("low", "medium", "high", "critical"), by=("email",)),
+        Route(to="farmers", severity=("high", "critical"), by=("sms",)),
+    ),
+    quiet_hours=None,
+    zone=ZoneInfo("Asia/Ho_Chi_Minh"),
+)
+
+
+def add_network(conn: Connection) -> int:
+    """Add the station, its channel, a farmer and an operator; return the channel's id."""
+    conn.execute(
+        """
+        insert into station (station, name_vi, name_en, in_service, config, config_applied, applied_at)
+        values (%s, 'Sông Mỹ Thanh', 'My Thanh river', %s, '{}', 'x', %s)
+        """,
+        [STATION, START - timedelta(days=1000), START - timedelta(days=1)],
+    )
+    row = conn.execute(
+        """
+        insert into channel (station, name, parameter, unit, kind, interval_s)
+        values (%s, 'do', 'do', 'mg/L', 'mean', 60) returning channel_id
+        """,
+        [STATION],
+    ).fetchone()
+    conn.execute(
+        """
+        insert into contact (name, phone_e164, email, language, groups) values
+        ('Ông Sáu', '+84912345678', null, 'vi', '{farmers}'), ('Operator', null, 'op@example.org', 'en', '{operators}')
+        """
+    )
+    assert row is not None
+    return int(row[0])
+
+
+def store(conn: Connection, channel_id: int, samples: Iterable[Sample], *, block: int = 1_000_000) -> None:
+    """Store readings and append to the feed, `block` readings a transaction."""
+    rows = list(samples)
+    for i in range(0, len(rows), block):
+        _store(conn, channel_id, rows[i : i + block])
+
+
+def _store(conn: Connection, channel_id: int, rows: list[Sample]) -> None:
+    with conn.transaction(), conn.cursor() as cursor:
+        cursor.executemany(
+            "insert into reading (channel_id, time, value, state, tests, received_at) values (%s, %s, %s, %s, %s, %s)",
+            [
+                (
+                    channel_id,
+                    instant(s.t_ms),
+                    s.value,
+                    7 if s.value is None else 0,
+                    int(s.value is None),
+                    instant(s.received_ms),
+                )
+                for s in rows
+            ],
+        )
+        times = [instant(s.t_ms) for s in rows]
+        append_changes(conn, [NewChange(STATION, channel_id, min(times), max(times), len(rows), "reading")])
+
+
+def rows(conn: Connection, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    """Run a query and return its rows."""
+    return conn.execute(sql, parameters).fetchall()
+
+
+def minutes_of(conn: Connection) -> list[tuple[str, float, float | None]]:
+    """Return (level, raised, cleared) of every alarm, in minutes after START."""
+    found = rows(conn, "select level, raised_at, cleared_at from v_alarm order by alarm_id")
+    return [
+        (level, _minutes(raised), None if cleared is None else _minutes(cleared)) for level, raised, cleared in found
+    ]
+
+
+def _minutes(time_: datetime) -> float:
+    return (time_ - START).total_seconds() / 60
+
+
+def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Wait until a condition holds; fail after `seconds`."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"not so after {seconds} s")
+        time.sleep(0.02)

@@ -1,0 +1,234 @@
+"""From the feed to alarms, history and outbox, in one transaction."""
+
+from __future__ import annotations
+
+import pytest
+
+from alerts.evaluator import CHANGES_A_ROUND, Evaluator
+from alerts.readings import instant
+from alerts.rule import ChannelRule
+from alerts.series import read_series
+from quantrac.database.feed import NewChange, append_changes
+from quantrac.database.pool import Connection, connect
+from quantrac.telemetry.quality import Quality
+from tests.integration.alerts.centre import (
+    CHANNEL,
+    ROUTING,
+    START,
+    START_MS,
+    STATION,
+    add_network,
+    minutes_of,
+    rows,
+    store,
+)
+from tests.unit.alerts.rules import ACT, DANGER, MINUTE, WATCH, oxygen_rule
+
+
+def evaluator(conn: Connection, *rules: ChannelRule) -> Evaluator:
+    return Evaluator(conn, {CHANNEL: list(rules) or [oxygen_rule()]}, ROUTING, lambda: START)
+
+
+def run_all(worker: Evaluator) -> None:
+    while worker.round():
+        pass
+
+
+@pytest.fixture
+def channel_id(conn: Connection) -> int:
+    return add_network(conn)
+
+
+@pytest.fixture
+def other(database: str) -> Connection:
+    with connect(database, "test evaluator") as connection:
+        yield connection
+
+
+def test_an_alarm_rises_and_clears_at_the_times_of_the_readings(
+    conn: Connection, other: Connection, channel_id: int
+) -> None:
+    store(conn, channel_id, read_series("2.8x6 _x20 2.8x8 4.6x40", MINUTE, start_ms=START_MS))
+    run_all(evaluator(other))
+    assert minutes_of(conn) == [("act", 29.0, 63.0)]
+    assert rows(conn, 'select severity, state, value, "limit" from v_alarm') == [("high", "cleared", 2.8, 3.0)]
+    assert rows(conn, "select event from v_alarm_event order by alarm_event_id") == [("raised",), ("cleared",)]
+
+
+@pytest.mark.parametrize("block", [1, 3, 7])
+def test_the_result_does_not_depend_on_how_transactions_and_rounds_cut_the_readings(
+    conn: Connection, other: Connection, channel_id: int, block: int
+) -> None:
+    worker = evaluator(other)
+    samples = read_series("2.8x6 _x20 2.8x8 4.6x40", MINUTE, start_ms=START_MS)
+    for i in range(0, len(samples), 10):
+        store(conn, channel_id, samples[i : i + 10], block=block)
+        run_all(worker)
+    assert minutes_of(conn) == [("act", 29.0, 63.0)]
+
+
+def test_a_change_of_level_is_an_event_under_the_same_alarm(
+    conn: Connection, other: Connection, channel_id: int
+) -> None:
+    store(conn, channel_id, read_series("3.5x30 2.5x10 1.5x5 3.5x30", MINUTE, start_ms=START_MS))
+    run_all(evaluator(other))
+    assert minutes_of(conn) == [("watch", 29.0, None)]
+    events = rows(conn, "select event, detail->>'level' from alarm_event order by 1 desc, alarm_event_id")
+    assert events == [("raised", "watch"), ("level", "act"), ("level", "danger"), ("level", "watch")]
+
+
+def test_people_are_told_once_a_level_and_of_the_end_by_the_routes(
+    conn: Connection, other: Connection, channel_id: int
+) -> None:
+    store(conn, channel_id, read_series("3.5x30 2.5x10 1.5x5 4.6x30", MINUTE, start_ms=START_MS))
+    run_all(evaluator(other))
+    told = rows(conn, "select contact_id, medium, purpose from notification order by notification_id")
+    assert told == [
+        (2, "email", "raised"),  # watch: low, operators only
+        (1, "sms", "level"),
+        (2, "email", "level"),
+        (1, "sms", "level"),
+        (2, "email", "level"),
+        (1, "sms", "cleared"),
+        (2, "email", "cleared"),
+    ]
+
+
+def test_easing_and_coming_back_to_a_level_told_before_sends_nothing_more(
+    conn: Connection, other: Connection, channel_id: int
+) -> None:
+    store(conn, channel_id, read_series("3.5x30 1.5x5 3.5x30 1.5x5", MINUTE, start_ms=START_MS))
+    run_all(evaluator(other))
+    assert rows(conn, "select count(*) from notification where medium = 'sms'") == [(1,)]
+    assert rows(conn, "select level, severity from v_alarm") == [("danger", "critical")]
+
+
+def test_a_worse_level_must_be_acknowledged_again(conn: Connection, other: Connection, channel_id: int) -> None:
+    worker = evaluator(other)
+    store(conn, channel_id, read_series("2.8x10", MINUTE, start_ms=START_MS))
+    run_all(worker)
+    conn.execute("update alarm set state = 'acknowledged', acknowledged_at = now(), acknowledged_by = 'lan'")
+    store(conn, channel_id, read_series("1.5x5", MINUTE, start_ms=START_MS + 10 * MINUTE))
+    run_all(worker)
+    assert rows(conn, "select state, acknowledged_by from v_alarm") == [("active", None)]
+
+
+def test_late_readings_disturb_nothing(conn: Connection, other: Connection, channel_id: int) -> None:
+    worker = evaluator(other)
+    store(conn, channel_id, read_series("4.6x5 _x60 4.6x5", MINUTE, start_ms=START_MS))
+    run_all(worker)
+    state = rows(conn, "select state::text, cursor from rule_state")
+    late = read_series("0.5x60", MINUTE, start_ms=START_MS + 5 * MINUTE)
+    store(conn, channel_id, [s._replace(received_ms=START_MS + 70 * MINUTE) for s in late])
+    run_all(worker)
+    assert rows(conn, "select count(*) from alarm") == [(0,)]
+    assert rows(conn, "select state::text, cursor from rule_state") == state
+    assert rows(conn, "select lag_rows from v_feed where consumer = 'alerts'") == [(0,)]
+
+
+def test_a_flag_of_the_quality_service_keeps_a_reading_from_raising(
+    conn: Connection, other: Connection, channel_id: int
+) -> None:
+    samples = read_series("2.8x30", MINUTE, start_ms=START_MS)
+    with conn.transaction():
+        for sample in samples:
+            conn.execute(
+                'insert into reading_flag (channel_id, time, test, flag, "by", at) values (%s, %s, %s, %s, %s, %s)',
+                [channel_id, instant(sample.t_ms), "spike", Quality.SUSPECT, "quality", START],
+            )
+    store(conn, channel_id, samples)
+    run_all(evaluator(other))
+    assert minutes_of(conn) == []
+
+
+def test_the_position_never_passes_that_of_quality(conn: Connection, other: Connection, channel_id: int) -> None:
+    conn.execute("insert into consumer (consumer, position) values ('quality', 0)")
+    worker = evaluator(other)
+    store(conn, channel_id, read_series("2.8x30", MINUTE, start_ms=START_MS))
+    run_all(worker)
+    assert minutes_of(conn) == []
+    conn.execute("update consumer set position = (select max(id) from change) where consumer = 'quality'")
+    run_all(worker)
+    assert minutes_of(conn) == [("act", 9.0, None)]
+
+
+def test_a_round_that_fails_leaves_nothing_behind_and_is_repeated_whole(
+    conn: Connection, other: Connection, channel_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(conn, channel_id, read_series("2.8x10", MINUTE, start_ms=START_MS))
+    worker = evaluator(other)
+    with monkeypatch.context() as patch:
+        patch.setattr("alerts.evaluator.save_states", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            worker.round()
+    for table in ("alarm", "alarm_event", "notification", "rule_state"):
+        assert rows(conn, f"select count(*) from {table}") == [(0,)]
+    run_all(evaluator(other))
+    assert minutes_of(conn) == [("act", 9.0, None)]
+    assert rows(conn, "select count(*) from notification") == [(2,)]
+
+
+def test_a_restart_does_not_resolve_a_standing_alarm(conn: Connection, other: Connection, channel_id: int) -> None:
+    store(conn, channel_id, read_series("2.8x10", MINUTE, start_ms=START_MS))
+    run_all(evaluator(other))
+    again = evaluator(other)
+    again.close_orphans(own_rules=())
+    store(conn, channel_id, read_series("2.8x10", MINUTE, start_ms=START_MS + 10 * MINUTE))
+    run_all(again)
+    assert minutes_of(conn) == [("act", 9.0, None)]
+
+
+def test_what_happened_while_alerts_was_down_is_told_once_with_its_own_time(
+    conn: Connection, other: Connection, channel_id: int
+) -> None:
+    store(conn, channel_id, read_series("2.8x10", MINUTE, start_ms=START_MS))
+    run_all(evaluator(other))
+    store(conn, channel_id, read_series("4.6x120", MINUTE, start_ms=START_MS + 10 * MINUTE))
+    run_all(evaluator(other))
+    assert minutes_of(conn) == [("act", 9.0, 39.0)]
+    assert rows(conn, "select medium, purpose from notification order by notification_id") == [
+        ("sms", "raised"),
+        ("email", "raised"),
+        ("sms", "cleared"),
+        ("email", "cleared"),
+    ]
+
+
+def test_a_rule_that_no_longer_watches_a_channel_ends_its_alarm_with_that_reason(
+    conn: Connection, other: Connection, channel_id: int
+) -> None:
+    store(conn, channel_id, read_series("2.8x10", MINUTE, start_ms=START_MS))
+    run_all(evaluator(other))
+    assert Evaluator(other, {}, ROUTING, lambda: START).close_orphans(own_rules=()) == 1
+    assert rows(conn, "select event, reason from v_alarm_event order by alarm_event_id")[1] == (
+        "cleared",
+        "the rule no longer watches this channel",
+    )
+    assert rows(conn, "select count(*) from rule_state") == [(0,)]
+
+
+def test_channels_that_come_with_a_configuration_are_evaluated(conn: Connection, other: Connection) -> None:
+    worker = evaluator(other)
+    channel_id = add_network(conn)
+    with conn.transaction():
+        append_changes(conn, [NewChange(STATION, None, START, START, 0, "configuration")])
+    store(conn, channel_id, read_series("2.8x10", MINUTE, start_ms=START_MS))
+    run_all(worker)
+    assert minutes_of(conn) == [("act", 9.0, None)]
+
+
+def test_several_rules_on_one_channel_have_an_alarm_each(conn: Connection, other: Connection, channel_id: int) -> None:
+    second = oxygen_rule(DANGER)
+    renamed = ChannelRule(**{name: getattr(second, name) for name in second.__slots__} | {"rule": "do-danger"})
+    store(conn, channel_id, read_series("1.5x10", MINUTE, start_ms=START_MS))
+    run_all(evaluator(other, oxygen_rule(ACT, WATCH), renamed))
+    assert rows(conn, "select rule, level from v_alarm order by rule") == [("do-danger", "danger"), ("do-low", "act")]
+
+
+def test_more_changes_than_a_round_takes_are_taken_in_several(
+    conn: Connection, other: Connection, channel_id: int
+) -> None:
+    store(conn, channel_id, read_series(f"2.8x{CHANGES_A_ROUND + 5}", MINUTE, start_ms=START_MS), block=1)
+    worker = evaluator(other)
+    assert [len(worker.round()) for _ in range(3)] == [CHANGES_A_ROUND, 5, 0]
+    assert minutes_of(conn) == [("act", 9.0, None)]
