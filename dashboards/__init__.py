@@ -1,1 +1,1 @@
-"""The control centre: Grafana dashboards as code, and the built-in console."""
+"""What people look at: Grafana dashboards as code, and the built-in console."""

@@ -30,7 +30,7 @@ def run_demo(options: DemoOptions, say: Callable[[str], None], stopped: Callable
     network = load_network(options.project / "station_configs", options.overlay)
     with Stage(options, network, say) as stage:
         stage.start_servers()
-        prepare_database(stage.database_url, network, options.project)
+        prepare_database(stage.database_url, network)
         stage.start_field()
         stage.start_centre()
         stage.start_agents()

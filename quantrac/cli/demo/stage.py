@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -37,6 +37,7 @@ class Stage:
         self.servers = Servers(self.folder, list(network.stations))
         self.supervisor = Supervisor(self.folder / "processes")
         self.database_url = ""
+        self._people: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -90,14 +91,12 @@ class Stage:
 
     def _start_catchers(self) -> None:
         caught = self.folder / "caught"
-        caught.mkdir(exist_ok=True)
-        addresses = caught / "addresses.json"
-        addresses.unlink(missing_ok=True)
-        self._start(Program("catchers", (*_python("quantrac.private_services.catchers"), "--out", str(caught))))
-        self._wait_for(addresses, "catchers")
-        found = json.loads(addresses.read_text())
+        argv = (sys.executable, "-m", "quantrac.private_services.catchers", "--out", str(caught))
+        self.supervisor.log_of("catchers").unlink(missing_ok=True)
+        self._start(Program("catchers", argv))
+        found = self._addresses("catchers", ("mail", "sms"))
         self._people = {
-            "QUANTRAC_SMTP_URL": found["smtp"],
+            "QUANTRAC_SMTP_URL": found["mail"],
             "QUANTRAC_SMTP_FROM": "canh-bao@quantrac.example",
             "QUANTRAC_SMS_PROVIDER": "esms",
             "QUANTRAC_SMS_URL": found["sms"],
@@ -105,7 +104,7 @@ class Stage:
             "QUANTRAC_SMS_SECRET": "demo",
             "QUANTRAC_SMS_BRANDNAME": "QUANTRAC",
         }
-        self._say(f"mail catcher  {found['smtp']}, SMS catcher {found['sms']}, kept in {caught}")
+        self._say(f"mail catcher  {found['mail']}, SMS catcher {found['sms']}, kept in {caught}")
 
     def _environment(self, user: str) -> dict[str, str]:
         return {
@@ -122,16 +121,23 @@ class Stage:
     def _start(self, program: Program) -> None:
         self.supervisor.start(program, time.monotonic())
 
-    def _wait_for(self, path: Path, program: str, timeout: float = 30.0) -> None:
-        deadline = time.monotonic() + timeout
+    def _addresses(self, program: str, names: Sequence[str]) -> dict[str, str]:
+        """Wait until a program has printed `name address` for each name."""
+        printed: dict[str, str] = {}
+        while not set(names) <= printed.keys():
+            self._pause_for(program)
+            lines = self.supervisor.log_of(program).read_text().splitlines()
+            printed = {name: address for name, _, address in (line.partition(" ") for line in lines)}
+        return printed
+
+    def _wait_for(self, path: Path, program: str) -> None:
         while not path.exists():
-            if time.monotonic() > deadline or self.supervisor.watch(time.monotonic()):
-                raise StageError(f"{program} did not come up; see {self.supervisor.log_of(program)}")
-            time.sleep(POLL_S)
+            self._pause_for(program)
 
-
-def _python(module: str) -> tuple[str, ...]:
-    return (quantrac()[0], "-m", module)
+    def _pause_for(self, program: str) -> None:
+        if program in self.supervisor.watch(time.monotonic()):
+            raise StageError(f"{program} did not come up; see {self.supervisor.log_of(program)}")
+        time.sleep(POLL_S)
 
 
 def _without_password(url: str) -> str:

@@ -1,0 +1,159 @@
+"""The web application: pages, stream and API. It only reads the public views; what a person asks for goes to a desk."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi import Path as PathParameter
+from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
+from fastapi.staticfiles import StaticFiles
+from fastapi.templating import Jinja2Templates
+from psycopg_pool import ConnectionPool
+from pydantic import BaseModel, Field
+
+from alerts import desk as alerts_desk
+from dashboards.console.hub import Hub
+from dashboards.console.pages import page_context
+from dashboards.console.series import read_series
+from dashboards.console.texts import Language
+from dashboards.console.watcher import NothingSeenYet, Watcher
+from quantrac.database.pool import Connection
+from quantrac.telemetry.errors import QuantracError
+
+HERE: Final = Path(__file__).parent
+CONTENT_SECURITY_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+HEADERS: Final = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class Acknowledgement(BaseModel):
+    """Who has seen an alarm, and what they say to it."""
+
+    person: str = Field(min_length=1, max_length=80)
+    reason: str = Field(default="", max_length=400)
+
+
+@dataclass(frozen=True)
+class Console:
+    """What the pages need."""
+
+    pool: ConnectionPool[Connection]
+    hub: Hub
+    watcher: Watcher
+    clock: Callable[[], datetime]
+
+
+def create_app(console: Console) -> FastAPI:
+    """Return the application; nothing is opened or started here."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        console.hub.bind(asyncio.get_running_loop())
+        yield
+
+    app = FastAPI(title="Quantrac", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app.middleware("http")(_guard)
+    app.mount("/static", StaticFiles(directory=HERE / "static"))
+    app.mount("/vendor/leaflet", StaticFiles(directory=_folder_of("js_lib_leaflet") / "static" / "js_lib_leaflet"))
+    app.mount("/vendor/uplot", StaticFiles(directory=_folder_of("youplot") / "vendor"))
+    app.exception_handler(QuantracError)(_say_why)
+    _add_pages(app, console)
+    _add_api(app, console)
+    return app
+
+
+def _add_pages(app: FastAPI, console: Console) -> None:
+    templates = Jinja2Templates(HERE / "templates")
+
+    @app.get("/", response_class=HTMLResponse)
+    def overview(request: Request, lang: Language = "vi") -> Response:
+        """The network: map, alarms, every station."""
+        return templates.TemplateResponse(request, "overview.html", page_context(console.watcher.last, lang))
+
+    @app.get("/stations/{station}", response_class=HTMLResponse)
+    def station_page(request: Request, station: str, lang: Language = "vi") -> Response:
+        """One station: every channel with its chart."""
+        context = page_context(console.watcher.last, lang, station)
+        if context["shown"] is None:
+            raise HTTPException(404, context["t"]["unknown_station"])
+        return templates.TemplateResponse(request, "station.html", context)
+
+
+def _add_api(app: FastAPI, console: Console) -> None:
+    @app.get("/api/network")
+    def network() -> Response:
+        """The newest snapshot."""
+        return JSONResponse(msgspec.to_builtins(console.watcher.last))
+
+    @app.get("/api/stream")
+    async def stream() -> StreamingResponse:
+        """Server-sent events: `network` with everything, then `change` with what is new, at least every two seconds."""
+        return StreamingResponse(console.hub.listen(), media_type="text/event-stream")
+
+    @app.get("/api/channels/{station}/{name}/series")
+    def series(station: str, name: str, hours: Annotated[float, Query(gt=0, le=24 * 31)] = 24) -> dict[str, Any]:
+        """A channel's last hours, for its chart."""
+        with console.pool.connection() as conn:
+            found = read_series(conn, f"{station}/{name}", hours, console.clock())
+        if found is None:
+            raise HTTPException(404, f"no channel {station}/{name}")
+        return found
+
+    @app.post("/api/alarms/{alarm_id}/acknowledge")
+    def acknowledge(alarm_id: Annotated[int, PathParameter(gt=0)], body: Acknowledgement) -> dict[str, int]:
+        """Say that a person has seen an alarm."""
+        with console.pool.connection() as conn:
+            alerts_desk.acknowledge(conn, alarm_id, body.person, body.reason, console.clock())
+        return {"alarm_id": alarm_id}
+
+    @app.get("/healthz")
+    def healthz() -> dict[str, int]:
+        """Alive; `listeners` counts the open pages."""
+        return {"listeners": console.hub.listeners}
+
+
+async def _guard(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
+    """Refuse what another site's page sends, and put the policies on every answer."""
+    if request.method not in ("GET", "HEAD") and not _from_own_page(request):
+        response: Response = JSONResponse({"error": "not from this console's own page"}, 403)
+    else:
+        response = await proceed(request)
+    response.headers.update(HEADERS)
+    if request.url.path.startswith(("/api", "/stations")) or request.url.path == "/":
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _from_own_page(request: Request) -> bool:
+    origin = request.headers.get("origin")
+    is_json = request.headers.get("content-type", "").startswith("application/json")
+    return is_json and (origin is None or origin.partition("://")[2] == request.headers.get("host"))
+
+
+async def _say_why(_: Request, error: Exception) -> Response:
+    status = 503 if isinstance(error, NothingSeenYet) else 409
+    return JSONResponse({"error": str(error)}, status)
+
+
+def _folder_of(package: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise QuantracError(f"the package {package} is not installed: pip install 'quantrac[centre]'")
+    return Path(spec.submodule_search_locations[0])

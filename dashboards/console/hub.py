@@ -1,0 +1,79 @@
+"""One stream for all open pages: what is published is encoded once and handed to every listener."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import msgspec
+
+QUEUE: Final = 64
+"""Events a slow page may lag behind before it is cut off; it connects again and gets the whole picture."""
+
+encode: Final = msgspec.json.Encoder().encode
+
+
+def event(name: str, data: Any) -> bytes:
+    """Return one server-sent event."""
+    return b"event: " + name.encode() + b"\ndata: " + encode(data) + b"\n\n"
+
+
+class Hub:
+    """Belongs to the event loop that serves the pages; `publish_threadsafe` may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._listeners: set[asyncio.Queue[bytes | None]] = set()
+        self._picture: bytes | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def listeners(self) -> int:
+        """How many pages listen now."""
+        return len(self._listeners)
+
+    def bind(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Say which event loop serves the pages."""
+        self._loop = loop
+
+    def publish_threadsafe(self, picture: bytes, news: bytes) -> None:
+        """Keep the whole picture for pages that come later, and send the news to those that are here."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._publish, picture, news)
+
+    def close_threadsafe(self) -> None:
+        """End every stream."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._close)
+
+    async def listen(self) -> AsyncIterator[bytes]:
+        """Yield the whole picture, then the news as they come; ends when this listener is too slow."""
+        queue: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUE)
+        if self._picture is not None:
+            queue.put_nowait(self._picture)
+        self._listeners.add(queue)
+        try:
+            while (news := await queue.get()) is not None:
+                yield news
+        finally:
+            self._listeners.discard(queue)
+
+    def _close(self) -> None:
+        for queue in self._listeners:
+            _put(queue, None)
+
+    def _publish(self, picture: bytes, news: bytes) -> None:
+        first, self._picture = self._picture is None, picture
+        for queue in tuple(self._listeners):
+            if not _put(queue, picture if first else news):
+                self._listeners.discard(queue)
+                queue.get_nowait()
+                _put(queue, None)
+
+
+def _put(queue: asyncio.Queue[bytes | None], item: bytes | None) -> bool:
+    try:
+        queue.put_nowait(item)
+    except asyncio.QueueFull:
+        return False
+    return True

@@ -1,0 +1,53 @@
+"""What the templates are given: rows to fill, with titles, units and texts in the reader's language."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dashboards.console.snapshot import ChannelNow, Snapshot, StationNow
+from dashboards.console.texts import Language, texts
+from quantrac.telemetry.parameters import CATALOGUE, HOUSEKEEPING
+
+HOUSEKEEPING_IDS = {parameter.id for parameter in HOUSEKEEPING}
+
+
+def page_context(snapshot: Snapshot, language: Language, station: str | None = None) -> dict[str, Any]:
+    """Return the context of a page; `shown` is the one station it is about, None for the overview or an unknown one."""
+    rows = [_station(one, snapshot, language) for one in snapshot.stations]
+    return {
+        "lang": language,
+        "other": "en" if language == "vi" else "vi",
+        "t": texts(language),
+        "stations": rows,
+        "shown": next((row for row in rows if row["id"] == station), None),
+    }
+
+
+def _station(station: StationNow, snapshot: Snapshot, language: Language) -> dict[str, Any]:
+    channels = [_channel(channel, language) for channel in snapshot.channels if channel.station == station.station]
+    return {
+        "id": station.station,
+        "name": station.name if language == "vi" else station.name_en,
+        "measured": [channel for channel in channels if not channel["housekeeping"]],
+        "housekeeping": [channel for channel in channels if channel["housekeeping"]],
+    }
+
+
+def _channel(channel: ChannelNow, language: Language) -> dict[str, Any]:
+    parameter = CATALOGUE.get(channel.parameter)
+    if parameter is None:
+        title, unit, decimals = channel.name, channel.unit, 2
+    else:
+        title = parameter.title_vi if language == "vi" else parameter.title_en
+        unit, decimals = parameter.label, parameter.decimals
+    if channel.name != channel.parameter:
+        title = f"{title} ({channel.name})"
+    return {
+        "id": channel.channel,
+        "title": title,
+        "unit": unit,
+        "decimals": decimals,
+        "interval": channel.interval_s,
+        "housekeeping": channel.parameter in HOUSEKEEPING_IDS,
+        "last": parameter is not None and parameter.kind.value == "last",
+    }

@@ -1,0 +1,50 @@
+"""`quantrac console run`: the watcher in a thread, the pages in uvicorn."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from datetime import UTC, datetime
+
+import uvicorn
+
+from dashboards.console.app import Console, create_app
+from dashboards.console.hub import Hub
+from dashboards.console.watcher import Watcher
+from quantrac.config.settings import Settings
+from quantrac.database.pool import open_pool
+
+
+def run(settings: Settings, stop: threading.Event) -> None:
+    """Serve the console on `settings.console_listen` until `stop` is set."""
+    hub, url = Hub(), settings.database("console")
+    watcher = Watcher(url, hub, clock, stop)
+    with open_pool(url, "console") as pool:
+        app = create_app(Console(pool, hub, watcher, clock))
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app, log_config=None, access_log=False, server_header=False, lifespan="on", timeout_graceful_shutdown=2
+            )
+        )
+        listener = _listen(settings.console_listen)
+        watcher.start()
+        thread = threading.Thread(target=server.run, args=([listener],), name="pages")
+        thread.start()
+        stop.wait()
+        hub.close_threadsafe()
+        server.should_exit = True
+        thread.join()
+        watcher.join()
+
+
+def _listen(address: str) -> socket.socket:
+    """Open the port here, so that one in use ends the command with a clear line."""
+    host, _, port = address.rpartition(":")
+    return socket.create_server(
+        (host.strip("[]"), int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET
+    )
+
+
+def clock() -> datetime:
+    """Return the server's time."""
+    return datetime.now(UTC)

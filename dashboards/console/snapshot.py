@@ -1,0 +1,195 @@
+"""The network as the public views show it at one moment, in the shape that pages and stream use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
+
+import msgspec
+
+from dashboards.console.freshness import Freshness, IngestBeat, is_stale, judge
+from quantrac.database.pool import Connection
+from quantrac.telemetry.slots import EPOCH
+
+STATIONS: Final = """
+select station, name, name_en, latitude, longitude, tags, online, last_message_at from v_station order by station
+"""
+CHANNELS: Final = """
+select c.channel, c.station, c.name, c.parameter, c.unit, c.interval_s, l.time, l.value, l.state, l.quality, l.tests
+from v_channel c left join v_latest l using (channel)
+where not c.derived order by c.station, c.channel
+"""
+ALARMS: Final = """
+select alarm_id, rule, level, station, channel, severity, state, raised_at, cleared_at, acknowledged_at,
+       acknowledged_by, value, "limit", unit, texts
+from v_alarm
+where not late and (cleared_at is null or cleared_at > %s)
+order by cleared_at is not null, raised_at desc limit 100
+"""
+BEATS: Final = "select beat_at, connected from v_service where service = 'ingest'"
+CLEARED_SHOWN_FOR: Final = timedelta(hours=24)
+
+Condition = Literal["offline", "critical", "high", "medium", "low", "fault", "suspect", "good"]
+WORST_FIRST: Final[tuple[Condition, ...]] = (
+    "critical", "high", "offline", "medium", "low", "fault", "suspect", "good",
+)  # fmt: skip
+"""How bad a station is, for its colour on the map."""
+
+
+class ChannelNow(msgspec.Struct, frozen=True):
+    """A channel and its newest reading; times in milliseconds since 1970 UTC."""
+
+    channel: str
+    station: str
+    name: str
+    parameter: str
+    unit: str
+    interval_s: float
+    t: int | None
+    value: float | None
+    state: str | None
+    quality: int | None
+    tests: str | None
+
+
+class AlarmNow(msgspec.Struct, frozen=True):
+    """A standing alarm, or one that cleared within the last day."""
+
+    alarm_id: int
+    rule: str
+    level: str
+    station: str
+    channel: str | None
+    severity: str
+    state: str
+    raised_at: int
+    cleared_at: int | None
+    acknowledged_at: int | None
+    acknowledged_by: str | None
+    value: float | None
+    limit: float | None
+    unit: str | None
+    texts: dict[str, Any]
+
+
+class StationNow(msgspec.Struct, frozen=True):
+    """A station and the worst that can be said of it."""
+
+    station: str
+    name: str
+    name_en: str
+    latitude: float | None
+    longitude: float | None
+    tags: list[str]
+    online: bool
+    last_message_at: int | None
+    condition: Condition
+
+
+class FreshnessNow(msgspec.Struct, frozen=True):
+    """As `freshness.Freshness`, for the page."""
+
+    live: bool
+    reason: str
+    newest: int | None
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """Everything that the overview shows; `now` is the server's clock."""
+
+    now: int
+    freshness: FreshnessNow
+    stations: list[StationNow]
+    channels: list[ChannelNow]
+    alarms: list[AlarmNow]
+
+
+def read_snapshot(conn: Connection, now: datetime) -> Snapshot:
+    """Read the network's present state."""
+    rows = conn.execute(CHANNELS).fetchall()
+    channels = [_channel(row) for row in rows]
+    alarms = [_alarm(row) for row in conn.execute(ALARMS, [now - CLEARED_SHOWN_FOR])]
+    stations = [_station(row, channels, alarms, now) for row in conn.execute(STATIONS)]
+    beats = [IngestBeat(*row) for row in conn.execute(BEATS)]
+    times = [row[6] for row in rows if row[6] is not None]
+    shortest = min((timedelta(seconds=row[5]) for row in rows if row[6] is not None), default=None)
+    fresh = judge(now, beats, max(times, default=None), shortest)
+    return Snapshot(_ms(now) or 0, _freshness(fresh), stations, channels, alarms)
+
+
+def condition_of(online: bool, channels: Iterable[ChannelNow], alarms: Iterable[AlarmNow], now: datetime) -> Condition:
+    """Return the worst that can be said of a station: by its standing alarms, its link, its readings."""
+    found: set[Condition] = {"good"}
+    found.update(_severity(alarm.severity) for alarm in alarms if alarm.cleared_at is None)
+    fresh = [c for c in channels if c.t is not None and not is_stale(now, _time(c.t), timedelta(seconds=c.interval_s))]
+    if not online or not fresh:
+        found.add("offline")
+    if any(c.state in ("fault", "comm") or c.quality == 4 for c in fresh):
+        found.add("fault")
+    if any(c.quality == 3 for c in fresh):
+        found.add("suspect")
+    return min(found, key=WORST_FIRST.index)
+
+
+def changed(before: Snapshot, after: Snapshot) -> dict[str, Any]:
+    """Return what a page that shows `before` must hear to show `after`; lists hold only what differs."""
+    difference: dict[str, Any] = {"now": after.now, "freshness": after.freshness}
+    if stations := _news(before.stations, after.stations):
+        difference["stations"] = stations
+    if channels := _news(before.channels, after.channels):
+        difference["channels"] = channels
+    if before.alarms != after.alarms:
+        difference["alarms"] = after.alarms
+    return difference
+
+
+def same_rows(before: Snapshot, after: Snapshot) -> bool:
+    """Return whether both have the same stations and channels, so that a difference can be told row by row."""
+    return [s.station for s in before.stations] == [s.station for s in after.stations] and [
+        c.channel for c in before.channels
+    ] == [c.channel for c in after.channels]
+
+
+def _news(before: Sequence[Any], after: Sequence[Any]) -> list[Any]:
+    return [new for old, new in zip(before, after, strict=True) if old != new]
+
+
+def _station(row: Sequence[Any], channels: list[ChannelNow], alarms: list[AlarmNow], now: datetime) -> StationNow:
+    station, name, name_en, latitude, longitude, tags, online, last_message_at = row
+    own_channels = [c for c in channels if c.station == station]
+    own_alarms = [a for a in alarms if a.station == station]
+    condition = condition_of(online, own_channels, own_alarms, now)
+    return StationNow(station, name, name_en, latitude, longitude, tags, online, _ms(last_message_at), condition)
+
+
+def _channel(row: Sequence[Any]) -> ChannelNow:
+    channel, station, name, parameter, unit, interval_s, time, value, state, quality, tests = row
+    return ChannelNow(
+        channel, station, name, parameter, unit, interval_s, _ms(time), value, state, quality, tests
+    )  # fmt: skip
+
+
+def _alarm(row: Sequence[Any]) -> AlarmNow:
+    alarm_id, rule, level, station, channel, severity, state, raised, cleared, acknowledged, by, *rest = row
+    value, limit, unit, texts = rest
+    return AlarmNow(
+        alarm_id, rule, level, station, channel, severity, state, _ms(raised) or 0, _ms(cleared), _ms(acknowledged),
+        by, value, limit, unit, texts or {},
+    )  # fmt: skip
+
+
+def _severity(severity: str) -> Condition:
+    return severity if severity in ("critical", "high", "medium", "low") else "low"  # type: ignore[return-value]
+
+
+def _time(t_ms: int) -> datetime:
+    return EPOCH + timedelta(milliseconds=t_ms)
+
+
+def _freshness(fresh: Freshness) -> FreshnessNow:
+    return FreshnessNow(fresh.live, fresh.reason, _ms(fresh.newest))
+
+
+def _ms(time: datetime | None) -> int | None:
+    return None if time is None else round(time.timestamp() * 1000)

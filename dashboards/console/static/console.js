@@ -1,0 +1,236 @@
+"use strict";
+// What every page does: listen to the one stream, keep ages running by the server's clock, and say in big letters when
+// the data are old or the connection is dead. A page that hears nothing greys by its own timer.
+
+const DEAD_AFTER_MS = 4500; // the server speaks at least every two seconds
+const TEXT = JSON.parse(document.getElementById("texts").textContent);
+const LANG = document.body.dataset.lang;
+const ZONE = "Asia/Ho_Chi_Minh";
+
+const seen = { stations: new Map(), channels: new Map(), alarms: [], freshness: null };
+const clock = { server: null, at: 0 };
+let lastHeard = performance.now();
+
+const onChange = []; // what other scripts want to do after each event: f(event name, data)
+
+function serverNow() {
+  return clock.server === null ? null : clock.server + (performance.now() - clock.at);
+}
+
+function hear(name, data) {
+  lastHeard = clock.at = performance.now();
+  clock.server = data.now;
+  seen.freshness = data.freshness;
+  for (const station of data.stations || []) seen.stations.set(station.station, station);
+  for (const channel of data.channels || []) seen.channels.set(channel.channel, channel);
+  if (data.alarms) seen.alarms = data.alarms;
+  for (const channel of data.channels || []) showChannel(channel);
+  for (const station of data.stations || []) showStation(station);
+  if (data.alarms) showAlarms();
+  for (const act of onChange) act(name, data);
+  tick();
+}
+
+function connect() {
+  const stream = new EventSource("/api/stream");
+  for (const name of ["network", "change"]) {
+    stream.addEventListener(name, (event) => hear(name, JSON.parse(event.data)));
+  }
+  stream.onerror = () => {
+    if (stream.readyState === EventSource.CLOSED) setTimeout(connect, 2000);
+  };
+}
+
+// ---- words and numbers
+
+function number(value, decimals) {
+  return value.toLocaleString(LANG === "vi" ? "vi-VN" : "en-GB", {
+    minimumFractionDigits: decimals, maximumFractionDigits: decimals,
+  });
+}
+
+function duration(ms) {
+  const s = Math.max(0, Math.round(ms / 1000));
+  if (s < 100) return `${s} s`;
+  if (s < 5400) return LANG === "vi" ? `${Math.round(s / 60)} phút` : `${Math.round(s / 60)} min`;
+  if (s < 172800) return LANG === "vi" ? `${Math.round(s / 3600)} giờ` : `${Math.round(s / 3600)} h`;
+  return LANG === "vi" ? `${Math.round(s / 86400)} ngày` : `${Math.round(s / 86400)} days`;
+}
+
+function timeOfDay(ms) {
+  const day = (t) => new Date(t).toLocaleDateString("en-GB", { timeZone: ZONE });
+  const now = serverNow() || ms;
+  const time = new Date(ms).toLocaleTimeString("en-GB", { timeZone: ZONE });
+  return day(ms) === day(now) ? time : `${time} ${day(ms).slice(0, 5)}`;
+}
+
+// ---- channels and stations
+
+function each(selector, act) {
+  document.querySelectorAll(selector).forEach(act);
+}
+
+function qualityClass(channel) {
+  return { 1: "good", 2: "unknown", 3: "suspect", 4: "fail", 9: "missing" }[channel.quality] || "missing";
+}
+
+function showChannel(channel) {
+  each(`[data-channel="${CSS.escape(channel.channel)}"]`, (place) => {
+    const none = channel.value === null;
+    place.querySelector(".value").textContent = none ? "–" : number(channel.value, Number(place.dataset.decimals));
+    place.classList.remove("good", "unknown", "suspect", "fail", "missing");
+    place.classList.add(qualityClass(channel));
+    const verdict = place.querySelector(".verdict");
+    const device = TEXT[`state_${channel.state}`] || "";
+    verdict.textContent = channel.quality === 1 ? "" : TEXT[`quality_${channel.quality}`] || "";
+    const known = place.querySelector(".device");
+    if (known) {
+      known.textContent = device;
+      verdict.textContent = TEXT[`quality_${channel.quality}`] || "";
+    } else if (channel.state && channel.state !== "ok") {
+      verdict.textContent = device;
+    }
+    place.title = `${TEXT[`quality_${channel.quality}`] || ""} · ${device} ${channel.tests || ""}`;
+  });
+}
+
+function showStation(station) {
+  each(`[data-station="${CSS.escape(station.station)}"]`, (place) => {
+    place.dataset.condition = station.condition;
+    const condition = place.querySelector(".condition");
+    if (condition) condition.textContent = TEXT[`condition_${station.condition}`];
+  });
+}
+
+function showAges() {
+  const now = serverNow();
+  if (now === null) return;
+  each("[data-channel]", (place) => {
+    const channel = seen.channels.get(place.dataset.channel);
+    if (!channel || channel.t === null) {
+      place.querySelector(".age").textContent = TEXT.no_data;
+      place.classList.add("stale");
+      return;
+    }
+    const age = now - channel.t;
+    place.querySelector(".age").textContent = duration(age);
+    place.classList.toggle("stale", age > 3000 * Number(place.dataset.interval) + 10000);
+  });
+}
+
+// ---- alarms
+
+function stationName(id) {
+  const station = seen.stations.get(id);
+  return station ? (LANG === "vi" ? station.name : station.name_en) : id;
+}
+
+function element(tag, className, text) {
+  const made = document.createElement(tag);
+  made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+function alarmTitle(alarm) {
+  const title = alarm.texts && alarm.texts.title;
+  return (title && (title[LANG] || title.vi)) || alarm.rule;
+}
+
+function alarmRow(alarm) {
+  const standing = alarm.cleared_at === null;
+  const row = element("li", `alarm ${alarm.severity} ${standing ? "standing" : "cleared"}`);
+  row.dataset.alarm = alarm.alarm_id;
+  const head = element("div", "alarm-head");
+  head.append(element("strong", "", alarmTitle(alarm)), element("span", "severity", TEXT[`severity_${alarm.severity}`]));
+  const value = alarm.value === null ? "" : ` · ${number(alarm.value, 2)} ${alarm.unit || ""}`;
+  const limit = alarm.limit === null ? "" : ` (${TEXT.limit} ${number(alarm.limit, 1)})`;
+  const where = element("div", "alarm-where", `${stationName(alarm.station)}${value}${limit}`);
+  const cleared = standing ? "" : ` – ${TEXT.cleared} ${timeOfDay(alarm.cleared_at)}`;
+  const when = element("div", "alarm-when", `${TEXT.raised} ${timeOfDay(alarm.raised_at)}${cleared}`);
+  row.append(head, where, when);
+  if (alarm.acknowledged_at !== null) {
+    row.append(element("div", "alarm-by", `✓ ${TEXT.acknowledged}: ${alarm.acknowledged_by}, ${timeOfDay(alarm.acknowledged_at)}`));
+  } else if (standing) {
+    const button = element("button", "acknowledge", TEXT.acknowledge);
+    button.type = "button";
+    button.addEventListener("click", () => askWho(alarm));
+    row.append(button);
+  }
+  return row;
+}
+
+function showAlarms() {
+  const list = document.getElementById("alarms");
+  const only = list.closest("[data-only]");
+  const shown = seen.alarms.filter((alarm) => !only || alarm.station === only.dataset.only);
+  list.replaceChildren(...shown.map(alarmRow));
+  document.getElementById("no-alarms").hidden = shown.length > 0;
+  const standing = shown.filter((alarm) => alarm.cleared_at === null).length;
+  const count = document.getElementById("alarm-count");
+  count.hidden = standing === 0;
+  count.textContent = standing;
+}
+
+const dialog = document.getElementById("acknowledge");
+let asked = null;
+
+function askWho(alarm) {
+  asked = alarm;
+  document.getElementById("acknowledge-what").textContent = `${alarmTitle(alarm)} · ${stationName(alarm.station)}`;
+  document.getElementById("acknowledge-person").value = localStorage.getItem("person") || "";
+  document.getElementById("acknowledge-error").hidden = true;
+  dialog.showModal();
+}
+
+async function sendAcknowledgement(event) {
+  event.preventDefault();
+  const person = document.getElementById("acknowledge-person").value.trim();
+  const reason = document.getElementById("acknowledge-reason").value.trim();
+  const error = document.getElementById("acknowledge-error");
+  try {
+    const answer = await fetch(`/api/alarms/${asked.alarm_id}/acknowledge`, {
+      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ person, reason }),
+    });
+    if (!answer.ok) throw new Error((await answer.json()).error || answer.statusText);
+    localStorage.setItem("person", person);
+    dialog.close();
+  } catch (problem) {
+    error.textContent = `${TEXT.failed}: ${problem.message}`;
+    error.hidden = false;
+  }
+}
+
+dialog.querySelector("form").addEventListener("submit", sendAcknowledgement);
+document.getElementById("acknowledge-cancel").addEventListener("click", () => dialog.close());
+
+// ---- alive or not
+
+function tick() {
+  const dead = performance.now() - lastHeard > DEAD_AFTER_MS;
+  const fresh = seen.freshness;
+  const old = fresh !== null && !fresh.live;
+  const banner = document.getElementById("banner");
+  const pill = document.getElementById("pill");
+  document.body.classList.toggle("dead", dead);
+  document.body.classList.toggle("old", dead || old);
+  banner.hidden = !(dead || old);
+  if (dead || old) {
+    const reason = dead ? "connection" : fresh.reason;
+    document.getElementById("banner-title").textContent = dead && fresh === null ? TEXT.no_connection : TEXT.old_data;
+    document.getElementById("banner-reason").textContent = TEXT[`because_${reason}`];
+    const newest = fresh && fresh.newest;
+    const age = newest ? `${TEXT.newest} ${duration(serverNow() - newest)}` : "";
+    document.getElementById("banner-age").textContent = age;
+  }
+  pill.className = `pill ${dead ? "dead" : fresh === null ? "waiting" : old ? "old" : "live"}`;
+  pill.textContent = dead ? TEXT.no_connection : fresh === null ? TEXT.connecting : old ? TEXT.old_data : TEXT.live;
+  const now = serverNow();
+  if (now !== null && !dead) {
+    document.getElementById("clock").textContent = new Date(now).toLocaleTimeString("en-GB", { timeZone: ZONE });
+  }
+  showAges();
+}
+
+setInterval(tick, 500);
+connect();

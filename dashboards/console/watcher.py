@@ -1,0 +1,83 @@
+"""Looks at the network whenever the change feed moves, and at the latest every two seconds, and tells all pages."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+import psycopg
+import structlog
+
+from dashboards.console.hub import Hub, event
+from dashboards.console.snapshot import Snapshot, changed, read_snapshot, same_rows
+from quantrac.database.feed import FEED_CHANNEL
+from quantrac.database.pool import Connection, DatabaseUnreachable, connect
+from quantrac.telemetry.errors import QuantracError
+
+LOOK_EVERY_S: Final = 2.0
+LOOK_APART_S: Final = 0.5
+"""However fast readings come, the pages are told at most twice a second."""
+RETRY_AFTER_S: Final = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class NothingSeenYet(QuantracError):
+    """The console has not been able to look at the database since it started."""
+
+
+class Watcher:
+    """A thread with a connection of its own. Without the database it is silent, and the pages grey by themselves."""
+
+    def __init__(self, database_url: str, hub: Hub, clock: Callable[[], datetime], stop: threading.Event) -> None:
+        self._url, self._hub, self._clock, self._stop = database_url, hub, clock, stop
+        self._last: Snapshot | None = None
+        self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
+
+    @property
+    def last(self) -> Snapshot:
+        """The newest snapshot; raises NothingSeenYet."""
+        if self._last is None:
+            raise NothingSeenYet("the console cannot reach the database yet")
+        return self._last
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait for the thread after `stop` was set."""
+        self._thread.join()
+
+    def look(self, conn: Connection) -> None:
+        """Look once, and publish the picture and what is new in it."""
+        before, after = self._last, read_snapshot(conn, self._clock())
+        self._last = after
+        picture = event("network", after)
+        news = picture if before is None or not same_rows(before, after) else event("change", changed(before, after))
+        self._hub.publish_threadsafe(picture, news)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                with connect(self._url, "console-watcher") as conn:
+                    conn.execute(f"listen {FEED_CHANNEL}")
+                    self._watch(conn)
+            except (DatabaseUnreachable, psycopg.OperationalError) as error:
+                log.warning("database away, the pages will grey", error=str(error))
+                self._stop.wait(RETRY_AFTER_S)
+
+    def _watch(self, conn: Connection) -> None:
+        while not self._stop.is_set():
+            began = time.monotonic()
+            self.look(conn)
+            _wait_for_change(conn, LOOK_EVERY_S)
+            self._stop.wait(max(0.0, LOOK_APART_S - (time.monotonic() - began)))
+
+
+def _wait_for_change(conn: Connection, timeout_s: float) -> None:
+    for _ in conn.notifies(timeout=timeout_s, stop_after=1):
+        pass

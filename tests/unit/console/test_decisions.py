@@ -1,0 +1,160 @@
+"""What the console decides without a server: alive or not, how bad, what is new."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dashboards.console import series, texts
+from dashboards.console.freshness import IngestBeat, is_stale, judge
+from dashboards.console.hub import QUEUE, Hub
+from dashboards.console.snapshot import (
+    AlarmNow,
+    ChannelNow,
+    Condition,
+    FreshnessNow,
+    Snapshot,
+    changed,
+    condition_of,
+    same_rows,
+)
+
+NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+NOW_MS = round(NOW.timestamp() * 1000)
+MINUTE = timedelta(minutes=1)
+
+
+def seconds(count: float) -> timedelta:
+    return timedelta(seconds=count)
+
+
+def beat(ago: float, connected: bool = True) -> IngestBeat:
+    return IngestBeat(NOW - seconds(ago), connected)
+
+
+def test_a_network_whose_ingest_beats_and_whose_readings_come_is_live() -> None:
+    assert judge(NOW, [beat(4)], NOW - seconds(61), MINUTE).live
+
+
+@pytest.mark.parametrize("beats", [[], [beat(11.1)], [beat(1, connected=False)], [beat(60), beat(30)]])
+def test_without_a_connected_ingest_the_screen_is_old_however_new_the_readings(beats: list[IngestBeat]) -> None:
+    assert judge(NOW, beats, NOW, MINUTE)[:2] == (False, "ingest")
+
+
+def test_ingest_stopped_is_said_within_fifteen_seconds() -> None:
+    """A beat is at most 5 s old when ingest dies; the watcher looks every 2 s, the page ticks twice a second."""
+    last_beat_age, look, tick = 0.0, 2.0, 0.5
+    said_after = next(s for s in range(60) if not judge(NOW, [beat(last_beat_age + s)], NOW, MINUTE).live)
+    assert said_after + look + tick < 15
+
+
+def test_one_worker_of_several_is_enough() -> None:
+    assert judge(NOW, [beat(300), beat(2)], NOW, MINUTE).live
+
+
+def test_readings_that_stop_coming_make_the_screen_old_even_if_ingest_lives() -> None:
+    fresh = judge(NOW, [beat(1)], NOW - seconds(200), MINUTE)
+    assert fresh == (False, "readings", NOW - seconds(200))
+
+
+def test_a_network_that_never_had_a_reading_says_so() -> None:
+    assert judge(NOW, [beat(1)], None, None).reason == "empty"
+
+
+def test_a_channel_may_miss_two_slots_and_be_late_in_the_third() -> None:
+    assert not is_stale(NOW, NOW - 3 * MINUTE, MINUTE)
+    assert is_stale(NOW, NOW - 3 * MINUTE - seconds(11), MINUTE)
+
+
+def channel(name: str = "do", t_ago_s: float = 5, quality: int = 1, state: str = "ok") -> ChannelNow:
+    t = NOW_MS - round(t_ago_s * 1000)
+    return ChannelNow(f"st-x/{name}", "st-x", name, "do", "mg/L", 5.0, t, 4.2, state, quality, "{}")
+
+
+def alarm(severity: str, cleared: int | None = None) -> AlarmNow:
+    return AlarmNow(
+        1, "do-low", "act", "st-x", "st-x/do", severity, "active", NOW_MS, cleared, None, None, 2.4, 3.0, "mg/L", {}
+    )
+
+
+@pytest.mark.parametrize(
+    ("online", "channels", "alarms", "expected"),
+    [
+        (True, [channel()], [], "good"),
+        (True, [channel(), channel("ph", quality=3)], [], "suspect"),
+        (True, [channel(), channel("ph", quality=9, state="comm")], [], "fault"),
+        (True, [channel()], [alarm("high")], "high"),
+        (True, [channel()], [alarm("low"), alarm("critical")], "critical"),
+        (True, [channel()], [alarm("critical", cleared=NOW_MS)], "good"),
+        (False, [channel()], [], "offline"),
+        (False, [channel()], [alarm("high")], "high"),
+        (True, [channel(t_ago_s=600)], [], "offline"),
+        (True, [], [], "offline"),
+    ],
+)
+def test_the_worst_that_can_be_said_of_a_station_is_its_colour(
+    online: bool, channels: list[ChannelNow], alarms: list[AlarmNow], expected: Condition
+) -> None:
+    assert condition_of(online, channels, alarms, NOW) == expected
+
+
+def snapshot(*channels: ChannelNow, alarms: list[AlarmNow] | None = None) -> Snapshot:
+    return Snapshot(NOW_MS, FreshnessNow(True, "", NOW_MS), [], list(channels), alarms or [])
+
+
+def test_only_what_is_new_is_told() -> None:
+    before = snapshot(channel("do"), channel("ph"))
+    after = snapshot(channel("do", t_ago_s=1), channel("ph"), alarms=[alarm("high")])
+    told = changed(before, after)
+    assert [c.channel for c in told["channels"]] == ["st-x/do"]
+    assert len(told["alarms"]) == 1
+    assert "stations" not in told
+
+
+def test_an_alarm_that_went_away_is_told_too() -> None:
+    assert changed(snapshot(alarms=[alarm("high")]), snapshot())["alarms"] == []
+
+
+def test_a_new_channel_calls_for_the_whole_picture() -> None:
+    assert not same_rows(snapshot(channel("do")), snapshot(channel("do"), channel("ph")))
+
+
+async def test_a_page_that_comes_late_gets_the_whole_picture_first() -> None:
+    hub = Hub()
+    hub.bind(asyncio.get_running_loop())
+    hub.publish_threadsafe(b"picture 1", b"news 1")
+    await asyncio.sleep(0)
+    stream = hub.listen()
+    assert await anext(stream) == b"picture 1"
+    hub.publish_threadsafe(b"picture 2", b"news 2")
+    assert await anext(stream) == b"news 2"
+
+
+async def test_a_page_that_cannot_keep_up_is_cut_off_and_costs_the_others_nothing() -> None:
+    hub = Hub()
+    hub.bind(asyncio.get_running_loop())
+    slow, quick = hub.listen(), hub.listen()
+    waiting = asyncio.ensure_future(anext(slow))
+    first = asyncio.ensure_future(anext(quick))
+    await asyncio.sleep(0)
+    for i in range(QUEUE + 3):
+        hub.publish_threadsafe(b"picture", b"%d" % i)
+        await asyncio.sleep(0)
+        await (first if i == 0 else anext(quick))
+    await waiting
+    assert [news async for news in slow][-1] != b"%d" % (QUEUE + 2)
+    assert hub.listeners == 1
+
+
+def test_gaps_in_a_series_stay_open() -> None:
+    rows = [(float(t), 1.0, 1.0, 1.0, None) for t in (0, 60, 120, 600, 660)]
+    drawn = series.columns(rows, 60.0)
+    assert drawn["t"] == [0, 60, 120, 180, 600, 660]
+    assert drawn["mean"][3] is None
+
+
+def test_every_text_exists_in_both_languages() -> None:
+    for vietnamese, english in texts.TEXTS.values():
+        assert vietnamese
+        assert english
+    assert texts.texts("vi")["old_data"] == "DỮ LIỆU CŨ"
