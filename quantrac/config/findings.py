@@ -42,6 +42,8 @@ class Place(NamedTuple):
 class ConfigErrors(QuantracError):
     """The files hold mistakes; nothing was started."""
 
+    exit_code = 2
+
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__("\n".join(map(str, problems)))
         self.problems = problems

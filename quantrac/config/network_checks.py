@@ -11,7 +11,7 @@ from quantrac.config.stations import Station
 
 
 def check_network(network: NetworkFile, tree: Tree, stations: Mapping[str, Station] | None, findings: Findings) -> None:
-    """Refuse groups and stations that nobody knows (`stations` None: they are not known yet), and unreachable contacts."""
+    """Refuse unknown groups and stations (`stations` None: not known yet), and contacts that cannot be reached."""
 
     def known(path: tuple[Key, ...], names: Iterable[str], allowed: Iterable[str] | None) -> None:
         if allowed is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from quantrac.config.fields import (
     Duration,
@@ -43,14 +43,6 @@ class StateTable(Model):
     bits: dict[Whole, StateWord] = Field(default_factory=dict)
     clear: dict[Whole, StateWord] = Field(default_factory=dict)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _bare_codes(cls, value: Any) -> Any:
-        if not isinstance(value, dict) or value.keys() & {"codes", "bits", "clear"}:
-            return value
-        codes = {code: state for code, state in value.items() if code != "other"}
-        return {"codes": codes} | ({"other": value["other"]} if "other" in value else {})
-
     def state_of(self, word: int) -> State:
         """Return the state of a status word."""
         if self.codes:
@@ -58,6 +50,18 @@ class StateTable(Model):
         raised = [state for bit, state in self.bits.items() if word >> bit & 1]
         missing = [state for bit, state in self.clear.items() if not word >> bit & 1]
         return worst([*raised, *missing])
+
+
+def _bare_codes(value: Any) -> Any:
+    if not isinstance(value, dict) or value.keys() & {"codes", "bits", "clear"}:
+        return value
+    codes = {code: state for code, state in value.items() if code != "other"}
+    return {"codes": codes} | ({"other": value["other"]} if "other" in value else {})
+
+
+AnyStateTable = Annotated[
+    StateTable, BeforeValidator(_bare_codes, json_schema_input_type=StateTable | dict[str, StateWord])
+]
 
 
 class Signal(Model):
@@ -110,8 +114,16 @@ def _reading(value: object) -> object:
 GoldenReading = Annotated[tuple[Real | None, StateWord], BeforeValidator(_reading), WithJsonSchema({"type": "array"})]
 
 
+def _single_exchange(schema: dict[str, Any]) -> None:
+    """Tell editors that `ask` and `reply` may stand in the place of `exchanges`."""
+    schema["properties"] |= {"ask": {"type": "string"}, "reply": {"type": "string"}}
+    schema["required"] = [key for key in schema["required"] if key != "exchanges"]
+
+
 class Golden(Model):
     """Exchanges that the decoder must agree with. `ask` and `reply` alone are a list of one exchange."""
+
+    model_config = ConfigDict(json_schema_extra=_single_exchange)
 
     origin: Literal["manual", "captured", "computed"] = Field(alias="from")
     note: str = ""
@@ -156,7 +168,7 @@ class DeviceProfile(Model):
     """Longest time from the end of the request to the end of the answer."""
     turnaround_ms: Duration = Field(default=0, alias="turnaround")
     """Silence that the instrument needs between its answer and the next request."""
-    states: dict[Snake, StateTable] = Field(default_factory=dict)
+    states: dict[Snake, AnyStateTable] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod

@@ -103,7 +103,7 @@ class Message(Model):
         return self
 
 
-MessageText = Annotated[Message, BeforeValidator(_text)]
+MessageText = Annotated[Message, BeforeValidator(_text, json_schema_input_type=str | Message)]
 
 
 class StationRule(NamedTuple):
@@ -199,6 +199,9 @@ class Series(Model):
     state: StateWord | None = None
 
 
+AnySeries = Annotated[Series, BeforeValidator(_series, json_schema_input_type=str | Series)]
+
+
 class Expectation(Model):
     """An alarm that the test must raise. Times count from the first reading; each reading holds for one interval."""
 
@@ -214,7 +217,7 @@ class RuleTest(Model):
 
     name: str
     every_ms: PositiveDuration = Field(alias="every")
-    series: dict[str, Annotated[Series, BeforeValidator(_series)]] = Field(min_length=1)
+    series: dict[str, AnySeries] = Field(min_length=1)
     """`<station>/<channel>` → readings."""
     expect: tuple[Expectation, ...]
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, SecretStr
+from pydantic import AfterValidator, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from quantrac.telemetry.errors import QuantracError
@@ -13,6 +14,14 @@ from quantrac.telemetry.errors import QuantracError
 
 class MissingSetting(QuantracError):
     """A command needs a setting that the environment does not give."""
+
+    exit_code = 2
+
+
+class BadSetting(QuantracError):
+    """A variable of the environment holds what is not allowed."""
+
+    exit_code = 2
 
 
 def _host_and_port(value: str | None) -> str | None:
@@ -23,6 +32,13 @@ def _host_and_port(value: str | None) -> str | None:
     return value
 
 
+def _complaint(error: ErrorDetails) -> str:
+    name = "_".join(str(step) for step in error["loc"][:1]).upper()
+    expected = error.get("ctx", {}).get("expected")
+    reason = f"allowed {expected}" if expected else error["msg"].removeprefix("Value error, ")
+    return f"QUANTRAC_{name}: found {error['input']!r}, {reason}"
+
+
 Listen = Annotated[str | None, AfterValidator(_host_and_port)]
 
 
@@ -30,6 +46,13 @@ class Settings(BaseSettings):
     """Every setting; a field `smtp_url` is the variable `QUANTRAC_SMTP_URL`. What is None is not configured."""
 
     model_config = SettingsConfigDict(env_prefix="QUANTRAC_", env_file=".env", extra="ignore", frozen=True)
+
+    def __init__(self, **values: Any) -> None:
+        """Read the environment; raises BadSetting with every variable that is wrong."""
+        try:
+            super().__init__(**values)
+        except ValidationError as refusal:
+            raise BadSetting("\n".join(map(_complaint, refusal.errors(include_url=False)))) from None
 
     database_url: str | None = None
     """`postgresql://user@host:port/database`."""

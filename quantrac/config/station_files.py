@@ -149,6 +149,14 @@ class CalibrationSpec(Model):
     ) = None
 
 
+def _empty(value: Any) -> Any:
+    """`do:` without anything is `do: {}`."""
+    return {} if value is None else value
+
+
+AnyChannel = Annotated[ChannelSpec, BeforeValidator(_empty, json_schema_input_type=ChannelSpec | None)]
+
+
 class DeviceSpec(Model):
     """One instrument on one bus."""
 
@@ -160,17 +168,8 @@ class DeviceSpec(Model):
     report_ms: PositiveDuration | None = Field(default=None, alias="report")
     valid_share: Real | None = Field(default=None, gt=0, le=1)
     timeout_ms: PositiveDuration | None = Field(default=None, alias="timeout")
-    channels: dict[Snake, ChannelSpec]
+    channels: dict[Snake, AnyChannel]
     calibration: CalibrationSpec | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _empty_channels(cls, value: Any) -> Any:
-        """`do:` without anything is `do: {}`."""
-        if isinstance(value, dict) and isinstance(value.get("channels"), dict):
-            channels = {name: {} if channel is None else channel for name, channel in value["channels"].items()}
-            return {**value, "channels": channels}
-        return value
 
 
 class CameraSpec(Model):

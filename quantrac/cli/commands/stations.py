@@ -1,0 +1,77 @@
+"""`quantrac stations`: check what technicians write, and give editors the schemas of the files."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from quantrac.config.findings import ConfigErrors
+    from quantrac.config.network import Network
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+
+Folder = Annotated[
+    Path | None,
+    typer.Argument(help="Folder with network.yaml and stations/; default QUANTRAC_CONFIG.", show_default=False),
+]
+Overlay = Annotated[str | None, typer.Option(help="Folder inside it that is laid over it, such as demo.")]
+
+
+@app.command()
+def check(
+    folder: Folder = None,
+    overlay: Overlay = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Check stations, device profiles, rules and network.yaml; one finding a line, exit 2 if there is one."""
+    from quantrac.config.findings import ConfigErrors
+    from quantrac.config.loading import load_network
+    from quantrac.config.settings import Settings
+
+    settings = Settings()
+    root = folder or settings.config
+    try:
+        network = load_network(root, overlay or settings.overlay)
+    except ConfigErrors as errors:
+        print(json.dumps(_refused(errors), ensure_ascii=False) if as_json else errors)
+        raise typer.Exit(2) from None
+    print(json.dumps(_accepted(network), ensure_ascii=False) if as_json else _summary(network))
+
+
+@app.command()
+def schema(
+    kind: Annotated[str, typer.Argument(help="station, device, rules, network or wiring.")] = "station",
+) -> None:
+    """Print the JSON schema of a kind of file, for editors that check YAML while it is typed."""
+    from quantrac.config.schemas import SCHEMAS, json_schema
+
+    if kind not in SCHEMAS:
+        raise typer.BadParameter(f"found {kind!r}, allowed {', '.join(SCHEMAS)}")
+    print(json.dumps(json_schema(kind), indent=2, ensure_ascii=False))
+
+
+def _refused(errors: ConfigErrors) -> dict[str, Any]:
+    return {"ok": False, "problems": [dataclasses.asdict(problem) for problem in errors.problems]}
+
+
+def _accepted(network: Network) -> dict[str, Any]:
+    stations = {
+        name: {"channels": len(station.channel_list()), "config": station.config_hash}
+        for name, station in network.stations.items()
+    }
+    return {"ok": True, "problems": [], "notes": list(network.notes), "stations": stations}
+
+
+def _summary(network: Network) -> str:
+    channels = sum(len(station.channel_list()) for station in network.stations.values())
+    counts = (
+        f"{len(network.stations)} stations, {channels} channels, {len(network.profiles)} device profiles, "
+        f"{len(network.rules)} rules, {len(network.rule_tests)} rule tests"
+    )
+    place = f"{network.root} with overlay {network.overlay}" if network.overlay else str(network.root)
+    return "\n".join([*(f"note: {note}" for note in network.notes), f"{place}: {counts}; nothing wrong"])
