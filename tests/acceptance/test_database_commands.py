@@ -1,0 +1,120 @@
+"""The commands about the database, as a person or a script calls them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+
+
+def quantrac(url: str, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "quantrac", *words],
+        env={**os.environ, "QUANTRAC_DATABASE_URL": url},
+        cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def filled(database: str) -> str:
+    with psycopg.connect(database, autocommit=True) as conn:
+        conn.execute(
+            """insert into station (station, name_vi, name_en, in_service, config, config_applied, applied_at)
+               values ('st-test', 'Trạm thử', 'Test', '2019-06-01', '{}', 'abc', now());
+               insert into channel (station, name, parameter, unit, kind, interval_s)
+               values ('st-test', 'do', 'do', 'mg/L', 'mean', 60);
+               insert into reading values (1, '2026-11-24 00:00Z', 5.25, 0, 0, '2026-11-24 00:00:01Z'),
+                                          (1, '2026-11-24 00:01Z', null, 7, 1, '2026-11-24 00:01:01Z');
+               insert into ledger (station, epoch, highest_arrived, stored, received, new)
+               values ('st-test', 'e1', 2, '{[1,2]}', 2, 2);
+               insert into dead_letter (first_received_at, received_at, topic, payload, length, sha256, reason, status)
+               values (now(), now(), 'quantrac/v1/st-test/readings', '{"', 2, sha256('{"'), 'not_json', 'open')"""
+        )
+    return database
+
+
+def test_migrate_twice_and_status_between(empty_database: str) -> None:
+    before = quantrac(empty_database, "db", "status", "--json")
+    assert before.returncode == 1
+    assert json.loads(before.stdout)["pending"][0] == "0001_network"
+    first = quantrac(empty_database, "db", "migrate")
+    assert (first.returncode, first.stdout.splitlines()[0]) == (0, "applied 0001_network")
+    assert quantrac(empty_database, "db", "migrate").stdout == "nothing to do: the database is at this version\n"
+    assert quantrac(empty_database, "db", "status").returncode == 0
+    assert quantrac(empty_database, "db", "tune").returncode == 0
+
+
+def test_a_database_that_is_not_there_is_one_line_without_the_password() -> None:
+    run = quantrac("postgresql://somebody:secret@127.0.0.1:1/none", "db", "migrate")
+    assert run.returncode == 1
+    assert run.stderr.startswith("database 127.0.0.1:1/none: ")
+    assert len(run.stderr.splitlines()) == 1
+    assert "secret" not in run.stderr
+
+
+def test_the_ledger_says_by_its_exit_code_whether_anything_is_missing(filled: str) -> None:
+    run = quantrac(filled, "ledger", "--json")
+    assert run.returncode == 0
+    assert json.loads(run.stdout)["total"]["stored"] == 2
+    with psycopg.connect(filled, autocommit=True) as conn:
+        conn.execute("update ledger set highest_arrived = 3")
+    assert quantrac(filled, "ledger").returncode == 1
+
+
+def test_dead_letters_are_listed_shown_and_discarded(filled: str) -> None:
+    assert "not_json" in quantrac(filled, "deadletters", "list").stdout
+    assert quantrac(filled, "deadletters", "show", "1").stdout.endswith('{"\n')
+    assert quantrac(filled, "deadletters", "discard", "1", "--reason", "test", "--person", "an").returncode == 0
+    assert json.loads(quantrac(filled, "deadletters", "list", "--json").stdout) == []
+    again = quantrac(filled, "deadletters", "discard", "1", "--reason", "test")
+    assert (again.returncode, again.stderr) == (1, "dead letter 1 is discarded already (by an)\n")
+    assert quantrac(filled, "deadletters", "show", "7").returncode == 2
+
+
+def test_an_export_goes_to_stdout_or_to_a_file(filled: str, tmp_path: Path) -> None:
+    run = quantrac(filled, "export", "readings", "--from", "2026-11-24", "--to", "2026-11-25")
+    rows = list(csv.DictReader(io.StringIO(run.stdout)))
+    assert [(row["value"], row["unit"], row["state"], row["quality"]) for row in rows] == [
+        ("5.25", "mg/L", "ok", "1"), ("", "mg/L", "comm", "9"),
+    ]  # fmt: skip
+    target = tmp_path / "do.xlsx"
+    words = ["export", "readings", "--from", "2026-11-24", "--to", "2026-11-25", "--format", "xlsx"]
+    assert quantrac(filled, *words, "-o", str(target)).returncode == 0
+    assert target.read_bytes()[:2] == b"PK"
+    wrong = quantrac(filled, *words, "--channel", "st-test/dox", "-o", str(tmp_path / "no.xlsx"))
+    assert (wrong.returncode, list(tmp_path.iterdir())) == (2, [target])
+
+
+def test_jobs_run_what_is_due_at_once_and_stop_when_told(filled: str, tmp_path: Path) -> None:
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "quantrac", "jobs", "run"],
+            env={**os.environ, "QUANTRAC_DATABASE_URL": filled}, cwd=PROJECT, stderr=log,
+        )  # fmt: skip
+    try:
+        with psycopg.connect(filled, autocommit=True) as conn:
+            deadline = time.monotonic() + 30
+            due = {"silence", "prune-feed", "prune-records", "retention"}
+            while time.monotonic() < deadline:
+                done = {job for (job,) in conn.execute("select job from job_run where outcome = 'done'")}
+                if done == due and conn.execute("select from v_service where service = 'jobs'").rowcount == 1:
+                    break
+                time.sleep(0.1)
+            assert done == due, (tmp_path / "log").read_text()
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 0
+            assert conn.execute("select count(*) from v_service").fetchone() == (0,)
+    finally:
+        process.kill()
+        process.wait()
