@@ -90,7 +90,8 @@ def run(
 ) -> bool:
     """Run the agent until `stop` is set or a drain has been asked for at its desk.
 
-    On `stop` it goes on publishing for up to `drain_s` seconds. Returns whether everything was acknowledged end to end.
+    On `stop` it goes on publishing for up to `drain_s` seconds. Returns False when it was asked to drain and something
+    was left unacknowledged.
     Raises ConfigErrors, UnknownStation, SpoolLocked, MissingSetting, AgentFailed.
     """
     station = _station(settings, station_id)
@@ -134,7 +135,7 @@ def run(
         log.info("agent_stops", station=station_id, drained=drained)
     if failed.is_set():
         raise AgentFailed(f"the agent of {station_id} failed; see its log")
-    return drained
+    return drained or not (draining.wanted.is_set() or drain_s > 0)
 
 
 def _station(settings: Settings, station_id: str) -> Station:

@@ -1,0 +1,165 @@
+"""`quantrac edge`: the agent beside the instruments, and a look into its spool."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from edge_agent.report import Report
+    from quantrac.config.settings import Settings
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+spool_app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+app.add_typer(spool_app, name="spool", help="Look into the spool: what is stored, sent and acknowledged.")
+
+Station = Annotated[str, typer.Option("--station", help="Id of the station, such as st-my-thanh.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")]
+
+
+@app.callback()
+def _edge() -> None:
+    """Beside the instruments: run the agent, probe devices, look into the spool."""
+
+
+@app.command()
+def run(
+    station: Station,
+    wiring: Annotated[Path | None, typer.Option(help="Where the buses are on this bench (YAML or JSON).")] = None,
+    overlay: Annotated[str | None, typer.Option(help="Folder of the configuration merged over it.")] = None,
+    drain: Annotated[
+        float, typer.Option(min=0, help="When told to stop, go on publishing for at most so many seconds.")
+    ] = 0.0,
+) -> None:
+    """Read the station's instruments, store every message, publish it, and keep it until the centre has it.
+
+    Runs until SIGTERM, Ctrl-C or `quantrac edge drain`. Exit code 1: asked to drain, it left something unacknowledged.
+    """
+    import signal
+    import threading
+
+    from edge_agent.service import run as run_agent
+    from quantrac.observe import logs
+
+    settings = _settings(wiring=wiring, overlay=overlay)
+    logs.configure(settings.log)
+    logs.bind(service="edge", station=station)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    if not run_agent(settings, station, stop=stop, drain_s=drain):
+        raise typer.Exit(1)
+
+
+@app.command()
+def drain(
+    station: Station,
+    timeout: Annotated[float, typer.Option(min=0, help="Longest wait, seconds.")] = 60.0,
+    as_json: AsJson = False,
+) -> None:
+    """Tell the running agent to stop sampling, to publish until the centre has acknowledged everything, and to end.
+
+    Exit code 1: something was left when the time was over; the agent has ended all the same.
+    """
+    from edge_agent import desk
+
+    outcome = desk.drain(_folder(station), timeout)
+    _say(outcome, as_json)
+    if not outcome.get("drained"):
+        raise typer.Exit(1)
+
+
+@app.command()
+def watch(
+    station: Station,
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two lines.")] = 1.0,
+) -> None:
+    """Print the running agent's spool and link, one line each time, until Ctrl-C."""
+    import contextlib
+    import time
+
+    from edge_agent import desk
+
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            _say(desk.status(_folder(station)), as_json=False)
+            time.sleep(every)
+
+
+@spool_app.command()
+def status(station: Station, as_json: AsJson = False) -> None:
+    """How many messages were produced, acknowledged end to end, refused, lost, and still wait."""
+    from edge_agent import desk, inspection
+
+    folder = _folder(station)
+    try:
+        found = desk.status(folder)
+    except desk.AgentNotRunning:
+        found = _as_dict(inspection.inspect(folder))
+    _say(found, as_json)
+
+
+@spool_app.command()
+def export(
+    station: Station,
+    out: Annotated[Path | None, typer.Option(help="File to write; default: standard output.")] = None,
+    epoch: Annotated[str | None, typer.Option(help="Only this epoch.")] = None,
+    first: Annotated[int, typer.Option(min=1, help="First seq.")] = 1,
+    last: Annotated[int | None, typer.Option(min=1, help="Last seq.")] = None,
+) -> None:
+    """Write the stored messages as JSON Lines, as they are published, oldest first."""
+    import sys
+
+    from edge_agent import inspection
+
+    lines = inspection.export(_folder(station), epoch, first, last or 2**62)
+    if out is None:
+        for line in lines:
+            sys.stdout.buffer.write(line + b"\n")
+    else:
+        with out.open("wb") as file:
+            count = sum(1 for line in lines if file.write(line + b"\n"))
+        print(f"{out}: {count} messages")
+
+
+@spool_app.command()
+def verify(station: Station) -> None:
+    """Read every stored message and report what is wrong. Exit code 1: something is."""
+    from edge_agent import inspection
+
+    folder = _folder(station)
+    findings = list(inspection.verify(folder))
+    for each in findings:
+        print(f"{folder}: epoch {each.epoch or '-'} seq {each.seq}: {each.what}")
+    if findings:
+        raise typer.Exit(1)
+    print(f"{folder}: all is well")
+
+
+def _settings(**given: Any) -> Settings:
+    from quantrac.config.settings import Settings
+
+    return Settings().model_copy(update={name: value for name, value in given.items() if value is not None})
+
+
+def _folder(station: str) -> Path:
+    return _settings().state_dir / station
+
+
+def _as_dict(report: Report) -> dict[str, Any]:
+    return {**report._asdict(), "epochs": [each._asdict() for each in report.epochs]}
+
+
+def _say(found: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(found))
+        return
+    link = "connected" if found["connected"] else "not connected" if found["running"] else "not running"
+    print(
+        f"{found['station']}: {link}, produced {found['produced']}, acknowledged {found['acknowledged']},"
+        f" waiting {found['waiting'] + found['in_memory']}, refused {found['refused']}, lost {found['lost']},"
+        f" {found['used_bytes'] / 1e6:.1f} MB, disk {found['disk']}"
+    )
