@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -118,3 +119,20 @@ def test_jobs_run_what_is_due_at_once_and_stop_when_told(filled: str, tmp_path: 
     finally:
         process.kill()
         process.wait()
+
+
+def test_station_files_are_applied_whole_or_not_at_all(database: str, tmp_path: Path) -> None:
+    first = quantrac(database, "stations", "apply", "station_configs", "--json")
+    assert first.returncode == 0, first.stderr
+    assert {applied["outcome"] for applied in json.loads(first.stdout)} == {"new"}
+    again = quantrac(database, "stations", "apply", "station_configs")
+    assert {line.split()[1] for line in again.stdout.splitlines()} == {"unchanged"}
+    broken = tmp_path / "configs"
+    shutil.copytree(PROJECT / "station_configs", broken)
+    station = broken / "stations" / "st-my-thanh.yaml"
+    station.write_text(station.read_text("utf-8") + "\nspeed: 3\n", "utf-8")
+    refused = quantrac(database, "stations", "apply", str(broken))
+    assert refused.returncode == 2
+    assert "st-my-thanh.yaml:" in refused.stderr
+    with psycopg.connect(database) as conn:
+        assert conn.execute("select count(*) from v_station").fetchone() == (6,)

@@ -1,9 +1,11 @@
-"""`quantrac stations`: check what technicians write, and give editors the schemas of the files."""
+"""`quantrac stations`: check and apply what technicians write, and give editors the schemas of the files."""
 
 from __future__ import annotations
 
 import dataclasses
+import getpass
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -41,6 +43,36 @@ def check(
         print(json.dumps(_refused(errors), ensure_ascii=False) if as_json else errors)
         raise typer.Exit(2) from None
     print(json.dumps(_accepted(network), ensure_ascii=False) if as_json else _summary(network))
+
+
+@app.command()
+def apply(
+    folder: Folder = None,
+    overlay: Overlay = None,
+    person: Annotated[str | None, typer.Option(help="Who applies it, for the audit; default: the login name.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Make the database know exactly these stations and channels; what vanished is deactivated, never deleted.
+
+    Nothing is applied unless every file is right. May be repeated: what is unchanged is left alone.
+    """
+    from quantrac.config.loading import load_network
+    from quantrac.config.settings import Settings
+    from quantrac.database.pool import connect
+    from quantrac.desks.network import apply_network
+
+    settings = Settings()
+    network = load_network(folder or settings.config, overlay or settings.overlay)
+    with connect(settings.database("stations"), "quantrac stations apply") as conn:
+        done = apply_network(conn, network, person or getpass.getuser(), datetime.now(UTC))
+    if as_json:
+        print(json.dumps([dataclasses.asdict(applied) for applied in done]))
+        return
+    for applied in done:
+        counts = f"{len(applied.added)} channels added, {len(applied.changed)} changed, {len(applied.removed)} removed"
+        print(
+            f"{applied.station:<20} {applied.outcome:<12} {counts if applied.outcome != 'unchanged' else ''}".rstrip()
+        )
 
 
 @app.command()
