@@ -1,0 +1,147 @@
+"""An edge box installs the wheel with the extra `edge` alone, and its agent reads instruments and sends."""
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import time
+import venv
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import paho.mqtt.client as mqtt
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+STATION = "st-my-thanh"
+WITHIN_S = 60
+
+pytestmark = pytest.mark.slow
+
+
+def run(*command: str | Path, **options) -> str:
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, **options)
+    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def edge_box(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a fresh virtual environment with the wheel, the extra `edge`, and nothing else."""
+    folder = tmp_path_factory.mktemp("edge-box")
+    wheels = folder / "wheels"
+    run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", wheels, PROJECT)
+    venv.create(folder / "venv", with_pip=True)
+    pip = [folder / "venv/bin/python", "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    run(*pip, "--require-hashes", "-r", PROJECT / "requirements/edge.txt")
+    run(*pip, "--no-deps", *wheels.glob("quantrac-*.whl"))
+    run(folder / "venv/bin/python", "-m", "pip", "check")
+    return folder / "venv"
+
+
+def test_it_has_no_database_driver_no_pandas_and_no_web_framework(edge_box):
+    installed = {
+        package["name"].lower() for package in json.loads(run(edge_box / "bin/pip", "list", "--format", "json"))
+    }
+    assert "quantrac" in installed
+    assert not installed & {"psycopg", "psycopg-binary", "psycopg-pool", "pandas", "numpy", "fastapi", "uvicorn"}
+
+
+def test_its_help_opens_quickly(edge_box):
+    run(edge_box / "bin/quantrac", "--help")
+    started = time.monotonic()
+    assert "edge" in run(edge_box / "bin/quantrac", "--help")
+    assert time.monotonic() - started < 2
+
+
+@pytest.fixture
+def field(tmp_path: Path) -> Iterator[Path]:
+    """The station's instruments, simulated; the wiring file that says where they are."""
+    wiring = tmp_path / "wiring.yaml"
+    command = [sys.executable, "-m", "quantrac", "simulate", "--station", STATION]
+    with started([*command, "--wiring", wiring, "--journal", tmp_path / "journal"], tmp_path / "field.log") as process:
+        wait_until(wiring.exists, process, tmp_path / "field.log")
+        yield wiring
+
+
+def test_its_agent_announces_itself_and_sends_what_the_instruments_say(edge_box, broker, field, tmp_path):
+    settings = {
+        "QUANTRAC_MQTT_URL": broker.url(STATION),
+        "QUANTRAC_CONFIG": str(PROJECT / "station_configs"),
+        "QUANTRAC_OVERLAY": "demo",
+        "QUANTRAC_WIRING": str(field),
+        "QUANTRAC_STATE_DIR": str(tmp_path / "state"),
+    }
+    log = tmp_path / "agent.log"
+    command = [edge_box / "bin/quantrac", "edge", "run", "--station", STATION]
+    with (
+        listening(broker.url("ingest"), f"quantrac/v1/{STATION}/+") as arrived,
+        started(command, log, settings) as agent,
+    ):
+        messages: dict[str, dict] = {}
+
+        def both_came() -> bool:
+            while not arrived.empty():
+                message = arrived.get()
+                messages[message.topic.rpartition("/")[2]] = json.loads(message.payload)
+            return {"birth", "readings"} <= messages.keys()
+
+        wait_until(both_came, agent, log)
+    assert len(messages["birth"]["channels"]) >= 12
+    assert messages["readings"]["epoch"] == messages["birth"]["epoch"]
+    assert messages["readings"]["r"]
+
+
+@contextmanager
+def started(command: list[str | Path], log: Path, settings: dict[str, str] | None = None) -> Iterator[subprocess.Popen]:
+    """Run a program beside the test; asked to stop at the end, it must end well."""
+    with (
+        log.open("w") as output,
+        subprocess.Popen(
+            [str(part) for part in command],
+            cwd=PROJECT,
+            env={**os.environ, "QUANTRAC_LOG": "json", **(settings or {})},
+            stdout=subprocess.DEVNULL,
+            stderr=output,
+        ) as process,
+    ):
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+    assert process.returncode == 0, log.read_text()
+
+
+def wait_until(true: Callable[[], bool], process: subprocess.Popen, log: Path) -> None:
+    deadline = time.monotonic() + WITHIN_S
+    while not true():
+        assert process.poll() is None, f"it ended:\n{log.read_text()}"
+        assert time.monotonic() < deadline, f"it did not happen within {WITHIN_S} s:\n{log.read_text()[-3000:]}"
+        time.sleep(0.05)
+
+
+@contextmanager
+def listening(url: str, topic: str) -> Iterator[queue.Queue[mqtt.MQTTMessage]]:
+    """Subscribe, and give the queue into which messages fall."""
+    where, arrived, ready = urlsplit(url), queue.Queue(), queue.Queue()
+    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, "listener", protocol=mqtt.MQTTv5)
+    client.username_pw_set(where.username, where.password)
+    client.on_message = lambda c, u, message: arrived.put(message)
+    client.on_subscribe = lambda *_: ready.put(True)
+    client.connect(where.hostname, where.port)
+    client.loop_start()
+    try:
+        client.subscribe(topic, 1)
+        ready.get(timeout=5)
+        yield arrived
+    finally:
+        client.disconnect()
+        client.loop_stop()
