@@ -22,7 +22,7 @@ class GrimmEdm180:
     """The monitor; `sources` has pm10, pm2_5 and pm1 in µg/m³, air_temp in °C and humidity in %."""
 
     def __init__(self, sources: Mapping[str, Source]) -> None:
-        self._sources = sources
+        self._sources = {signal: sources[signal] for signal in ("pm10", "pm2_5", "pm1", "air_temp", "humidity")}
         self._fetched: int | None = None
         self._standby = False
 
