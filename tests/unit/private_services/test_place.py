@@ -2,6 +2,7 @@
 
 import os
 import socket
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -23,24 +24,29 @@ def test_an_open_project_folder_keeps_its_servers_inside(tmp_path: Path):
     assert place.runtime_directory(tmp_path, me()) == tmp_path / ".quantrac"
 
 
+@pytest.fixture
+def open_folder():
+    """A folder that every account can enter; pytest's own cannot be entered by others."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
+
+
 def test_a_home_closed_to_the_server_user_moves_the_servers_to_the_same_folder_of_our_own_each_time(
-    tmp_path, monkeypatch
+    open_folder, monkeypatch
 ):
-    closed = tmp_path / "home"
+    closed = open_folder / "home"
     closed.mkdir(mode=0o700)
-    (tmp_path / "var").mkdir()
-    monkeypatch.setattr(place, "SHARED_TEMPORARY", tmp_path / "var")
+    (open_folder / "var").mkdir()
+    monkeypatch.setattr(place, "SHARED_TEMPORARY", open_folder / "var")
     if os.geteuid() == 0:  # root asks as the server's user; only root can, and so only root needs to
-        tmp_path.parent.parent.chmod(0o755)
-        tmp_path.parent.chmod(0o755)
-        tmp_path.chmod(0o755)
         assert not place.can_enter(nobody(), closed)
-        assert place.can_enter(nobody(), tmp_path / "var")
+        assert place.can_enter(nobody(), open_folder / "var")
     monkeypatch.setattr(place, "can_enter", lambda account, folder: closed not in folder.parents)
     chosen = place.runtime_directory(closed, nobody())
-    assert chosen.parent == tmp_path / "var"
+    assert chosen.parent == open_folder / "var"
     assert place.runtime_directory(closed, nobody()) == chosen
-    assert place.runtime_directory(tmp_path / "var", nobody()) != chosen
+    assert place.runtime_directory(open_folder / "var", nobody()) != chosen
 
 
 def test_a_folder_that_somebody_else_put_in_our_place_is_refused(tmp_path, monkeypatch):
