@@ -152,6 +152,14 @@ def test_the_position_never_passes_that_of_quality(conn: Connection, other: Conn
     assert minutes_of(conn) == [("act", 9.0, None)]
 
 
+def test_a_centre_that_never_ran_quality_still_alarms(conn: Connection, other: Connection, channel_id: int) -> None:
+    conn.execute("update channel set history_tests = '{spike}'")
+    store(conn, channel_id, read_series("2.8x30", MINUTE, start_ms=START_MS))
+    assert rows(conn, "select distinct quality from v_reading") == [(2,)]
+    run_all(evaluator(other))
+    assert minutes_of(conn) == [("act", 9.0, None)]
+
+
 def test_a_round_that_fails_leaves_nothing_behind_and_is_repeated_whole(
     conn: Connection, other: Connection, channel_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
