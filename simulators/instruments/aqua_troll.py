@@ -27,13 +27,15 @@ class Parameter:
     id: int
     units: int
     unit: str
+    factor: float = 1.0
+    """From the world's unit to this one."""
 
 
 # Journal word -> parameter. Not checked in a manual: ids of conductivity, salinity, turbidity; units 65, 97, 177, 194.
 PARAMETERS = {
     "water_temp": Parameter(1, 1, "Cel"),
-    "conductivity": Parameter(9, 65, "uS/cm"),
-    "ec": Parameter(10, 65, "uS/cm"),
+    "conductivity": Parameter(9, 65, "uS/cm", 1000.0),
+    "ec": Parameter(10, 65, "uS/cm", 1000.0),
     "salinity": Parameter(12, 97, "[PSU]"),
     "ph": Parameter(17, 145, "[pH]"),
     "orp": Parameter(19, 162, "mV"),
@@ -73,7 +75,7 @@ def _fitted(signal: str, source: Source) -> list[Cell]:
     def value(t: float) -> tuple[Words, Served]:
         sample = source(t)
         state = MEANING.get(quality(sample), "fault")
-        number = SENTINEL if state == "fault" else single(sample.value or 0.0)
+        number = SENTINEL if state == "fault" else single((sample.value or 0.0) * parameter.factor)
         return float_words(number), Served(signal, finite(number), parameter.unit, state)
 
     return [
