@@ -42,6 +42,8 @@ class Mounting:
     watched: Watched
     left: Sequence[Part] = field(default_factory=tuple)
     """What the last turn did not bring."""
+    waking_ms: int = 0
+    """Time that the instrument needs after it was woken."""
     lost: bool = False
 
 
@@ -86,7 +88,8 @@ class BusReader:
         finally:
             slots.finish()
         now_ms = self._now_ms()
-        quarantine_ms = max(LEAST_QUARANTINE_MS, mounting.device.timeout_ms)
+        waking = outcome is Outcome.WAKING
+        quarantine_ms = mounting.waking_ms if waking else max(LEAST_QUARANTINE_MS, mounting.device.timeout_ms)
         self._schedule.report(turn, outcome, now_ms, quarantine_ms)
         self._schedule.expect(turn.device, mounting.instrument.worst_ms)
         TURNS.labels(self._name, outcome.name.lower()).inc()
@@ -98,6 +101,10 @@ class BusReader:
         parts: Sequence[Part] = ()
         try:
             await self._open()
+            if turn.probe and not turn.woken:
+                mounting.waking_ms = await mounting.instrument.wake()
+                if mounting.waking_ms:
+                    return Outcome.WAKING
             if turn.probe:
                 await mounting.instrument.probe()
             parts = mounting.left if turn.attempt > 1 and mounting.left else mounting.instrument.parts()

@@ -60,6 +60,10 @@ class Instrument(Protocol):
         """Read one part; raises Miss."""
         ...
 
+    async def wake(self) -> int:
+        """Wake an instrument that sleeps between requests; return how many ms it needs then, 0 if it never sleeps."""
+        ...
+
     async def probe(self) -> None:
         """Find out cheaply whether an instrument that was silent is there; raises Miss."""
         ...

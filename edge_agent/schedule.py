@@ -20,7 +20,7 @@ LOST_AFTER: Final = 3
 """Silent turns in a row after which a device is called lost."""
 GARBLED_TRIES: Final = 6
 """Tries a sweep while bytes come back: with half of all frames garbled 98 % of the reads succeed."""
-STARVED_MS: Final = 60_000
+STARVED_MS: Final = 10_000
 """A silent instrument whose rest is over is tried this long after the last try, even if a neighbour is late for it."""
 
 
@@ -32,6 +32,8 @@ class Outcome(Enum):
     GARBLED = auto()
     """It lives, but not everything has come intact."""
     SILENT = auto()
+    WAKING = auto()
+    """It may have been asleep: it was woken and is read when it has had time."""
     LINE_DOWN = auto()
     """The bus itself is away."""
 
@@ -53,7 +55,9 @@ class Turn(NamedTuple):
     attempt: int
     """1 for the first of a sweep."""
     probe: bool
-    """The device was silent last time: ask for one thing first."""
+    """The device was not heard last time: ask for one thing first."""
+    woken: bool = False
+    """It has been woken for this turn."""
 
 
 class Idle(NamedTuple):
@@ -69,6 +73,8 @@ class _Device:
     due_ms: int
     worst_ms: int
     silent_turns: int = 0
+    heard: bool = False
+    """It has answered since the agent started."""
     shaky: bool = False
     """The last turn did not bring everything at the first try."""
     rest_until_ms: int = 0
@@ -79,6 +85,10 @@ class _Device:
     @property
     def deadline_ms(self) -> int:
         return self.due_ms + self.watch.period_ms
+
+    @property
+    def is_waking(self) -> bool:
+        return self.retry is not None and self.retry.woken and self.retry.attempt == 1
 
 
 class Schedule:
@@ -114,11 +124,15 @@ class Schedule:
         return self._due_turn(now_ms) or self._retry_turn(now_ms) or Idle(self._wake(now_ms))
 
     def report(self, turn: Turn, outcome: Outcome, now_ms: int, quarantine_ms: int = 0) -> None:
-        """Take note of how a turn ended; a silent device is left alone for `quarantine_ms` at least."""
+        """Take note of how a turn ended; a silent or waking device is left alone for `quarantine_ms` at least."""
         device = self._devices[turn.device]
         device.retry = None
         if outcome is Outcome.LINE_DOWN:
             return
+        if outcome is Outcome.WAKING:
+            device.retry, device.retry_at_ms = turn._replace(woken=True), now_ms + quarantine_ms
+            return
+        device.heard = device.heard or outcome is not Outcome.SILENT
         device.shaky = outcome is not Outcome.READ or turn.attempt > 1
         device.silent_turns = device.silent_turns + 1 if outcome is Outcome.SILENT else 0
         if outcome is Outcome.SILENT:
@@ -130,11 +144,12 @@ class Schedule:
             device.retry_at_ms = max(now_ms, device.rest_until_ms)
 
     def _due_turn(self, now_ms: int) -> Turn | None:
-        due = [device for device in self._devices.values() if device.due_ms < now_ms]
+        due = [device for device in self._devices.values() if device.due_ms < now_ms and not device.is_waking]
         for device in sorted(due, key=lambda device: (device.shaky, device.deadline_ms, device.order)):
             starved = now_ms - device.tried_ms > STARVED_MS
             if device.silent_turns == 0 or starved or self._harmless(device, now_ms):
-                turn = Turn(device.watch.device, device.due_ms, 1, probe=device.silent_turns > 0)
+                probe = device.silent_turns > 0 or not device.heard
+                turn = Turn(device.watch.device, device.due_ms, 1, probe)
                 device.due_ms, device.tried_ms, device.retry = device.deadline_ms, now_ms, None
                 return turn
         return None
@@ -142,7 +157,7 @@ class Schedule:
     def _retry_turn(self, now_ms: int) -> Turn | None:
         ready = [device for device in self._devices.values() if device.retry and device.retry_at_ms <= now_ms]
         for device in sorted(ready, key=lambda device: (device.retry_at_ms, device.order)):
-            if self._harmless(device, now_ms):
+            if device.is_waking or self._harmless(device, now_ms):
                 turn, device.retry = device.retry, None
                 return turn
         return None

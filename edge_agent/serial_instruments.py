@@ -59,6 +59,10 @@ class _SerialInstrument:
         """Longest time that a failing read can hold the line."""
         return self._timeout_ms + self._bus.guard_ms
 
+    async def wake(self) -> int:
+        """None of them sleeps longer than a request takes to wake it."""
+        return 0
+
     async def _ask(self, request: bytes, ending: Ending = LINE) -> TextAnswer:
         return await self._bus.ask(request, ending, self._timeout_ms, self._turnaround_ms)
 

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from pymodbus import FramerType
@@ -81,6 +83,7 @@ class ModbusBus:
         if self._client is not None and self._client.connected:
             return
         self.close()
+        self._check_port()
         self._client = self._make_client()
         try:
             connected = await self._client.connect()
@@ -119,6 +122,7 @@ class ModbusBus:
             reply = await self._transact(pending, self.patience.wait_ms(unit, timing.timeout_ms) / 1000)
             if reply is None:
                 raise await self._miss(pending, sent)
+            self.patience.answered(unit, (loop.time() - sent) * 1000)
             _check(reply, pending.request)
             return Answer(sent_ms, _words(reply, span))
         finally:
@@ -165,7 +169,7 @@ class ModbusBus:
             await self._keep_quiet(pending)
         if pending.answered:
             took_ms = (pending.last_byte - sent) * 1000
-            self.patience.learn(unit, took_ms)
+            self.patience.late(unit, took_ms)
             return LateAnswer(f"unit {unit}: answered after {took_ms:.0f} ms, too late")
         if self._rtu and has_begun(pending.heard, pending.request):
             return Garbled(f"unit {unit}: no valid frame in {pending.heard[:16].hex(' ')} ({len(pending.heard)} bytes)")
@@ -204,6 +208,14 @@ class ModbusBus:
         if over and self._client is not None:
             future = self._client.ctx.response_future
             self._silence = asyncio.get_running_loop().call_later(self._silence_s, _give_up, future)
+
+    def _check_port(self) -> None:
+        """Say what is wrong with a serial port; the library only says that it could not be opened."""
+        port = self._bus.port
+        if port is not None and not Path(port).exists():
+            raise LineDown(f"{port}: there is no such port; is the adapter plugged in?")
+        if port is not None and not os.access(port, os.R_OK | os.W_OK):
+            raise LineDown(f"{port}: no right to use it; is this user in the group dialout?")
 
     def _make_client(self) -> AsyncModbusSerialClient | AsyncModbusTcpClient:
         if self._bus.port is not None:

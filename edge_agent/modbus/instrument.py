@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -69,12 +68,16 @@ class ModbusInstrument:
             return [Sample(name, max(sent.values()), *NO_MEASUREMENT) for name in part.signals]
         return list(self._samples(part, image, sent))
 
-    async def probe(self) -> None:
-        """Wake the instrument if it is one that sleeps, and ask for its first register; raises Miss if it is silent."""
+    async def wake(self) -> int:
+        """Send what wakes the instrument, and return how many ms it needs then; 0 if it never sleeps."""
         wake = self._profile.wake
-        if wake is not None:
-            await self._bus.send_raw(wake.send)
-            await asyncio.sleep(wake.wait_ms / 1000)
+        if wake is None:
+            return 0
+        await self._bus.send_raw(wake.send)
+        return wake.wait_ms
+
+    async def probe(self) -> None:
+        """Ask for the first register; raises Miss if nobody answers."""
         first = self.parts()[0].blocks[0]
         try:
             await self._bus.read(self._unit, Span(first.function, first.at, 1), self._timing)
