@@ -1,11 +1,18 @@
 """`quantrac simulate`: the field in a box."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-app = typer.Typer(add_completion=False)
+if TYPE_CHECKING:
+    import threading
+
+    from quantrac.config.settings import Settings
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command()
@@ -26,23 +33,21 @@ def simulate(
 
     Serial lines are pseudo-terminals paced to their baud rate; Modbus TCP listens on 127.0.0.1.
     """
-    import signal
-    import threading
-
+    from quantrac.cli.running import run_until_signalled
     from simulators.field import PACKAGED, load_field
     from simulators.service import run
 
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    run(
-        load_field(field or PACKAGED),
-        stations=station or [],
-        wiring=wiring,
-        journal_dir=journal,
-        replay=replay or [],
-        seed=seed,
-        stop=stop,
-        tell=lambda line: print(line, flush=True),
-        with_parent=not detached,
-    )
+    def serve(_: Settings, stop: threading.Event) -> None:
+        run(
+            load_field(field or PACKAGED),
+            stations=station or [],
+            wiring=wiring,
+            journal_dir=journal,
+            replay=replay or [],
+            seed=seed,
+            stop=stop,
+            tell=lambda line: print(line, flush=True),
+            with_parent=not detached,
+        )
+
+    run_until_signalled(serve)

@@ -1,0 +1,73 @@
+"""Serial lines on ptys take the time that the wire would, and can be broken. pyserial is the client at both ends."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+import serial
+
+from simulators.lines import LineSettings, PtyPair
+
+
+@pytest.fixture(params=["9600 8N1", "19200 8N1", "1200 8N1"])
+def settings(request: pytest.FixtureRequest) -> LineSettings:
+    return LineSettings.parse(request.param)
+
+
+@pytest.fixture
+def pair() -> Iterator[PtyPair]:
+    with PtyPair(LineSettings(9600)) as line:
+        yield line
+
+
+def carry(line: PtyPair, data: bytes, back: bool = False, timeout_s: float = 3.0) -> tuple[bytes, float]:
+    """What arrives at the far end, and after how long."""
+    near, far = (line.b, line.a) if back else (line.a, line.b)
+    with serial.Serial(far, timeout=timeout_s) as receiver, serial.Serial(near) as sender:
+        started = time.perf_counter()
+        sender.write(data)
+        received = receiver.read(len(data))
+        return received, time.perf_counter() - started
+
+
+def test_bytes_take_their_time_on_the_wire(settings: LineSettings) -> None:
+    data = bytes(range(256))[: round(0.25 / settings.character_s)]  # a quarter of a second, or less at high speed
+    with PtyPair(settings) as line:
+        for back in (False, True):
+            received, took_s = carry(line, data, back)
+            assert received == data
+            assert took_s == pytest.approx(len(data) * settings.character_s, rel=0.1)
+
+
+def test_every_byte_value_passes_unchanged(pair: PtyPair) -> None:
+    assert carry(pair, bytes(range(256)))[0] == bytes(range(256))
+
+
+def test_the_far_end_receives_piece_by_piece_not_all_at_once(pair: PtyPair) -> None:
+    with serial.Serial(pair.b, timeout=2) as receiver, serial.Serial(pair.a) as sender:
+        sender.write(b"x" * 96)  # 100 ms
+        started = time.perf_counter()
+        receiver.read(1)
+        first_s = time.perf_counter() - started
+        receiver.read(95)
+        last_s = time.perf_counter() - started
+    assert first_s < 0.03
+    assert last_s > 0.09
+
+
+def test_a_cut_line_loses_a_delayed_one_waits_a_garbled_one_changes(pair: PtyPair) -> None:
+    pair.a_to_b.cut = True
+    assert carry(pair, b"lost", timeout_s=0.2)[0] == b""
+    pair.a_to_b.cut, pair.a_to_b.delay_s = False, 0.3
+    received, took_s = carry(pair, b"late")
+    assert received == b"late"
+    assert took_s > 0.3
+    pair.a_to_b.delay_s, pair.a_to_b.garble = 0.0, lambda data: bytes(byte ^ 1 for byte in data)
+    assert carry(pair, b"bad")[0] == b"c`e"
+    pair.a_to_b.garble = None
+    assert carry(pair, b"well")[0] == b"well"
+
+
+def test_a_client_may_close_and_come_back(pair: PtyPair) -> None:
+    for text in (b"one", b"two"):
+        assert carry(pair, text)[0] == text
