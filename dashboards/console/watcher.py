@@ -21,6 +21,7 @@ LOOK_EVERY_S: Final = 2.0
 LOOK_APART_S: Final = 0.5
 """However fast readings come, the pages are told at most twice a second."""
 RETRY_AFTER_S: Final = 1.0
+STOP_NOTICED_S: Final = 0.2
 
 log = structlog.get_logger(__name__)
 
@@ -74,10 +75,10 @@ class Watcher:
         while not self._stop.is_set():
             began = time.monotonic()
             self.look(conn)
-            _wait_for_change(conn, LOOK_EVERY_S)
+            self._wait_for_change(conn, began + LOOK_EVERY_S)
             self._stop.wait(max(0.0, LOOK_APART_S - (time.monotonic() - began)))
 
-
-def _wait_for_change(conn: Connection, timeout_s: float) -> None:
-    for _ in conn.notifies(timeout=timeout_s, stop_after=1):
-        pass
+    def _wait_for_change(self, conn: Connection, until: float) -> None:
+        while not self._stop.is_set() and (left := until - time.monotonic()) > 0:
+            if any(True for _ in conn.notifies(timeout=min(left, STOP_NOTICED_S), stop_after=1)):
+                return
