@@ -1,4 +1,5 @@
 -- Who may do what. Run after every migration; each line may be repeated.
+-- The user of `jobs run` is a member of quantrac_ingest and quantrac_alerts: its jobs are theirs.
 grant usage on schema public to quantrac_ingest, quantrac_alerts, quantrac_console, quantrac_reader;
 
 -- Views are for everybody who may look; tables are not.
@@ -16,11 +17,11 @@ grant select, insert on reading, reading_flag, station_event, change to quantrac
 grant select, insert, update on latest, conflict, ledger, dead_letter, ingest_health, job_run to quantrac_ingest;
 grant select on correction to quantrac_ingest;
 grant update (config_reported, status_online, status_at) on station to quantrac_ingest;
-grant delete on change, ingest_health to quantrac_ingest;
+grant delete on change, ingest_health, job_run to quantrac_ingest;
 grant execute on function drop_readings_before(timestamptz) to quantrac_ingest;
 
 -- Alerts: rules, alarms, the outbox.
-grant select on reading, latest, reading_flag, correction, ledger to quantrac_alerts;
+grant select on reading, latest, reading_flag, correction, ledger, ingest_health to quantrac_alerts;
 grant select, insert, update, delete on rule_state, contact to quantrac_alerts;
 grant select, insert, update on alarm, alarm_event, notification, job_run to quantrac_alerts;
 grant update (silent_since) on station to quantrac_alerts;

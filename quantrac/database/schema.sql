@@ -969,8 +969,9 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.dead_letter TO quantrac_ingest;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.dead_letter TO quantrac_console;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ingest_health TO quantrac_ingest;
+GRANT SELECT ON TABLE public.ingest_health TO quantrac_alerts;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE public.job_run TO quantrac_ingest;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.job_run TO quantrac_ingest;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.job_run TO quantrac_alerts;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.latest TO quantrac_ingest;

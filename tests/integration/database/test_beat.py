@@ -1,0 +1,30 @@
+"""A service's sign of life."""
+
+from datetime import timedelta
+
+from quantrac.database.beat import Beat
+from quantrac.database.pool import Connection
+from tests.integration.database.conftest import NOON
+
+ROW = "select service, worker, started_at, beat_at, connected, backlog_lag_s from v_service"
+
+
+def test_a_worker_beats_every_five_seconds_and_at_once_when_its_connection_changes(conn: Connection) -> None:
+    beat = Beat(conn, "ingest", "box:1", NOON)
+    seconds = {0: True, 1: False, 4: False, 5: True}
+    assert {second: beat.beat(NOON + timedelta(seconds=second)) for second in seconds} == seconds
+    assert beat.beat(NOON + timedelta(seconds=6), connected=False, backlog_lag_s=1.5)
+    assert conn.execute(ROW).fetchall() == [("ingest", "box:1", NOON, NOON + timedelta(seconds=6), False, 1.5)]
+
+
+def test_a_clock_that_was_set_back_does_not_silence_the_beat(conn: Connection) -> None:
+    beat = Beat(conn, "ingest", "box:1", NOON)
+    beat.beat(NOON)
+    assert beat.beat(NOON - timedelta(hours=1))
+
+
+def test_a_worker_that_stops_on_purpose_leaves_no_row(conn: Connection) -> None:
+    beat = Beat(conn, "ingest", "box:1", NOON)
+    beat.beat(NOON)
+    beat.end()
+    assert conn.execute(ROW).fetchall() == []
