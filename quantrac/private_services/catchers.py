@@ -102,7 +102,7 @@ class MailCatcher:
                 to=[str(address) for address in envelope.rcpt_tos],
                 subject=str(letter["Subject"] or ""),
                 message_id=str(letter["Message-ID"] or ""),
-                body="" if body is None else body.get_content(),
+                body="" if body is None else body.get_content().replace("\r\n", "\n"),
             )
         )
         return "250 caught"

@@ -1,4 +1,4 @@
-"""A small centre for the tests: one station with its oxygen channel, contacts, and readings stored as ingest stores them."""
+"""A small centre for the tests: one station with its oxygen channel, contacts, readings stored as ingest does it."""
 
 from __future__ import annotations
 

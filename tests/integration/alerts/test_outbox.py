@@ -1,0 +1,244 @@
+"""Messages from the outbox to real servers: once, in order, retried, and their fate on record."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from alerts.channels.email_smtp import SmtpNotifier
+from alerts.channels.sms_esms import EsmsNotifier
+from alerts.notifier import Notifier, Outgoing
+from alerts.outbox import GIVE_UP_AFTER, Queued, Sender, enqueue, start_senders
+from alerts.records import Mark, Subject, raise_alarm
+from alerts.routing import Medium
+from alerts.rule import Severity
+from quantrac.database.pool import Connection
+from quantrac.private_services.catchers import MailCatcher, SmsCatcher
+from tests.integration.alerts.centre import START, STATION, add_network, rows, until
+from tests.unit.alerts.rules import TEXTS
+
+FARMER, OPERATOR = 1, 2
+
+
+class Clock:
+    """A clock that the test sets."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def sms() -> Iterator[SmsCatcher]:
+    with SmsCatcher() as catcher:
+        yield catcher
+
+
+@pytest.fixture
+def mail() -> Iterator[MailCatcher]:
+    with MailCatcher() as catcher:
+        yield catcher
+
+
+@pytest.fixture
+def alarm(conn: Connection) -> tuple[int, int]:
+    """An alarm that has risen: (alarm_id, alarm_event_id)."""
+    channel_id = add_network(conn)
+    subject = Subject("do-low", STATION, channel_id)
+    raised = raise_alarm(conn, subject, Mark("act", Severity.HIGH, 2.8, 3.0), START, TEXTS, START)
+    return raised.alarm_id, raised.alarm_event_id
+
+
+def queue(
+    conn: Connection,
+    alarm: tuple[int, int],
+    contact: int,
+    medium: Medium,
+    purpose: str = "raised",
+    body: str = "oxy 2,8",
+) -> None:
+    alarm_id, event_id = alarm
+    if purpose != "raised":
+        found = conn.execute(
+            "insert into alarm_event (alarm_id, time, event, at) values (%s, %s, %s, %s) returning alarm_event_id",
+            [alarm_id, START, purpose, START],
+        ).fetchone()
+        assert found is not None
+        event_id = found[0]
+    with conn.transaction():
+        enqueue(conn, [Queued(alarm_id, event_id, contact, medium, purpose, "Oxy thấp", body, START)], START)
+
+
+def esms(catcher_url: str) -> EsmsNotifier:
+    return EsmsNotifier(key="k", secret="s", brandname="QUANTRAC", base_url=catcher_url)
+
+
+def send_all(conn: Connection, medium: Medium, notifier: Notifier, clock: Clock) -> int:
+    sender = Sender("", medium, notifier, clock)
+    count = 0
+    while sender.send_one(conn):
+        count += 1
+    return count
+
+
+def test_a_short_message_arrives_and_is_on_record(
+    conn: Connection, alarm: tuple[int, int], sms: SmsCatcher, clock: Clock
+) -> None:
+    queue(conn, alarm, FARMER, Medium.SMS)
+    assert send_all(conn, Medium.SMS, esms(sms.url), clock) == 1
+    assert [(m.phone, m.text, m.brandname) for m in sms.messages] == [("84912345678", "oxy 2,8", "QUANTRAC")]
+    shown = rows(conn, "select contact_masked, medium, status, attempts, sent_at, error from v_notification")
+    assert shown == [("+84•••678", "sms", "sent", 1, START, None)]
+
+
+def test_a_mail_arrives_with_its_key_as_message_id_and_its_alarm_as_thread(
+    conn: Connection, alarm: tuple[int, int], mail: MailCatcher, clock: Clock
+) -> None:
+    queue(conn, alarm, OPERATOR, Medium.EMAIL, body="Sông Mỹ Thanh\n")
+    notifier = SmtpNotifier(mail.url, "Quantrac <canhbao@example.org>")
+    assert send_all(conn, Medium.EMAIL, notifier, clock) == 1
+    (letter,) = mail.messages
+    (key,) = rows(conn, "select key from notification")[0]
+    assert (letter.to, letter.subject, letter.body) == (["op@example.org"], "Oxy thấp", "Sông Mỹ Thanh\n")
+    assert letter.message_id == f"<{key.hex}@example.org>"
+
+
+def test_a_repeated_hand_over_counts_once_at_the_provider(
+    conn: Connection, alarm: tuple[int, int], sms: SmsCatcher, clock: Clock
+) -> None:
+    queue(conn, alarm, FARMER, Medium.SMS)
+    send_all(conn, Medium.SMS, esms(sms.url), clock)
+    conn.execute("update notification set status = 'queued', attempts = 0")  # as if it died before the commit
+    send_all(conn, Medium.SMS, esms(sms.url), clock)
+    assert len(sms.messages) == 1
+    assert rows(conn, "select status, error from v_notification") == [("sent", None)]
+
+
+def test_a_receiver_that_is_down_for_a_while_gets_alarm_and_all_clear_in_order_once(
+    conn: Connection, alarm: tuple[int, int], clock: Clock
+) -> None:
+    catcher = SmsCatcher()
+    port = catcher.port
+    catcher.close()
+    notifier = esms(catcher.url)
+    queue(conn, alarm, FARMER, Medium.SMS, body="alarm")
+    queue(conn, alarm, FARMER, Medium.SMS, "cleared", body="over")
+    for _ in range(20):
+        send_all(conn, Medium.SMS, notifier, clock)
+        clock.now += timedelta(seconds=3)
+    attempts, error = rows(conn, "select attempts, error from v_notification order by notification_id")[0]
+    assert attempts == 5  # at 0, 2 (3), 4 (9), 8 (18), 16 (36) seconds after one another, in steps of 3
+    assert "ConnectError" in error
+    with SmsCatcher(port) as back:
+        clock.now += timedelta(minutes=5)
+        send_all(conn, Medium.SMS, notifier, clock)
+        assert [message.text for message in back.messages] == ["alarm", "over"]
+
+
+def test_an_all_clear_goes_only_to_whom_the_alarm_reached(
+    conn: Connection, alarm: tuple[int, int], sms: SmsCatcher, clock: Clock
+) -> None:
+    conn.execute("update contact set phone_e164 = '+12025550123' where contact_id = %s", [FARMER])
+    queue(conn, alarm, FARMER, Medium.SMS)
+    queue(conn, alarm, FARMER, Medium.SMS, "cleared")
+    send_all(conn, Medium.SMS, esms(sms.url), clock)
+    assert sms.messages == []
+    assert rows(conn, "select status, error from v_notification order by notification_id") == [
+        ("failed", "eSMS: 108 phone number malformed Phone number invalid"),
+        ("dead", "the alarm itself did not reach this person"),
+    ]
+
+
+def test_what_needs_a_person_is_not_repeated(
+    conn: Connection, alarm: tuple[int, int], sms: SmsCatcher, clock: Clock
+) -> None:
+    queue(conn, alarm, FARMER, Medium.SMS)
+    wrong = EsmsNotifier(key="", secret="", brandname="QUANTRAC", base_url=sms.url)
+    assert send_all(conn, Medium.SMS, wrong, clock) == 1
+    clock.now += timedelta(hours=1)
+    assert send_all(conn, Medium.SMS, wrong, clock) == 0
+    (shown,) = rows(conn, "select status, attempts, error from v_notification")
+    assert shown == ("failed", 1, "eSMS: 101 wrong ApiKey or SecretKey Authorize Failed")
+
+
+def test_retries_end(conn: Connection, alarm: tuple[int, int], free_port, clock: Clock) -> None:
+    queue(conn, alarm, OPERATOR, Medium.EMAIL)
+    notifier = SmtpNotifier(f"smtp://127.0.0.1:{free_port()}", "canhbao@example.org")
+    clock.now += GIVE_UP_AFTER
+    send_all(conn, Medium.EMAIL, notifier, clock)
+    assert rows(conn, "select status from v_notification") == [("dead",)]
+
+
+def test_messages_of_quiet_hours_wait_for_the_morning(
+    conn: Connection, alarm: tuple[int, int], sms: SmsCatcher, clock: Clock
+) -> None:
+    morning = START + timedelta(hours=4)
+    with conn.transaction():
+        enqueue(conn, [Queued(*alarm, FARMER, Medium.SMS, "raised", None, "oxy", morning)], START)
+    assert send_all(conn, Medium.SMS, esms(sms.url), clock) == 0
+    clock.now = morning
+    assert send_all(conn, Medium.SMS, esms(sms.url), clock) == 1
+
+
+def test_two_senders_never_take_the_same_message(conn: Connection, database: str, alarm: tuple[int, int]) -> None:
+    taken: list[str] = []
+    entered, leave = threading.Event(), threading.Event()
+
+    class Slow:
+        def send(self, message: Outgoing) -> str | None:
+            taken.append(message.key)
+            entered.set()
+            leave.wait(5)
+            return None
+
+        def close(self) -> None: ...
+
+    queue(conn, alarm, FARMER, Medium.SMS, body="alarm")
+    queue(conn, alarm, FARMER, Medium.SMS, "cleared", body="over")
+    stop = threading.Event()
+    first = start_senders(database, {Medium.SMS: Slow()}, lambda: datetime.now(UTC), stop)
+    assert entered.wait(5)
+    assert not Sender("", Medium.SMS, Slow(), Clock()).send_one(conn)  # the first is taken, the second is not its turn
+    assert len(taken) == 1
+    leave.set()
+    until(lambda: rows(conn, "select count(*) from notification where status = 'sent'") == [(2,)])
+    stop.set()
+    for thread in first:
+        thread.join()
+    assert len(set(taken)) == len(taken) == 2
+
+
+def test_a_queued_row_is_handed_over_within_a_second(
+    conn: Connection, database: str, alarm: tuple[int, int], sms: SmsCatcher
+) -> None:
+    stop = threading.Event()
+    threads = start_senders(database, {Medium.SMS: esms(sms.url)}, lambda: datetime.now(UTC), stop)
+    try:
+        waits = []
+        for number in range(100):
+            row = conn.execute(
+                "insert into alarm_event (alarm_id, time, event, at) values (%s, now(), 'level', now())"
+                " returning alarm_event_id",
+                [alarm[0]],
+            ).fetchone()
+            assert row is not None
+            now = datetime.now(UTC)
+            with conn.transaction():
+                enqueue(conn, [Queued(alarm[0], row[0], FARMER, Medium.SMS, "level", None, f"text {number}", now)], now)
+            until(lambda: len(sms.messages) == number + 1)  # noqa: B023 (called at once)
+            waits.append((datetime.fromisoformat(sms.messages[-1].at) - now).total_seconds())
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert sorted(waits)[98] < 1.0  # p99 of 100

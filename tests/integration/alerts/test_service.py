@@ -1,0 +1,237 @@
+"""`quantrac alerts run` as a process: kill -9 at random points, a second worker, stop and start."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from alerts.block import Sample
+from alerts.series import read_series
+from quantrac.database.pool import Connection
+from quantrac.private_services.catchers import MailCatcher, SmsCatcher
+from tests.integration.alerts.centre import START_MS, add_network, minutes_of, rows, store, until
+from tests.unit.alerts.rules import MINUTE
+
+PROJECT = Path(__file__).parents[3]
+
+NETWORK = """
+schema: quantrac/network/1
+network: test
+name: {vi: "Thử", en: "Test"}
+operator: {vi: "Thử", en: "Test"}
+time_zone: Asia/Ho_Chi_Minh
+defaults: {sample: 10s, report: 1m}
+groups:
+  operators: {title: {vi: "Trực ca", en: "Operators"}}
+  farmers: {title: {vi: "Hộ nuôi", en: "Farmers"}}
+routes:
+  - {to: operators, severity: [low, medium, high, critical], by: [email]}
+  - {to: farmers, severity: [high, critical], by: [sms]}
+"""
+RULES = """
+schema: quantrac/rules/1
+rules:
+  do-low:
+    title: {vi: "Oxy thấp", en: "Low oxygen"}
+    watch: {parameter: do, stations: [st-my-thanh]}
+    below:
+      act: {limit: 3.0, clear: 3.3, on_delay: 10m, off_delay: 30m, severity: high, to: [farmers, operators]}
+    source: test
+    sms: "{station} {time}: oxy {value} mg/l, duoi {limit}"
+"""
+
+
+class Centre:
+    """Starts and kills `quantrac alerts run`."""
+
+    def __init__(self, environment: dict[str, str], log: Path) -> None:
+        self._environment = environment
+        self._log = log
+        self._running: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> subprocess.Popen[bytes]:
+        with self._log.open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "quantrac", "alerts", "run"],
+                env={**os.environ, **self._environment},
+                cwd=PROJECT,
+                stderr=log,
+            )
+        self._running.append(process)
+        return process
+
+    def close(self) -> None:
+        for process in self._running:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def sms() -> Iterator[SmsCatcher]:
+    with SmsCatcher() as catcher:
+        yield catcher
+
+
+@pytest.fixture
+def mail() -> Iterator[MailCatcher]:
+    with MailCatcher() as catcher:
+        yield catcher
+
+
+@pytest.fixture
+def centre(database: str, tmp_path: Path, sms: SmsCatcher, mail: MailCatcher) -> Iterator[Centre]:
+    config = tmp_path / "configs"
+    for folder in ("stations", "devices"):
+        shutil.copytree(PROJECT / "station_configs" / folder, config / folder)
+    (config / "rules").mkdir()
+    (config / "rules" / "oxygen.yaml").write_text(RULES, "utf-8")
+    (config / "network.yaml").write_text(NETWORK, "utf-8")
+    environment = {
+        "QUANTRAC_DATABASE_URL": database,
+        "QUANTRAC_CONFIG": str(config),
+        "QUANTRAC_SMTP_URL": mail.url,
+        "QUANTRAC_SMTP_FROM": "canhbao@example.org",
+        "QUANTRAC_SMS_PROVIDER": "esms",
+        "QUANTRAC_SMS_URL": sms.url,
+        "QUANTRAC_SMS_KEY": "key",
+        "QUANTRAC_SMS_SECRET": "secret",
+    }
+    made = Centre(environment, tmp_path / "alerts.log")
+    yield made
+    made.close()
+
+
+def independent(samples: list[Sample]) -> list[tuple[str, float, float | None]]:
+    """Raised and cleared minutes, from the raw series alone: 10 in a row < 3.0 raise, 30 in a row > 3.3 clear."""
+    alarms: list[tuple[str, float, float | None]] = []
+    low = high = 0
+    for sample in samples:
+        minute = (sample.t_ms - START_MS) / MINUTE
+        assert sample.value is not None
+        low = low + 1 if sample.value < 3.0 else 0
+        high = high + 1 if sample.value > 3.3 else 0
+        standing = bool(alarms) and alarms[-1][2] is None
+        if not standing and low >= 10:
+            alarms.append(("act", minute, None))
+        elif standing and high >= 30:
+            alarms[-1] = (*alarms[-1][:2], minute)
+    return alarms
+
+
+def episodes(seed: int, minutes: int) -> list[Sample]:
+    """A course of oxygen that wanders over the limit, one reading a minute, some missing."""
+    chance = random.Random(seed)
+    value, samples = 4.0, list[Sample]()
+    target = 4.0
+    for slot in range(minutes):
+        if slot % 45 == 0:
+            target = chance.choice([2.0, 2.9, 3.2, 4.5, 5.0])
+        value += 0.2 * (target - value) + chance.gauss(0, 0.05)
+        if chance.random() > 0.02:
+            t_ms = START_MS + slot * MINUTE
+            samples.append(Sample(t_ms, round(value, 3), 1, t_ms))
+    return samples
+
+
+def drained(conn: Connection) -> bool:
+    lag = rows(conn, "select lag_rows from v_feed where consumer = 'alerts'")
+    queued = rows(conn, "select count(*) from notification where status = 'queued'")
+    return lag == [(0,)] and queued == [(0,)]
+
+
+def is_working(conn: Connection, process: subprocess.Popen[bytes]) -> bool:
+    return rows(conn, "select 1 from v_service where worker like %s", f"%:{process.pid}") != []
+
+
+def test_kill_9_at_random_points_loses_and_repeats_nothing(
+    conn: Connection, centre: Centre, sms: SmsCatcher, mail: MailCatcher
+) -> None:
+    channel_id = add_network(conn)
+    samples = episodes(seed=20261124, minutes=3000)
+    chance = random.Random(7)
+    kills = 0
+    for start in range(0, len(samples), 300):
+        process = centre.start()
+        time.sleep(chance.uniform(0.2, 1.0))
+        store(conn, channel_id, samples[start : start + 300], block=5)
+        time.sleep(chance.uniform(0.0, 1.0))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        kills += 1
+    process = centre.start()
+    until(lambda: is_working(conn, process) and drained(conn), 30)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 0
+
+    expected = independent(samples)
+    assert len(expected) >= 5
+    assert minutes_of(conn) == expected
+    over = sum(cleared is not None for _, _, cleared in expected)
+    assert rows(conn, "select event, count(*) from v_alarm_event group by 1 order by 1") == [
+        ("cleared", over),
+        ("raised", len(expected)),
+    ]
+    told = len(expected) + over
+    assert rows(conn, "select medium, status, count(*) from notification group by 1, 2 order by 1") == [
+        ("email", "sent", told),
+        ("sms", "sent", told),
+    ]
+    assert len(sms.messages) == told  # the provider's idempotency key: at most once
+    assert len({letter.message_id for letter in mail.messages}) == told  # a mail may come twice, with the same id
+    assert kills == 10
+
+
+def test_a_second_worker_stands_by_and_takes_over(conn: Connection, centre: Centre) -> None:
+    channel_id = add_network(conn)
+    first = centre.start()
+    until(lambda: rows(conn, "select count(*) from v_feed where consumer = 'alerts'") == [(1,)])
+    second = centre.start()
+    until(lambda: rows(conn, "select count(*) from v_service where service = 'alerts'") == [(2,)])
+    samples = read_series("2.8x10 4.6x30", MINUTE, start_ms=START_MS)
+    store(conn, channel_id, samples[:10])
+    until(lambda: minutes_of(conn) == [("act", 9.0, None)])
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    killed_at = time.monotonic()
+    store(conn, channel_id, samples[10:])
+    until(lambda: minutes_of(conn) == [("act", 9.0, 39.0)])
+    assert time.monotonic() - killed_at < 5
+    second.send_signal(signal.SIGTERM)
+    assert second.wait(10) == 0
+    assert rows(conn, "select count(*) from notification") == [(4,)]
+
+
+def test_a_committed_reading_is_told_within_a_second(conn: Connection, centre: Centre, sms: SmsCatcher) -> None:
+    channel_id = add_network(conn)
+    centre.start()
+    until(lambda: rows(conn, "select count(*) from v_feed where consumer = 'alerts'") == [(1,)])
+    store(conn, channel_id, read_series("2.8x9", MINUTE, start_ms=START_MS))
+    until(lambda: rows(conn, "select lag_rows from v_feed where consumer = 'alerts'") == [(0,)])
+    begun = time.monotonic()
+    store(conn, channel_id, read_series("2.8", MINUTE, start_ms=START_MS + 9 * MINUTE))
+    until(lambda: len(sms.messages) == 1)
+    assert time.monotonic() - begun < 1.0
+    assert sms.messages[0].text == "Song My Thanh 08:09 24/11: oxy 2,80 mg/l, duoi 3"
+
+
+def test_without_a_carrier_the_message_fails_with_the_setting_that_is_missing(conn: Connection, centre: Centre) -> None:
+    centre._environment.pop("QUANTRAC_SMS_PROVIDER")
+    centre._environment.pop("QUANTRAC_SMTP_URL")
+    channel_id = add_network(conn)
+    store(conn, channel_id, read_series("2.8x10", MINUTE, start_ms=START_MS))
+    centre.start()
+    until(lambda: rows(conn, "select count(*) from notification where status = 'failed'") == [(2,)])
+    assert rows(conn, "select error from v_notification order by medium") == [
+        ("QUANTRAC_SMTP_URL is not set: nobody can be told this way",),
+        ("QUANTRAC_SMS_PROVIDER is not set: nobody can be told this way",),
+    ]
