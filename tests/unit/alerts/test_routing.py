@@ -1,0 +1,106 @@
+"""Who is told by which way."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from alerts.routing import Contact, Medium, Recipient, Routing
+from alerts.rule import Severity
+from quantrac.config.network import QuietHours, Route
+
+ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
+QUIET = QuietHours.model_validate({"from": "21:00", "to": "04:30", "groups": ["farmers"]})
+ROUTES = (
+    Route(to="operators", severity=("low", "medium", "high", "critical"), by=("email",)),
+    Route(to="operators", severity=("high", "critical"), by=("sms",), cleared=False),
+    Route(to="farmers", severity=("medium", "high", "critical"), by=("sms",)),
+)
+ROUTING = Routing(ROUTES, QUIET, ZONE)
+
+
+def contact(id_: int, *groups: str, phone: bool = True, email: bool = True, stations: tuple[str, ...] = ()) -> Contact:
+    return Contact(
+        id_, "x", "vi", "+84912345678" if phone else None, "x@example.org" if email else None,
+        frozenset(groups), frozenset(stations),
+    )  # fmt: skip
+
+
+def told(
+    contacts: list[Contact], severity: Severity, *groups: str, station: str = "st-my-thanh"
+) -> list[tuple[int, str]]:
+    people = ROUTING.recipients(contacts, station=station, severity=severity, groups=groups)
+    return [(person.contact.contact_id, person.medium.value) for person in people]
+
+
+def test_routes_of_the_level_s_groups_add_up() -> None:
+    both = [contact(1, "operators"), contact(2, "farmers")]
+    assert told(both, Severity.LOW, "operators", "farmers") == [(1, "email")]
+    assert told(both, Severity.MEDIUM, "operators", "farmers") == [(1, "email"), (2, "sms")]
+    assert told(both, Severity.CRITICAL, "operators", "farmers") == [(1, "sms"), (1, "email"), (2, "sms")]
+
+
+def test_a_group_that_the_level_does_not_name_is_not_told() -> None:
+    assert told([contact(1, "operators"), contact(2, "farmers")], Severity.HIGH, "farmers") == [(2, "sms")]
+
+
+def test_nobody_is_told_twice_by_one_way() -> None:
+    assert told([contact(1, "operators", "farmers")], Severity.HIGH, "operators", "farmers") == [
+        (1, "sms"),
+        (1, "email"),
+    ]
+
+
+def test_a_way_without_an_address_is_left_out() -> None:
+    assert told([contact(1, "operators", phone=False)], Severity.HIGH, "operators") == [(1, "email")]
+
+
+def test_contacts_of_some_stations_hear_only_of_these() -> None:
+    people = [contact(1, "farmers", stations=("st-my-thanh",)), contact(2, "farmers", stations=("st-tran-de",))]
+    assert told(people, Severity.HIGH, "farmers", station="st-tran-de") == [(2, "sms")]
+
+
+def test_the_end_is_told_where_a_route_says_so() -> None:
+    operator = contact(1, "operators")
+    assert ROUTING.wants_the_end(operator, Medium.EMAIL)
+    assert not ROUTING.wants_the_end(operator, Medium.SMS)
+    assert ROUTING.wants_the_end(contact(2, "farmers"), Medium.SMS)
+
+
+@pytest.mark.parametrize(
+    ("local", "expected"),
+    [
+        ("2026-03-01 20:59", None),
+        ("2026-03-01 21:00", "2026-03-02 04:30"),
+        ("2026-03-01 23:59", "2026-03-02 04:30"),
+        ("2026-03-02 03:00", "2026-03-02 04:30"),
+        ("2026-03-02 04:30", None),
+        ("2026-03-02 12:00", None),
+    ],
+)
+def test_a_short_message_waits_for_the_end_of_quiet_hours(local: str, expected: str | None) -> None:
+    now = datetime.fromisoformat(local).replace(tzinfo=ZONE).astimezone(UTC)
+    farmer = Recipient(contact(1, "farmers"), Medium.SMS)
+    then = now if expected is None else datetime.fromisoformat(expected).replace(tzinfo=ZONE)
+    assert ROUTING.not_before(farmer, now, breaks_quiet_hours=False) == then
+    assert ROUTING.not_before(farmer, now, breaks_quiet_hours=True) == now
+
+
+def test_quiet_hours_hold_no_mail_and_nobody_who_is_also_on_duty() -> None:
+    night = datetime(2026, 3, 1, 20, 0, tzinfo=UTC)  # 03:00 in Vietnam
+    for person in (
+        Recipient(contact(1, "farmers"), Medium.EMAIL),
+        Recipient(contact(1, "farmers", "operators"), Medium.SMS),
+    ):
+        assert ROUTING.not_before(person, night, breaks_quiet_hours=False) == night
+
+
+def test_quiet_hours_within_one_day() -> None:
+    noon = Routing(ROUTES, QuietHours.model_validate({"from": "11:30", "to": "13:00", "groups": ["farmers"]}), ZONE)
+    farmer = Recipient(contact(1, "farmers"), Medium.SMS)
+    inside = datetime(2026, 3, 1, 12, 0, tzinfo=ZONE)
+    assert noon.not_before(farmer, inside, breaks_quiet_hours=False) == datetime(2026, 3, 1, 13, 0, tzinfo=ZONE)
+    outside = datetime(2026, 3, 1, 13, 0, tzinfo=ZONE)
+    assert noon.not_before(farmer, outside, breaks_quiet_hours=False) == outside

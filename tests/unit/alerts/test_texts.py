@@ -1,0 +1,120 @@
+"""What people read. The wording is asserted whole: it is the product."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from alerts import gsm, texts
+from alerts.rule import RuleTexts, Severity, Side, Words
+from alerts.texts import Notice, Purpose
+from alerts.trend import Trend
+from tests.unit.alerts.rules import TEXTS
+
+RAISED_AT = datetime(2026, 2, 28, 22, 10, tzinfo=UTC)  # 05:10 on 1 March in Vietnam
+NOTICE = Notice(
+    purpose=Purpose.RAISED,
+    alarm_id=17,
+    severity=Severity.HIGH,
+    station=Words("Sông Mỹ Thanh", "My Thanh river"),
+    time=RAISED_AT,
+    raised_at=RAISED_AT,
+    texts=TEXTS,
+    channel="st-my-thanh/do",
+    value=2.8,
+    limit=3.0,
+    side=Side.BELOW,
+    unit="mg/l",
+    decimals=2,
+    trend=Trend.FALLING,
+)
+OVER = replace(NOTICE, purpose=Purpose.CLEARED, time=datetime(2026, 3, 1, 0, 40, tzinfo=UTC), value=4.6, trend=None)
+SILENT = replace(NOTICE, texts=RuleTexts(title=Words("Trạm không gửi dữ liệu", "Station sends no data")), value=None,
+                 limit=None, side=None, trend=None)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("notice", "language", "expected"),
+    [
+        (NOTICE, "vi", "Song My Thanh 05:10 01/03: oxy 2,80 mg/l, duoi 3, dang giam. Chay het quat, ngung cho an."),
+        (
+            NOTICE,
+            "en",
+            "HIGH ALARM: My Thanh river 05:10 01/03: Low oxygen 2.80 mg/l, below 3 mg/l, falling. "
+            "Run all aerators, stop feeding, take no water.",
+        ),
+        (OVER, "vi", "DA HET CANH BAO: Song My Thanh 07:40 01/03: Oxy thap, hien 4,60 mg/l."),
+        (OVER, "en", "ALL CLEAR: My Thanh river 07:40 01/03: Low oxygen, now 4.60 mg/l."),
+        (SILENT, "vi", "CANH BAO CAO: Song My Thanh 05:10 01/03: Tram khong gui du lieu."),
+    ],
+)
+def test_short_message(notice: Notice, language: str, expected: str) -> None:
+    text = texts.sms(notice, language)
+    assert text == expected
+    assert gsm.length(text).segments == 1
+
+
+def test_the_advice_is_left_out_where_it_would_cost_a_second_message() -> None:
+    long = replace(TEXTS, sms=None, response=Words("Chạy hết quạt. " * 10, "Run all aerators. " * 10))
+    text = texts.sms(replace(NOTICE, texts=long), "vi")
+    assert text == "CANH BAO CAO: Song My Thanh 05:10 01/03: Oxy thap 2,80 mg/l, duoi 3 mg/l, dang giam."
+
+
+def test_no_message_is_longer_than_three_parts() -> None:
+    text = texts.sms(replace(NOTICE, texts=replace(TEXTS, sms=Words("[a]" * 400, ""))), "vi")
+    assert gsm.length(text).segments == 3
+    assert text.endswith("...")
+
+
+def test_a_template_may_name_anything_and_never_fails() -> None:
+    odd = replace(TEXTS, sms=Words("{ {value} {unknown} {0} } {title}", ""))
+    assert texts.sms(replace(NOTICE, texts=odd), "vi") == "{ 2,80 {unknown} {0} } Oxy thap"
+
+
+def test_e_mail_in_vietnamese() -> None:
+    letter = texts.email(NOTICE, "vi")
+    assert letter.subject == "[Cảnh báo cao] Oxy thấp: Sông Mỹ Thanh 2,80 mg/l, 05:10 01/03"
+    assert letter.body == (
+        "Sông Mỹ Thanh: Oxy thấp\n"
+        "Mức độ: Cảnh báo cao\n"
+        "Thời điểm: 05:10:00 01/03/2026 (giờ Việt Nam)\n"
+        "Giá trị: 2,80 mg/l\n"
+        "Ngưỡng: dưới 3 mg/l\n"
+        "Xu hướng: đang giảm\n"
+        "\n"
+        "Nguyên nhân có thể: Tảo tàn, trời âm u, nước tù\n"
+        "Hậu quả: Tôm nổi đầu, chết trước bình minh\n"
+        "Việc cần làm: Chạy hết quạt, ngưng cho ăn, không lấy nước\n"
+        "Xử lý trong vòng: 15 phút\n"
+        "\n"
+        "Cảnh báo số 17. Khi hết cảnh báo, hệ thống sẽ gửi một thư nữa.\n"
+    )
+
+
+def test_e_mail_in_english_about_a_worse_level() -> None:
+    letter = texts.email(replace(NOTICE, purpose=Purpose.LEVEL, severity=Severity.CRITICAL), "en")
+    assert letter.subject == "[CRITICAL] worse: Low oxygen: My Thanh river 2.80 mg/l, 05:10 01/03"
+    assert "Alarm since: 05:10:00 01/03/2026\n" in letter.body
+
+
+@pytest.mark.parametrize(
+    ("language", "subject", "body"),
+    [
+        (
+            "vi",
+            "[Đã hết cảnh báo] Oxy thấp: Sông Mỹ Thanh, 07:40 01/03",
+            "Sông Mỹ Thanh: Oxy thấp đã hết.\nTừ: 05:10:00 01/03/2026\nĐến: 07:40:00 01/03/2026\n"
+            "Giá trị hiện nay: 4,60 mg/l\n\nCảnh báo số 17 đã kết thúc.\n",
+        ),
+        (
+            "en",
+            "[All clear] Low oxygen: My Thanh river, 07:40 01/03",
+            "My Thanh river: Low oxygen is over.\nFrom: 05:10:00 01/03/2026\nTo: 07:40:00 01/03/2026\n"
+            "Value now: 4.60 mg/l\n\nAlarm 17 has ended.\n",
+        ),
+    ],
+)
+def test_e_mail_about_the_end(language: str, subject: str, body: str) -> None:
+    assert texts.email(OVER, language) == texts.Letter(subject, body)
