@@ -65,6 +65,10 @@ class Entry(NamedTuple):
     conflict: int
     seen_us: int
 
+    def as_replay(self) -> Entry:
+        """Return the same without a mark in the book by arrival."""
+        return self._replace(received=0, new=0, duplicate=0, rejected=0, conflict=0)
+
 
 @dataclass(slots=True)
 class Arrivals:

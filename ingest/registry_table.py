@@ -15,11 +15,16 @@ CONFIGURED_SINCE = "select max(id) from change where id > %s and cause = 'config
 
 
 def load(conn: Connection) -> Registry:
-    """Read stations and channels as they stand now."""
+    """Read stations and channels as they stand now, in a transaction of its own."""
     with conn.transaction():
         conn.execute("set transaction isolation level repeatable read")
-        newest = conn.execute(CONFIGURED).fetchone()
-        stations, channels = conn.execute(STATIONS).fetchall(), conn.execute(CHANNELS).fetchall()
+        return load_in(conn)
+
+
+def load_in(conn: Connection) -> Registry:
+    """Read stations and channels within the caller's transaction."""
+    newest = conn.execute(CONFIGURED).fetchone()
+    stations, channels = conn.execute(STATIONS).fetchall(), conn.execute(CHANNELS).fetchall()
     return Registry.of([(name, ms) for name, ms in stations], channels, newest[0] if newest else 0)
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from typing import Any, Final
 
 import numpy as np
@@ -34,6 +35,14 @@ values (%s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing returning seq
 """
 
 Mask = npt.NDArray[np.bool_]
+
+
+class Purpose(Enum):
+    """Why a batch is stored."""
+
+    ARRIVAL = "arrival"
+    REPLAY = "replay"
+    """A dead letter is tried again: it does not arrive a second time, and is no second dead letter."""
 
 
 @dataclass(slots=True)
@@ -75,7 +84,7 @@ class _Rows:
     time_us: npt.NDArray[np.int64]
 
 
-def store(conn: Connection, batch: Batch, *, cautious: bool) -> Stored:
+def store(conn: Connection, batch: Batch, *, cautious: bool, purpose: Purpose = Purpose.ARRIVAL) -> Stored:
     """Store a batch and commit.
 
     New messages go straight into the hypertable. Messages whose seq has arrived before, repeats within the batch, and
@@ -93,9 +102,9 @@ def store(conn: Connection, batch: Batch, *, cautious: bool) -> Stored:
         new_events = _store_events(conn, batch)
         arrivals = _arrivals(batch, slow, merged, new_events)
         booked = [*ledger.entries(columns.groups, arrivals), *_rejected(batch.misfits)]
-        ledger.book(conn, booked)
+        ledger.book(conn, booked if purpose is Purpose.ARRIVAL else [each.as_replay() for each in booked])
         reports.store(conn, batch.reports)
-        letters = [*batch.misfits, *batch.checked.misfits]
+        letters = [*batch.misfits, *batch.checked.misfits] if purpose is Purpose.ARRIVAL else []
         dead_letters.store(conn, [(each.letter, moment(each.received_us)) for each in letters])
         changes = [*_changes_of(batch, fresh), *_changes_of_merged(batch.registry, merged)]
         append_changes(conn, changes)  # last: its lock is held until the commit

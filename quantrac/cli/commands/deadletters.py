@@ -82,6 +82,20 @@ def show(number: Number, as_json: Json = False) -> None:
 
 
 @app.command()
+def replay(
+    number: Number,
+    person: Person,
+    reason: Annotated[str, typer.Option(help="What was put right; stands in the audit.")] = "replayed",
+) -> None:
+    """Store what a dead letter holds, after its cause has been put right (a channel added, a state name mended)."""
+    from ingest import desk
+
+    with _connect() as conn:
+        replayed = desk.replay(conn, number, person, datetime.now(UTC), reason)
+    print(f"replayed {number}: {replayed.readings} readings added, {replayed.still_refused} refused still")
+
+
+@app.command()
 def discard(
     number: Number,
     reason: Annotated[str, typer.Option(help="Why nobody needs it; stands in the audit.")],
