@@ -30,7 +30,7 @@ class WaterModel(_Strict):
     """A modelled river: the numbers of `signals.water.WaterBody`."""
 
     tide: Literal["vung-tau", "tran-de", "my-thanh", "dai-ngai"] = "tran-de"
-    mean_level_m: float = 3.55
+    mean_level_m: float = 2.4
     salinity: float = 8.0
     salinity_swing: float = 2.0
     salinity_lag_s: float = 5400.0

@@ -23,7 +23,7 @@ class WaterBody:
     """What distinguishes one place: units as in the catalogue; the swings are half the daily range."""
 
     tide: str = "tran-de"
-    mean_level_m: float = 3.55
+    mean_level_m: float = 2.4
     salinity: float = 8.0
     salinity_swing: float = 2.0
     salinity_lag_s: float = 5400.0
@@ -59,8 +59,8 @@ class Water:
         self._fouling = Drift(0.004)
 
     def level(self, t: float) -> float:
-        """Water above the pressure sensor, m."""
-        return self._body.mean_level_m + self._tide.at(t) + self._white["level"].at(t)
+        """Water above the pressure sensor, m; a sensor that falls dry reads nothing but its noise."""
+        return max(0.0, self._body.mean_level_m + self._tide.at(t)) + self._white["level"].at(t)
 
     def _flood(self, t: float) -> float:
         """The tide that the salt follows, about -1 to 1."""
