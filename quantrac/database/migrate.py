@@ -15,7 +15,7 @@ from typing import Final
 import psycopg
 from psycopg import sql
 
-from quantrac.database.pool import Connection, connect, one_line
+from quantrac.database.pool import Connection, address, connect, one_line
 from quantrac.telemetry.errors import QuantracError
 
 MIGRATE_LOCK: Final = 0x5154_0001
@@ -36,6 +36,10 @@ create table if not exists migration (
 
 class MigrationError(QuantracError):
     """The database cannot be migrated; the text says what stands in the way and what to do."""
+
+
+class NotMigrated(MigrationError):
+    """The database is older than the program, or empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +148,10 @@ def ensure_roles(conn: Connection) -> bool:
 
 
 def become_owner(conn: Connection) -> None:
-    """Make what follows belong to the owner role."""
+    """Make what follows belong to the owner role; where a user without roles began, that user stays the owner."""
+    begun_by = conn.execute("select tableowner from pg_tables where tablename = 'migration'").fetchone()
+    if begun_by not in (None, (OWNER,)):
+        return
     conn.execute(sql.SQL("grant usage, create on schema public to {}").format(sql.Identifier(OWNER)))
     conn.execute(sql.SQL("set role {}").format(sql.Identifier(OWNER)))
 
@@ -176,6 +183,25 @@ def state(conn: Connection) -> DatabaseState:
     postgres, timescaledb, roles, size = row or ("", None, [], 0)
     applied = [name for name, _ in _applied(conn).values()]
     return DatabaseState(postgres, timescaledb, applied, [migration.name for migration in pending(conn)], roles, size)
+
+
+def connect_migrated(url: str, application_name: str) -> Connection:
+    """Open a connection to a database that is at this version.
+
+    Raises NotMigrated, MigrationError, DatabaseUnreachable.
+    """
+    conn = connect(url, application_name)
+    try:
+        todo = pending(conn)
+        if todo:
+            raise NotMigrated(
+                f"database {address(url)}: {len(todo)} migrations are pending, first {todo[0].name}: "
+                "run quantrac db migrate"
+            )
+    except BaseException:
+        conn.close()
+        raise
+    return conn
 
 
 def _applied(conn: Connection) -> dict[int, tuple[str, str]]:

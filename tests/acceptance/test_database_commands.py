@@ -64,6 +64,14 @@ def test_a_database_that_is_not_there_is_one_line_without_the_password() -> None
     assert "secret" not in run.stderr
 
 
+@pytest.mark.parametrize("words", ["ledger", "deadletters list", "stations apply", "db tune", "jobs run"])
+def test_a_database_that_was_never_migrated_is_one_line_that_says_what_to_do(empty_database: str, words: str) -> None:
+    run = quantrac(empty_database, *words.split())
+    assert run.returncode == 1
+    assert run.stderr.splitlines()[-1].endswith("first 0001_network: run quantrac db migrate")
+    assert "Traceback" not in run.stderr
+
+
 def test_the_ledger_says_by_its_exit_code_whether_anything_is_missing(filled: str) -> None:
     run = quantrac(filled, "ledger", "--json")
     assert run.returncode == 0

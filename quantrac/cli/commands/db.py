@@ -43,10 +43,10 @@ def migrate() -> None:
 @app.command()
 def tune() -> None:
     """Switch on what this edition of TimescaleDB allows (compression); may be repeated."""
-    from quantrac.database.pool import connect
+    from quantrac.database.migrate import connect_migrated
     from quantrac.database.tuning import tune as switch_on
 
-    with connect(_url(), "quantrac db tune") as conn:
+    with connect_migrated(_url(), "quantrac db tune") as conn:
         for line in switch_on(conn):
             print(line)
 

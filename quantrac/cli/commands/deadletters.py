@@ -30,9 +30,9 @@ def _deadletters() -> None:
 
 def _connect() -> Connection:
     from quantrac.config.settings import Settings
-    from quantrac.database.pool import connect
+    from quantrac.database.migrate import connect_migrated
 
-    return connect(Settings().database("ingest"), "quantrac deadletters")
+    return connect_migrated(Settings().database("ingest"), "quantrac deadletters")
 
 
 @app.command("list")

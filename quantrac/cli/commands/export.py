@@ -43,7 +43,7 @@ def readings(
     A reading bears the end of its slot, so a day is --from 2026-11-24 --to 2026-11-25.
     """
     from quantrac.config.settings import Settings
-    from quantrac.database.pool import connect
+    from quantrac.database.migrate import connect_migrated
     from quantrac.desks.export import Selection, export_readings
 
     selection = Selection(_moment(after, "--from"), _moment(until, "--to"), tuple(station), tuple(channel))
@@ -51,7 +51,7 @@ def readings(
         raise typer.BadParameter(f"found {until}, which is not after --from {after}", param_hint="--to")
     if output is None and file_format is FileFormat.XLSX:
         raise typer.BadParameter("xlsx needs a file: --output FILE.xlsx", param_hint="--output")
-    with connect(Settings().database("console"), "quantrac export") as conn, _open(output) as out:
+    with connect_migrated(Settings().database("console"), "quantrac export") as conn, _open(output) as out:
         count = export_readings(conn, selection, file_format.value, out)
     print(f"{count} readings{'' if output is None else f' in {output}'}", file=sys.stderr)
 

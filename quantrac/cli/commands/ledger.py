@@ -20,10 +20,10 @@ def ledger(as_json: Annotated[bool, typer.Option("--json", help="For programs.")
     By sequence: highest_seq = stored + dead + lost + missing. By arrival: received = new + duplicate + rejected.
     """
     from quantrac.config.settings import Settings
-    from quantrac.database.pool import connect
+    from quantrac.database.migrate import connect_migrated
     from quantrac.desks import books
 
-    with connect(Settings().database("db"), "quantrac ledger") as conn:
+    with connect_migrated(Settings().database("db"), "quantrac ledger") as conn:
         rows = books.ledger(conn)
     total = books.total(rows)
     balanced = all(row.balanced for row in rows)

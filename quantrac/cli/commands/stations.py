@@ -58,12 +58,12 @@ def apply(
     """
     from quantrac.config.loading import load_network
     from quantrac.config.settings import Settings
-    from quantrac.database.pool import connect
+    from quantrac.database.migrate import connect_migrated
     from quantrac.desks.network import apply_network
 
     settings = Settings()
     network = load_network(folder or settings.config, overlay or settings.overlay)
-    with connect(settings.database("stations"), "quantrac stations apply") as conn:
+    with connect_migrated(settings.database("stations"), "quantrac stations apply") as conn:
         done = apply_network(conn, network, person or getpass.getuser(), datetime.now(UTC))
     if as_json:
         print(json.dumps([dataclasses.asdict(applied) for applied in done]))

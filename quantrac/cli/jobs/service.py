@@ -24,6 +24,7 @@ from quantrac.config.loading import load_network
 from quantrac.config.network import Network
 from quantrac.config.settings import Settings
 from quantrac.database.beat import Beat
+from quantrac.database.migrate import connect_migrated
 from quantrac.database.pool import Connection, DatabaseUnreachable, connect
 from quantrac.observe import health, logs
 
@@ -38,12 +39,13 @@ log = logs.logger(__name__)
 
 
 def run(settings: Settings, *, stop: threading.Event) -> None:
-    """Run what is due until stopped. Raises ConfigErrors, MissingSetting before anything has begun.
+    """Run what is due until stopped. Raises ConfigErrors, MissingSetting, NotMigrated before anything has begun.
 
     due times → APScheduler → claim of a row in `job_run` → the job's work in one transaction → outcome in the row.
     """
     network = load_network(settings.config, settings.overlay)
     url = settings.database("jobs")
+    refuse_old_database(url)
     pulse = _Pulse(url, wall_clock)
     with ExitStack() as stack:
         if settings.jobs_listen is not None:
@@ -51,6 +53,14 @@ def run(settings: Settings, *, stop: threading.Event) -> None:
         scheduler = start_clock(jobs_of(network), url, wall_clock)
         stack.callback(scheduler.shutdown)
         pulse.beat_until(stop)
+
+
+def refuse_old_database(url: str) -> None:
+    """Raise NotMigrated where `db migrate` is due; a database that is away is waited for."""
+    try:
+        connect_migrated(url, "quantrac jobs").close()
+    except DatabaseUnreachable as error:
+        log.warning("database away; waiting", error=str(error))
 
 
 def wall_clock() -> datetime:

@@ -72,6 +72,13 @@ def test_a_user_without_rights_on_roles_gets_the_script_and_a_working_database(
         conn.execute("insert into reading values (1, now(), 1, 0, 0, now())")
         assert conn.execute("select count(*) from v_reading").fetchone() == (0,)
     assert migrate(url) == []
+    with psycopg.connect(postgres.url(), autocommit=True) as conn:
+        conn.execute("grant quantrac_owner to plain_owner")  # as the script says
+    assert migrate(url, said.append) == []
+    assert len(said) == 1
+    with psycopg.connect(empty_database) as conn:
+        conn.execute("set role quantrac_reader")
+        assert conn.execute("select count(*) from v_reading").fetchone() == (0,)
 
 
 def test_a_user_who_may_make_roles_but_is_no_superuser_migrates_with_them(
