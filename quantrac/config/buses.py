@@ -46,9 +46,9 @@ def check_buses(buses: dict[str, Bus], draft: Draft) -> None:
 
 def check_address(path: tuple[Key, ...], address: int | str | None, protocol: str, draft: Draft) -> None:
     """Refuse an address that the protocol does not have."""
-    if not _fits(address, protocol):
+    if not _fits(address, protocol) and not (address is None and draft.is_written(path)):
         found = "nothing" if address is None else repr(address)
-        draft.refuse((*path, "address"), f"found {found}, allowed {ADDRESSES[protocol]}")
+        draft.refuse(path, f"found {found}, allowed {ADDRESSES[protocol]}")
 
 
 def _fits(address: int | str | None, protocol: str) -> bool:

@@ -6,6 +6,7 @@ not silent losses. Dates stay text: the models say what they mean.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,8 +75,7 @@ def read_document(path: Path, shown: str, findings: Findings) -> Tree | None:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        what = " ".join(str(error.problem or error.context or "a syntax error").split())
-        findings.add(Problem(shown, line, column, "", f"found {what}, allowed one YAML 1.2 document"))
+        findings.add(Problem(shown, line, column, "", _syntax(str(error.problem or error.context))))
     except YAMLError as error:
         what = " ".join(str(error).split())
         findings.add(Problem(shown, 1, 1, "", f"found {what}, allowed one YAML 1.2 document"))
@@ -84,6 +84,14 @@ def read_document(path: Path, shown: str, findings: Findings) -> Tree | None:
     else:
         return None if root is None else _tree(root, shown, (), findings)
     return None
+
+
+def _syntax(problem: str) -> str:
+    """Return what the parser complains of in our form of words."""
+    words = " ".join(problem.split()).removeprefix("but ").removeprefix("found ")
+    if expected := re.fullmatch(r"expected (.+?),? but (?:got|found) (.+)", words):
+        return f"found {expected[2]}, allowed {expected[1]} (YAML 1.2)"
+    return f"found {words}, allowed one YAML 1.2 document"
 
 
 def _tree(node: Node, shown: str, path: KeyPath, findings: Findings) -> Tree:
@@ -183,3 +191,9 @@ def key_place(tree: Tree, path: KeyPath) -> Place:
     if isinstance(parent, Map) and path[-1] in parent.entries:
         return parent.entries[path[-1]].key_place
     return place
+
+
+def keys_at(tree: Tree, path: KeyPath) -> list[str]:
+    """Return the keys of the mapping at a path, whatever their values are worth; none where no mapping stands there."""
+    followed, _, here = follow(tree, path)
+    return [str(key) for key in here.entries] if followed == path and isinstance(here, Map) else []

@@ -23,12 +23,17 @@ class Draft:
     defaults: Defaults
     zone: ZoneInfo
     findings: Findings
+    whole: bool = True
+    """False: parts of the file were refused and left out, so what refers to them must not be reported as well."""
 
     def refuse(self, path: tuple[Key, ...], message: str) -> None:
-        """Note a problem at the value that a path leads to."""
-        followed, place, _ = follow(self.tree, path)
-        self.findings.add(place.problem(followed, message))
+        """Note a problem at the value that a path leads to; where it is absent, at what should hold it."""
+        self.findings.add(follow(self.tree, path)[1].problem(path, message))
 
     def refuse_key(self, path: tuple[Key, ...], message: str) -> None:
         """Note a problem at the key that a path ends with."""
         self.findings.add(key_place(self.tree, path).problem(path, message))
+
+    def is_written(self, path: tuple[Key, ...]) -> bool:
+        """Whether the file holds something at a path, be it right or wrong."""
+        return follow(self.tree, path)[0] == path

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Final, TypeVar, get_args
 from zoneinfo import ZoneInfo
 
+from pydantic import BaseModel
+
 from quantrac.config.devices import PROFILE_OF_PROTOCOL, AnyProfile
-from quantrac.config.documents import Key, Leaf, Map, Tree, follow, key_place, merge, read_document
+from quantrac.config.documents import Leaf, Map, Tree, follow, key_place, keys_at, merge, read_document
 from quantrac.config.draft import Draft
 from quantrac.config.findings import ConfigErrors, Findings, Place, Problem, one_of
 from quantrac.config.network import Defaults, Network, NetworkFile
@@ -18,7 +21,29 @@ from quantrac.config.rule_checks import RuleChecks
 from quantrac.config.rules import Rule, RulesFile, RuleTest
 from quantrac.config.station_files import StationFile
 from quantrac.config.stations import Station
-from quantrac.config.validation import validate
+from quantrac.config.validation import salvage, validate
+
+M = TypeVar("M", bound=BaseModel)
+
+PLACEHOLDERS: Final[dict[str, Any]] = {
+    "station": "unnamed",
+    "device": "unnamed",
+    "network": "unnamed",
+    "title": "",
+    "source": "",
+    "verified": False,
+    "name": {"vi": "", "en": ""},
+    "operator": {"vi": "", "en": ""},
+    "time_zone": "UTC",
+    "tags": [],
+    "location": {"latitude": 0.0, "longitude": 0.0, "commune": "", "surveyed": False},
+    "in_service": "2000-01-01",
+    "buses": {},
+    "devices": {},
+    "signals": {},
+    "rules": {},
+}
+"""What stands in for a top-level key that was refused while the rest of the file is checked; never part of a result."""
 
 
 def load_network(root: Path, overlay: str | None = None) -> Network:
@@ -61,15 +86,23 @@ def _profile(stem: str, tree: Tree, findings: Findings) -> AnyProfile | None:
         )
         findings.add(place.problem(("protocol",), found))
         return None
-    profile: AnyProfile | None = validate(PROFILE_OF_PROTOCOL[str(word)], tree, findings)
+    model: type[AnyProfile] = PROFILE_OF_PROTOCOL[str(word)]
+    before = len(findings.problems)
+    profile: AnyProfile | None = _validated(model, tree, findings)
     if profile is not None:
         _check_stem(stem, "device", profile.device, tree, findings)
         check_profile(profile, tree, findings)
-    return profile
+    return None if len(findings.problems) > before else profile
 
 
-def _check_stem(stem: str, key: Key, name: str, tree: Tree, findings: Findings) -> None:
-    if name != stem:
+def _validated(model: type[M], tree: Tree, findings: Findings) -> M | None:
+    """Return the model of a tree, or with new findings what could be salvaged of it."""
+    schema = get_args(model.model_fields["schema_"].annotation)[0]
+    return validate(model, tree, findings) or salvage(model, tree, {"schema": schema, **PLACEHOLDERS})
+
+
+def _check_stem(stem: str, key: str, name: str, tree: Tree, findings: Findings) -> None:
+    if name not in (stem, PLACEHOLDERS[key]):
         message = f"found {name!r}, allowed {stem!r}, the name of the file"
         findings.add(follow(tree, (key,))[1].problem((key,), message))
 
@@ -89,14 +122,15 @@ class _Loader:
         settings_tree = self._merged(layers, "network.yaml")
         if settings_tree is None and not self.findings.problems:
             self.findings.add(_whole(self.root / "network.yaml", "found nothing, allowed the settings of the network"))
-        settings = None if settings_tree is None else validate(NetworkFile, settings_tree, self.findings)
+        settings = None if settings_tree is None else _validated(NetworkFile, settings_tree, self.findings)
         profiles, broken = self._profiles(layers)
         stations = self._stations(layers, profiles, broken, settings)
         known_stations = None if self.findings.problems else stations
-        rules, rule_tests = self._rules(layers, settings, known_stations)
+        groups = keys_at(settings_tree, ("groups",)) if settings_tree else []
+        rules, rule_tests = self._rules(layers, groups, known_stations)
         if settings is None or settings_tree is None:
             return None
-        check_network(settings, settings_tree, known_stations, self.findings)
+        check_network(settings, settings_tree, groups, known_stations, self.findings)
         return Network(self.root, self.overlay, settings, profiles, stations, rules, rule_tests, _notes(stations))
 
     def _layers(self) -> list[Path]:
@@ -148,22 +182,25 @@ class _Loader:
         zone = ZoneInfo(settings.time_zone if settings else "UTC")
         stations = {}
         for stem, tree in self._trees(layers, "stations").items():
-            file = validate(StationFile, tree, self.findings)
+            before = len(self.findings.problems)
+            file = _validated(StationFile, tree, self.findings)
             if file is not None:
+                whole = len(self.findings.problems) == before
                 _check_stem(stem, "station", file.station, tree, self.findings)
-                stations[file.station] = resolve(file, Draft(tree, profiles, broken, defaults, zone, self.findings))
+                draft = Draft(tree, profiles, broken, defaults, zone, self.findings, whole)
+                stations[file.station] = resolve(file, draft)
         return stations
 
     def _rules(
-        self, layers: list[Path], settings: NetworkFile | None, stations: dict[str, Station] | None
+        self, layers: list[Path], groups: list[str], stations: dict[str, Station] | None
     ) -> tuple[dict[str, Rule], tuple[RuleTest, ...]]:
         rules: dict[str, Rule] = {}
         checks: list[tuple[RuleChecks, RulesFile]] = []
         for tree in self._trees(layers, "rules").values():
-            file = validate(RulesFile, tree, self.findings)
+            file = _validated(RulesFile, tree, self.findings)
             if file is None:
                 continue
-            checks.append((RuleChecks(tree, settings, stations, self.findings), file))
+            checks.append((RuleChecks(tree, groups, stations, self.findings), file))
             for name, spec in file.rules.items():
                 if name in rules:
                     message = "found a rule of this name in a second file, allowed once in all rule files"
@@ -180,8 +217,13 @@ def _whole(path: Path, message: str) -> Problem:
 
 
 def _notes(stations: dict[str, Station]) -> tuple[str, ...]:
-    return tuple(
-        f"{station.station}: cameras are checked but not read by this version"
-        for station in stations.values()
-        if station.cameras
-    )
+    unread = "is checked but not acted on by this version"
+    notes = []
+    for name, station in stations.items():
+        notes += [f"{name}: cameras.{camera} {unread}" for camera in station.cameras]
+        notes += [f"{name}: maintenance.switch {unread}"] if station.maintenance else []
+        reminders = (
+            device for device in station.devices.values() if device.calibration and device.calibration.every_ms
+        )
+        notes += [f"{name}: devices.{device.name}.calibration.every {unread}" for device in reminders]
+    return tuple(notes)

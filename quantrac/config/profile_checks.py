@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from quantrac.config.devices import AnyProfile, BayernHessenProfile, ModbusProfile, Sdi12Profile
-from quantrac.config.documents import Key, Tree, follow, key_place
+from quantrac.config.documents import Key, Tree, follow, key_place, keys_at
 from quantrac.config.findings import Findings, one_of
 from quantrac.config.units import conversion, convertible
 from quantrac.config.validation import follow_signal
@@ -18,11 +18,12 @@ def check_profile(profile: AnyProfile, tree: Tree, findings: Findings) -> None:
         if table not in profile.states:
             followed, place, _ = follow_signal(tree, path)
             findings.add(place.problem(followed, one_of(table, profile.states)))
+    written = keys_at(tree, ("signals",))
     for number, golden in enumerate(profile.golden):
         for name in golden.gives:
-            if name not in profile.signals:
+            if name not in written:
                 path = ("golden", number, "gives", name)
-                findings.add(key_place(tree, path).problem(path, one_of(name, profile.signals)))
+                findings.add(key_place(tree, path).problem(path, one_of(name, written)))
     _check_units(profile, tree, findings)
     _check_codes(profile, tree, findings)
 

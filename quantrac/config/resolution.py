@@ -62,7 +62,8 @@ def resolve(file: StationFile, draft: Draft) -> Station:
         cameras={name: Camera(**camera.model_dump()) for name, camera in file.cameras.items()},
         config_hash="",
     )
-    _check_spool(station, draft)
+    if draft.whole:
+        _check_spool(station, draft)
     return station.model_copy(update={"config_hash": config_hash(station)})
 
 
@@ -78,7 +79,7 @@ def _device(name: str, spec: DeviceSpec, buses: dict[str, Bus], own: Defaults, d
     profile, bus = draft.profiles.get(spec.profile), buses.get(spec.bus)
     if profile is None and spec.profile not in draft.broken_profiles:
         draft.refuse((*path, "profile"), one_of(spec.profile, draft.profiles))
-    if bus is None:
+    if bus is None and not draft.is_written(("buses", spec.bus)):
         draft.refuse((*path, "bus"), one_of(spec.bus, buses))
     if profile is None or bus is None:
         return None
@@ -88,7 +89,7 @@ def _device(name: str, spec: DeviceSpec, buses: dict[str, Bus], own: Defaults, d
             f"found bus {bus.name!r} of kind {bus.kind}, allowed for profile {spec.profile}: a bus of kind {kinds}"
         )
         draft.refuse((*path, "bus"), message)
-    check_address(path, spec.address, profile.protocol, draft)
+    check_address((*path, "address"), spec.address, profile.protocol, draft)
     report_ms = spec.report_ms or own.report_ms
     channels = {
         channel_name: channel
@@ -108,7 +109,8 @@ def _device(name: str, spec: DeviceSpec, buses: dict[str, Bus], own: Defaults, d
         channels=channels,
         calibration=_calibration(spec.calibration),
     )
-    _check_intervals(path, device, draft)
+    if draft.whole:
+        _check_intervals(path, device, draft)
     return device
 
 
@@ -136,9 +138,11 @@ def _check_intervals(path: tuple[Key, ...], device: Device, draft: Draft) -> Non
 def _check_addresses(devices: dict[str, Device], draft: Draft) -> None:
     first: dict[tuple[str, int | str | None], str] = {}
     for name, device in devices.items():
+        path = ("devices", name, "address")
+        if device.address is None and draft.is_written(path):
+            continue  # it was refused
         other = first.setdefault((device.bus.name, device.address), name)
         if other != name:
-            path = ("devices", name, "address")
             has = "no address" if device.address is None else f"address {device.address!r}"
             draft.refuse(path, f"found {has} twice on bus {device.bus.name!r}, allowed once (device {other!r} has it)")
 
@@ -162,7 +166,8 @@ def _maintenance(file: StationFile, devices: dict[str, Device], draft: Draft) ->
         return None
     switches = [f"{name}/{channel}" for name, device in devices.items() for channel in device.channels]
     if file.maintenance.switch not in switches:
-        draft.refuse(("maintenance", "switch"), one_of(file.maintenance.switch, switches))
+        if draft.whole:
+            draft.refuse(("maintenance", "switch"), one_of(file.maintenance.switch, switches))
         return None
     device, channel = file.maintenance.switch.split("/")
     return Maintenance(

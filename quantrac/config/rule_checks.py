@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import pairwise
 
-from quantrac.config.documents import Key, Tree, follow, key_place
+from quantrac.config.documents import Key, Tree, follow, key_place, keys_at
 from quantrac.config.findings import Findings, one_of
-from quantrac.config.network import NetworkFile
 from quantrac.config.rules import SEVERITIES, Instead, Level, LevelPart, LevelSpec, Rule, RulesFile, Selection
 from quantrac.config.stations import Station
 from quantrac.telemetry.parameters import CATALOGUE
@@ -16,15 +15,15 @@ from quantrac.telemetry.parameters import CATALOGUE
 class RuleChecks:
     """Checks one rule file against everything else; problems go to the findings.
 
-    `network` or `stations` are None while they have problems of their own: what depends on them is then not checked, so
-    that one mistake is not reported a second time as its consequences.
+    `groups` are the names under `groups` in network.yaml. `stations` is None while stations have problems of their own:
+    what depends on them is then not checked, so that one mistake is not reported again as its consequences.
     """
 
     def __init__(
-        self, tree: Tree, network: NetworkFile | None, stations: Mapping[str, Station] | None, findings: Findings
+        self, tree: Tree, groups: Collection[str], stations: Mapping[str, Station] | None, findings: Findings
     ) -> None:
         self._tree = tree
-        self._groups = None if network is None else network.groups
+        self._groups = groups
         self._stations = stations
         self._findings = findings
 
@@ -67,9 +66,7 @@ class RuleChecks:
         self._check_known((*path, "tags"), selection.tags, tags)
         self._check_known((*path, "stations"), selection.stations, stations)
 
-    def _check_known(self, path: tuple[Key, ...], names: Iterable[str], known: Iterable[str] | None) -> None:
-        if known is None:
-            return
+    def _check_known(self, path: tuple[Key, ...], names: Iterable[str], known: Iterable[str]) -> None:
         for number, name in enumerate(names):
             if name not in known:
                 self._refuse((*path, number), one_of(name, known))
@@ -92,6 +89,8 @@ class RuleChecks:
             merged = (base[name].model_dump() if name in base else {}) | said
             absent = [field.alias or key for key, field in LevelSpec.model_fields.items() if key not in merged]
             absent = [key for key in absent if key != "breaks_quiet_hours"]
+            if absent and name not in base and name in keys_at(self._tree, (*path[:2], side)):
+                continue  # the rule's own level was refused
             if absent:
                 message = (
                     f"found a new level without {', '.join(absent)}, allowed a whole level, or part of one of the rule"

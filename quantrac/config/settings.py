@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -54,14 +54,14 @@ class Settings(BaseSettings):
         except ValidationError as refusal:
             raise BadSetting("\n".join(map(_complaint, refusal.errors(include_url=False)))) from None
 
-    database_url: str | None = None
+    database_url: str | None = Field(default=None, repr=False)
     """`postgresql://user@host:port/database`."""
-    ingest_database_url: str | None = None
-    quality_database_url: str | None = None
-    alerts_database_url: str | None = None
-    jobs_database_url: str | None = None
-    console_database_url: str | None = None
-    mqtt_url: str | None = None
+    ingest_database_url: str | None = Field(default=None, repr=False)
+    quality_database_url: str | None = Field(default=None, repr=False)
+    alerts_database_url: str | None = Field(default=None, repr=False)
+    jobs_database_url: str | None = Field(default=None, repr=False)
+    console_database_url: str | None = Field(default=None, repr=False)
+    mqtt_url: str | None = Field(default=None, repr=False)
     """`mqtt://[user:password@]host:port` or `mqtts://…`."""
 
     config: Path = Path("station_configs")

@@ -93,4 +93,4 @@ def conversion(from_unit: str, to_unit: str, parameter: str) -> Conversion | Non
 
 def convertible(to_unit: str, parameter: str) -> list[str]:
     """Return the units from which a parameter can be converted, for error texts."""
-    return [unit for unit in (*TO_BASE, to_unit) if conversion(unit, to_unit, parameter)]
+    return list(dict.fromkeys(unit for unit in (*TO_BASE, to_unit) if conversion(unit, to_unit, parameter)))

@@ -33,6 +33,8 @@ BOUNDS: Final = {
     "less_than_equal": "{le} or less",
     "string_pattern_mismatch": "text like {pattern}",
 }
+MOST_ROUNDS: Final = 20
+"""Rounds of leaving out what is wrong; each leaves out at least one part."""
 LENGTHS: Final = {"too_short": "at least {min_length}", "too_long": "at most {max_length}"}
 
 
@@ -46,10 +48,42 @@ def validate(model: type[M], tree: Tree, findings: Findings) -> M | None:
         return None
 
 
+def salvage(model: type[M], tree: Tree, placeholders: dict[str, Any]) -> M | None:
+    """Return what is left of a refused tree without the parts that are wrong, so that the rest can be checked too.
+
+    Wrong keys go; where a mapping then lacks a key it needs, the mapping goes; at the top a placeholder stands in.
+    """
+    data = plain(tree)
+    for _ in range(MOST_ROUNDS):
+        try:
+            return model.model_validate(data)
+        except ValidationError as refusal:
+            for error in refusal.errors(include_url=False):
+                _prune(data, error, placeholders)
+    return None
+
+
+def _prune(data: Any, error: ErrorDetails, placeholders: dict[str, Any]) -> None:
+    location = tuple(step for step in error["loc"] if step != "[key]")
+    if len(location) == 1 and location[0] in placeholders:
+        data[location[0]] = placeholders[str(location[0])]
+        return
+    trail: list[tuple[Any, Key]] = []
+    for step in location:
+        here = trail[-1][0][trail[-1][1]] if trail else data
+        if (isinstance(here, dict) and step in here) or (
+            isinstance(here, list) and isinstance(step, int) and step < len(here)
+        ):
+            trail.append((here, step))
+    if trail:
+        holder, key = trail[-1]
+        del holder[key]
+
+
 def _report(model: type[BaseModel], tree: Tree, error: ErrorDetails, findings: Findings) -> None:
     location = tuple(step for step in error["loc"] if step != "[key]")
     if error["type"] == "extra_forbidden":
-        path, _, _ = follow(tree, location)
+        path, _, _ = follow_signal(tree, location)
         message = one_of(location[-1], fields_at(model, location[:-1]))
         findings.add(key_place(tree, path).problem(path, message))
         return
@@ -58,6 +92,8 @@ def _report(model: type[BaseModel], tree: Tree, error: ErrorDetails, findings: F
         findings.add(place.problem((*path, location[-1]), f"found nothing, allowed {described(model, location)}"))
         return
     path, place, here = follow_signal(tree, location)
+    if error["type"] == "too_short" and _size(here) >= error["ctx"]["min_length"]:
+        return  # its entries were refused one by one
     place = key_place(tree, path) if "[key]" in error["loc"] and path else place
     found = path[-1] if "[key]" in error["loc"] else here
     findings.add(place.problem(path, _message(error, found)))
@@ -71,6 +107,10 @@ def follow_signal(tree: Tree, location: tuple[Key, ...]) -> tuple[tuple[Key, ...
         if len(default) == len(location) - 1:
             return default, default_place, default_here
     return path, place, here
+
+
+def _size(tree: Tree) -> int:
+    return 0 if isinstance(tree, Leaf) else len(tree.entries if isinstance(tree, Map) else tree.items)
 
 
 def _message(error: ErrorDetails, found: Any) -> str:
