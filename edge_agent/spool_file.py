@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import IO, Final
@@ -33,14 +33,17 @@ class SpoolLocked(SpoolError):
 
 def connect(path: Path) -> sqlite3.Connection:
     """Open the database, made if absent. Raises SpoolDamaged, SpoolUnwritable."""
-    with Reading():
-        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+    with Reading(), ExitStack() as opened:
+        db = opened.enter_context(
+            closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5))
+        )
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA journal_size_limit = 4194304")
         for statement in files("edge_agent").joinpath("spool.sql").read_text("utf-8").split(";\n"):
             if statement.strip():
                 db.execute(statement)
+        opened.pop_all()  # open from here on; until here a failure closes it
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

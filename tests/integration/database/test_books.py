@@ -14,7 +14,9 @@ from psycopg.types.range import Range
 from quantrac.database.pool import Connection
 from quantrac.desks import books
 
-NOW = datetime.now(UTC)
+
+def now() -> datetime:
+    return datetime.now(UTC)
 
 
 def ranges(*bounds: tuple[int, int]) -> Multirange[int]:
@@ -62,22 +64,22 @@ def test_what_was_lost_and_is_stored_after_all_is_stored(conn: Connection) -> No
 
 
 def test_a_tail_that_has_stood_for_a_minute_is_missing(conn: Connection) -> None:
-    enter(conn, highest_arrived=10, stored=ranges((1, 10)), first=1, last=15, reported_at=NOW - timedelta(seconds=61))
+    enter(conn, highest_arrived=10, stored=ranges((1, 10)), first=1, last=15, reported_at=now() - timedelta(seconds=61))
     assert book(conn) == (15, 10, 0, 0, 5)
 
 
 def test_a_young_tail_is_still_on_its_way(conn: Connection) -> None:
-    enter(conn, highest_arrived=10, stored=ranges((1, 10)), first=1, last=15, reported_at=NOW)
+    enter(conn, highest_arrived=10, stored=ranges((1, 10)), first=1, last=15, reported_at=now())
     assert book(conn) == (10, 10, 0, 0, 0)
 
 
 def test_a_tail_keeps_its_age_over_reports_and_loses_it_when_it_has_arrived(conn: Connection) -> None:
-    enter(conn, highest_arrived=10, stored=ranges((1, 10)), last=15, reported_at=NOW - timedelta(seconds=120))
-    conn.execute("update ledger set last = 16, reported_at = %s, highest_arrived = 12", [NOW])
+    enter(conn, highest_arrived=10, stored=ranges((1, 10)), last=15, reported_at=now() - timedelta(seconds=120))
+    conn.execute("update ledger set last = 16, reported_at = %s, highest_arrived = 12", [now()])
     assert book(conn)[4] == 6
     conn.execute("update ledger set highest_arrived = 16")
     assert conn.execute("select tail_since from ledger").fetchone() == (None,)
-    conn.execute("update ledger set last = 18, reported_at = %s", [NOW])
+    conn.execute("update ledger set last = 18, reported_at = %s", [now()])
     assert book(conn)[0] == 16
 
 
@@ -109,7 +111,7 @@ def test_by_sequence_each_seq_counts_once(
     conn.execute("delete from ledger")
     sets = {"stored": stored, "dead": dead, "refused_reported": refused, "lost": lost}
     enter(
-        conn, highest_arrived=arrived, first=first, last=last, reported_at=NOW - timedelta(hours=1),
+        conn, highest_arrived=arrived, first=first, last=last, reported_at=now() - timedelta(hours=1),
         **{name: ranges(*((seq, seq) for seq in sorted(seqs))) for name, seqs in sets.items()},
     )  # fmt: skip
     all_dead = (dead | refused) - stored
