@@ -32,8 +32,8 @@ def run(
 ) -> None:
     """Simulate `stations` (all if empty) until `stop` is set, or the process that started this one is gone.
 
-    The wiring file is written when every instrument is on its bus. Raises FieldError, RecordingError, and OSError for
-    a TCP port that is taken.
+    The wiring file is written when every instrument is on its bus. Raises FieldError (also for a TCP port that is
+    taken), RecordingError, and OSError where the journal or the wiring file cannot be written.
     """
     chosen = stations or list(plan.stations)
     for station in chosen:
@@ -54,7 +54,12 @@ async def _serve(
 ) -> None:
     buses = [bus for station in stations for bus in station.buses]
     for bus in buses:
-        await _finished(bus.start())
+        try:
+            await _finished(bus.start())
+        except OSError as error:
+            raise FieldError(
+                f"{bus.key}: cannot listen on {bus.place()}: {error.strerror}; choose another port"
+            ) from error
     write_wiring(wiring, {bus.key: bus.place() for bus in buses})
     for bus in buses:
         tell(f"{bus.key}  {bus.description}  {':'.join(str(part) for part in bus.place().values())}")

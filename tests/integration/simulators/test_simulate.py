@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -287,6 +288,29 @@ def test_sigterm_ends_it_cleanly_and_the_choice_of_stations_holds(tmp_path: Path
     running = Simulation(tmp_path, "--station", "st-c")
     assert list(running.buses) == ["st-c/sondes"]
     assert running.end() == 0
+
+
+def test_what_was_served_is_on_record_after_a_kill(tmp_path: Path) -> None:
+    running = Simulation(tmp_path, "--station", "st-c")
+    with ModbusSerialClient(running.buses["st-c/sondes"]["port"], baudrate=9600, timeout=1, retries=0) as client:
+        read = floats(client.read_holding_registers(5583, count=2, device_id=1).registers)
+        running.process.kill()
+    running.process.communicate(timeout=10)
+    assert [entry["value"] for entry in running.journal("st-c", "sondes")] == read
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        (tmp_path / "field.yaml").write_text(
+            "schema: quantrac/field/1\nstations: {st-d: {water: {}, buses: {cabinet: {kind: modbus-tcp, port: "
+            f"{taken.getsockname()[1]}, instruments: [{{instrument: io-module, address: 9}}]}}}}}}}}\n"
+        )
+        ended = subprocess.run(
+            [sys.executable, "-m", "quantrac", "simulate", "--field", str(tmp_path / "field.yaml"), "--wiring",
+             str(tmp_path / "w"), "--journal", str(tmp_path)], capture_output=True, text=True, timeout=30, check=False,
+        )  # fmt: skip
+    assert ended.returncode == 2
+    assert re.fullmatch(r"st-d/cabinet: cannot listen on .*in use; choose another port\n", ended.stderr)
 
 
 def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
