@@ -1,0 +1,128 @@
+"""Signals to channels, the wall clock, the agent's own box, patience."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from edge_agent.channels import ChannelFeed, in_window
+from edge_agent.housekeeping import Housekeeping, Misses, disk_free, offset_of
+from edge_agent.modbus.patience import Patience
+from edge_agent.samples import Measured, Sample, measured
+from edge_agent.wall_clock import WallClock
+from quantrac.config.profiles import Signal
+from quantrac.config.stations import Adjust, Calibration, Channel
+from quantrac.telemetry.states import State
+
+NAN = float("nan")
+
+
+def channel(parameter: str = "do", **more: object) -> Channel:
+    fields = {"name": parameter, "parameter": parameter, "unit": "mg/L", "device": "d", "signal": parameter}
+    return Channel.model_validate({**fields, "interval_ms": 60_000, "span": (0, 50), **more})
+
+
+def sample(value: float | None, state: State = State.OK, t_ms: int = 0, signal: str = "do") -> Sample:
+    return Sample(signal, t_ms, value, state)
+
+
+@pytest.mark.parametrize(
+    ("raw", "state", "expected"),
+    [
+        (5.0, State.OK, Measured(10.5, State.OK)),
+        (5.0, State.CAL, Measured(10.5, State.CAL)),
+        (5.0, State.FAULT, Measured(None, State.FAULT)),
+        (NAN, State.OK, Measured(None, State.FAULT)),
+        (float("inf"), State.SUSPECT, Measured(None, State.FAULT)),
+        (32767, State.OK, Measured(None, State.FAULT)),
+        (32767, State.COMM, Measured(None, State.COMM)),
+        (50.0, State.OK, Measured(None, State.RANGE)),
+        (50.0, State.MAINT, Measured(None, State.MAINT)),
+        (0.0, State.FAULT, Measured(None, State.FAULT)),
+    ],
+)
+def test_state_is_read_before_the_value_and_no_sentinel_is_a_number(
+    raw: float, state: State, expected: Measured
+) -> None:
+    signal = Signal(unit="mg/L", scale=2, offset=0.5, range=(0, 50), missing=(32767,))
+    assert measured(signal, raw, state) == expected
+
+
+def test_units_then_the_technician_s_correction_then_the_datum() -> None:
+    made = channel(
+        "water_level", unit="m", factor=0.01, adjust=Adjust(scale=2.0, offset=-0.12), datum_offset=-1.85
+    )
+    taken = ChannelFeed(made, None).taken(sample(300.0, signal="water_level"))
+    assert taken.value == pytest.approx(3.0 * 2 - 0.12 - 1.85)
+
+
+def test_of_a_counter_only_the_scale_applies() -> None:
+    made = channel("rain", unit="mm", factor=0.2, shift=5.0)
+    feed = ChannelFeed(made, Signal(unit="1", wraps_at=65536.0))
+    assert feed.taken(sample(10.0, signal="rain")).value == pytest.approx(2.0)
+    assert feed.plan.wraps_at == pytest.approx(13_107.2)
+
+
+def test_the_same_number_too_often_in_a_row_is_suspect_until_it_moves() -> None:
+    feed = ChannelFeed(channel(), Signal(unit="mg/L", frozen_after=3))
+    states = [feed.taken(sample(value)).state for value in (4.2, 4.2, 4.2, 4.2, 4.3, None, 4.3)]
+    assert states == [State.OK, State.OK, State.SUSPECT, State.SUSPECT, State.OK, State.OK, State.OK]
+
+
+def test_a_weekly_calibration_window_is_local_time() -> None:
+    window = Calibration(weekday=0, start_minute=8 * 60, end_minute=9 * 60)
+    monday = datetime(2026, 11, 23, tzinfo=UTC)
+    for hour, minute, inside in ((0, 59, False), (1, 0, True), (1, 59, True), (2, 0, False), (8, 30, False)):
+        t_ms = int(monday.replace(hour=hour, minute=minute).timestamp() * 1000)
+        assert in_window(window, t_ms) is inside
+        state = ChannelFeed(channel(), None, window).taken(sample(4.2, t_ms=t_ms)).state
+        assert state is (State.CAL if inside else State.OK)
+    assert not in_window(Calibration(), 0)
+
+
+def test_a_clock_that_is_set_is_noticed_and_one_that_is_slewed_is_not() -> None:
+    steps: list[tuple[int, int]] = []
+    wall, mono = [1_000_000.0], [5.0]
+    clock = WallClock(lambda: int(wall[0]), lambda: mono[0], lambda now, by: steps.append((now, by)))
+    for seconds, drift_ms in ((1, 0), (10, 100), (1, 400), (1, -3_600_000), (1, 0), (2, 86_400_000)):
+        mono[0] += seconds
+        wall[0] += seconds * 1000 + drift_ms
+        clock.now_ms()
+    assert [by for _, by in steps] == [-3_600_000, 86_400_000]
+    assert clock.steps == 2
+
+
+def test_the_clock_offset_of_the_kernel_in_milliseconds_or_null_with_why() -> None:
+    assert offset_of(0x2001, 1_500_000) == Measured(1.5, State.OK)
+    assert offset_of(0x0001, -2_500) == Measured(-2.5, State.OK)
+    assert offset_of(0x0040, 0) == Measured(None, State.WARMUP)
+
+
+def test_the_agent_s_own_channels(tmp_path: Path) -> None:
+    misses = Misses()
+    keeping = Housekeeping(tmp_path, lambda: 7, misses)
+    misses.one_more()
+    assert keeping.measure("spool_depth") == Measured(7.0, State.OK)
+    assert keeping.measure("bus_errors") == Measured(1.0, State.OK)
+    assert 0 <= (keeping.measure("disk_free").value or -1) <= 100
+    assert keeping.measure("nonsense") == Measured(None, State.FAULT)
+    assert disk_free(tmp_path / "gone") == Measured(None, State.FAULT)
+
+
+def test_patience_is_learnt_from_late_answers_and_from_quick_ones() -> None:
+    patience = Patience()
+    assert patience.wait_ms(1, 1_500) == 1_500
+    for _ in range(20):
+        patience.answered(1, 50.0)
+    assert patience.wait_ms(1, 1_500) == 300
+    patience.answered(1, 250.0)
+    assert patience.wait_ms(1, 1_500) == 750
+    patience.late(1, 900.0)
+    assert patience.wait_ms(1, 1_500) == 1_500
+    patience.late(1, 2_000.0)
+    assert patience.wait_ms(1, 1_500) == 3_000
+    patience.late(1, 60_000.0)
+    assert patience.wait_ms(1, 1_500) == 5_000
+    assert patience.wait_ms(2, 1_500) == 1_500

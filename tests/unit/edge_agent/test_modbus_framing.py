@@ -1,0 +1,73 @@
+"""Which bytes of a line are taken for an answer. Frames: MODBUS specification examples, and those of real manuals."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_agent.modbus.framing import Request, crc16, find_reply, has_begun, is_over
+from edge_agent.modbus.planning import Function, Span
+
+ASKED = Request(1, Span(Function.HOLDING, 0, 2))
+REPLY = bytes.fromhex("01 03 04 41 CA A3 D7 F6 9F")
+REFUSAL = bytes.fromhex("01 83 02 C0 F1")
+
+
+def seal(frame: bytes) -> bytes:
+    return frame + crc16(frame)
+
+
+def test_checks_are_those_of_the_manuals() -> None:
+    for frame in ("01 03 00 00 00 02 C4 0B", "01 03 00 00 00 01 84 0A", "01 03 02 02 18 B9 2E", "01 83 02 C0 F1"):
+        raw = bytes.fromhex(frame)
+        assert crc16(raw[:-2]) == raw[-2:]
+
+
+def test_a_reply_and_a_refusal_are_found_behind_glitches_and_echoes() -> None:
+    for before in (b"", b"\x00", b"\x00\xff\x00", bytes.fromhex("01 03 00 00 00 02 C4 0B"), REPLY[:4]):
+        assert find_reply(before + REPLY, ASKED) == REPLY
+        assert find_reply(before + REFUSAL, ASKED) == REFUSAL
+    assert find_reply(REPLY + b"\x00", ASKED) == REPLY
+
+
+def test_an_answer_of_another_unit_function_or_length_is_none() -> None:
+    assert find_reply(seal(b"\x02\x03\x04\x41\xca\xa3\xd7"), ASKED) is None
+    assert find_reply(seal(b"\x01\x04\x04\x41\xca\xa3\xd7"), ASKED) is None
+    assert find_reply(seal(b"\x01\x03\x02\x41\xca"), ASKED) is None, "asked for two registers, one came"
+    assert find_reply(seal(b"\x01\x84\x02"), ASKED) is None
+
+
+@given(st.integers(0, len(REPLY) - 2))
+def test_nothing_is_found_before_the_frame_is_complete(length: int) -> None:
+    assert find_reply(REPLY[:length], ASKED) is None
+    assert not is_over(REPLY[:length], ASKED)
+
+
+@given(st.binary(min_size=1, max_size=9).filter(any))
+def test_a_damaged_reply_gives_nothing(noise: bytes) -> None:
+    damaged = bytes(a ^ b for a, b in zip(REPLY, noise.ljust(len(REPLY), b"\0"), strict=True))
+    found = find_reply(damaged, ASKED)
+    # CRC-16 lets 1 of 65536 heavy damages pass; every burst of up to 16 bits is caught.
+    assert found is None or sum(1 for byte in noise if byte) > 2
+
+
+@given(st.binary(max_size=300))
+def test_what_is_found_is_always_whole_and_sealed(heard: bytes) -> None:
+    found = find_reply(heard, ASKED)
+    assert found is None or (found in heard and crc16(found[:-2]) == found[-2:] and found[0] == 1)
+
+
+def test_bits_are_counted_in_bytes() -> None:
+    request = Request(9, Span(Function.DISCRETE, 0, 11))
+    assert request.data_bytes == 2
+    reply = seal(b"\x09\x02\x02\x05\x01")
+    assert find_reply(reply, request) == reply
+
+
+def test_a_garbled_frame_is_told_from_silence_and_from_a_glitch() -> None:
+    garbled = REPLY[:5] + b"\x00\x00" + REPLY[7:]
+    assert is_over(garbled, ASKED)
+    assert has_begun(REPLY[:6], ASKED)
+    assert not is_over(REPLY[:6], ASKED)
+    assert not has_begun(b"\x00\xff", ASKED)
+    assert is_over(bytes.fromhex("01 83 02 C0 F0"), ASKED)

@@ -1,0 +1,132 @@
+"""Every golden exchange of every device profile says through our decoder what its `gives` says.
+
+The frames come from manuals or were computed apart from this decoder; the profile says which.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from edge_agent.instruments import Instrument
+from edge_agent.modbus.decoding import Image, decode
+from edge_agent.modbus.framing import Request, crc16, find_reply
+from edge_agent.modbus.planning import Function, Span
+from edge_agent.samples import Measured
+from edge_agent.serial_bus import Ending, TextAnswer
+from edge_agent.serial_instruments import BayernHessenAnalyser, Sdi12Sensor, VaisalaTransmitter
+from quantrac.config.devices import AnyProfile, ModbusProfile, Sdi12Profile, VaisalaProfile
+from quantrac.config.loading import load_profile
+from quantrac.config.profiles import Golden, HexExchange, TextExchange
+from quantrac.config.stations import Device
+
+DEVICES = Path(__file__).parents[3] / "station_configs" / "devices"
+PROFILES = [load_profile(path) for path in sorted(DEVICES.glob("*.yaml"))]
+GOLDENS = [
+    pytest.param(profile, golden, id=f"{profile.device}-{number}")
+    for profile in PROFILES
+    for number, golden in enumerate(profile.golden)
+]
+
+
+@pytest.mark.parametrize(("profile", "golden"), GOLDENS)
+def test_a_golden_exchange_gives_what_the_profile_says(profile: AnyProfile, golden: Golden) -> None:
+    measured = _by_registers(profile, golden) if isinstance(profile, ModbusProfile) else _by_text(profile, golden)
+    for name, (value, state) in golden.gives.items():
+        assert measured[name].state is state, name
+        assert measured[name].value == (None if value is None else pytest.approx(value, rel=1e-6)), name
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.device)
+def test_every_profile_has_a_golden_exchange(profile: AnyProfile) -> None:
+    assert profile.golden
+
+
+def _by_registers(profile: ModbusProfile, golden: Golden) -> dict[str, Measured]:
+    image = Image()
+    for exchange in golden.exchanges:  # type: ignore[attr-defined]
+        span, words = _words(exchange, rtu=profile.protocol == "modbus-rtu")
+        image.put(span, words)
+    decoded = {name: decode(profile, name, image) for name in golden.gives}
+    return {name: measured for name, measured in decoded.items() if measured is not None}
+
+
+def _words(exchange: HexExchange, *, rtu: bool) -> tuple[Span, list[int]]:
+    """Return what was asked and what came, checking the frames as the line would."""
+    if rtu:
+        assert crc16(exchange.ask[:-2]) == exchange.ask[-2:]
+        unit, pdu = exchange.ask[0], exchange.ask[1:-2]
+    else:
+        assert exchange.ask[:4] == exchange.reply[:4]
+        assert struct.unpack(">H", exchange.reply[4:6])[0] == len(exchange.reply) - 6
+        unit, pdu = exchange.ask[6], exchange.ask[7:]
+    code, at, count = struct.unpack(">BHH", pdu)
+    span = Span(Function(code), at, count)
+    if rtu:
+        assert find_reply(exchange.reply, Request(unit, span)) == exchange.reply
+    data = exchange.reply[3:-2] if rtu else exchange.reply[9:]
+    if span.function.is_bits:
+        return span, [data[i // 8] >> i % 8 & 1 for i in range(count)]
+    return span, list(struct.unpack(f">{count}H", data))
+
+
+class ReplayedLine:
+    """A line that answers each request with what the exchange says, and lets nothing else be asked."""
+
+    guard_ms = 0
+
+    def __init__(self, exchanges: tuple[TextExchange, ...]) -> None:
+        self._exchanges = list(exchanges)
+        self._unread = b""
+
+    async def ask(self, request: bytes, ending: Ending, timeout_ms: int, turnaround_ms: int = 0) -> TextAnswer:
+        exchange = self._exchanges.pop(0)
+        assert request == exchange.ask
+        self._unread = exchange.reply
+        return TextAnswer(0, await self.listen(ending, timeout_ms))
+
+    async def listen(self, ending: Ending, timeout_ms: int) -> bytes:
+        end = self._unread.index(ending.mark) + len(ending.mark) + ending.more
+        answer, self._unread = self._unread[:end], self._unread[end:]
+        return answer
+
+    @property
+    def is_used_up(self) -> bool:
+        return not self._exchanges
+
+
+def _by_text(profile: AnyProfile, golden: Golden) -> dict[str, Measured]:
+    line = ReplayedLine(golden.exchanges)  # type: ignore[attr-defined]
+    instrument = _instrument(profile, golden, line)
+
+    async def read() -> dict[str, Measured]:
+        return {
+            sample.signal: Measured(sample.value, sample.state)
+            for part in instrument.parts()
+            for sample in await instrument.read(part)
+        }
+
+    measured = asyncio.run(read())
+    assert line.is_used_up
+    return measured
+
+
+def _instrument(profile: AnyProfile, golden: Golden, line: ReplayedLine) -> Instrument:
+    channels = {name: SimpleNamespace(signal=name) for name in golden.gives}
+    first: Any = golden.exchanges[0]  # type: ignore[attr-defined]
+    if isinstance(profile, Sdi12Profile) and b"V!" not in first.ask:
+        profile = profile.model_copy(update={"verify": None})
+    address = chr(first.ask[0]) if isinstance(profile, VaisalaProfile | Sdi12Profile) else None
+    device = cast(
+        Device, SimpleNamespace(name="d", profile=profile, address=address, timeout_ms=1000, channels=channels)
+    )
+    if isinstance(profile, VaisalaProfile):
+        return VaisalaTransmitter(device, line)
+    if isinstance(profile, Sdi12Profile):
+        return Sdi12Sensor(device, line, lambda: 0)
+    return BayernHessenAnalyser(device, line)

@@ -1,0 +1,201 @@
+"""Whose turn it is on a bus: a simulated line with a clock of its own, no sleeping."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_agent.schedule import Idle, Outcome, Schedule, Turn, Watch, next_due
+
+START = 1_000_800_000_000
+"""A full hour."""
+Behaviour = Callable[[int], tuple[Outcome, int]]
+"""Turn's number → how it ends and how long it holds the bus, ms."""
+
+
+class Line:
+    """Plays a schedule against devices that behave as told."""
+
+    def __init__(self, watches: list[Watch], behaviours: dict[str, Behaviour], start: int = START) -> None:
+        self.schedule = Schedule(watches, start)
+        self.behaviours = behaviours
+        self.now = start
+        self.turns: list[tuple[int, Turn, Outcome]] = []
+        self._count: Counter[str] = Counter()
+
+    def run(self, for_ms: int) -> None:
+        end = self.now + for_ms
+        while self.now < end:
+            turn = self.schedule.next(self.now)
+            if isinstance(turn, Idle):
+                assert turn.until_ms > self.now
+                self.now = turn.until_ms
+                continue
+            self._count[turn.device] += 1
+            outcome, took = self.behaviours[turn.device](self._count[turn.device])
+            self.turns.append((self.now, turn, outcome))
+            self.now += took
+            self.schedule.report(turn, outcome, self.now, 1_000)
+
+    def read(self, device: str) -> set[int]:
+        """Return the due times at which everything came."""
+        return {t.due_ms for _, t, outcome in self.turns if t.device == device and outcome is Outcome.READ}
+
+    def tries(self, device: str) -> list[int]:
+        return [at for at, turn, _ in self.turns if turn.device == device]
+
+
+def healthy(_: int) -> tuple[Outcome, int]:
+    return Outcome.READ, 80
+
+
+def dead(_: int) -> tuple[Outcome, int]:
+    return Outcome.SILENT, 1_900
+
+
+def telling(story: list[tuple[Outcome, int]]) -> Behaviour:
+    return lambda number: story[number - 1] if number <= len(story) else (Outcome.READ, 60)
+
+
+def test_due_times_lie_on_the_wall_clock_and_a_read_starts_just_behind_its_slot_s_beginning() -> None:
+    line = Line([Watch("a", 10_000, 500)], {"a": healthy}, START + 3_210)
+    line.run(35_000)
+    assert line.tries("a") == [START + 10_001, START + 20_001, START + 30_001]
+
+
+def test_the_earliest_deadline_goes_first() -> None:
+    line = Line([Watch("slow", 60_000, 500), Watch("fast", 1_000, 500)], {"slow": healthy, "fast": healthy})
+    line.run(500)
+    assert [turn.device for _, turn, _ in line.turns] == ["fast", "slow"]
+
+
+@given(st.lists(st.sampled_from([1_000, 2_000, 5_000, 10_000]), min_size=1, max_size=8), st.integers(5, 100))
+def test_on_a_line_with_room_every_due_time_is_served_once_and_in_time(periods: list[int], took: int) -> None:
+    watches = [Watch(f"d{i}", period, 500) for i, period in enumerate(periods)]
+    line = Line(watches, {watch.device: lambda _: (Outcome.READ, took) for watch in watches})
+    line.run(60_000)
+    for watch in watches:
+        dues = [turn.due_ms for _, turn, _ in line.turns if turn.device == watch.device]
+        assert dues == list(range(START, dues[-1] + 1, watch.period_ms))
+        assert dues[-1] >= START + 60_000 - 2 * watch.period_ms
+        assert all(t.due_ms < at <= t.due_ms + watch.period_ms for at, t, _ in line.turns if t.device == watch.device)
+    assert not any(line.schedule.misfires.values())
+
+
+def test_a_busy_line_skips_due_times_and_counts_them() -> None:
+    line = Line([Watch("a", 1_000, 500)], {"a": lambda _: (Outcome.READ, 2_500)})
+    line.run(10_000)
+    served = line.read("a")
+    assert served == {START, START + 2_000, START + 5_000, START + 7_000}
+    assert line.schedule.misfires["a"] == 4, "due at 1, 3, 4 and 6 s"
+
+
+def test_a_dead_device_is_asked_less_and_less_often() -> None:
+    line = Line([Watch("a", 1_000, 1_900)], {"a": dead})
+    line.run(3_600_000)
+    rests = [b - a for a, b in pairwise(line.tries("a"))]
+    assert len(line.tries("a")) < 20
+    assert all(later >= earlier - 1_000 for earlier, later in pairwise(rests))
+    assert rests[-1] > 300_000
+    assert line.schedule.is_lost("a")
+
+
+def test_a_dead_neighbour_costs_a_healthy_device_less_than_a_hundredth() -> None:
+    line = Line([Watch("good", 1_000, 500), Watch("dead", 1_000, 1_900)], {"good": healthy, "dead": dead})
+    line.run(3_600_000)
+    assert len(line.read("good")) >= 0.99 * 3_600
+
+
+def test_at_usual_periods_a_dead_neighbour_costs_nothing_at_all() -> None:
+    line = Line([Watch("good", 10_000, 500), Watch("dead", 10_000, 1_900)], {"good": healthy, "dead": dead})
+    line.run(3_600_000)
+    assert len(line.read("good")) == 360
+    assert all(at - turn.due_ms == 1 for at, turn, _ in line.turns if turn.device == "good")
+
+
+def test_a_device_that_garbles_half_of_its_frames_is_tried_again_until_it_is_read() -> None:
+    def garbling(number: int) -> tuple[Outcome, int]:
+        return (Outcome.READ if number % 4 in (0, 1) else Outcome.GARBLED), 150
+
+    line = Line([Watch("good", 5_000, 500), Watch("bad", 5_000, 500)], {"good": healthy, "bad": garbling})
+    line.run(600_000)
+    assert len(line.read("bad")) >= 0.98 * 120
+    assert all(at - turn.due_ms == 1 for at, turn, _ in line.turns if turn.device == "good")
+
+
+def test_tries_of_one_sweep_are_bounded() -> None:
+    line = Line([Watch("bad", 60_000, 500)], {"bad": lambda _: (Outcome.GARBLED, 150)})
+    line.run(59_000)
+    assert len(line.turns) == 6
+
+
+def test_a_single_silence_is_tried_again_after_the_quarantine() -> None:
+    line = Line([Watch("a", 10_000, 500)], {"a": lambda n: (Outcome.SILENT, 500) if n == 1 else (Outcome.READ, 80)})
+    line.run(9_000)
+    assert line.tries("a") == [START + 1, START + 1 + 500 + 1_000]
+    assert not line.schedule.is_lost("a")
+
+
+def test_a_device_that_comes_back_is_read_at_its_next_due_times_again() -> None:
+    line = Line(
+        [Watch("a", 1_000, 500)], {"a": lambda n: (Outcome.SILENT, 500) if n <= 4 else (Outcome.READ, 80)}
+    )
+    line.run(200_000)
+    back = next(at for at, _, outcome in line.turns if outcome is Outcome.READ)
+    assert line.turns[4][1].probe
+    assert len(line.read("a")) >= (START + 200_000 - back) // 1_000 - 1
+
+
+def test_while_a_sleeper_wakes_its_neighbours_are_read_and_then_it_is_too() -> None:
+    def sleeper(number: int) -> tuple[Outcome, int]:
+        return (Outcome.WAKING, 5) if number == 1 else (Outcome.READ, 80)
+
+    line = Line([Watch("good", 200, 100), Watch("sonde", 10_000, 1_900)], {"good": healthy, "sonde": sleeper})
+    line.run(5_000)
+    woken = [turn for _, turn, _ in line.turns if turn.device == "sonde"]
+    assert [turn.woken for turn in woken] == [False, True]
+    assert len(line.read("good")) >= 24
+
+
+def test_a_line_that_is_down_puts_no_blame_on_its_devices() -> None:
+    line = Line([Watch("a", 1_000, 500)], {"a": lambda n: (Outcome.LINE_DOWN, 1) if n <= 20 else (Outcome.READ, 80)})
+    line.run(30_000)
+    assert len(line.turns) == 30
+    assert not line.schedule.is_lost("a")
+
+
+def test_after_the_clock_was_set_back_reading_goes_on_at_once() -> None:
+    line = Line([Watch("a", 10_000, 500)], {"a": healthy})
+    line.run(25_000)
+    line.now -= 3_600_000
+    line.schedule.realign(line.now)
+    line.run(20_000)
+    assert line.tries("a")[-1] == START - 3_600_000 + 40_001
+
+
+@given(st.integers(0, 2**41), st.sampled_from([250, 1_000, 60_000]))
+def test_the_next_due_time_is_the_first_multiple_not_before_now(now: int, period: int) -> None:
+    due = next_due(now, period)
+    assert due % period == 0
+    assert now <= due < now + period
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from([(Outcome.READ, 60), (Outcome.GARBLED, 150), (Outcome.SILENT, 900)]), min_size=1),
+        min_size=1, max_size=4,
+    )
+)  # fmt: skip
+def test_whatever_happens_no_device_is_ever_forgotten(stories: list[list[tuple[Outcome, int]]]) -> None:
+    watches = [Watch(f"d{i}", 5_000, 1_000) for i in range(len(stories))]
+    ends = {watch.device: telling(story) for watch, story in zip(watches, stories, strict=True)}
+    line = Line(watches, ends)
+    line.run(sum(len(story) for story in stories) * 400_000)
+    for watch in watches:
+        assert line.read(watch.device)
+
+
