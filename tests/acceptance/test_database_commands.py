@@ -144,3 +144,24 @@ def test_station_files_are_applied_whole_or_not_at_all(database: str, tmp_path: 
     assert "st-my-thanh.yaml:" in refused.stderr
     with psycopg.connect(database) as conn:
         assert conn.execute("select count(*) from v_station").fetchone() == (6,)
+
+
+def test_a_message_of_a_station_that_was_not_known_yet_is_replayed(database: str) -> None:
+    payload = b'{"epoch":"9f31c2ab","seq":1,"t":1795490400000,"r":[["do",5.25,"ok"]]}'
+    with psycopg.connect(database, autocommit=True) as conn:
+        conn.execute(
+            """insert into dead_letter (first_received_at, received_at, topic, station, epoch, seq, payload, length,
+                                        sha256, reason, status)
+               values ('2026-11-24 03:20:01Z', '2026-11-24 03:20:01Z', 'quantrac/v1/st-my-thanh/readings',
+                       'st-my-thanh', '9f31c2ab', 1, %s, %s, sha256(%s), 'unknown_station', 'open')""",
+            [payload, len(payload), payload],
+        )
+    early = quantrac(database, "deadletters", "replay", "1")
+    assert early.returncode == 1
+    assert "Traceback" not in early.stderr
+    assert quantrac(database, "stations", "apply", "station_configs").returncode == 0
+    run = quantrac(database, "deadletters", "replay", "1", "--reason", "station applied", "--person", "an")
+    assert (run.returncode, run.stdout) == (0, "replayed 1: 1 readings added, 0 refused still\n")
+    with psycopg.connect(database) as conn:
+        assert conn.execute("select channel, raw_value from v_reading").fetchall() == [("st-my-thanh/do", 5.25)]
+        assert conn.execute("select status from v_dead_letter").fetchone() == ("replayed",)
