@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -36,7 +36,6 @@ select exists (select from consumer where consumer = 'quality')
 """
 
 EVENTS = metrics.counter("quantrac_alerts_events_total", "Changes of alarms recorded.", ["event"])
-LATE = metrics.counter("quantrac_alerts_late_readings_total", "Readings that were late and changed no present state.")
 
 log = logs.logger(__name__)
 
@@ -131,7 +130,6 @@ class Evaluator:
                 outcome = step(rule, states[key], block)
                 moved[key] = outcome.state
                 events += [Event(rule, key[1], decision) for decision in outcome.decisions]
-                LATE.inc(outcome.late)
         return moved, sorted(events, key=lambda event: event.decision.t_ms)
 
     def _record(self, event: Event, now: datetime) -> None:
@@ -172,13 +170,16 @@ class Evaluator:
 
 
 def _ahead(windows: Mapping[int, Window], states: Mapping[Key, RuleState]) -> dict[int, Window]:
-    """Return the windows that reach beyond the cursor of some rule: what lies behind all of them can change nothing."""
-    ahead: dict[int, Window] = {}
+    """Return what of the windows lies beyond the cursor of some rule: nothing behind all of them can change anything.
+
+    A backfill of days, read again with every live reading, would otherwise hold up what is happening now.
+    """
+    behind: dict[int, int] = {}
     for (_, channel_id), state in states.items():
-        window = windows[channel_id]
-        if state.cursor_ms is None or instant(state.cursor_ms) < window.to_t:
-            ahead[channel_id] = window
-    return ahead
+        cursor_ms = -1 if state.cursor_ms is None else state.cursor_ms
+        behind[channel_id] = min(cursor_ms, behind.get(channel_id, cursor_ms))
+    cut = {id_: replace(w, from_t=max(w.from_t, instant(behind[id_] + 1))) for id_, w in windows.items()}
+    return {id_: window for id_, window in cut.items() if window.from_t <= window.to_t}
 
 
 def _recorded(conn: Connection, event: Event, now: datetime) -> Recorded | None:
