@@ -7,6 +7,7 @@ import os
 import socket
 import socketserver
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +20,8 @@ log = logger(__name__)
 
 SOCKET: Final = "desk.sock"
 LONGEST_REQUEST: Final = 65_536
+STARTING_S: Final = 5.0
+"""How long an agent may take from its start to its desk."""
 
 Answerer = Callable[[dict[str, Any]], Mapping[str, Any]]
 
@@ -39,8 +42,14 @@ def status(folder: Path) -> dict[str, Any]:
 def drain(folder: Path, timeout_s: float) -> dict[str, Any]:
     """Stop sampling, publish until everything is acknowledged end to end or `timeout_s` are over; the agent then ends.
 
-    Returns its last report with `drained`. Raises AgentNotRunning.
+    Returns its last report with `drained`. An agent that is just starting is waited for. Raises AgentNotRunning.
     """
+    until = time.monotonic() + min(timeout_s, STARTING_S)
+    while time.monotonic() < until:
+        with suppress(AgentNotRunning):
+            ask(folder, {"do": "status"}, timeout_s=15)
+            break
+        time.sleep(0.1)
     return ask(folder, {"do": "drain", "timeout_s": timeout_s}, timeout_s=timeout_s + 30)
 
 

@@ -40,7 +40,7 @@ SESSION_EXPIRY_S: Final = 300
 """Longer than the will's delay; nothing of value waits for the edge at the broker."""
 BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 DRAIN_STEP_S: Final = 0.05
-ASK_AGAIN_S: Final = 10.0
+ASK_AGAIN_S: Final = 5.0
 """While draining in silence, the station announces itself this often, which the centre answers with an ack."""
 
 
@@ -131,7 +131,8 @@ def run(
             stop=sampling_stop,
         )
         drained = _drain(loop, draining, failed)
-        loop.post(lambda f, now: f.say_goodbye(now))
+        if not failed.is_set():
+            loop.ask(lambda f: f.say_goodbye(_moment()))
         log.info("agent_stops", station=station_id, drained=drained)
     if failed.is_set():
         raise AgentFailed(f"the agent of {station_id} failed; see its log")

@@ -1,0 +1,203 @@
+"""Whatever is killed, cut or restored between spool and centre: nothing is lost, nothing counts twice."""
+
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_agent import desk, inspection, lanes, service, settlement
+from quantrac.private_services.mosquitto import PrivateMosquitto
+from tests.fixtures.proxy import TcpProxy
+from tests.integration.edge_agent.agent import PROJECT, STATION, Numbers, Running
+from tests.integration.edge_agent.centre import Centre
+
+RESEND_AFTER_S = 1.5
+"""In place of a minute."""
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settlement, "RESEND_AFTER_S", RESEND_AFTER_S)
+    monkeypatch.setattr(settlement, "GRAIN_S", 0.2)
+    monkeypatch.setattr(lanes, "RESEND_AFTER_S", RESEND_AFTER_S)
+    monkeypatch.setattr(service, "ASK_AGAIN_S", 0.5)
+
+
+@pytest.fixture
+def centre(broker: PrivateMosquitto) -> Iterator[Centre]:
+    made = Centre(broker.url("ingest"), STATION)
+    yield made
+    made.close()
+
+
+def drained(agent: Running, within_s: float = 20.0) -> dict[str, object]:
+    outcome = desk.drain(agent.folder, within_s)
+    agent.end()
+    assert outcome["drained"] is True, outcome
+    return outcome
+
+
+def test_everything_produced_is_acknowledged_and_the_agent_ends(
+    broker: PrivateMosquitto, centre: Centre, tmp_path: Path
+) -> None:
+    agent = Running(broker.url(STATION), tmp_path, Numbers())
+    agent.wait_made(100)
+    outcome = drained(agent)
+    assert agent.drained is True
+    produced = agent.sampling.made + 1  # and the restart
+    assert outcome["produced"] == outcome["acknowledged"] == produced
+    assert [*map(len, centre.seqs.values())] == [produced]
+    assert [value for _, value in sorted(centre.values.items())] == [*range(1, agent.sampling.made + 1)]
+    found = inspection.inspect(agent.folder)  # the same books when the agent is gone
+    assert (found.produced, found.acknowledged, found.running) == (produced, produced, False)
+    assert [*inspection.verify(agent.folder)] == []
+    assert len([*inspection.export(agent.folder)]) == produced
+    assert ("restart", "boot 1, agent start 1") in centre.events
+
+
+def test_kill_9_of_the_agent(broker: PrivateMosquitto, centre: Centre, tmp_path: Path) -> None:
+    chance = random.Random(3)
+    command = [sys.executable, "-m", "tests.integration.edge_agent.agent", broker.url(STATION), str(tmp_path)]
+    for _ in range(4):
+        before = sum(map(len, centre.seqs.values()))
+        child = subprocess.Popen(command, cwd=PROJECT)
+        wanted = before + chance.randrange(20, 150)
+        assert centre.holds(lambda c, wanted=wanted: sum(map(len, c.seqs.values())) >= wanted, 20)  # type: ignore[misc]
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+    assert [*inspection.verify(tmp_path / STATION)] == []
+    agent = Running(broker.url(STATION), tmp_path, Numbers(most=0))
+    outcome = drained(agent)
+    (seqs,) = centre.seqs.values()
+    assert seqs == set(range(1, len(seqs) + 1))
+    assert outcome["produced"] == len(seqs)
+    assert len([1 for kind, _ in centre.events if kind == "restart"]) >= 5
+
+
+def test_a_broker_killed_before_it_saved_what_it_had_acknowledged(broker: PrivateMosquitto, tmp_path: Path) -> None:
+    centre = Centre(broker.url("ingest"), STATION)
+    centre.close()  # its session stays, the broker queues
+    agent = Running(broker.url(STATION), tmp_path, Numbers(0.005))
+    agent.wait_made(300)
+    broker.kill()
+    broker.start()
+    centre = Centre(broker.url("ingest"), STATION)
+    assert not centre.connected_as[0].session_present
+    agent.wait_made(600)
+    drained(agent, 40)
+    (seqs,) = centre.seqs.values()
+    assert seqs == set(range(1, agent.sampling.made + 2))
+    centre.close()
+
+
+def test_a_broker_killed_at_the_very_end(broker: PrivateMosquitto, tmp_path: Path) -> None:
+    """No new message will ever overtake the lost ones."""
+    centre = Centre(broker.url("ingest"), STATION)
+    centre.close()
+    agent = Running(broker.url(STATION), tmp_path, Numbers(0.005, most=200))
+    agent.wait_made(200)
+    time.sleep(0.5)
+    broker.kill()
+    broker.start()
+    centre = Centre(broker.url("ingest"), STATION)
+    drained(agent, 40)
+    (seqs,) = centre.seqs.values()
+    assert seqs == set(range(1, 202))
+    centre.close()
+
+
+def test_an_ack_that_goes_back_brings_everything_again(
+    broker: PrivateMosquitto, centre: Centre, tmp_path: Path
+) -> None:
+    agent = Running(broker.url(STATION), tmp_path, Numbers(most=200))
+    agent.wait_made(200)
+    assert centre.holds(lambda c: [*map(len, c.seqs.values())] == [201], 10)
+    (epoch,) = centre.seqs
+    centre.forget(epoch, 50)
+    centre.say()
+    drained(agent)
+    assert centre.seqs[epoch] == set(range(1, 202))
+    assert len(centre.values) == 200
+
+
+def test_nobody_subscribed_is_not_delivery(broker: PrivateMosquitto, tmp_path: Path) -> None:
+    """The broker answers 0x10 to every publish until the centre comes for the first time."""
+    agent = Running(broker.url(STATION), tmp_path, Numbers(0.005, most=500))
+    agent.wait_made(500)
+    time.sleep(0.3)
+    assert inspection.inspect(agent.folder).acknowledged == 0
+    centre = Centre(broker.url("ingest"), STATION)
+    drained(agent, 30)
+    (seqs,) = centre.seqs.values()
+    assert seqs == set(range(1, 502))
+    centre.close()
+
+
+def test_a_cloned_card_begins_an_epoch_of_its_own_and_loses_nothing(
+    broker: PrivateMosquitto, centre: Centre, tmp_path: Path
+) -> None:
+    original = Running(broker.url(STATION), tmp_path / "a", Numbers(most=50))
+    original.wait_made(50)
+    assert centre.holds(lambda c: len(c.values) == 50, 10)
+    original.end()
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    original = Running(broker.url(STATION), tmp_path / "a", Numbers(most=100))
+    original.wait_made(100)
+    assert centre.holds(lambda c: len(c.values) == 150, 10)
+    drained(original)
+    clone = Running(broker.url(STATION), tmp_path / "b", Numbers(most=30, channel="ph"))
+    clone.wait_made(30)
+    drained(clone)
+    assert len(centre.seqs) == 2
+    assert len([1 for name, _ in centre.values if name == "ph"]) == 30
+    assert len([1 for name, _ in centre.values if name == "do"]) == 150
+    assert "epoch_changed" in [kind for kind, _ in centre.events]
+
+
+def test_a_line_that_breaks_every_second_still_brings_everything(
+    broker: PrivateMosquitto, centre: Centre, tcp_proxy: Callable[[int], TcpProxy], tmp_path: Path
+) -> None:
+    line = tcp_proxy(broker.port)
+    url = broker.url(STATION).replace(f":{broker.port}", f":{line.port}")
+    line.cut()
+    agent = Running(url, tmp_path, Numbers(0.001, most=3000))
+    agent.wait_made(3000)
+    for _ in range(4):
+        line.restore()
+        before = len(centre.values)
+        centre.holds(lambda c, n=before: len(c.values) > n, 5)  # type: ignore[misc]
+        time.sleep(0.2)
+        line.cut()
+    assert len(centre.values) > 0
+    line.restore()
+    drained(agent, 40)
+    (seqs,) = centre.seqs.values()
+    assert seqs == set(range(1, 3002))
+
+
+def test_a_silent_centre_is_never_taken_for_a_loss(broker: PrivateMosquitto, centre: Centre, tmp_path: Path) -> None:
+    centre.silent = True
+    agent = Running(broker.url(STATION), tmp_path, Numbers(most=50))
+    agent.wait_made(50)
+    time.sleep(RESEND_AFTER_S * 3)
+    assert centre.kinds.count("readings") == 51
+    assert "backfill" not in centre.kinds
+    centre.silent = False
+    centre.say()
+    drained(agent)
+
+
+def test_drain_that_cannot_succeed_ends_in_time_and_says_so(broker: PrivateMosquitto, tmp_path: Path) -> None:
+    agent = Running(broker.url(STATION), tmp_path, Numbers(most=5))
+    agent.wait_made(5)
+    outcome = desk.drain(agent.folder, 0.5)
+    agent.end()
+    assert (outcome["drained"], outcome["waiting"], agent.drained) == (False, 6, False)
+    with pytest.raises(desk.AgentNotRunning):
+        desk.status(agent.folder)
