@@ -51,7 +51,10 @@ on conflict (channel_id, time, value, state) do update
 set count = conflict.count + 1, received_at = excluded.received_at
 """
 NEW_MESSAGES = "select distinct message from staged_reading where new"
-ADDED = "select channel_id, min(time), max(time), count(*)::int4 from staged_reading where new group by 1 order by 1"
+ADDED = """
+select channel_id, min(time), max(time), count(*)::int4 from staged_reading where new
+group by channel_id, date_trunc('hour', time) order by 1, 2
+"""
 NEWEST = """
 select distinct on (channel_id) channel_id, time, value, state, tests, received_at from staged_reading
 where new order by channel_id, time desc
@@ -67,7 +70,7 @@ class Merged:
     conflict_messages: set[int] = field(default_factory=set)
     """Messages of which at least one reading is kept as a conflict."""
     added: list[tuple[int, datetime, datetime, int]] = field(default_factory=list)
-    """channel_id, first and last time, readings added."""
+    """channel_id, first and last time, readings added; one an hour."""
     newest: list[tuple[Any, ...]] = field(default_factory=list)
     """Newest added reading of each channel, as the rows of `latest`."""
 

@@ -33,6 +33,8 @@ EVENT = """
 insert into station_event (station, epoch, seq, index, time, device, kind, detail, received_at)
 values (%s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing returning seq
 """
+CHANGE_GAP_US: Final = 3_600_000_000
+"""Readings further apart are changes of their own: consumers look at all that lies within one, µs."""
 
 Mask = npt.NDArray[np.bool_]
 
@@ -250,8 +252,12 @@ def _rejected(misfits: Iterable[Misfitting]) -> Iterable[Entry]:
 
 
 def _changes_of(batch: Batch, rows: _Rows) -> Iterable[NewChange]:
-    ends = _last_of_channel(rows)
-    starts = np.concatenate(([0], ends[:-1] + 1)) if len(ends) else ends
+    """Return a change for each run of a channel's readings without a gap of more than CHANGE_GAP_US."""
+    if not len(rows.at):
+        return
+    breaks = (rows.channel_id[1:] != rows.channel_id[:-1]) | (np.diff(rows.time_us) > CHANGE_GAP_US)
+    starts = np.concatenate(([0], np.flatnonzero(breaks) + 1))
+    ends = np.concatenate((starts[1:] - 1, [len(rows.at) - 1]))
     channels = batch.checked.columns.row_channel
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
         yield NewChange(

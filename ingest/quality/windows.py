@@ -1,0 +1,70 @@
+"""Which readings a change makes it necessary to judge again, and which of their neighbours that takes. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from quantrac.database.feed import Change
+
+MOST_INTERVALS: Final = 50_000
+"""A wider window is cut: a change may span years."""
+
+
+class Window(NamedTuple):
+    """Readings of one channel to judge, both ends inclusive."""
+
+    channel_id: int
+    judge_from: datetime
+    judge_to: datetime
+    reach: timedelta
+    """How far beyond them a neighbour may be."""
+
+    @property
+    def load_from(self) -> datetime:
+        """Where the neighbours begin."""
+        return self.judge_from - self.reach
+
+    @property
+    def load_to(self) -> datetime:
+        """Where the neighbours end."""
+        return self.judge_to + self.reach
+
+
+def windows(changes: Iterable[Change], gaps: dict[int, timedelta]) -> list[Window]:
+    """Return the windows of the channels in `gaps` (how far their neighbours may be), merged and cut to size.
+
+    A reading's own change may alter the verdict of a neighbour, so a window reaches one gap further than the change.
+    """
+    spans: defaultdict[int, list[tuple[datetime, datetime]]] = defaultdict(list)
+    for change in changes:
+        if change.channel_id in gaps:
+            gap = gaps[change.channel_id]
+            spans[change.channel_id].append((change.from_t - gap, change.to_t + gap))
+    return [
+        window
+        for channel_id, found in sorted(spans.items())
+        for low, high in _merged(sorted(found))
+        for window in _cut(Window(channel_id, low, high, gaps[channel_id]))
+    ]
+
+
+def _merged(spans: list[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
+    merged: list[tuple[datetime, datetime]] = []
+    for low, high in spans:
+        if merged and low <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
+        else:
+            merged.append((low, high))
+    return merged
+
+
+def _cut(window: Window) -> Iterator[Window]:
+    longest = window.reach * MOST_INTERVALS
+    low = window.judge_from
+    while window.judge_to - low > longest:
+        yield window._replace(judge_from=low, judge_to=low + longest)
+        low += longest + timedelta(microseconds=1)
+    yield window._replace(judge_from=low)

@@ -1,0 +1,127 @@
+"""The consumer `quality`: its findings depend on the readings alone, not on how they came."""
+
+import random
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+import psycopg
+import pytest
+
+from ingest.quality import judging
+from quantrac.database.feed import NewChange, append_changes
+
+T0 = datetime(2026, 5, 1, tzinfo=UTC)
+NOW = datetime(2026, 5, 2, tzinfo=UTC)
+
+
+class Stored(NamedTuple):
+    at_s: int
+    value: float | None
+    state: int = 0
+
+
+@pytest.fixture
+def tested(network: psycopg.Connection) -> psycopg.Connection:
+    """The network, with the spike test on every channel and readings each 10 s."""
+    network.execute("update channel set history_tests = '{spike}', interval_s = 10")
+    return network
+
+
+def store(conn: psycopg.Connection, readings: Sequence[Stored]) -> None:
+    """Store readings of st-test/water_temp and tell the feed, as ingest does."""
+    (channel,) = conn.execute("select channel_id from channel where channel = 'st-test/water_temp'").fetchone() or (0,)
+    with conn.transaction():
+        for each in readings:
+            conn.execute(
+                "insert into reading values (%s, %s, %s, %s, 0, %s) on conflict do nothing",
+                [channel, T0 + timedelta(seconds=each.at_s), each.value, each.state, NOW],
+            )
+        times = [T0 + timedelta(seconds=each.at_s) for each in readings]
+        append_changes(conn, [NewChange("st-test", channel, min(times), max(times), len(times), "reading")])
+
+
+def judge(conn: psycopg.Connection) -> None:
+    feed = judging.consumer(conn)
+    while judging.round_of(conn, feed, lambda: NOW, 3):
+        pass
+
+
+def flags(conn: psycopg.Connection) -> dict[int, int]:
+    """The flag that counts for each reading: its newest row, without the withdrawn ones."""
+    rows = conn.execute(
+        "select distinct on (time) time, flag from reading_flag where test = 'spike' order by time, flag_id desc"
+    ).fetchall()
+    return {round((time - T0).total_seconds()): flag for time, flag in rows if flag != 1}
+
+
+CALM = [Stored(10 * n, 28.0 + 0.01 * n) for n in range(60)]
+CALM[20] = Stored(200, 33.0)  # 4.8 from its neighbours: suspect from 3
+CALM[30] = Stored(300, 45.0)  # 16.7: fails from 9
+CALM[40] = Stored(400, None, 7)
+CALM[50] = Stored(500, 90.0, 6)  # a value that the device calls faulty is no neighbour and no spike
+
+
+def test_spikes_are_found_and_said_in_the_view(tested: psycopg.Connection) -> None:
+    store(tested, CALM)
+    judge(tested)
+    assert flags(tested) == {200: 3, 300: 4}
+    seen = tested.execute("select quality, tests from v_reading where value in (33, 45) order by time").fetchall()
+    assert seen == [(3, "{spike}"), (4, "{spike}")]
+    assert tested.execute("select count(*) from change where cause = 'flag'").fetchone() == (1,)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_late_and_repeated_data_give_the_flags_of_one_calm_pass(tested: psycopg.Connection, seed: int) -> None:
+    chance = random.Random(seed)
+    pieces = [CALM[at : at + 7] for at in range(0, len(CALM), 7)] + [CALM[at : at + 11] for at in range(0, 60, 20)]
+    pieces += [[reading] for reading in CALM[15:35]]
+    chance.shuffle(pieces)
+    for piece in pieces:
+        store(tested, piece)
+        if chance.random() < 0.6:
+            judge(tested)
+    judge(tested)
+    assert flags(tested) == {200: 3, 300: 4}
+
+
+def test_a_finding_is_withdrawn_when_a_late_neighbour_explains_it(tested: psycopg.Connection) -> None:
+    """28, 35, 31 stands off by 4; with 34.5 before the 35 it is the top of a wave."""
+    store(tested, [Stored(0, 28.0), Stored(20, 35.0), Stored(30, 31.0)])
+    judge(tested)
+    assert flags(tested) == {20: 3}
+    store(tested, [Stored(10, 34.5)])
+    judge(tested)
+    assert flags(tested) == {}
+    rows = tested.execute("select flag, reason from reading_flag order by flag_id").fetchall()
+    assert [flag for flag, _ in rows] == [3, 1]
+    assert tested.execute("select quality, tests from v_reading where value = 35").fetchone() == (1, "{}")
+
+
+def test_a_real_step_is_no_spike(tested: psycopg.Connection) -> None:
+    store(tested, [Stored(10 * n, 28.0 if n < 5 else 18.0) for n in range(10)])
+    judge(tested)
+    assert flags(tested) == {}
+
+
+def test_judging_again_adds_nothing_and_moves_the_position(tested: psycopg.Connection) -> None:
+    store(tested, CALM)
+    judge(tested)
+    before = tested.execute("select count(*) from reading_flag").fetchone()
+    store(tested, CALM)
+    judge(tested)
+    assert tested.execute("select count(*) from reading_flag").fetchone() == before
+    assert tested.execute("select lag_rows from v_feed where consumer = 'quality'").fetchone() == (0,)
+
+
+def test_a_neighbour_beyond_three_intervals_is_none(tested: psycopg.Connection) -> None:
+    store(tested, [Stored(0, 28.0), Stored(10, 40.0), Stored(41, 28.0)])
+    judge(tested)
+    assert flags(tested) == {}
+
+
+def test_a_channel_without_the_test_is_left_alone(tested: psycopg.Connection) -> None:
+    tested.execute("update channel set history_tests = '{}'")
+    store(tested, CALM)
+    judge(tested)
+    assert flags(tested) == {}
