@@ -1,0 +1,61 @@
+"""Alerts needs no more than the rights of `quantrac_alerts`, the desk no more than those of `quantrac_console`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from alerts import desk
+from alerts.contacts import NewContact, listed, save_contacts
+from alerts.evaluator import Evaluator
+from alerts.notifier import Outgoing
+from alerts.outbox import Sender
+from alerts.routing import Medium
+from alerts.series import read_series
+from quantrac.database.beat import Beat
+from quantrac.database.pool import Connection, connect
+from tests.integration.alerts.centre import CHANNEL, ROUTING, START, START_MS, add_network, minutes_of, rows, store
+from tests.unit.alerts.rules import MINUTE, oxygen_rule
+
+
+class Carrier:
+    def send(self, message: Outgoing) -> str | None:
+        return message.key
+
+    def close(self) -> None: ...
+
+
+@pytest.fixture
+def service(database: str) -> Iterator[Connection]:
+    with connect(database, "test") as connection:
+        connection.execute("set role quantrac_alerts")
+        yield connection
+
+
+def test_the_whole_path_runs_with_the_rights_of_alerts(conn: Connection, service: Connection) -> None:
+    channel_id = add_network(conn)
+    store(conn, channel_id, read_series("2.8x10 4.6x30", MINUTE, start_ms=START_MS))
+    save_contacts(service, [NewContact("Lan", None, "lan@example.org", "vi", ("operators",))], START)
+    Beat(service, "alerts", "test", START).beat(START)
+    worker = Evaluator(service, {CHANNEL: [oxygen_rule()]}, ROUTING, lambda: START)
+    while worker.round():
+        pass
+    sender = Sender("", Medium.EMAIL, Carrier(), lambda: START)
+    while sender.send_one(service):
+        pass
+    assert minutes_of(conn) == [("act", 9.0, 39.0)]
+    assert rows(conn, "select count(*) from notification where status = 'sent'") == [(4,)]
+    assert len(listed(service)) == 3
+    assert Evaluator(service, {}, ROUTING, lambda: START).close_orphans(own_rules=()) == 0
+
+
+def test_the_desk_works_with_the_rights_of_the_console(conn: Connection, service: Connection) -> None:
+    channel_id = add_network(conn)
+    store(conn, channel_id, read_series("2.8x10", MINUTE, start_ms=START_MS))
+    Evaluator(conn, {CHANNEL: [oxygen_rule()]}, ROUTING, lambda: START).round()
+    service.execute("set role quantrac_console")
+    (row,) = desk.alarms(service)
+    desk.acknowledge(service, row.alarm_id, "lan", "seen", START)
+    desk.comment(service, row.alarm_id, "lan", "aerators on", START)
+    assert [event.event for event in desk.history(service, row.alarm_id)] == ["raised", "acknowledged", "comment"]
