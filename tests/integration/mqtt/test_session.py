@@ -1,0 +1,200 @@
+"""The session against a real Mosquitto: what cost others their data does not cost us ours."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from quantrac.mqtt import Connected, Delivery, MqttAddress, Outcome, Session, Settled, Subscription, Will
+from quantrac.private_services.mosquitto import PrivateMosquitto
+from tests.fixtures.proxy import TcpProxy
+from tests.integration.ingest.conftest import eventually
+
+TOPIC = "quantrac/v1/st-test/readings"
+
+
+class Party:
+    """A session and all it was told."""
+
+    def __init__(self, address: str, client_id: str, **more: object) -> None:
+        self.connects: list[Connected] = []
+        self.messages: list[Delivery] = []
+        self.settled: list[Settled] = []
+        options = {"expiry_s": 3600, "receive_maximum": 100, **more}
+        self.session = Session(
+            MqttAddress.parse(address),
+            client_id,
+            on_connect=self.connects.append,
+            on_message=self.messages.append,
+            on_publish_settled=self.settled.append,
+            **options,  # type: ignore[arg-type]
+        )
+        self.session.start()
+        assert self.session.wait_subscribed(10)
+
+    def acknowledge(self, *messages: Delivery) -> None:
+        self.session.acknowledge([(each.generation, each.mid) for each in messages])
+
+
+Meet = Callable[..., Party]
+
+
+@pytest.fixture
+def meet() -> Iterator[Meet]:
+    parties: list[Party] = []
+
+    def make(address: str, client_id: str, **more: object) -> Party:
+        parties.append(Party(address, client_id, **more))
+        return parties[-1]
+
+    yield make
+    for party in parties:
+        party.session.stop()
+
+
+def edge(meet: Meet, broker: PrivateMosquitto, **more: object) -> Party:
+    return meet(broker.url("st-test"), "edge", **more)
+
+
+def centre(meet: Meet, broker: PrivateMosquitto, **more: object) -> Party:
+    return meet(broker.url("ingest"), "centre", subscriptions=[Subscription("quantrac/v1/+/readings")], **more)
+
+
+def test_payloads_arrive_whole_and_in_order_and_are_settled_with_their_tags(
+    meet: Meet, broker: PrivateMosquitto
+) -> None:
+    sender, receiver = edge(meet, broker), centre(meet, broker, receive_maximum=1000)
+    payloads = [bytes([n % 256]) * (n * 37 % 3000) for n in range(900)]
+    for number, payload in enumerate(payloads):
+        sender.session.publish(TOPIC, payload, number)
+    eventually(lambda: len(receiver.messages) == 900)
+    assert [each.payload for each in receiver.messages] == payloads
+    assert {(each.outcome, each.reason) for each in sender.settled} == {(Outcome.DELIVERED, 0)}
+    assert sorted(each.tag for each in sender.settled) == list(range(900))  # type: ignore[type-var]
+
+
+def test_nobody_listening_is_not_delivery(meet: Meet, broker: PrivateMosquitto) -> None:
+    sender = edge(meet, broker)
+    sender.session.publish(TOPIC, b"x", "tag")
+    eventually(lambda: sender.settled == [Settled("tag", Outcome.NO_SUBSCRIBER, 0x10)])
+
+
+def test_what_is_not_acknowledged_stays_within_the_receive_maximum(meet: Meet, broker: PrivateMosquitto) -> None:
+    sender, receiver = edge(meet, broker), centre(meet, broker, receive_maximum=10)
+    for number in range(50):
+        sender.session.publish(TOPIC, b"%d" % number)
+    eventually(lambda: len(receiver.messages) == 10)
+    time.sleep(0.3)
+    assert len(receiver.messages) == 10
+    receiver.acknowledge(*receiver.messages[:4])
+    eventually(lambda: len(receiver.messages) == 14)
+    assert [each.payload for each in receiver.messages] == [b"%d" % number for number in range(14)]
+
+
+def test_what_was_not_acknowledged_comes_again_after_a_restart_of_the_client(
+    meet: Meet, broker: PrivateMosquitto
+) -> None:
+    sender, receiver = edge(meet, broker), centre(meet, broker)
+    for number in range(5):
+        sender.session.publish(TOPIC, b"%d" % number)
+    eventually(lambda: len(receiver.messages) == 5)
+    receiver.acknowledge(*receiver.messages[:2])
+    receiver.session.stop()
+    sender.session.publish(TOPIC, b"5")
+    eventually(lambda: len(sender.settled) == 6)
+    again = centre(meet, broker)
+    assert again.connects[0].session_present
+    eventually(lambda: [each.payload for each in again.messages] == [b"2", b"3", b"4", b"5"])
+
+
+def test_the_first_session_is_durable_through_a_clean_restart_of_the_broker(
+    meet: Meet, broker: PrivateMosquitto
+) -> None:
+    sender, receiver = edge(meet, broker), centre(meet, broker)
+    receiver.session.stop()
+    sender.session.publish(TOPIC, b"kept")
+    eventually(lambda: [each.outcome for each in sender.settled] == [Outcome.DELIVERED])
+    broker.stop()
+    broker.start()
+    again = centre(meet, broker)
+    assert again.connects[0].session_present
+    eventually(lambda: [each.payload for each in again.messages] == [b"kept"])
+
+
+def test_an_acknowledgement_for_an_older_connection_is_dropped(meet: Meet, broker: PrivateMosquitto) -> None:
+    """The broker lost the session and numbers from 1 again: the old 1 must not settle the new one."""
+    sender, receiver = edge(meet, broker), centre(meet, broker, receive_maximum=1)
+    sender.session.publish(TOPIC, b"old")
+    eventually(lambda: len(receiver.messages) == 1)
+    broker.kill()
+    broker.start()
+    eventually(lambda: receiver.session.subscribed and sender.session.connected)
+    for payload in (b"new", b"next"):
+        sender.session.publish(TOPIC, payload)
+    eventually(lambda: len(receiver.messages) == 2)
+    old, new = receiver.messages
+    assert (old.mid, new.mid, new.payload) == (1, 1, b"new")
+    receiver.acknowledge(old)
+    time.sleep(0.3)
+    assert len(receiver.messages) == 2
+    assert receiver.session.stale_acknowledgements == 1
+    receiver.acknowledge(new)
+    eventually(lambda: len(receiver.messages) == 3)
+
+
+def test_publishes_of_a_lost_connection_settle_as_unknown_and_the_session_comes_back(
+    meet: Meet, broker: PrivateMosquitto
+) -> None:
+    sender = edge(meet, broker)
+    broker.kill()
+    eventually(lambda: not sender.session.connected)
+    sender.session.publish(TOPIC, b"x", "tag")
+    eventually(lambda: sender.settled == [Settled("tag", Outcome.UNKNOWN, -1)])
+    broker.start()
+    eventually(lambda: sender.session.subscribed)
+    assert [each.generation for each in sender.connects] == [1, 2]
+
+
+def test_a_deaf_line_is_found_dead_and_left(
+    meet: Meet, broker: PrivateMosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quantrac.mqtt.connection.KEEPALIVE_S", 1)
+    proxy = TcpProxy(broker.port)
+    try:
+        sender = meet(broker.url("st-test").replace(str(broker.port), str(proxy.port)), "edge")
+        proxy.deaf()
+        eventually(lambda: not sender.session.connected, 10)
+        proxy.cut()
+        proxy.restore()
+        eventually(lambda: sender.session.connected, 10)
+    finally:
+        proxy.close()
+
+
+def test_a_payload_larger_than_the_broker_takes_is_refused_here(meet: Meet, broker: PrivateMosquitto) -> None:
+    """Mosquitto would end the connection over it, and with it every other publish on its way."""
+    sender = edge(meet, broker)
+    sender.session.publish(TOPIC, b"x" * 300_000, "large")
+    sender.session.publish(TOPIC, b"x", "small")
+    eventually(lambda: len(sender.settled) == 2)
+    assert [(each.tag, each.outcome) for each in sender.settled] == [
+        ("large", Outcome.REFUSED),
+        ("small", Outcome.NO_SUBSCRIBER),
+    ]
+    assert sender.session.generation == 1
+
+
+def test_a_goodbye_publishes_no_will(meet: Meet, broker: PrivateMosquitto) -> None:
+    sender = edge(meet, broker, will=Will("quantrac/v1/st-test/status", b"gone"))
+    watcher = meet(broker.url("ingest"), "watcher", subscriptions=[Subscription("quantrac/v1/+/status")])
+    sender.session.stop()
+    time.sleep(0.3)
+    assert watcher.messages == []
+
+
+def test_user_properties_travel(meet: Meet, broker: PrivateMosquitto) -> None:
+    sender, receiver = edge(meet, broker), centre(meet, broker)
+    sender.session.publish(TOPIC, b"x", user_properties=[("epoch", "e1"), ("seq", "7")])
+    eventually(lambda: len(receiver.messages) == 1)
+    assert receiver.messages[0].properties == (("epoch", "e1"), ("seq", "7"))
+    assert receiver.messages[0].mid

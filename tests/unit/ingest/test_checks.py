@@ -1,0 +1,158 @@
+"""Decoding and checking a batch: what is kept, what is refused, and that nothing disappears in between."""
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.preparing import may_be_cured, prepare
+from ingest.storing import Batch
+from quantrac.telemetry.states import STATE_OF_WORD
+from tests.unit.ingest.network import IN_SERVICE_MS, NAMES, NOW_MS, receipt, registry
+
+VALUE = st.one_of(
+    st.none(),
+    st.floats(),
+    st.integers(-(2**70), 2**70),
+    st.booleans(),
+    st.text(max_size=3),
+    st.lists(st.none(), max_size=1),
+)
+READING = st.tuples(
+    st.one_of(st.sampled_from(NAMES), st.just("nonsense"), st.none()),
+    VALUE,
+    st.one_of(st.sampled_from([*STATE_OF_WORD]), st.just("fine"), st.none()),
+).map(list)
+
+
+def body(readings: list[Any], seq: int = 1, t: int = NOW_MS) -> bytes:
+    return json.dumps({"epoch": "e1", "seq": seq, "t": t, "r": readings}).encode()
+
+
+def kept(batch: Batch) -> list[tuple[str, float | None, int]]:
+    columns = batch.checked.columns
+    return [
+        (NAMES[columns.row_channel[row]], None if math.isnan(v := columns.row_value[row]) else float(v),
+         int(columns.row_state[row]))
+        for row in np.flatnonzero(batch.checked.keep)
+    ]  # fmt: skip
+
+
+def fits(reading: list[Any], earlier: list[list[Any]]) -> bool:
+    """Design 5, said anew: may this reading be stored?"""
+    name, value, state = reading
+    if name not in NAMES or state not in STATE_OF_WORD or any(each[0] == name for each in earlier):
+        return False
+    if value is None:
+        return state != "ok"
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return False
+    return state != "comm"
+
+
+@given(st.lists(READING, min_size=1, max_size=8))
+def test_every_reading_is_either_kept_or_refused_as_the_design_says(readings: list[list[Any]]) -> None:
+    """The oracle counts a channel as listed once it stood in a reading that could be decoded."""
+    decodable = [r for r in readings if isinstance(r[0], str) and isinstance(r[2], str) and _is_number(r[1], r[2])]
+    expected = [
+        (name, None if value is None else float(value), int(STATE_OF_WORD[state]))
+        for at, (name, value, state) in enumerate(decodable)
+        if fits([name, value, state], decodable[:at])
+    ]
+    batch = prepare([receipt(body(readings))], registry())
+    assert kept(batch) == expected
+    refused = [each for letter, _ in batch.checked.misfits for each in letter.refused]
+    assert len(kept(batch)) + len(refused) == len(readings)
+    places = [each.place for each in refused]
+    assert len(set(places)) == len(places)
+
+
+def _is_number(value: Any, state: str) -> bool:
+    """Whether the lenient decoder can make a reading of it."""
+    from quantrac.telemetry.wire import value_misfit
+
+    # The strict decoder lets these two through, and the vectorised check refuses them.
+    return value_misfit(value, state) is None
+
+
+@given(st.lists(st.sampled_from(["good", "bad", "empty", "text"]), min_size=1, max_size=8))
+def test_of_a_bundle_each_line_has_its_own_fate(kinds: list[str]) -> None:
+    line = {
+        "good": lambda n: body([["do", 5.0 + n, "ok"]], n),
+        "bad": lambda n: b"{broken",
+        "empty": lambda n: b"",
+        "text": lambda n: b'"text"',
+    }
+    bundle = b"\n".join(line[kind](n) for n, kind in enumerate(kinds, 1))
+    batch = prepare([receipt(bundle, "backfill")], registry())
+    assert batch.checked.columns.seq.tolist() == [n for n, kind in enumerate(kinds, 1) if kind == "good"]
+    bad = [kind for kind in kinds if kind in ("bad", "text")]
+    assert len(batch.misfits) == (len(bad) or (1 if set(kinds) == {"empty"} else 0))
+
+
+@pytest.mark.parametrize(
+    ("value", "tests"),
+    [(28.0, 0), (36.0, 8), (46.0, 4 | 8), (81.0, 2 | 4 | 8), (-6.0, 2 | 4 | 8), (20.0, 0), (35.0, 0)],
+)
+def test_stateless_tests_set_a_bit_for_each_range_left(value: float, tests: int) -> None:
+    batch = prepare([receipt(body([["do", value, "ok"]]))], registry())
+    assert batch.checked.tests.tolist() == [tests]
+
+
+def test_a_null_has_one_finding_and_it_is_null() -> None:
+    batch = prepare([receipt(body([["do", None, "fault"]]))], registry())
+    assert batch.checked.tests.tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("t", "reason"),
+    [
+        (NOW_MS + 300_000, None),
+        (NOW_MS + 300_001, "in_the_future"),
+        (IN_SERVICE_MS, None),
+        (IN_SERVICE_MS - 1, "before_service"),
+        (-(2**53), "before_service"),
+        (2**53, "in_the_future"),
+    ],
+)
+def test_the_window_of_time_has_sharp_ends(t: int, reason: str | None) -> None:
+    batch = prepare([receipt(body([["do", 5, "ok"]], t=t))], registry())
+    assert [letter.reason for letter, _ in batch.checked.misfits] == ([] if reason is None else [reason])
+    assert batch.checked.usable.tolist() == [reason is None]
+
+
+def test_a_payload_that_was_cut_is_a_dead_letter_with_the_true_length_and_digest() -> None:
+    cut = receipt(b"x" * 65_536, length=300_000, sha256=b"d" * 32)
+    ((letter, _),) = prepare([cut], registry()).misfits
+    row = letter.row(None)  # type: ignore[arg-type]
+    assert (row["reason"], row["length"], row["sha256"], len(row["payload"])) == (
+        "too_large",
+        300_000,
+        b"d" * 32,
+        65_536,
+    )
+
+
+def test_misfits_that_a_newer_registry_might_accept_are_told_from_the_others() -> None:
+    known = registry()
+    assert may_be_cured(prepare([receipt(body([["nonsense", 5, "ok"]]))], known))
+    assert may_be_cured(prepare([receipt(body([["do", 5, "ok"]]), station="st-new")], known))
+    assert not may_be_cured(prepare([receipt(body([["do", None, "ok"]]))], known))
+    assert not may_be_cured(prepare([receipt(b"x")], known))
+
+
+def test_refused_places_count_from_the_payload_as_it_was_sent() -> None:
+    readings = [["do", "x", "ok"], ["nonsense", 1, "ok"], ["ph", 7, "ok"], ["ph", 8, "ok"]]
+    ((letter, _),) = prepare([receipt(body(readings))], registry()).checked.misfits
+    assert [(each.place, each.reason.value) for each in letter.refused] == [
+        ("r[0]", "wrong_type"), ("r[1]", "unknown_channel"), ("r[3]", "channel_twice"),
+    ]  # fmt: skip
+    assert letter.partial
+
+
+def test_an_empty_batch_is_no_trouble() -> None:
+    assert prepare([], registry()).checked.columns.messages == 0

@@ -1,0 +1,73 @@
+"""Ranges of seq, what an ack says of them, and stretches of health."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.acks import Acknowledger, settled
+from ingest.healthy_times import Stretch, continued
+from ingest.ledger import multirange, ranges
+
+SEQS = st.lists(st.integers(1, 200), max_size=80)
+
+
+@given(SEQS)
+def test_a_multirange_holds_exactly_its_numbers(seqs: list[int]) -> None:
+    literal = multirange(np.array(seqs, np.int64))
+    inclusive = [tuple(map(int, part.split(","))) for part in literal.strip("{[]}").split("],[") if part]
+    assert [n for low, high in inclusive for n in range(low, high + 1)] == sorted(set(seqs))
+    assert all(after[0] > before[1] + 1 for before, after in zip(inclusive, inclusive[1:], strict=False))
+
+
+@pytest.mark.parametrize(
+    ("literal", "expected"),
+    [("{}", []), ("{[1,2)}", [(1, 1)]), ("{[1,4),[7,9)}", [(1, 3), (7, 8)])],
+)
+def test_the_database_s_canonical_form_is_read(literal: str, expected: list[tuple[int, int]]) -> None:
+    assert ranges(literal) == expected
+
+
+@given(st.integers(0, 60), st.integers(1, 5))
+def test_an_ack_never_calls_settled_what_is_missing(holes: int, most: int) -> None:
+    missing = [(10 * n + 1, 10 * n + 3) for n in range(1, holes + 1)]
+    ack = settled(10 * holes + 9, missing, most)
+    assert len(ack.missing) <= most
+    gone = {seq for low, high in missing for seq in range(low, high + 1)}
+    said = {seq for seq in range(1, ack.upto + 1)} - {s for low, high in ack.missing for s in range(low, high + 1)}
+    assert not said & gone
+    assert ack.upto == 10 * holes + 9 or len(ack.missing) == most
+
+
+def test_acks_of_a_station_are_a_second_apart_but_a_birth_is_answered_at_once() -> None:
+    acks = Acknowledger(lambda *_: None)
+    acks.note({"st-a": 1, "st-b": 1})
+    assert acks.due(100.0) == ["st-a", "st-b"]
+    acks._publish({}, ["st-a"], 100.0)
+    acks.note({"st-a": 2})
+    assert acks.due(100.9) == ["st-b"]
+    assert acks.due(101.0) == ["st-a", "st-b"]
+    acks.note({"st-a": 3}, at_once=["st-a"])
+    assert acks.due(100.5) == ["st-a", "st-b"]
+
+
+T = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+def after(seconds: float) -> datetime:
+    return T + timedelta(seconds=seconds)
+
+
+def test_health_goes_on_in_one_stretch_and_a_silence_of_ingest_is_an_unhealthy_one() -> None:
+    newest = Stretch(T, after(10), healthy=True)
+    assert continued(newest, after(15), True) == [Stretch(T, after(15), True)]
+    assert continued(newest, after(15), False) == [Stretch(T, after(15), True), Stretch(after(15), after(15), False)]
+    assert continued(newest, after(60), True) == [
+        Stretch(after(10), after(60), False),
+        Stretch(after(60), after(60), True),
+    ]
+    assert continued(newest._replace(healthy=False), after(60), False) == [Stretch(T, after(60), False)]
+    assert continued(newest, after(5), True) == []
+    assert continued(None, T, True) == [Stretch(T, T, True)]

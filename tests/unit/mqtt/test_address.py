@@ -1,0 +1,51 @@
+"""Addresses of brokers and waits between attempts."""
+
+import pytest
+
+from quantrac.mqtt import AddressError, Backoff, MqttAddress, Outcome
+from quantrac.mqtt.delivery import outcome_of
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("mqtt://host", MqttAddress("host", 1883)),
+        ("mqtts://host", MqttAddress("host", 8883, tls=True)),
+        ("mqtt://u:p%40ss@10.0.0.1:1884", MqttAddress("10.0.0.1", 1884, user="u", password="p@ss")),
+        ("mqtt://[::1]:1884", MqttAddress("::1", 1884)),
+        ("mqtts://h?ca=/etc/ca.pem", MqttAddress("h", 8883, tls=True, ca_file="/etc/ca.pem")),
+    ],
+)
+def test_an_address_is_read_and_written_back(url: str, expected: MqttAddress) -> None:
+    assert MqttAddress.parse(url) == expected
+    assert MqttAddress.parse(expected.url) == expected
+
+
+@pytest.mark.parametrize("url", ["http://host", "host:1883", "mqtt://", "mqtt://host:99999", "mqtt://u:secret@host:x"])
+def test_what_is_no_address_is_refused_without_showing_the_password(url: str) -> None:
+    with pytest.raises(AddressError) as caught:
+        MqttAddress.parse(url)
+    assert "secret" not in str(caught.value)
+    assert "expected" in str(caught.value)
+
+
+def test_the_password_stays_out_of_logs() -> None:
+    address = MqttAddress.parse("mqtt://u:secret@host")
+    assert "secret" not in f"{address} {address!r}"
+
+
+def test_waits_double_up_to_a_bound_and_jitter_takes_at_most_half() -> None:
+    longest, shortest = Backoff(1, 10, chance=lambda: 1.0), Backoff(1, 10, chance=lambda: 0.0)
+    assert [longest.next_wait_s() for _ in range(6)] == [1, 2, 4, 8, 10, 10]
+    assert [shortest.next_wait_s() for _ in range(3)] == [0.5, 1, 2]
+    longest.reset()
+    assert longest.next_wait_s() == 1
+
+
+@pytest.mark.parametrize(
+    ("reason", "outcome"),
+    [(0x00, Outcome.DELIVERED), (0x10, Outcome.NO_SUBSCRIBER), (0x80, Outcome.REFUSED), (0x87, Outcome.REFUSED),
+     (0x97, Outcome.BUSY), (0x95, Outcome.REFUSED)],
+)  # fmt: skip
+def test_reasons_of_mqtt_5_are_told_apart(reason: int, outcome: Outcome) -> None:
+    assert outcome_of(reason) is outcome
