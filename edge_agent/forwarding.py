@@ -21,6 +21,7 @@ from edge_agent.spool import Spool
 from edge_agent.spool_file import SpoolDamaged, SpoolUnwritable
 from quantrac.mqtt.delivery import Settled
 from quantrac.observe.logs import logger
+from quantrac.observe.metrics import counter, gauge
 from quantrac.telemetry.topics import topic
 from quantrac.telemetry.wire import Ack, WireError, decode_ack
 
@@ -34,9 +35,16 @@ FULL_DISK_EVERY_S: Final = 2.0
 ROWS_FOR_FULL_DISK: Final = 500
 """Acknowledged messages dropped at each try to write to a full disk."""
 
+APPENDED = counter("quantrac_edge_appended_total", "Messages written to the spool.")
+WAITING = gauge("quantrac_edge_waiting_messages", "Messages the centre has not acknowledged yet.")
+LOST = counter("quantrac_edge_lost_total", "Messages that will never reach the centre.", ["reason"])
+
 
 class Forwarder:
-    """See the module. Call `turn` after every other call, and again after the time it returns."""
+    """See the module. Call `turn` after every other call, and again after the time it returns.
+
+    Any call but `turn` may raise SpoolDamaged: then call `renew`.
+    """
 
     def __init__(self, spool: Spool, intake: Intake, transport: Transport, identity: Identity, *, rate: float) -> None:
         """Forward what `spool` holds and what comes by `intake`; old messages at most `rate` a second."""
@@ -101,10 +109,7 @@ class Forwarder:
         if retained and ack.t < self._ack_t:
             return
         self._ack_t, self._heard_s = ack.t, now.s
-        try:
-            self._obey(ack, now)
-        except SpoolDamaged as damage:
-            self._renew(damage, now)
+        self._obey(ack, now)
 
     def turn(self, now: Moment) -> float:
         """Do what can be done now; return after how many seconds to call again if nothing else happens."""
@@ -117,9 +122,17 @@ class Forwarder:
                     self._lanes.send_old(self._first, now.s)
             self._make_room_if_due(now)
         except SpoolDamaged as damage:
-            self._renew(damage, now)
+            self.renew(damage, now)
         self._count()
         return self._pause(now)
+
+    def renew(self, damage: SpoolDamaged, now: Moment) -> None:
+        """Go on with a new spool; what can be read of the damaged one is sent under its old epoch."""
+        self._spool.renew(str(damage), now.ms)
+        self._adopt()
+        self.record_event("spool_damaged", f"{damage}; new epoch {self._spool.epoch}", now)
+        if self.is_connected:
+            self.announce(now)
 
     def report(self) -> Report:
         """Return the state of the spool."""
@@ -164,6 +177,7 @@ class Forwarder:
         else:
             self._disk_is_fine(now)
             self._lanes.queue(made, now.s)
+            APPENDED.inc(len(made))
 
     def _disk_is_full(self, full: SpoolUnwritable, now: Moment) -> None:
         if self._disk == "ok":
@@ -176,6 +190,7 @@ class Forwarder:
 
     def _disk_is_fine(self, now: Moment) -> None:
         lost = self._intake.take_lost()
+        LOST.labels("memory").inc(lost)
         if self._disk != "ok":
             log.warning("spool_writable_again", records_lost=lost)
             self.record_event("spool_unwritable", f"{self._disk}; {lost} records lost", now)
@@ -190,6 +205,7 @@ class Forwarder:
     def _put_refusals_on_record(self, now: Moment) -> None:
         for parts, why in self._given_up:
             count = sum(part.hi - part.lo + 1 for part in parts)
+            LOST.labels("refused").inc(count)
             log.error("messages_refused", count=count, first_place=parts[0].lo, why=why)
             self.record_event("messages_refused", f"{count} given up: {why}", now)
             self._spool.note_change()
@@ -251,19 +267,14 @@ class Forwarder:
             return
         for part in lost:
             self._lanes.settlement.forget(part)
+        LOST.labels("dropped").inc(lost.count())
         log.error("messages_dropped", count=lost.count(), why="the spool has reached its size")
         self.record_event("messages_dropped", f"{lost.count()} unacknowledged: the spool has reached its size", now)
         self._status_s = float("-inf")
 
-    def _renew(self, damage: SpoolDamaged, now: Moment) -> None:
-        self._spool.renew(str(damage), now.ms)
-        self._adopt()
-        self.record_event("spool_damaged", f"{damage}; new epoch {self._spool.epoch}", now)
-        if self.is_connected:
-            self.announce(now)
-
     def _count(self) -> None:
         self._depth = waiting(self._spool.fate, self._first, self._spool.last)
+        WAITING.set(self._depth)
 
     def _pause(self, now: Moment) -> float:
         if len(self._intake) or self._given_up:

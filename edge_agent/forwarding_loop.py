@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from edge_agent.clock import Moment, Now
 from edge_agent.forwarding import Forwarder
+from edge_agent.spool_file import SpoolDamaged
 from quantrac.observe.logs import logger
 
 log = logger(__name__)
@@ -79,11 +80,17 @@ class ForwardingLoop:
             call = self._inbox.get(timeout=wait_s) if wait_s > 0 else self._inbox.get_nowait()
             self._woken.clear()
             while call is not None:
-                call(forwarder, self._now())
+                self._make(call, forwarder)
                 call = self._inbox.get_nowait()
         except queue.Empty:
             return True
         return False
+
+    def _make(self, call: Call, forwarder: Forwarder) -> None:
+        try:
+            call(forwarder, self._now())
+        except SpoolDamaged as damage:
+            forwarder.renew(damage, self._now())
 
 
 def _nothing(_: Forwarder, __: Moment) -> None:

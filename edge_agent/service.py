@@ -20,6 +20,7 @@ from edge_agent.forwarding_loop import ForwardingLoop
 from edge_agent.intake import Intake
 from edge_agent.records import RecordSink
 from edge_agent.spool import Spool
+from edge_agent.spool_file import SpoolUnwritable
 from quantrac.config.loading import load_network
 from quantrac.config.settings import Settings
 from quantrac.config.stations import Station
@@ -173,7 +174,11 @@ def _identity(station: Station) -> Identity:
 
 def _restart(spool: Spool) -> str:
     boot_id = BOOT_ID.read_text("ascii").strip() if BOOT_ID.exists() else ""
-    boots, starts = spool.number_of_starts(boot_id)
+    try:
+        boots, starts = spool.number_of_starts(boot_id)
+    except SpoolUnwritable as full:  # the agent runs all the same, and keeps in memory what it can
+        log.warning("spool_unwritable", error=str(full))
+        return "agent start; the disk cannot be written"
     return f"boot {boots}, agent start {starts}"
 
 

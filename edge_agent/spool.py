@@ -138,7 +138,8 @@ class Spool:
         try:
             with Transaction(self._db):
                 self._db.executemany("INSERT INTO message VALUES (?, ?, ?)", [(n, now_ms, line) for n, line in made])
-                self._write_fate()
+                if self._unsaved:
+                    self._write_fate()
         except SpoolUnwritable:
             self._reopen()
             raise
