@@ -206,7 +206,7 @@ def _closing_letter_vi(notice: Notice) -> Letter:
     lines = [f"{station}: {title} đã hết.", f"Từ: {_moment(notice.raised_at)}", f"Đến: {_moment(notice.time)}"]
     lines += [] if notice.value is None else [f"Giá trị hiện nay: {_value_words(notice, 'vi')}"]
     lines += ["", f"Cảnh báo số {notice.alarm_id} đã kết thúc."]
-    return Letter(f"[Đã hết cảnh báo] {title}: {station}, {clock(notice.time)}", "\n".join(lines) + "\n")
+    return Letter(f"[Hết cảnh báo] {title}: {station}, {clock(notice.time)}", "\n".join(lines) + "\n")
 
 
 def _closing_letter_en(notice: Notice) -> Letter:

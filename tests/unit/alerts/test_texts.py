@@ -104,7 +104,7 @@ def test_e_mail_in_english_about_a_worse_level() -> None:
     [
         (
             "vi",
-            "[Đã hết cảnh báo] Oxy thấp: Sông Mỹ Thanh, 07:40 01/03",
+            "[Hết cảnh báo] Oxy thấp: Sông Mỹ Thanh, 07:40 01/03",
             "Sông Mỹ Thanh: Oxy thấp đã hết.\nTừ: 05:10:00 01/03/2026\nĐến: 07:40:00 01/03/2026\n"
             "Giá trị hiện nay: 4,60 mg/l\n\nCảnh báo số 17 đã kết thúc.\n",
         ),
