@@ -72,7 +72,7 @@ def _prune(data: Any, error: ErrorDetails, placeholders: dict[str, Any]) -> None
     for step in location:
         here = trail[-1][0][trail[-1][1]] if trail else data
         if (isinstance(here, dict) and step in here) or (
-            isinstance(here, list) and isinstance(step, int) and step < len(here)
+            isinstance(here, list) and isinstance(step, int) and 0 <= step < len(here)
         ):
             trail.append((here, step))
     if trail:

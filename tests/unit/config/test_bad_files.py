@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from quantrac.config.findings import ConfigErrors
 from quantrac.config.loading import load_network
@@ -93,3 +96,50 @@ def test_two_files_with_one_rule_are_a_problem(tmp_path: Path) -> None:
 def test_a_folder_that_does_not_exist_is_named(path: str) -> None:
     with pytest.raises(ConfigErrors, match=path):
         load_network(HERE / path)
+
+
+FILES = [*PLACE.values(), "devices/gauge.yaml"]
+FRAGMENTS = [
+    "null",
+    "{}",
+    "[]",
+    "1",
+    "-1",
+    "1e400",
+    ".nan",
+    "true",
+    "{a: b}",
+    "&a",
+    "*a",
+    "<<",
+    "? ",
+    "~: 1",
+    "\t",
+    ":",
+    "- ",
+    "x",
+]
+
+
+@given(
+    st.sampled_from(FILES),
+    st.lists(st.tuples(st.integers(0, 40), st.integers(0, 12), st.sampled_from(FRAGMENTS)), max_size=3),
+)
+@settings(max_examples=40, deadline=None)
+def test_whatever_is_written_is_loaded_or_refused_with_places(
+    tmp_path_factory: pytest.TempPathFactory, file: str, edits: list[tuple[int, int, str]]
+) -> None:
+    root = tmp_path_factory.mktemp("net") / "net"
+    shutil.copytree(HERE / "good", root)
+    lines = (root / file).read_text().splitlines()
+    for line, word, fragment in edits:
+        words = re.split(r"([\s,:\[\]{}]+)", lines[line % len(lines)])
+        words[word % len(words)] = fragment
+        lines[line % len(lines)] = "".join(words)
+    (root / file).write_text("\n".join(lines))
+    try:
+        load_network(root)
+    except ConfigErrors as refusal:
+        for problem in refusal.problems:
+            assert re.match(r".+\.yaml:\d+:\d+: .*found .*, allowed .*", str(problem)), str(problem)
+            assert "\n" not in str(problem)
