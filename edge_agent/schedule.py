@@ -157,7 +157,7 @@ class Schedule:
     def _retry_turn(self, now_ms: int) -> Turn | None:
         ready = [device for device in self._devices.values() if device.retry and device.retry_at_ms <= now_ms]
         for device in sorted(ready, key=lambda device: (device.retry_at_ms, device.order)):
-            if device.is_waking or self._harmless(device, now_ms):
+            if device.is_waking or self._harmless(device, now_ms, patience=0 if device.silent_turns else 0.5):
                 turn, device.retry = device.retry, None
                 return turn
         return None
@@ -171,10 +171,14 @@ class Schedule:
             self.misfires[device.watch.device] += (latest - device.due_ms) // device.watch.period_ms
             device.due_ms = latest
 
-    def _harmless(self, device: _Device, now_ms: int) -> bool:
-        """Return whether the longest turn of a device ends before a neighbour in order is due."""
-        neighbours = [other.due_ms for other in self._devices.values() if other is not device and not other.shaky]
-        return now_ms + device.worst_ms <= min(neighbours, default=now_ms + device.worst_ms)
+    def _harmless(self, device: _Device, now_ms: int, patience: float = 0) -> bool:
+        """Return whether the longest turn of a device ends before a neighbour in order is due.
+
+        `patience` is the share of its period that a neighbour may be late for one that lives: it loses no sample by it.
+        """
+        neighbours = [other for other in self._devices.values() if other is not device and not other.shaky]
+        limits = [other.due_ms + patience * other.watch.period_ms for other in neighbours]
+        return now_ms + device.worst_ms <= min(limits, default=now_ms + device.worst_ms)
 
     def _wake(self, now_ms: int) -> int:
         """Return when the answer of `next` can change."""

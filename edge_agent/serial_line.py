@@ -106,8 +106,10 @@ class SerialLine:
                 raise Garbled(f"more than {longest} bytes without an end: {self.discard()[:40]!r}")
             if not await self._wait_for_news(deadline):
                 heard = self.discard()
-                raise Garbled(f"only {heard[:40]!r} within {timeout_s:.1f} s") if heard else NoAnswer(
-                    f"no answer within {timeout_s:.1f} s"
+                raise (
+                    Garbled(f"only {heard[:40]!r} within {timeout_s:.1f} s")
+                    if heard
+                    else NoAnswer(f"no answer within {timeout_s:.1f} s")
                 )
 
     async def be_quiet(self, guard_s: float, silence_s: float) -> bool:

@@ -23,7 +23,7 @@ from pymodbus.exceptions import ModbusException, ModbusIOException
 from pymodbus.pdu import ModbusPDU
 
 from edge_agent.misses import Garbled, LateAnswer, LineDown, Miss, NoAnswer, Refused
-from edge_agent.modbus.framing import Request, find_reply, has_begun, is_over
+from edge_agent.modbus.framing import Request, find_reply, is_frame
 from edge_agent.modbus.patience import Patience
 from edge_agent.modbus.planning import Function, Span
 from edge_agent.serial_line import port_settings
@@ -164,14 +164,14 @@ class ModbusBus:
 
     async def _miss(self, pending: _Pending, sent: float) -> Miss:
         """Return why there is no reply, once none can come any more."""
-        unit = pending.request.unit
-        if self._rtu and not is_over(pending.heard, pending.request):
+        unit, garbled = pending.request.unit, self._rtu and is_frame(pending.heard, pending.request)
+        if self._rtu and not garbled:
             await self._keep_quiet(pending)
         if pending.answered:
             took_ms = (pending.last_byte - sent) * 1000
             self.patience.late(unit, took_ms)
             return LateAnswer(f"unit {unit}: answered after {took_ms:.0f} ms, too late")
-        if self._rtu and has_begun(pending.heard, pending.request):
+        if garbled or (self._rtu and is_frame(pending.heard, pending.request)):
             return Garbled(f"unit {unit}: no valid frame in {pending.heard[:16].hex(' ')} ({len(pending.heard)} bytes)")
         return NoAnswer(f"unit {unit}: no answer")
 
@@ -180,7 +180,7 @@ class ModbusBus:
         loop = asyncio.get_running_loop()
         end = loop.time() + self._bus.guard_ms / 1000
         while (now := loop.time()) < end:
-            ended = pending.answered or is_over(pending.heard, pending.request)
+            ended = pending.answered or is_frame(pending.heard, pending.request)
             if ended and now - pending.last_byte > self._silence_s:
                 return
             await asyncio.sleep(min(0.01, end - now))
@@ -196,16 +196,16 @@ class ModbusBus:
             return b""
         pending.heard, pending.last_byte = data, asyncio.get_running_loop().time()
         reply = find_reply(data, pending.request)
-        self._watch_silence(reply is None and is_over(data, pending.request))
+        self._watch_silence(reply is None and is_frame(data, pending.request))
         pending.answered = pending.answered or reply is not None
         return reply or b""
 
-    def _watch_silence(self, over: bool) -> None:
-        """When a frame's bytes have come and none was valid, end the transaction once the line is silent."""
+    def _watch_silence(self, frame: bool) -> None:
+        """When a frame has come or begun and is not valid, end the transaction once the line is silent."""
         if self._silence is not None:
             self._silence.cancel()
             self._silence = None
-        if over and self._client is not None:
+        if frame and self._client is not None:
             future = self._client.ctx.response_future
             self._silence = asyncio.get_running_loop().call_later(self._silence_s, _give_up, future)
 

@@ -58,13 +58,12 @@ def find_reply(heard: bytes, request: Request) -> bytes | None:
     return None
 
 
-def has_begun(heard: bytes, request: Request) -> bool:
-    """Return whether the beginning of an answer is among what was heard, whatever became of the rest."""
+def is_frame(heard: bytes, request: Request) -> bool:
+    """Return whether an answer has come, or at least begun: if the line falls silent now, it was garbled.
+
+    Silence within a frame ends it (MODBUS over serial line V1.02, 2.5.1.1); a few stray bytes are only a glitch, and
+    the answer may still come.
+    """
     function = request.span.function.value
-    return bytes((request.unit, function)) in heard or bytes((request.unit, function | 0x80)) in heard
-
-
-def is_over(heard: bytes, request: Request) -> bool:
-    """Return whether as much has come as an answer has: if the line is silent now, the frame was garbled."""
-    refusal = len(heard) >= EXCEPTION_LENGTH and heard[0] == request.unit and heard[1] & 0x80 != 0
-    return refusal or len(heard) >= request.reply_length
+    begun = bytes((request.unit, function)) in heard or bytes((request.unit, function | 0x80)) in heard
+    return begun or len(heard) >= request.reply_length

@@ -112,9 +112,7 @@ def share(samples: Sequence[Sample], since: int, until: int) -> float:
     return len({(sample.t_ms - 1) // PERIOD_MS for sample in samples} & {*range(since, until)}) / (until - since)
 
 
-def test_no_value_is_ever_wrong_and_bad_neighbours_cost_a_good_device_nothing(
-    record_property: Callable[[str, object], None],
-) -> None:
+def test_no_value_is_ever_wrong_and_bad_neighbours_cost_a_good_device_nothing() -> None:
     line = LineOfSlaves(
         {GOOD_A: Slave(), LATE: Slave(latency_s=0.35), GARBLER: Slave(garbled=0.5), DEAD: Slave(silent=True),
          GOOD_B: Slave(latency_s=0.03)}
@@ -129,7 +127,7 @@ def test_no_value_is_ever_wrong_and_bad_neighbours_cost_a_good_device_nothing(
             assert asked == unit, "a value of another unit"
             assert abs(at_ms - sample.t_ms) < 100, "the answer to an earlier request"
         delivered[unit] = share(recorder.samples, first + LEARNING, first + SECONDS - 1)
-        record_property(f"delivered_{unit}", round(delivered[unit], 3))
+    print(f"delivered in {SECONDS} s: {delivered}")
     assert min(delivered[GOOD_A], delivered[GOOD_B]) >= 0.99
     assert delivered[LATE] >= 0.95
     assert delivered[GARBLER] >= 0.90

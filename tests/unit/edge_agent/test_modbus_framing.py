@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.modbus.framing import Request, crc16, find_reply, has_begun, is_over
+from edge_agent.modbus.framing import Request, crc16, find_reply, is_frame
 from edge_agent.modbus.planning import Function, Span
 
 ASKED = Request(1, Span(Function.HOLDING, 0, 2))
@@ -40,7 +40,6 @@ def test_an_answer_of_another_unit_function_or_length_is_none() -> None:
 @given(st.integers(0, len(REPLY) - 2))
 def test_nothing_is_found_before_the_frame_is_complete(length: int) -> None:
     assert find_reply(REPLY[:length], ASKED) is None
-    assert not is_over(REPLY[:length], ASKED)
 
 
 @given(st.binary(min_size=1, max_size=9).filter(any))
@@ -66,8 +65,9 @@ def test_bits_are_counted_in_bytes() -> None:
 
 def test_a_garbled_frame_is_told_from_silence_and_from_a_glitch() -> None:
     garbled = REPLY[:5] + b"\x00\x00" + REPLY[7:]
-    assert is_over(garbled, ASKED)
-    assert has_begun(REPLY[:6], ASKED)
-    assert not is_over(REPLY[:6], ASKED)
-    assert not has_begun(b"\x00\xff", ASKED)
-    assert is_over(bytes.fromhex("01 83 02 C0 F0"), ASKED)
+    assert is_frame(garbled, ASKED)
+    assert is_frame(REPLY[:6], ASKED), "cut off"
+    assert is_frame(b"\x55" + garbled[1:], ASKED), "its first byte is damaged"
+    assert is_frame(bytes.fromhex("01 83 02 C0 F0"), ASKED)
+    assert not is_frame(b"\x00\xff", ASKED)
+    assert not is_frame(b"", ASKED)
