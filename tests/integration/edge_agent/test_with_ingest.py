@@ -1,0 +1,56 @@
+"""Agent, broker, ingest and database, each killed in turn: the spool's book and the ledger agree to the message."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from edge_agent import desk, lanes, service, settlement
+from quantrac.private_services.mosquitto import PrivateMosquitto
+from tests.integration.edge_agent.agent import STATION, Numbers, Running
+from tests.integration.ingest.conftest import RunningIngest, add_channel, add_station
+
+LEDGER = "select highest_seq, stored, dead, lost, missing, conflict from v_ledger where station = %s and epoch <> ''"
+
+
+@pytest.fixture
+def conn(database: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(database, autocommit=True, options="-c TimeZone=UTC") as made:
+        add_station(made, STATION)
+        add_channel(made, STATION, "do")
+        yield made
+
+
+def test_broker_and_ingest_killed(
+    broker: PrivateMosquitto,
+    database: str,
+    conn: psycopg.Connection,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module in (settlement, lanes):
+        monkeypatch.setattr(module, "RESEND_AFTER_S", 2.0)
+    monkeypatch.setattr(settlement, "GRAIN_S", 0.2)
+    monkeypatch.setattr(service, "ASK_AGAIN_S", 1.0)
+    ingest = RunningIngest(database, broker, tmp_path / "ingest.log")
+    ingest.start()
+    agent = Running(broker.url(STATION), tmp_path / "state", Numbers(0.005))
+    agent.wait_made(200)
+    ingest.kill()
+    agent.wait_made(400)
+    broker.kill()  # with all it had acknowledged and ingest had not fetched
+    time.sleep(0.3)
+    broker.start()
+    ingest.start()
+    agent.wait_made(600)
+    outcome = desk.drain(agent.folder, 60)
+    agent.end()
+    ingest.stop()
+    made = agent.sampling.made
+    assert outcome["drained"], outcome
+    assert outcome["produced"] == outcome["acknowledged"] == made + 1
+    assert conn.execute(LEDGER, [STATION]).fetchall() == [(made + 1, made + 1, 0, 0, 0, 0)]
+    values = conn.execute("select value from v_reading where station = %s order by time", [STATION]).fetchall()
+    assert [value for (value,) in values] == [float(n) for n in range(1, made + 1)]
