@@ -190,6 +190,5 @@ def _recorded(conn: Connection, event: Event, now: datetime) -> Recorded | None:
     if level is None or decision.kind not in (Kind.RAISED, Kind.LEVEL):
         return None
     mark = Mark(level.name, level.severity, decision.value, level.limit)
-    if decision.kind is Kind.RAISED:
-        return raise_alarm(conn, event.subject, mark, time, event.rule.texts, now)
-    return change_level(conn, event.subject, mark, time, now)
+    stands_already = change_level(conn, event.subject, mark, time, now)
+    return stands_already or raise_alarm(conn, event.subject, mark, time, event.rule.texts, now)

@@ -202,6 +202,17 @@ def test_what_happened_while_alerts_was_down_is_told_once_with_its_own_time(
     ]
 
 
+def test_a_state_that_was_lost_makes_no_second_alarm(conn: Connection, other: Connection, channel_id: int) -> None:
+    worker = evaluator(other)
+    store(conn, channel_id, read_series("2.8x10", MINUTE, start_ms=START_MS))
+    run_all(worker)
+    conn.execute("delete from rule_state")
+    store(conn, channel_id, read_series("2.8x10 4.6x30", MINUTE, start_ms=START_MS + 10 * MINUTE))
+    run_all(worker)
+    assert minutes_of(conn) == [("act", 9.0, 49.0)]
+    assert rows(conn, "select count(*) from notification where purpose <> 'cleared'") == [(2,)]
+
+
 def test_a_rule_that_no_longer_watches_a_channel_ends_its_alarm_with_that_reason(
     conn: Connection, other: Connection, channel_id: int
 ) -> None:

@@ -235,3 +235,23 @@ def test_without_a_carrier_the_message_fails_with_the_setting_that_is_missing(co
         ("QUANTRAC_SMTP_URL is not set: nobody can be told this way",),
         ("QUANTRAC_SMS_PROVIDER is not set: nobody can be told this way",),
     ]
+
+
+def test_lost_connections_are_made_again(conn: Connection, centre: Centre, sms: SmsCatcher) -> None:
+    channel_id = add_network(conn)
+    process = centre.start()
+    until(lambda: is_working(conn, process))
+    ended = rows(
+        conn,
+        "select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name like 'quantrac alerts%%'",
+    )
+    assert ended == [(3,)]  # one that evaluates, two that send
+    store(conn, channel_id, read_series("2.8x10", MINUTE, start_ms=START_MS))
+    until(lambda: len(sms.messages) == 1)
+    assert minutes_of(conn) == [("act", 9.0, None)]
+
+
+def test_a_configuration_that_is_wrong_starts_nothing(centre: Centre, tmp_path: Path) -> None:
+    (tmp_path / "configs" / "rules" / "oxygen.yaml").write_text(RULES.replace("limit: 3.0", "limt: 3.0"), "utf-8")
+    assert centre.start().wait(20) == 2
+    assert "oxygen.yaml:8" in (tmp_path / "alerts.log").read_text()
