@@ -13,7 +13,7 @@ MESSAGES: Final = metrics.counter(
 READINGS: Final = metrics.counter("quantrac_ingest_readings_total", "Readings added to the database")
 CONFLICTS: Final = metrics.counter("quantrac_ingest_conflicts_total", "Messages with a second value for a key")
 DEAD_LETTERS: Final = metrics.counter("quantrac_ingest_dead_letters_total", "Dead letters, partial ones included")
-BATCH_SECONDS: Final = metrics.histogram("quantrac_ingest_batch_seconds", "From taking a batch to its commit")
+LATENCY: Final = metrics.histogram("quantrac_ingest_latency_seconds", "From a batch's first receipt to its commit")
 WAITING: Final = metrics.gauge("quantrac_ingest_waiting_messages", "Deliveries received and not yet taken")
 STALE: Final = metrics.gauge(
     "quantrac_ingest_stale_acknowledgements", "Acknowledgements that came too late for their connection"

@@ -33,7 +33,6 @@ class Inbox:
         self._clock_us = clock_us
         self._limits = limits
         self._waiting: queue.SimpleQueue[Receipt] = queue.SimpleQueue()
-        self._first_us: int | None = None
 
     def put(self, delivery: Delivery) -> None:
         """Take a delivery; never blocks."""
@@ -43,14 +42,6 @@ class Inbox:
     def depth(self) -> int:
         """How many deliveries wait."""
         return self._waiting.qsize()
-
-    def lag_s(self) -> float:
-        """Age in seconds of the oldest delivery that was seen waiting and is not stored yet; 0 when none is."""
-        return 0.0 if self._first_us is None else max(0.0, (self._clock_us() - self._first_us) / 1e6)
-
-    def stored(self) -> None:
-        """Say that the last batch is stored."""
-        self._first_us = None
 
     def take(self, wait_s: float) -> list[Receipt]:
         """Return the next batch in order of arrival; empty when nothing came within `wait_s` seconds."""
@@ -62,7 +53,6 @@ class Inbox:
             except queue.Empty:
                 break
             if not batch:
-                self._first_us = receipt.received_us
                 until = time.monotonic() + self._limits.age_s
             batch.append(receipt)
             size += len(receipt.delivery.payload)

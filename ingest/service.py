@@ -1,6 +1,7 @@
 """`ingest run`: from the broker into the database. `Ingest.round` lists the path of the data.
 
-Two threads: the session's network thread puts deliveries into the inbox; the other one, here, does all the rest.
+Three threads: the session's network thread puts deliveries into the inbox, the preparer decodes and checks a batch, and
+the main thread here stores it, acknowledges it, and does all the rest.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from typing import Final
 
 from ingest import counts, healthy_times
 from ingest.acks import Acknowledger
+from ingest.preparer import IDLE_S, Prepared, Preparer
 from ingest.receipt import Receipt
 from ingest.receiving import DEFAULT_LIMITS, BatchLimits, Inbox
 from ingest.storing import Stored
-from ingest.writer import Stopped, Writer
+from ingest.tenure import Stopped
+from ingest.writer import Writer
 from quantrac.config.settings import Settings
 from quantrac.database.beat import BEAT_EVERY, Beat
 from quantrac.database.pool import Connection, connect
@@ -36,8 +39,6 @@ SESSION_EXPIRY_S: Final = 30 * 86_400
 RECEIVE_MAXIMUM: Final = 8192
 """Messages received and not acknowledged; times the packet bound it is the bound of our memory."""
 KINDS: Final[tuple[topics.TopicKind, ...]] = ("readings", "backfill", "birth", "status")
-IDLE_S: Final = 0.2
-"""How long a round waits for a first message, seconds."""
 BACKLOG_S: Final = 5.0
 """Older waiting messages are a backlog, seconds."""
 STUCK_S: Final = 120.0
@@ -71,6 +72,8 @@ class Ingest:
         self._clock, self._stop = clock, stop
         self._inbox = Inbox(clock.us, limits)
         self._writer = Writer(open_database, stop.wait)
+        self._preparer = Preparer(self._inbox, lambda: self._writer.registry)
+        self._lag_s = 0.0
         self._acks = Acknowledger(self._publish_ack)
         self._acks_not_taken: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._announce = threading.Event()
@@ -91,40 +94,45 @@ class Ingest:
 
     def run(self) -> None:
         """Store what arrives until told to stop; what is not stored by then stays with the broker."""
+        persist = self._writer.tenure.persist
         try:
-            self._writer.persist(lambda: None)
+            persist(lambda: None)
+            self._preparer.start()
             self._session.start()
             while not self._stop.is_set():
                 self.round()
-            self._writer.persist(self._end_beat)
+            persist(self._end_beat)
         except Stopped:
             log.info("stopped_without_database")
         finally:
+            self._preparer.stop()
             self._session.stop()
-            self._writer.close()
+            self._writer.tenure.close()
 
     def round(self) -> None:
-        """Take a batch from the inbox, store it, acknowledge it to the broker and to the stations."""
+        """Take a batch, decoded and checked, off the inbox; store it; acknowledge it to broker and stations."""
         self._round_at = self._clock.monotonic()
-        receipts = self._inbox.take(IDLE_S)
-        if receipts:
-            started = self._clock.monotonic()
-            stored = self._writer.write(receipts)  # decode, check, store, commit
-            self._acknowledge(receipts)  # only now may the broker forget them
-            self._account(stored, receipts, self._clock.monotonic() - started)
-        self._writer.persist(self._publish_acks)
-        self._writer.persist(self._beat)
+        prepared = self._preparer.take(IDLE_S)
+        if prepared is not None:
+            stored = self._writer.write(*prepared)  # commits
+            self._acknowledge(prepared.receipts)  # only now may the broker forget them
+            self._account(stored, prepared)
+        else:
+            self._lag_s = 0.0
+        self._writer.tenure.persist(self._publish_acks)
+        self._writer.tenure.persist(self._beat)
 
     def _acknowledge(self, receipts: Sequence[Receipt]) -> None:
         self._session.acknowledge([(each.delivery.generation, each.delivery.mid) for each in receipts])
-        self._inbox.stored()
 
-    def _account(self, stored: Sequence[Stored], receipts: Sequence[Receipt], seconds: float) -> None:
-        births = [each.delivery.topic.split("/")[2] for each in receipts if each.delivery.topic.endswith("/birth")]
+    def _account(self, stored: Sequence[Stored], prepared: Prepared) -> None:
+        topics_taken = [each.delivery.topic for each in prepared.receipts]
+        births = [topic.split("/")[2] for topic in topics_taken if topic.endswith("/birth")]
         for each in stored:
             counts.count(each)
             self._acks.note(each.stations, at_once=births)
-        counts.BATCH_SECONDS.observe(seconds)
+        self._lag_s = max(0.0, (self._clock.us() - prepared.receipts[0].received_us) / 1e6)
+        counts.LATENCY.observe(self._lag_s)
         counts.WAITING.set(self._inbox.depth)
         counts.STALE.set(self._session.stale_acknowledgements)
         if any(each.dead_letters or each.conflict for each in stored):
@@ -141,8 +149,8 @@ class Ingest:
             self._acks.again(self._acks_not_taken.get_nowait())
         if self._announce.is_set():
             self._announce.clear()
-            self._acks.publish_all(self._writer.conn, self._clock.monotonic())
-        self._acks.publish_due(self._writer.conn, self._clock.monotonic())
+            self._acks.publish_all(self._writer.tenure.conn, self._clock.monotonic())
+        self._acks.publish_due(self._writer.tenure.conn, self._clock.monotonic())
 
     def _publish_ack(self, topic: str, payload: bytes, station: str) -> None:
         self._session.publish(topic, payload, station, retain=True)
@@ -150,14 +158,14 @@ class Ingest:
     def _beat(self) -> None:
         if self._clock.monotonic() < self._next_beat:
             return
-        now, lag_s = self._clock.now(), self._inbox.lag_s()
-        beat = Beat(self._writer.conn, "ingest", self._worker, self._started_at)
+        now, lag_s = self._clock.now(), self._lag_s
+        beat = Beat(self._writer.tenure.conn, "ingest", self._worker, self._started_at)
         beat.beat(now, connected=self._session.connected, backlog_lag_s=lag_s)
-        healthy_times.record(self._writer.conn, now, self._session.subscribed and lag_s < BACKLOG_S)
+        healthy_times.record(self._writer.tenure.conn, now, self._session.subscribed and lag_s < BACKLOG_S)
         self._next_beat = self._clock.monotonic() + BEAT_EVERY.total_seconds()
 
     def _end_beat(self) -> None:
-        Beat(self._writer.conn, "ingest", self._worker, self._started_at).end()
+        Beat(self._writer.tenure.conn, "ingest", self._worker, self._started_at).end()
 
     def _connected(self, connected: Connected) -> None:
         if connected.generation == 1 or not connected.session_present:
@@ -171,14 +179,14 @@ class Ingest:
 
     def ready(self) -> health.Answer:
         """Whether messages are received and stored now, or why not."""
-        if not self._writer.connected:
+        if not self._writer.tenure.connected:
             return "no connection to the database"
         return True if self._session.subscribed else "not subscribed at the broker"
 
     def healthy(self) -> health.Answer:
         """Whether the loop still turns, or that it does not."""
         still_s = self._clock.monotonic() - self._round_at
-        stuck = still_s > STUCK_S and self._writer.connected
+        stuck = still_s > STUCK_S and self._writer.tenure.connected
         return f"no round for {still_s:.0f} s" if stuck else True
 
 

@@ -1,9 +1,9 @@
-"""Keeps at storing a batch until it is stored: through a database that is away, a repeat, a poison message."""
+"""Stores batches: keeps the registry fresh, takes the slow path after a repeat, singles out what poisons a batch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, TypeVar
+from typing import Final
 
 import psycopg
 
@@ -14,152 +14,104 @@ from ingest.preparing import may_be_cured, prepare
 from ingest.receipt import Receipt
 from ingest.registry import Registry
 from ingest.storing import Batch, Stored, store
-from quantrac.database.pool import Connection, DatabaseUnreachable, one_line
-from quantrac.mqtt import Backoff
+from ingest.tenure import Tenure
+from quantrac.database.pool import Connection, one_line
 from quantrac.observe.logs import logger
-from quantrac.telemetry.errors import QuantracError
 
-RECOVERABLE_CLASSES: Final = ("08", "53", "57P")
-"""SQLSTATEs that pass by themselves: connection, resources, shutdown and start-up of the server."""
-RECOVERABLE_STATES: Final = frozenset({"40001", "40P01", "25006"})
-"""Serialization, deadlock, and a server that is read-only while it changes its role."""
 REFUSED_BY_DATABASE: Final = "refused_by_database"
 """Reason of a dead letter that passed every check and that the database would not take."""
+NOT_UNDERSTOOD: Final = "not_understood"
+"""Reason of a dead letter that our own checks stumbled over."""
 
 log = logger(__name__)
-T = TypeVar("T")
 
 
-class NotMigratedError(QuantracError):
-    """The database lacks our tables."""
+class PoisonError(Exception):
+    """Something in a number of deliveries cannot be handled; carries the reason for the dead letter."""
 
-
-class Stopped(Exception):
-    """The service is to stop while a batch cannot be stored; it stays with the broker."""
-
-
-def is_recoverable(error: Exception) -> bool:
-    """Tell whether the same batch may be tried again, perhaps on a new connection."""
-    if isinstance(error, DatabaseUnreachable):
-        return True
-    if not isinstance(error, psycopg.OperationalError | psycopg.InternalError):
-        return isinstance(error, psycopg.InterfaceError)
-    state = error.sqlstate
-    return state is None or state.startswith(RECOVERABLE_CLASSES) or state in RECOVERABLE_STATES
+    def __init__(self, reason: str, why: str) -> None:
+        super().__init__(why)
+        self.reason = reason
 
 
 class Writer:
-    """Owns the database connection and the registry."""
+    """Owns the registry and the connection's transactions."""
 
     def __init__(self, connect: Callable[[], Connection], rest: Callable[[float], bool]) -> None:
-        """Prepare; nothing is connected before `open`.
-
-        Args:
-            connect: opens a connection; raises DatabaseUnreachable.
-            rest: waits so many seconds and tells whether the service is to stop.
-        """
-        self._connect, self._rest = connect, rest
-        self._backoff = Backoff(first_s=0.2, longest_s=10.0)
-        self._conn: Connection | None = None
-        self._registry: Registry | None = None
-        self.connected = False
-        """Whether the last thing that was tried with the database worked."""
+        """Prepare; arguments as of Tenure."""
+        self.tenure = Tenure(connect, self._load, rest)
+        self._registry = Registry.of([], [])
 
     @property
-    def conn(self) -> Connection:
-        """The connection; raises DatabaseUnreachable when there is none now."""
-        if self._conn is None:
-            raise DatabaseUnreachable("no connection to the database now")
-        return self._conn
+    def registry(self) -> Registry:
+        """Stations and channels as known now."""
+        return self._registry
 
-    def close(self) -> None:
-        """Close the connection."""
-        if self._conn is not None:
-            self._conn.close()
-            self._conn = None
-        self.connected = False
+    def write(self, receipts: Sequence[Receipt], batch: Batch | None = None) -> list[Stored]:
+        """Store deliveries, prepared as `batch` or not yet.
 
-    def persist(self, work: Callable[[], T]) -> T:
-        """Do database work until it succeeds; raises Stopped, or an error that trying again does not mend."""
-        while True:
-            try:
-                self._open()
-                result = work()
-            except (psycopg.Error, DatabaseUnreachable) as error:
-                if not is_recoverable(error):
-                    raise
-                self.close()
-                wait_s = self._backoff.next_wait_s()
-                log.warning("database_unavailable", why=one_line(error), retry_s=round(wait_s, 1))
-                if self._rest(wait_s):
-                    raise Stopped from error
-            else:
-                self._backoff.reset()
-                return result
+        Returns what each transaction did: one, unless a message had to be singled out. Raises what Tenure.persist does.
+        """
+        return self.tenure.persist(lambda: self._store_or_single_out(receipts, batch))
 
-    def _open(self) -> None:
-        if self._conn is not None:
-            return
-        self._conn = self._connect()
+    def _store_or_single_out(self, receipts: Sequence[Receipt], batch: Batch | None) -> list[Stored]:
         try:
-            self._conn.execute("listen quantrac_change")
-            self._registry = registry_table.load(self._conn)
-        except psycopg.errors.UndefinedTable as error:
-            raise NotMigratedError("the database has no tables of Quantrac: run quantrac db migrate") from error
-        self.connected = True
-        log.info("database_connected", stations=len(self._registry.stations), channels=len(self._registry.channel_id))
-
-    def write(self, receipts: Sequence[Receipt]) -> list[Stored]:
-        """Store deliveries; returns what each transaction did (one, unless a message had to be singled out)."""
-        return self.persist(lambda: self._store_or_single_out(receipts))
-
-    def _store_or_single_out(self, receipts: Sequence[Receipt]) -> list[Stored]:
-        batch = self._prepare(receipts)
-        try:
-            return [self._store(batch)]
-        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            return [self._store(self._refreshed(receipts, batch))]
+        except PoisonError as poison:
             if len(receipts) == 1:
-                log.exception("refused_by_database", topic=receipts[0].delivery.topic, why=one_line(error))
-                return [store(self.conn, self._poison(receipts[0], one_line(error)), cautious=True)]
+                log.exception("message_refused", topic=receipts[0].delivery.topic, reason=poison.reason)
+                letter = self._as_dead_letter(receipts[0], poison.reason, str(poison))
+                return [store(self.tenure.conn, letter, cautious=True)]
         half = len(receipts) // 2
-        return [*self._store_or_single_out(receipts[:half]), *self._store_or_single_out(receipts[half:])]
+        return [*self._store_or_single_out(receipts[:half], None), *self._store_or_single_out(receipts[half:], None)]
 
     def _store(self, batch: Batch) -> Stored:
         try:
-            return store(self.conn, batch, cautious=False)
-        except psycopg.errors.UniqueViolation:
-            return store(self.conn, batch, cautious=True)
+            try:
+                return store(self.tenure.conn, batch, cautious=False)
+            except psycopg.errors.UniqueViolation:
+                return store(self.tenure.conn, batch, cautious=True)
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            raise PoisonError(REFUSED_BY_DATABASE, one_line(error)) from error
 
-    def _prepare(self, receipts: Sequence[Receipt]) -> Batch:
+    def _refreshed(self, receipts: Sequence[Receipt], batch: Batch | None) -> Batch:
+        """Return the batch as the newest registry sees it."""
         if self._others_have_written():
             self._refresh()
-        assert self._registry is not None
-        batch = prepare(receipts, self._registry)
+        if batch is None or batch.registry is not self._registry:
+            batch = self._prepare(receipts)
         if may_be_cured(batch) and self._refresh():
-            batch = prepare(receipts, self._registry)
+            batch = self._prepare(receipts)
         return batch
+
+    def _prepare(self, receipts: Sequence[Receipt]) -> Batch:
+        try:
+            return prepare(receipts, self._registry)
+        except Exception as error:
+            raise PoisonError(NOT_UNDERSTOOD, repr(error)) from error
 
     def _others_have_written(self) -> bool:
         """Tell whether another session has appended to the change feed since we last looked."""
-        own = self.conn.info.backend_pid
-        writers = {note.pid for note in self.conn.notifies(timeout=0)}
-        return bool(writers - {own})
+        conn = self.tenure.conn
+        writers = {note.pid for note in conn.notifies(timeout=0)}
+        return bool(writers - {conn.info.backend_pid})
 
     def _refresh(self) -> bool:
         """Load the registry again if the configuration has changed; tell whether it was."""
-        assert self._registry is not None
-        if not registry_table.is_outdated(self.conn, self._registry):
+        if not registry_table.is_outdated(self.tenure.conn, self._registry):
             return False
-        self._registry = registry_table.load(self.conn)
-        log.info("registry_reloaded", stations=len(self._registry.stations), channels=len(self._registry.channel_id))
+        self._load(self.tenure.conn)
         return True
 
-    def _poison(self, receipt: Receipt, why: str) -> Batch:
+    def _load(self, conn: Connection) -> None:
+        self._registry = registry_table.load(conn)
+        log.info("registry_loaded", stations=len(self._registry.stations), channels=len(self._registry.channel_id))
+
+    def _as_dead_letter(self, receipt: Receipt, reason: str, why: str) -> Batch:
         delivery = receipt.delivery
         letter = DeadLetter(
-            delivery.topic, delivery.payload, REFUSED_BY_DATABASE, why, station_in(delivery.topic),
+            delivery.topic, delivery.payload, reason, why, station_in(delivery.topic),
             length=delivery.length, sha256=delivery.sha256,
         )  # fmt: skip
-        assert self._registry is not None
         nothing = prepare([], self._registry)
         return Batch(self._registry, nothing.checked, [Misfitting(letter, receipt.received_us)], [])

@@ -29,6 +29,8 @@ KEEPALIVE_S: Final = 20
 """A silent connection is found dead after at most twice this."""
 WILL_DELAY_S: Final = 30
 """A will is published only when the connection stays away this long."""
+SESSION_TAKEN_OVER: Final = 0x8E
+"""DISCONNECT reason (MQTT 5, 3.14.2.1)."""
 LARGEST_PACKET: Final = 268_435_455
 """Of MQTT itself, bytes (MQTT 5, 1.5.5)."""
 
@@ -75,6 +77,8 @@ class Connection:
         self._deadline = 0.0
         self._client = self._new_client()
         self.accepted = False
+        self.taken_over = False
+        """Whether the broker ended it because another client came with the same id."""
 
     def open(self) -> None:
         """Connect; raises OSError when the broker cannot be reached."""
@@ -213,6 +217,7 @@ class Connection:
             self._tell.subscribed()
 
     def _disconnected(self, _client: Any, _userdata: Any, flags: Any, reason: Any, _properties: Any) -> None:
+        self.taken_over = flags.is_disconnect_packet_from_server and reason.value == SESSION_TAKEN_OVER
         if self.accepted and reason.is_failure:
             log.warning("mqtt_disconnected", broker=str(self._terms.address), why=str(reason),
                         by_broker=flags.is_disconnect_packet_from_server)  # fmt: skip

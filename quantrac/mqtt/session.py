@@ -27,6 +27,8 @@ from quantrac.telemetry.errors import QuantracError
 
 MOST_WAITING: Final = 10_000
 """How many publishes may wait for their turn."""
+TAKEN_OVER_S: Final = 15.0
+"""Extra wait after another client took our session: two that throw each other out at once serve nobody, seconds."""
 TURN_MS: Final = 500
 """Longest wait of the network thread, milliseconds."""
 
@@ -89,6 +91,7 @@ class Session:
         self._stopping = threading.Event()
         self._up = threading.Event()
         self._subscribed = threading.Event()
+        self._taken_over = False
         self._drain_until = 0.0
         self._thread: threading.Thread | None = None
         self._connection: Connection | None = None
@@ -163,7 +166,7 @@ class Session:
             why = self._one_connection()
             if self._stopping.is_set():
                 return
-            wait_s = self._backoff.next_wait_s()
+            wait_s = self._backoff.next_wait_s() + (TAKEN_OVER_S if self._taken_over else 0.0)
             log.warning("mqtt_reconnects", broker=str(self._terms.address), why=why, in_s=round(wait_s, 1))
             self._rest(wait_s)
 
@@ -179,9 +182,13 @@ class Session:
             if self._stopping.is_set():
                 self._hand_over(connection)
                 connection.say_goodbye(self._drain_until + 0.5)
-            return "connection ended"
         except OSError as error:
             return str(error)
+        except Exception as error:  # the boundary of the task: without this thread nothing would arrive any more
+            log.exception("mqtt_connection_failed", broker=str(self._terms.address))
+            return repr(error)
+        else:
+            return "another client took the session over" if connection.taken_over else "connection ended"
         finally:
             self._forget(connection)
 
@@ -215,7 +222,7 @@ class Session:
         self._subscribed.set()
 
     def _forget(self, connection: Connection) -> None:
-        was_up = self._up.is_set()
+        was_up, self._taken_over = self._up.is_set(), connection.taken_over
         self._up.clear()
         self._subscribed.clear()
         connection.close()

@@ -1,0 +1,75 @@
+"""Prepares the next batch while the database stores the last one: a thread between inbox and writer."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+from ingest.preparing import prepare
+from ingest.receipt import Receipt
+from ingest.receiving import Inbox
+from ingest.registry import Registry
+from ingest.storing import Batch
+from quantrac.observe.logs import logger
+
+IDLE_S: Final = 0.2
+
+log = logger(__name__)
+
+
+class Prepared(NamedTuple):
+    """A batch and the deliveries it came from."""
+
+    receipts: Sequence[Receipt]
+    batch: Batch | None
+    """None when it could not be prepared: one of the deliveries has to be singled out."""
+
+
+class Preparer:
+    """One batch ahead of the writer, never more: what waits is bounded by the broker's Receive Maximum."""
+
+    def __init__(self, inbox: Inbox, registry: Callable[[], Registry]) -> None:
+        self._inbox, self._registry = inbox, registry
+        self._ready: queue.Queue[Prepared] = queue.Queue(maxsize=1)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="preparer", daemon=True)
+
+    def start(self) -> None:
+        """Begin to take from the inbox."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; what was prepared and not taken stays with the broker."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def take(self, wait_s: float) -> Prepared | None:
+        """Return the next batch in order of arrival; None when none was ready within `wait_s` seconds."""
+        try:
+            return self._ready.get(timeout=wait_s)
+        except queue.Empty:
+            return None
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            receipts = self._inbox.take(IDLE_S)
+            if receipts:
+                self._hand_over(Prepared(receipts, self._prepare(receipts)))
+
+    def _prepare(self, receipts: Sequence[Receipt]) -> Batch | None:
+        try:
+            return prepare(receipts, self._registry())
+        except Exception:  # the boundary of the task: a defect of ours must not stop what follows
+            log.exception("batch_not_understood", deliveries=len(receipts))
+            return None
+
+    def _hand_over(self, prepared: Prepared) -> None:
+        while not self._stop.is_set():
+            try:
+                self._ready.put(prepared, timeout=IDLE_S)
+            except queue.Full:
+                continue
+            return

@@ -1,0 +1,147 @@
+"""The connection to the database of the one ingest that stores now; others stand by until it is gone.
+
+The lease is an advisory lock of the connection: it ends with it, however it ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+import psycopg
+
+from quantrac.database.pool import Connection, DatabaseUnreachable, one_line
+from quantrac.mqtt.backoff import Backoff
+from quantrac.observe.logs import logger
+from quantrac.telemetry.errors import QuantracError
+
+INGEST_LOCK: Final = 0x5154_0012
+LEASE = "select pg_try_advisory_lock(%s)"
+PREPARE: Final = (
+    # A worker whose machine vanished must not keep the lease for hours.
+    "set tcp_keepalives_idle = 15",
+    "set tcp_keepalives_interval = 5",
+    "set tcp_keepalives_count = 3",
+    "listen quantrac_change",
+)
+RECOVERABLE_CLASSES: Final = ("08", "53", "57P")
+"""SQLSTATEs that pass by themselves: connection, resources, shutdown and start-up of the server."""
+RECOVERABLE_STATES: Final = frozenset({"40001", "40P01", "25006"})
+"""Serialization, deadlock, and a server that is read-only while it changes its role."""
+STAND_BY_S: Final = 0.5
+TAKE_BACK_S: Final = 30.0
+"""How long our own lost connection may still hold the lease, seconds."""
+
+log = logger(__name__)
+T = TypeVar("T")
+
+
+class NotMigratedError(QuantracError):
+    """The database lacks our tables."""
+
+
+class LeaseLostError(QuantracError):
+    """Another ingest has taken over while we had no connection."""
+
+
+class Stopped(Exception):
+    """The service is to stop while something cannot be done; what is not stored stays with the broker."""
+
+
+def is_recoverable(error: Exception) -> bool:
+    """Tell whether the same work may be tried again, perhaps on a new connection."""
+    if isinstance(error, DatabaseUnreachable | psycopg.InterfaceError):
+        return True
+    if not isinstance(error, psycopg.OperationalError | psycopg.InternalError):
+        return False
+    state = error.sqlstate
+    return state is None or state.startswith(RECOVERABLE_CLASSES) or state in RECOVERABLE_STATES
+
+
+class Tenure:
+    """Holds connection and lease; `persist` does work on them until it succeeds."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        opened: Callable[[Connection], None],
+        rest: Callable[[float], bool],
+    ) -> None:
+        """Prepare; nothing is connected before the first `persist`.
+
+        Args:
+            connect: opens a connection; raises DatabaseUnreachable.
+            opened: told each new connection that has the lease.
+            rest: waits so many seconds and tells whether the service is to stop.
+        """
+        self._connect, self._opened, self._rest = connect, opened, rest
+        self._backoff = Backoff(first_s=0.2, longest_s=10.0)
+        self._conn: Connection | None = None
+        self._had_lease = False
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection with the lease."""
+        return self._conn is not None
+
+    @property
+    def conn(self) -> Connection:
+        """The connection; raises DatabaseUnreachable when there is none now."""
+        if self._conn is None:
+            raise DatabaseUnreachable("no connection to the database now")
+        return self._conn
+
+    def persist(self, work: Callable[[], T]) -> T:
+        """Do database work until it succeeds.
+
+        Raises Stopped, LeaseLostError, NotMigratedError, or an error that trying again does not mend.
+        """
+        while True:
+            try:
+                if self._conn is None:
+                    self._conn = self._open()
+                result = work()
+            except (psycopg.Error, DatabaseUnreachable) as error:
+                if not is_recoverable(error):
+                    raise
+                self.close()
+                wait_s = self._backoff.next_wait_s()
+                log.warning("database_unavailable", why=one_line(error), retry_s=round(wait_s, 1))
+                if self._rest(wait_s):
+                    raise Stopped from error
+            else:
+                self._backoff.reset()
+                return result
+
+    def close(self) -> None:
+        """Close the connection and with it give up the lease."""
+        if self._conn is not None:
+            self._conn.close()
+            self._conn = None
+
+    def _open(self) -> Connection:
+        conn = self._connect()
+        try:
+            self._take_lease(conn)
+            for statement in PREPARE:
+                conn.execute(statement)
+            self._opened(conn)
+        except psycopg.errors.UndefinedTable as error:
+            conn.close()
+            raise NotMigratedError("the database has no tables of Quantrac: run quantrac db migrate") from error
+        except BaseException:
+            conn.close()
+            raise
+        return conn
+
+    def _take_lease(self, conn: Connection) -> None:
+        waited_s = 0.0
+        while conn.execute(LEASE, [INGEST_LOCK]).fetchone() != (True,):
+            if not waited_s:
+                log.info("standing_by", why="another ingest holds the lease")
+            if self._had_lease and waited_s > TAKE_BACK_S:
+                raise LeaseLostError("another ingest has taken over; this one ends, and may be started to stand by")
+            if self._rest(STAND_BY_S):
+                raise Stopped
+            waited_s += STAND_BY_S
+        self._had_lease = True
