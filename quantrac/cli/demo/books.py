@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 import psycopg
@@ -19,6 +20,11 @@ select (select count(*) from v_station), (select count(*) from v_channel where n
        (select count(*) from v_alarm where not late and cleared_at is not null)
 """
 NOTIFICATIONS: Final = "select medium, status, count(*) from v_notification group by medium, status"
+
+
+ALARMS: Final = """
+select rule, channel, raised_at, cleared_at from v_alarm where not late order by raised_at, rule, channel
+"""
 
 
 class Books(NamedTuple):
@@ -64,6 +70,19 @@ def read_counts(conn: psycopg.Connection[Any]) -> Counts:
     row = conn.execute(COUNTS).fetchone()
     assert row is not None
     return Counts(*row)
+
+
+def read_alarms(conn: psycopg.Connection[Any]) -> list[dict[str, str | None]]:
+    """Return each alarm with the reading times at which it rose and cleared, ISO 8601 in UTC."""
+    rows = conn.execute(ALARMS).fetchall()
+    return [
+        {"rule": rule, "channel": channel, "raised_at": _iso(raised), "cleared_at": _iso(cleared)}
+        for rule, channel, raised, cleared in rows
+    ]
+
+
+def _iso(time: datetime | None) -> str | None:
+    return None if time is None else time.astimezone(UTC).isoformat()
 
 
 def read_notifications(conn: psycopg.Connection[Any]) -> dict[tuple[str, str], int]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import psycopg
 
-from quantrac.cli.demo.books import Books, Counts, read_books, read_counts, read_notifications
+from quantrac.cli.demo.books import Books, Counts, read_alarms, read_books, read_counts, read_notifications
 from quantrac.cli.demo.journals import JournalVerdict, judge
 from quantrac.cli.demo.stage import Stage
 
@@ -26,6 +26,7 @@ class DemoReport:
     books: Books
     counts: Counts
     journal: JournalVerdict
+    alarms: list[dict[str, str | None]]
     notifications: dict[tuple[str, str], int]
     seconds_to_first_reading: float
 
@@ -60,7 +61,7 @@ class DemoReport:
                 "different": len(self.journal.differences),
                 "differences": [d._asdict() for d in self.journal.differences[:SHOWN_DIFFERENCES]],
             },
-            "alarms": {"raised": self.counts.raised, "cleared": self.counts.cleared},
+            "alarms": {"raised": self.counts.raised, "cleared": self.counts.cleared, "list": self.alarms},
             "notifications": {medium: self.told(medium) for medium in ("email", "sms")},
             "seconds_to_first_reading": round(self.seconds_to_first_reading, 1),
             "balanced": self.balanced,
@@ -74,6 +75,7 @@ def make_report(conn: psycopg.Connection[Any], stage: Stage, produced: int, firs
         books=read_books(conn),
         counts=read_counts(conn),
         journal=judge(conn, stage.network, stage.journals),
+        alarms=read_alarms(conn),
         notifications=read_notifications(conn),
         seconds_to_first_reading=first_reading_s,
     )

@@ -10,10 +10,12 @@ import psycopg
 
 from quantrac.cli.demo import report as reports
 from quantrac.cli.demo.books import read_counts
+from quantrac.cli.demo.caught import Caught
 from quantrac.cli.demo.drain import drain_agents, wait_until_quiet
 from quantrac.cli.demo.options import DemoOptions
 from quantrac.cli.demo.prepare import prepare_database
 from quantrac.cli.demo.screen import Screen
+from quantrac.cli.demo.servers import alone
 from quantrac.cli.demo.stage import Stage, StageError
 from quantrac.config.loading import load_network
 
@@ -28,7 +30,7 @@ def run_demo(options: DemoOptions, say: Callable[[str], None], stopped: Callable
     """
     began = time.monotonic()
     network = load_network(options.project / "station_configs", options.overlay)
-    with Stage(options, network, say) as stage:
+    with alone(options.project), Stage(options, network, say) as stage:
         stage.start_servers()
         prepare_database(stage.database_url, network)
         stage.start_field()
@@ -37,12 +39,15 @@ def run_demo(options: DemoOptions, say: Callable[[str], None], stopped: Callable
         with psycopg.connect(stage.database_url, autocommit=True, application_name="demo") as conn:
             first = _wait_for_first_reading(stage, conn, began, stopped)
             say(f"first reading after {first:.1f} s")
-            _play(stage, conn, options.seconds, stopped)
+            caught = Caught(stage.caught)
+            _play(stage, conn, caught, options.seconds, stopped)
             if options.seconds is None:
                 return True
             say("draining: no more samples, everything read is sent and acknowledged")
             produced = drain_agents(stage)
             wait_until_quiet(conn)
+            for message in caught.news():
+                say(message)
             result = reports.make_report(conn, stage, produced, first)
         reports.publish(result, options.report, say)
         return result.faultless
@@ -60,11 +65,17 @@ def _wait_for_first_reading(
 
 
 def _play(
-    stage: Stage, conn: psycopg.Connection[tuple[object, ...]], seconds: float | None, stopped: Callable[[], bool]
+    stage: Stage,
+    conn: psycopg.Connection[tuple[object, ...]],
+    caught: Caught,
+    seconds: float | None,
+    stopped: Callable[[], bool],
 ) -> None:
     ends = None if seconds is None else time.monotonic() + seconds
     with Screen() as screen:
         while not stopped() and (ends is None or time.monotonic() < ends):
             stage.watch()
+            for message in caught.news():
+                screen.say(message)
             screen.show(conn)
             time.sleep(LOOK_EVERY_S)

@@ -48,6 +48,13 @@ class Screen:
         if self._live is not None:
             self._live.stop()
 
+    def say(self, line: str) -> None:
+        """Print a line above the table."""
+        if self._live is None:
+            print(line, flush=True)
+        else:
+            self._live.console.print(line, markup=False, highlight=False)
+
     def show(self, conn: psycopg.Connection[Any]) -> None:
         """Draw the table anew; a database that is away for a moment leaves the last one standing."""
         if self._live is not None:

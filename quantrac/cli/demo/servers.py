@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -12,20 +14,42 @@ import structlog
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.private_services.place import account_for, runtime_directory
 from quantrac.private_services.postgres import PrivatePostgres
+from quantrac.telemetry.errors import QuantracError
 
 log = structlog.get_logger(__name__)
 
 DATABASE: Final = "quantrac"
 
 
+def demo_place(project: Path) -> Path:
+    """Return the folder that both servers' accounts can enter: the project's `.quantrac`, else one under `/var/tmp`."""
+    accounts = (account_for("postgres", "postgresql-17"), account_for("mosquitto", "mosquitto"))
+    return runtime_directory(project, *accounts)
+
+
 def demo_folder(project: Path, *, keep: bool) -> Path:
     """Return the folder of the demo's files, emptied unless the last run's data are to be kept."""
-    accounts = (account_for("postgres", "postgresql-17"), account_for("mosquitto", "mosquitto"))
-    folder = runtime_directory(project, *accounts) / "demo"
+    folder = demo_place(project) / "demo"
     if not keep:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o711, parents=True, exist_ok=True)
     return folder
+
+
+class DemoRuns(QuantracError):
+    """Another demo of this project is running."""
+
+
+@contextmanager
+def alone(project: Path) -> Iterator[None]:
+    """Hold the project's demo for this process; raises DemoRuns when another one holds it."""
+    folder = demo_place(project)
+    with (folder / "demo.lock").open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DemoRuns("another demo of this project is running; stop it with Ctrl-C first") from None
+        yield
 
 
 class Servers:

@@ -34,6 +34,7 @@ class Stage:
         self.options, self.network, self._say = options, network, say
         self.folder = demo_folder(options.project, keep=options.keep)
         self.journals = self.folder / "journal"
+        self.caught = self.folder / "caught"
         self.servers = Servers(self.folder, list(network.stations))
         self.supervisor = Supervisor(self.folder / "processes")
         self.database_url = ""
@@ -90,8 +91,7 @@ class Stage:
         return quantrac("edge", *words, "--station", station), self._environment(station)
 
     def _start_catchers(self) -> None:
-        caught = self.folder / "caught"
-        argv = (sys.executable, "-m", "quantrac.private_services.catchers", "--out", str(caught))
+        argv = (sys.executable, "-m", "quantrac.private_services.catchers", "--out", str(self.caught))
         self.supervisor.log_of("catchers").unlink(missing_ok=True)
         self._start(Program("catchers", argv))
         found = self._addresses("catchers", ("mail", "sms"))
@@ -104,7 +104,7 @@ class Stage:
             "QUANTRAC_SMS_SECRET": "demo",
             "QUANTRAC_SMS_BRANDNAME": "QUANTRAC",
         }
-        self._say(f"mail catcher  {found['mail']}, SMS catcher {found['sms']}, kept in {caught}")
+        self._say(f"mail catcher  {found['mail']}, SMS catcher {found['sms']}, kept in {self.caught}")
 
     def _environment(self, user: str) -> dict[str, str]:
         return {

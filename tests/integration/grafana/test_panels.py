@@ -1,5 +1,6 @@
 """Every panel's SQL runs, as the reader's role, on a migrated and filled database, with Grafana's macros expanded."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -57,8 +58,6 @@ def test_a_panels_query_runs_as_the_reader(filled: Connection, name: str, sql: s
 
 def test_the_committed_dashboard_asks_only_tested_queries() -> None:
     text = rendering.rendered()["generated/network-overview.json"]
-    import json
-
     asked = {target["rawSql"] for panel in json.loads(text)["panels"] for target in panel.get("targets", [])}
     assert asked <= {sql.strip() for _, sql in SQL}
 
