@@ -73,6 +73,7 @@ class Spool:
     _last: int
     _fate: Fate
     _unsaved: bool
+    _doubtful: bool
 
     def __init__(self, folder: Path, *, size_bytes: int, keep_ms: int, now_ms: int) -> None:
         """Open the spool of `folder`, made if absent; a damaged one is set aside and replaced.
@@ -133,6 +134,8 @@ class Spool:
 
         Raises SpoolUnwritable (nothing was written), SpoolDamaged.
         """
+        if self._doubtful:
+            self._reopen()
         first = self._last + 1
         made = [Spooled(n, _line(self._epoch, n - self._base, record)) for n, record in enumerate(records, first)]
         try:
@@ -141,7 +144,7 @@ class Spool:
                 if self._unsaved:
                     self._write_fate()
         except SpoolUnwritable:
-            self._reopen()
+            self._doubtful = True
             raise
         self._unsaved = False
         self._last += len(made)
@@ -255,7 +258,7 @@ class Spool:
 
     def _open(self, now_ms: int, salvaged: Path | None = None) -> None:
         self._db = connect(self.folder / DATABASE)
-        self._fate, self._unsaved = Fate.unknown(), False
+        self._fate, self._unsaved, self._doubtful = Fate.unknown(), False, False
         with Transaction(self._db):
             held = self._db.execute("SELECT count(*) FROM epoch").fetchone()[0]
             if not held:
@@ -276,10 +279,11 @@ class Spool:
             self._fate = Fate(*(RangeSet(saved[name]) for name in Fate._fields))
 
     def _reopen(self) -> None:
-        """After a failed write only the file knows what is in it."""
-        fate, unsaved = self._fate, self._unsaved
+        """After a failed write only the file knows what is in it. Raises SpoolUnwritable, and all stays as it was."""
+        fresh = connect(self.folder / DATABASE)
         self._db.close()
-        self._db = connect(self.folder / DATABASE)
+        self._db, self._doubtful = fresh, False
+        fate, unsaved = self._fate, self._unsaved
         self._load()
         self._fate, self._unsaved = fate, unsaved
 

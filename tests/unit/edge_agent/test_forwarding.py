@@ -1,6 +1,7 @@
 """From intake to spool to broker and back, over a fake session; the same promises over a real broker are in
 tests/integration/edge_agent."""
 
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -407,3 +408,37 @@ def test_memory_while_the_disk_is_full_is_bounded_and_what_is_lost_is_counted() 
     assert [record.t_ms for record in intake.take()] == list(range(50, 150))
     assert intake.take_lost() == 50
     assert intake.take_lost() == 0
+
+
+def test_a_disk_that_takes_no_more_and_then_does_again(station: Station) -> None:
+    """The kernel refuses to let files grow (EFBIG instead of ENOSPC; the way through SQLite is the same)."""
+    station.produce(100, width=12)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        for _ in range(10):
+            station.produce(20, width=12)
+            station.turn(5.0)
+        assert station.forwarder.report().disk != "ok"
+        assert station.forwarder.report().in_memory == 200
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    station.turn(5.0)
+    station.turn(5.0)
+    assert station.forwarder.report().disk == "ok"
+    messages = [decode_message(line) for _, line in station.spool.read(1, station.spool.last, 1000)]
+    assert [m.seq for m in messages] == list(range(1, len(messages) + 1))
+    values = [m.r[0][1] for m in messages if m.r]
+    assert sorted({*values}, key=str) == sorted((float(n) for n in range(1, 301)), key=str)
+
+
+def test_the_report_adds_up(station: Station) -> None:
+    station.connect()
+    station.produce(10)
+    station.answer()
+    station.spool.fate.refused.add(4, 4)
+    station.spool.fate.lost.add(1, 2)
+    station.ack(8, [(1, 2), (4, 4)])
+    report = station.forwarder.report()
+    assert (report.produced, report.acknowledged, report.refused, report.lost, report.waiting) == (10, 5, 1, 2, 2)
+    assert report.epochs[0][1:] == (1, 10, 5, 1, 2, 2)
