@@ -7,6 +7,8 @@ import pytest
 from mkdocs.commands.build import build
 from mkdocs.config import load_config
 
+from quantrac.config.settings import Settings
+
 PROJECT = Path(__file__).parents[3]
 DOCUMENTS = [
     PROJECT / "README.md",
@@ -31,6 +33,15 @@ def test_each_decision_has_a_number_of_its_own_and_says_context_decision_consequ
         assert text.startswith(f"# {record.name[:4]}"), record.name
         for part in ("Context", "Decision", "Consequence"):
             assert part in text, f"{record.name} lacks {part}"
+
+
+def test_every_setting_is_documented():
+    text = (PROJECT / "docs/installation.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"QUANTRAC_[A-Z_]+", text))
+    for one in re.findall(r"^\| `QUANTRAC_INGEST_([A-Z_]+)`, and so for (.*?) \|", text, re.MULTILINE):
+        named |= {f"QUANTRAC_{service}_{one[0]}" for service in re.findall(r"[A-Z]+", one[1])}
+    known = {f"QUANTRAC_{name.upper()}" for name in Settings.model_fields}
+    assert known - named == set()
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # mkdocs' own dependencies

@@ -1,0 +1,65 @@
+"""What `deploy/` starts exists: every command of the units and of the image."""
+
+import configparser
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from quantrac.config.settings import Settings
+
+PROJECT = Path(__file__).parents[2]
+SERVICES = ("ingest", "quality", "alerts", "jobs", "console")
+
+
+def unit(name: str) -> configparser.ConfigParser:
+    parser = configparser.ConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str
+    parser.read(PROJECT / "deploy/systemd" / name)
+    return parser
+
+
+def help_of(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "quantrac", *words, "--help"]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_unit_of_a_service_starts_a_command_that_exists(service: str):
+    program, *words = shlex.split(unit("quantrac@.service")["Service"]["ExecStart"].replace("%i", service))
+    assert program == "/opt/quantrac/bin/quantrac"
+    assert words == [service, "run"]
+    assert help_of(*words).returncode == 0
+
+
+def test_the_unit_of_a_station_starts_the_agent_for_its_instance():
+    _, *words = shlex.split(unit("quantrac-edge@.service")["Service"]["ExecStart"])
+    assert words == ["edge", "run", "--station", "%i"]
+    assert "--station" in help_of("edge", "run").stdout
+
+
+def test_the_compose_file_uses_settings_that_exist_and_opens_only_the_broker():
+    compose = YAML(typ="safe").load(PROJECT / "deploy/compose.yaml")
+    centre = compose["services"]["centre"]
+    assert {name for name in centre["environment"] if name.startswith("QUANTRAC_")} <= {
+        f"QUANTRAC_{field.upper()}" for field in Settings.model_fields
+    }
+    open_ports = [
+        port
+        for service in compose["services"].values()
+        for port in service.get("ports", [])
+        if not port.startswith("127.0.0.1:")
+    ]
+    assert open_ports == ["8883:8883"]
+
+
+def test_the_image_runs_commands_that_exist():
+    text = (PROJECT / "deploy/Dockerfile").read_text(encoding="utf-8")
+    commands = re.findall(r"quantrac ([a-z]+) ([a-z]+)", text.split("CMD")[1])
+    assert commands == [("db", "migrate"), ("stations", "apply"), ("centre", "run")]
+    for words in commands:
+        assert help_of(*words).returncode == 0, words
