@@ -55,7 +55,7 @@ class LevelSpec(Model):
 
     limit: Real
     clear: Real
-    """The alarm ends when the value has been at or beyond this for `off_delay`."""
+    """The alarm ends when the value has been beyond this (not at it) for `off_delay`."""
     on_delay_ms: Duration = Field(alias="on_delay")
     off_delay_ms: Duration = Field(alias="off_delay")
     severity: Severity
