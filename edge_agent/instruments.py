@@ -29,6 +29,15 @@ class Note(NamedTuple):
     detail: str
 
 
+class PlannedRequest(NamedTuple):
+    """A request that a sample sends, for people who want to see the plan."""
+
+    text: str
+    signals: Sequence[str]
+    wire_bytes: int | None
+    """Bytes of request and answer on the line; None if the answer's length is not known beforehand."""
+
+
 class Bus(Protocol):
     """A line or endpoint with one owner."""
 
@@ -54,6 +63,10 @@ class Instrument(Protocol):
 
     def parts(self) -> Sequence[Part]:
         """Return what one sample reads, in order."""
+        ...
+
+    def requests(self) -> list[PlannedRequest]:
+        """Return the requests that one sample sends."""
         ...
 
     async def read(self, part: Part) -> list[Sample]:

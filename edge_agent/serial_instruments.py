@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from edge_agent import bayern_hessen, sdi12, vaisala
-from edge_agent.instruments import Note, Unsuitable
+from edge_agent.instruments import Note, PlannedRequest, Unsuitable
 from edge_agent.instruments import Part as AnyPart
 from edge_agent.misses import Garbled, NoAnswer, Refused
 from edge_agent.samples import NO_MEASUREMENT, Measured, Sample, measured
@@ -59,6 +59,14 @@ class _SerialInstrument:
         """Longest time that a failing read can hold the line."""
         return self._timeout_ms + self._bus.guard_ms
 
+    def parts(self) -> Sequence[Message]:
+        """Return the messages that a sample reads."""
+        raise NotImplementedError
+
+    def requests(self) -> list[PlannedRequest]:
+        """Return the messages that one sample asks for."""
+        return [PlannedRequest(message.command, message.signals, None) for message in self.parts()]
+
     async def wake(self) -> int:
         """None of them sleeps longer than a request takes to wake it."""
         return 0
@@ -73,7 +81,7 @@ class VaisalaTransmitter(_SerialInstrument):
     def __init__(self, device: Device, bus: AskingBus) -> None:
         super().__init__(device, bus)
         if not isinstance(device.profile, VaisalaProfile) or not isinstance(device.address, str):
-            raise Unsuitable(f"{device.name}: an ascii bus needs a Vaisala profile and an address such as \"0\"")
+            raise Unsuitable(f'{device.name}: an ascii bus needs a Vaisala profile and an address such as "0"')
         self._profile: VaisalaProfile = device.profile
         self._address: str = device.address
         self._message = device.profile.poll.lower() if device.profile.crc else device.profile.poll
@@ -147,7 +155,7 @@ class Sdi12Sensor(_SerialInstrument):
     def __init__(self, device: Device, bus: AskingBus, now_ms: Callable[[], int]) -> None:
         super().__init__(device, bus)
         if not isinstance(device.profile, Sdi12Profile) or not isinstance(device.address, str):
-            raise Unsuitable(f"{device.name}: an sdi-12 bus needs an SDI-12 profile and an address such as \"0\"")
+            raise Unsuitable(f'{device.name}: an sdi-12 bus needs an SDI-12 profile and an address such as "0"')
         self._profile: Sdi12Profile = device.profile
         self._address: str = device.address
         self._now_ms = now_ms

@@ -36,6 +36,14 @@ def port_settings(port: str, line: LineSettings | None) -> LineSettings:
     return LineSettings(wanted.baud, 8, "N", 1) if is_pty else wanted
 
 
+def check_port(port: str) -> None:
+    """Raise LineDown with what to do if a port is not there or not ours to use."""
+    if not Path(port).exists():
+        raise LineDown(f"{port}: there is no such port; is the adapter plugged in?")
+    if not os.access(port, os.R_OK | os.W_OK):
+        raise LineDown(f"{port}: no right to use it; is this user in the group dialout?")
+
+
 class SerialLine:
     """One serial port, used by the one task that owns its bus."""
 
@@ -52,6 +60,7 @@ class SerialLine:
         """Open the port for ourselves alone; raises LineDown with the reason. Does nothing if it is open."""
         if self._serial is not None:
             return
+        check_port(self._port)
         settings = port_settings(self._port, self._line)
         try:
             self._serial = serial.Serial(

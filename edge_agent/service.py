@@ -95,7 +95,7 @@ def run(
     was left unacknowledged.
     Raises ConfigErrors, UnknownStation, SpoolLocked, MissingSetting, AgentFailed.
     """
-    station = _station(settings, station_id)
+    station = configured_station(settings, station_id)
     address = MqttAddress.parse(settings.mqtt())
     folder = settings.state_dir / station_id
     failed = threading.Event()
@@ -140,7 +140,8 @@ def run(
     return drained or not (draining.wanted.is_set() or drain_s > 0)
 
 
-def _station(settings: Settings, station_id: str) -> Station:
+def configured_station(settings: Settings, station_id: str) -> Station:
+    """Return a station of the configuration, its buses at their places; raises ConfigErrors, UnknownStation."""
     stations = load_network(settings.config, settings.overlay).stations
     if station_id not in stations:
         raise UnknownStation(f"station {station_id!r} is not configured; there are: {', '.join(sorted(stations))}")

@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from pymodbus import FramerType
@@ -26,7 +24,7 @@ from edge_agent.misses import Garbled, LateAnswer, LineDown, Miss, NoAnswer, Ref
 from edge_agent.modbus.framing import Request, find_reply, is_frame
 from edge_agent.modbus.patience import Patience
 from edge_agent.modbus.planning import Function, Span
-from edge_agent.serial_line import port_settings
+from edge_agent.serial_line import check_port, port_settings
 from quantrac.config.stations import Bus
 
 SILENCE_S: Final = 0.06
@@ -83,7 +81,8 @@ class ModbusBus:
         if self._client is not None and self._client.connected:
             return
         self.close()
-        self._check_port()
+        if self._bus.port is not None:
+            check_port(self._bus.port)  # the library only says that it could not be opened
         self._client = self._make_client()
         try:
             connected = await self._client.connect()
@@ -208,14 +207,6 @@ class ModbusBus:
         if frame and self._client is not None:
             future = self._client.ctx.response_future
             self._silence = asyncio.get_running_loop().call_later(self._silence_s, _give_up, future)
-
-    def _check_port(self) -> None:
-        """Say what is wrong with a serial port; the library only says that it could not be opened."""
-        port = self._bus.port
-        if port is not None and not Path(port).exists():
-            raise LineDown(f"{port}: there is no such port; is the adapter plugged in?")
-        if port is not None and not os.access(port, os.R_OK | os.W_OK):
-            raise LineDown(f"{port}: no right to use it; is this user in the group dialout?")
 
     def _make_client(self) -> AsyncModbusSerialClient | AsyncModbusTcpClient:
         if self._bus.port is not None:

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from edge_agent.modbus.planning import Span
 
+REQUEST_BYTES: Final = 8
 EXCEPTION_LENGTH: Final = 5
 FRAME_EXTRA: Final = 5
 """Unit, function, byte count and two of CRC."""

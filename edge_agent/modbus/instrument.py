@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from edge_agent.instruments import Note, Unsuitable
+from edge_agent.instruments import Note, PlannedRequest, Unsuitable
 from edge_agent.instruments import Part as AnyPart
 from edge_agent.misses import Refused
 from edge_agent.modbus.bus import ModbusBus, Timing
 from edge_agent.modbus.decoding import Image, decode, directory_spans, listed_codes, locate, spans
+from edge_agent.modbus.framing import REQUEST_BYTES, Request
 from edge_agent.modbus.planning import Part, Span, gap_budget, parts, plan
 from edge_agent.samples import NO_MEASUREMENT, Measured, Sample
 from quantrac.config.modbus import ModbusProfile
@@ -50,6 +51,18 @@ class ModbusInstrument:
         if self._parts is None:
             self._parts = self._plan()
         return self._parts
+
+    def requests(self) -> list[PlannedRequest]:
+        """Return the requests that one sample sends; of a device with a directory, those known so far."""
+        return [
+            PlannedRequest(
+                f"{block.function.value:02d} {block.function.name.lower()} {block.at}+{block.count}",
+                part.signals,
+                REQUEST_BYTES + Request(self._unit, block).reply_length,
+            )
+            for part in self.parts()
+            for block in part.blocks
+        ]
 
     async def read(self, part: AnyPart) -> list[Sample]:
         """Read one part, state and value of each of its signals; raises Miss."""

@@ -136,7 +136,8 @@ def parts(needs: Mapping[str, Sequence[Span]], max_gap: int, max_count: int) -> 
             groups.remove(group)
             used, names = used | group[0], [*group[1], *names]
         groups.append((used, names))
-    return [Part(tuple(block for block in blocks if block in used), tuple(names)) for used, names in groups]
+    made = [Part(tuple(block for block in blocks if block in used), tuple(names)) for used, names in groups]
+    return sorted(made, key=lambda part: blocks.index(part.blocks[0]))
 
 
 def _fits(block: Span, span: Span, max_gap: int, max_count: int) -> bool:

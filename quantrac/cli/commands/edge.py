@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from edge_agent.probing import DevicePlan
     from edge_agent.report import Report
     from quantrac.config.settings import Settings
 
@@ -51,6 +52,45 @@ def run(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     if not run_agent(settings, station, stop=stop, drain_s=drain):
+        raise typer.Exit(1)
+
+
+@app.command()
+def probe(
+    station: Station,
+    wiring: Annotated[Path | None, typer.Option(help="Where the buses are on this bench (YAML or JSON).")] = None,
+    overlay: Annotated[str | None, typer.Option(help="Folder of the configuration merged over it.")] = None,
+    device: Annotated[str | None, typer.Option(help="Only this device of the station.")] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Only show what would be asked; nothing is opened.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Read each instrument once and show its channels, or what would be asked of it. The agent must not be running.
+
+    Exit code 1: an instrument did not answer.
+    """
+    import time
+
+    from edge_agent import probing
+    from edge_agent.service import configured_station
+
+    found_station = configured_station(_settings(wiring=wiring, overlay=overlay), station)
+    if device is not None and device not in found_station.devices:
+        raise typer.BadParameter(f"{station} has no device {device!r}; it has: {', '.join(found_station.devices)}")
+
+    def clock() -> int:
+        return time.time_ns() // 1_000_000
+
+    if plan:
+        _show_plan([row for row in probing.plan_of(found_station, clock) if device in (None, row.device)], as_json)
+        return
+    found = probing.probe(found_station, clock, device)
+    for row in found:
+        if as_json:
+            print(json.dumps(row._asdict()))
+        else:
+            value = "-" if row.value is None else f"{row.value:g} {row.unit}"
+            print(f"{row.device}/{row.channel}: {value}  {row.state}{'  ' + row.why if row.why else ''}")
+    if any(row.why for row in found):
         raise typer.Exit(1)
 
 
@@ -137,6 +177,17 @@ def verify(station: Station) -> None:
     if findings:
         raise typer.Exit(1)
     print(f"{folder}: all is well")
+
+
+def _show_plan(rows: list[DevicePlan], as_json: bool) -> None:
+    for row in rows:
+        if as_json:
+            print(json.dumps({**row._asdict(), "requests": [each._asdict() for each in row.requests]}))
+            continue
+        load = "" if row.load is None else f", {row.wire_ms:.0f} ms on the line, load {row.load:.1%}"
+        print(f"{row.device} on {row.bus} ({row.place}), every {row.every_ms / 1000:g} s{load}")
+        for request in row.requests:
+            print(f"  {request.text}  {' '.join(request.signals)}")
 
 
 def _settings(**given: Any) -> Settings:

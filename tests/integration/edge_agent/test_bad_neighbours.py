@@ -14,7 +14,7 @@ import pytest
 from edge_agent.averaging import DeviceSlots
 from edge_agent.bus_reader import BusReader, Mounting
 from edge_agent.channels import feeds_of, slot_plan
-from edge_agent.instruments import Note, Part
+from edge_agent.instruments import Note, Part, PlannedRequest
 from edge_agent.misses import LineDown
 from edge_agent.modbus.bus import ModbusBus
 from edge_agent.modbus.instrument import ModbusInstrument
@@ -59,6 +59,9 @@ class Recorder:
 
     def parts(self) -> Sequence[Part]:
         return self.inner.parts()
+
+    def requests(self) -> list[PlannedRequest]:
+        return self.inner.requests()
 
     async def read(self, part: Part) -> list[Sample]:
         samples = await self.inner.read(part)
