@@ -33,10 +33,12 @@ class Trend(StrEnum):
 
 
 def trend_of(points: Sequence[tuple[int, float]], decimals: int) -> Trend:
-    """Return the direction of (time in ms, value) points.
+    """Return the direction of (time in ms, value) points, in order of time.
 
     A least-squares line is laid through them; it counts as a direction when it changes over the time they span by more
-    than twice its residuals' standard deviation and by more than two units of the last decimal shown.
+    than twice their noise and by more than two units of the last decimal shown. Noise is read from the differences of
+    neighbours (median of |difference| / (0.6745 √2), the standard deviation of normal noise), so that a sudden fall is
+    not taken for noise.
     """
     if len(points) < LEAST_READINGS:
         return Trend.STEADY
@@ -46,9 +48,8 @@ def trend_of(points: Sequence[tuple[int, float]], decimals: int) -> Trend:
     spread = float((x * x).sum())
     if spread == 0:
         return Trend.STEADY
-    slope = float((x * (v - v.mean())).sum()) / spread
-    change = slope * float(x.max() - x.min())
-    noise = float(np.std(v - v.mean() - slope * x))
+    change = float((x * (v - v.mean())).sum()) / spread * float(x.max() - x.min())
+    noise = float(np.median(np.abs(np.diff(v)))) / (0.6745 * 2**0.5)
     if abs(change) <= max(2 * noise, 2 * 10.0**-decimals):
         return Trend.STEADY
     return Trend.RISING if change > 0 else Trend.FALLING

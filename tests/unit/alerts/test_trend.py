@@ -14,8 +14,9 @@ MINUTE = 60_000
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ([5.0, 4.5, 4.0, 3.5], Trend.FALLING),
-        ([1.0, 1.5, 2.0], Trend.RISING),
+        ([5.0, 4.6, 4.0, 3.7, 3.0, 2.6], Trend.FALLING),
+        ([1.0, 1.1, 1.4, 1.5, 1.5, 2.0, 2.2], Trend.RISING),
+        ([4.51, 4.50, 4.52, 4.50, 4.51, 4.49, 4.50, 2.40, 2.41], Trend.FALLING),  # a sudden fall is no noise
         ([2.8, 2.8, 2.8, 2.8], Trend.STEADY),
         ([2.80, 2.81, 2.80, 2.81], Trend.STEADY),  # within what the last decimal shows
         ([5.0, 1.0], Trend.STEADY),  # two readings are no trend
