@@ -28,11 +28,12 @@ class Prepared(NamedTuple):
 
 
 class Preparer:
-    """One batch ahead of the writer, never more: what waits is bounded by the broker's Receive Maximum."""
+    """One batch ahead of the writer, never more, so that batches grow while the writer is busy."""
 
     def __init__(self, inbox: Inbox, registry: Callable[[], Registry]) -> None:
         self._inbox, self._registry = inbox, registry
-        self._ready: queue.Queue[Prepared] = queue.Queue(maxsize=1)
+        self._ready: queue.SimpleQueue[Prepared] = queue.SimpleQueue()
+        self._room = threading.Semaphore(1)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="preparer", daemon=True)
 
@@ -49,15 +50,21 @@ class Preparer:
     def take(self, wait_s: float) -> Prepared | None:
         """Return the next batch in order of arrival; None when none was ready within `wait_s` seconds."""
         try:
-            return self._ready.get(timeout=wait_s)
+            prepared = self._ready.get(timeout=wait_s)
         except queue.Empty:
             return None
+        self._room.release()
+        return prepared
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            if not self._room.acquire(timeout=IDLE_S):
+                continue
             receipts = self._inbox.take(IDLE_S)
             if receipts:
-                self._hand_over(Prepared(receipts, self._prepare(receipts)))
+                self._ready.put(Prepared(receipts, self._prepare(receipts)))
+            else:
+                self._room.release()
 
     def _prepare(self, receipts: Sequence[Receipt]) -> Batch | None:
         try:
@@ -65,11 +72,3 @@ class Preparer:
         except Exception:  # the boundary of the task: a defect of ours must not stop what follows
             log.exception("batch_not_understood", deliveries=len(receipts))
             return None
-
-    def _hand_over(self, prepared: Prepared) -> None:
-        while not self._stop.is_set():
-            try:
-                self._ready.put(prepared, timeout=IDLE_S)
-            except queue.Full:
-                continue
-            return
