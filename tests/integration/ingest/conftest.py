@@ -69,14 +69,15 @@ class RunningIngest:
         self._process: subprocess.Popen[bytes] | None = None
         self._starts = 0
 
-    def start(self, **env: str) -> None:
-        """Start and wait until it is subscribed."""
+    def start(self, *, wait: bool = True, **env: str) -> None:
+        """Start, and wait until it is subscribed."""
         self._starts += 1
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "quantrac", "ingest", "run"], env={**self._env, **env}, stderr=out
             )
-        eventually(lambda: self.log.read_text().count('"mqtt_subscribed"') >= self._starts)
+        if wait:
+            eventually(lambda: self.log.read_text().count('"mqtt_subscribed"') >= self._starts)
 
     def kill(self) -> None:
         assert self._process is not None

@@ -1,0 +1,119 @@
+"""The services from outside: health, metrics, standing by, stopping, and waiting for what is not there."""
+
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+
+from quantrac.private_services.mosquitto import PrivateMosquitto
+from tests.integration.ingest.conftest import Edge, RunningIngest, eventually
+from tests.integration.ingest.test_path import message
+
+
+def get(port: int, page: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/{page}", timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def test_health_and_metrics_tell_what_happens(
+    edge: Edge,
+    network: psycopg.Connection,
+    ingest: RunningIngest,
+    free_port: Callable[[], int],
+    broker: PrivateMosquitto,
+) -> None:
+    assert ingest.stop() == 0
+    port = free_port()
+    ingest.start(QUANTRAC_INGEST_LISTEN=f"127.0.0.1:{port}")
+    assert get(port, "healthz") == (200, "ok\n")
+    eventually(lambda: get(port, "readyz") == (200, "ok\n"))
+    edge.send(message(1))
+    edge.send(b"hello")
+    eventually(lambda: 'quantrac_ingest_messages_total{outcome="rejected"} 1.0' in get(port, "metrics")[1])
+    metrics = get(port, "metrics")[1]
+    assert 'quantrac_ingest_messages_total{outcome="new"} 1.0' in metrics
+    assert "quantrac_ingest_readings_total 1.0" in metrics
+    broker.kill()
+    eventually(lambda: get(port, "readyz") == (503, "not subscribed at the broker\n"))
+    assert get(port, "healthz") == (200, "ok\n")
+    broker.start()
+    eventually(lambda: get(port, "readyz")[0] == 200)
+
+
+def test_it_beats_records_its_health_and_takes_its_row_along(
+    edge: Edge, network: psycopg.Connection, ingest: RunningIngest
+) -> None:
+    eventually(
+        lambda: network.execute("select connected from v_service where service = 'ingest'").fetchone() == (True,)
+    )
+    eventually(
+        lambda: network.execute("select healthy from v_ingest_health order by from_t desc").fetchone() == (True,)
+    )
+    assert ingest.stop() == 0
+    assert network.execute("select count(*) from v_service").fetchone() == (0,)
+
+
+def test_a_second_ingest_stands_by_until_the_first_is_gone(
+    edge: Edge,
+    network: psycopg.Connection,
+    ingest: RunningIngest,
+    database: str,
+    broker: PrivateMosquitto,
+    tmp_path: Path,
+) -> None:
+    second = RunningIngest(database, broker, tmp_path / "second.log")
+    second.start(wait=False)
+    try:
+        eventually(lambda: "standing_by" in second.log.read_text())
+        edge.send(message(1))
+        eventually(lambda: edge.upto("e1") == 1)
+        assert "mqtt_connected" not in second.log.read_text()
+        ingest.kill()
+        eventually(lambda: "mqtt_subscribed" in second.log.read_text())
+        edge.send(message(2))
+        eventually(lambda: edge.upto("e1") == 2)
+    finally:
+        assert second.stop() == 0
+    ingest.start()
+
+
+def test_a_database_without_our_tables_is_named_and_ends_it(
+    empty_database: str, broker: PrivateMosquitto, tmp_path: Path
+) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "quantrac", "ingest", "run"],
+        env={**os.environ, "QUANTRAC_DATABASE_URL": empty_database, "QUANTRAC_MQTT_URL": broker.url("ingest")},
+        capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 1
+    assert ran.stderr.splitlines()[-1].endswith("run quantrac db migrate")
+
+
+def test_quality_runs_judges_and_stops(network: psycopg.Connection, database: str, tmp_path: Path) -> None:
+    from tests.integration.ingest.test_quality import CALM, flags, store
+
+    network.execute("update channel set history_tests = '{spike}', interval_s = 10")
+    store(network, CALM)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "quantrac", "quality", "run"], env={**os.environ, "QUANTRAC_DATABASE_URL": database}
+    )
+    try:
+        eventually(lambda: flags(network) == {200: 3, 300: 4})
+        assert network.execute("select connected from v_service where service = 'quality'").fetchone() == (True,)
+        network.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'quantrac quality'"
+        )
+        store(network, [each._replace(at_s=each.at_s + 600) for each in CALM])
+        eventually(lambda: flags(network) == {200: 3, 300: 4, 800: 3, 900: 4})
+    finally:
+        process.terminate()
+        assert process.wait(10) == 0
