@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from edge_agent.fate import EpochSpan, Fate
 from edge_agent.ranges import RangeSet
-from edge_agent.spool import EpochSpan, Fate
 from quantrac.telemetry.wire import Birth, BirthChannel, Held, Status, encode
 
 MOST_REFUSED: Final = 2000

@@ -9,9 +9,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+from edge_agent.fate import EpochSpan, Fate
 from edge_agent.ranges import RangeSet
 from edge_agent.report import Report, report
-from edge_agent.spool import DATABASE, EpochSpan, Fate
+from edge_agent.spool import DATABASE
 from edge_agent.spool_file import Reading, SpoolError
 from quantrac.telemetry.wire import STRICT_ERRORS, decode_message
 

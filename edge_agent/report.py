@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from edge_agent.fate import EpochSpan, Fate
 from edge_agent.ranges import Range, RangeSet
-from edge_agent.spool import EpochSpan, Fate
 
 
 class EpochReport(NamedTuple):

@@ -131,7 +131,7 @@ def run(
             spool_depth=lambda: forwarder.depth,
             stop=sampling_stop,
         )
-        drained = _drain(loop, draining, failed)
+        drained = _drain(loop, draining, failed, stop)
         if not failed.is_set():
             loop.ask(lambda f: f.say_goodbye(_moment()))
         log.info("agent_stops", station=station_id, drained=drained)
@@ -199,14 +199,15 @@ def _answer(
             raise DeskRefused(f"found {request}, expected do: status or do: drain with timeout_s")
 
 
-def _drain(loop: ForwardingLoop, draining: Draining, failed: threading.Event) -> bool:
+def _drain(loop: ForwardingLoop, draining: Draining, failed: threading.Event, stop: threading.Event) -> bool:
     """Publish until all is acknowledged, nothing can be any more, or the time is over."""
     started = asked = time.monotonic()
     drained = False
     while not failed.is_set():
         drained = loop.ask(lambda f: f.drained)
         now = time.monotonic()
-        if drained or now - started >= draining.timeout_s:
+        told_twice = draining.wanted.is_set() and stop.is_set()
+        if drained or told_twice or now - started >= draining.timeout_s:
             break
         if now - asked >= ASK_AGAIN_S:
             asked = now

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, Self
 
 from edge_agent import salvage
+from edge_agent.fate import EpochSpan, Fate
 from edge_agent.ranges import Range, RangeSet
 from edge_agent.records import SlotRecord
 from edge_agent.spool_file import Reading, SpoolDamaged, SpoolError, SpoolUnwritable, Transaction, connect, lock
@@ -36,32 +37,6 @@ class Spooled(NamedTuple):
 
     n: int
     line: bytes
-
-
-class EpochSpan(NamedTuple):
-    """The messages of one epoch that the spool holds, as seqs; `last` 0: none yet, `first` > `last`: none left."""
-
-    name: str
-    base: int
-    """`seq` + `base` is the message's place in the spool."""
-    first: int
-    last: int
-
-
-class Fate(NamedTuple):
-    """What is known of the messages, by place."""
-
-    settled: RangeSet
-    """Acknowledged end to end."""
-    refused: RangeSet
-    """Given up, after five failed sends or at the broker's word."""
-    lost: RangeSet
-    """Dropped unacknowledged because the spool was full, or unreadable in a damaged file."""
-
-    @classmethod
-    def unknown(cls) -> Fate:
-        """Nothing is known yet."""
-        return cls(RangeSet(), RangeSet(), RangeSet())
 
 
 class Spool:
