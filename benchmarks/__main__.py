@@ -1,23 +1,46 @@
-"""`python -m benchmarks [--messages N]`: run every benchmark and print its ratios."""
+"""`python -m benchmarks [NAME…] [--messages N] [--seconds S]`: run benchmarks and print their ratios."""
 
 from __future__ import annotations
 
 import argparse
+import logging
 import os
+from collections.abc import Callable
 
-from benchmarks import ingest_throughput
+from benchmarks import ingest_throughput, sensor_to_row
+from quantrac.observe import logs
+
+
+def throughput(arguments: argparse.Namespace) -> None:
+    """Readings a second of each lane of ingest, beside raw COPY."""
+    baseline = 0.0
+    for lane, rate, cpu in ingest_throughput.run(arguments.messages):
+        baseline = baseline or rate
+        print(
+            f"{lane:22} {rate:>9,.0f} readings/s  {rate / baseline:5.2f} x COPY  ingest CPU {cpu:5.2f} s a million",
+            flush=True,
+        )
+
+
+def latency(arguments: argparse.Namespace) -> None:
+    """Milliseconds from sensor to row at 1,000 messages a second."""
+    median, p99, messages = sensor_to_row.run(arguments.seconds)
+    print(f"sensor to row          median {median:.0f} ms, p99 {p99:.0f} ms of {messages} messages", flush=True)
+
+
+BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {"throughput": throughput, "latency": latency}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], help="which; all when none is named")
     parser.add_argument("--messages", type=int, default=180_000, help="messages of 12 readings in each lane")
+    parser.add_argument("--seconds", type=float, default=20, help="how long latency is measured")
     arguments = parser.parse_args()
+    logs.configure("text", level=logging.ERROR)
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}", flush=True)
-    baseline = 0.0
-    for lane, rate, cpu in ingest_throughput.run(arguments.messages):
-        baseline = baseline or rate
-        print(f"{lane:22} {rate:>9,.0f} readings/s  {rate / baseline:5.2f} x COPY  "
-              f"ingest CPU {cpu:5.2f} s a million", flush=True)  # fmt: skip
+    for name in arguments.names or BENCHMARKS:
+        BENCHMARKS[name](arguments)
 
 
 if __name__ == "__main__":

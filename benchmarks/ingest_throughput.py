@@ -48,7 +48,7 @@ def run(messages: int) -> Iterable[tuple[str, float, float]]:
     """Run baseline and lanes; yields lane, readings a second, CPU seconds of ingest a million readings."""
     with servers(STATIONS) as system:
         with psycopg.connect(system.database, autocommit=True) as conn:
-            _configure(conn)
+            configure(conn)
             baseline = raw_copy(conn, messages * READINGS)
         yield "raw binary COPY", baseline, 0.0
         for lane, bundle, repeated in (("live", 1, 0.0), ("live, 1 % repeated", 1, 0.01), ("backfill", 50, 0.0)):
@@ -56,7 +56,8 @@ def run(messages: int) -> Iterable[tuple[str, float, float]]:
             yield result.lane, result.rate, result.ingest_cpu_s / result.readings * 1e6
 
 
-def _configure(conn: psycopg.Connection) -> None:
+def configure(conn: psycopg.Connection) -> None:
+    """Enter stations and channels."""
     for station in STATIONS:
         conn.execute(
             "insert into station (station, name_vi, name_en, in_service, config, config_applied, applied_at)"
@@ -124,8 +125,8 @@ def measure(system: Servers, lane: str, messages: int, bundle: int, repeated: fl
 def check_books(conn: psycopg.Connection, expected: int) -> None:
     """Raise unless every message is stored once, every reading is there, and both books balance."""
     sums = conn.execute(
-        "select sum(highest_seq), sum(stored), sum(dead + lost + missing), sum(received), sum(new + duplicate + rejected)"
-        " from v_ledger"
+        "select sum(highest_seq), sum(stored), sum(dead + lost + missing), sum(received),"
+        " sum(new + duplicate + rejected) from v_ledger"
     ).fetchone()
     assert sums is not None
     highest, stored, not_stored, received, accounted = sums

@@ -62,11 +62,12 @@ class Line:
     rest: bytes = b""
 
     def open(self) -> socket.socket:
+        """Connect and wait for the CONNACK."""
         sock = socket.create_connection((self.address.host, self.address.port))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.sendall(connect_packet(self.address, self.client_id))
         answer = sock.recv(4096)
-        assert answer[0] == 0x20 and answer[3] == 0, answer
+        assert (answer[0], answer[3]) == (0x20, 0), answer
         return sock
 
     def take(self, data: bytes) -> None:
@@ -74,12 +75,14 @@ class Line:
         data = self.rest + data
         at = 0
         while len(data) - at >= 2 and len(data) - at >= 2 + data[at + 1]:
-            assert data[at] == 0x40 and (data[at + 1] == 2 or data[at + 4] == 0), data[at : at + 8]
+            assert data[at] == 0x40
+            assert data[at + 1] == 2 or data[at + 4] == 0, f"PUBACK {data[at : at + 8]!r}"
             self.acknowledged += 1
             at += 2 + data[at + 1]
         self.rest = data[at:]
 
     def send(self, sock: socket.socket) -> None:
+        """Send what the window has room for, if it is worth a system call."""
         room = min(WINDOW - (self.sent - self.acknowledged), SEND_AT_ONCE, len(self.packets) - self.sent)
         if room >= min(SEND_AT_ONCE // 2, len(self.packets) - self.sent) and room > 0:
             sock.sendall(b"".join(self.packets[self.sent : self.sent + room]))
@@ -118,12 +121,15 @@ class Publishers:
         self._process = context.Process(target=_publish, args=(lines, self._ready, self._go))
 
     def start(self) -> None:
+        """Encode and connect."""
         self._process.start()
         assert self._ready.wait(120)
 
     def go(self) -> None:
+        """Begin to publish."""
         self._go.set()
 
     def join(self) -> None:
+        """Wait until everything has its PUBACK."""
         self._process.join()
         assert self._process.exitcode == 0

@@ -48,7 +48,8 @@ class Servers:
         try:
             until = time.monotonic() + 20
             while b'"mqtt_subscribed"' not in log.read_bytes():
-                assert time.monotonic() < until and process.poll() is None, log.read_text()
+                assert time.monotonic() < until, log.read_text()
+                assert process.poll() is None, log.read_text()
                 time.sleep(0.02)
             yield process
         finally:
