@@ -1,7 +1,8 @@
 """How long a reading takes from the moment it is measured to the commit of its row, at 1,000 messages a second.
 
-Sessions as the edges use them publish one message of 12 readings each millisecond, stamped with the present. A listener
-on the change feed looks up what each commit brought and compares the clock with the readings' times.
+Sessions as the edges use them publish one message of 12 readings each millisecond, stamped with the millisecond at which
+it was due (a publisher that is late counts as latency). A listener on the change feed looks up what each commit brought
+and compares the clock with the readings' times.
 """
 
 from __future__ import annotations
@@ -46,11 +47,12 @@ def _measure(system: Servers, conn: psycopg.Connection, seconds: float) -> tuple
     first = [f"channel_{device * READINGS}" for device in range(DEVICES)]
     position = scalar(conn, "select coalesce(max(id), 0) from change")
     latencies: list[float] = []
-    sent, started = 0, time.monotonic()
+    sent, started, started_ms = 0, time.monotonic(), time.time_ns() // 1_000_000
     while (elapsed := time.monotonic() - started) < seconds or len(latencies) < sent:
         assert elapsed < seconds + 30, "not everything that was published is stored"
         while elapsed < seconds and sent < elapsed * MESSAGES_A_SECOND:
-            _publish(sessions[sent % len(sessions)], STATIONS[sent % len(sessions)], sent // len(sessions))
+            which, due_ms = sent % len(sessions), started_ms + sent * 1000 // MESSAGES_A_SECOND
+            _publish(sessions[which], STATIONS[which], sent // len(sessions), due_ms)
             sent += 1
         if list(conn.notifies(timeout=0.001, stop_after=1)):
             now_us = time.time_ns() // 1000
@@ -62,8 +64,8 @@ def _measure(system: Servers, conn: psycopg.Connection, seconds: float) -> tuple
     return float(np.percentile(latencies, 50)), float(np.percentile(latencies, 99)), len(latencies)
 
 
-def _publish(session: Session, station: str, number: int) -> None:
+def _publish(session: Session, station: str, number: int, due_ms: int) -> None:
     device = number % DEVICES
     readings = [(f"channel_{device * READINGS + n}", 6.25 + n / 100, "ok") for n in range(READINGS)]
-    message = Message("9f31c2ab", number + 1, time.time_ns() // 1_000_000, readings)
+    message = Message("9f31c2ab", number + 1, due_ms, readings)
     session.publish(topics.topic(station, "readings"), wire.encode(message))
