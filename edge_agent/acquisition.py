@@ -17,6 +17,7 @@ from edge_agent.averaging import DeviceSlots
 from edge_agent.bus_reader import BusReader, Mounting
 from edge_agent.channels import ChannelFeed, feeds_of, slot_plan
 from edge_agent.housekeeping import Housekeeping
+from edge_agent.maintenance import MaintenanceSwitch
 from edge_agent.mounting import mount
 from edge_agent.pauses import pause
 from edge_agent.records import Event, RecordSink
@@ -56,7 +57,7 @@ async def acquire(
     Raises:
         Unsuitable: a device's profile, bus and address do not go together.
     """
-    outbox = Outbox(sink)
+    outbox = Outbox(sink, MaintenanceSwitch(station.maintenance))
     watched: list[Watched] = []
     wall = WallClock(clock, time.monotonic, lambda now_ms, by_ms: start_afresh(watched, outbox, now_ms, by_ms))
     outbox.events.append(Event("restart", None, restart, wall.now_ms()))

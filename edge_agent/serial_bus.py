@@ -8,12 +8,15 @@ from typing import Final, NamedTuple
 
 from edge_agent.instruments import Unsuitable
 from edge_agent.misses import Garbled, LateAnswer, NoAnswer
+from edge_agent.patience import Patience
 from edge_agent.serial_line import SerialLine
 from quantrac.config.stations import Bus
 
 SILENCE_S: Final = 0.1
 """An answer is over when nothing came for so long."""
 LONGEST_ANSWER: Final = 512
+LINE_UNIT: Final = 0
+"""These lines carry one instrument each, as a rule: patience is the line's."""
 
 
 class Ending(NamedTuple):
@@ -42,12 +45,14 @@ class SerialBus:
         self._bus = bus
         self._clock = clock
         self._line = SerialLine(bus.port, bus.line)
+        self._patience = Patience()
+        self._unanswered: float | None = None
+        """Loop time of the last request if nothing has answered it."""
         self._free_at = 0.0
 
-    @property
-    def guard_ms(self) -> int:
-        """Silence kept after a missed answer."""
-        return self._bus.guard_ms
+    def worst_ms(self, timeout_ms: int) -> int:
+        """Return the longest time that a failing request can hold the line."""
+        return self._patience.wait_ms(LINE_UNIT, timeout_ms) + self._bus.guard_ms
 
     async def open(self) -> None:
         """Open the port; raises LineDown."""
@@ -61,22 +66,35 @@ class SerialBus:
         """Send a request and return its answer, raises Miss. After a miss a late answer is waited out and dropped."""
         loop = asyncio.get_running_loop()
         await asyncio.sleep(max(0.0, self._free_at - loop.time()))
-        self._line.discard()
-        sent_ms = self._clock()
+        if self._line.discard() and self._unanswered is not None:
+            self._note_late(self._unanswered)
+        self._unanswered = None
+        sent_ms, sent = self._clock(), loop.time()
         self._line.write(request)
         try:
-            if self._bus.echo:
-                await self._line.read_until(request, timeout_ms / 1000, LONGEST_ANSWER)
-            return TextAnswer(sent_ms, await self.listen(ending, timeout_ms))
+            raw = await self._answer(request, ending, self._patience.wait_ms(LINE_UNIT, timeout_ms))
+            self._patience.answered(LINE_UNIT, (loop.time() - sent) * 1000)
+            return TextAnswer(sent_ms, raw)
         except NoAnswer as miss:
             if await self._line.be_quiet(self._bus.guard_ms / 1000, SILENCE_S):
+                self._note_late(sent)
                 raise LateAnswer(f"{request!r}: answered too late") from miss
+            self._unanswered = sent
+            self._patience.silent(LINE_UNIT)
             raise NoAnswer(f"{request!r}: {miss}") from miss
         except Garbled:
             await self._line.be_quiet(self._bus.guard_ms / 1000, SILENCE_S)
             raise
         finally:
             self._free_at = loop.time() + (self._bus.gap_ms + turnaround_ms) / 1000
+
+    async def _answer(self, request: bytes, ending: Ending, timeout_ms: int) -> bytes:
+        if self._bus.echo:
+            await self._line.read_until(request, timeout_ms / 1000, LONGEST_ANSWER)
+        return await self.listen(ending, timeout_ms)
+
+    def _note_late(self, sent: float) -> None:
+        self._patience.late(LINE_UNIT, (self._line.last_byte - sent) * 1000)
 
     async def listen(self, ending: Ending, timeout_ms: int) -> bytes:
         """Return what comes unasked, such as a service request; raises NoAnswer or Garbled."""

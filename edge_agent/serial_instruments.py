@@ -23,9 +23,8 @@ MOST_DATA_COMMANDS: Final = 10
 class AskingBus(Protocol):
     """What these instruments need of their line."""
 
-    @property
-    def guard_ms(self) -> int:
-        """Silence kept after a missed answer."""
+    def worst_ms(self, timeout_ms: int) -> int:
+        """Return the longest time that a failing request can hold the line."""
         ...
 
     async def ask(self, request: bytes, ending: Ending, timeout_ms: int, turnaround_ms: int = 0) -> TextAnswer:
@@ -57,7 +56,7 @@ class _SerialInstrument:
     @property
     def worst_ms(self) -> int:
         """Longest time that a failing read can hold the line."""
-        return self._timeout_ms + self._bus.guard_ms
+        return self._bus.worst_ms(self._timeout_ms)
 
     def parts(self) -> Sequence[Message]:
         """Return the messages that a sample reads."""

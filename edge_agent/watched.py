@@ -7,16 +7,19 @@ from dataclasses import dataclass, field
 
 from edge_agent.averaging import DeviceSlots
 from edge_agent.channels import ChannelFeed
+from edge_agent.maintenance import MaintenanceSwitch
 from edge_agent.records import Event, RecordSink
 from edge_agent.samples import Sample
 
 
 @dataclass(slots=True)
 class Outbox:
-    """Where closed slots go; the station's own events travel with the next of them."""
+    """What a station's devices share: where closed slots go, the station's own events, its maintenance switch."""
 
     sink: RecordSink
+    switch: MaintenanceSwitch
     events: list[Event] = field(default_factory=list)
+    """Sent with the next record of any device."""
 
 
 @dataclass(slots=True)
@@ -35,7 +38,11 @@ class Watched:
         for sample in samples:
             for feed in self.feeds:
                 if feed.signal == sample.signal:
-                    self.slots.add(feed.name, feed.taken(sample))
+                    taken = feed.taken(sample)
+                    turned = self.outbox.switch.note(self.name, feed.name, taken)
+                    if turned is not None:
+                        self.outbox.events.append(Event("maintenance", self.name, turned, taken.t_ms))
+                    self.slots.add(feed.name, self.outbox.switch.marked(feed.kind, taken))
 
     def close(self, now_ms: int) -> None:
         """Hand over the slots that have ended and are complete."""

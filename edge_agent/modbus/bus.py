@@ -22,8 +22,8 @@ from pymodbus.pdu import ModbusPDU
 
 from edge_agent.misses import Garbled, LateAnswer, LineDown, Miss, NoAnswer, Refused
 from edge_agent.modbus.framing import Request, find_reply, is_frame
-from edge_agent.modbus.patience import Patience
 from edge_agent.modbus.planning import Function, Span
+from edge_agent.patience import Patience
 from edge_agent.serial_line import check_port, port_settings
 from quantrac.config.stations import Bus
 
@@ -57,6 +57,8 @@ class Answer(NamedTuple):
 @dataclass(slots=True)
 class _Pending:
     request: Request
+    sent: float
+    """Loop time when it was asked."""
     heard: bytes = b""
     answered: bool = False
     last_byte: float = 0.0
@@ -72,6 +74,7 @@ class ModbusBus:
         self._silence_s = SILENCE_S if bus.kind == "modbus-rtu" else SILENCE_NETWORK_S
         self._client: AsyncModbusSerialClient | AsyncModbusTcpClient | None = None
         self._pending: _Pending | None = None
+        self._unanswered: _Pending | None = None
         self._silence: asyncio.TimerHandle | None = None
         self._free_at = 0.0
         self.patience = Patience()
@@ -115,13 +118,13 @@ class ModbusBus:
         """
         await self._wait_until_free()
         loop = asyncio.get_running_loop()
-        self._pending = pending = _Pending(Request(unit, span))
-        sent_ms, sent = self._clock(), loop.time()
+        self._pending = pending = _Pending(Request(unit, span), loop.time())
+        sent_ms = self._clock()
         try:
             reply = await self._transact(pending, self.patience.wait_ms(unit, timing.timeout_ms) / 1000)
             if reply is None:
-                raise await self._miss(pending, sent)
-            self.patience.answered(unit, (loop.time() - sent) * 1000)
+                raise await self._miss(pending)
+            self.patience.answered(unit, (loop.time() - pending.sent) * 1000)
             _check(reply, pending.request)
             return Answer(sent_ms, _words(reply, span))
         finally:
@@ -161,17 +164,19 @@ class ModbusBus:
             raise LineDown(f"{self._bus.place}: {error}") from error
         return reply
 
-    async def _miss(self, pending: _Pending, sent: float) -> Miss:
+    async def _miss(self, pending: _Pending) -> Miss:
         """Return why there is no reply, once none can come any more."""
         unit, garbled = pending.request.unit, self._rtu and is_frame(pending.heard, pending.request)
         if self._rtu and not garbled:
             await self._keep_quiet(pending)
         if pending.answered:
-            took_ms = (pending.last_byte - sent) * 1000
+            took_ms = (pending.last_byte - pending.sent) * 1000
             self.patience.late(unit, took_ms)
             return LateAnswer(f"unit {unit}: answered after {took_ms:.0f} ms, too late")
         if garbled or (self._rtu and is_frame(pending.heard, pending.request)):
             return Garbled(f"unit {unit}: no valid frame in {pending.heard[:16].hex(' ')} ({len(pending.heard)} bytes)")
+        self._unanswered = pending
+        self.patience.silent(unit)
         return NoAnswer(f"unit {unit}: no answer")
 
     async def _keep_quiet(self, pending: _Pending) -> None:
@@ -192,12 +197,20 @@ class ModbusBus:
                 pending.heard = data
             return data
         if pending is None:
+            self._hear_unasked(data)
             return b""
         pending.heard, pending.last_byte = data, asyncio.get_running_loop().time()
         reply = find_reply(data, pending.request)
         self._watch_silence(reply is None and is_frame(data, pending.request))
         pending.answered = pending.answered or reply is not None
         return reply or b""
+
+    def _hear_unasked(self, heard: bytes) -> None:
+        """Learn from an answer that comes when nobody waits for it any more."""
+        late = self._unanswered
+        if late is not None and find_reply(heard, late.request):
+            self._unanswered = None
+            self.patience.late(late.request.unit, (asyncio.get_running_loop().time() - late.sent) * 1000)
 
     def _watch_silence(self, frame: bool) -> None:
         """When a frame has come or begun and is not valid, end the transaction once the line is silent."""

@@ -15,6 +15,7 @@ from edge_agent.averaging import DeviceSlots
 from edge_agent.bus_reader import BusReader, Mounting
 from edge_agent.channels import feeds_of, slot_plan
 from edge_agent.instruments import Note, Part, PlannedRequest
+from edge_agent.maintenance import MaintenanceSwitch
 from edge_agent.misses import LineDown
 from edge_agent.modbus.bus import ModbusBus
 from edge_agent.modbus.instrument import ModbusInstrument
@@ -95,7 +96,9 @@ def reader(path: str, units: Sequence[int], missed: Callable[[], None]) -> tuple
         one = device(unit, bus)
         recorders[unit] = Recorder(ModbusInstrument(one, modbus))
         plan = slot_plan(feeds_of(one), one.sample_ms, one.report_ms, one.valid_share)
-        watched = Watched(one.name, feeds_of(one), DeviceSlots(plan, now_ms()), Outbox(lambda _: None))
+        watched = Watched(
+            one.name, feeds_of(one), DeviceSlots(plan, now_ms()), Outbox(lambda _: None, MaintenanceSwitch(None))
+        )
         mountings.append(Mounting(one, recorders[unit], watched))
     return BusReader("line", modbus, mountings, wall, missed), recorders
 

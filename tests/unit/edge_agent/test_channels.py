@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.averaging import Taken
 from edge_agent.channels import ChannelFeed, in_window
 from edge_agent.housekeeping import Housekeeping, Misses, disk_free, offset_of
-from edge_agent.modbus.patience import Patience
+from edge_agent.maintenance import MaintenanceSwitch
+from edge_agent.patience import Patience
 from edge_agent.samples import Measured, Sample, measured
 from edge_agent.wall_clock import WallClock
 from quantrac.config.profiles import Signal
-from quantrac.config.stations import Adjust, Calibration, Channel
+from quantrac.config.stations import Adjust, Calibration, Channel, Maintenance
+from quantrac.telemetry.parameters import Kind
 from quantrac.telemetry.states import State
 
 NAN = float("nan")
@@ -51,9 +54,7 @@ def test_state_is_read_before_the_value_and_no_sentinel_is_a_number(
 
 
 def test_units_then_the_technician_s_correction_then_the_datum() -> None:
-    made = channel(
-        "water_level", unit="m", factor=0.01, adjust=Adjust(scale=2.0, offset=-0.12), datum_offset=-1.85
-    )
+    made = channel("water_level", unit="m", factor=0.01, adjust=Adjust(scale=2.0, offset=-0.12), datum_offset=-1.85)
     taken = ChannelFeed(made, None).taken(sample(300.0, signal="water_level"))
     assert taken.value == pytest.approx(3.0 * 2 - 0.12 - 1.85)
 
@@ -80,6 +81,23 @@ def test_a_weekly_calibration_window_is_local_time() -> None:
         state = ChannelFeed(channel(), None, window).taken(sample(4.2, t_ms=t_ms)).state
         assert state is (State.CAL if inside else State.OK)
     assert not in_window(Calibration(), 0)
+
+
+def test_the_maintenance_switch_marks_what_is_measured_until_it_is_opened_or_forgotten() -> None:
+    switch = MaintenanceSwitch(Maintenance(device="io", channel="door", state=State.MAINT, ends_after_ms=4 * 3_600_000))
+
+    def state(t_ms: int, kind: Kind = Kind.MEAN) -> State:
+        return switch.marked(kind, Taken(t_ms, 4.2, State.OK)).state
+
+    assert switch.note("sonde", "door", Taken(0, 1.0, State.OK)) is None, "another device's"
+    assert state(0) is State.OK
+    assert switch.note("io", "door", Taken(0, 1.0, State.OK)) == "on"
+    assert switch.note("io", "door", Taken(5_000, None, State.COMM)) is None
+    assert (state(10_000), state(10_000, Kind.LAST)) == (State.MAINT, State.OK)
+    assert state(4 * 3_600_000) is State.OK, "forgotten: it ends by itself"
+    assert switch.note("io", "door", Taken(20_000, 0.0, State.OK)) == "off"
+    assert state(20_000) is State.OK
+    assert MaintenanceSwitch(None).note("io", "door", Taken(0, 1.0, State.OK)) is None
 
 
 def test_a_clock_that_is_set_is_noticed_and_one_that_is_slewed_is_not() -> None:
@@ -116,8 +134,12 @@ def test_patience_is_learnt_from_late_answers_and_from_quick_ones() -> None:
     assert patience.wait_ms(1, 1_500) == 1_500
     for _ in range(20):
         patience.answered(1, 50.0)
+    assert patience.wait_ms(1, 1_500) == 1_500
+    patience.silent(1)
     assert patience.wait_ms(1, 1_500) == 300
     patience.answered(1, 250.0)
+    assert patience.wait_ms(1, 1_500) == 1_500
+    patience.silent(1)
     assert patience.wait_ms(1, 1_500) == 750
     patience.late(1, 900.0)
     assert patience.wait_ms(1, 1_500) == 1_500

@@ -78,8 +78,6 @@ def _words(exchange: HexExchange, *, rtu: bool) -> tuple[Span, list[int]]:
 class ReplayedLine:
     """A line that answers each request with what the exchange says, and lets nothing else be asked."""
 
-    guard_ms = 0
-
     def __init__(self, exchanges: tuple[TextExchange, ...]) -> None:
         self._exchanges = list(exchanges)
         self._unread = b""
@@ -94,6 +92,9 @@ class ReplayedLine:
         end = self._unread.index(ending.mark) + len(ending.mark) + ending.more
         answer, self._unread = self._unread[:end], self._unread[end:]
         return answer
+
+    def worst_ms(self, timeout_ms: int) -> int:
+        return timeout_ms
 
     @property
     def is_used_up(self) -> bool:

@@ -1,8 +1,8 @@
 """How long to wait for each unit, learnt from how long its answers took. Pure.
 
-The profile's timeout is for a unit that nobody knows yet. One that has always answered quickly is given three times its
-longest recent answer, so that it costs its neighbours little when it dies; one that was heard answering too late is
-given more.
+A unit is given the profile's timeout. One that was heard answering too late is given more. One that has always answered
+quickly and now is silent is given three times its longest recent answer when it is tried again, so that a dead unit
+costs its neighbours little.
 """
 
 from __future__ import annotations
@@ -20,24 +20,30 @@ RECENT: Final = 100
 
 
 class Patience:
-    """Waiting times of the units on one bus."""
+    """Waiting times of the units on one bus (on a line that has no numbers for them, of unit 0: the line)."""
 
     def __init__(self) -> None:
         self._late_ms: dict[int, int] = {}
         self._took_ms: dict[int, deque[float]] = {}
+        self._silent: set[int] = set()
 
     def wait_ms(self, unit: int, timeout_ms: int) -> int:
         """Return how long to wait for a unit whose profile says `timeout_ms`."""
         if unit in self._late_ms:
             return max(timeout_ms, self._late_ms[unit])
         took_ms = self._took_ms.get(unit, ())
-        if len(took_ms) < ENOUGH_ANSWERS:
+        if unit not in self._silent or len(took_ms) < ENOUGH_ANSWERS:
             return timeout_ms
         return min(timeout_ms, max(LEAST_MS, round(MARGIN_USUAL * max(took_ms))))
 
     def answered(self, unit: int, took_ms: float) -> None:
         """Note that a unit answered in time, `took_ms` after it was asked."""
+        self._silent.discard(unit)
         self._took_ms.setdefault(unit, deque(maxlen=RECENT)).append(took_ms)
+
+    def silent(self, unit: int) -> None:
+        """Note that a unit did not answer at all."""
+        self._silent.add(unit)
 
     def late(self, unit: int, took_ms: float) -> None:
         """Note that a unit was heard `took_ms` after it was asked, too late."""

@@ -1,0 +1,136 @@
+"""Text protocols on a bad line: answers that are damaged, late, or very late never become a value."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from edge_agent import bayern_hessen, sdi12
+from edge_agent.averaging import DeviceSlots
+from edge_agent.bus_reader import BusReader, Mounting
+from edge_agent.channels import feeds_of, slot_plan
+from edge_agent.maintenance import MaintenanceSwitch
+from edge_agent.mounting import mount
+from edge_agent.samples import Sample
+from edge_agent.wall_clock import WallClock
+from edge_agent.watched import Outbox, Watched
+from quantrac.config.devices import PROFILE_OF_PROTOCOL
+from quantrac.config.stations import Bus, BusKind, Channel, Device, Station
+from simulators.lines import LineSettings, PtyLine
+
+PERIOD_MS, SECONDS = 500, 15
+LATENCIES = [0.02, 0.02, 0.02, 0.35, 0.9]
+"""Seconds; the timeout is 0.2 and the guard 0.3, so the last comes when everybody has stopped waiting."""
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def dust(number: int) -> bytes:
+    frame = b"\x02MD01 001 +%04d+03 00 00 000 000000 \x03" % number
+    return frame + bayern_hessen.block_check(frame)
+
+
+def weather(number: int) -> bytes:
+    text = f"0r2,Ta={number}.0C"
+    return (text + sdi12.crc_characters(text)).encode() + b"\r\n"
+
+
+def level(number: int) -> bytes:
+    text = f"0+{number}"
+    return (text + sdi12.crc_characters(text)).encode() + b"\r\n"
+
+
+PROTOCOLS: list[tuple[BusKind, str, dict[str, Any], Callable[[int], bytes], bytes]] = [
+    ("bayern-hessen", "bayern-hessen", {"signals": {"n": {"block": 1}}}, dust, b"\x0304"),
+    (
+        "ascii", "vaisala-ascii", {"poll": "R2", "crc": True, "signals": {"n": {"key": "Ta", "letter": "C"}}},
+        weather, b"\n",
+    ),
+    ("sdi-12", "sdi-12", {"crc": True, "signals": {"n": {"measure": "R0", "value": 1}}}, level, b"!"),
+]  # fmt: skip
+
+
+class Talker:
+    """Answers each request with its running number, on a line of the kind that one does not want."""
+
+    def __init__(self, answer: Callable[[int], bytes], end: bytes) -> None:
+        self.line = PtyLine(LineSettings.parse("19200 8N1"))
+        self.asked_ms: list[float] = []
+        self._answer, self._end = answer, end
+        self._random = random.Random(7)
+        self._heard = b""
+
+    def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.line.open(self._receive)
+
+    def _receive(self, data: bytes) -> None:
+        self._heard += data
+        while self._end in self._heard:
+            _, _, self._heard = self._heard.partition(self._end)
+            frame = self._answer(len(self.asked_ms))
+            self.asked_ms.append(time.time() * 1000)
+            if self._random.random() < 0.3:
+                place = self._random.randrange(len(frame))
+                frame = frame[:place] + bytes([frame[place] ^ 1 << self._random.randrange(7)]) + frame[place + 1 :]
+            self._loop.call_later(self._random.choice(LATENCIES), self.line.send, frame)
+
+
+async def read(kind: BusKind, profile: Any, talker: Talker) -> list[Sample]:
+    talker.start()
+    bus = Bus(name="line", kind=kind, port=talker.line.path, guard_ms=300)
+    channel = Channel(
+        name="n", parameter="spool_depth", unit="1", device="d", signal="n", interval_ms=PERIOD_MS, span=(0, 1e9)
+    )
+    address = None if kind == "bayern-hessen" else "0"
+    device = Device(
+        name="d", profile=profile, bus=bus, address=address, sample_ms=PERIOD_MS, report_ms=PERIOD_MS,
+        valid_share=0.75, timeout_ms=200, channels={"n": channel},
+    )  # fmt: skip
+    station = cast(Station, SimpleNamespace(buses={"line": bus}, devices={"d": device}))
+    (mounted,) = mount(station, now_ms)
+    (_, instrument), samples = mounted.instruments[0], list[Sample]()
+    plan = slot_plan(feeds_of(device), PERIOD_MS, PERIOD_MS, 0.75)
+    outbox = Outbox(lambda _: None, MaintenanceSwitch(None))
+    watched = Watched("d", feeds_of(device), DeviceSlots(plan, now_ms()), outbox)
+    plain_read = instrument.read
+
+    async def recorded(part: Any) -> list[Sample]:
+        samples.extend(taken := await plain_read(part))
+        return taken
+
+    instrument.read = recorded  # type: ignore[method-assign]
+    stop = asyncio.Event()
+    asyncio.get_running_loop().call_later(SECONDS, stop.set)
+    wall = WallClock(now_ms, time.monotonic, lambda _now, _by: None)
+    await BusReader("line", mounted.bus, [Mounting(device, instrument, watched)], wall, lambda: None).run(stop)
+    talker.line.close()
+    return samples
+
+
+@pytest.mark.parametrize(("kind", "protocol", "fields", "answer", "end"), PROTOCOLS, ids=[row[1] for row in PROTOCOLS])
+def test_only_whole_answers_to_the_request_just_sent_become_values(
+    kind: BusKind, protocol: str, fields: dict[str, Any], answer: Callable[[int], bytes], end: bytes
+) -> None:
+    signals = {name: {**signal, "unit": "1"} for name, signal in fields["signals"].items()}
+    profile = PROFILE_OF_PROTOCOL[protocol].model_validate(
+        {
+            "schema": "quantrac/device/1", "device": "talker", "title": "t", "source": "this test", "verified": False,
+            "protocol": protocol, "timeout": "200ms",
+            "golden": [{"from": "computed", "ask": "x", "reply": "x", "gives": {}}], **fields, "signals": signals,
+        }
+    )  # fmt: skip
+    talker = Talker(answer, end)
+    samples = asyncio.run(read(kind, profile, talker))
+    assert len(samples) >= 5
+    for sample in samples:
+        assert sample.value is not None
+        assert abs(talker.asked_ms[round(sample.value)] - sample.t_ms) < 100
