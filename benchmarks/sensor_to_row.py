@@ -1,7 +1,7 @@
 """How long a reading takes from the moment it is measured to the commit of its row, at 1,000 messages a second.
 
-Sessions as the edges use them publish one message of 12 readings each millisecond, stamped with the millisecond at which
-it was due (a publisher that is late counts as latency). A listener on the change feed looks up what each commit brought
+Sessions as the edges use them publish one message of 12 readings each millisecond, stamped with the moment when it was
+due (a publisher that is late counts as latency). A listener on the change feed looks up what each commit brought
 and compares the clock with the readings' times.
 """
 

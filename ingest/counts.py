@@ -13,6 +13,9 @@ MESSAGES: Final = metrics.counter(
 READINGS: Final = metrics.counter("quantrac_ingest_readings_total", "Readings added to the database")
 CONFLICTS: Final = metrics.counter("quantrac_ingest_conflicts_total", "Messages with a second value for a key")
 DEAD_LETTERS: Final = metrics.counter("quantrac_ingest_dead_letters_total", "Dead letters, partial ones included")
+PASSED_OVER: Final = metrics.counter(
+    "quantrac_ingest_passed_over_total", "Messages that are neither stored nor kept", ["reason"]
+)
 LATENCY: Final = metrics.histogram("quantrac_ingest_latency_seconds", "From a batch's first receipt to its commit")
 WAITING: Final = metrics.gauge("quantrac_ingest_waiting_messages", "Deliveries received and not yet taken")
 STALE: Final = metrics.gauge(
@@ -27,4 +30,5 @@ def count(stored: Stored) -> None:
     MESSAGES.labels("rejected").inc(stored.rejected)
     READINGS.inc(stored.readings)
     CONFLICTS.inc(stored.conflict)
+    PASSED_OVER.labels("status_of_unknown_station").inc(stored.passed_over)
     DEAD_LETTERS.inc(stored.dead_letters)

@@ -70,13 +70,14 @@ class Ingest:
         receive_maximum: int = RECEIVE_MAXIMUM,
     ) -> None:
         self._clock, self._stop = clock, stop
+        self._announce = threading.Event()
+        """Set when every station wants an ack: at the start, or when database or broker may not be what they were."""
         self._inbox = Inbox(clock.us, limits)
-        self._writer = Writer(open_database, stop.wait)
+        self._writer = Writer(open_database, self._announce.set, stop.wait)
         self._preparer = Preparer(self._inbox, lambda: self._writer.registry)
         self._lag_s = 0.0
         self._acks = Acknowledger(self._publish_ack)
         self._acks_not_taken: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._announce = threading.Event()
         self._worker = f"{socket.gethostname()}-{os.getpid()}"
         self._started_at = clock.now()
         self._next_beat = 0.0

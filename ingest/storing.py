@@ -71,6 +71,8 @@ class Stored:
     rejected: int
     conflict: int
     dead_letters: int
+    passed_over: int
+    """Statuses of unknown stations."""
     stations: dict[str, int]
     """Newest receipt by station, microseconds since 1970."""
 
@@ -110,7 +112,7 @@ def store(conn: Connection, batch: Batch, *, cautious: bool, purpose: Purpose = 
         dead_letters.store(conn, [(each.letter, moment(each.received_us)) for each in letters])
         changes = [*_changes_of(batch, fresh), *_changes_of_merged(batch.registry, merged)]
         append_changes(conn, changes)  # last: its lock is held until the commit
-    return _summary(booked, batch.reports, len(letters), sum(change.rows for change in changes))
+    return _summary(batch, booked, len(letters), sum(change.rows for change in changes))
 
 
 def _sorted_rows(batch: Batch) -> _Rows:
@@ -276,11 +278,11 @@ def _changes_of_merged(registry: Registry, merged: staging.Merged) -> Iterable[N
         yield NewChange(registry.station_of[index], channel_id, first, last, count, Cause.READING)
 
 
-def _summary(booked: Sequence[Entry], batch_reports: Sequence[Report], letters: int, readings: int) -> Stored:
+def _summary(batch: Batch, booked: Sequence[Entry], letters: int, readings: int) -> Stored:
     stations: dict[str, int] = {}
     for name, seen_us in [
         *((each.group.station, each.seen_us) for each in booked),
-        *((each.station, each.received_us) for each in batch_reports),
+        *((each.station, each.received_us) for each in batch.reports),
     ]:
         stations[name] = max(seen_us, stations.get(name, 0))
     return Stored(
@@ -291,5 +293,6 @@ def _summary(booked: Sequence[Entry], batch_reports: Sequence[Report], letters: 
         rejected=sum(each.rejected for each in booked),
         conflict=sum(each.conflict for each in booked),
         dead_letters=letters,
+        passed_over=batch.passed_over,
         stations=stations,
     )

@@ -37,9 +37,12 @@ class PoisonError(Exception):
 class Writer:
     """Owns the registry and the connection's transactions."""
 
-    def __init__(self, connect: Callable[[], Connection], rest: Callable[[float], bool]) -> None:
-        """Prepare; arguments as of Tenure."""
-        self.tenure = Tenure(connect, self._load, rest)
+    def __init__(
+        self, connect: Callable[[], Connection], opened: Callable[[], None], rest: Callable[[float], bool]
+    ) -> None:
+        """Prepare; arguments as of Tenure, `opened` after the registry is loaded."""
+        self.tenure = Tenure(connect, self._begin, rest)
+        self._tell_opened = opened
         self._registry = Registry.of([], [])
 
     @property
@@ -102,6 +105,10 @@ class Writer:
             return False
         self._load(self.tenure.conn)
         return True
+
+    def _begin(self, conn: Connection) -> None:
+        self._load(conn)
+        self._tell_opened()
 
     def _load(self, conn: Connection) -> None:
         self._registry = registry_table.load(conn)

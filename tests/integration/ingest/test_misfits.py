@@ -112,12 +112,12 @@ def test_an_event_is_on_record_and_a_message_may_hold_nothing_else(edge: Edge, n
 
 
 @pytest.fixture
-def stranger(edge: Edge, network: psycopg.Connection) -> Iterator[Edge]:
+def stranger(edge: Edge, network: psycopg.Connection) -> Edge:
     """A station that the broker knows and the database does not."""
     network.execute("delete from channel where station = 'st-test'")
     network.execute("delete from station where station = 'st-test'")
     configured(network, "st-test")
-    yield edge
+    return edge
 
 
 def configured(conn: psycopg.Connection, station: str) -> None:
