@@ -31,6 +31,8 @@ STATUS_EVERY_S: Final = 60.0
 ROOM_EVERY_S: Final = 10.0
 FIRST_ACK_WAIT_S: Final = 1.0
 """Old messages wait this long after a connect for the retained ack, which may say that they are settled."""
+GATHER_S: Final = 0.02
+"""Slots close together: what comes within this time is synced together, which spares the card."""
 FULL_DISK_EVERY_S: Final = 2.0
 ROWS_FOR_FULL_DISK: Final = 500
 """Acknowledged messages dropped at each try to write to a full disk."""
@@ -54,6 +56,7 @@ class Forwarder:
         self._heard_s: float | None = None
         self._ack_t = 0
         self._status_s = self._room_s = self._disk_until_s = float("-inf")
+        self._gather_until_s: float | None = None
         self._disk = "ok"
         self._adopt()
 
@@ -165,6 +168,11 @@ class Forwarder:
         self._put_refusals_on_record(now)
         if not len(self._intake) or now.s < self._disk_until_s:
             return
+        if self._gather_until_s is None:
+            self._gather_until_s = now.s + GATHER_S
+        if now.s < self._gather_until_s:
+            return
+        self._gather_until_s = None
         records = self._intake.take()
         try:
             made = self._spool.append(records, now.ms)
@@ -278,5 +286,5 @@ class Forwarder:
 
     def _pause(self, now: Moment) -> float:
         if len(self._intake) or self._given_up:
-            return max(0.0, self._disk_until_s - now.s)
+            return max(0.0, self._disk_until_s - now.s, (self._gather_until_s or now.s) - now.s)
         return self._lanes.pause_s() if self.is_connected else 1.0

@@ -1,13 +1,14 @@
 """Old messages keep to their rate, in bundles that fit the line."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.pace import FIRST_BUNDLE, SMALLEST_BUNDLE, Pace
 from quantrac.telemetry.wire import MAX_BUNDLE
 
 
+@settings(deadline=None)
 @given(st.floats(0.1, 1000), st.lists(st.floats(0, 3), max_size=50))
 def test_never_more_than_the_rate_and_one_seconds_savings(rate: float, pauses: list[float]) -> None:
     pace, now_s, sent = Pace(rate), 100.0, 0

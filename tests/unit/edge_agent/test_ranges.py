@@ -1,6 +1,6 @@
 """RangeSet is a set of whole numbers: it must agree with Python's own."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.ranges import Range, RangeSet
@@ -26,6 +26,7 @@ def _made(todo: list[tuple[bool, Pair]]) -> tuple[RangeSet, set[int]]:
     return ranges, plain
 
 
+@settings(deadline=None)
 @given(steps)
 def test_adding_and_removing_agree_with_a_set(todo: list[tuple[bool, Pair]]) -> None:
     ranges, plain = _made(todo)
@@ -34,6 +35,7 @@ def test_adding_and_removing_agree_with_a_set(todo: list[tuple[bool, Pair]]) -> 
     assert all(before.hi + 1 < after.lo for before, after in zip([*ranges], [*ranges][1:], strict=False))
 
 
+@settings(deadline=None)
 @given(steps, pairs)
 def test_questions_agree_with_a_set(todo: list[tuple[bool, Pair]], window: Pair) -> None:
     ranges, plain = _made(todo)
@@ -46,6 +48,7 @@ def test_questions_agree_with_a_set(todo: list[tuple[bool, Pair]], window: Pair)
     assert (ranges.at(lo) is not None) == (lo in plain)
 
 
+@settings(deadline=None)
 @given(steps, steps)
 def test_minus_agrees_with_a_set(one: list[tuple[bool, Pair]], two: list[tuple[bool, Pair]]) -> None:
     (a, plain_a), (b, plain_b) = _made(one), _made(two)
