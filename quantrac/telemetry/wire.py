@@ -178,7 +178,7 @@ def decode_message(line: bytes) -> Message:
 
 
 def decode_messages(payload: bytes) -> list[Message]:
-    """Decode a bundle strictly, empty lines left out; raises one of STRICT_ERRORS if any line is out of the ordinary."""
+    """Decode a bundle strictly, empty lines left out; raises one of STRICT_ERRORS if any line is out of place."""
     return _message_decoder.decode_lines(payload)
 
 

@@ -28,7 +28,8 @@ def us(time: datetime) -> int:
 
 def by_psycopg(rows: list[list[object]], dumpers: list[type]) -> bytes:
     """COPY bytes as psycopg would make them."""
-    assert PyFormat.BINARY and Transformer
+    assert PyFormat.BINARY
+    assert Transformer
     out = bytearray(b"PGCOPY\n\xff\r\n\x00" + struct.pack("!ii", 0, 0))
     for row in rows:
         out += struct.pack("!h", len(row))

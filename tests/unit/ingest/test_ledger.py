@@ -1,5 +1,6 @@
 """Ranges of seq, what an ack says of them, and stretches of health."""
 
+import itertools
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -19,7 +20,7 @@ def test_a_multirange_holds_exactly_its_numbers(seqs: list[int]) -> None:
     literal = multirange(np.array(seqs, np.int64))
     inclusive = [tuple(map(int, part.split(","))) for part in literal.strip("{[]}").split("],[") if part]
     assert [n for low, high in inclusive for n in range(low, high + 1)] == sorted(set(seqs))
-    assert all(after[0] > before[1] + 1 for before, after in zip(inclusive, inclusive[1:], strict=False))
+    assert all(after[0] > before[1] + 1 for before, after in itertools.pairwise(inclusive))
 
 
 @pytest.mark.parametrize(
@@ -36,7 +37,7 @@ def test_an_ack_never_calls_settled_what_is_missing(holes: int, most: int) -> No
     ack = settled(10 * holes + 9, missing, most)
     assert len(ack.missing) <= most
     gone = {seq for low, high in missing for seq in range(low, high + 1)}
-    said = {seq for seq in range(1, ack.upto + 1)} - {s for low, high in ack.missing for s in range(low, high + 1)}
+    said = set(range(1, ack.upto + 1)) - {s for low, high in ack.missing for s in range(low, high + 1)}
     assert not said & gone
     assert ack.upto == 10 * holes + 9 or len(ack.missing) == most
 
