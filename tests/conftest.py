@@ -7,7 +7,12 @@ import pytest
 
 from quantrac.private_services import ports
 
-pytest_plugins = ["tests.fixtures.broker", "tests.fixtures.postgres", "tests.fixtures.proxy"]
+pytest_plugins = [
+    "tests.fixtures.broker",
+    "tests.fixtures.console",
+    "tests.fixtures.postgres",
+    "tests.fixtures.proxy",
+]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

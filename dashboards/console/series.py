@@ -23,6 +23,7 @@ group by t order by t
 def read_series(conn: Connection, channel: str, hours: float, now: datetime) -> dict[str, Any] | None:
     """Return columns `t` (seconds), `mean`, `low`, `high` of the good readings and `doubtful` (mean of the others).
 
+    With them `hours` as asked and `width_s`, the seconds that a point stands for.
     Where no reading came for three widths a row of nulls keeps the gap open. None for a channel that does not exist.
     """
     found = conn.execute(CHANNEL, [channel]).fetchone()
@@ -31,7 +32,7 @@ def read_series(conn: Connection, channel: str, hours: float, now: datetime) -> 
     span = timedelta(hours=hours)
     width = max(timedelta(seconds=found[0]), span / POINTS)
     rows = conn.execute(SERIES, {"channel": channel, "width": width, "since": now - span}).fetchall()
-    return columns(rows, width.total_seconds())
+    return {**columns(rows, width.total_seconds()), "hours": hours}
 
 
 def columns(rows: list[tuple[Any, ...]], width_s: float) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +15,7 @@ import structlog
 
 from dashboards.console.hub import Hub, event
 from dashboards.console.snapshot import Snapshot, changed, read_snapshot, same_rows
+from quantrac.database.beat import Beat
 from quantrac.database.feed import FEED_CHANNEL
 from quantrac.database.pool import Connection, DatabaseUnreachable, connect
 from quantrac.telemetry.errors import QuantracError
@@ -31,11 +34,15 @@ class NothingSeenYet(QuantracError):
 
 
 class Watcher:
-    """A thread with a connection of its own. Without the database it is silent, and the pages grey by themselves."""
+    """A thread with a connection of its own, which also beats as service `console`.
+
+    Without the database it is silent, and the pages grey by themselves.
+    """
 
     def __init__(self, database_url: str, hub: Hub, clock: Callable[[], datetime], stop: threading.Event) -> None:
         self._url, self._hub, self._clock, self._stop = database_url, hub, clock, stop
         self._last: Snapshot | None = None
+        self._worker, self._started_at = f"{socket.gethostname()}-{os.getpid()}", clock()
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
 
     @property
@@ -72,11 +79,14 @@ class Watcher:
                 self._stop.wait(RETRY_AFTER_S)
 
     def _watch(self, conn: Connection) -> None:
+        beat = Beat(conn, "console", self._worker, self._started_at)
         while not self._stop.is_set():
             began = time.monotonic()
             self.look(conn)
+            beat.beat(self._clock())
             self._wait_for_change(conn, began + LOOK_EVERY_S)
             self._stop.wait(max(0.0, LOOK_APART_S - (time.monotonic() - began)))
+        beat.end()
 
     def _wait_for_change(self, conn: Connection, until: float) -> None:
         while not self._stop.is_set() and (left := until - time.monotonic()) > 0:

@@ -1,8 +1,16 @@
 "use strict";
-// One 24-hour chart a channel, drawn when it comes into view, then kept up to date by the stream.
+// One chart a channel, of the last 24 hours or what the reader chose, drawn when it comes into view, then kept up to
+// date by the stream. Its right edge is the server's now, so that a channel that has stopped runs out of the picture.
 
 const GOOD = "#0b6e8a", BAND = "rgba(11, 110, 138, 0.15)", DOUBTFUL = "#d9822b";
 const charts = new Map();
+const spans = document.getElementById("spans");
+let hours = Number(spans.querySelector("[aria-pressed=true]").dataset.hours);
+
+function range() {
+  const now = (serverNow() || Date.now()) / 1000;
+  return [now - hours * 3600, now];
+}
 
 function options(place, width) {
   const decimals = Number(place.dataset.decimals);
@@ -13,7 +21,7 @@ function options(place, width) {
     tzDate: (t) => uPlot.tzDate(new Date(t * 1000), ZONE),
     cursor: { y: false, drag: { x: true, y: false } },
     legend: { show: false },
-    scales: { x: { range: (u, low, high) => [high - 86400 > low ? low : Math.min(low, high - 600), high] } },
+    scales: { x: { range } },
     axes: [
       { stroke: "#5b6770", grid: { stroke: "#e6eaed" }, values: "{HH}:{mm}", space: 60 },
       { stroke: "#5b6770", grid: { stroke: "#e6eaed" }, size: 52, values: numbers },
@@ -30,11 +38,12 @@ function options(place, width) {
 }
 
 async function draw(place) {
-  const answer = await fetch(`/api/channels/${place.dataset.channel}/series?hours=24`);
+  const answer = await fetch(`/api/channels/${place.dataset.channel}/series?hours=${hours}`);
   if (!answer.ok) return;
   const found = await answer.json();
   const data = [found.t, found.mean, found.low, found.high, found.doubtful];
   const plot = place.querySelector(".plot");
+  if (found.hours !== hours) return; // the reader has chosen another span meanwhile
   plot.replaceChildren();
   charts.set(place.dataset.channel, { data, width: found.width_s, plot: new uPlot(options(place, plot.clientWidth), data, plot) });
 }
@@ -59,7 +68,7 @@ function add(channel) {
   } else if (channel.value !== null) {
     doubtful[i] = channel.value;
   }
-  while (t.length && t[0] < at - 86400) chart.data.forEach((column) => column.shift());
+  while (t.length && t[0] < at - hours * 3600) chart.data.forEach((column) => column.shift());
   chart.plot.setData(chart.data);
 }
 
@@ -81,6 +90,15 @@ onChange.push((name, data) => {
   if (name === "network" && charts.size) each(".chart", (place) => charts.has(place.dataset.channel) && draw(place));
   else (data.channels || []).forEach(add);
 });
+
+spans.addEventListener("click", (event) => {
+  if (!event.target.dataset.hours) return;
+  hours = Number(event.target.dataset.hours);
+  for (const button of spans.children) button.setAttribute("aria-pressed", button === event.target);
+  each(".chart", (place) => charts.has(place.dataset.channel) && draw(place));
+});
+
+setInterval(() => charts.forEach((chart) => chart.plot.setData(chart.data)), 15000); // time goes on without readings
 
 addEventListener("resize", () => {
   each(".chart", (place) => {

@@ -3,6 +3,7 @@
 // the data are old or the connection is dead. A page that hears nothing greys by its own timer.
 
 const DEAD_AFTER_MS = 4500; // the server speaks at least every two seconds
+const TRY_AGAIN_MS = 5000;
 const TEXT = JSON.parse(document.getElementById("texts").textContent);
 const LANG = document.body.dataset.lang;
 const ZONE = "Asia/Ho_Chi_Minh";
@@ -10,6 +11,7 @@ const ZONE = "Asia/Ho_Chi_Minh";
 const seen = { stations: new Map(), channels: new Map(), alarms: [], freshness: null };
 const clock = { server: null, at: 0 };
 let lastHeard = performance.now();
+let stream = null, triedAt = 0;
 
 const onChange = []; // what other scripts want to do after each event: f(event name, data)
 
@@ -31,14 +33,15 @@ function hear(name, data) {
   tick();
 }
 
+// A refused connection the browser tries again by itself; one that is merely silent (a dead radio link, a forgotten
+// address translation) it would keep for ever, so every silence is answered with a new connection.
 function connect() {
-  const stream = new EventSource("/api/stream");
+  if (stream) stream.close();
+  triedAt = performance.now();
+  stream = new EventSource("/api/stream");
   for (const name of ["network", "change"]) {
     stream.addEventListener(name, (event) => hear(name, JSON.parse(event.data)));
   }
-  stream.onerror = () => {
-    if (stream.readyState === EventSource.CLOSED) setTimeout(connect, 2000);
-  };
 }
 
 // ---- words and numbers
@@ -208,6 +211,7 @@ document.getElementById("acknowledge-cancel").addEventListener("click", () => di
 
 function tick() {
   const dead = performance.now() - lastHeard > DEAD_AFTER_MS;
+  if (dead && performance.now() - triedAt > TRY_AGAIN_MS) connect();
   const fresh = seen.freshness;
   const old = fresh !== null && !fresh.live;
   const banner = document.getElementById("banner");

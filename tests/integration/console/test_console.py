@@ -1,107 +1,15 @@
 """The console over a real TimescaleDB: live within two seconds, alarms acknowledged once, closed to other sites."""
 
-import http.client
 import itertools
 import json
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from dashboards.console import service
-from quantrac.config.loading import load_network
-from quantrac.config.settings import Settings
-from quantrac.database.feed import NewChange, append_changes
-from quantrac.database.pool import Connection, connect
-from quantrac.desks.network import apply_network
-
-CONFIGS = Path(__file__).parents[3] / "station_configs"
+from tests.fixtures.console import RunningConsole
 
 
-@dataclass
-class Running:
-    """A console and a connection to the database that it shows."""
-
-    address: str
-    conn: Connection
-
-    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, dict[str, str], str]:
-        line = http.client.HTTPConnection(self.address, timeout=10)
-        if body is not None:
-            headers.setdefault("Content-Type", "application/json")
-        line.request(method, path, None if body is None else json.dumps(body), headers)
-        answer = line.getresponse()
-        text = answer.read().decode()
-        line.close()
-        return answer.status, {k.lower(): v for k, v in answer.getheaders()}, text
-
-    @contextmanager
-    def stream(self) -> Iterator[Iterator[tuple[str, dict[str, Any]]]]:
-        line = http.client.HTTPConnection(self.address, timeout=10)
-        line.request("GET", "/api/stream")
-        yield events(line.getresponse())
-        line.close()
-
-    def arrive(self, channel: str, value: float) -> datetime:
-        now = datetime.now(UTC)
-        with self.conn.transaction():
-            row = self.conn.execute("select channel_id, station from channel where channel = %s", [channel]).fetchone()
-            assert row is not None
-            for table in ("reading", "latest"):
-                sql = f"insert into {table} values (%s, %s, %s, 0, 0, %s)"
-                sql += " on conflict (channel_id) do update set time = excluded.time, value = excluded.value" * (
-                    table == "latest"
-                )
-                self.conn.execute(sql, [row[0], now, value, now])
-            append_changes(self.conn, [NewChange(row[1], row[0], now, now, 1, "reading")])
-        return now
-
-
-def events(answer: http.client.HTTPResponse) -> Iterator[tuple[str, dict[str, Any]]]:
-    name = ""
-    while line := answer.readline().decode().rstrip("\n"):
-        if line.startswith("event: "):
-            name = line[7:]
-        elif line.startswith("data: "):
-            yield name, json.loads(line[6:])
-            answer.readline()
-
-
-@pytest.fixture
-def console(database: str, free_port: Callable[[], int]) -> Iterator[Running]:
-    address = f"127.0.0.1:{free_port()}"
-    with connect(database, "test") as conn:
-        apply_network(conn, load_network(CONFIGS), "test", datetime.now(UTC))
-        stop = threading.Event()
-        settings = Settings(database_url=database, console_listen=address)
-        thread = threading.Thread(target=service.run, args=(settings, stop))
-        thread.start()
-        running = Running(address, conn)
-        wait_until_up(running)
-        yield running
-        stop.set()
-        thread.join(10)
-        assert not thread.is_alive()
-
-
-def wait_until_up(running: Running) -> None:
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        try:
-            if running.ask("GET", "/api/network")[0] == 200:
-                return
-        except OSError:
-            time.sleep(0.02)
-    pytest.fail("the console did not come up")
-
-
-def test_a_reading_is_on_the_stream_within_two_seconds(console: Running) -> None:
+def test_a_reading_is_on_the_stream_within_two_seconds(console: RunningConsole) -> None:
     with console.stream() as stream:
         assert next(stream)[0] == "network"
         console.arrive("st-my-thanh/do", 4.21)
@@ -114,7 +22,7 @@ def test_a_reading_is_on_the_stream_within_two_seconds(console: Running) -> None
         assert value == 4.21
 
 
-def test_the_stream_speaks_at_least_every_two_seconds_and_a_half_when_nothing_happens(console: Running) -> None:
+def test_the_stream_speaks_at_least_every_two_seconds_and_a_half_when_nothing_happens(console: RunningConsole) -> None:
     with console.stream() as stream:
         times = []
         for _, data in stream:
@@ -124,7 +32,7 @@ def test_the_stream_speaks_at_least_every_two_seconds_and_a_half_when_nothing_ha
     assert max(b - a for a, b in itertools.pairwise(times)) < 2500
 
 
-def test_pages_show_every_station_in_both_languages(console: Running) -> None:
+def test_pages_show_every_station_in_both_languages(console: RunningConsole) -> None:
     for language, word in (("vi", "Cảnh báo"), ("en", "Alarms")):
         status, _, text = console.ask("GET", f"/?lang={language}")
         assert status == 200
@@ -136,7 +44,7 @@ def test_pages_show_every_station_in_both_languages(console: Running) -> None:
     assert console.ask("GET", "/stations/nowhere")[0] == 404
 
 
-def test_every_answer_carries_a_strict_content_security_policy(console: Running) -> None:
+def test_every_answer_carries_a_strict_content_security_policy(console: RunningConsole) -> None:
     paths = ("/", "/static/console.js", "/vendor/leaflet/leaflet.js", "/vendor/uplot/uplot.iife.min.js", "/api/network")
     for path in paths:
         status, headers, _ = console.ask("GET", path)
@@ -147,18 +55,8 @@ def test_every_answer_carries_a_strict_content_security_policy(console: Running)
         assert "http" not in policy
 
 
-def raise_alarm(console: Running) -> int:
-    row = console.conn.execute(
-        """insert into alarm (rule, level, station, channel_id, severity, state, raised_at)
-           select 'do-low', 'act', station, channel_id, 'high', 'active', now() from channel
-           where channel = 'st-cu-lao-dung/do' returning alarm_id"""
-    ).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-def test_an_alarm_is_acknowledged_by_a_person_once(console: Running) -> None:
-    alarm = raise_alarm(console)
+def test_an_alarm_is_acknowledged_by_a_person_once(console: RunningConsole) -> None:
+    alarm = console.raise_alarm()
     path = f"/api/alarms/{alarm}/acknowledge"
     assert console.ask("POST", path, {"person": "Trần Thị Bình", "reason": "đã gọi"})[0] == 200
     row = console.conn.execute("select acknowledged_by from v_alarm where alarm_id = %s", [alarm]).fetchone()
@@ -172,18 +70,18 @@ def test_an_alarm_is_acknowledged_by_a_person_once(console: Running) -> None:
     "headers",
     [{"Origin": "https://elsewhere.example"}, {"Content-Type": "text/plain"}],
 )
-def test_another_sites_page_cannot_acknowledge(console: Running, headers: dict[str, str]) -> None:
-    alarm = raise_alarm(console)
+def test_another_sites_page_cannot_acknowledge(console: RunningConsole, headers: dict[str, str]) -> None:
+    alarm = console.raise_alarm()
     assert console.ask("POST", f"/api/alarms/{alarm}/acknowledge", {"person": "x"}, **headers)[0] == 403
     row = console.conn.execute("select acknowledged_at from v_alarm where alarm_id = %s", [alarm]).fetchone()
     assert row == (None,)
 
 
-def test_nobody_acknowledges_without_a_name(console: Running) -> None:
-    assert console.ask("POST", f"/api/alarms/{raise_alarm(console)}/acknowledge", {"person": ""})[0] == 422
+def test_nobody_acknowledges_without_a_name(console: RunningConsole) -> None:
+    assert console.ask("POST", f"/api/alarms/{console.raise_alarm()}/acknowledge", {"person": ""})[0] == 422
 
 
-def test_a_chart_has_the_readings_of_its_channel(console: Running) -> None:
+def test_a_chart_has_the_readings_of_its_channel(console: RunningConsole) -> None:
     console.arrive("st-my-thanh/do", 4.0)
     time.sleep(0.01)
     console.arrive("st-my-thanh/do", 5.0)
@@ -192,3 +90,23 @@ def test_a_chart_has_the_readings_of_its_channel(console: Running) -> None:
     assert status == 200
     assert (min(found["low"]), max(found["high"])) == (4.0, 5.0)
     assert console.ask("GET", "/api/channels/st-my-thanh/nothing/series")[0] == 404
+
+
+def test_it_gives_a_sign_of_life_and_takes_it_back_when_it_stops(console: RunningConsole) -> None:
+    beats = "select connected, now() - beat_at < interval '6 seconds' from v_service where service = 'console'"
+    deadline = time.monotonic() + 3
+    while not (found := console.conn.execute(beats).fetchall()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert found == [(True, True)]
+    console.stop()
+    assert console.conn.execute(beats).fetchall() == []
+
+
+def test_a_chart_is_told_its_span_and_the_width_of_its_points(console: RunningConsole) -> None:
+    interval = console.conn.execute("select interval_s from v_channel where channel = 'st-my-thanh/do'").fetchone()
+    for hours in (24, 0.25):
+        found = json.loads(console.ask("GET", f"/api/channels/st-my-thanh/do/series?hours={hours}")[2])
+        assert found["hours"] == hours
+        assert interval is not None
+        assert found["width_s"] == max(interval[0], hours * 3600 / 1440)

@@ -1,0 +1,339 @@
+"""The console in a real browser: what an operator sees, and above all what they see when something is dead."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+
+from tests.fixtures.console import RunningConsole
+from tests.fixtures.proxy import TcpProxy
+
+pytestmark = pytest.mark.slow
+
+LIVE, OLD, DEAD = "TRỰC TIẾP", "DỮ LIỆU CŨ", "MẤT KẾT NỐI"
+DO = '[data-channel="st-my-thanh/do"]'
+PHONE = {"width": 390, "height": 844}
+SECOND = 1000
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium."""
+    path = shutil.which("chromium")
+    assert path is not None, "chromium is not installed: ./dev setup"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+class Watched:
+    """A browser context whose every request, console error and broken policy is on record."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self.context = context
+        self.requests: set[str] = set()
+        self.errors: list[str] = []
+        context.on("request", lambda request: self.requests.add(request.url))
+        context.on("console", self._said)
+        context.on("weberror", lambda error: self.errors.append(str(error.error)))
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.errors.append(message.text)
+
+    def open(self, url: str, **view: int) -> Page:
+        page = self.context.new_page()
+        if view:
+            page.set_viewport_size({"width": view["width"], "height": view["height"]})
+        page.goto(url)
+        return page
+
+    def places(self) -> set[str]:
+        """Everything that was asked for an answer, as host:port; the pages' own data: images are no requests."""
+        return {urlsplit(url).netloc for url in self.requests if not url.startswith("data:")}
+
+
+@pytest.fixture
+def browser(chromium: Browser) -> Iterator[Watched]:
+    context = chromium.new_context(viewport={"width": 1360, "height": 900})
+    yield Watched(context)
+    context.close()
+
+
+@contextmanager
+def beating(console: RunningConsole) -> Iterator[None]:
+    """Ingest lives: its beat comes every second until the end of the block."""
+    stop = threading.Event()
+
+    def beat() -> None:
+        while not stop.wait(1):
+            console.ingest_beats()
+
+    console.ingest_beats()
+    thread = threading.Thread(target=beat)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def age_shown(page: Page, selector: str) -> float:
+    """Seconds that the page gives as the age of a channel; only young ones are shown in seconds."""
+    found = re.fullmatch(r"(\d+) s", page.locator(f"{selector} .age").first.inner_text())
+    assert found is not None
+    return float(found[1])
+
+
+def test_a_new_reading_is_on_screen_within_two_seconds(console: RunningConsole, browser: Watched) -> None:
+    with beating(console):
+        console.arrive("st-my-thanh/do", 6.5)
+        page = browser.open(console.url)
+        expect(page.locator("#pill")).to_have_text(LIVE)
+        expect(page.locator(f"{DO} .value")).to_have_text(re.compile(r"^6,50?$"))
+        console.arrive("st-my-thanh/do", 4.2)
+        expect(page.locator(f"{DO} .value")).to_have_text(re.compile(r"^4,20?$"), timeout=2 * SECOND)
+        assert age_shown(page, DO) <= 3
+
+
+def test_when_ingest_stops_the_page_says_old_data_with_the_age_within_15_seconds(
+    console: RunningConsole, browser: Watched
+) -> None:
+    with beating(console):
+        console.arrive("st-my-thanh/do", 6.5)
+        page = browser.open(console.url)
+        expect(page.locator("#pill")).to_have_text(LIVE)
+    expect(page.locator("#banner")).to_be_visible(timeout=15 * SECOND)
+    expect(page.locator("#banner-title")).to_have_text(OLD)
+    expect(page.locator("#banner-age")).to_have_text(re.compile(r"số liệu mới nhất cách đây \d+ s"))
+    expect(page.locator("#banner-reason")).to_have_text("Dịch vụ nhận dữ liệu không hoạt động")
+    assert page.locator("#banner-title").bounding_box()["height"] >= 30  # type: ignore[index]
+    console.ingest_beats()
+    expect(page.locator("#banner")).to_be_hidden(timeout=4 * SECOND)
+
+
+def test_a_page_whose_server_dies_greys_within_5_seconds_and_comes_back_by_itself(
+    console: RunningConsole, browser: Watched
+) -> None:
+    with beating(console):
+        console.arrive("st-my-thanh/do", 6.5)
+        page = browser.open(console.url)
+        expect(page.locator("#pill")).to_have_text(LIVE)
+        asked_to_stop = time.monotonic()
+        console.stop()
+        ended = time.monotonic()
+        expect(page.locator("body")).to_have_class(re.compile("dead"), timeout=5 * SECOND)
+        assert time.monotonic() - ended < 5, f"the server itself took {ended - asked_to_stop:.1f} s to stop"
+        expect(page.locator("#banner-title")).to_have_text(OLD)
+        expect(page.locator("#banner-reason")).to_have_text("Trang này không nhận được tin từ máy chủ")
+        expect(page.locator("#pill")).to_have_text(DEAD)
+        console.start()
+        console.arrive("st-my-thanh/do", 4.2)
+        expect(page.locator("#pill")).to_have_text(LIVE, timeout=12 * SECOND)
+        expect(page.locator(f"{DO} .value")).to_have_text(re.compile(r"^4,20?$"))
+
+
+def test_a_line_that_goes_silent_greys_the_page_and_is_tried_anew(
+    console: RunningConsole, browser: Watched, tcp_proxy: Callable[[int], TcpProxy]
+) -> None:
+    """As with a dead radio link: nothing is refused, nothing is closed, nothing comes."""
+    line = tcp_proxy(int(console.address.rpartition(":")[2]))
+    with beating(console):
+        console.arrive("st-my-thanh/do", 6.5)
+        page = browser.open(f"http://127.0.0.1:{line.port}")
+        expect(page.locator("#pill")).to_have_text(LIVE)
+        line.deaf()
+        expect(page.locator("body")).to_have_class(re.compile("dead"), timeout=5 * SECOND)
+        made = line.connections_made
+        page.wait_for_timeout(6 * SECOND)
+        assert line.connections_made > made
+        line.restore()
+        expect(page.locator("#pill")).to_have_text(LIVE, timeout=6 * SECOND)
+
+
+def test_an_operator_acknowledges_by_button_and_everybody_sees_who_did(
+    console: RunningConsole, browser: Watched
+) -> None:
+    number = console.raise_alarm()
+    with beating(console):
+        page, other = browser.open(console.url), browser.open(f"{console.url}/?lang=en")
+        page.locator(f'[data-alarm="{number}"]').get_by_role("button", name="Xác nhận").click()
+        page.locator("#acknowledge-send").click()
+        expect(page.locator("#acknowledge")).to_be_visible()  # without a name nothing is sent
+        page.get_by_label("Người trực").fill("Trần Thị Bình")
+        page.get_by_label("Ghi chú").fill("đã gọi hộ nuôi")
+        page.locator("#acknowledge-send").click()
+        expect(page.locator("#acknowledge")).to_be_hidden()
+        expect(page.locator(f'[data-alarm="{number}"]')).to_contain_text("Đã xác nhận: Trần Thị Bình")
+        expect(other.locator(f'[data-alarm="{number}"]')).to_contain_text("Acknowledged: Trần Thị Bình", timeout=3000)
+        expect(page.locator(f'[data-alarm="{number}"] button')).to_have_count(0)
+    row = console.conn.execute("select acknowledged_by from v_alarm where alarm_id = %s", [number]).fetchone()
+    assert row == ("Trần Thị Bình",)
+
+
+def test_of_two_operators_the_second_is_told_who_was_first(console: RunningConsole, browser: Watched) -> None:
+    number = console.raise_alarm()
+    with beating(console):
+        page = browser.open(console.url)
+        page.locator(f'[data-alarm="{number}"]').get_by_role("button", name="Xác nhận").click()
+        console.ask("POST", f"/api/alarms/{number}/acknowledge", {"person": "Lê Văn An"})
+        page.get_by_label("Người trực").fill("Trần Thị Bình")
+        page.locator("#acknowledge-send").click()
+        expect(page.locator("#acknowledge-error")).to_contain_text("Lê Văn An")
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_nothing_is_asked_of_other_machines_and_nothing_breaks_the_policy(
+    console: RunningConsole, browser: Watched, language: str
+) -> None:
+    console.raise_alarm()
+    with beating(console):
+        console.arrive("st-my-thanh/do", 6.5)
+        page = browser.open(f"{console.url}/?lang={language}")
+        expect(page.locator(f"{DO} .value")).not_to_have_text("–")
+        expect(page.locator("#map path.leaflet-interactive")).to_have_count(6)
+        page.locator('[data-station="st-my-thanh"] h3 a').click()
+        expect(page.locator(f"{DO} canvas")).to_be_visible()
+        page.get_by_role("link", name=re.compile("←")).click()
+        expect(page.locator("#map path.leaflet-interactive")).to_have_count(6)
+    assert browser.places() == {console.address}
+    assert any("/vendor/leaflet/" in url for url in browser.requests)
+    assert browser.errors == []
+
+
+def test_every_word_of_the_page_changes_with_the_language(console: RunningConsole, browser: Watched) -> None:
+    console.raise_alarm()
+    with beating(console):
+        console.arrive("st-my-thanh/do", 6.5)
+        page = browser.open(console.url)
+        expect(page.locator("#alarms")).to_contain_text("Oxy thấp")
+        expect(page.locator("#alarms")).to_contain_text("Cù Lao Dung")
+        expect(page.locator(f"{DO} .title")).to_have_text(re.compile("[Oo]xy"))
+        expect(page.locator("html")).to_have_attribute("lang", "vi")
+        page.get_by_role("link", name="English").click()
+        expect(page.locator("#pill")).to_have_text("LIVE")
+        expect(page.locator("#alarms")).to_contain_text("Low oxygen")
+        expect(page.locator(f"{DO} .title")).to_have_text(re.compile("[Oo]xygen"))
+        expect(page.locator("html")).to_have_attribute("lang", "en")
+        shown = page.locator("main").inner_text()
+        for word in ("Cảnh báo", "Xác nhận", "Bản đồ", "Nhiệt độ"):
+            assert word not in shown
+        page.get_by_role("link", name="Tiếng Việt").click()
+        expect(page.locator("#pill")).to_have_text(LIVE)
+
+
+@pytest.mark.parametrize("path", ["/", "/stations/st-tp-soc-trang", "/stations/st-cu-lao-dung"])
+def test_on_a_phone_nothing_scrolls_sideways_and_alarms_are_in_sight(
+    console: RunningConsole, browser: Watched, path: str
+) -> None:
+    number = console.raise_alarm()
+    with beating(console):
+        page = browser.open(f"{console.url}{path}", **PHONE)
+        expect(page.locator("#pill")).not_to_have_text("Đang kết nối…")
+        if path != "/stations/st-tp-soc-trang":
+            alarm = page.locator(f'[data-alarm="{number}"]')
+            expect(alarm).to_be_visible()
+            assert alarm.bounding_box()["y"] < 1.2 * PHONE["height"]  # type: ignore[index]
+            alarm.get_by_role("button").click()
+            expect(page.locator("#acknowledge-send")).to_be_in_viewport()
+            page.locator("#acknowledge-cancel").click()
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_a_channel_whose_device_has_stopped_goes_red_while_its_neighbours_live(
+    console: RunningConsole, browser: Watched
+) -> None:
+    old = datetime.now(UTC) - timedelta(hours=2)
+    with beating(console):
+        console.arrive("st-my-thanh/ph", 7.6, old)
+        console.arrive("st-my-thanh/do", 6.5)
+        page = browser.open(console.url)
+        stopped = page.locator('[data-channel="st-my-thanh/ph"]')
+        expect(stopped).to_have_class(re.compile(r"\bstale\b"))
+        expect(stopped.locator(".age")).to_have_text("2 giờ")
+        assert red(stopped.locator(".age").evaluate("e => getComputedStyle(e).color"))
+        expect(page.locator(DO)).not_to_have_class(re.compile(r"\bstale\b"))
+        expect(page.locator("#pill")).to_have_text(LIVE)
+        never = page.locator('[data-channel="st-my-thanh/turbidity"]')
+        expect(never).to_have_class(re.compile(r"\bstale\b"))
+        expect(never.locator(".age")).to_have_text("chưa có")
+
+
+def red(colour: str) -> bool:
+    """Whether a computed colour such as `rgb(217, 45, 32)` is."""
+    r, g, b = map(int, re.findall(r"\d+", colour)[:3])
+    return r > 150 and g < 90 and b < 90
+
+
+@pytest.mark.parametrize("wrong_by", [timedelta(hours=1), timedelta(hours=-1)])
+def test_ages_are_right_on_a_machine_whose_clock_is_an_hour_wrong(
+    console: RunningConsole, browser: Watched, wrong_by: timedelta
+) -> None:
+    with beating(console):
+        began = datetime.now(UTC)
+        console.arrive("st-my-thanh/do", 6.5)
+        page = browser.context.new_page()
+        page.clock.install(time=began + wrong_by)
+        page.goto(console.url)
+        expect(page.locator("#pill")).to_have_text(LIVE)
+        assert abs(page.evaluate("Date.now()") / 1000 - time.time() - wrong_by.total_seconds()) < 60
+        assert abs(age_shown(page, DO) - (datetime.now(UTC) - began).total_seconds()) <= 2
+        page.wait_for_timeout(3 * SECOND)
+        assert abs(age_shown(page, DO) - (datetime.now(UTC) - began).total_seconds()) <= 2
+        h, m, s = map(int, page.locator("#clock").inner_text().split(":"))
+        in_vietnam = datetime.now(UTC).astimezone(ZoneInfo("Asia/Ho_Chi_Minh"))
+        off = abs((3600 * h + 60 * m + s) - (3600 * in_vietnam.hour + 60 * in_vietnam.minute + in_vietnam.second))
+        assert min(off, 86400 - off) <= 2
+
+
+INK = """
+canvas => {
+  const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+  return pixels.filter((byte, i) => i % 4 === 3 && byte > 0).length;
+}
+"""
+AXIS_HOURS = "channel => { const x = charts.get(channel).plot.scales.x; return (x.max - x.min) / 3600; }"
+
+
+def eventually(page: Page, true: Callable[[], bool]) -> None:
+    """Ask until it is so, two seconds at most; Playwright waits by eval, which the policy of the page forbids."""
+    deadline = time.monotonic() + 2
+    while not true():
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(50)
+
+
+def test_a_station_has_a_24_hour_chart_of_every_channel(console: RunningConsole, browser: Watched) -> None:
+    now = datetime.now(UTC)
+    for ago in range(0, 24 * 60, 10):
+        console.arrive("st-my-thanh/do", 5 + ago / 1000, now - timedelta(minutes=ago))
+    with beating(console):
+        page = browser.open(f"{console.url}/stations/st-my-thanh")
+        plots = page.locator(".chart")
+        assert plots.count() >= 12
+        for plot in plots.all():
+            plot.scroll_into_view_if_needed()
+            expect(plot.locator("canvas")).to_be_visible()
+        filled, empty = (
+            page.locator(f'[data-channel="st-my-thanh/{name}"] canvas').evaluate(INK) for name in ("do", "ph")
+        )
+        assert filled > 500
+        assert filled > empty
+        assert page.evaluate(AXIS_HOURS, "st-my-thanh/do") == pytest.approx(24)
+        page.get_by_role("button", name="3 giờ").click()
+        eventually(page, lambda: page.evaluate(AXIS_HOURS, "st-my-thanh/do") < 3.01)
+        console.arrive("st-my-thanh/do", 1.5)
+        eventually(page, lambda: page.evaluate("charts.get('st-my-thanh/do').data[2].at(-1)") == 1.5)
+    assert browser.errors == []
