@@ -131,7 +131,7 @@ def test_no_value_is_ever_wrong_and_bad_neighbours_cost_a_good_device_nothing() 
             assert sample.value is not None
             asked, at_ms = line.asked_ms[int(sample.value)]
             assert asked == unit, "a value of another unit"
-            assert abs(at_ms - sample.t_ms) < 100, "the answer to an earlier request"
+            assert abs(at_ms - sample.t_ms) < 250, "the answer to an earlier request"
         delivered[unit] = share(recorder.samples, first + LEARNING, first + SECONDS - 1)
     print(f"delivered in {SECONDS} s: {delivered}")
     assert min(delivered[GOOD_A], delivered[GOOD_B]) >= 0.99
