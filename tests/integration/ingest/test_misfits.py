@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
 
 import psycopg
 import pytest
