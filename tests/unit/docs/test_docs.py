@@ -1,0 +1,137 @@
+"""What the documentation names exists, and what exists is documented. Links and the build: tests/unit/repository."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from ruamel.yaml import YAML
+
+from quantrac.cli.main import COMMANDS
+from quantrac.config.settings import Settings
+
+PROJECT = Path(__file__).parents[3]
+DOCS = PROJECT / "docs"
+PAGES = sorted(DOCS.glob("**/*.md"))
+TEXTS = [*PAGES, PROJECT / "README.md", PROJECT / "CONTRIBUTING.md"]
+DECISIONS = sorted((DOCS / "decisions").glob("[0-9]*.md"))
+NOT_THERE_YET = {("db", "backup"), ("db", "restore")}
+"""Named only to say that they do not exist, in docs/roadmap.md and docs/operating.md."""
+LARGEST_IMAGE = 300_000
+ROOMS = ("alerts", "benchmarks", "dashboards", "edge_agent", "ingest", "quantrac", "simulators", "station_configs")
+
+
+def code_of(text: str) -> Iterator[str]:
+    """Each line of the fenced blocks, and each code span."""
+    parts = re.split(r"^ *```.*$", text, flags=re.MULTILINE)
+    for fenced in parts[1::2]:
+        yield from fenced.splitlines()
+    for prose in parts[::2]:
+        yield from (re.sub(r"\s+", " ", span) for span in re.findall(r"`([^`]+)`", prose))
+
+
+def commands_in(path: Path) -> Iterator[list[str]]:
+    """The words after `quantrac` (or `python -m quantrac`) of every command of ours that a page names."""
+    for code in code_of(path.read_text(encoding="utf-8")):
+        for written in re.findall(r"(?:^ *|&& *|-m +|bin/)quantrac +([a-z][^#&;<>`]*)", code):
+            yield written.split()
+
+
+def command(group: str) -> Any:
+    return typer.main.get_command(importlib.import_module(f"quantrac.cli.commands.{COMMANDS[group].module}").app)
+
+
+def subcommands(found: Any) -> dict[str, Any]:
+    return getattr(found, "commands", {})
+
+
+def pages_in(entry: object) -> Iterator[str]:
+    if isinstance(entry, str):
+        yield entry
+    else:
+        for value in entry if isinstance(entry, list) else entry.values():  # type: ignore[attr-defined]
+            yield from pages_in(value)
+
+
+def test_every_page_is_in_the_navigation_once():
+    nav = list(pages_in(YAML(typ="safe").load(PROJECT / "mkdocs.yml")["nav"]))
+    assert sorted(nav) == [str(page.relative_to(DOCS)) for page in PAGES]
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_every_command_and_option_that_is_named_exists(path: Path):
+    for words in commands_in(path):
+        assert words[0] in COMMANDS, words
+        found, rest = command(words[0]), words[1:]
+        while subcommands(found) and rest and re.fullmatch("[a-z-]+", rest[0]):
+            if (words[0], rest[0]) in NOT_THERE_YET:
+                break
+            assert rest[0] in subcommands(found), " ".join(words)
+            found, rest = subcommands(found)[rest[0]], rest[1:]
+        known = {option for parameter in found.params for option in parameter.opts}
+        named = {word.strip("[]").partition("=")[0] for word in rest if word.strip("[]").startswith("--")}
+        assert named <= known | {"--help"}, " ".join(words)
+
+
+def test_what_is_said_not_to_exist_does_not():
+    for group, name in NOT_THERE_YET:
+        assert name not in subcommands(command(group)), f"quantrac {group} {name} exists: take it off docs/roadmap.md"
+
+
+def test_every_group_of_commands_is_mentioned():
+    named = {words[0] for path in PAGES for words in commands_in(path)}
+    assert set(COMMANDS) - named == set()
+
+
+def test_every_decision_is_listed_with_its_own_title():
+    index = (DOCS / "decisions/index.md").read_text(encoding="utf-8")
+    for record in DECISIONS:
+        title = record.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+        assert f"- [{title}]({record.name})" in index, record.name
+
+
+def test_every_module_that_is_named_exists():
+    for path in TEXTS:
+        for code in code_of(path.read_text(encoding="utf-8")):
+            for name in re.findall(rf"(?<![\w/-])((?:{'|'.join(ROOMS)})/[\w/]+\.(?:py|sql|yaml))(?![\w])", code):
+                assert (PROJECT / name).exists(), f"{path.name}: {name}"
+
+
+def test_the_path_of_a_reading_names_real_modules():
+    """The drawing of docs/architecture.md: a folder at the margin, then modules of it, indented."""
+    drawing = (DOCS / "architecture.md").read_text(encoding="utf-8").split("## One reading")[1].split("```")[1]
+    folder, seen = "", 0
+    for line in drawing.splitlines():
+        if heading := re.match(r" ([a-z_]+(?:/[a-z]+)*)/ ", line):
+            folder = heading[1]
+        elif named := re.match(r"   ((?:[a-z0-9_/]+\.py(?:, )?)+)", line):
+            for name in named[1].split(", "):
+                assert (PROJECT / folder / name).exists(), f"{folder}/{name}"
+                seen += 1
+    assert seen > 20
+
+
+def test_the_settings_stand_in_one_table_and_each_exists():
+    known = {f"QUANTRAC_{name.upper()}" for name in Settings.model_fields} | {"QUANTRAC_"}
+    grafana = re.compile(r"QUANTRAC_GRAFANA_DATABASE_[A-Z]+")
+    for path in TEXTS:
+        for name in re.findall(r"QUANTRAC_[A-Z_]*", path.read_text(encoding="utf-8")):
+            assert name in known or grafana.fullmatch(name), f"{path.name}: {name}"
+
+
+def test_images_are_small_and_shown():
+    shown = {name for path in PAGES for name in re.findall(r"images/([\w-]+\.png)", path.read_text(encoding="utf-8"))}
+    images = {image.name: image.stat().st_size for image in (DOCS / "images").iterdir()}
+    assert shown == set(images)
+    assert max(images.values()) < LARGEST_IMAGE
+
+
+def test_vietnamese_pages_have_their_diacritics():
+    for page in (DOCS / "huong-dan").glob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        assert len(re.findall("[ăâđêôơưạảấầậắằặẹẻếềệỉịọỏốồộớờợụủứừựỳỵ]", text.lower())) > len(text) / 20, page.name
