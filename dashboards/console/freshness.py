@@ -5,13 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final, Literal, NamedTuple
 
+from quantrac.telemetry.slots import is_stale
+
 BEAT_MISSED_AFTER: Final = timedelta(seconds=11)
 """Ingest beats every 5 s: two beats and a second. With a look every 2 s the screen says so within 15 s."""
-SLOTS_MISSED: Final = 3
-"""How many of a channel's intervals may pass without a reading."""
-SLACK: Final = timedelta(seconds=10)
-"""For averaging, transport and commit."""
-
 Reason = Literal["", "ingest", "readings", "empty"]
 
 
@@ -43,8 +40,3 @@ def judge(
     if is_stale(now, newest, shortest_interval):
         return Freshness(False, "readings", newest)
     return Freshness(True, "", newest)
-
-
-def is_stale(now: datetime, time: datetime, interval: timedelta) -> bool:
-    """Return whether a channel's newest reading is older than it should be."""
-    return now - time > SLOTS_MISSED * interval + SLACK

@@ -8,9 +8,9 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from dashboards.console.freshness import Freshness, IngestBeat, is_stale, judge
+from dashboards.console.freshness import Freshness, IngestBeat, judge
 from quantrac.database.pool import Connection
-from quantrac.telemetry.slots import EPOCH
+from quantrac.telemetry.slots import EPOCH, is_stale
 
 STATIONS: Final = """
 select station, name, name_en, latitude, longitude, tags, online, last_message_at from v_station order by station

@@ -9,6 +9,12 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """Where every slot is aligned."""
 
 
+SLOTS_MISSED: Final = 3
+"""How many of a channel's intervals may pass without a reading."""
+SLACK: Final = timedelta(seconds=10)
+"""For averaging, transport and commit."""
+
+
 def slot_end(t_ms: int, width_ms: int) -> int:
     """Return the label of the slot that holds an instant.
 
@@ -24,3 +30,8 @@ def slot_end(t_ms: int, width_ms: int) -> int:
 def bucket_end(time: datetime, width: timedelta) -> datetime:
     """Return the label (UTC) of the bucket that holds an aware instant; equal to SQL's `bucket_end(time, width)`."""
     return EPOCH + width * -((EPOCH - time) // width)
+
+
+def is_stale(now: datetime, time: datetime, interval: timedelta) -> bool:
+    """Return whether a channel's newest reading is older than it should be."""
+    return now - time > SLOTS_MISSED * interval + SLACK

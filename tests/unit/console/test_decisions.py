@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dashboards.console import series, texts
-from dashboards.console.freshness import IngestBeat, is_stale, judge
+from dashboards.console.freshness import IngestBeat, judge
 from dashboards.console.hub import QUEUE, Hub
 from dashboards.console.snapshot import (
     AlarmNow,
@@ -18,6 +18,7 @@ from dashboards.console.snapshot import (
     condition_of,
     same_rows,
 )
+from quantrac.telemetry.slots import is_stale
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 NOW_MS = round(NOW.timestamp() * 1000)

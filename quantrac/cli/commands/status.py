@@ -1,0 +1,102 @@
+"""`quantrac status`: is everything well?"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from quantrac.telemetry.errors import QuantracError
+
+if TYPE_CHECKING:
+    from quantrac.desks.picture import Picture
+    from quantrac.desks.status import Verdict
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command()
+def status(
+    service: Annotated[
+        list[str] | None,
+        typer.Option(help="Expect only this service, such as ingest; may be repeated. Default: all of the centre."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for programs; times in UTC.")] = False,
+) -> None:
+    """Look at services, stations, feed, books, alarms and refused messages; exit 0 if all is well, else 1.
+
+    What is not well stands at the end, one line each, with what to do.
+    """
+    from quantrac.cli.processes import CENTRE_SERVICES
+    from quantrac.config.settings import Settings
+    from quantrac.database.migrate import connect_migrated
+    from quantrac.desks import status as desk
+
+    unknown = sorted(set(service or ()) - set(CENTRE_SERVICES))
+    if unknown:
+        allowed = ", ".join(CENTRE_SERVICES)
+        raise typer.BadParameter(f"found {', '.join(unknown)}, allowed {allowed}", param_hint="--service")
+    url = Settings().database("status")
+    try:
+        with connect_migrated(url, "quantrac status") as conn:
+            verdict = desk.status(conn, service or CENTRE_SERVICES, datetime.now(UTC))
+    except QuantracError as error:
+        if not as_json:
+            raise
+        print(json.dumps({"well": False, "findings": [{"about": "database", "what": str(error)}]}))
+        raise typer.Exit(1) from None
+    if as_json:
+        print(json.dumps(_plain(verdict), default=datetime.isoformat, ensure_ascii=False))
+    else:
+        for line in _lines(verdict):
+            print(line)
+    if not verdict.well:
+        raise typer.Exit(1)
+
+
+def _plain(verdict: Verdict) -> dict[str, Any]:
+    picture, total = verdict.picture, verdict.picture.total
+    return {
+        "well": verdict.well,
+        "findings": [dataclasses.asdict(finding) for finding in verdict.findings],
+        **dataclasses.asdict(picture),
+        "total": dataclasses.asdict(total),
+        "balanced": all(book.balanced for book in picture.books),
+    }
+
+
+def _lines(verdict: Verdict) -> Iterator[str]:
+    picture = verdict.picture
+    for title, text in _summary(picture):
+        yield f"{title:<13} {text}"
+    for finding in verdict.findings:
+        yield f"NOT WELL      {finding.about}: {finding.what}"
+    yield "all is well" if verdict.well else f"{len(verdict.findings)} findings"
+
+
+def _summary(picture: Picture) -> Iterator[tuple[str, str]]:
+    from quantrac.desks.status import age, duration
+
+    now, total = picture.now, picture.total
+    for one in picture.workers:
+        connected = "connected" if one.connected else "not connected"
+        yield f"{one.service}", f"beat {age(now, one.beat_at)} ago, {connected}, up {age(now, one.started_at)}"
+    for station in picture.stations:
+        link = "online" if station.online else "offline"
+        newest = "no readings yet" if station.newest is None else f"newest reading {age(now, station.newest)} ago"
+        live = f"{station.channels - len(station.stale)} of {station.channels} channels live"
+        yield station.station, f"{link}, {newest}, {live}"
+    for consumer in picture.consumers:
+        yield f"feed {consumer.consumer}", f"{consumer.lag_rows} changes behind, {duration(consumer.lag_s)}"
+    parts = (f"{name} {getattr(total, name)}" for name in ("stored", "dead", "lost", "missing"))
+    yield "by sequence", f"{total.highest_seq} messages = {' + '.join(parts)}"
+    parts = (f"{name} {getattr(total, name)}" for name in ("new", "duplicate", "rejected"))
+    yield "by arrival", f"{total.received} received = {' + '.join(parts)}; {total.conflict} readings in conflict"
+    seen = sum(alarm.acknowledged_by is not None for alarm in picture.alarms)
+    yield "alarms", f"{len(picture.alarms)} stand, {seen} of them acknowledged"
+    yield "ingest", f"not healthy for {duration(picture.unhealthy_s)} of the last 24 h"
+    yield "dead letters", f"{picture.dead_letters} open"

@@ -1,0 +1,166 @@
+"""What the public views say of the network at one moment: services, stations, feed, books, alarms, messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeVar
+
+from psycopg.rows import class_row
+
+from quantrac.database.pool import Connection
+from quantrac.desks import books
+from quantrac.desks.books import Book
+from quantrac.telemetry.slots import is_stale
+
+Row = TypeVar("Row")
+
+QUEUED_TOO_LONG: Final = timedelta(minutes=5)
+"""A message to a person that has waited so long is stuck."""
+FAILED_SHOWN_FOR: Final = timedelta(hours=24)
+HEALTH_WITHIN: Final = timedelta(hours=24)
+
+SERVICES: Final = """
+select service, worker, started_at, beat_at, connected, backlog_lag_s from v_service order by service, beat_at desc
+"""
+STATIONS: Final = """
+select station, online, last_message_at, config_applied, config_reported from v_station order by station
+"""
+CHANNELS: Final = """
+select c.channel, c.station, c.interval_s, l.time from v_channel c left join v_latest l using (channel)
+where not c.derived order by c.channel
+"""
+CONSUMERS: Final = "select consumer, lag_rows, lag_s from v_feed order by consumer"
+ALARMS: Final = """
+select alarm_id, rule, station, channel, severity, raised_at, acknowledged_by from v_alarm
+where cleared_at is null and not late order by raised_at
+"""
+NOTIFICATIONS: Final = """
+select count(*) filter (where status = 'queued' and queued_at < %(now)s - %(stuck)s::interval) as stuck,
+       count(*) filter (where status = 'failed' and queued_at > %(now)s - %(shown)s::interval) as failed
+from v_notification
+"""
+DEAD_LETTERS: Final = "select coalesce(sum(count), 0)::int8 from v_dead_letter where status in ('open', 'partial')"
+UNHEALTHY: Final = """
+select coalesce(extract(epoch from sum(to_t - greatest(from_t, %(since)s))), 0)::float8 from v_ingest_health
+where not healthy and to_t > %(since)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """The sign of life of a service's worker."""
+
+    service: str
+    worker: str
+    started_at: datetime
+    beat_at: datetime
+    connected: bool
+    backlog_lag_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class StationSeen:
+    """What the centre has of a station; `newest` is the time of its newest reading, `stale` names late channels."""
+
+    station: str
+    online: bool
+    last_message_at: datetime | None
+    config_applied: str | None
+    config_reported: str | None
+    channels: int = 0
+    newest: datetime | None = None
+    stale: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerSeen:
+    """How far a consumer is behind the change feed."""
+
+    consumer: str
+    lag_rows: int
+    lag_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StandingAlarm:
+    """An alarm that has not cleared."""
+
+    alarm_id: int
+    rule: str
+    station: str
+    channel: str | None
+    severity: str
+    raised_at: datetime
+    acknowledged_by: str | None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The network as the public views show it at `now`."""
+
+    now: datetime
+    workers: Sequence[Worker] = ()
+    stations: Sequence[StationSeen] = ()
+    consumers: Sequence[ConsumerSeen] = ()
+    books: Sequence[Book] = ()
+    alarms: Sequence[StandingAlarm] = ()
+    stuck_messages: int = 0
+    failed_messages: int = 0
+    dead_letters: int = 0
+    unhealthy_s: float = 0.0
+    """Seconds within the last day in which ingest was known not to work."""
+
+    @property
+    def total(self) -> Book:
+        """The sums of all books."""
+        return books.total(self.books)
+
+
+def look(conn: Connection, now: datetime) -> Picture:
+    """Read the public views."""
+    with conn.transaction():
+        row = conn.execute(NOTIFICATIONS, {"now": now, "stuck": QUEUED_TOO_LONG, "shown": FAILED_SHOWN_FOR}).fetchone()
+        assert row is not None
+        return Picture(
+            now,
+            workers=_rows(conn, Worker, SERVICES),
+            stations=_stations(conn, now),
+            consumers=_rows(conn, ConsumerSeen, CONSUMERS),
+            books=books.ledger(conn),
+            alarms=_rows(conn, StandingAlarm, ALARMS),
+            stuck_messages=row[0],
+            failed_messages=row[1],
+            dead_letters=_one(conn, DEAD_LETTERS),
+            unhealthy_s=_one(conn, UNHEALTHY, since=now - HEALTH_WITHIN),
+        )
+
+
+def _stations(conn: Connection, now: datetime) -> list[StationSeen]:
+    channels: dict[str, list[tuple[str, float, datetime | None]]] = {}
+    for channel, station, interval_s, time in conn.execute(CHANNELS):
+        channels.setdefault(station, []).append((channel, interval_s, time))
+    return [_station(row, channels.get(row[0], []), now) for row in conn.execute(STATIONS).fetchall()]
+
+
+def _station(
+    row: tuple[Any, ...], channels: Sequence[tuple[str, float, datetime | None]], now: datetime
+) -> StationSeen:
+    stale = tuple(
+        name for name, interval, time in channels if time is None or is_stale(now, time, timedelta(seconds=interval))
+    )
+    newest = max((time for _, _, time in channels if time is not None), default=None)
+    station, online, last_message_at, applied, reported = row
+    return StationSeen(station, online, last_message_at, applied, reported, len(channels), newest, stale)
+
+
+def _rows(conn: Connection, row: type[Row], query: str) -> list[Row]:
+    with conn.cursor(row_factory=class_row(row)) as cursor:
+        return cursor.execute(query).fetchall()
+
+
+def _one(conn: Connection, query: str, **parameters: object) -> Any:
+    row = conn.execute(query, parameters).fetchone()
+    assert row is not None
+    return row[0]

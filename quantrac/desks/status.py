@@ -1,0 +1,125 @@
+"""The status desk: is everything well? A verdict on one picture of the network, in findings of one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from quantrac.database.pool import Connection
+from quantrac.desks.picture import Picture, StationSeen, Worker, look
+
+BEAT_MISSED_AFTER: Final = timedelta(seconds=15)
+"""Services beat every 5 s."""
+BACKLOG_S: Final = 60.0
+"""Work that waits longer is a finding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not well: what it is about, and one line with what to do."""
+
+    about: str
+    what: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A picture and what is wrong in it."""
+
+    picture: Picture
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def well(self) -> bool:
+        """Whether nothing was found."""
+        return not self.findings
+
+
+def status(conn: Connection, services: Sequence[str], now: datetime) -> Verdict:
+    """Look at the network and judge it; `services` are those that should run."""
+    picture = look(conn, now)
+    return Verdict(picture, [*findings(picture, services)])
+
+
+def findings(picture: Picture, services: Sequence[str]) -> Iterator[Finding]:
+    """Yield what is not well, the causes before what follows from them."""
+    for service in services:
+        yield from _of_service(service, [one for one in picture.workers if one.service == service], picture.now)
+    if not picture.stations:
+        yield Finding("stations", "the database knows no station: quantrac stations apply")
+    for station in picture.stations:
+        yield from _of_station(station, picture.now)
+    yield from _of_books(picture)
+    for consumer in picture.consumers:
+        if consumer.lag_s > BACKLOG_S:
+            behind = f"{consumer.lag_rows} changes, {duration(consumer.lag_s)} behind"
+            yield Finding(f"feed {consumer.consumer}", f"{behind}: look at the log of this service")
+    yield from _of_people(picture)
+
+
+def _of_service(service: str, workers: Sequence[Worker], now: datetime) -> Iterator[Finding]:
+    alive = [one for one in workers if now - one.beat_at <= BEAT_MISSED_AFTER]
+    about, start = f"service {service}", f"start it (quantrac {service} run) or look at its log"
+    if not workers:
+        yield Finding(about, f"gives no sign of life: {start}")
+    elif not alive:
+        yield Finding(about, f"no sign of life for {age(now, max(one.beat_at for one in workers))}: {start}")
+    elif not any(one.connected for one in alive):
+        yield Finding(about, "runs but is not connected: see whether the broker runs and QUANTRAC_MQTT_URL is right")
+    elif (lag_s := max(one.backlog_lag_s or 0.0 for one in alive)) > BACKLOG_S:
+        yield Finding(about, f"its oldest work waits for {duration(lag_s)}: is the database slow, the disk full?")
+
+
+def _of_station(station: StationSeen, now: datetime) -> Iterator[Finding]:
+    about = f"station {station.station}"
+    if station.last_message_at is None:
+        yield Finding(about, "has never sent anything: does its agent run (quantrac edge run), is its password set?")
+        return
+    if not station.online:
+        yield Finding(about, f"offline, last message {age(now, station.last_message_at)} ago: see its link and power")
+    elif station.stale:
+        names = ", ".join(name.partition("/")[2] for name in station.stale)
+        yield Finding(about, f"{len(station.stale)} of {station.channels} channels get no new readings: {names}")
+    if station.config_reported is not None and station.config_applied != station.config_reported:
+        yield Finding(
+            about,
+            "runs with another configuration than the centre: quantrac stations apply here, or the new file there",
+        )
+
+
+def _of_books(picture: Picture) -> Iterator[Finding]:
+    for book in picture.books:
+        where = f"{book.station or '(unknown)'} {book.epoch or '-'}"
+        if not book.balanced:
+            yield Finding("books", f"{where} do not balance: quantrac ledger; please report this as a defect")
+        if book.missing:
+            yield Finding("books", f"{where}: {book.missing} messages are missing; the station sends them again")
+    if picture.dead_letters:
+        yield Finding("dead letters", f"{picture.dead_letters} messages were refused: quantrac deadletters list")
+
+
+def _of_people(picture: Picture) -> Iterator[Finding]:
+    for alarm in picture.alarms:
+        if alarm.acknowledged_by is None:
+            what = f"{alarm.severity}, {alarm.rule} at {alarm.channel or alarm.station}"
+            since = f"for {age(picture.now, alarm.raised_at)}, not acknowledged: quantrac alarms ack {alarm.alarm_id}"
+            yield Finding(f"alarm {alarm.alarm_id}", f"{what} {since}")
+    if picture.failed_messages:
+        yield Finding("messages", f"{picture.failed_messages} to people failed within a day: see the log of alerts")
+    if picture.stuck_messages:
+        yield Finding("messages", f"{picture.stuck_messages} to people wait for over 5 min: see the log of alerts")
+
+
+def age(now: datetime, then: datetime) -> str:
+    """Return how long ago something was, for people."""
+    return duration((now - then).total_seconds())
+
+
+def duration(seconds: float) -> str:
+    """Return a number of seconds in the unit that people would choose."""
+    for unit, size, up_to in (("s", 1, 100), ("min", 60, 5400), ("h", 3600, 172_800)):
+        if seconds < up_to:
+            return f"{max(seconds, 0) / size:.0f} {unit}"
+    return f"{seconds / 86400:.0f} days"

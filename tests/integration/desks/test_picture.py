@@ -1,0 +1,69 @@
+"""The picture that the status desk judges, read from the views of a real database."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from quantrac.database.beat import Beat
+from quantrac.desks.picture import look
+from quantrac.desks.status import status
+from tests.integration.database.conftest import World, add_channel
+
+SERVICES = ("ingest",)
+
+
+def test_an_empty_network_is_seen_as_it_is(world: World) -> None:
+    now = world.one("select now()")
+    picture = look(world.conn, now)
+    assert [(one.station, one.online, one.newest) for one in picture.stations] == [("st-test", False, None)]
+    assert (picture.workers, picture.books, picture.alarms, picture.dead_letters) == ([], [], [], 0)
+    assert not status(world.conn, SERVICES, now).well
+
+
+def test_a_live_network_is_seen_with_its_books_and_late_channels(world: World) -> None:
+    now = world.one("select now()")
+    late = add_channel(world.conn, "late")
+    world.reading(now - timedelta(seconds=30))
+    world.conn.execute("insert into latest values (%s, %s, 1, 0, 0, %s)", [late, now - timedelta(seconds=191), now])
+    Beat(world.conn, "ingest", "box:1", now).beat(now, backlog_lag_s=0.5)
+    world.conn.execute(
+        """insert into ledger (station, epoch, highest_arrived, stored, received, new, last_seen_at)
+           values ('st-test', 'e1', 3, '{[1,4)}', 3, 3, %s)""",
+        [now],
+    )
+    world.conn.execute("insert into ingest_health values (%s, %s, false)", [now - timedelta(hours=25), now])
+    world.conn.execute("insert into consumer (consumer, position, moved_at) values ('quality', 0, now())")
+    verdict = status(world.conn, SERVICES, now)
+    (station,) = verdict.picture.stations
+    assert (station.online, station.newest, station.channels, station.stale) == (
+        True, now - timedelta(seconds=30), 2, ("st-test/late",),
+    )  # fmt: skip
+    assert verdict.picture.total.stored == 3
+    assert verdict.picture.unhealthy_s == 86400
+    assert [one.backlog_lag_s for one in verdict.picture.workers] == [0.5]
+    assert [finding.about for finding in verdict.findings] == ["station st-test"]
+
+
+def test_alarms_messages_and_dead_letters_are_counted(world: World) -> None:
+    now = world.one("select now()")
+    world.conn.execute(
+        """insert into alarm (rule, level, station, severity, state, raised_at, late)
+           values ('do-low', 'act', 'st-test', 'high', 'active', now(), false),
+                  ('old', 'act', 'st-test', 'high', 'active', now(), true)"""
+    )
+    world.conn.execute("insert into contact (name, email) values ('An', 'an@example.org')")
+    world.conn.execute(
+        """insert into notification (contact_id, medium, purpose, status, body, queued_at)
+           select contact_id, 'email', 'raised', status, '', now() - ago
+           from contact, (values ('queued', interval '6 min'), ('queued', '1 min'), ('failed', '1 h'),
+                                 ('failed', '25 h'), ('sent', '1 h')) as one (status, ago)"""
+    )
+    world.conn.execute(
+        """insert into dead_letter
+             (first_received_at, received_at, topic, payload, length, sha256, reason, status, count)
+           select now(), now(), status, '', 0, sha256(''), 'not_json', status, 2
+           from unnest(array['open', 'partial', 'replayed', 'discarded']) status"""
+    )
+    picture = look(world.conn, now)
+    assert [alarm.rule for alarm in picture.alarms] == ["do-low"]
+    assert (picture.stuck_messages, picture.failed_messages, picture.dead_letters) == (1, 1, 4)

@@ -1,0 +1,110 @@
+"""What the status desk calls well and what not, and that each finding says what to do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from quantrac.desks.books import Book
+from quantrac.desks.picture import ConsumerSeen, Picture, StandingAlarm, StationSeen, Worker
+from quantrac.desks.status import duration, findings
+
+NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+SERVICES = ("ingest", "alerts")
+
+
+def ago(seconds: float) -> datetime:
+    return NOW - timedelta(seconds=seconds)
+
+
+def worker(service: str, beat_ago: float = 4, connected: bool = True, lag_s: float | None = 0.0) -> Worker:
+    return Worker(service, "box:1", ago(3600), ago(beat_ago), connected, lag_s)
+
+
+STATION = StationSeen("st-test", True, ago(20), "abc", "abc", 12, ago(5))
+BOOK = Book("st-test", "9f31c2ab", 10, 8, 1, 1, 0, 12, 9, 2, 1, 0)
+ALARM = StandingAlarm(7, "do-low", "st-test", "st-test/do", "high", ago(600), None)
+GOOD = Picture(
+    NOW,
+    workers=[worker("ingest"), worker("alerts", lag_s=None)],
+    stations=[STATION],
+    consumers=[ConsumerSeen("quality", 3, 0.5)],
+    books=[BOOK],
+    alarms=[replace(ALARM, acknowledged_by="Bình")],
+    unhealthy_s=300.0,
+)
+
+
+def found(picture: Picture) -> list[str]:
+    return [f"{finding.about}: {finding.what}" for finding in findings(picture, SERVICES)]
+
+
+def test_a_network_that_works_is_well_and_a_lost_message_of_the_past_does_not_change_that() -> None:
+    assert found(GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("workers", "about", "do"),
+    [
+        ([], "service ingest", "quantrac ingest run"),
+        ([worker("ingest", beat_ago=16)], "no sign of life for 16 s", "quantrac ingest run"),
+        ([worker("ingest", connected=False)], "not connected", "QUANTRAC_MQTT_URL"),
+        ([worker("ingest", lag_s=61)], "waits for 61 s", "disk"),
+    ],
+)
+def test_a_service_that_does_not_do_its_work_is_named(workers: list[Worker], about: str, do: str) -> None:
+    (line,) = found(replace(GOOD, workers=[*workers, worker("alerts")]))
+    assert about in line
+    assert do in line
+
+
+def test_a_dead_worker_of_old_does_not_matter_beside_one_that_lives() -> None:
+    assert found(replace(GOOD, workers=[*GOOD.workers, worker("ingest", beat_ago=9999, connected=False)])) == []
+
+
+@pytest.mark.parametrize(
+    ("station", "says"),
+    [
+        (replace(STATION, online=False), "st-test: offline, last message 20 s ago"),
+        (replace(STATION, last_message_at=None, online=False), "never sent anything"),
+        (replace(STATION, stale=("st-test/do", "st-test/ph")), "2 of 12 channels get no new readings: do, ph"),
+        (replace(STATION, config_reported="abd"), "another configuration"),
+    ],
+)
+def test_what_is_wrong_at_a_station_is_said(station: StationSeen, says: str) -> None:
+    (line,) = found(replace(GOOD, stations=[station]))
+    assert says in line
+
+
+def test_a_station_that_has_not_reported_its_configuration_yet_is_not_blamed() -> None:
+    assert found(replace(GOOD, stations=[replace(STATION, config_reported=None)])) == []
+
+
+@pytest.mark.parametrize(
+    ("picture", "says"),
+    [
+        (replace(GOOD, stations=[]), "quantrac stations apply"),
+        (replace(GOOD, consumers=[ConsumerSeen("alerts", 5000, 61.0)]), "feed alerts: 5000 changes, 61 s behind"),
+        (replace(GOOD, books=[replace(BOOK, stored=7)]), "do not balance"),
+        (replace(GOOD, books=[replace(BOOK, received=13)]), "do not balance"),
+        (replace(GOOD, books=[replace(BOOK, stored=6, missing=2)]), "2 messages are missing"),
+        (replace(GOOD, alarms=[ALARM]), "do-low at st-test/do for 10 min, not acknowledged: quantrac alarms ack 7"),
+        (replace(GOOD, failed_messages=1), "1 to people failed"),
+        (replace(GOOD, stuck_messages=2), "2 to people wait"),
+        (replace(GOOD, dead_letters=3), "quantrac deadletters list"),
+    ],
+)
+def test_each_other_thing_that_is_not_well_is_one_line(picture: Picture, says: str) -> None:
+    (line,) = found(picture)
+    assert says in line
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(-1, "0 s"), (99, "99 s"), (100, "2 min"), (5399, "90 min"), (5400, "2 h"), (172800, "2 days")],
+)
+def test_ages_are_in_the_unit_that_people_would_choose(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
