@@ -8,6 +8,7 @@ from dashboards.console.snapshot import ChannelNow, Snapshot, StationNow
 from dashboards.console.texts import Language, texts
 from quantrac.telemetry.parameters import CATALOGUE, HOUSEKEEPING
 
+ORDER = {name: place for place, name in enumerate(CATALOGUE)}
 HOUSEKEEPING_IDS = {parameter.id for parameter in HOUSEKEEPING}
 
 
@@ -24,13 +25,19 @@ def page_context(snapshot: Snapshot, language: Language, station: str | None = N
 
 
 def _station(station: StationNow, snapshot: Snapshot, language: Language) -> dict[str, Any]:
-    channels = [_channel(channel, language) for channel in snapshot.channels if channel.station == station.station]
+    own = sorted((c for c in snapshot.channels if c.station == station.station), key=_rank)
+    channels = [_channel(channel, language) for channel in own]
     return {
         "id": station.station,
         "name": station.name if language == "vi" else station.name_en,
         "measured": [channel for channel in channels if not channel["housekeeping"]],
         "housekeeping": [channel for channel in channels if channel["housekeeping"]],
     }
+
+
+def _rank(channel: ChannelNow) -> tuple[int, str]:
+    """Order by the catalogue, which begins with what people ask for first."""
+    return ORDER.get(channel.parameter, len(ORDER)), channel.name
 
 
 def _channel(channel: ChannelNow, language: Language) -> dict[str, Any]:

@@ -14,9 +14,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 @app.command()
 def demo(
-    seconds: Annotated[
-        float | None, typer.Option(min=1, help="Run so long, then drain.")
-    ] = None,
+    seconds: Annotated[float | None, typer.Option(min=1, help="Run so long, then drain.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write the verdict as JSON to this file.")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Go on with the data of the last run.")] = False,
     project: Annotated[Path, typer.Option(help="The folder that holds station_configs.")] = Path(),

@@ -72,6 +72,12 @@ def read_counts(conn: psycopg.Connection[Any]) -> Counts:
     return Counts(*row)
 
 
+def has_reading_since(conn: psycopg.Connection[Any], time: datetime) -> bool:
+    """Return whether a reading has been received since a time."""
+    row = conn.execute("select exists (select from v_latest where received_at > %s)", [time]).fetchone()
+    return bool(row and row[0])
+
+
 def read_alarms(conn: psycopg.Connection[Any]) -> list[dict[str, str | None]]:
     """Return each alarm with the reading times at which it rose and cleared, ISO 8601 in UTC."""
     rows = conn.execute(ALARMS).fetchall()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Final
 
 import psycopg
 
 from quantrac.cli.demo import report as reports
-from quantrac.cli.demo.books import read_counts
+from quantrac.cli.demo.books import has_reading_since
 from quantrac.cli.demo.caught import Caught
 from quantrac.cli.demo.drain import drain_agents, wait_until_quiet
 from quantrac.cli.demo.options import DemoOptions
@@ -28,7 +29,7 @@ def run_demo(options: DemoOptions, say: Callable[[str], None], stopped: Callable
 
     `say` takes lines for the person who looks, `stopped` tells whether that person wants it to end.
     """
-    began = time.monotonic()
+    began = time.monotonic(), datetime.now(UTC)
     network = load_network(options.project / "station_configs", options.overlay)
     with alone(options.project), Stage(options, network, say) as stage:
         stage.start_servers()
@@ -38,6 +39,8 @@ def run_demo(options: DemoOptions, say: Callable[[str], None], stopped: Callable
         stage.start_agents()
         with psycopg.connect(stage.database_url, autocommit=True, application_name="demo") as conn:
             first = _wait_for_first_reading(stage, conn, began, stopped)
+            if first is None:
+                return True
             say(f"first reading after {first:.1f} s")
             caught = Caught(stage.caught)
             _play(stage, conn, caught, options.seconds, stopped)
@@ -54,14 +57,20 @@ def run_demo(options: DemoOptions, say: Callable[[str], None], stopped: Callable
 
 
 def _wait_for_first_reading(
-    stage: Stage, conn: psycopg.Connection[tuple[object, ...]], began: float, stopped: Callable[[], bool]
-) -> float:
-    while not read_counts(conn).readings:
+    stage: Stage,
+    conn: psycopg.Connection[tuple[object, ...]],
+    began: tuple[float, datetime],
+    stopped: Callable[[], bool],
+) -> float | None:
+    """Return the seconds from the start to the first reading received since; None when stopped before."""
+    while not has_reading_since(conn, began[1]):
         stage.watch()
-        if stopped() or time.monotonic() - began > FIRST_READING_WITHIN_S:
+        if stopped():
+            return None
+        if time.monotonic() - began[0] > FIRST_READING_WITHIN_S:
             raise StageError(f"no reading within {FIRST_READING_WITHIN_S:.0f} s; logs: {stage.supervisor.directory}")
         time.sleep(0.1)
-    return time.monotonic() - began
+    return time.monotonic() - began[0]
 
 
 def _play(
