@@ -12,6 +12,8 @@ from quantrac.telemetry.errors import QuantracError
 class Unsuitable(QuantracError):
     """A device's profile, bus and address do not go together."""
 
+    exit_code = 2
+
 
 class Part(Protocol):
     """A piece of a sample that is read, and read again, on its own."""

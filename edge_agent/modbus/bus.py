@@ -71,7 +71,7 @@ class ModbusBus:
         self._bus = bus
         self._clock = clock
         self._rtu = bus.kind != "modbus-tcp"
-        self._silence_s = SILENCE_S if bus.kind == "modbus-rtu" else SILENCE_NETWORK_S
+        self._silence_s = SILENCE_S if bus.port is not None else SILENCE_NETWORK_S
         self._client: AsyncModbusSerialClient | AsyncModbusTcpClient | None = None
         self._pending: _Pending | None = None
         self._unanswered: _Pending | None = None

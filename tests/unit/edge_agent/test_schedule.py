@@ -141,9 +141,7 @@ def test_a_single_silence_is_tried_again_after_the_quarantine() -> None:
 
 
 def test_a_device_that_comes_back_is_read_at_its_next_due_times_again() -> None:
-    line = Line(
-        [Watch("a", 1_000, 500)], {"a": lambda n: (Outcome.SILENT, 500) if n <= 4 else (Outcome.READ, 80)}
-    )
+    line = Line([Watch("a", 1_000, 500)], {"a": lambda n: (Outcome.SILENT, 500) if n <= 4 else (Outcome.READ, 80)})
     line.run(200_000)
     back = next(at for at, _, outcome in line.turns if outcome is Outcome.READ)
     assert line.turns[4][1].probe
@@ -197,5 +195,3 @@ def test_whatever_happens_no_device_is_ever_forgotten(stories: list[list[tuple[O
     line.run(sum(len(story) for story in stories) * 400_000)
     for watch in watches:
         assert line.read(watch.device)
-
-

@@ -1,0 +1,123 @@
+"""Modbus TCP: transaction numbers, a gateway whose unit is dead, a server that is restarted."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+import time
+from dataclasses import dataclass
+
+import pytest
+
+from edge_agent.misses import Garbled, LineDown, NoAnswer, Refused
+from edge_agent.modbus.bus import ModbusBus, Timing
+from edge_agent.modbus.planning import Function, Span
+from quantrac.config.stations import Bus
+
+TWO = Span(Function.INPUT, 18, 2)
+QUICK = Timing(200)
+SLOW, DEAD, BUSY, SHORT, PLAIN = 2, 3, 4, 5, 1
+
+
+@dataclass
+class Gateway:
+    """Answers function 04 with the number of the request in its second register; each unit has its own manners."""
+
+    port: int = 0
+    requests: int = 0
+
+    async def start(self) -> None:
+        self._connections: set[asyncio.StreamWriter] = set()
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        self._server.close()
+        for connection in self._connections:
+            connection.close()
+        await self._server.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._connections.add(writer)
+        try:
+            while True:
+                number, _, length, unit = struct.unpack(">HHHB", await reader.readexactly(7))
+                await reader.readexactly(length - 1)
+                self.requests += 1
+                pdu = self._answer(unit)
+                frame = struct.pack(">HHHB", number, 0, len(pdu) + 1, unit) + pdu
+                asyncio.get_running_loop().call_later(0.3 if unit == SLOW else 0.01, writer.write, frame)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    def _answer(self, unit: int) -> bytes:
+        if unit in (DEAD, BUSY):
+            return bytes([0x84, 0x0B if unit == DEAD else 0x06])
+        count = 1 if unit == SHORT else 2
+        return struct.pack(">BB", 4, 2 * count) + struct.pack(">HH", 0, self.requests)[-2 * count :]
+
+
+def bus_to(gateway: Gateway) -> ModbusBus:
+    bus = Bus(name="analysers", kind="modbus-tcp", host="127.0.0.1", tcp_port=gateway.port)
+    return ModbusBus(bus, lambda: time.time_ns() // 1_000_000)
+
+
+def test_a_late_answer_is_never_taken_for_another_and_holds_nobody_up() -> None:
+    async def story() -> None:
+        gateway = Gateway()
+        await gateway.start()
+        bus = bus_to(gateway)
+        await bus.open()
+        for _ in range(5):
+            with pytest.raises(NoAnswer):
+                await bus.read(SLOW, TWO, QUICK)
+            begun = time.monotonic()
+            answer = await bus.read(PLAIN, TWO, QUICK)
+            assert answer.words == [0, gateway.requests]
+            assert time.monotonic() - begun < 0.15
+        assert (await bus.read(SLOW, TWO, Timing(1_000))).words == [0, gateway.requests]
+        bus.close()
+        await gateway.stop()
+
+    asyncio.run(story())
+
+
+def test_each_kind_of_answer_is_told_apart() -> None:
+    async def story() -> None:
+        gateway = Gateway()
+        await gateway.start()
+        bus = bus_to(gateway)
+        await bus.open()
+        with pytest.raises(NoAnswer, match="gateway got no answer"):
+            await bus.read(DEAD, TWO, QUICK)
+        with pytest.raises(Refused) as refused:
+            await bus.read(BUSY, TWO, QUICK)
+        assert refused.value.code == 6
+        with pytest.raises(Garbled, match="another length"):
+            await bus.read(SHORT, TWO, QUICK)
+        bus.close()
+        await gateway.stop()
+
+    asyncio.run(story())
+
+
+def test_a_server_that_is_restarted_is_read_again_on_the_next_open() -> None:
+    async def story() -> None:
+        gateway = Gateway()
+        await gateway.start()
+        bus = bus_to(gateway)
+        await bus.open()
+        await bus.read(PLAIN, TWO, QUICK)
+        await gateway.stop()
+        await asyncio.sleep(0.05)
+        with pytest.raises(LineDown):
+            await bus.read(PLAIN, TWO, QUICK)
+        with pytest.raises(LineDown, match=str(gateway.port)):
+            await bus.open()
+        await gateway.start()
+        await bus.open()
+        assert (await bus.read(PLAIN, TWO, QUICK)).words == [0, gateway.requests]
+        bus.close()
+        await gateway.stop()
+
+    asyncio.run(story())
