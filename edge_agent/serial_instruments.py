@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Protocol
 
@@ -43,7 +44,7 @@ class Message(NamedTuple):
     signals: tuple[str, ...]
 
 
-class _SerialInstrument:
+class _SerialInstrument(ABC):
     """What the three have in common: a device, its line, and the signals that the station wants."""
 
     def __init__(self, device: Device, bus: AskingBus) -> None:
@@ -58,9 +59,9 @@ class _SerialInstrument:
         """Longest time that a failing read can hold the line."""
         return self._bus.worst_ms(self._timeout_ms)
 
+    @abstractmethod
     def parts(self) -> Sequence[Message]:
         """Return the messages that a sample reads."""
-        raise NotImplementedError
 
     def requests(self) -> list[PlannedRequest]:
         """Return the messages that one sample asks for."""
