@@ -5,6 +5,7 @@ Of each key the first reading stays. An equal one is a duplicate; another value 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -19,10 +20,18 @@ create temp table if not exists staged_reading (
 ) on commit delete rows
 """,
     "truncate staged_reading",
+)
+LOOK_UP: Final = (
     # Without statistics of the staging table the planner may read whole chunks to look up a few keys.
     "set local enable_hashjoin = off",
     "set local enable_mergejoin = off",
 )
+LOOKED_UP: Final = ("set local enable_hashjoin = on", "set local enable_mergejoin = on")
+MATCH: Final = (
+    # And here it may compare each row with each: it takes the staging table for a small one.
+    "set local enable_nestloop = off",
+)
+MATCHED: Final = ("set local enable_nestloop = on",)
 COPY: Final = """
 copy staged_reading (channel_id, time, value, state, tests, received_at, ordinal, message) from stdin (format binary)
 """
@@ -77,11 +86,12 @@ class Merged:
 
 def merge(conn: Connection, packed: bytes, identity: dict[int, tuple[str, int]]) -> Merged:
     """Merge packed staged rows into the readings; `identity` is epoch and seq by message, for conflicts."""
-    for statement in STAGE:
-        conn.execute(statement)
+    _all(conn, STAGE)
     with conn.cursor() as cursor, cursor.copy(COPY) as copy:
         copy.write(packed)
+    _all(conn, MATCH)
     conn.execute(INSERT)
+    _all(conn, MATCHED)
     return Merged(
         new_messages={row[0] for row in conn.execute(NEW_MESSAGES)},
         conflict_messages=_keep_conflicts(conn, identity),
@@ -94,7 +104,9 @@ def _keep_conflicts(conn: Connection, identity: dict[int, tuple[str, int]]) -> s
     spread = conn.execute(SPREAD).fetchone()
     if spread is None or spread[0] is None:
         return set()
+    _all(conn, LOOK_UP)
     found = conn.execute(CONFLICTS, spread).fetchall()
+    _all(conn, LOOKED_UP)
     with conn.cursor() as cursor:
         cursor.executemany(
             KEEP_CONFLICT,
@@ -104,3 +116,8 @@ def _keep_conflicts(conn: Connection, identity: dict[int, tuple[str, int]]) -> s
             ],
         )
     return {row[5] for row in found}
+
+
+def _all(conn: Connection, statements: Iterable[str]) -> None:
+    for statement in statements:
+        conn.execute(statement)
