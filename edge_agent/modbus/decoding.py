@@ -13,7 +13,7 @@ from edge_agent.modbus import codec
 from edge_agent.modbus.planning import Function, Span
 from edge_agent.samples import NO_MEASUREMENT, Measured, measured
 from quantrac.config.modbus import Directory, ModbusProfile, ModbusSignal, ModbusStatus
-from quantrac.telemetry.states import State
+from quantrac.telemetry.states import State, worst
 
 FUNCTION_OF_TABLE: Final = {
     "coil": Function.COIL,
@@ -40,15 +40,28 @@ class Image:
         return None if None in words else [word for word in words if word is not None]
 
 
+class StatusWord(NamedTuple):
+    """Where a status stands, and the table that says what it means."""
+
+    span: Span
+    table: str
+    mask: int | None = None
+
+
+class CheckWord(NamedTuple):
+    """A register (the last of its span) that must hold a number."""
+
+    span: Span
+    is_: int
+    mask: int | None = None
+
+
 class Fields(NamedTuple):
     """Where one signal stands, in wire addresses."""
 
     value: Span
-    status: Span | None
-    status_table: str | None
-    check: Span | None
-    """Its last register must hold `check_is`."""
-    check_is: int
+    statuses: tuple[StatusWord, ...]
+    checks: tuple[CheckWord, ...]
 
 
 def directory_spans(profile: ModbusProfile) -> Span | None:
@@ -76,22 +89,20 @@ def locate(profile: ModbusProfile, signal: ModbusSignal, codes: Sequence[int]) -
     if signal.code is not None:
         return _located_by_code(profile, signal, codes)
     assert signal.at is not None
-    function = FUNCTION_OF_TABLE[signal.read]
-    value = Span(function, profile.wire(signal.at), signal.words)
-    status, check = signal.status, signal.expect_word
-    return Fields(
-        value=value,
-        status=_status_span(profile, value, status) if status else None,
-        status_table=status.table if status else None,
-        check=Span(function, _place(profile, value, check.at, check.offset), 1) if check else None,
-        check_is=check.is_ if check else 0,
+    value = Span(FUNCTION_OF_TABLE[signal.read], profile.wire(signal.at), signal.words)
+    statuses = (StatusWord(_status_span(profile, value, status), status.table, status.mask) for status in signal.status)
+    checks = (
+        CheckWord(Span(value.function, _place(profile, value, check.at, check.offset), 1), check.is_, check.mask)
+        for check in signal.expect_word
     )
+    return Fields(value, tuple(statuses), tuple(checks))
 
 
 def spans(fields: Fields) -> Iterator[Span]:
     """Return what must be read for a signal."""
     yield fields.value
-    yield from (span for span in (fields.status, fields.check) if span is not None)
+    yield from (status.span for status in fields.statuses)
+    yield from (check.span for check in fields.checks)
 
 
 def decode(profile: ModbusProfile, name: str, image: Image) -> Measured | None:
@@ -101,17 +112,44 @@ def decode(profile: ModbusProfile, name: str, image: Image) -> Measured | None:
     if fields is None:
         return NO_MEASUREMENT if listed_codes(image, profile) else None
     words = image.get(fields.value)
-    status = image.get(fields.status) if fields.status else []
-    check = image.get(fields.check) if fields.check else []
-    if words is None or status is None or check is None:
+    if words is None or any(image.get(span) is None for span in spans(fields)):
         return None
-    if fields.check and check[-1] != fields.check_is:
-        return NO_MEASUREMENT
-    state = State.OK
-    if fields.status_table:
-        state = profile.states[fields.status_table].state_of(_status_word(signal, status))
-    raw = words[0] if signal.type == "bit" else codec.decode(words, signal.type, signal.order)
-    return measured(signal, raw, state)
+    for check in fields.checks:
+        if _masked(_words(image, check.span)[-1], check.mask) != check.is_:
+            return NO_MEASUREMENT
+    state = worst(
+        profile.states[status.table].state_of(int(_masked(_word(signal, status.span, image), status.mask)))
+        for status in fields.statuses
+    )
+    try:
+        return measured(signal, _number(signal, words), state)
+    except (codec.CodecError, ValueError):  # digits that are none
+        return Measured(None, worst((state, State.FAULT)))
+
+
+def _number(signal: ModbusSignal, words: Sequence[int]) -> float:
+    """Return the number in a signal's registers; raises CodecError or ValueError if there is none."""
+    if signal.type == "bit":
+        return words[0]
+    if signal.type == "text":
+        return float(codec.decode_text(words, signal.order))
+    return _masked(codec.decode(words, signal.type, signal.order), signal.mask)
+
+
+def _masked(number: int | float, mask: int | None) -> int | float:
+    return number if mask is None else codec.bits(int(number), mask)
+
+
+def _words(image: Image, span: Span) -> list[int]:
+    return image.get(span) or []
+
+
+def _word(signal: ModbusSignal, span: Span, image: Image) -> int:
+    """Return a status as one word; of bits the first is bit 0."""
+    words = _words(image, span)
+    if span.function.is_bits:
+        return sum(bit << place for place, bit in enumerate(words))
+    return words[0] if len(words) == 1 else int(codec.decode(words, "uint32", signal.order))
 
 
 def _located_by_code(profile: ModbusProfile, signal: ModbusSignal, codes: Sequence[int]) -> Fields | None:
@@ -121,19 +159,17 @@ def _located_by_code(profile: ModbusProfile, signal: ModbusSignal, codes: Sequen
     index = codes.index(signal.code)
     function = FUNCTION_OF_TABLE[directory.read]
     return Fields(
-        value=Span(function, profile.wire(directory.values.at) + index * directory.values.stride, signal.words),
-        status=_directory_status(profile, directory, index),
-        status_table=directory.table,
-        check=Span(function, profile.wire(directory.at), index + 1),
-        check_is=codes[index],
+        Span(function, profile.wire(directory.values.at) + index * directory.values.stride, signal.words),
+        _directory_status(profile, directory, index),
+        (CheckWord(Span(function, profile.wire(directory.at), index + 1), codes[index]),),
     )
 
 
-def _directory_status(profile: ModbusProfile, directory: Directory, index: int) -> Span | None:
+def _directory_status(profile: ModbusProfile, directory: Directory, index: int) -> tuple[StatusWord, ...]:
     if directory.status is None or directory.table is None:
-        return None
+        return ()
     at = profile.wire(directory.status.at) + index * directory.status.stride
-    return Span(FUNCTION_OF_TABLE[directory.read], at, 1)
+    return (StatusWord(Span(FUNCTION_OF_TABLE[directory.read], at, 1), directory.table),)
 
 
 def _status_span(profile: ModbusProfile, value: Span, status: ModbusStatus) -> Span:
@@ -146,13 +182,3 @@ def _status_span(profile: ModbusProfile, value: Span, status: ModbusStatus) -> S
 
 def _place(profile: ModbusProfile, value: Span, at: int | None, offset: int | None) -> int:
     return profile.wire(at) if at is not None else value.at + (offset or 0)
-
-
-def _status_word(signal: ModbusSignal, words: Sequence[int]) -> int:
-    """Return a status as one word; of bits the first is bit 0."""
-    status = signal.status
-    if status is not None and status.read in ("coil", "discrete"):
-        return sum(bit << place for place, bit in enumerate(words))
-    if len(words) == 1:
-        return words[0]
-    return int(codec.decode(words, "uint32", signal.order))

@@ -62,6 +62,7 @@ def make_channel(
         adjust=Adjust(**spec.adjust.model_dump()) if spec.adjust else None,
         datum_offset=spec.datum_offset,
         invert=spec.invert,
+        debounce_ms=spec.debounce_ms or 0,
     )
     return channel.model_copy(update={"span": _span(channel, signal, parameter)})
 
@@ -94,6 +95,8 @@ def _conversion(
 ) -> Conversion:
     if spec.invert and signal.unit != "1":
         draft.refuse((*path, "invert"), f"found invert on a signal in {signal.unit}, allowed on digital inputs")
+    if spec.debounce_ms is not None and signal.unit != "1":
+        draft.refuse((*path, "debounce"), f"found debounce on a signal in {signal.unit}, allowed on digital inputs")
     if spec.mm_per_tip is not None and parameter.unit == "mm":
         return Conversion(spec.mm_per_tip)
     convert = conversion(signal.unit, parameter.unit, parameter.id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from quantrac.config.lines import LINE_PROTOCOLS, LineProfile, LineSignal
 from quantrac.config.modbus import ModbusProfile, ModbusSignal
 from quantrac.config.profiles import DeviceProfile, Golden, HexGolden, Signal, StateTable, TextGolden
 from quantrac.config.serial import (
@@ -24,6 +25,8 @@ __all__ = [
     "DeviceProfile",
     "Golden",
     "HexGolden",
+    "LineProfile",
+    "LineSignal",
     "ModbusProfile",
     "ModbusSignal",
     "Sdi12Profile",
@@ -33,9 +36,10 @@ __all__ = [
     "TextGolden",
     "VaisalaProfile",
     "VaisalaSignal",
+    "is_talker",
 ]
 
-AnyProfile = ModbusProfile | Sdi12Profile | VaisalaProfile | BayernHessenProfile
+AnyProfile = ModbusProfile | Sdi12Profile | VaisalaProfile | BayernHessenProfile | LineProfile
 
 PROFILE_OF_PROTOCOL: Final[dict[str, type[AnyProfile]]] = {
     "modbus-rtu": ModbusProfile,
@@ -43,6 +47,7 @@ PROFILE_OF_PROTOCOL: Final[dict[str, type[AnyProfile]]] = {
     "sdi-12": Sdi12Profile,
     "vaisala-ascii": VaisalaProfile,
     "bayern-hessen": BayernHessenProfile,
+    **dict.fromkeys(LINE_PROTOCOLS, LineProfile),
 }
 
 BUS_KINDS_OF_PROTOCOL: Final[dict[str, tuple[str, ...]]] = {
@@ -51,5 +56,11 @@ BUS_KINDS_OF_PROTOCOL: Final[dict[str, tuple[str, ...]]] = {
     "sdi-12": ("sdi-12",),
     "vaisala-ascii": ("ascii",),
     "bayern-hessen": ("bayern-hessen",),
+    **dict.fromkeys(LINE_PROTOCOLS, ("ascii",)),
 }
 """Buses that a profile may hang on."""
+
+
+def is_talker(profile: AnyProfile) -> bool:
+    """Return whether an instrument sends by itself instead of being asked."""
+    return isinstance(profile, VaisalaProfile | LineProfile) and profile.mode == "talker"

@@ -18,6 +18,7 @@ class Draft:
 
     tree: Tree
     profiles: Mapping[str, AnyProfile]
+    profile_trees: Mapping[str, Tree]
     broken_profiles: frozenset[str]
     """Profiles whose files hold mistakes: devices that use them are not resolved, and not reported for it."""
     defaults: Defaults

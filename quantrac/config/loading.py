@@ -4,46 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeVar, get_args
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel
-
-from quantrac.config.devices import PROFILE_OF_PROTOCOL, AnyProfile
-from quantrac.config.documents import Leaf, Map, Tree, follow, key_place, keys_at, merge, read_document
+from quantrac.config.devices import AnyProfile
+from quantrac.config.documents import Tree, key_place, keys_at, merge, read_document
 from quantrac.config.draft import Draft
-from quantrac.config.findings import ConfigErrors, Findings, Place, Problem, one_of
+from quantrac.config.findings import Findings, Place, Problem, one_of
 from quantrac.config.network import Defaults, Network, NetworkFile
 from quantrac.config.network_checks import check_network
-from quantrac.config.profile_checks import check_profile
+from quantrac.config.profile_files import check_stem, load_profile, make_profile, validated
 from quantrac.config.resolution import resolve
 from quantrac.config.rule_checks import RuleChecks
 from quantrac.config.rules import Rule, RulesFile, RuleTest
 from quantrac.config.station_files import StationFile
 from quantrac.config.stations import Station
-from quantrac.config.validation import salvage, validate
 
-M = TypeVar("M", bound=BaseModel)
-
-PLACEHOLDERS: Final[dict[str, Any]] = {
-    "station": "unnamed",
-    "device": "unnamed",
-    "network": "unnamed",
-    "title": "",
-    "source": "",
-    "verified": False,
-    "name": {"vi": "", "en": ""},
-    "operator": {"vi": "", "en": ""},
-    "time_zone": "UTC",
-    "tags": [],
-    "location": {"latitude": 0.0, "longitude": 0.0, "commune": "", "surveyed": False},
-    "in_service": "2000-01-01",
-    "buses": {},
-    "devices": {},
-    "signals": {},
-    "rules": {},
-}
-"""What stands in for a top-level key that was refused while the rest of the file is checked; never part of a result."""
+__all__ = ["load_network", "load_profile"]
 
 
 def load_network(root: Path, overlay: str | None = None) -> Network:
@@ -65,48 +41,6 @@ def load_network(root: Path, overlay: str | None = None) -> Network:
     return network
 
 
-def load_profile(path: Path) -> AnyProfile:
-    """Read and check one device profile; raises ConfigErrors."""
-    findings = Findings()
-    tree = read_document(path, str(path), findings)
-    profile = None if tree is None else _profile(path.stem, tree, findings)
-    findings.raise_if_any()
-    if profile is None:
-        raise ConfigErrors([Problem(str(path), 1, 1, "", "found an empty file, allowed a device profile")])
-    return profile
-
-
-def _profile(stem: str, tree: Tree, findings: Findings) -> AnyProfile | None:
-    _, place, protocol = follow(tree, ("protocol",))
-    named = isinstance(tree, Map) and "protocol" in tree.entries and isinstance(protocol, Leaf)
-    word = protocol.value if named and isinstance(protocol, Leaf) else None
-    if word not in PROFILE_OF_PROTOCOL:
-        found = (
-            one_of(word, PROFILE_OF_PROTOCOL) if named else f"found nothing, allowed {', '.join(PROFILE_OF_PROTOCOL)}"
-        )
-        findings.add(place.problem(("protocol",), found))
-        return None
-    model: type[AnyProfile] = PROFILE_OF_PROTOCOL[str(word)]
-    before = len(findings.problems)
-    profile: AnyProfile | None = _validated(model, tree, findings)
-    if profile is not None:
-        _check_stem(stem, "device", profile.device, tree, findings)
-        check_profile(profile, tree, findings)
-    return None if len(findings.problems) > before else profile
-
-
-def _validated(model: type[M], tree: Tree, findings: Findings) -> M | None:
-    """Return the model of a tree, or with new findings what could be salvaged of it."""
-    schema = get_args(model.model_fields["schema_"].annotation)[0]
-    return validate(model, tree, findings) or salvage(model, tree, {"schema": schema, **PLACEHOLDERS})
-
-
-def _check_stem(stem: str, key: str, name: str, tree: Tree, findings: Findings) -> None:
-    if name not in (stem, PLACEHOLDERS[key]):
-        message = f"found {name!r}, allowed {stem!r}, the name of the file"
-        findings.add(follow(tree, (key,))[1].problem((key,), message))
-
-
 @dataclass
 class _Loader:
     """One run of load_network."""
@@ -122,9 +56,10 @@ class _Loader:
         settings_tree = self._merged(layers, "network.yaml")
         if settings_tree is None and not self.findings.problems:
             self.findings.add(_whole(self.root / "network.yaml", "found nothing, allowed the settings of the network"))
-        settings = None if settings_tree is None else _validated(NetworkFile, settings_tree, self.findings)
-        profiles, broken = self._profiles(layers)
-        stations = self._stations(layers, profiles, broken, settings)
+        settings = None if settings_tree is None else validated(NetworkFile, settings_tree, self.findings)
+        trees = self._trees(layers, "devices")
+        profiles, broken = self._profiles(layers, trees)
+        stations = self._stations(layers, profiles, trees, broken, settings)
         known_stations = None if self.findings.problems else stations
         groups = keys_at(settings_tree, ("groups",)) if settings_tree else []
         rules, rule_tests = self._rules(layers, groups, known_stations)
@@ -164,9 +99,9 @@ class _Loader:
                 tree = merge(tree, read_document(path, str(path), self.findings))
         return tree
 
-    def _profiles(self, layers: list[Path]) -> tuple[dict[str, AnyProfile], frozenset[str]]:
+    def _profiles(self, layers: list[Path], trees: dict[str, Tree]) -> tuple[dict[str, AnyProfile], frozenset[str]]:
         before = len(self.findings.problems)
-        made = {stem: _profile(stem, tree, self.findings) for stem, tree in self._trees(layers, "devices").items()}
+        made = {stem: make_profile(stem, tree, self.findings) for stem, tree in trees.items()}
         good = {stem: profile for stem, profile in made.items() if profile is not None}
         unread = {path.stem for layer in layers for path in (layer / "devices").glob("*.yaml")} - good.keys()
         return good, frozenset(unread if len(self.findings.problems) > before else ())
@@ -175,6 +110,7 @@ class _Loader:
         self,
         layers: list[Path],
         profiles: dict[str, AnyProfile],
+        profile_trees: dict[str, Tree],
         broken: frozenset[str],
         settings: NetworkFile | None,
     ) -> dict[str, Station]:
@@ -183,11 +119,11 @@ class _Loader:
         stations = {}
         for stem, tree in self._trees(layers, "stations").items():
             before = len(self.findings.problems)
-            file = _validated(StationFile, tree, self.findings)
+            file = validated(StationFile, tree, self.findings)
             if file is not None:
                 whole = len(self.findings.problems) == before
-                _check_stem(stem, "station", file.station, tree, self.findings)
-                draft = Draft(tree, profiles, broken, defaults, zone, self.findings, whole)
+                check_stem(stem, "station", file.station, tree, self.findings)
+                draft = Draft(tree, profiles, profile_trees, broken, defaults, zone, self.findings, whole)
                 stations[file.station] = resolve(file, draft)
         return stations
 
@@ -197,7 +133,7 @@ class _Loader:
         rules: dict[str, Rule] = {}
         checks: list[tuple[RuleChecks, RulesFile]] = []
         for tree in self._trees(layers, "rules").values():
-            file = _validated(RulesFile, tree, self.findings)
+            file = validated(RulesFile, tree, self.findings)
             if file is None:
                 continue
             checks.append((RuleChecks(tree, groups, stations, self.findings), file))

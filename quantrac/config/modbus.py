@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from quantrac.config.fields import Model, PositiveDuration, Snake, Whole, refused
 from quantrac.config.frames import HexFrame
@@ -12,10 +12,19 @@ from quantrac.config.profiles import DeviceProfile, HexGolden, Signal, one_place
 
 RegisterTable = Literal["holding", "input", "coil", "discrete"]
 """Function codes 03, 04, 01, 02."""
-WordType = Literal["bit", "uint16", "int16", "uint32", "int32", "float32", "uint64", "int64", "float64"]
+WordType = Literal[
+    "bit", "uint16", "int16", "uint32", "int32", "float32", "uint64", "int64", "float64", "bcd16", "bcd32", "text"
+]  # fmt: skip
 WORDS_OF_TYPE: Final[dict[str, int]] = {
     "bit": 1, "uint16": 1, "int16": 1, "uint32": 2, "int32": 2, "float32": 2, "uint64": 4, "int64": 4, "float64": 4,
+    "bcd16": 1, "bcd32": 2,
 }  # fmt: skip
+MASKABLE: Final = ("uint16", "uint32")
+"""Types of which a mask may select some bits."""
+Mask = Annotated[Whole, Field(gt=0, le=0xFFFF_FFFF)]
+"""The bits of a word that count, shifted down to the lowest: `0x0F00` of 0x4200 is 2."""
+Offset = Annotated[Whole, Field(ge=-125, le=125)]
+"""Registers from the first of the value; negative: before it."""
 ByteOrder = Literal["ABCD", "CDAB", "BADC", "DCBA"]
 
 
@@ -23,10 +32,11 @@ class ModbusStatus(Model):
     """Where a signal's status stands: `at` an address of its own, or `offset` registers after the signal's first."""
 
     at: Whole | None = Field(default=None, ge=0, le=65535)
-    offset: Whole | None = Field(default=None, ge=0, le=125)
+    offset: Offset | None = None
     read: RegisterTable | None = None
     """None: the table of the signal."""
     type: Literal["uint16", "uint32"] = "uint16"
+    mask: Mask | None = None
     count: Whole = Field(default=1, ge=1, le=64)
     """Of discrete inputs or coils read as one word, the first is bit 0; with registers always 1."""
     table: Snake
@@ -42,13 +52,23 @@ class WordCheck(Model):
     """A register that must hold a certain number (a unit or parameter code), else the reading is null, `fault`."""
 
     at: Whole | None = Field(default=None, ge=0, le=65535)
-    offset: Whole | None = Field(default=None, ge=0, le=125)
+    offset: Offset | None = None
+    mask: Mask | None = None
     is_: Whole = Field(alias="is")
 
     @model_validator(mode="after")
     def _place(self) -> WordCheck:
         one_place(self, "at", "offset")
         return self
+
+
+def _several(value: Any) -> Any:
+    """One mapping is a list of one; nothing is an empty list."""
+    return [] if value is None else [value] if isinstance(value, dict) else value
+
+
+Statuses = Annotated[tuple[ModbusStatus, ...], BeforeValidator(_several, json_schema_input_type=Any)]
+Checks = Annotated[tuple[WordCheck, ...], BeforeValidator(_several, json_schema_input_type=Any)]
 
 
 class ModbusSignal(Signal):
@@ -60,20 +80,28 @@ class ModbusSignal(Signal):
     read: RegisterTable = "holding"
     type: WordType
     order: ByteOrder = "ABCD"
-    status: ModbusStatus | None = None
-    expect_word: WordCheck | None = None
+    mask: Mask | None = None
+    registers: Whole | None = Field(default=None, ge=1, le=32)
+    """Of `type: text`, a number written in letters: how many registers it takes, two characters each."""
+    status: Statuses = ()
+    """What the device says of the value: all of it is read before the value, and the worst counts."""
+    expect_word: Checks = ()
 
     @model_validator(mode="after")
     def _place(self) -> ModbusSignal:
         one_place(self, "at", "code")
         if (self.read in ("coil", "discrete")) != (self.type == "bit"):
             raise refused("type bit with read coil or discrete, and only there")
+        if self.mask is not None and self.type not in MASKABLE:
+            raise refused(f"mask with type {' or '.join(MASKABLE)}, and only there")
+        if (self.registers is not None) != (self.type == "text"):
+            raise refused("registers with type text, and only there")
         return self
 
     @property
     def words(self) -> int:
         """Registers (or bits) that the value takes."""
-        return WORDS_OF_TYPE[self.type]
+        return self.registers or WORDS_OF_TYPE[self.type]
 
 
 class Block(Model):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from quantrac.config.devices import AnyProfile, BayernHessenProfile, ModbusProfile, Sdi12Profile
+from quantrac.config.devices import AnyProfile, BayernHessenProfile, LineProfile, ModbusProfile, Sdi12Profile
 from quantrac.config.documents import Key, Tree, follow, key_place, keys_at
 from quantrac.config.findings import Findings, one_of
 from quantrac.config.units import conversion, convertible
@@ -29,12 +29,12 @@ def check_profile(profile: AnyProfile, tree: Tree, findings: Findings) -> None:
 
 
 def _tables(profile: AnyProfile) -> Iterator[tuple[tuple[Key, ...], str]]:
-    if isinstance(profile, ModbusProfile):
+    if isinstance(profile, ModbusProfile | LineProfile):
         for name, signal in profile.signals.items():
-            if signal.status is not None:
-                yield ("signals", name, "status", "table"), signal.status.table
-        if profile.directory is not None and profile.directory.table is not None:
-            yield ("directory", "table"), profile.directory.table
+            tables = [status.table for status in signal.status]
+            yield from ((("signals", name, "status", number, "table"), table) for number, table in enumerate(tables))
+    if isinstance(profile, ModbusProfile) and profile.directory is not None and profile.directory.table is not None:
+        yield ("directory", "table"), profile.directory.table
     if isinstance(profile, BayernHessenProfile):
         yield from ((((key,), table) for key, table in (("status", profile.status), ("error", profile.error)) if table))
     if isinstance(profile, Sdi12Profile) and profile.verify is not None:

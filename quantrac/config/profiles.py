@@ -81,6 +81,8 @@ class Signal(Model):
     """Identical raw values in a row that make the value `suspect`; None: this signal may stand still."""
     wraps_at: Real | None = None
     """A counter's modulus, in `unit` after scale: it goes on from 0 there. None: a fall means that it was reset."""
+    most_a_minute: Real | None = Field(default=None, gt=0)
+    """The fastest that a counter can rise, `unit` a minute: a fall is a roll-over only if it takes no faster a rise."""
 
 
 def one_place(model: Model, *keys: str) -> None:
@@ -151,6 +153,21 @@ class TextGolden(Golden):
     exchanges: tuple[TextExchange, ...] = Field(min_length=1)
 
 
+def _minutes(value: object) -> object:
+    """A window is written `[25, 50]`."""
+    if not (
+        isinstance(value, (list, tuple))
+        and len(value) == 2
+        and all(isinstance(minute, int) and 0 <= minute <= 59 for minute in value)
+        and value[0] < value[1]
+    ):
+        raise refused("[first, last], two minutes of the hour 0-59, the first before the last")
+    return value
+
+
+MinuteWindow = Annotated[tuple[Whole, Whole], BeforeValidator(_minutes), WithJsonSchema({"type": "array"})]
+
+
 class DeviceProfile(Model):
     """What every profile has."""
 
@@ -168,6 +185,8 @@ class DeviceProfile(Model):
     """Longest time from the end of the request to the end of the answer."""
     turnaround_ms: Duration = Field(default=0, alias="turnaround")
     """Silence that the instrument needs between its answer and the next request."""
+    poll_minutes: MinuteWindow | None = None
+    """Minutes of the hour, first and last, in which the instrument may be asked; None: always."""
     states: dict[Snake, AnyStateTable] = Field(default_factory=dict)
 
     @model_validator(mode="before")

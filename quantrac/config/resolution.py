@@ -6,13 +6,14 @@ import hashlib
 import json
 from datetime import UTC, datetime
 
-from quantrac.config.buses import check_address, check_buses, make_bus
+from quantrac.config.buses import check_address, check_buses, check_talkers, make_bus
 from quantrac.config.channels import agent_channels, make_channel
-from quantrac.config.devices import BUS_KINDS_OF_PROTOCOL
+from quantrac.config.devices import BUS_KINDS_OF_PROTOCOL, LineProfile
 from quantrac.config.documents import Key
 from quantrac.config.draft import Draft
 from quantrac.config.findings import one_of
 from quantrac.config.network import Defaults
+from quantrac.config.overrides import own_profile
 from quantrac.config.station_files import CalibrationSpec, DeviceSpec, StationFile
 from quantrac.config.stations import (
     Bus,
@@ -44,6 +45,7 @@ def resolve(file: StationFile, draft: Draft) -> Station:
         if (device := _device(name, spec, buses, own, draft)) is not None
     }
     _check_addresses(devices, draft)
+    check_talkers(devices, draft)
     agent = agent_channels(own.housekeeping_ms)
     _check_names(devices, agent, draft)
     station = Station(
@@ -81,6 +83,7 @@ def _device(name: str, spec: DeviceSpec, buses: dict[str, Bus], own: Defaults, d
         draft.refuse((*path, "profile"), one_of(spec.profile, draft.profiles))
     if bus is None and not draft.is_written(("buses", spec.bus)):
         draft.refuse((*path, "bus"), one_of(spec.bus, buses))
+    profile = own_profile(name, spec, profile, draft) if profile is not None else None
     if profile is None or bus is None:
         return None
     if bus.kind not in BUS_KINDS_OF_PROTOCOL[profile.protocol]:
@@ -133,6 +136,13 @@ def _check_intervals(path: tuple[Key, ...], device: Device, draft: Draft) -> Non
             "allowed a report interval that is a multiple of the sample interval"
         )
         draft.refuse((*path, "sample"), message)
+    stamp = device.profile.stamp if isinstance(device.profile, LineProfile) else None
+    if stamp is not None and stamp.covers_ms != device.report_ms:
+        message = (
+            f"found a report interval of {device.report_ms} ms, allowed {stamp.covers_ms} ms: "
+            f"the instrument stamps what it measured in that time"
+        )
+        draft.refuse((*path, "report"), message)
 
 
 def _check_addresses(devices: dict[str, Device], draft: Draft) -> None:

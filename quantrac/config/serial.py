@@ -47,13 +47,15 @@ class VaisalaSignal(Signal):
 
 
 class VaisalaProfile(DeviceProfile):
-    """A Vaisala WXT or WMT transmitter in ASCII polled mode."""
+    """A Vaisala WXT or WMT transmitter in ASCII mode, polled or automatic."""
 
     protocol: Literal["vaisala-ascii"]
+    mode: Literal["polled", "talker"] = "polled"
+    """`talker`: it sends its messages by itself (`aXU,M=A` or `a`), each at its own interval."""
     poll: Annotated[str, Field(pattern=r"^R[0-5]?$")] = "R0"
-    """What is asked: `<address>R0<CR><LF>` is the composite message."""
+    """What is asked in polled mode: `<address>R0<CR><LF>` is the composite message."""
     crc: Flag = False
-    """Lower-case commands with the SDI-12 checksum."""
+    """Lower-case commands (or, of a talker, messages) with the SDI-12 checksum."""
     signals: dict[Snake, VaisalaSignal]
     golden: tuple[TextGolden, ...] = Field(min_length=1, exclude=True)
 

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, mod
 
 from quantrac.config.fields import (
     Day,
+    Duration,
     Flag,
     Kebab,
     Line,
@@ -58,6 +59,16 @@ class StationDefaults(Model):
     housekeeping_ms: PositiveDuration | None = Field(default=None, alias="housekeeping")
 
 
+class Rs485Spec(Model):
+    """RS-485 by the port's own driver, for transceivers that need RTS to switch their direction."""
+
+    rts_on_send: Flag = True
+    rts_after_send: Flag = False
+    before_ms: Duration = Field(default=0, alias="before")
+    after_ms: Duration = Field(default=0, alias="after")
+    rx_during_tx: Flag = False
+
+
 class BusSpec(Model):
     """A serial line (`port`, `line`) or a network endpoint (`host`, `port`); any line may hang behind one."""
 
@@ -66,6 +77,7 @@ class BusSpec(Model):
     host: str | None = None
     line: Line | None = None
     echo: Flag = False
+    rs485: Rs485Spec | None = None
     gap_ms: PositiveDuration = Field(default=5, alias="gap")
     guard_ms: PositiveDuration = Field(default=400, alias="guard")
 
@@ -79,6 +91,8 @@ class BusSpec(Model):
             )
         if self.host is not None and not isinstance(self.port, int):
             raise refused("a TCP port number beside host")
+        if self.host is not None and self.rs485 is not None:
+            raise refused("rs485 beside a serial port; a serial-device server switches by itself")
         return self
 
 
@@ -113,6 +127,8 @@ class ChannelSpec(Model):
     invert: Flag = False
     mm_per_tip: Real | None = Field(default=None, gt=0)
     """Rain gauge: millimetres a pulse."""
+    debounce_ms: PositiveDuration | None = Field(default=None, alias="debounce")
+    """A change of a contact counts when it has held so long."""
     expect: Span | None = None
     adjust: AdjustSpec | None = None
     datum_offset: Real = 0.0
@@ -170,6 +186,12 @@ class DeviceSpec(Model):
     timeout_ms: PositiveDuration | None = Field(default=None, alias="timeout")
     channels: dict[Snake, AnyChannel]
     calibration: CalibrationSpec | None = None
+    signals: dict[Snake, Any] = Field(default_factory=dict)
+    """Laid over the profile's signals, key by key: a register that is elsewhere, a signal that it lacks."""
+    signal_defaults: dict[str, Any] = Field(default_factory=dict)
+    """Laid over the profile's `defaults`: a byte order that was chosen in the instrument's menu."""
+    tables: dict[Snake, Snake] = Field(default_factory=dict)
+    """State tables of the profile to use in the place of others: firmware that codes its status otherwise."""
 
 
 class CameraSpec(Model):

@@ -17,6 +17,18 @@ AGENT: Final = "agent"
 """The pseudo device of the channels that the edge agent measures itself."""
 
 
+class Rs485(Model):
+    """Lets the port's driver switch a two-wire transceiver by RTS (Linux TIOCSRS485)."""
+
+    rts_on_send: bool = True
+    rts_after_send: bool = False
+    before_ms: int = 0
+    """From switching to sending to the first bit."""
+    after_ms: int = 0
+    """From the last bit to switching back."""
+    rx_during_tx: bool = False
+
+
 class Bus(Model):
     """What instruments share: a serial line (`port`, `line`) or a network endpoint (`host`, `tcp_port`)."""
 
@@ -28,6 +40,8 @@ class Bus(Model):
     tcp_port: int | None = None
     echo: bool = False
     """The adapter repeats what we send."""
+    rs485: Rs485 | None = None
+    """None: the adapter switches its direction by itself."""
     gap_ms: int = 5
     """Silence before a request."""
     guard_ms: int = 400
@@ -74,6 +88,8 @@ class Channel(Model):
     """Added to a level, m: from the sensor to the national datum."""
     invert: bool = False
     """For inputs: 1 is published as 0 and 0 as 1."""
+    debounce_ms: int = 0
+    """For inputs: a change counts when it has held so long; until then the reading is what it was."""
 
     def published(self, measured: float) -> float:
         """Return the value to publish for a value in the signal's unit."""

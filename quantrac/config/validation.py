@@ -102,11 +102,16 @@ def _report(model: type[BaseModel], tree: Tree, error: ErrorDetails, findings: F
 def follow_signal(tree: Tree, location: tuple[Key, ...]) -> tuple[tuple[Key, ...], Place, Tree]:
     """Follow a location as `follow` does; what a profile's `defaults` gave to a signal is found there."""
     path, place, here = follow(tree, location)
-    if len(location) > 2 and location[0] == "signals" and len(path) < len(location):
+    if len(location) > 2 and location[0] == "signals" and _names(path) < _names(location):
         default, default_place, default_here = follow(tree, ("defaults", *location[2:]))
-        if len(default) == len(location) - 1:
+        if _names(default) == _names(location) - 1:
             return default, default_place, default_here
     return path, place, here
+
+
+def _names(path: tuple[Key, ...]) -> int:
+    """Count the steps that are keys: places in lists may be the model's own, where a file writes one thing bare."""
+    return sum(isinstance(step, str) for step in path)
 
 
 def _size(tree: Tree) -> int:

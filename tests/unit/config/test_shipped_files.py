@@ -157,8 +157,8 @@ def test_wire_addresses_of_the_sonde_follow_the_manuals_formula() -> None:
     profile = BASE.profiles["in-situ-aqua-troll-500"]
     assert isinstance(profile, ModbusProfile)
     for signal in profile.signals.values():
-        assert signal.expect_word is not None
-        assert signal.at == 5450 + 7 * (signal.expect_word.is_ - 1)
+        (check,) = signal.expect_word
+        assert signal.at == 5450 + 7 * (check.is_ - 1)
 
 
 def test_the_weather_line_carries_every_field_that_the_profile_reads() -> None:

@@ -1,0 +1,111 @@
+"""Profiles of instruments that speak in lines of fields: NMEA 0183, Gill, and lines of a maker's own."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from quantrac.config.fields import Model, PositiveDuration, Snake, Whole, refused
+from quantrac.config.frames import TextFrame
+from quantrac.config.profiles import DeviceProfile, Signal, TextGolden, one_place
+
+LINE_PROTOCOLS: Final = ("nmea-0183", "gill-ascii", "line")
+FieldNumber = Annotated[Whole, Field(ge=0, le=99)]
+"""Place of a field in its line; the head of the line (`$WIMWV`, Gill's node letter) is field 0."""
+
+
+class LineStatus(Model):
+    """A status among the fields: one number, or `count` fields of 0 and 1 read as one word (the first is bit 0)."""
+
+    line: str | None = None
+    """Head of the line in which it stands; None: the line of the value."""
+    field: FieldNumber
+    count: Whole = Field(default=1, ge=1, le=32)
+    base: Literal[10, 16] = 10
+    table: Snake
+    """Name of a table under `states`."""
+
+
+def _several(value: Any) -> Any:
+    return [] if value is None else [value] if isinstance(value, dict) else value
+
+
+class Transducer(Model):
+    """A group of an NMEA sentence XDR: its type letter, and its name where several have one type."""
+
+    type: Annotated[str, Field(pattern=r"^[A-Z]$")]
+    id: str | None = None
+
+
+class LineSignal(Signal):
+    """A field of a line, by its place, or by its transducer in an NMEA sentence XDR."""
+
+    line: str = ""
+    """Head of the lines that carry it: an NMEA sentence (`MWV`, any talker), or how the line begins; "": any line."""
+    field: FieldNumber | None = None
+    transducer: Transducer | None = None
+    where: dict[FieldNumber, str] = Field(default_factory=dict)
+    """Fields that say whether the line is about this signal at all (MWV: R relative, T true)."""
+    valid: dict[FieldNumber, str] = Field(default_factory=dict)
+    """Fields that must read so (status A, unit M), else null, `fault`."""
+    status: Annotated[tuple[LineStatus, ...], BeforeValidator(_several, json_schema_input_type=Any)] = ()
+
+    @model_validator(mode="after")
+    def _place(self) -> LineSignal:
+        one_place(self, "field", "transducer")
+        return self
+
+
+class Step(Model):
+    """A piece of asking: what is sent, and what its answer ends with."""
+
+    send: TextFrame = b""
+    """Nothing: only listen."""
+    until: TextFrame
+
+
+def _zone(text: str) -> str:
+    if re.fullmatch(r"[+-](0\d|1[0-4]):[0-5]\d", text) is None:
+        raise refused('an offset from UTC in quotes, such as "+07:00"')
+    return text
+
+
+class Stamp(Model):
+    """The instrument's own time in its line: the reading belongs to that time, not to when it was fetched."""
+
+    field: FieldNumber = 0
+    format: str
+    """As `strptime` has it: `%m/%d/%y %H:%M`."""
+    zone: Annotated[str, AfterValidator(_zone)] = "+07:00"
+    means: Literal["end", "start"] = "end"
+    """Whether the instrument stamps the end or the beginning of what it measured."""
+    covers_ms: PositiveDuration = Field(alias="covers")
+    """How long a measurement takes; the device's report interval must be the same."""
+
+
+class LineProfile(DeviceProfile):
+    """An instrument that sends lines of fields by itself (`talker`), or when it is asked (`polled`)."""
+
+    protocol: Literal["nmea-0183", "gill-ascii", "line"]
+    """The framing: `$…*hh` with the XOR between; `<STX>…<ETX>hh` with the XOR between; or bare lines."""
+    mode: Literal["talker", "polled"] = "talker"
+    ask: tuple[Step, ...] = ()
+    """Polled: the conversation, step by step; all that came is looked through for lines."""
+    separator: str = Field(default=",", min_length=1, max_length=1)
+    """Between fields; a blank stands for any number of blanks."""
+    end: TextFrame = b"\n"
+    """What a talker's lines end with."""
+    stamp: Stamp | None = None
+    signals: dict[Snake, LineSignal]
+    golden: tuple[TextGolden, ...] = Field(min_length=1, exclude=True)
+
+    @model_validator(mode="after")
+    def _asking(self) -> LineProfile:
+        if (self.mode == "polled") != bool(self.ask):
+            raise refused("`ask:` with mode polled, and only there")
+        for signal in self.signals.values():
+            if signal.transducer is not None and (self.protocol != "nmea-0183" or signal.line != "XDR"):
+                raise refused("`transducer:` in line XDR of nmea-0183, and only there")
+        return self
