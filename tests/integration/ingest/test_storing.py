@@ -1,4 +1,4 @@
-"""Transactions of ingest against an oracle in plain Python: the first value of a key stays, whoever brings it how often."""
+"""Transactions of ingest against an oracle in plain Python: the first value of a key stays, whoever brings it."""
 
 import json
 import random
