@@ -13,11 +13,12 @@ from dashboards.console.hub import Hub
 from dashboards.console.watcher import Watcher
 from quantrac.config.settings import Settings
 from quantrac.database.pool import open_pool
+from quantrac.observe.health import ListenError
 
 
 def run(settings: Settings, stop: threading.Event) -> None:
     """Serve the console on `settings.console_listen` until `stop` is set."""
-    hub, url = Hub(), settings.database("console")
+    hub, url, listener = Hub(), settings.database("console"), _listen(settings.console_listen)
     watcher = Watcher(url, hub, clock, stop)
     with open_pool(url, "console") as pool:
         app = create_app(Console(pool, hub, watcher, clock))
@@ -26,7 +27,6 @@ def run(settings: Settings, stop: threading.Event) -> None:
                 app, log_config=None, access_log=False, server_header=False, lifespan="on", timeout_graceful_shutdown=2
             )
         )
-        listener = _listen(settings.console_listen)
         watcher.start()
         thread = threading.Thread(target=server.run, args=([listener],), name="pages")
         thread.start()
@@ -40,9 +40,11 @@ def run(settings: Settings, stop: threading.Event) -> None:
 def _listen(address: str) -> socket.socket:
     """Open the port here, so that one in use ends the command with a clear line."""
     host, _, port = address.rpartition(":")
-    return socket.create_server(
-        (host.strip("[]"), int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET
-    )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host.strip("[]"), int(port)), family=family)
+    except OSError as error:
+        raise ListenError(f"cannot listen on {address}: {error.strerror or error}; choose another host:port") from error
 
 
 def clock() -> datetime:

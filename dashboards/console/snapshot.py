@@ -10,6 +10,7 @@ import msgspec
 
 from dashboards.console.freshness import Freshness, IngestBeat, judge
 from quantrac.database.pool import Connection
+from quantrac.telemetry.parameters import CATALOGUE
 from quantrac.telemetry.slots import EPOCH, is_stale
 
 STATIONS: Final = """
@@ -22,7 +23,7 @@ where not c.derived order by c.station, c.channel
 """
 ALARMS: Final = """
 select alarm_id, rule, level, station, channel, severity, state, raised_at, cleared_at, acknowledged_at,
-       acknowledged_by, value, "limit", unit, texts
+       acknowledged_by, value, "limit", parameter, unit, texts
 from v_alarm
 where not late and (cleared_at is null or cleared_at > %s)
 order by cleared_at is not null, raised_at desc limit 100
@@ -172,10 +173,11 @@ def _channel(row: Sequence[Any]) -> ChannelNow:
 
 def _alarm(row: Sequence[Any]) -> AlarmNow:
     alarm_id, rule, level, station, channel, severity, state, raised, cleared, acknowledged, by, *rest = row
-    value, limit, unit, texts = rest
+    value, limit, parameter, unit, texts = rest
+    known = CATALOGUE.get(parameter)
     return AlarmNow(
         alarm_id, rule, level, station, channel, severity, state, _ms(raised) or 0, _ms(cleared), _ms(acknowledged),
-        by, value, limit, unit, texts or {},
+        by, value, limit, known.label if known else unit, texts or {},
     )  # fmt: skip
 
 

@@ -17,12 +17,15 @@ from dashboards.console.hub import Hub, event
 from dashboards.console.snapshot import Snapshot, changed, read_snapshot, same_rows
 from quantrac.database.beat import Beat
 from quantrac.database.feed import FEED_CHANNEL
-from quantrac.database.pool import Connection, DatabaseUnreachable, connect
+from quantrac.database.migrate import connect_migrated
+from quantrac.database.pool import Connection, DatabaseUnreachable
 from quantrac.telemetry.errors import QuantracError
 
 LOOK_EVERY_S: Final = 2.0
 LOOK_APART_S: Final = 0.5
 """However fast readings come, the pages are told at most twice a second."""
+SETTLE_S: Final = 0.3
+"""How long after a change the look is taken: by then quality has judged what came, as a rule."""
 RETRY_AFTER_S: Final = 1.0
 STOP_NOTICED_S: Final = 0.2
 
@@ -42,6 +45,7 @@ class Watcher:
     def __init__(self, database_url: str, hub: Hub, clock: Callable[[], datetime], stop: threading.Event) -> None:
         self._url, self._hub, self._clock, self._stop = database_url, hub, clock, stop
         self._last: Snapshot | None = None
+        self._failure: Exception | None = None
         self._worker, self._started_at = f"{socket.gethostname()}-{os.getpid()}", clock()
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
 
@@ -57,8 +61,10 @@ class Watcher:
         self._thread.start()
 
     def join(self) -> None:
-        """Wait for the thread after `stop` was set."""
+        """Wait for the thread after `stop` was set; raises what ended it before, if anything did."""
         self._thread.join()
+        if self._failure is not None:
+            raise self._failure
 
     def look(self, conn: Connection) -> None:
         """Look once, and publish the picture and what is new in it."""
@@ -69,9 +75,17 @@ class Watcher:
         self._hub.publish_threadsafe(picture, news)
 
     def _run(self) -> None:
+        """Watch; what is not a database away ends the whole console, rather than leave pages that nobody feeds."""
+        try:
+            self._watch_again_and_again()
+        except Exception as failure:  # noqa: BLE001  join raises it again
+            self._failure = failure
+            self._stop.set()
+
+    def _watch_again_and_again(self) -> None:
         while not self._stop.is_set():
             try:
-                with connect(self._url, "console-watcher") as conn:
+                with connect_migrated(self._url, "console-watcher") as conn:
                     conn.execute(f"listen {FEED_CHANNEL}")
                     self._watch(conn)
             except (DatabaseUnreachable, psycopg.OperationalError) as error:
@@ -91,4 +105,5 @@ class Watcher:
     def _wait_for_change(self, conn: Connection, until: float) -> None:
         while not self._stop.is_set() and (left := until - time.monotonic()) > 0:
             if any(True for _ in conn.notifies(timeout=min(left, STOP_NOTICED_S), stop_after=1)):
+                self._stop.wait(SETTLE_S)
                 return

@@ -17,15 +17,16 @@ from quantrac.telemetry.errors import QuantracError
 
 
 class Entry(NamedTuple):
-    """Where a command lives and what it is for."""
+    """Where a command lives, what it is for, and which extra of the package installs what it needs."""
 
     module: str
     help: str
+    extra: str = "centre"
 
 
 COMMANDS: Final[dict[str, Entry]] = {
-    "demo": Entry("demo", "The whole system on this machine, with simulated instruments."),
-    "edge": Entry("edge", "Beside the instruments: run the agent, probe devices, look into the spool."),
+    "demo": Entry("demo", "The whole system on this machine, with simulated instruments.", "demo"),
+    "edge": Entry("edge", "Beside the instruments: run the agent, probe devices, look into the spool.", "edge"),
     "ingest": Entry("ingest", "From the broker into the database."),
     "quality": Entry("quality", "Quality tests that need a history."),
     "alerts": Entry("alerts", "Evaluate the rules and tell people."),
@@ -48,10 +49,25 @@ COMMANDS: Final[dict[str, Entry]] = {
 """Module of `quantrac.cli.commands` and help, in the order of `quantrac --help`."""
 
 
+PACKAGES: Final = frozenset({
+    "aiosmtpd", "apscheduler", "fastapi", "grafana_foundation_sdk", "httpx", "jinja2", "js_lib_leaflet", "multipart",
+    "numpy", "openpyxl", "pandas", "phonenumbers", "psycopg", "psycopg_pool", "pymodbus", "serial", "starlette",
+    "uvicorn", "youplot",
+})  # fmt: skip
+"""What only an extra installs, by the name under which it is imported."""
+
+NO_RIGHT: Final = "no right to do that; run as the user who owns it, or change the owner"
 HINTS: Final = {
     errno.EADDRINUSE: "another program listens there; stop it, or choose another port",
-    errno.EACCES: "no right to do that; run as the user who owns it, or change the owner",
+    errno.EADDRNOTAVAIL: "this machine has no such address; choose 127.0.0.1 or one of its own",
+    errno.EACCES: NO_RIGHT,
+    errno.EPERM: NO_RIGHT,
+    errno.EROFS: "the disk is mounted read-only; choose another place",
     errno.ENOSPC: "the disk is full; free some room and start again",
+    errno.ENOENT: "make it first, or name another place",
+    errno.ENOTDIR: "part of that path is a file; name another place",
+    errno.EEXIST: "a file stands where a folder is needed; name another place",
+    errno.EISDIR: "a file is needed; name another place",
 }
 """What to do about an error of the operating system that a person can mend."""
 
@@ -103,8 +119,20 @@ def run() -> None:
     except QuantracError as error:
         print(error, file=sys.stderr)
         sys.exit(getattr(error, "exit_code", 1))
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in PACKAGES:
+            raise
+        print(f"{error.name} is not installed: pip install 'quantrac[{_extra()}]'", file=sys.stderr)
+        sys.exit(1)
     except OSError as error:
         if error.errno not in HINTS:
             raise
-        print(f"{error}: {HINTS[error.errno]}", file=sys.stderr)
+        place = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        print(f"{place}; {HINTS[error.errno]}", file=sys.stderr)
         sys.exit(1)
+
+
+def _extra() -> str:
+    """Return the extra of the command that was called."""
+    entry = COMMANDS.get(sys.argv[1]) if len(sys.argv) > 1 else None
+    return entry.extra if entry is not None else "centre"

@@ -24,11 +24,16 @@ class BadSetting(QuantracError):
     exit_code = 2
 
 
-def _host_and_port(value: str | None) -> str | None:
-    if value is not None:
-        host, separator, port = value.rpartition(":")
-        if not (separator and host and port.isdecimal() and int(port) <= 65535):
-            raise ValueError("expected host:port, such as 127.0.0.1:9101")
+def _host_and_port(value: str) -> str:
+    host, separator, port = value.rpartition(":")
+    if not (separator and host and port.isdecimal() and int(port) <= 65535):
+        raise ValueError("expected host:port, such as 127.0.0.1:9101")
+    return value
+
+
+def _database_url(value: str) -> str:
+    if not value.startswith(("postgresql://", "postgres://")):
+        raise ValueError("expected postgresql://user@host:port/database")
     return value
 
 
@@ -36,10 +41,12 @@ def _complaint(error: ErrorDetails) -> str:
     name = "_".join(str(step) for step in error["loc"][:1]).upper()
     expected = error.get("ctx", {}).get("expected")
     reason = f"allowed {expected}" if expected else error["msg"].removeprefix("Value error, ")
-    return f"QUANTRAC_{name}: found {error['input']!r}, {reason}"
+    found = "no address" if name.endswith("_URL") else repr(error["input"])  # an address may hold a password
+    return f"QUANTRAC_{name}: found {found}, {reason}"
 
 
-Listen = Annotated[str | None, AfterValidator(_host_and_port)]
+Listen = Annotated[str, AfterValidator(_host_and_port)]
+DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 
 
 class Settings(BaseSettings):
@@ -54,13 +61,13 @@ class Settings(BaseSettings):
         except ValidationError as refusal:
             raise BadSetting("\n".join(map(_complaint, refusal.errors(include_url=False)))) from None
 
-    database_url: str | None = Field(default=None, repr=False)
+    database_url: DatabaseUrl | None = Field(default=None, repr=False)
     """`postgresql://user@host:port/database`."""
-    ingest_database_url: str | None = Field(default=None, repr=False)
-    quality_database_url: str | None = Field(default=None, repr=False)
-    alerts_database_url: str | None = Field(default=None, repr=False)
-    jobs_database_url: str | None = Field(default=None, repr=False)
-    console_database_url: str | None = Field(default=None, repr=False)
+    ingest_database_url: DatabaseUrl | None = Field(default=None, repr=False)
+    quality_database_url: DatabaseUrl | None = Field(default=None, repr=False)
+    alerts_database_url: DatabaseUrl | None = Field(default=None, repr=False)
+    jobs_database_url: DatabaseUrl | None = Field(default=None, repr=False)
+    console_database_url: DatabaseUrl | None = Field(default=None, repr=False)
     mqtt_url: str | None = Field(default=None, repr=False)
     """`mqtt://[user:password@]host:port` or `mqtts://…`."""
 
@@ -74,12 +81,12 @@ class Settings(BaseSettings):
     log: Literal["json", "text"] | None = None
     """None: text on a terminal, JSON off it."""
 
-    ingest_listen: Listen = None
-    quality_listen: Listen = None
-    alerts_listen: Listen = None
-    jobs_listen: Listen = None
-    edge_listen: Listen = None
-    console_listen: str = "127.0.0.1:8080"
+    ingest_listen: Listen | None = None
+    quality_listen: Listen | None = None
+    alerts_listen: Listen | None = None
+    jobs_listen: Listen | None = None
+    edge_listen: Listen | None = None
+    console_listen: Listen = "127.0.0.1:8080"
 
     smtp_url: SecretStr | None = None
     """`smtp://user:password@host:port` or `smtps://…`."""

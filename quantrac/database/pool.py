@@ -20,10 +20,16 @@ class DatabaseUnreachable(QuantracError):
     """No connection could be made; the text names the address (without password) and the server's reason."""
 
 
+class BadDatabaseAddress(QuantracError):
+    """The text is no address of a database."""
+
+    exit_code = 2
+
+
 def connect(url: str, application_name: str) -> Connection:
     """Open one connection in autocommit, so that a transaction is what `with conn.transaction():` says and no more.
 
-    The session's time zone is UTC. Raises DatabaseUnreachable.
+    The session's time zone is UTC. Raises DatabaseUnreachable, BadDatabaseAddress.
     """
     try:
         return psycopg.connect(
@@ -35,6 +41,10 @@ def connect(url: str, application_name: str) -> Connection:
         )
     except psycopg.OperationalError as error:
         raise DatabaseUnreachable(f"database {address(url)}: {one_line(error)}") from error
+    except psycopg.ProgrammingError:  # the text is not repeated: it may hold a password
+        raise BadDatabaseAddress(
+            "QUANTRAC_DATABASE_URL: found no address, expected postgresql://user@host:port/database"
+        ) from None
 
 
 def open_pool(url: str, application_name: str, *, most: int = 4) -> ConnectionPool[Connection]:

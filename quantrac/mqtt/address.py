@@ -13,6 +13,8 @@ DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 class AddressError(QuantracError):
     """The text is no address of a broker."""
 
+    exit_code = 2
+
 
 @dataclass(frozen=True, slots=True)
 class MqttAddress:

@@ -72,9 +72,9 @@ def _plain(verdict: Verdict) -> dict[str, Any]:
 def _lines(verdict: Verdict) -> Iterator[str]:
     picture = verdict.picture
     for title, text in _summary(picture):
-        yield f"{title:<13} {text}"
+        yield f"{title:<16} {text}"
     for finding in verdict.findings:
-        yield f"NOT WELL      {finding.about}: {finding.what}"
+        yield f"NOT WELL         {finding.about}: {finding.what}"
     yield "all is well" if verdict.well else f"{len(verdict.findings)} findings"
 
 
@@ -98,5 +98,5 @@ def _summary(picture: Picture) -> Iterator[tuple[str, str]]:
     yield "by arrival", f"{total.received} received = {' + '.join(parts)}; {total.conflict} readings in conflict"
     seen = sum(alarm.acknowledged_by is not None for alarm in picture.alarms)
     yield "alarms", f"{len(picture.alarms)} stand, {seen} of them acknowledged"
-    yield "ingest", f"not healthy for {duration(picture.unhealthy_s)} of the last 24 h"
+    yield "ingest health", f"not healthy for {duration(picture.unhealthy_s)} of the last 24 h"
     yield "dead letters", f"{picture.dead_letters} open"
