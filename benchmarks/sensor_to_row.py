@@ -23,7 +23,7 @@ BROUGHT = """
 select (extract(epoch from r.time) * 1000000)::int8
 from change c join channel ch using (channel_id)
 join reading r on r.channel_id = c.channel_id and r.time between c.from_t and c.to_t
-where c.id > %s and ch.name = any(%s)
+where c.id > %s and c.id <= %s and ch.name = any(%s)
 """
 
 
@@ -57,7 +57,7 @@ def _measure(system: Servers, conn: psycopg.Connection, seconds: float) -> tuple
         if list(conn.notifies(timeout=0.001, stop_after=1)):
             now_us = time.time_ns() // 1000
             newest = scalar(conn, "select max(id) from change")
-            latencies += [(now_us - time_us) / 1000 for (time_us,) in conn.execute(BROUGHT, [position, first])]
+            latencies += [(now_us - time_us) / 1000 for (time_us,) in conn.execute(BROUGHT, [position, newest, first])]
             position = newest
     for session in sessions:
         session.stop()
