@@ -23,7 +23,10 @@ DECISIONS = sorted((DOCS / "decisions").glob("[0-9]*.md"))
 NOT_THERE_YET = {("db", "backup"), ("db", "restore")}
 """Named only to say that they do not exist, in docs/roadmap.md and docs/operating.md."""
 LARGEST_IMAGE = 300_000
-ROOMS = ("alerts", "benchmarks", "dashboards", "edge_agent", "ingest", "quantrac", "simulators", "station_configs")
+ROOMS = (
+    "alerts", "benchmarks", "dashboards", "deploy", "edge_agent", "ingest", "quantrac", "simulators", "station_configs",
+    "tests",
+)  # fmt: skip
 
 
 def code_of(text: str) -> Iterator[str]:
@@ -59,6 +62,7 @@ def pages_in(entry: object) -> Iterator[str]:
 
 
 def test_every_page_is_in_the_navigation_once():
+    """A page that is missing here: add it to `nav` of mkdocs.yml."""
     nav = list(pages_in(YAML(typ="safe").load(PROJECT / "mkdocs.yml")["nav"]))
     assert sorted(nav) == [str(page.relative_to(DOCS)) for page in PAGES]
 
