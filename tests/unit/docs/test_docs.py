@@ -139,3 +139,12 @@ def test_vietnamese_pages_have_their_diacritics():
     for page in (DOCS / "huong-dan").glob("*.md"):
         text = page.read_text(encoding="utf-8")
         assert len(re.findall("[ăâđêôơưạảấầậắằặẹẻếềệỉịọỏốồộớờợụủứừựỳỵ]", text.lower())) > len(text) / 20, page.name
+
+
+def test_every_metric_role_and_view_that_is_named_exists():
+    sources = [path for room in ROOMS for path in (PROJECT / room).rglob("*") if path.suffix in (".py", ".sql")]
+    code = "\n".join(path.read_text(encoding="utf-8") for path in sources)
+    absent = re.findall(r"`(v_\w+)`", (DOCS / "roadmap.md").read_text(encoding="utf-8"))
+    for page in PAGES:
+        for name in re.findall(r"\b(?:quantrac|v)_[a-z_]+\b", page.read_text(encoding="utf-8")):
+            assert name in code or name in absent, f"{page.name}: {name}"
