@@ -40,6 +40,10 @@ class NotMigratedError(QuantracError):
     """The database lacks our tables."""
 
 
+class RightsError(QuantracError):
+    """The user of the database lacks a right that ingest needs."""
+
+
 class LeaseLostError(QuantracError):
     """Another ingest has taken over while we had no connection."""
 
@@ -94,13 +98,15 @@ class Tenure:
     def persist(self, work: Callable[[], T]) -> T:
         """Do database work until it succeeds.
 
-        Raises Stopped, LeaseLostError, NotMigratedError, or an error that trying again does not mend.
+        Raises Stopped, LeaseLostError, NotMigratedError, RightsError, or an error that trying again does not mend.
         """
         while True:
             try:
                 if self._conn is None:
                     self._conn = self._open()
                 result = work()
+            except psycopg.errors.InsufficientPrivilege as error:
+                raise RightsError(f"{one_line(error)}: grant quantrac_ingest to the database user of ingest") from error
             except (psycopg.Error, DatabaseUnreachable) as error:
                 if not is_recoverable(error):
                     raise

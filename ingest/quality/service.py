@@ -16,7 +16,8 @@ from ingest.quality import judging
 from quantrac.config.settings import Settings
 from quantrac.database.beat import Beat
 from quantrac.database.feed import FeedError
-from quantrac.database.pool import Connection, DatabaseUnreachable, connect, one_line
+from quantrac.database.migrate import connect_migrated
+from quantrac.database.pool import Connection, DatabaseUnreachable, one_line
 from quantrac.mqtt.backoff import Backoff
 from quantrac.observe import health, logs, metrics
 
@@ -68,7 +69,7 @@ def _have_lock(conn: Connection) -> bool:
 
 
 def run(settings: Settings, *, stop: threading.Event) -> None:
-    """Judge until `stop` is set; a database that is away is waited for. Raises MissingSetting."""
+    """Judge until `stop` is set; a database that is away is waited for. Raises MissingSetting, NotMigrated."""
     url = settings.database("quality")
     judge, backoff = Judge(lambda: datetime.now(UTC), stop), Backoff(first_s=0.5, longest_s=10.0)
     with ExitStack() as stack:
@@ -76,7 +77,7 @@ def run(settings: Settings, *, stop: threading.Event) -> None:
             stack.enter_context(health.serve(settings.quality_listen, ready=lambda: judge.state))
         while not stop.is_set():
             try:
-                with connect(url, "quantrac quality") as conn:
+                with connect_migrated(url, "quantrac quality") as conn:
                     judge.work(conn)
             except (DatabaseUnreachable, psycopg.OperationalError, FeedError) as error:
                 judge.state = one_line(error)
