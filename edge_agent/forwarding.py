@@ -11,6 +11,7 @@ from typing import Final
 from edge_agent import announcement, settlement
 from edge_agent.announcement import Identity
 from edge_agent.clock import Moment
+from edge_agent.continuity import Continuity
 from edge_agent.intake import Intake
 from edge_agent.lanes import Lanes, Parcel, Transport
 from edge_agent.ranges import Range, RangeSet
@@ -48,10 +49,20 @@ class Forwarder:
     Any call but `turn` may raise SpoolDamaged: then call `renew`.
     """
 
-    def __init__(self, spool: Spool, intake: Intake, transport: Transport, identity: Identity, *, rate: float) -> None:
+    def __init__(
+        self,
+        spool: Spool,
+        intake: Intake,
+        transport: Transport,
+        identity: Identity,
+        *,
+        rate: float,
+        continuity: Continuity | None = None,
+    ) -> None:
         """Forward what `spool` holds and what comes by `intake`; old messages at most `rate` a second."""
         self._spool, self._intake, self._transport, self._identity = spool, intake, transport, identity
         self._rate = rate
+        self._continuity = continuity or Continuity()
         self._connected_s: float | None = None
         self._heard_s: float | None = None
         self._ack_t = 0
@@ -174,8 +185,9 @@ class Forwarder:
             return
         self._gather_until_s = None
         records = self._intake.take()
+        placed = self._continuity.completed(records)
         try:
-            made = self._spool.append(records, now.ms)
+            made = self._spool.append([each.record for each in placed], now.ms)
         except SpoolUnwritable as full:
             self._intake.give_back(records)
             self._disk_is_full(full, now)
@@ -184,7 +196,8 @@ class Forwarder:
             raise
         else:
             self._disk_is_fine(now)
-            self._lanes.queue(made, now.s)
+            self._continuity.note(records)
+            self._lanes.queue((said for said, each in zip(made, placed, strict=True) if each.measured), now.s)
             APPENDED.inc(len(made))
 
     def _disk_is_full(self, full: SpoolUnwritable, now: Moment) -> None:

@@ -89,7 +89,7 @@ class Lanes:
         self._rest_until_s = float("-inf")
 
     def queue(self, made: Iterable[Spooled], now_s: float) -> None:
-        """Put new messages on the live lane; what it has no room for is left to the other."""
+        """Put new messages on the live lane; what it has no room for, or is not given, is left to the other."""
         for spooled in made:
             self._live.append((spooled, now_s))
             self._queued.add(spooled.n, spooled.n)

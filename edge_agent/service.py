@@ -14,13 +14,14 @@ from typing import Any, Final, Protocol
 from edge_agent import announcement
 from edge_agent.announcement import Identity
 from edge_agent.clock import Moment
+from edge_agent.continuity import Continuity, last_slots, series_of
 from edge_agent.desk import Desk, DeskRefused
 from edge_agent.forwarding import Forwarder
 from edge_agent.forwarding_loop import ForwardingLoop
 from edge_agent.intake import Intake
 from edge_agent.records import RecordSink
 from edge_agent.spool import Spool
-from edge_agent.spool_file import SpoolUnwritable
+from edge_agent.spool_file import SpoolDamaged, SpoolUnwritable
 from quantrac.config.loading import load_network
 from quantrac.config.settings import Settings
 from quantrac.config.stations import Station
@@ -33,13 +34,15 @@ from quantrac.observe import health
 from quantrac.observe.logs import logger
 from quantrac.telemetry.errors import QuantracError
 from quantrac.telemetry.topics import topic
-from quantrac.telemetry.wire import BirthChannel
+from quantrac.telemetry.wire import STRICT_ERRORS, BirthChannel
 
 log = logger(__name__)
 
 SESSION_EXPIRY_S: Final = 300
 """Longer than the will's delay; nothing of value waits for the edge at the broker."""
 BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+LOOKED_BACK: Final = 20_000
+"""Newest messages among which the last slot of each device is looked for."""
 DRAIN_STEP_S: Final = 0.05
 ASK_AGAIN_S: Final = 5.0
 """While draining in silence, the station announces itself this often, which the centre answers with an ack."""
@@ -109,7 +112,14 @@ def run(
             Spool(folder, size_bytes=station.spool.size_bytes, keep_ms=station.spool.keep_ms, now_ms=_moment().ms)
         )
         session = _session(address, station_id, loop)
-        forwarder = Forwarder(spool, intake, session, _identity(station), rate=station.backfill_rate)
+        forwarder = Forwarder(
+            spool,
+            intake,
+            session,
+            _identity(station),
+            rate=station.backfill_rate,
+            continuity=_continuity(station, spool),
+        )
         restart = _restart(spool)
         loop.start(forwarder)
         closing.callback(loop.stop)
@@ -171,6 +181,15 @@ def _session(address: MqttAddress, station_id: str, loop: ForwardingLoop) -> Ses
 def _identity(station: Station) -> Identity:
     channels = [BirthChannel(c.name, c.parameter, c.unit, c.interval_ms / 1000) for c in station.channel_list()]
     return Identity(station.station, f"quantrac {version('quantrac')}", station.config_hash, channels)
+
+
+def _continuity(station: Station, spool: Spool) -> Continuity:
+    series = series_of(station)
+    try:
+        return Continuity(series, last_slots(series, spool.newest_first(LOOKED_BACK)))
+    except (SpoolDamaged, *STRICT_ERRORS) as damage:  # the forwarder finds out, too, and renews the spool
+        log.warning("last_slots_unknown", error=str(damage))
+        return Continuity(series)
 
 
 def _restart(spool: Spool) -> str:

@@ -10,7 +10,7 @@ import json
 import math
 import secrets
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple, Self
@@ -141,6 +141,12 @@ class Spool:
                     break
                 found.append(Spooled(n, line))
         return found
+
+    def newest_first(self, most: int) -> Iterator[Message]:
+        """Yield the newest messages, up to `most`. Raises SpoolDamaged."""
+        with Reading():
+            rows = self._db.execute("SELECT line FROM message ORDER BY n DESC LIMIT ?", (most,))
+            yield from (decode_message(line) for (line,) in rows)
 
     def spans(self) -> list[EpochSpan]:
         """Return every epoch held, oldest first. Raises SpoolDamaged."""

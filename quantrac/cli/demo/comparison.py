@@ -20,6 +20,8 @@ from quantrac.telemetry.states import State
 
 EDGE_MS: Final = 100
 """How far from a slot's edge an entry may be counted in or out, milliseconds."""
+STORING_MS: Final = 2_000
+"""How long after a slot's end its message is on disk at the latest: a read under way is waited for."""
 RELATIVE: Final = 2.0**-23
 """Resolution of a float32 register, as a share of the value."""
 ABSOLUTE: Final = 1e-9
@@ -84,20 +86,42 @@ class Series:
         return next((entry for entry in reversed(self.entries[:at]) if entry.valid), None)
 
 
-def differences(channel: str, series: Series, readings: Iterable[Stored]) -> Iterator[Difference]:
+class Absence(NamedTuple):
+    """A `restart` event's claim: nobody read the device in the slots that end after `from_ms`, up to `to_ms`."""
+
+    from_ms: int
+    to_ms: int
+
+
+def differences(
+    channel: str, series: Series, readings: Iterable[Stored], absences: Iterable[Absence] = ()
+) -> Iterator[Difference]:
     """Yield every reading that the journal does not explain.
 
-    A null in state `warmup` needs no explanation: the agent began within that slot.
+    A null in state `warmup` needs no explanation: the agent began within that slot. A null in state `fault` is also
+    explained by an absence that the journal bears out.
     """
+    credible = [absence for absence in absences if is_borne_out(series, absence)]
     for reading in readings:
         if reading.value is None:
-            if reading.state is not State.WARMUP and not _may_be_null(series, reading.t_ms):
+            dead = reading.state is State.FAULT and any(a.from_ms < reading.t_ms <= a.to_ms for a in credible)
+            if reading.state is not State.WARMUP and not dead and not _may_be_null(series, reading.t_ms):
                 yield Difference(channel, reading.t_ms, None, reading.state.word, "enough valid values")
         else:
             possible = list(possible_values(series, reading.t_ms))
             if not any(_same(reading.value, value) for value in possible):
                 served = ", ".join(f"{value:.9g}" for value in possible[:4]) or "too few valid values"
                 yield Difference(channel, reading.t_ms, reading.value, reading.state.word, served)
+
+
+def is_borne_out(series: Series, absence: Absence) -> bool:
+    """Return whether the instrument was left alone in an absence, as it is by an agent that is dead.
+
+    The agent may have died up to a slot, and what it takes to store one, after the last slot that it stored. An agent
+    that goes on asking while it says it was dead is hiding values.
+    """
+    left_alone_ms = absence.from_ms + series.width_ms + STORING_MS
+    return not series.between(left_alone_ms, absence.to_ms - EDGE_MS - 1)
 
 
 def possible_values(series: Series, end_ms: int) -> Iterator[float]:

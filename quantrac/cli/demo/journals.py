@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import psycopg
 
-from quantrac.cli.demo.comparison import Difference, Entry, Series, Stored, differences
+from quantrac.cli.demo.comparison import Absence, Difference, Entry, Series, Stored, differences
 from quantrac.config.network import Network
 from quantrac.config.stations import Channel, Device, Station
 from quantrac.config.units import conversion
@@ -22,6 +24,9 @@ from quantrac.telemetry.states import State
 READINGS: Final = """
 select channel, (extract(epoch from time) * 1000)::int8, raw_value, state from v_reading order by channel, time
 """
+
+RESTARTS: Final = "select station, device, detail from v_event where kind = 'restart' and device is not null"
+ABSENCE: Final = re.compile(r"no slots from (\S+Z) to (\S+Z)")
 
 Place = tuple[str, str, str]
 """Bus, address and signal, as a journal names them."""
@@ -42,6 +47,7 @@ class UnknownUnit(QuantracError):
 def judge(conn: psycopg.Connection[Any], network: Network, journals: Path) -> JournalVerdict:
     """Compare every stored reading of a measured channel with the journal of its instrument."""
     stored = _stored_readings(conn)
+    absences = _absences(conn)
     found: list[Difference] = []
     compared = 0
     for station in network.stations.values():
@@ -49,7 +55,8 @@ def judge(conn: psycopg.Connection[Any], network: Network, journals: Path) -> Jo
         for name, series in channel_series(station, served):
             readings = stored.get(name, [])
             compared += sum(reading.value is not None for reading in readings)
-            found += differences(name, series, readings)
+            device = station.channel(name.removeprefix(f"{station.station}/")).device
+            found += differences(name, series, readings, absences[station.station, device])
     return JournalVerdict(compared, found)
 
 
@@ -91,6 +98,20 @@ def _published(channel: Channel, device: Device, value: float, unit: str) -> flo
     if to_signal is None:
         raise UnknownUnit(f"{channel.name}: the journal says {unit!r}, the profile {signal_unit!r}")
     return channel.published(to_signal(value))
+
+
+def _absences(conn: psycopg.Connection[Any]) -> dict[tuple[str, str], list[Absence]]:
+    """Return by station and device the spans in which, by its own word, the agent was not there."""
+    found: dict[tuple[str, str], list[Absence]] = defaultdict(list)
+    for station, device, detail in conn.execute(RESTARTS):
+        if (span := ABSENCE.search(detail)) is not None:
+            found[station, device].append(Absence(milliseconds(span[1]), milliseconds(span[2])))
+    return found
+
+
+def milliseconds(iso: str) -> int:
+    """Return a time as it stands in an event, in ms since 1970 UTC."""
+    return round(datetime.fromisoformat(iso).timestamp() * 1000)
 
 
 def _stored_readings(conn: psycopg.Connection[Any]) -> dict[str, list[Stored]]:

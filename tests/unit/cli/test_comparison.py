@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantrac.cli.demo.comparison import Entry, Series, Stored, combine, differences
+from quantrac.cli.demo.comparison import Absence, Entry, Series, Stored, combine, differences
 from quantrac.telemetry.parameters import Kind
 from quantrac.telemetry.states import State
 
@@ -21,8 +21,8 @@ def each_second(*values: float | None, start: int = 0, delay: int = 20) -> list[
     return [Entry(start + i * SAMPLE + delay, v, v is not None) for i, v in enumerate(values)]
 
 
-def found(s: Series, *stored: Stored) -> int:
-    return len(list(differences("st/do", s, stored)))
+def found(s: Series, *stored: Stored, absences: tuple[Absence, ...] = ()) -> int:
+    return len(list(differences("st/do", s, stored, absences)))
 
 
 @given(st.lists(st.floats(0, 50), min_size=5, max_size=5), st.integers(0, 90))
@@ -87,3 +87,18 @@ def test_directions_are_put_together_as_vectors(directions: list[float], mean: f
     got = combine(Kind.VECTOR, directions)
     assert got is not None
     assert math.cos(math.radians(got - mean)) == pytest.approx(1)
+
+
+def test_a_slot_in_which_the_agent_died_may_be_null_though_most_of_it_was_served() -> None:
+    died_in_second_slot = series(each_second(*range(9), delay=200))  # four samples of five in the second slot, then nothing
+    dead = Stored(2 * WIDTH, None, State.FAULT)
+    assert found(died_in_second_slot, dead) == 1
+    assert found(died_in_second_slot, dead, absences=(Absence(WIDTH, 4 * WIDTH),)) == 0
+    assert found(died_in_second_slot, dead, absences=(Absence(2 * WIDTH, 4 * WIDTH),)) == 1
+    assert found(died_in_second_slot, Stored(2 * WIDTH, None, State.COMM), absences=(Absence(WIDTH, 4 * WIDTH),)) == 1
+
+
+def test_an_agent_that_goes_on_reading_while_it_says_it_was_dead_is_caught() -> None:
+    alive_all_along = series(each_second(*range(30)))
+    hidden = [Stored(n * WIDTH, None, State.FAULT) for n in (2, 3, 4)]
+    assert found(alive_all_along, *hidden, absences=(Absence(WIDTH, 4 * WIDTH),)) == 3

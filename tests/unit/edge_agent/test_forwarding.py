@@ -9,6 +9,7 @@ import pytest
 
 from edge_agent.announcement import Identity
 from edge_agent.clock import Moment
+from edge_agent.continuity import Continuity
 from edge_agent.forwarding import FIRST_ACK_WAIT_S, GATHER_S, STATUS_EVERY_S, Forwarder
 from edge_agent.intake import Intake
 from edge_agent.lanes import BACKFILL_WINDOW, LIVE_AGE_S, LIVE_MOST, WINDOW
@@ -43,13 +44,15 @@ class Session:
 class Station:
     """A forwarder with its surroundings and a clock that is moved by hand."""
 
-    def __init__(self, folder: Path, rate: float = 500.0) -> None:
+    def __init__(self, folder: Path, rate: float = 500.0, continuity: Continuity | None = None) -> None:
         self.now = Moment(1000.0, START_MS)
         self.spool = Spool(folder, size_bytes=10**9, keep_ms=10**10, now_ms=START_MS)
         self.session = Session()
         self.intake = Intake()
         identity = Identity("st-test", "quantrac 0", "cafe", [])
-        self.forwarder = Forwarder(self.spool, self.intake, self.session, identity, rate=rate)
+        self.forwarder = Forwarder(
+            self.spool, self.intake, self.session, identity, rate=rate, continuity=continuity
+        )
         self.made = 0
         self.arrived: set[tuple[str, int]] = set()
 

@@ -1,0 +1,90 @@
+"""The agent killed while it reads: what it missed is on record, and every value equals what the instruments served."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_agent import inspection
+from quantrac.cli.demo.comparison import Absence, Stored, differences
+from quantrac.cli.demo.journals import ABSENCE, channel_series, milliseconds, read_journal
+from quantrac.config.loading import load_network
+from quantrac.telemetry.slots import slot_end
+from quantrac.telemetry.states import State
+
+ROOT = Path(__file__).parents[3]
+STATION = "st-tran-de"
+WIDTH_MS = 5_000
+"""Report interval of the demo's overlay."""
+
+
+@pytest.fixture
+def field(tmp_path: Path) -> Iterator[Path]:
+    command = [sys.executable, "-m", "quantrac", "simulate", "--wiring", str(tmp_path / "wiring.yaml")]
+    command += ["--journal", str(tmp_path / "journal"), "--station", STATION]
+    with (tmp_path / "simulate.log").open("wb") as log:
+        with subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log) as process:
+            until = time.monotonic() + 20
+            while not (tmp_path / "wiring.yaml").exists() and time.monotonic() < until:
+                time.sleep(0.05)
+            yield tmp_path
+            process.terminate()
+
+
+def agent(field: Path) -> subprocess.Popen[bytes]:
+    """Start the real agent; its broker is away, which is of no concern here."""
+    environment = {
+        **os.environ,
+        "QUANTRAC_MQTT_URL": "mqtt://127.0.0.1:1",
+        "QUANTRAC_STATE_DIR": str(field / "state"),
+        "QUANTRAC_OVERLAY": "demo",
+        "QUANTRAC_WIRING": str(field / "wiring.yaml"),
+    }
+    with (field / "agent.log").open("ab") as log:
+        command = [sys.executable, "-m", "quantrac", "edge", "run", "--station", STATION]
+        return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+
+
+def test_killed_in_mid_slot_every_slot_is_told_and_no_value_differs_from_the_journal(field: Path) -> None:
+    first = agent(field)
+    time.sleep(11)
+    while time.time_ns() // 1_000_000 % WIDTH_MS < 4_200:  # four samples of five are taken
+        time.sleep(0.05)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    time.sleep(11)
+    second = agent(field)
+    time.sleep(8)
+    second.send_signal(signal.SIGTERM)
+    assert second.wait(20) == 0
+
+    stored: dict[str, list[Stored]] = defaultdict(list)
+    absences: dict[str, list[Absence]] = defaultdict(list)
+    for line in inspection.export(field / "state" / STATION, None, 1, 2**62):
+        message = json.loads(line)
+        for name, value, word in message["r"]:
+            stored[name].append(Stored(message["t"], value, State.from_word(word)))
+        for kind, device, detail, _ in message.get("e", []):
+            if kind == "restart" and device is not None and (span := ABSENCE.search(detail)):
+                absences[device].append(Absence(milliseconds(span[1]), milliseconds(span[2])))
+
+    station = load_network(ROOT / "station_configs", "demo").stations[STATION]
+    assert set(absences) == {*station.devices, "agent"}
+    for name, series in channel_series(station, read_journal(field / "journal" / f"{STATION}.jsonl")):
+        channel = name.split("/")[1]
+        times = [reading.t_ms for reading in stored[channel]]
+        assert times == [*range(times[0], times[-1] + 1, series.width_ms)], channel
+        device = station.channel(channel).device
+        dead = [reading for reading in stored[channel] if reading.state is State.FAULT and reading.value is None]
+        assert len(dead) >= 2, channel
+        assert all(
+            any(a.from_ms < slot_end(d.t_ms, series.width_ms) <= a.to_ms for a in absences[device]) for d in dead
+        )
+        assert [*differences(name, series, stored[channel], absences[device])] == []
