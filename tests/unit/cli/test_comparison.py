@@ -90,7 +90,7 @@ def test_directions_are_put_together_as_vectors(directions: list[float], mean: f
 
 
 def test_a_slot_in_which_the_agent_died_may_be_null_though_most_of_it_was_served() -> None:
-    died_in_second_slot = series(each_second(*range(9), delay=200))  # four samples of five in the second slot, then nothing
+    died_in_second_slot = series(each_second(*range(9), delay=200))  # dead at 9 s
     dead = Stored(2 * WIDTH, None, State.FAULT)
     assert found(died_in_second_slot, dead) == 1
     assert found(died_in_second_slot, dead, absences=(Absence(WIDTH, 4 * WIDTH),)) == 0
