@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Final
 
@@ -23,7 +23,8 @@ from quantrac.config.loading import load_network
 from quantrac.config.network import Network
 from quantrac.config.settings import Settings
 from quantrac.database.beat import Beat
-from quantrac.database.pool import Connection, DatabaseUnreachable, connect
+from quantrac.database.migrate import connect_migrated
+from quantrac.database.pool import Connection, DatabaseUnreachable
 from quantrac.observe import health, logs, metrics
 from quantrac.telemetry.errors import QuantracError
 
@@ -40,20 +41,22 @@ log = logs.logger(__name__)
 
 
 def run(settings: Settings, *, stop: threading.Event) -> None:
-    """Evaluate and tell until stopped. Raises ConfigErrors, MissingSetting before anything has begun.
+    """Evaluate and tell until stopped. Raises ConfigErrors, MissingSetting, NotMigrated before anything has begun.
 
     feed → changed readings → rules → alarm, history, outbox and position in one transaction → senders → carriers.
     Of several workers one evaluates (advisory lock) and the others wait to take over; all of them send.
     """
     network = load_network(settings.config, settings.overlay)
     url, worker = settings.database("alerts"), _Worker(wall_clock)
+    with suppress(DatabaseUnreachable):  # one that is away is waited for
+        connect_migrated(url, "quantrac alerts").close()
     with ExitStack() as stack:
         if settings.alerts_listen is not None:
             stack.enter_context(health.serve(settings.alerts_listen, ready=worker.is_ready))
         stack.enter_context(_senders(url, settings, stop))
         while not stop.is_set():
             try:
-                with connect(url, "quantrac alerts") as conn:
+                with connect_migrated(url, "quantrac alerts") as conn:
                     worker.work(conn, network, stop)
             except (DatabaseUnreachable, psycopg.OperationalError) as error:
                 worker.failed("database", error)

@@ -44,7 +44,8 @@ def _listen(address: str) -> socket.socket:
     try:
         return socket.create_server((host.strip("[]"), int(port)), family=family)
     except OSError as error:
-        raise ListenError(f"cannot listen on {address}: {error.strerror or error}; choose another host:port") from error
+        why = str(error.strerror or error).partition(" (while")[0]
+        raise ListenError(f"cannot listen on {address}: {why}; choose another host:port") from error
 
 
 def clock() -> datetime:

@@ -130,6 +130,24 @@ def run() -> None:
         place = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
         print(f"{place}; {HINTS[error.errno]}", file=sys.stderr)
         sys.exit(1)
+    except Exception as error:
+        trouble = _database_trouble(error)
+        if trouble is None:
+            raise
+        print(trouble, file=sys.stderr)
+        sys.exit(1)
+
+
+def _database_trouble(error: Exception) -> str | None:
+    """Return what to say when the server refused a right or went away, None for any other error."""
+    psycopg = sys.modules.get("psycopg")  # an error of it can only come once a command has loaded it
+    if psycopg is None:
+        return None
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        return f"database: {error.diag.message_primary}; use an address whose user has that right, see docs/database.md"
+    if isinstance(error, psycopg.OperationalError):
+        return f"database: {' '.join(str(error).split())}; try again when it is back"
+    return None
 
 
 def _extra() -> str:

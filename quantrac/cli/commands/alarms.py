@@ -30,9 +30,9 @@ def _alarms() -> None:
 
 def _connect() -> Connection:
     from quantrac.config.settings import Settings
-    from quantrac.database.pool import connect
+    from quantrac.database.migrate import connect_migrated
 
-    return connect(Settings().database("alerts"), "quantrac alarms")
+    return connect_migrated(Settings().database("alerts"), "quantrac alarms")
 
 
 @app.command("list")

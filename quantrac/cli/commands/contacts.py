@@ -26,9 +26,9 @@ def _contacts() -> None:
 
 def _connect() -> Connection:
     from quantrac.config.settings import Settings
-    from quantrac.database.pool import connect
+    from quantrac.database.migrate import connect_migrated
 
-    return connect(Settings().database("alerts"), "quantrac contacts")
+    return connect_migrated(Settings().database("alerts"), "quantrac contacts")
 
 
 @app.command("import")
