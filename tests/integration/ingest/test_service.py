@@ -125,8 +125,8 @@ def test_lesser_rights_are_enough(
     """A user that is only in quantrac_ingest stores, keeps dead letters and conflicts, and judges."""
     user = f"only_ingest_{os.getpid()}"
     network.execute(f"create role {user} login password 'secret' in role quantrac_ingest")
-    address = psycopg.conninfo.conninfo_to_dict(database) | {"user": user, "password": "secret"}
-    running = RunningIngest(psycopg.conninfo.make_conninfo(**address), broker, tmp_path / "ingest.log")
+    address = f"postgresql://{user}:secret@{database.rpartition('@')[2]}"
+    running = RunningIngest(address, broker, tmp_path / "ingest.log")
     running.start()
     edge = Edge(broker, "st-test")
     try:
