@@ -10,16 +10,67 @@ CREATE FUNCTION public.bucket_end("time" timestamp with time zone, width interva
   select date_bin(width, "time" - interval '1 microsecond', '1970-01-01 00:00:00+00'::timestamptz) + width
 $$;
 
+CREATE FUNCTION public.bucket_start("time" timestamp with time zone, width interval) RETURNS timestamp with time zone
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+  select date_bin(width, "time" - interval '1 microsecond', '1970-01-01 00:00:00+00'::timestamptz)
+$$;
+
+CREATE FUNCTION public.channel_interval_kept() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+  insert into channel_interval as i (channel_id, interval_s, during)
+  values (old.channel_id, old.interval_s, tstzmultirange(tstzrange(null, now(), '(]')) - coalesce(
+    (select range_agg(o.during) from channel_interval o where o.channel_id = old.channel_id), '{}'))
+  on conflict (channel_id, interval_s) do update set during = i.during + excluded.during;
+  return null;
+end $$;
+
 CREATE FUNCTION public.drop_readings_before(before timestamp with time zone) RETURNS SETOF text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
+declare
+  "end" timestamptz;
 begin
   if before > now() - interval '90 days' then
     raise exception 'readings of the last 90 days are never dropped (asked for: before %)', before;
   end if;
-  return query select chunk::text from drop_chunks('public.reading', older_than => before) chunk;
+  select max(range_end) into "end" from timescaledb_information.chunks
+  where hypertable_schema = 'public' and hypertable_name = 'reading' and range_end <= before;
+  if "end" is null then
+    return;
+  end if;
+  insert into dropped as d values ('reading', "end")
+  on conflict (relation) do update set before = greatest(d.before, excluded.before);
+  delete from reading_flag f where f.time < "end" and f.test is not null;
+  return query select chunk::text from drop_chunks('public.reading', older_than => "end") chunk;
 end $$;
+
+CREATE FUNCTION public.drop_rollups_before(relation text, before timestamp with time zone) RETURNS SETOF text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+begin
+  if relation not in ('hourly', 'daily') then
+    raise exception 'found %, expected hourly or daily', relation;
+  end if;
+  if before > now() - interval '400 days' then
+    raise exception 'roll-ups of the last 400 days are never dropped (asked for: before %)', before;
+  end if;
+  return query select chunk::text from drop_chunks(('public.' || relation)::regclass, older_than => before) chunk;
+end $$;
+
+CREATE FUNCTION public.expected_readings(of_channel integer, low timestamp with time zone, high timestamp with time zone) RETURNS integer
+    LANGUAGE sql STABLE
+    AS $$
+  select round(coalesce(sum(extract(epoch from upper(part) - lower(part)) / i.interval_s), 0)
+           + (extract(epoch from high - low) - coalesce(sum(extract(epoch from upper(part) - lower(part))), 0))
+             / (select interval_s from channel where channel_id = of_channel))::int4
+  from channel_interval i, unnest(i.during * tstzmultirange(tstzrange(low, high, '(]'))) part
+  where i.channel_id = of_channel
+$$;
 
 CREATE FUNCTION public.ledger_tail() RETURNS trigger
     LANGUAGE plpgsql
@@ -36,6 +87,12 @@ begin
   end if;
   return new;
 end $$;
+
+CREATE FUNCTION public.local_day("time" timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+  select date_bin('1 day', "time" - interval '1 microsecond', '1970-01-01 00:00:00+07'::timestamptz)
+$$;
 
 CREATE FUNCTION public.masked(contact text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -198,6 +255,13 @@ ALTER TABLE public.channel ALTER COLUMN channel_id ADD GENERATED ALWAYS AS IDENT
     CACHE 1
 );
 
+CREATE TABLE public.channel_interval (
+    channel_id integer NOT NULL,
+    interval_s double precision NOT NULL,
+    during tstzmultirange NOT NULL,
+    CONSTRAINT channel_interval_interval_s_check CHECK ((interval_s > (0)::double precision))
+);
+
 CREATE TABLE public.conflict (
     conflict_id bigint NOT NULL,
     channel_id integer NOT NULL,
@@ -280,6 +344,23 @@ ALTER TABLE public.correction ALTER COLUMN correction_id ADD GENERATED ALWAYS AS
     CACHE 1
 );
 
+CREATE TABLE public.daily (
+    channel_id integer NOT NULL,
+    "time" timestamp with time zone NOT NULL,
+    value double precision,
+    mean double precision,
+    min double precision,
+    max double precision,
+    sd double precision,
+    total double precision,
+    east double precision,
+    north double precision,
+    count integer NOT NULL,
+    received integer NOT NULL,
+    expected integer NOT NULL
+)
+WITH (fillfactor='80');
+
 CREATE TABLE public.dead_letter (
     dead_letter_id bigint NOT NULL,
     first_received_at timestamp with time zone NOT NULL,
@@ -307,6 +388,57 @@ CREATE TABLE public.dead_letter (
 
 ALTER TABLE public.dead_letter ALTER COLUMN dead_letter_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.dead_letter_dead_letter_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.dropped (
+    relation text NOT NULL,
+    before timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.hourly (
+    channel_id integer NOT NULL,
+    "time" timestamp with time zone NOT NULL,
+    value double precision,
+    mean double precision,
+    min double precision,
+    max double precision,
+    sd double precision,
+    total double precision,
+    east double precision,
+    north double precision,
+    count integer NOT NULL,
+    received integer NOT NULL,
+    expected integer NOT NULL
+)
+WITH (fillfactor='80');
+
+CREATE TABLE public.import (
+    import_id integer NOT NULL,
+    station text NOT NULL,
+    epoch text NOT NULL,
+    format text NOT NULL,
+    source text NOT NULL,
+    sha256 text NOT NULL,
+    interval_s double precision NOT NULL,
+    person text NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone,
+    lines bigint DEFAULT 0 NOT NULL,
+    messages bigint DEFAULT 0 NOT NULL,
+    readings bigint DEFAULT 0 NOT NULL,
+    refused bigint DEFAULT 0 NOT NULL,
+    first_t timestamp with time zone,
+    last_t timestamp with time zone,
+    CONSTRAINT import_interval_s_check CHECK ((interval_s > (0)::double precision))
+);
+
+ALTER TABLE public.import ALTER COLUMN import_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.import_import_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -368,6 +500,15 @@ CREATE TABLE public.migration (
     sha256 text NOT NULL,
     applied_at timestamp with time zone DEFAULT now() NOT NULL
 );
+
+CREATE TABLE public.network (
+    singleton boolean DEFAULT true NOT NULL,
+    valid_share double precision DEFAULT 0.75 NOT NULL,
+    CONSTRAINT network_singleton_check CHECK (singleton),
+    CONSTRAINT network_valid_share_check CHECK (((valid_share > (0)::double precision) AND (valid_share <= (1)::double precision)))
+);
+
+COMMENT ON COLUMN public.network.valid_share IS 'share of the expected readings that makes an hour or a day valid';
 
 CREATE TABLE public.notification (
     notification_id bigint NOT NULL,
@@ -534,6 +675,26 @@ CREATE VIEW public.v_channel AS
      JOIN public.station s USING (station))
   WHERE (c.active AND s.active);
 
+CREATE VIEW public.v_daily AS
+ SELECT d."time",
+    c.station,
+    c.channel,
+    c.parameter,
+    d.value,
+    d.mean,
+    d.min,
+    d.max,
+    d.sd,
+    d.count,
+    d.expected,
+    LEAST((1)::double precision, ((d.count)::double precision / (NULLIF(d.expected, 0))::double precision)) AS completeness,
+    ((d.count > 0) AND ((d.count)::double precision >= (( SELECT network.valid_share
+           FROM public.network) * (d.expected)::double precision))) AS valid,
+    c.unit,
+    d.received
+   FROM (public.channel c
+     JOIN public.daily d USING (channel_id));
+
 CREATE VIEW public.v_dead_letter AS
  SELECT dead_letter_id,
     received_at,
@@ -583,6 +744,43 @@ CREATE VIEW public.v_feed AS
    FROM (public.consumer c
      CROSS JOIN ( SELECT max(change.id) AS id
            FROM public.change) head);
+
+CREATE VIEW public.v_hourly AS
+ SELECT h."time",
+    c.station,
+    c.channel,
+    c.parameter,
+    h.value,
+    h.mean,
+    h.min,
+    h.max,
+    h.sd,
+    h.count,
+    h.expected,
+    LEAST((1)::double precision, ((h.count)::double precision / (NULLIF(h.expected, 0))::double precision)) AS completeness,
+    ((h.count > 0) AND ((h.count)::double precision >= (( SELECT network.valid_share
+           FROM public.network) * (h.expected)::double precision))) AS valid,
+    c.unit,
+    h.received
+   FROM (public.channel c
+     JOIN public.hourly h USING (channel_id));
+
+CREATE VIEW public.v_import AS
+ SELECT import_id,
+    station,
+    epoch,
+    format,
+    source,
+    sha256,
+    person,
+    started_at,
+    finished_at,
+    lines,
+    readings,
+    refused,
+    first_t,
+    last_t
+   FROM public.import i;
 
 CREATE VIEW public.v_ingest_health AS
  SELECT from_t,
@@ -805,6 +1003,9 @@ ALTER TABLE ONLY public.change
 ALTER TABLE ONLY public.channel
     ADD CONSTRAINT channel_channel_key UNIQUE (channel);
 
+ALTER TABLE ONLY public.channel_interval
+    ADD CONSTRAINT channel_interval_pkey PRIMARY KEY (channel_id, interval_s);
+
 ALTER TABLE ONLY public.channel
     ADD CONSTRAINT channel_pkey PRIMARY KEY (channel_id);
 
@@ -826,11 +1027,29 @@ ALTER TABLE ONLY public.contact
 ALTER TABLE ONLY public.correction
     ADD CONSTRAINT correction_pkey PRIMARY KEY (correction_id);
 
+ALTER TABLE ONLY public.daily
+    ADD CONSTRAINT daily_pkey PRIMARY KEY (channel_id, "time");
+
 ALTER TABLE ONLY public.dead_letter
     ADD CONSTRAINT dead_letter_pkey PRIMARY KEY (dead_letter_id);
 
 ALTER TABLE ONLY public.dead_letter
     ADD CONSTRAINT dead_letter_topic_sha256_reason_key UNIQUE (topic, sha256, reason);
+
+ALTER TABLE ONLY public.dropped
+    ADD CONSTRAINT dropped_pkey PRIMARY KEY (relation);
+
+ALTER TABLE ONLY public.hourly
+    ADD CONSTRAINT hourly_pkey PRIMARY KEY (channel_id, "time");
+
+ALTER TABLE ONLY public.import
+    ADD CONSTRAINT import_pkey PRIMARY KEY (import_id);
+
+ALTER TABLE ONLY public.import
+    ADD CONSTRAINT import_started_at_key UNIQUE (started_at);
+
+ALTER TABLE ONLY public.import
+    ADD CONSTRAINT import_station_sha256_key UNIQUE (station, sha256);
 
 ALTER TABLE ONLY public.ingest_health
     ADD CONSTRAINT ingest_health_pkey PRIMARY KEY (from_t);
@@ -846,6 +1065,9 @@ ALTER TABLE ONLY public.ledger
 
 ALTER TABLE ONLY public.migration
     ADD CONSTRAINT migration_pkey PRIMARY KEY (number);
+
+ALTER TABLE ONLY public.network
+    ADD CONSTRAINT network_pkey PRIMARY KEY (singleton);
 
 ALTER TABLE ONLY public.notification
     ADD CONSTRAINT notification_alarm_id_alarm_event_id_contact_id_medium_key UNIQUE (alarm_id, alarm_event_id, contact_id, medium);
@@ -898,7 +1120,13 @@ CREATE INDEX reading_flag_reading ON public.reading_flag USING btree (channel_id
 
 CREATE INDEX station_event_time ON public.station_event USING btree ("time");
 
+CREATE TRIGGER channel_interval_kept AFTER UPDATE OF interval_s ON public.channel FOR EACH ROW WHEN ((old.interval_s <> new.interval_s)) EXECUTE FUNCTION public.channel_interval_kept();
+
 CREATE TRIGGER ledger_tail BEFORE INSERT OR UPDATE ON public.ledger FOR EACH ROW EXECUTE FUNCTION public.ledger_tail();
+
+CREATE TRIGGER ts_insert_blocker BEFORE INSERT ON public.daily FOR EACH ROW EXECUTE FUNCTION _timescaledb_functions.insert_blocker();
+
+CREATE TRIGGER ts_insert_blocker BEFORE INSERT ON public.hourly FOR EACH ROW EXECUTE FUNCTION _timescaledb_functions.insert_blocker();
 
 CREATE TRIGGER ts_insert_blocker BEFORE INSERT ON public.reading FOR EACH ROW EXECUTE FUNCTION _timescaledb_functions.insert_blocker();
 
@@ -911,8 +1139,14 @@ ALTER TABLE ONLY public.alarm_event
 ALTER TABLE ONLY public.alarm
     ADD CONSTRAINT alarm_station_fkey FOREIGN KEY (station) REFERENCES public.station(station);
 
+ALTER TABLE ONLY public.channel_interval
+    ADD CONSTRAINT channel_interval_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES public.channel(channel_id);
+
 ALTER TABLE ONLY public.channel
     ADD CONSTRAINT channel_station_fkey FOREIGN KEY (station) REFERENCES public.station(station);
+
+ALTER TABLE ONLY public.import
+    ADD CONSTRAINT import_station_fkey FOREIGN KEY (station) REFERENCES public.station(station);
 
 ALTER TABLE ONLY public.notification
     ADD CONSTRAINT notification_alarm_event_id_fkey FOREIGN KEY (alarm_event_id) REFERENCES public.alarm_event(alarm_event_id);
@@ -934,6 +1168,9 @@ GRANT ALL ON SCHEMA public TO quantrac_owner;
 REVOKE ALL ON FUNCTION public.drop_readings_before(before timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.drop_readings_before(before timestamp with time zone) TO quantrac_ingest;
 
+REVOKE ALL ON FUNCTION public.drop_rollups_before(relation text, before timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.drop_rollups_before(relation text, before timestamp with time zone) TO quantrac_ingest;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE public.alarm TO quantrac_alerts;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.alarm TO quantrac_console;
 
@@ -952,6 +1189,8 @@ GRANT SELECT ON TABLE public.channel TO quantrac_ingest;
 GRANT SELECT ON TABLE public.channel TO quantrac_alerts;
 GRANT SELECT ON TABLE public.channel TO quantrac_console;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE public.channel_interval TO quantrac_ingest;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE public.conflict TO quantrac_ingest;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.consumer TO quantrac_ingest;
@@ -965,8 +1204,18 @@ GRANT SELECT ON TABLE public.correction TO quantrac_ingest;
 GRANT SELECT ON TABLE public.correction TO quantrac_alerts;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.correction TO quantrac_console;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE public.dead_letter TO quantrac_ingest;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.daily TO quantrac_ingest;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dead_letter TO quantrac_ingest;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.dead_letter TO quantrac_console;
+
+GRANT SELECT ON TABLE public.dropped TO quantrac_ingest;
+GRANT SELECT ON TABLE public.dropped TO quantrac_alerts;
+GRANT SELECT ON TABLE public.dropped TO quantrac_console;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.hourly TO quantrac_ingest;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.import TO quantrac_ingest;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ingest_health TO quantrac_ingest;
 GRANT SELECT ON TABLE public.ingest_health TO quantrac_alerts;
@@ -984,6 +1233,10 @@ GRANT SELECT ON TABLE public.ledger TO quantrac_console;
 GRANT SELECT ON TABLE public.migration TO quantrac_ingest;
 GRANT SELECT ON TABLE public.migration TO quantrac_alerts;
 GRANT SELECT ON TABLE public.migration TO quantrac_console;
+
+GRANT SELECT ON TABLE public.network TO quantrac_ingest;
+GRANT SELECT ON TABLE public.network TO quantrac_alerts;
+GRANT SELECT ON TABLE public.network TO quantrac_console;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.notification TO quantrac_alerts;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.notification TO quantrac_console;
@@ -1030,6 +1283,11 @@ GRANT SELECT ON TABLE public.v_channel TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_channel TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_channel TO quantrac_console;
 
+GRANT SELECT ON TABLE public.v_daily TO quantrac_reader;
+GRANT SELECT ON TABLE public.v_daily TO quantrac_ingest;
+GRANT SELECT ON TABLE public.v_daily TO quantrac_alerts;
+GRANT SELECT ON TABLE public.v_daily TO quantrac_console;
+
 GRANT SELECT ON TABLE public.v_dead_letter TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_dead_letter TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_dead_letter TO quantrac_alerts;
@@ -1044,6 +1302,16 @@ GRANT SELECT ON TABLE public.v_feed TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_feed TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_feed TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_feed TO quantrac_console;
+
+GRANT SELECT ON TABLE public.v_hourly TO quantrac_reader;
+GRANT SELECT ON TABLE public.v_hourly TO quantrac_ingest;
+GRANT SELECT ON TABLE public.v_hourly TO quantrac_alerts;
+GRANT SELECT ON TABLE public.v_hourly TO quantrac_console;
+
+GRANT SELECT ON TABLE public.v_import TO quantrac_reader;
+GRANT SELECT ON TABLE public.v_import TO quantrac_ingest;
+GRANT SELECT ON TABLE public.v_import TO quantrac_alerts;
+GRANT SELECT ON TABLE public.v_import TO quantrac_console;
 
 GRANT SELECT ON TABLE public.v_ingest_health TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_ingest_health TO quantrac_ingest;

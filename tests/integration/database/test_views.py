@@ -32,6 +32,8 @@ DESIGN = {
     "v_feed": "consumer, position, head, lag_rows, lag_s",
     "v_service": "service, worker, started_at, beat_at, connected, backlog_lag_s",
     "v_ingest_health": "from_t, to_t, healthy",
+    "v_hourly": "time, station, channel, parameter, value, mean, min, max, sd, count, expected, completeness, valid",
+    "v_daily": "time, station, channel, parameter, value, mean, min, max, sd, count, expected, completeness, valid",
 }
 
 
