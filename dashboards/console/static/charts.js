@@ -12,23 +12,35 @@ function range() {
   return [now - hours * 3600, now];
 }
 
+// The height follows the values: never from 0 for its own sake, never so close that the last digit looks like a storm.
+function roomy(low, high, decimals) {
+  if (low === null) return [0, 1];
+  const margin = Math.max((high - low) * 0.1, Math.abs(high) * 0.002, 4 * 10 ** -decimals);
+  return [low - margin, high + margin];
+}
+
+// As wide as the longest number beside it.
+function wide(u, values) {
+  return 14 + 7 * Math.max(...(values || [""]).map((v) => v.length));
+}
+
 function options(place, width) {
   const decimals = Number(place.dataset.decimals);
   const numbers = (u, values) => values.map((v) => number(v, Math.min(decimals, 2)));
   const stepped = place.dataset.last === "true" ? uPlot.paths.stepped({ align: 1 }) : undefined;
   return {
-    width, height: 170, padding: [8, 8, 0, 0],
+    width, height: 170, padding: [8, 16, 0, 0],
     tzDate: (t) => uPlot.tzDate(new Date(t * 1000), ZONE),
     cursor: { y: false, drag: { x: true, y: false } },
     legend: { show: false },
-    scales: { x: { range } },
+    scales: { x: { range }, y: { range: (u, low, high) => roomy(low, high, decimals) } },
     axes: [
       { stroke: "#5b6770", grid: { stroke: "#e6eaed" }, values: "{HH}:{mm}", space: 60 },
-      { stroke: "#5b6770", grid: { stroke: "#e6eaed" }, size: 52, values: numbers },
+      { stroke: "#5b6770", grid: { stroke: "#e6eaed" }, size: wide, values: numbers },
     ],
     series: [
       {},
-      { stroke: GOOD, width: 1.6, points: { show: false }, paths: stepped },
+      { stroke: GOOD, width: 1.6, points: { size: 4, fill: GOOD }, paths: stepped },
       { stroke: "transparent", points: { show: false } },
       { stroke: "transparent", points: { show: false } },
       { stroke: DOUBTFUL, width: 0, paths: () => null, points: { show: true, size: 5, fill: DOUBTFUL } },

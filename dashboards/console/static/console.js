@@ -85,7 +85,8 @@ function showChannel(channel) {
     place.classList.add(qualityClass(channel));
     const verdict = place.querySelector(".verdict");
     const device = TEXT[`state_${channel.state}`] || "";
-    verdict.textContent = channel.quality === 1 ? "" : TEXT[`quality_${channel.quality}`] || "";
+    verdict.textContent = channel.quality <= 2 ? "" : // 2: the tests with a history are about to look
+      TEXT[`quality_${channel.quality}`] || "";
     const known = place.querySelector(".device");
     if (known) {
       known.textContent = device;

@@ -27,7 +27,7 @@ function drawStations() {
     let dot = dots.get(station.station);
     if (!dot) {
       dot = L.circleMarker([station.latitude, station.longitude], { radius: 9, weight: 2, color: "#fff", fillOpacity: 1 });
-      dot.bindTooltip(stationName(station.station), { permanent: true, direction: "right", offset: [8, 0], className: "station-label" });
+      dot.bindTooltip(stationName(station.station), { permanent: true, direction: "auto", offset: [8, 0], className: "station-label" });
       dot.on("click", () => { location.href = `/stations/${station.station}?lang=${LANG}`; });
       dot.addTo(map);
       dots.set(station.station, dot);
