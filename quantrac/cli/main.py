@@ -26,7 +26,7 @@ class Entry(NamedTuple):
 
 COMMANDS: Final[dict[str, Entry]] = {
     "demo": Entry("demo", "The whole system on this machine, with simulated instruments.", "demo"),
-    "edge": Entry("edge", "Beside the instruments: run the agent, probe devices, look into the spool.", "edge"),
+    "edge": Entry("edge", "Beside the instruments: the agent, probing, the spool.", "edge"),
     "ingest": Entry("ingest", "From the broker into the database."),
     "quality": Entry("quality", "Quality tests that need a history."),
     "alerts": Entry("alerts", "Evaluate the rules and tell people."),

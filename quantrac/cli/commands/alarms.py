@@ -19,7 +19,12 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=T
 
 Json = Annotated[bool, typer.Option("--json", help="For programs; times in UTC.")]
 Number = Annotated[int, typer.Argument(help="Number of the alarm, see list.")]
-Person = Annotated[str, typer.Option(help="Who does it; stands in the history.", default_factory=getpass.getuser)]
+Person = Annotated[
+    str,
+    typer.Option(
+        help="Who does it; stands in the history.", show_default="the login name", default_factory=getpass.getuser
+    ),
+]
 LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
@@ -39,7 +44,7 @@ def _connect() -> Connection:
 def list_(
     every: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
     station: Annotated[str | None, typer.Option(help="Only of this station.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 100,
     as_json: Json = False,
 ) -> None:
     """List standing alarms, the newest first."""

@@ -12,7 +12,7 @@ def _alerts() -> None:
     """Evaluate the rules and tell people."""
 
 
-@app.command()
+@app.command(short_help="Evaluate the rules and tell people, until stopped.")
 def run() -> None:
     """Evaluate the rules on what comes in and tell people, until stopped (Ctrl-C, SIGTERM).
 

@@ -27,7 +27,7 @@ def _broker() -> None:
     """Configuration of the MQTT broker."""
 
 
-@app.command()
+@app.command(short_help="Write Mosquitto's configuration and access list.")
 def config(
     out: Annotated[Path, typer.Option(help="Folder to write quantrac.conf and quantrac.acl into.")],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
@@ -35,7 +35,7 @@ def config(
     certificate: Annotated[Path | None, typer.Option(help="Server certificate (PEM); turns TLS on.")] = None,
     key: Annotated[Path | None, typer.Option(help="Key of the certificate (PEM).")] = None,
     without_tls: Annotated[
-        bool, typer.Option(help="Allow a listener beyond this machine without TLS (a VPN).")
+        bool, typer.Option("--without-tls", help="Allow a listener beyond this machine without TLS (a VPN).")
     ] = False,
     persistence: Annotated[Path, typer.Option(help="Where the broker keeps its sessions.")] = Path(
         "/var/lib/mosquitto"

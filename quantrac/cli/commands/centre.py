@@ -18,13 +18,16 @@ def _centre() -> None:
     """All services of the centre under one supervisor."""
 
 
-@app.command()
+@app.command(short_help="Run all services of the centre, until stopped.")
 def run(
     logs: Annotated[Path, typer.Option(help="Folder for one log a service, and processes.json.")] = Path(
         "state/centre"
     ),
 ) -> None:
-    """Run ingest, quality, alerts, jobs and the console; what ends is started again, with growing delays."""
+    """Run ingest, quality, alerts, jobs and the console; what ends is started again, with growing delays.
+
+    Needs what they need: QUANTRAC_DATABASE_URL, QUANTRAC_MQTT_URL, the files of QUANTRAC_CONFIG; see their --help.
+    """
     from quantrac.cli.processes import CENTRE_SERVICES, Program, Supervisor, quantrac
 
     stop = threading.Event()

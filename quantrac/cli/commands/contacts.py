@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="For programs; addresses are masked there too.")]
-Person = Annotated[str, typer.Option(help="Who does it; stands in the audit.", default_factory=getpass.getuser)]
+Person = Annotated[
+    str,
+    typer.Option(
+        help="Who does it; stands in the audit.", show_default="the login name", default_factory=getpass.getuser
+    ),
+]
 
 
 @app.callback()
@@ -31,7 +36,7 @@ def _connect() -> Connection:
     return connect_migrated(Settings().database("alerts"), "quantrac contacts")
 
 
-@app.command("import")
+@app.command("import", short_help="Add contacts from a CSV file, or bring them up to date.")
 def import_(
     file: Annotated[
         Path, typer.Argument(help="CSV, UTF-8, columns name,phone,email,language,groups,stations.", exists=True)
@@ -52,7 +57,7 @@ def import_(
     print(f"{len(contacts)} contacts read, {changed} added or changed")
 
 
-@app.command("list")
+@app.command("list", short_help="List who is told of what.")
 def list_(as_json: Json = False) -> None:
     """List who is told of what; phone numbers and addresses are masked."""
     from alerts.contacts import listed
@@ -66,7 +71,7 @@ def list_(as_json: Json = False) -> None:
         print(_line(row))
 
 
-@app.command("test")
+@app.command("test", short_help="Send a test message to one contact.")
 def send(
     number: Annotated[int, typer.Argument(help="Number of the contact, see list.")],
 ) -> None:

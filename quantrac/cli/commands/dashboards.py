@@ -14,7 +14,7 @@ def _dashboards() -> None:
     """Grafana dashboards as code."""
 
 
-@app.command()
+@app.command(short_help="Write the dashboards and provisioning files.")
 def render() -> None:
     """Write the dashboards' JSON and the provisioning files into dashboards/grafana."""
     from dashboards.grafana import rendering
@@ -23,7 +23,7 @@ def render() -> None:
         print(f"written: {path}")
 
 
-@app.command()
+@app.command(short_help="Name each generated file that is out of date.")
 def check() -> None:
     """Exit 1 and name each generated file that is not what the code gives."""
     from dashboards.grafana import rendering

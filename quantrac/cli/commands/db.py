@@ -23,7 +23,7 @@ def _url() -> str:
     return Settings().database("db")
 
 
-@app.command()
+@app.command(short_help="Bring the database to this version.")
 def migrate() -> None:
     """Bring the database to this version; what has been applied already is left alone."""
     from quantrac.database.migrate import migrate as apply_migrations
@@ -40,7 +40,7 @@ def migrate() -> None:
         switch_on(conn)
 
 
-@app.command()
+@app.command(short_help="Switch on what this edition of TimescaleDB allows.")
 def tune() -> None:
     """Switch on what this edition of TimescaleDB allows (compression); may be repeated."""
     from quantrac.database.migrate import connect_migrated
@@ -51,7 +51,7 @@ def tune() -> None:
             print(line)
 
 
-@app.command()
+@app.command(short_help="Show the server, the migrations and the size.")
 def status(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """Show the server, the migrations and the size; exit 1 where migrations are pending."""
     from quantrac.database.migrate import state
@@ -71,7 +71,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="For programs.")
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(short_help="Print the schema of the database as SQL.")
 def schema() -> None:
     """Print the schema of the database as SQL, the way schema.sql is kept."""
     from quantrac.database.schema import dump

@@ -19,7 +19,12 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=T
 
 Json = Annotated[bool, typer.Option("--json", help="For programs; payloads in base64.")]
 Number = Annotated[int, typer.Argument(help="Number of the dead letter, see list.")]
-Person = Annotated[str, typer.Option(help="Who does it; stands in the audit.", default_factory=getpass.getuser)]
+Person = Annotated[
+    str,
+    typer.Option(
+        help="Who does it; stands in the audit.", show_default="the login name", default_factory=getpass.getuser
+    ),
+]
 SHOWN_BYTES = 4096
 
 
@@ -37,11 +42,14 @@ def _connect() -> Connection:
 
 @app.command("list")
 def list_(
-    status: Annotated[list[str], typer.Option(help="open, partial, replayed, discarded; may be repeated.")] = [  # noqa: B006
+    status: Annotated[
+        list[str],
+        typer.Option(metavar="STATUS", help="Only these: open, partial, replayed, discarded; may be repeated."),
+    ] = [  # noqa: B006
         "open",
         "partial",
     ],
-    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 100,
     as_json: Json = False,
 ) -> None:
     """List dead letters, the newest first."""
@@ -81,7 +89,7 @@ def show(number: Number, as_json: Json = False) -> None:
     print(letter.payload[:SHOWN_BYTES].decode("utf-8", "backslashreplace"))
 
 
-@app.command()
+@app.command(short_help="Store what a dead letter holds, once its cause is put right.")
 def replay(
     number: Number,
     person: Person,

@@ -26,11 +26,16 @@ def _edge() -> None:
     """Beside the instruments: run the agent, probe devices, look into the spool."""
 
 
-@app.command()
+@app.command(short_help="Run the agent: read, store, publish, until stopped.")
 def run(
     station: Station,
-    wiring: Annotated[Path | None, typer.Option(help="Where the buses are on this bench (YAML or JSON).")] = None,
-    overlay: Annotated[str | None, typer.Option(help="Folder of the configuration merged over it.")] = None,
+    wiring: Annotated[
+        Path | None, typer.Option(help="File that says where the buses are on this bench; default QUANTRAC_WIRING.")
+    ] = None,
+    overlay: Annotated[
+        str | None,
+        typer.Option(help="Folder of the configuration laid over it, such as demo; default QUANTRAC_OVERLAY."),
+    ] = None,
     drain: Annotated[
         float, typer.Option(min=0, help="When told to stop, go on publishing for at most so many seconds.")
     ] = 0.0,
@@ -38,6 +43,7 @@ def run(
     """Read the station's instruments, store every message, publish it, and keep it until the centre has it.
 
     Runs until SIGTERM, Ctrl-C or `quantrac edge drain`. Exit code 1: asked to drain, it left something unacknowledged.
+    Needs QUANTRAC_MQTT_URL, the files of QUANTRAC_CONFIG, and room in QUANTRAC_STATE_DIR (./state unless set).
     """
     import signal
     import threading
@@ -55,11 +61,16 @@ def run(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(short_help="Read each instrument once and show its channels.")
 def probe(
     station: Station,
-    wiring: Annotated[Path | None, typer.Option(help="Where the buses are on this bench (YAML or JSON).")] = None,
-    overlay: Annotated[str | None, typer.Option(help="Folder of the configuration merged over it.")] = None,
+    wiring: Annotated[
+        Path | None, typer.Option(help="File that says where the buses are on this bench; default QUANTRAC_WIRING.")
+    ] = None,
+    overlay: Annotated[
+        str | None,
+        typer.Option(help="Folder of the configuration laid over it, such as demo; default QUANTRAC_OVERLAY."),
+    ] = None,
     device: Annotated[str | None, typer.Option(help="Only this device of the station.")] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Only show what would be asked; nothing is opened.")] = False,
     as_json: AsJson = False,
@@ -94,7 +105,7 @@ def probe(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(short_help="Let the running agent send what it has, and end.")
 def drain(
     station: Station,
     timeout: Annotated[float, typer.Option(min=0, help="Longest wait, seconds.")] = 60.0,
@@ -112,7 +123,7 @@ def drain(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(short_help="Print the running agent's spool and link, until Ctrl-C.")
 def watch(
     station: Station,
     every: Annotated[float, typer.Option(min=0.1, help="Seconds between two lines.")] = 1.0,
@@ -129,9 +140,9 @@ def watch(
             time.sleep(every)
 
 
-@spool_app.command()
+@spool_app.command(short_help="Count what was produced, acknowledged, and waits.")
 def status(station: Station, as_json: AsJson = False) -> None:
-    """How many messages were produced, acknowledged end to end, refused, lost, and still wait."""
+    """Count the messages that were produced, acknowledged end to end, refused, lost, and still wait."""
     from edge_agent import desk, inspection
 
     folder = _folder(station)
@@ -142,13 +153,13 @@ def status(station: Station, as_json: AsJson = False) -> None:
     _say(found, as_json)
 
 
-@spool_app.command()
+@spool_app.command(short_help="Write the stored messages as JSON Lines.")
 def export(
     station: Station,
     out: Annotated[Path | None, typer.Option(help="File to write; default: standard output.")] = None,
-    epoch: Annotated[str | None, typer.Option(help="Only this epoch.")] = None,
-    first: Annotated[int, typer.Option(min=1, help="First seq.")] = 1,
-    last: Annotated[int | None, typer.Option(min=1, help="Last seq.")] = None,
+    epoch: Annotated[str | None, typer.Option(help="Only this epoch (the name of a spool).")] = None,
+    first: Annotated[int, typer.Option(min=1, help="First message, by its number in the epoch.")] = 1,
+    last: Annotated[int | None, typer.Option(min=1, help="Last message, by its number in the epoch.")] = None,
 ) -> None:
     """Write the stored messages as JSON Lines, as they are published, oldest first."""
     import sys
@@ -165,7 +176,7 @@ def export(
         print(f"{out}: {count} messages")
 
 
-@spool_app.command()
+@spool_app.command(short_help="Read every stored message and report what is wrong.")
 def verify(station: Station) -> None:
     """Read every stored message and report what is wrong. Exit code 1: something is."""
     from edge_agent import inspection

@@ -27,14 +27,16 @@ def _export() -> None:
     """Readings as CSV or Excel."""
 
 
-@app.command()
+@app.command(short_help="Write readings to a CSV or Excel file.")
 def readings(
     after: Annotated[str, typer.Option("--from", help="Date or time; without offset it is Asia/Ho_Chi_Minh.")],
     until: Annotated[str, typer.Option("--to", help="The same; readings with FROM < time <= TO are written.")],
-    station: Annotated[list[str], typer.Option(help="Only this station; may be repeated.")] = [],  # noqa: B006
-    channel: Annotated[list[str], typer.Option(help="Only this channel, station/name; may be repeated.")] = [],  # noqa: B006
+    station: Annotated[list[str], typer.Option(metavar="ID", help="Only this station; may be repeated.")] = [],  # noqa: B006
+    channel: Annotated[
+        list[str], typer.Option(metavar="ID", help="Only this channel, such as st-my-thanh/do; may be repeated.")
+    ] = [],  # noqa: B006
     file_format: Annotated[
-        FileFormat, typer.Option("--format", help="xlsx holds 1,048,575 readings.")
+        FileFormat, typer.Option("--format", help="Text, or an Excel file of at most 1,048,575 readings.")
     ] = FileFormat.CSV,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File; without it CSV goes to stdout.")] = None,
 ) -> None:

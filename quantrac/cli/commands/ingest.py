@@ -15,7 +15,7 @@ def _ingest() -> None:
     """From the broker into the database."""
 
 
-@app.command()
+@app.command(short_help="Store what the stations publish, until stopped.")
 def run() -> None:
     """Store what the stations publish until stopped (Ctrl-C, SIGTERM).
 

@@ -12,9 +12,13 @@ def _jobs() -> None:
     """What is due by the clock: silence, pruning, retention."""
 
 
-@app.command()
+@app.command(short_help="Run what is due, until stopped.")
 def run() -> None:
-    """Run what is due until SIGTERM or Ctrl-C; what was missed while it was down is caught up once."""
+    """Run what is due until stopped (Ctrl-C, SIGTERM); what was missed while it was down is caught up once.
+
+    Needs QUANTRAC_DATABASE_URL (or QUANTRAC_JOBS_DATABASE_URL) and the files of QUANTRAC_CONFIG. Health and metrics are
+    served where QUANTRAC_JOBS_LISTEN says. A database that is away is waited for.
+    """
     from quantrac.cli.jobs import service
     from quantrac.cli.running import run_until_signalled
 

@@ -15,7 +15,7 @@ def _quality() -> None:
     """Quality tests that need a history."""
 
 
-@app.command()
+@app.command(short_help="Judge what changes in the database, until stopped.")
 def run() -> None:
     """Judge what changes in the database until stopped (Ctrl-C, SIGTERM).
 

@@ -34,7 +34,7 @@ def _network(root: Path | None, overlay: str | None) -> Network:
     return load_network(root or settings.config, overlay or settings.overlay)
 
 
-@app.command()
+@app.command(short_help="Check files, limits, texts, and whether anybody is told.")
 def check(root: Root = None, overlay: Overlay = None, as_json: Json = False) -> None:
     """Check the rules: files, limits, texts, and whether anybody is told; exit 2 if a file is wrong, 1 for findings."""
     from alerts.rule_checks import findings
@@ -51,7 +51,7 @@ def check(root: Root = None, overlay: Overlay = None, as_json: Json = False) -> 
         raise typer.Exit(1)
 
 
-@app.command("test")
+@app.command("test", short_help="Run the tests that stand in the rule files.")
 def run_tests(root: Root = None, overlay: Overlay = None, as_json: Json = False) -> None:
     """Run the tests that stand in the rule files: series in, alarms out; exit 1 if one fails."""
     from alerts.rule_tests import run_rule_tests

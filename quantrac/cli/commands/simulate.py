@@ -22,14 +22,17 @@ def simulate(
     field: Annotated[
         Path | None, typer.Option(help="Field file: stations, instruments, script. Default: the packaged six.")
     ] = None,
-    station: Annotated[list[str] | None, typer.Option(help="Only this station; may be repeated.")] = None,
+    station: Annotated[list[str] | None, typer.Option(metavar="ID", help="Only this station; may be repeated.")] = None,
     replay: Annotated[
-        list[Path] | None, typer.Option(help="Recording (CSV, may be gzipped) to replay in place of the packaged one.")
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Recording (CSV, may be gzipped) to replay in place of the packaged one."),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of noise and weather, in place of the field file's.")] = None,
-    detached: Annotated[bool, typer.Option(help="Go on when the process that started this one ends.")] = False,
+    detached: Annotated[
+        bool, typer.Option("--detached", help="Go on when the process that started this one ends.")
+    ] = False,
 ) -> None:
-    """Simulated instruments on real ports, by their manuals, until Ctrl-C or SIGTERM.
+    """Run simulated instruments on real ports, by their manuals, until Ctrl-C or SIGTERM.
 
     Serial lines are pseudo-terminals paced to their baud rate; Modbus TCP listens on 127.0.0.1.
     """

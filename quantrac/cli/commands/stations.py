@@ -21,10 +21,17 @@ Folder = Annotated[
     Path | None,
     typer.Argument(help="Folder with network.yaml and stations/; default QUANTRAC_CONFIG.", show_default=False),
 ]
-Overlay = Annotated[str | None, typer.Option(help="Folder inside it that is laid over it, such as demo.")]
+Overlay = Annotated[
+    str | None, typer.Option(help="Folder inside it that is laid over it, such as demo; default QUANTRAC_OVERLAY.")
+]
 
 
-@app.command()
+@app.callback()
+def _stations() -> None:
+    """Check and apply what technicians write: stations, device profiles, rules."""
+
+
+@app.command(short_help="Check every file, one finding a line.")
 def check(
     folder: Folder = None,
     overlay: Overlay = None,
@@ -45,7 +52,7 @@ def check(
     print(json.dumps(_accepted(network), ensure_ascii=False) if as_json else _summary(network))
 
 
-@app.command()
+@app.command(short_help="Make the database know exactly these stations.")
 def apply(
     folder: Folder = None,
     overlay: Overlay = None,
@@ -75,9 +82,9 @@ def apply(
         )
 
 
-@app.command()
+@app.command(short_help="Print the JSON schema of a kind of file, for editors.")
 def schema(
-    kind: Annotated[str, typer.Argument(help="station, device, rules, network or wiring.")] = "station",
+    kind: Annotated[str, typer.Argument(help="Kind of file: station, device, rules, network or wiring.")] = "station",
 ) -> None:
     """Print the JSON schema of a kind of file, for editors that check YAML while it is typed."""
     from quantrac.config.schemas import SCHEMAS, json_schema

@@ -23,7 +23,10 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 def status(
     service: Annotated[
         list[str] | None,
-        typer.Option(help="Expect only this service, such as ingest; may be repeated. Default: all of the centre."),
+        typer.Option(
+            metavar="NAME",
+            help="Expect only this service, such as ingest; may be repeated. Default: all of the centre.",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for programs; times in UTC.")] = False,
 ) -> None:
