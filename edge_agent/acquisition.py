@@ -15,14 +15,18 @@ import structlog
 
 from edge_agent.averaging import DeviceSlots
 from edge_agent.bus_reader import BusReader, Mounting
-from edge_agent.channels import ChannelFeed, feeds_of, slot_plan
+from edge_agent.channels import ChannelFeed, device_plan, feeds_of, slot_plan
 from edge_agent.housekeeping import Housekeeping
+from edge_agent.instruments import Bus
 from edge_agent.maintenance import MaintenanceSwitch
 from edge_agent.mounting import mount
 from edge_agent.pauses import pause
 from edge_agent.records import Event, RecordSink
 from edge_agent.samples import Clock, Sample
 from edge_agent.schedule import next_due
+from edge_agent.serial_bus import SerialBus
+from edge_agent.talker_reader import TalkerReader
+from edge_agent.talkers import Talker
 from edge_agent.wall_clock import WallClock
 from edge_agent.watched import Outbox, Watched
 from quantrac.config.stations import AGENT, Channel, Device, Station
@@ -64,7 +68,7 @@ async def acquire(
     tasks = []
     for name, bus, instruments in mount(station, clock):
         mountings = [Mounting(device, instrument, _watch(device, outbox, wall)) for device, instrument in instruments]
-        reader = BusReader(name, bus, mountings, wall, keeping.misses.one_more)
+        reader = _reader(name, bus, mountings, wall, keeping)
         watched += [mounting.watched for mounting in mountings]
         tasks.append(_supervised(f"bus {name}", reader.run, stop))
     if station.agent_channels:
@@ -83,7 +87,7 @@ async def close_slots(watched: Sequence[Watched], wall: WallClock, stop: asyncio
         now_ms = wall.now_ms()
         for one in watched:
             one.close(now_ms)
-        next_end = min((one.slots.next_end_ms for one in watched), default=now_ms + 1_000)
+        next_end = min((one.slots.closing_ms for one in watched), default=now_ms + 1_000)
         wait_ms = next_end + CLOSING_SLACK_MS - now_ms if next_end >= now_ms else CLOSING_POLL_MS
         await pause(min(wait_ms, 1_000) / 1000, stop)
 
@@ -109,9 +113,18 @@ def start_afresh(watched: Sequence[Watched], outbox: Outbox, now_ms: int, by_ms:
         one.slots.restart(now_ms)
 
 
+def _reader(
+    name: str, bus: Bus, mountings: Sequence[Mounting], wall: WallClock, keeping: Housekeeping
+) -> BusReader | TalkerReader:
+    """Return who owns a bus: who asks, or who listens where instruments talk by themselves."""
+    if isinstance(bus, SerialBus) and all(isinstance(mounting.instrument, Talker) for mounting in mountings):
+        return TalkerReader(name, bus, mountings, wall, keeping.misses)
+    return BusReader(name, bus, mountings, wall, keeping.misses)
+
+
 def _watch(device: Device, outbox: Outbox, wall: WallClock) -> Watched:
     feeds = feeds_of(device)
-    plan = slot_plan(feeds, device.sample_ms, device.report_ms, device.valid_share)
+    plan = device_plan(device, feeds)
     return Watched(device.name, feeds, DeviceSlots(plan, wall.now_ms()), outbox)
 
 

@@ -31,6 +31,8 @@ class ChannelPlan(NamedTuple):
     kind: Kind
     wraps_at: float | None = None
     """A counter's modulus in the channel's unit; None: a fall means that it was reset."""
+    most_a_minute: float | None = None
+    """The fastest that a counter can rise, in the channel's unit a minute."""
 
 
 class SlotPlan(NamedTuple):
@@ -42,6 +44,8 @@ class SlotPlan(NamedTuple):
     valid_share: float
     """Least share of the expected samples that must be valid, 0..1."""
     channels: tuple[ChannelPlan, ...]
+    lag_ms: int = 0
+    """How long after its end a slot is closed: an instrument that keeps its own results is asked for them later."""
 
 
 class Taken(NamedTuple):
@@ -57,20 +61,27 @@ class CounterReading:
     """Turns a raw counter into increases: each belongs to the later of its two samples."""
 
     wraps_at: float | None
+    most_a_minute: float | None = None
     at_ms: int | None = None
     count: float = 0.0
 
     def increase(self, t_ms: int, count: float) -> float:
         """Return by how much the counter rose since the last call; 0 for the first, handling roll-over and reset."""
-        first, before = self.at_ms is None, self.count
+        since_ms, before = self.at_ms, self.count
         self.at_ms, self.count = t_ms, count
-        if first:
+        if since_ms is None:
             return 0.0
         if count >= before:
             return count - before
-        if self.wraps_at is not None and before > self.wraps_at / 2:
+        if self.wraps_at is not None and self._can_rise(self.wraps_at - before + count, self.wraps_at, t_ms - since_ms):
             return self.wraps_at - before + count
         return count
+
+    def _can_rise(self, rise: float, wraps_at: float, elapsed_ms: int) -> bool:
+        """Return whether a fall is a roll-over: only if the counter can have risen so far, else it was reset."""
+        if self.most_a_minute is None:
+            return rise < wraps_at / 2
+        return rise <= self.most_a_minute * max(1.0, elapsed_ms / 60_000)
 
 
 class DeviceSlots:
@@ -79,15 +90,15 @@ class DeviceSlots:
     def __init__(self, plan: SlotPlan, started_ms: int) -> None:
         self._plan = plan
         self._open: dict[int, dict[str, list[Taken]]] = {}
-        self._counters = {channel.name: CounterReading(channel.wraps_at) for channel in plan.channels}
+        self._counters = {c.name: CounterReading(c.wraps_at, c.most_a_minute) for c in plan.channels}
         self._in_flight: int | None = None
         self.restart(started_ms)
 
     def restart(self, now_ms: int) -> None:
         """Forget open slots: the one that holds `now_ms` is not known whole (a start, or the clock was set)."""
         self._open.clear()
-        self._next_end = slot_end(now_ms, self._plan.width_ms)
-        self._unknown_until = self._next_end
+        self._next_end = slot_end(now_ms - self._plan.lag_ms, self._plan.width_ms)
+        self._unknown_until = 0 if self._plan.lag_ms else self._next_end
         for counter in self._counters.values():
             counter.at_ms = None
 
@@ -97,9 +108,9 @@ class DeviceSlots:
         return self._plan.width_ms
 
     @property
-    def next_end_ms(self) -> int:
-        """End of the slot that closes next."""
-        return self._next_end
+    def closing_ms(self) -> int:
+        """When the next slot can be closed: its end, and the lag."""
+        return self._next_end + self._plan.lag_ms
 
     def begin(self, t_ms: int) -> None:
         """Note that a read is under way: slots that end at or after `t_ms` wait for it."""
@@ -118,23 +129,34 @@ class DeviceSlots:
     def close(self, now_ms: int) -> list[SlotRecord]:
         """Return the slots that have ended and are complete, oldest first."""
         records = []
-        while self._next_end < now_ms and not (self._in_flight is not None and self._in_flight <= self._next_end):
+        while self._next_end + self._plan.lag_ms < now_ms and not self._is_awaited(self._next_end):
             taken = self._open.pop(self._next_end, {})
             readings = tuple(self._reading(channel, taken.get(channel.name, [])) for channel in self._plan.channels)
             records.append(SlotRecord(self._next_end, readings))
             self._next_end += self._plan.width_ms
         return records
 
+    def _is_awaited(self, end_ms: int) -> bool:
+        """Return whether a read is under way that began in a slot."""
+        return self._in_flight is not None and self._in_flight <= end_ms + self._plan.lag_ms
+
     def _reading(self, channel: ChannelPlan, samples: Sequence[Taken]) -> SlotReading:
         valid = [sample for sample in samples if sample.state.is_valid and sample.value is not None]
         value, state = self._combined(channel, valid)
         if self._next_end <= self._unknown_until:
             return SlotReading(channel.name, None, State.WARMUP)
-        if not valid or len(valid) < self._plan.valid_share * self._plan.expected:
+        if not valid or self._covered(valid) < self._plan.valid_share * self._plan.expected:
             return SlotReading(channel.name, None, dominating(samples, self._plan.expected))
         if value is None:
             return SlotReading(channel.name, None, State.SUSPECT)
         return SlotReading(channel.name, value, state)
+
+    def _covered(self, valid: Sequence[Taken]) -> int:
+        """Return how many of the expected samples came; a talker's surplus does not make up for its silence."""
+        if len(valid) <= self._plan.expected:
+            return len(valid)
+        step_ms = self._plan.width_ms / self._plan.expected
+        return len({math.ceil(sample.t_ms / step_ms) for sample in valid})
 
     def _combined(self, channel: ChannelPlan, valid: Sequence[Taken]) -> tuple[float | None, State]:
         if not valid:

@@ -13,7 +13,7 @@ from itertools import pairwise
 from operator import xor
 from typing import Final, NamedTuple
 
-from edge_agent.misses import Garbled
+from edge_agent.misses import BadCheck, Garbled
 
 STX: Final = b"\x02"
 ETX: Final = b"\x03"
@@ -27,7 +27,8 @@ _BYTE: Final = re.compile(r"[0-9A-Fa-f]{2}")
 class Measurement(NamedTuple):
     """One block of an MD reply. What the status and error bits mean differs from maker to maker."""
 
-    address: int
+    address: int | None
+    """None: the instrument leaves it out when it is asked without one (Serinus)."""
     value: float
     status: int
     error: int
@@ -57,7 +58,7 @@ def unframe(raw: bytes) -> str:
     etx = frame.find(ETX)
     if etx >= 0:
         if frame[etx + 1 : etx + 3] != block_check(frame[: etx + 1]):
-            raise Garbled(f"block check {frame[etx + 1 : etx + 3]!r} should be {block_check(frame[: etx + 1])!r}")
+            raise BadCheck(f"block check {frame[etx + 1 : etx + 3]!r} should be {block_check(frame[: etx + 1])!r}")
         body = frame[1:etx]
     else:
         body, end, _ = frame[1:].partition(CR)
@@ -88,14 +89,18 @@ def parse_measurements(text: str) -> list[Measurement]:
         raise Garbled(f"not an MD reply: {text[:40]!r}")
     expected = int(text[2:4])
     tokens = text[4:].split()
-    starts = [i for i in range(len(tokens) - 1) if _ADDRESS.fullmatch(tokens[i]) and _VALUE.fullmatch(tokens[i + 1])]
+    values = [i for i, token in enumerate(tokens) if _VALUE.fullmatch(token)]
+    starts = [i - 1 if i and _ADDRESS.fullmatch(tokens[i - 1]) else i for i in values]
+    if values[:1] == [0]:
+        starts = values
     if len(starts) != expected or (starts and starts[0] != 0):
         raise Garbled(f"MD reply announces {expected} values and holds {len(starts)}: {text[:80]!r}")
     return [_block(tokens[start:end]) for start, end in pairwise([*starts, len(tokens)])]
 
 
 def _block(tokens: list[str]) -> Measurement:
-    if len(tokens) < 4 or not (_BYTE.fullmatch(tokens[2]) and _BYTE.fullmatch(tokens[3])):
+    address = int(tokens.pop(0)) if _ADDRESS.fullmatch(tokens[0]) else None
+    if len(tokens) < 3 or not (_BYTE.fullmatch(tokens[1]) and _BYTE.fullmatch(tokens[2])):
         raise Garbled(f"block without status and error bytes: {' '.join(tokens)!r}")
-    serial, spare = [*tokens[4:6], "", ""][:2]
-    return Measurement(int(tokens[0]), parse_value(tokens[1]), int(tokens[2], 16), int(tokens[3], 16), serial, spare)
+    serial, spare = [*tokens[3:5], "", ""][:2]
+    return Measurement(address, parse_value(tokens[0]), int(tokens[1], 16), int(tokens[2], 16), serial, spare)

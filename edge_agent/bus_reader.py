@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
 
 from edge_agent.instruments import Bus, Instrument, Part
+from edge_agent.miss_counts import MissCounts
 from edge_agent.misses import Garbled, LateAnswer, LineDown, Miss, NoAnswer, Refused
 from edge_agent.pauses import pause
 from edge_agent.records import Event
@@ -50,14 +51,12 @@ class Mounting:
 class BusReader:
     """Reads the devices of one bus when they are due."""
 
-    def __init__(
-        self, name: str, bus: Bus, mountings: Sequence[Mounting], wall: WallClock, missed: Callable[[], None]
-    ) -> None:
-        """Prepare; `missed` is called for each read that brought nothing."""
+    def __init__(self, name: str, bus: Bus, mountings: Sequence[Mounting], wall: WallClock, misses: MissCounts) -> None:
+        """Prepare; `misses` counts each read that brought nothing."""
         self._name = name
         self._bus = bus
         self._wall = wall
-        self._missed = missed
+        self._misses = misses
         self._mountings = {mounting.device.name: mounting for mounting in mountings}
         self._schedule = Schedule(
             [Watch(m.device.name, m.device.sample_ms, m.instrument.worst_ms) for m in mountings], wall.now_ms()
@@ -129,6 +128,7 @@ class BusReader:
             try:
                 samples = await mounting.instrument.read(part)
             except Refused as refusal:
+                self._misses.note(mounting.device.name, refusal)
                 log.info("instrument_refused", bus=self._name, device=mounting.device.name, why=str(refusal))
                 samples = [Sample(name, self._now_ms(), *NO_MEASUREMENT) for name in part.signals]
             except NoAnswer as miss:
@@ -155,7 +155,7 @@ class BusReader:
         self._failed_opens, self._reopen_at = 0, 0.0
 
     def _line_down(self, down: LineDown) -> None:
-        self._missed()
+        self._misses.note(self._name, down)
         loop = asyncio.get_running_loop()
         if loop.time() < self._reopen_at:
             return
@@ -167,7 +167,7 @@ class BusReader:
         self._failed_opens += 1
 
     def _note_miss(self, mounting: Mounting, miss: Miss) -> None:
-        self._missed()
+        self._misses.note(mounting.device.name, miss)
         log.debug("read_missed", bus=self._name, device=mounting.device.name, why=str(miss))
 
     def _tell(self, mounting: Mounting, now_ms: int) -> None:

@@ -8,11 +8,13 @@ from typing import Final
 
 from edge_agent.averaging import ChannelPlan, SlotPlan, Taken
 from edge_agent.samples import Sample
+from quantrac.config.lines import LineProfile
 from quantrac.config.profiles import Signal
 from quantrac.config.stations import Calibration, Channel, Device
 from quantrac.telemetry.parameters import CATALOGUE, Kind
 from quantrac.telemetry.states import State, worst
 
+MINUTE_MS: Final = 60_000
 LOCAL: Final = timezone(timedelta(hours=7))
 """Calibration windows are in the technician's time; Vietnam has no summer time, an edge box no time zone database."""
 
@@ -28,18 +30,23 @@ class ChannelFeed:
         self._calibration = calibration
         self._frozen_after = signal.frozen_after if signal else None
         self._wraps_at = signal.wraps_at if signal else None
+        self._most_a_minute = signal.most_a_minute if signal else None
+        self._contact = Debounce(channel.debounce_ms) if channel.debounce_ms else None
         self._last: float | None = None
         self._repeats = 0
 
     @property
     def plan(self) -> ChannelPlan:
         """How samples of this channel become its reading."""
-        return ChannelPlan(self.name, self.kind, None if self._wraps_at is None else self._published(self._wraps_at))
+        limits = (None if limit is None else self._published(limit) for limit in (self._wraps_at, self._most_a_minute))
+        return ChannelPlan(self.name, self.kind, *limits)
 
     def taken(self, sample: Sample) -> Taken:
         """Return a sample in the channel's unit, with its state as far as the edge can tell."""
         state = worst((sample.state, self._window_state(sample.t_ms), self._frozen_state(sample.value)))
         value = None if sample.value is None else self._published(sample.value)
+        if self._contact is not None and value is not None:
+            value = self._contact.settled(sample.t_ms, value)
         return Taken(sample.t_ms, value, state)
 
     def _published(self, value: float) -> float:
@@ -61,6 +68,26 @@ class ChannelFeed:
         return State.CAL if inside else State.OK
 
 
+class Debounce:
+    """A contact that is believed only when it has held: doors rattle, floats bob."""
+
+    def __init__(self, hold_ms: int) -> None:
+        self._hold_ms = hold_ms
+        self._settled: float | None = None
+        self._changed: tuple[float, int] | None = None
+        """What it reads since when, other than settled."""
+
+    def settled(self, t_ms: int, value: float) -> float:
+        """Return what the contact is taken for, given what it reads now."""
+        if self._settled is None or value == self._settled:
+            self._settled, self._changed = value, None
+        elif self._changed is None or self._changed[0] != value:
+            self._changed = (value, t_ms)
+        elif t_ms - self._changed[1] >= self._hold_ms:
+            self._settled, self._changed = value, None
+        return self._settled
+
+
 def in_window(calibration: Calibration, t_ms: int) -> bool:
     """Return whether an instant lies in a device's weekly calibration window (start inclusive, end exclusive)."""
     if calibration.weekday is None:
@@ -76,6 +103,17 @@ def feeds_of(device: Device) -> list[ChannelFeed]:
         ChannelFeed(channel, device.profile.signals[channel.signal], device.calibration)
         for channel in device.channels.values()
     ]
+
+
+def device_plan(device: Device, feeds: Iterable[ChannelFeed]) -> SlotPlan:
+    """Return how a device's slots are made; what an instrument stamps itself comes once a slot, and later."""
+    stamp = device.profile.stamp if isinstance(device.profile, LineProfile) else None
+    plan = slot_plan(feeds, device.sample_ms, device.report_ms, device.valid_share)
+    if stamp is None:
+        return plan
+    minutes = device.profile.poll_minutes
+    lag_ms = (minutes[1] + 1) * MINUTE_MS if minutes else stamp.covers_ms
+    return plan._replace(expected=1, lag_ms=lag_ms)
 
 
 def slot_plan(feeds: Iterable[ChannelFeed], sample_ms: int, report_ms: int, valid_share: float) -> SlotPlan:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from edge_agent.miss_counts import MissCounts
 from edge_agent.samples import NO_MEASUREMENT, Measured
 from quantrac.telemetry.states import State
 
@@ -16,17 +17,6 @@ STA_UNSYNC: Final = 0x0040
 """The kernel clock is not synchronised (linux/timex.h)."""
 STA_NANO: Final = 0x2000
 """`offset` is in nanoseconds instead of microseconds."""
-
-
-@dataclass(slots=True)
-class Misses:
-    """Counts the reads of all buses that brought nothing, since the agent started."""
-
-    count: int = 0
-
-    def one_more(self) -> None:
-        """Count one."""
-        self.count += 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +27,7 @@ class Housekeeping:
     """A directory on the disk that holds the spool."""
     spool_depth: Callable[[], int]
     """Messages that wait for their acknowledgement."""
-    misses: Misses = field(default_factory=Misses)
+    misses: MissCounts = field(default_factory=MissCounts)
 
     def measure(self, signal: str) -> Measured:
         """Return one channel's value now, in its catalogue unit."""
@@ -47,7 +37,7 @@ class Housekeeping:
             case "clock_offset":
                 return clock_offset()
             case "bus_errors":
-                return Measured(float(self.misses.count), State.OK)
+                return Measured(float(self.misses.total), State.OK)
             case "spool_depth":
                 return Measured(float(self.spool_depth()), State.OK)
             case _:

@@ -19,6 +19,10 @@ class Garbled(Miss):
     """Bytes came but not a valid frame: the instrument lives, the frame is bad. Worth another try at once."""
 
 
+class BadCheck(Garbled):
+    """A whole frame came, and its CRC, block check or checksum does not fit: noise, or two that talked at once."""
+
+
 class Refused(Miss):
     """The instrument answered that it will not: a Modbus exception, an aborted measurement. It lives."""
 

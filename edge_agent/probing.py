@@ -80,8 +80,9 @@ async def _probe_device(mounted: Mounted, device: Device, instrument: Instrument
     except LineDown as down:
         return list(_channels(device, {}, str(down)))
     samples: dict[str, Sample] = {}
-    why = ""
-    for part in instrument.parts():
+    parts = instrument.parts()
+    why = "" if parts else f"is not asked at this minute of the hour; minutes: {device.profile.poll_minutes}"
+    for part in parts:
         try:
             samples |= {sample.signal: sample for sample in await _read(instrument, part)}
         except Miss as miss:

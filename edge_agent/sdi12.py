@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from edge_agent.misses import Garbled
+from edge_agent.misses import BadCheck, Garbled
 
 _VALUES: Final = re.compile(r"(?:[+-](?:\d+\.?\d*|\.\d+))*")
 _VALUE: Final = re.compile(r"[+-][\d.]+")
@@ -38,7 +38,7 @@ def without_crc(line: str) -> str:
     """Return an answer without its CRC characters; raises Garbled if they are wrong."""
     text, crc = line[:-3], line[-3:]
     if not text or not line.isascii() or crc != crc_characters(text):
-        raise Garbled(f"wrong CRC: {line!r}")
+        raise BadCheck(f"wrong CRC: {line!r}")
     return text
 
 

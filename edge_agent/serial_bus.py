@@ -1,4 +1,4 @@
-"""A serial line that is asked in requests and answers, for protocols of printable characters."""
+"""A line that is asked in requests and answers, for protocols of printable characters: a serial port or TCP."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from edge_agent.byte_line import ByteLine
 from edge_agent.instruments import Unsuitable
 from edge_agent.misses import Garbled, LateAnswer, NoAnswer
 from edge_agent.patience import Patience
 from edge_agent.serial_line import SerialLine
+from edge_agent.tcp_line import TcpLine
 from quantrac.config.stations import Bus
 
 SILENCE_S: Final = 0.1
 """An answer is over when nothing came for so long."""
-LONGEST_ANSWER: Final = 512
+LONGEST_ANSWER: Final = 2048
+"""Bayern-Hessen dumps of eleven channels take over 400, a monitor's report with its header over 500."""
 LINE_UNIT: Final = 0
 """These lines carry one instrument each, as a rule: patience is the line's."""
 
@@ -36,15 +39,22 @@ class TextAnswer(NamedTuple):
     raw: bytes
 
 
+def open_line(bus: Bus) -> ByteLine:
+    """Return the line of a bus, not opened yet; raises Unsuitable."""
+    if bus.port is not None:
+        return SerialLine(bus.port, bus.line, bus.rs485)
+    if bus.host is None or bus.tcp_port is None:
+        raise Unsuitable(f"bus {bus.name}: {bus.kind} needs a serial port, or host and port")
+    return TcpLine(bus.host, bus.tcp_port)
+
+
 class SerialBus:
-    """Asks on one serial line, one request at a time. All methods belong to the one task that owns the line."""
+    """Asks on one line, one request at a time. All methods belong to the one task that owns the line."""
 
     def __init__(self, bus: Bus, clock: Callable[[], int]) -> None:
-        if bus.port is None:
-            raise Unsuitable(f"bus {bus.name}: {bus.kind} needs a serial port")
         self._bus = bus
         self._clock = clock
-        self._line = SerialLine(bus.port, bus.line)
+        self._line = open_line(bus)
         self._patience = Patience()
         self._unanswered: float | None = None
         """Loop time of the last request if nothing has answered it."""
@@ -55,12 +65,16 @@ class SerialBus:
         return self._patience.wait_ms(LINE_UNIT, timeout_ms) + self._bus.guard_ms
 
     async def open(self) -> None:
-        """Open the port; raises LineDown."""
+        """Open the port or connect; raises LineDown."""
         await self._line.open()
 
     def close(self) -> None:
-        """Close the port."""
+        """Close the port or connection."""
         self._line.close()
+
+    def now_ms(self) -> int:
+        """Return the wall clock."""
+        return self._clock()
 
     async def ask(self, request: bytes, ending: Ending, timeout_ms: int, turnaround_ms: int = 0) -> TextAnswer:
         """Send a request and return its answer, raises Miss. After a miss a late answer is waited out and dropped."""
@@ -97,5 +111,9 @@ class SerialBus:
         self._patience.late(LINE_UNIT, (self._line.last_byte - sent) * 1000)
 
     async def listen(self, ending: Ending, timeout_ms: int) -> bytes:
-        """Return what comes unasked, such as a service request; raises NoAnswer or Garbled."""
+        """Return what comes unasked, such as a service request or a talker's line; raises NoAnswer or Garbled."""
         return await self._line.read_until(ending.mark, timeout_ms / 1000, LONGEST_ANSWER, ending.more)
+
+    async def next_line(self, ending: Ending, timeout_ms: int) -> bytes | None:
+        """Return the next line of a talker, None if none is whole yet; raises Garbled and LineDown."""
+        return await self._line.next_line(ending.mark, timeout_ms / 1000, LONGEST_ANSWER)

@@ -1,4 +1,4 @@
-"""Instruments on serial lines that speak in printable characters: thin conversations over the pure codecs."""
+"""Instruments that are asked in printable characters: thin conversations over the pure codecs."""
 
 from __future__ import annotations
 
@@ -7,13 +7,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Protocol
 
-from edge_agent import bayern_hessen, sdi12, vaisala
+from edge_agent import bayern_hessen, sdi12, text_lines, vaisala
 from edge_agent.instruments import Note, PlannedRequest, Unsuitable
 from edge_agent.instruments import Part as AnyPart
 from edge_agent.misses import Garbled, NoAnswer, Refused
 from edge_agent.samples import NO_MEASUREMENT, Measured, Sample, measured
 from edge_agent.serial_bus import LINE, Ending, TextAnswer
-from quantrac.config.devices import BayernHessenProfile, BayernHessenSignal, Sdi12Profile, VaisalaProfile, VaisalaSignal
+from quantrac.config.devices import (
+    BayernHessenProfile,
+    BayernHessenSignal,
+    LineProfile,
+    Sdi12Profile,
+    VaisalaProfile,
+    VaisalaSignal,
+)
 from quantrac.config.stations import Device
 from quantrac.telemetry.states import State, worst
 
@@ -147,6 +154,57 @@ def _block_of(
     if signal.block is not None:
         return blocks[signal.block - 1] if signal.block <= len(blocks) else None
     return next((block for block in blocks if block.address == signal.id), None)
+
+
+class PolledLines(_SerialInstrument):
+    """An instrument that answers a conversation with lines of fields."""
+
+    def __init__(self, device: Device, bus: AskingBus) -> None:
+        super().__init__(device, bus)
+        if not isinstance(device.profile, LineProfile):
+            raise Unsuitable(f"{device.name}: expected a profile of lines")
+        self._profile: LineProfile = device.profile
+
+    def parts(self) -> Sequence[Message]:
+        """Return the one conversation that a sample takes."""
+        return (
+            Message(" ".join(step.send.decode("latin-1").strip() or "…" for step in self._profile.ask), self._wanted),
+        )
+
+    async def read(self, part: AnyPart) -> list[Sample]:
+        """Hold the conversation and take the newest line of each signal; raises Miss."""
+        heard, first_ms = b"", 0
+        for step in self._profile.ask:
+            if step.send:
+                answer = await self._ask(step.send, Ending(step.until))
+                first_ms, heard = first_ms or answer.sent_ms, heard + answer.raw
+            else:
+                heard += await self._bus.listen(Ending(step.until), self._timeout_ms)
+        lines = self._lines(heard)
+        return [self._sample(name, lines, first_ms) for name in part.signals]
+
+    async def probe(self) -> None:
+        """A conversation is as cheap as anything."""
+
+    def _lines(self, heard: bytes) -> list[text_lines.Line]:
+        """Return what can be read as lines; prompts and menus cannot. Raises Garbled if nothing can."""
+        lines, why = [], None
+        for raw in filter(bytes.strip, heard.splitlines()):
+            try:
+                lines.append(text_lines.parse(raw, self._profile))
+            except Garbled as garbled:
+                why = garbled
+        if why is not None and not lines:
+            raise why
+        return lines
+
+    def _sample(self, name: str, lines: Sequence[text_lines.Line], sent_ms: int) -> Sample:
+        signal, stamp = self._profile.signals[name], self._profile.stamp
+        line = text_lines.newest(lines, signal, self._profile, None)
+        if line is None:
+            return Sample(name, sent_ms, *NO_MEASUREMENT)
+        t_ms = sent_ms if stamp is None else text_lines.stamped_ms(line, stamp)
+        return Sample(name, t_ms, *text_lines.decode(line, signal, self._profile, {}))
 
 
 class Sdi12Sensor(_SerialInstrument):

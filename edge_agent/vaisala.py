@@ -1,4 +1,4 @@
-r"""Vaisala WXT and WMT transmitters in polled ASCII mode. Pure: bytes in, fields out.
+r"""Vaisala WXT and WMT transmitters in ASCII mode, polled or automatic. Pure: bytes in, fields out.
 
 ``0R0\r\n`` is answered by ``0R0,Dm=214D,Sm=3.4M,Ta=28.4C,…\r\n``: a field's last letter is its unit, ``#`` in its
 place means invalid data. With a small ``r`` command and answer carry the SDI-12 CRC. Source: WXT530 user's guide.
@@ -68,6 +68,13 @@ def parse(raw: bytes, address: str, message: str = "R0") -> dict[str, Field]:
     if head != address + message or not fields:
         raise Garbled(f"expected {address}{message},…, got {line[:40]!r}")
     return dict(_field(field, line) for field in fields)
+
+
+def message_of(raw: bytes, address: str, *, checked: bool) -> str | None:
+    """Return which message (`R1`, `r2`) an unasked line holds, None if it is of another address or kind."""
+    letter = "r" if checked else "R"
+    match = re.match(re.escape(address) + f"({letter}[0-5]?),", raw.decode("latin-1"))
+    return match[1] if match else None
 
 
 def unit_of(name: str, letter: str) -> str | None:

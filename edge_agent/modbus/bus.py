@@ -20,12 +20,13 @@ from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusException, ModbusIOException
 from pymodbus.pdu import ModbusPDU
 
-from edge_agent.misses import Garbled, LateAnswer, LineDown, Miss, NoAnswer, Refused
+from edge_agent import rs485
+from edge_agent.misses import BadCheck, Garbled, LateAnswer, LineDown, Miss, NoAnswer, Refused
 from edge_agent.modbus.framing import Request, find_reply, is_frame
 from edge_agent.modbus.planning import Function, Span
 from edge_agent.patience import Patience
 from edge_agent.serial_line import check_port, port_settings
-from quantrac.config.stations import Bus
+from quantrac.config.stations import Bus, Rs485
 
 SILENCE_S: Final = 0.06
 """A frame is over when nothing came for so long: longer than the 16 ms that USB adapters collect bytes."""
@@ -93,12 +94,24 @@ class ModbusBus:
             raise LineDown(f"{self._bus.place}: {error}") from error
         if not connected:
             raise LineDown(f"{self._bus.place}: cannot be opened")
+        if self._bus.rs485 is not None and isinstance(self._client, AsyncModbusSerialClient):
+            self._switch_direction(self._client, self._bus.rs485)
 
     def close(self) -> None:
         """Close the port or connection."""
         if self._client is not None:
             self._client.close()
             self._client = None
+
+    def _switch_direction(self, client: AsyncModbusSerialClient, options: Rs485) -> None:
+        port = getattr(client.ctx.transport, "sync_serial", None)
+        if port is None:
+            raise LineDown(f"{self._bus.place}: not open")
+        try:
+            rs485.switch_on(port.fileno(), self._bus.place, options)
+        except LineDown:
+            self.close()
+            raise
 
     def now_ms(self) -> int:
         """Return the wall clock."""
@@ -174,7 +187,9 @@ class ModbusBus:
             self.patience.late(unit, took_ms)
             return LateAnswer(f"unit {unit}: answered after {took_ms:.0f} ms, too late")
         if garbled or (self._rtu and is_frame(pending.heard, pending.request)):
-            return Garbled(f"unit {unit}: no valid frame in {pending.heard[:16].hex(' ')} ({len(pending.heard)} bytes)")
+            whole = len(pending.heard) >= pending.request.reply_length
+            text = f"unit {unit}: no valid frame in {pending.heard[:16].hex(' ')} ({len(pending.heard)} bytes)"
+            return BadCheck(text) if whole else Garbled(text)
         self._unanswered = pending
         self.patience.silent(unit)
         return NoAnswer(f"unit {unit}: no answer")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from edge_agent.bus_reader import BusReader, Mounting
 from edge_agent.channels import feeds_of, slot_plan
 from edge_agent.instruments import Note, Part, PlannedRequest
 from edge_agent.maintenance import MaintenanceSwitch
+from edge_agent.miss_counts import MissCounts
 from edge_agent.misses import LineDown
 from edge_agent.modbus.bus import ModbusBus
 from edge_agent.modbus.instrument import ModbusInstrument
@@ -87,7 +88,7 @@ def device(unit: int, bus: Bus) -> Device:
     )  # fmt: skip
 
 
-def reader(path: str, units: Sequence[int], missed: Callable[[], None]) -> tuple[BusReader, dict[int, Recorder]]:
+def reader(path: str, units: Sequence[int], misses: MissCounts) -> tuple[BusReader, dict[int, Recorder]]:
     bus = Bus(name="line", kind="modbus-rtu", port=path, guard_ms=300)
     modbus = ModbusBus(bus, now_ms)
     wall = WallClock(now_ms, time.monotonic, lambda _now, _by: None)
@@ -100,13 +101,13 @@ def reader(path: str, units: Sequence[int], missed: Callable[[], None]) -> tuple
             one.name, feeds_of(one), DeviceSlots(plan, now_ms()), Outbox(lambda _: None, MaintenanceSwitch(None))
         )
         mountings.append(Mounting(one, recorders[unit], watched))
-    return BusReader("line", modbus, mountings, wall, missed), recorders
+    return BusReader("line", modbus, mountings, wall, misses), recorders
 
 
 async def run(line: LineOfSlaves, seconds: float) -> dict[int, Recorder]:
     line.start()
     stop = asyncio.Event()
-    one, recorders = reader(line.line.path, sorted(line.slaves), lambda: None)
+    one, recorders = reader(line.line.path, sorted(line.slaves), MissCounts())
     asyncio.get_running_loop().call_later(seconds, stop.set)
     await one.run(stop)
     line.line.close()
@@ -146,8 +147,8 @@ def test_an_adapter_that_is_unplugged_is_read_again_when_it_is_back(tmp_path: Pa
         line = LineOfSlaves({GOOD_A: Slave()})
         port.symlink_to(line.line.path)
         line.start()
-        stop, missed = asyncio.Event(), []
-        one, recorders = reader(str(port), [GOOD_A], lambda: missed.append(1))
+        stop, misses = asyncio.Event(), MissCounts()
+        one, recorders = reader(str(port), [GOOD_A], misses)
         reading = asyncio.create_task(one.run(stop))
         await asyncio.sleep(2.5)
         before = len(recorders[GOOD_A].samples)
@@ -161,7 +162,7 @@ def test_an_adapter_that_is_unplugged_is_read_again_when_it_is_back(tmp_path: Pa
         stop.set()
         await reading
         other.line.close()
-        assert missed
+        assert misses.by_device()["line"]["line"] >= 1
         return recorders[GOOD_A].samples, before
 
     samples, before = asyncio.run(story())

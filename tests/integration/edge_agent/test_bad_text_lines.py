@@ -16,6 +16,7 @@ from edge_agent.averaging import DeviceSlots
 from edge_agent.bus_reader import BusReader, Mounting
 from edge_agent.channels import feeds_of, slot_plan
 from edge_agent.maintenance import MaintenanceSwitch
+from edge_agent.miss_counts import MissCounts
 from edge_agent.mounting import mount
 from edge_agent.samples import Sample
 from edge_agent.wall_clock import WallClock
@@ -111,7 +112,7 @@ async def read(kind: BusKind, profile: Any, talker: Talker) -> list[Sample]:
     stop = asyncio.Event()
     asyncio.get_running_loop().call_later(SECONDS, stop.set)
     wall = WallClock(now_ms, time.monotonic, lambda _now, _by: None)
-    await BusReader("line", mounted.bus, [Mounting(device, instrument, watched)], wall, lambda: None).run(stop)
+    await BusReader("line", mounted.bus, [Mounting(device, instrument, watched)], wall, MissCounts()).run(stop)
     talker.line.close()
     return samples
 

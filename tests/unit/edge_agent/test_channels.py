@@ -9,8 +9,10 @@ import pytest
 
 from edge_agent.averaging import Taken
 from edge_agent.channels import ChannelFeed, in_window
-from edge_agent.housekeeping import Housekeeping, Misses, disk_free, offset_of
+from edge_agent.housekeeping import Housekeeping, disk_free, offset_of
 from edge_agent.maintenance import MaintenanceSwitch
+from edge_agent.miss_counts import MissCounts
+from edge_agent.misses import BadCheck, NoAnswer, Refused
 from edge_agent.patience import Patience
 from edge_agent.samples import Measured, Sample, measured
 from edge_agent.wall_clock import WallClock
@@ -119,11 +121,14 @@ def test_the_clock_offset_of_the_kernel_in_milliseconds_or_null_with_why() -> No
 
 
 def test_the_agent_s_own_channels(tmp_path: Path) -> None:
-    misses = Misses()
+    misses = MissCounts()
     keeping = Housekeeping(tmp_path, lambda: 7, misses)
-    misses.one_more()
+    misses.note("sonde", BadCheck("CRC"))
+    misses.note("sonde", Refused("exception 2", 2))
     assert keeping.measure("spool_depth") == Measured(7.0, State.OK)
-    assert keeping.measure("bus_errors") == Measured(1.0, State.OK)
+    assert keeping.measure("bus_errors") == Measured(1.0, State.OK), "who refuses is no error of the bus"
+    misses.note("gauge", NoAnswer("silent"))
+    assert misses.by_device() == {"gauge": {"silent": 1}, "sonde": {"check": 1, "refused": 1}}
     assert 0 <= (keeping.measure("disk_free").value or -1) <= 100
     assert keeping.measure("nonsense") == Measured(None, State.FAULT)
     assert disk_free(tmp_path / "gone") == Measured(None, State.FAULT)
