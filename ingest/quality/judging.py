@@ -40,6 +40,10 @@ join reading_flag f on f.channel_id = w.channel_id and f.time between w.low and 
 where f.test = %s
 order by w.nr, f.time, f.flag_id desc
 """
+KEPT = """
+select range_start, range_end from timescaledb_information.chunks
+where hypertable_schema = 'public' and hypertable_name = 'reading' order by range_start
+"""
 ADD = """
 insert into reading_flag (channel_id, time, test, flag, "by", reason, at)
 select channel_id, time, %s, flag, %s, reason, %s
@@ -64,11 +68,6 @@ class Finding(NamedTuple):
     reason: str
 
 
-def consumer(conn: Connection) -> Consumer:
-    """Register the consumer; it leaves out what it makes itself."""
-    return Consumer(conn, NAME, [Cause.READING])
-
-
 def round_of(conn: Connection, feed: Consumer, clock: Callable[[], datetime], most: int) -> list[Change]:
     """Judge what changed, add findings, move the position; return the changes taken (none: nothing to do)."""
     changes = feed.take(most)
@@ -79,6 +78,20 @@ def round_of(conn: Connection, feed: Consumer, clock: Callable[[], datetime], mo
             feed.advance(changes[-1].id)
             append_changes(conn, _announced(conn, found))
     return changes
+
+
+def judge_everything(conn: Connection, clock: Callable[[], datetime]) -> None:
+    """Judge all readings, a week in a transaction: what a consumer does that the feed does not know (any more)."""
+    channels = conn.execute("select station, channel_id from channel where %s = any(history_tests)", [TEST]).fetchall()
+    for low, high in conn.execute(KEPT).fetchall():
+        with conn.transaction():
+            at = clock()
+            whole = [
+                Change(0, station, channel_id, low, high, 0, Cause.READING, at) for station, channel_id in channels
+            ]
+            found = list(findings(conn, whole))
+            add(conn, found, at)
+            append_changes(conn, _announced(conn, found))
 
 
 def findings(conn: Connection, changes: Sequence[Change]) -> Iterator[Finding]:

@@ -92,18 +92,32 @@ def append_changes(conn: Connection, rows: Iterable[NewChange | tuple[object, ..
 
 
 REGISTER = """
-insert into consumer (consumer, after) values (%s, %s)
+insert into consumer (consumer, after, position) values (%s, %s, %s)
 on conflict (consumer) do update set after = excluded.after
 """
 BOUND = """
 select own.position, least(coalesce((select max(id) from change), 0), lead.position)
 from consumer own left join consumer lead on lead.consumer = own.after where own.consumer = %s
 """
+HEAD = "select greatest((select max(id) from change), (select max(position) from consumer), 0)"
 TAKE = """
 select id, station, channel_id, from_t, to_t, rows, cause, at from change
 where id > %s and id <= %s and cause = any(%s) order by id limit %s
 """
 ADVANCE = "update consumer set position = %s, moved_at = clock_timestamp() where consumer = %s and position = %s"
+
+
+def is_registered(conn: Connection, name: str) -> bool:
+    """Tell whether the feed keeps what this consumer has not taken; if not, it must rebuild what it derives."""
+    return conn.execute("select from consumer where consumer = %s", [name]).fetchone() is not None
+
+
+def head(conn: Connection) -> int:
+    """Return the newest change; what it and all before it speak of is visible to the next statement."""
+    row = conn.execute(
+        "select greatest((select max(id) from change), (select max(position) from consumer), 0)"
+    ).fetchone()
+    return int(row[0]) if row else 0
 
 
 class Consumer:
@@ -113,8 +127,10 @@ class Consumer:
     write results, `consumer.advance(changes[-1].id)`.
     """
 
-    def __init__(self, conn: Connection, name: str, causes: Collection[Cause | str], after: str | None = None) -> None:
-        """Register `name` (a new one starts at the oldest row kept) and listen.
+    def __init__(
+        self, conn: Connection, name: str, causes: Collection[Cause | str], after: str | None = None, start: int = 0
+    ) -> None:
+        """Register `name` (a new one starts behind change `start`: by default at the oldest row kept) and listen.
 
         `causes` are the causes wanted; `after` names the consumer whose position this one never passes. While no
         consumer of that name is registered nobody is waited for: a centre that runs no quality tests still alarms.
@@ -124,7 +140,7 @@ class Consumer:
         self._causes = [str(cause) for cause in causes]
         self._position: int | None = None
         with conn.transaction():
-            conn.execute(REGISTER, [name, after])
+            conn.execute(REGISTER, [name, after, start])
             conn.execute(f"listen {FEED_CHANNEL}")
 
     def wait(self, timeout: float) -> bool:

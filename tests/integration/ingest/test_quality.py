@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from ingest.quality import judging
-from quantrac.database.feed import NewChange, append_changes
+from quantrac.database.feed import Cause, Consumer, NewChange, append_changes
 
 T0 = datetime(2026, 5, 1, tzinfo=UTC)
 NOW = datetime(2026, 5, 2, tzinfo=UTC)
@@ -42,7 +42,7 @@ def store(conn: psycopg.Connection, readings: Sequence[Stored]) -> None:
 
 
 def judge(conn: psycopg.Connection) -> None:
-    feed = judging.consumer(conn)
+    feed = Consumer(conn, judging.NAME, [Cause.READING])
     while judging.round_of(conn, feed, lambda: NOW, 3):
         pass
 

@@ -1,0 +1,122 @@
+"""Follows the change feed with one consumer: of several processes one works and the others stand by.
+
+A consumer that the feed does not know, because it is new or because it let changes lie until they were given up, first
+makes everything anew; then it follows from where the feed stood when it began.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Protocol
+
+import psycopg
+
+from quantrac.database import feed as change_feed
+from quantrac.database.beat import Beat
+from quantrac.database.feed import Cause, Change, Consumer, FeedError
+from quantrac.database.pool import Connection, DatabaseUnreachable, connect, one_line
+from quantrac.mqtt.backoff import Backoff
+from quantrac.observe import logs
+
+CHANGES_A_ROUND: Final = 500
+WAIT_S: Final = 1.0
+
+log = logs.logger(__name__)
+
+
+class Gauge(Protocol):
+    """What shows a number."""
+
+    def set(self, value: float) -> None:
+        """Show this number."""
+
+
+class Counter(Protocol):
+    """What counts."""
+
+    def inc(self, amount: float = 1) -> None:
+        """Count so many more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a consumer does, and where it shows it."""
+
+    name: str
+    causes: tuple[Cause, ...]
+    lock: int
+    """Advisory lock of the one that works."""
+    round_of: Callable[[Connection, Consumer, int], list[Change]]
+    """Take at most so many changes, write what follows, move the position; return the changes taken."""
+    make_everything: Callable[[Connection], None]
+    """Make all that is derived from what is stored now; may be interrupted and repeated."""
+    lag: Gauge
+    changes: Counter
+    failures: Callable[[str], None]
+    """Count a beginning anew, by the kind of error."""
+    rest_s: float = 0.0
+    """How long changes are left to gather once the feed was read to its end."""
+
+
+class Follower:
+    """One consumer and its state; `run` until stopped."""
+
+    def __init__(self, work: Work, clock: Callable[[], datetime], stop: threading.Event) -> None:
+        self._work, self._clock, self._stop = work, clock, stop
+        self._worker = f"{socket.gethostname()}-{os.getpid()}"
+        self._started_at = clock()
+        self.state: bool | str = "starting"
+        """True, or why nothing is done."""
+
+    def run(self, url: str) -> None:
+        """Follow until stopped; a database that is away is waited for."""
+        backoff = Backoff(first_s=0.5, longest_s=10.0)
+        while not self._stop.is_set():
+            try:
+                with connect(url, f"quantrac {self._work.name}") as conn:
+                    self.follow(conn)
+            except (DatabaseUnreachable, psycopg.OperationalError, FeedError) as error:
+                self.state = one_line(error)
+                self._work.failures(type(error).__name__)
+                wait_s = backoff.next_wait_s()
+                log.warning("begins_again", consumer=self._work.name, why=self.state, retry_s=round(wait_s, 1))
+                self._stop.wait(wait_s)
+
+    def follow(self, conn: Connection) -> None:
+        """Wait for the lock, then take changes until stopped; raises what the database raises."""
+        beat = Beat(conn, self._work.name, self._worker, self._started_at)
+        while not self._stop.is_set() and not self._have_lock(conn):
+            self.state = True  # standing by is well
+            beat.beat(self._clock(), connected=True)
+            self._stop.wait(WAIT_S)
+        feed = self.consumer(conn)
+        self.state = True
+        log.info("following", consumer=self._work.name)
+        while not self._stop.is_set():
+            changes = self._work.round_of(conn, feed, CHANGES_A_ROUND)
+            lag_s = (self._clock() - changes[0].at).total_seconds() if changes else 0.0
+            self._work.lag.set(lag_s)
+            self._work.changes.inc(len(changes))
+            beat.beat(self._clock(), connected=True, backlog_lag_s=lag_s)
+            if not changes:
+                feed.wait(WAIT_S)
+            if len(changes) < CHANGES_A_ROUND:
+                self._stop.wait(self._work.rest_s)
+        beat.end()
+
+    def consumer(self, conn: Connection) -> Consumer:
+        """Register, after making everything where the feed does not know this consumer."""
+        start = 0
+        if not change_feed.is_registered(conn, self._work.name):
+            start = change_feed.head(conn)
+            log.info("makes_everything", consumer=self._work.name, up_to_change=start)
+            self._work.make_everything(conn)
+        return Consumer(conn, self._work.name, self._work.causes, start=start)
+
+    def _have_lock(self, conn: Connection) -> bool:
+        return conn.execute("select pg_try_advisory_lock(%s)", [self._work.lock]).fetchone() == (True,)

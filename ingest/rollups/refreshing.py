@@ -1,0 +1,85 @@
+"""Makes hours from readings and days from hours, whole and anew: what a bucket holds depends on the readings alone.
+
+Which readings count: those with a value whose quality is neither fail nor missing, in other words not what was read
+while a device was being calibrated, maintained, warmed up, out of range or faulty, nor what a test or a person failed.
+A correction in force replaces the value. Suspect readings count, as they do in the means of the edge. All sums run in
+order of time, so that the same readings give the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from importlib import resources
+from typing import Final
+
+from psycopg import sql
+
+from ingest.rollups.buckets import HOUR, Buckets, days, since, stretches
+from quantrac.database.pool import Connection
+from quantrac.telemetry.slots import bucket_start
+
+ROLLUP_LOCK: Final = 0x5154_0012
+
+
+def _statement(name: str) -> sql.SQL:
+    return sql.SQL((resources.files("ingest.rollups") / name).read_text("utf-8"))
+
+
+HOURLY: Final = _statement("hourly.sql")
+DAILY: Final = _statement("daily.sql")
+DROPPED: Final = "select before from dropped where relation = 'reading'"
+KEPT: Final = """
+select min(range_start), max(range_end) from timescaledb_information.chunks
+where hypertable_schema = 'public' and hypertable_name = 'reading'
+"""
+
+
+def refresh(conn: Connection, touched: Sequence[Buckets]) -> int:
+    """Make these hours, and the days they lie in, from what is stored now; return how many hours were written.
+
+    Inside the caller's transaction, which holds the roll-ups' lock from here to its end: of two that make one bucket
+    the later one sees all that the earlier one saw. Hours whose readings were dropped, or some of them, stay.
+    """
+    conn.execute("select pg_advisory_xact_lock(%s)", [ROLLUP_LOCK])
+    fit = since(touched, _dropped_before(conn))
+    written = sum(_write(conn, HOURLY, some) for some in stretches(fit))
+    if written:
+        _write(conn, DAILY, days(fit))
+    return written
+
+
+def rebuild(
+    conn: Connection, low: datetime | None = None, high: datetime | None = None
+) -> Iterator[tuple[datetime, int]]:
+    """Make every hour and day of readings low < t <= high anew, a week in a transaction, oldest first.
+
+    Yields each week's beginning and the hours written in it. May run beside the consumer, and be stopped and repeated.
+    """
+    first, last = conn.execute(KEPT).fetchone() or (None, None)
+    if first is None or last is None:
+        return
+    channels = [channel_id for (channel_id,) in conn.execute("select channel_id from channel order by channel_id")]
+    start = bucket_start(max(first, low or first) + HOUR, HOUR)
+    end = min(last, high or last)
+    every = [Buckets(channel_id, start, end) for channel_id in channels] if start < end else []
+    for some in stretches(every):
+        with conn.transaction():
+            written = refresh(conn, some)
+        yield some[0].low, written
+
+
+def _dropped_before(conn: Connection) -> datetime | None:
+    row = conn.execute(DROPPED).fetchone()
+    return row[0] if row else None
+
+
+def _write(conn: Connection, statement: sql.SQL, some: Sequence[Buckets]) -> int:
+    parameters = {
+        "channel_id": [each.channel_id for each in some],
+        "low": [each.low for each in some],
+        "high": [each.high for each in some],
+        "first": min(each.low for each in some),
+        "last": max(each.high for each in some),
+    }
+    return conn.execute(statement, parameters).rowcount
