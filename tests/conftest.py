@@ -9,9 +9,9 @@ from quantrac.private_services import ports
 
 pytest_plugins = [
     "tests.fixtures.broker",
-    "tests.fixtures.console",
     "tests.fixtures.postgres",
     "tests.fixtures.proxy",
+    "tests.fixtures.console",  # uses what stands above
 ]
 
 

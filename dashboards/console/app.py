@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import msgspec
+import psycopg
+import structlog
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi import Path as PathParameter
 from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
@@ -24,10 +26,12 @@ from alerts import desk as alerts_desk
 from dashboards.console.hub import Hub
 from dashboards.console.pages import page_context
 from dashboards.console.series import read_series
-from dashboards.console.texts import Language
+from dashboards.console.texts import Language, texts
 from dashboards.console.watcher import NothingSeenYet, Watcher
-from quantrac.database.pool import Connection
+from quantrac.database.pool import Connection, one_line
 from quantrac.telemetry.errors import QuantracError
+
+log = structlog.get_logger(__name__)
 
 HERE: Final = Path(__file__).parent
 CONTENT_SECURITY_POLICY: Final = (
@@ -73,7 +77,8 @@ def create_app(console: Console) -> FastAPI:
     app.mount("/static", StaticFiles(directory=HERE / "static"))
     app.mount("/vendor/leaflet", StaticFiles(directory=_folder_of("js_lib_leaflet") / "static" / "js_lib_leaflet"))
     app.mount("/vendor/uplot", StaticFiles(directory=_folder_of("youplot") / "vendor"))
-    app.exception_handler(QuantracError)(_say_why)
+    app.exception_handler(QuantracError)(_refuse)
+    app.exception_handler(psycopg.OperationalError)(_database_away)
     _add_pages(app, console)
     _add_api(app, console)
     return app
@@ -82,17 +87,25 @@ def create_app(console: Console) -> FastAPI:
 def _add_pages(app: FastAPI, console: Console) -> None:
     templates = Jinja2Templates(HERE / "templates")
 
+    def message(request: Request, lang: Language, text: str, status: int) -> Response:
+        context = {"lang": lang, "t": texts(lang), "text": texts(lang)[text], "again": status == 503}
+        return templates.TemplateResponse(request, "message.html", context, status)
+
     @app.get("/", response_class=HTMLResponse)
     def overview(request: Request, lang: Language = "vi") -> Response:
         """The network: map, alarms, every station."""
+        if not console.watcher.has_seen:
+            return message(request, lang, "not_ready", 503)
         return templates.TemplateResponse(request, "overview.html", page_context(console.watcher.last, lang))
 
     @app.get("/stations/{station}", response_class=HTMLResponse)
     def station_page(request: Request, station: str, lang: Language = "vi") -> Response:
         """One station: every channel with its chart."""
+        if not console.watcher.has_seen:
+            return message(request, lang, "not_ready", 503)
         context = page_context(console.watcher.last, lang, station)
         if context["shown"] is None:
-            raise HTTPException(404, context["t"]["unknown_station"])
+            return message(request, lang, "unknown_station", 404)
         return templates.TemplateResponse(request, "station.html", context)
 
 
@@ -147,9 +160,14 @@ def _from_own_page(request: Request) -> bool:
     return is_json and (origin is None or origin.partition("://")[2] == request.headers.get("host"))
 
 
-async def _say_why(_: Request, error: Exception) -> Response:
+async def _refuse(_: Request, error: Exception) -> Response:
     status = 503 if isinstance(error, NothingSeenYet) else 409
     return JSONResponse({"error": str(error)}, status)
+
+
+async def _database_away(_: Request, error: Exception) -> Response:
+    log.warning("database away", error=one_line(error))
+    return JSONResponse({"error": "the console cannot reach the database"}, 503)
 
 
 def _folder_of(package: str) -> Path:

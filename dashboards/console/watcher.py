@@ -56,6 +56,11 @@ class Watcher:
             raise NothingSeenYet("the console cannot reach the database yet")
         return self._last
 
+    @property
+    def has_seen(self) -> bool:
+        """Whether there is a snapshot."""
+        return self._last is not None
+
     def start(self) -> None:
         """Begin to look."""
         self._thread.start()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from typing import Final
 
@@ -13,6 +13,8 @@ from ingest.quality import judging
 from ingest.rollups import consuming
 from quantrac.config.settings import Settings
 from quantrac.database.feed import Cause
+from quantrac.database.migrate import connect_migrated
+from quantrac.database.pool import DatabaseUnreachable
 from quantrac.observe import health, logs, metrics
 
 QUALITY_LOCK: Final = 0x5154_0011
@@ -59,11 +61,13 @@ def works(clock: Callable[[], datetime]) -> list[Work]:
 
 
 def run(settings: Settings, *, stop: threading.Event) -> None:
-    """Follow the feed until `stop` is set; a database that is away is waited for. Raises MissingSetting.
+    """Follow the feed until `stop` is set; a database that is away is waited for. Raises MissingSetting, NotMigrated.
 
     An error that nobody foresaw ends the service, and with it all its consumers: the supervisor starts it again.
     """
     url = settings.database("quality")
+    with suppress(DatabaseUnreachable):
+        connect_migrated(url, "quantrac quality").close()
 
     def clock() -> datetime:
         return datetime.now(UTC)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from quantrac.telemetry.errors import QuantracError
+
+PREFIX: Final = "QUANTRAC_"
 
 
 class MissingSetting(QuantracError):
@@ -37,6 +42,16 @@ def _database_url(value: str) -> str:
     return value
 
 
+def _near_misses(names: Iterable[str], known: Iterable[str]) -> Iterator[str]:
+    """Say which variables look like a setting that was spelt wrong; others may belong to other programs."""
+    settings = {name.upper() for name in known}
+    for name in names:
+        word = name.removeprefix(PREFIX)
+        if name.startswith(PREFIX) and word not in settings:
+            for meant in get_close_matches(word, settings, n=1, cutoff=0.85):
+                yield f"{name}: found a variable that is no setting, did you mean {PREFIX}{meant}?"
+
+
 def _complaint(error: ErrorDetails) -> str:
     name = "_".join(str(step) for step in error["loc"][:1]).upper()
     expected = error.get("ctx", {}).get("expected")
@@ -52,14 +67,19 @@ DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 class Settings(BaseSettings):
     """Every setting; a field `smtp_url` is the variable `QUANTRAC_SMTP_URL`. What is None is not configured."""
 
-    model_config = SettingsConfigDict(env_prefix="QUANTRAC_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
 
     def __init__(self, **values: Any) -> None:
         """Read the environment; raises BadSetting with every variable that is wrong."""
+        complaints = [*_near_misses(os.environ, type(self).model_fields)]
         try:
             super().__init__(**values)
         except ValidationError as refusal:
-            raise BadSetting("\n".join(map(_complaint, refusal.errors(include_url=False)))) from None
+            complaints += map(_complaint, refusal.errors(include_url=False))
+        except UnicodeDecodeError as error:
+            raise BadSetting(f"{Path('.env').absolute()}: found bytes that are not UTF-8 ({error.reason})") from None
+        if complaints:
+            raise BadSetting("\n".join(complaints))
 
     database_url: DatabaseUrl | None = Field(default=None, repr=False)
     """`postgresql://user@host:port/database`."""
@@ -77,6 +97,9 @@ class Settings(BaseSettings):
     state_dir: Path = Path("state")
     """Spools and other things a process keeps on disk."""
     wiring: Path | None = None
+    backup_dir: Path | None = None
+    """Where `jobs run` writes a backup each night; None: nowhere."""
+    backups_kept: int = Field(default=14, ge=1)
 
     log: Literal["json", "text"] | None = None
     """None: text on a terminal, JSON off it."""

@@ -61,6 +61,7 @@ def open_pool(url: str, application_name: str, *, most: int = 4) -> ConnectionPo
             "options": OPTIONS,
         },
         name=application_name,
+        timeout=CONNECT_TIMEOUT_S,
     )
 
 

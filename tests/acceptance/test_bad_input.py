@@ -9,9 +9,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import psycopg
 import pytest
@@ -26,12 +27,12 @@ STATION = "st-my-thanh"
 
 
 def quantrac(
-    *words: str | Path, cwd: Path = PROJECT, within: float = 30, **settings: object
+    *words: str | Path, cwd: Path = PROJECT, settings: Mapping[str, object] = MappingProxyType({}), **more: object
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end; settings are variables without their QUANTRAC_."""
     return subprocess.run(
         [sys.executable, "-m", "quantrac", *map(str, words)],
-        cwd=cwd, env=environment(**settings), capture_output=True, text=True, check=False, timeout=within,
+        cwd=cwd, env=environment(**settings, **more), capture_output=True, text=True, check=False, timeout=30,
     )  # fmt: skip
 
 
@@ -127,7 +128,7 @@ def test_no_command_starts_anything_on_bad_files_and_all_mistakes_come_at_once(
     assert set(tmp_path.iterdir()) == before  # no state, no server's folder
 
 
-def test_two_devices_with_one_address_on_a_bus_and_a_name_given_twice_are_refused(project: Path) -> None:
+def test_two_devices_with_one_address_on_a_bus_are_refused(project: Path) -> None:
     path = project / "station_configs/stations/st-my-thanh.yaml"
     text = path.read_text("utf-8")
     addresses = re.findall(r"bus: sondes, address: (\d+)", text) or re.findall(r"address: (\d+)", text)
@@ -137,6 +138,14 @@ def test_two_devices_with_one_address_on_a_bus_and_a_name_given_twice_are_refuse
     assert done.returncode == 2, done.stdout
     (line,) = [row for row in done.stdout.splitlines() if "address" in row]
     assert re.search(r"st-my-thanh\.yaml:\d+:\d+: devices\.\S+\.address: found", line)
+
+
+def test_a_channel_name_given_twice_at_a_station_is_refused_with_a_way_out(project: Path) -> None:
+    line = spoil(project, "stations/st-my-thanh.yaml", "level_temp: {", "ph: {")
+    done = quantrac("stations", "check", project / "station_configs")
+    assert done.returncode == 2
+    assert f"st-my-thanh.yaml:{line}:7: devices.gauge.channels.ph: found channel 'ph' a second time" in done.stdout
+    assert "give this one another name and say `parameter:`" in done.stdout
 
 
 # ---- the environment
@@ -159,7 +168,7 @@ def test_a_bad_variable_is_named_in_one_line(
     command: tuple[str, ...], variable: str, value: str, expected: str, tmp_path: Path
 ) -> None:
     settings = {"database_url": NOWHERE, "mqtt_url": "mqtt://127.0.0.1:1", "state_dir": tmp_path, variable: value}
-    said = one_line(quantrac(*command, **settings), 2)
+    said = one_line(quantrac(*command, settings=settings), 2)
     assert f"QUANTRAC_{variable.upper()}" in said
     assert expected in said
     assert "s3cret" not in said
@@ -190,7 +199,7 @@ def test_a_port_in_use_ends_a_service_with_one_line(
     options = ("--station", STATION) if service == "edge" else ()
     done = quantrac(
         service, "run", *options, database_url=database, mqtt_url=broker.url("ingest"), state_dir=tmp_path,
-        log="text", **{f"{service}_listen": f"127.0.0.1:{taken_port}"},
+        log="text", settings={f"{service}_listen": f"127.0.0.1:{taken_port}"},
     )  # fmt: skip
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
@@ -325,7 +334,9 @@ def test_a_folder_without_rights_is_named_with_what_to_do(
     command: tuple[str, ...], settings: dict[str, str], tmp_path: Path
 ) -> None:
     (tmp_path / "station_configs").symlink_to(PROJECT / "station_configs")
-    done = quantrac(*command, cwd=tmp_path, database_url=NOWHERE, mqtt_url="mqtt://127.0.0.1:1", log="text", **settings)
+    done = quantrac(
+        *command, cwd=tmp_path, database_url=NOWHERE, mqtt_url="mqtt://127.0.0.1:1", log="text", settings=settings
+    )
     assert done.returncode == 1, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     last = done.stderr.strip().splitlines()[-1]

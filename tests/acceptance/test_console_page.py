@@ -163,6 +163,18 @@ def test_a_line_that_goes_silent_greys_the_page_and_is_tried_anew(
         expect(page.locator("#pill")).to_have_text(LIVE, timeout=6 * SECOND)
 
 
+def test_a_console_that_came_up_before_its_database_says_so_and_shows_the_network_once_it_can(
+    distant_console: tuple[RunningConsole, TcpProxy], browser: Watched
+) -> None:
+    console, line = distant_console
+    line.cut()
+    console.start(first_answer=503)
+    page = browser.open(console.url)
+    expect(page.locator("#banner")).to_have_text("Chưa đọc được cơ sở dữ liệu")
+    line.restore()
+    expect(page.locator("#map")).to_be_visible(timeout=20 * SECOND)
+
+
 def test_an_operator_acknowledges_by_button_and_everybody_sees_who_did(
     console: RunningConsole, browser: Watched
 ) -> None:

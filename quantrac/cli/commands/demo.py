@@ -14,9 +14,13 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 @app.command()
 def demo(
-    seconds: Annotated[float | None, typer.Option(min=1, help="Run so long, then drain.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=1, help="Run so long from the first reading, then drain and judge.")
+    ] = None,
     report: Annotated[Path | None, typer.Option(help="Write the verdict as JSON to this file.")] = None,
-    keep: Annotated[bool, typer.Option("--keep", help="Go on with the data of the last run.")] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Go on with the data of the last run; without it a run starts empty.")
+    ] = False,
     project: Annotated[Path, typer.Option(help="The folder that holds station_configs.")] = Path(),
 ) -> None:
     """Start six simulated stations and the whole centre on this machine; Ctrl-C stops all of it.
@@ -27,6 +31,9 @@ def demo(
     from quantrac.cli.demo.options import DemoOptions
     from quantrac.cli.demo.run import run_demo
 
+    if report is not None:  # said now, not after the run; the one of an older run goes
+        report.touch()
+        report.unlink()
     stopped: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda received, _frame: stopped.append(received))

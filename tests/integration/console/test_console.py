@@ -7,6 +7,7 @@ import time
 import pytest
 
 from tests.fixtures.console import RunningConsole
+from tests.fixtures.proxy import TcpProxy
 
 
 def test_a_reading_is_on_the_stream_within_two_seconds(console: RunningConsole) -> None:
@@ -110,3 +111,19 @@ def test_a_chart_is_told_its_span_and_the_width_of_its_points(console: RunningCo
         assert found["hours"] == hours
         assert interval is not None
         assert found["width_s"] == max(interval[0], hours * 3600 / 1440)
+
+
+def test_what_needs_a_database_that_is_away_is_refused_with_the_reason(
+    distant_console: tuple[RunningConsole, TcpProxy],
+) -> None:
+    console, line = distant_console
+    alarm = console.raise_alarm()
+    console.start()
+    line.cut()
+    status, _, text = console.ask("POST", f"/api/alarms/{alarm}/acknowledge", {"person": "Bình"})
+    assert (status, json.loads(text)) == (503, {"error": "the console cannot reach the database"})
+    line.restore()
+    deadline = time.monotonic() + 15
+    while console.ask("POST", f"/api/alarms/{alarm}/acknowledge", {"person": "Bình"})[0] != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
