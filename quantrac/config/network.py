@@ -104,11 +104,24 @@ class Silence(Model):
     to: tuple[Kebab, ...] = Field(min_length=1)
 
 
+class Rollups(Model):
+    """Hourly and daily values."""
+
+    valid_share: Real = Field(default=0.75, gt=0, le=1)
+    """Share of the expected readings that makes an hour or a day valid."""
+
+
 class Retention(Model):
-    """How long the centre keeps what; whatever is not named is kept for good."""
+    """How long the centre keeps what. Readings and values made of them are kept for good unless named here."""
 
     readings_ms: PositiveDuration | None = Field(default=None, alias="readings", ge=90 * 86_400_000)
     """Readings (and their week) older than this are dropped; at least 90d."""
+    hourly_ms: PositiveDuration | None = Field(default=None, alias="hourly", ge=400 * 86_400_000)
+    """Hourly values; at least 400d, and a week longer than the readings they are made of."""
+    daily_ms: PositiveDuration | None = Field(default=None, alias="daily", ge=400 * 86_400_000)
+    """Daily values; at least as long as the hourly ones."""
+    dead_letters_ms: PositiveDuration = Field(default=400 * 86_400_000, alias="dead_letters", ge=30 * 86_400_000)
+    """Dead letters that did not come again for so long; at least 30d."""
 
 
 class NetworkFile(Model):
@@ -125,6 +138,7 @@ class NetworkFile(Model):
     routes: tuple[Route, ...] = ()
     quiet_hours: QuietHours | None = None
     silence: Silence | None = None
+    rollups: Rollups = Rollups()
     retention: Retention = Retention()
     contacts: dict[Kebab, Contact] = Field(default_factory=dict)
 

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Final
 
 from quantrac.config.documents import Key, Tree, follow, keys_at
 from quantrac.config.findings import Findings, one_of
-from quantrac.config.network import NetworkFile
+from quantrac.config.network import NetworkFile, Retention
 from quantrac.config.stations import Station
+
+WEEK_MS: Final = 7 * 86_400_000
+
+
+def check_retention(keep: Retention, tree: Tree, findings: Findings) -> None:
+    """Refuse what would let a late reading spoil a value whose other readings are gone."""
+    for key, message in _retention_problems(keep):
+        followed, place, _ = follow(tree, ("retention", key))
+        findings.add(place.problem(followed, message))
+
+
+def _retention_problems(keep: Retention) -> Iterator[tuple[str, str]]:
+    if keep.hourly_ms is not None and (keep.readings_ms is None or keep.hourly_ms < keep.readings_ms + WEEK_MS):
+        yield "hourly", "found less than readings and a week, allowed at least 7d more than readings"
+    if keep.daily_ms is not None and (keep.hourly_ms is None or keep.daily_ms < keep.hourly_ms):
+        yield "daily", "found less than hourly, allowed at least as long as hourly"
 
 
 def check_network(
@@ -18,6 +35,7 @@ def check_network(
     findings: Findings,
 ) -> None:
     """Refuse unknown groups and stations (`stations` None: not known yet), and contacts that cannot be reached."""
+    check_retention(network.retention, tree, findings)
 
     def known(path: tuple[Key, ...], names: Iterable[str], allowed: Iterable[str] | None) -> None:
         if allowed is None:

@@ -27,7 +27,7 @@ def dump(url: str) -> str:
     parts = psycopg.conninfo.conninfo_to_dict(url)
     password = parts.pop("password", None)
     run = subprocess.run(
-        [pg_dump(), "--schema-only", "--no-owner", "--schema=public",
+        [postgres_program("pg_dump"), "--schema-only", "--no-owner", "--schema=public",
          "--dbname", psycopg.conninfo.make_conninfo("", **parts)],
         env={**os.environ, **({"PGPASSWORD": str(password)} if password else {})},
         capture_output=True, text=True, check=False,
@@ -47,10 +47,10 @@ def normalise(text: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
 
 
-def pg_dump() -> str:
-    """Return the newest pg_dump of this machine; raises DumpFailed."""
-    versions = sorted(DEBIAN.glob("*/bin/pg_dump"), key=lambda path: int(path.parts[-3]))
-    found = str(versions[-1]) if versions else shutil.which("pg_dump")
+def postgres_program(name: str) -> str:
+    """Return the newest pg_dump, or another of PostgreSQL's programs, of this machine; raises DumpFailed."""
+    versions = sorted(DEBIAN.glob(f"*/bin/{name}"), key=lambda path: int(path.parts[-3]))
+    found = str(versions[-1]) if versions else shutil.which(name)
     if found is None:
-        raise DumpFailed("pg_dump is not installed: apt install postgresql-client-17")
+        raise DumpFailed(f"{name} is not installed: apt install postgresql-client-17")
     return found

@@ -12,6 +12,7 @@ from typing import Final, Literal, NamedTuple, Protocol
 
 from psycopg.types.json import Jsonb
 
+from quantrac.config.network import NetworkFile
 from quantrac.config.stations import AGENT, Channel, Station
 from quantrac.database import audit
 from quantrac.database.feed import Cause, NewChange, append_changes
@@ -29,6 +30,11 @@ class Stations(Protocol):
     @property
     def stations(self) -> Mapping[str, Station]:
         """The resolved stations by their id."""
+        ...
+
+    @property
+    def settings(self) -> NetworkFile:
+        """What holds for all of them."""
         ...
 
 
@@ -85,6 +91,7 @@ on conflict (station, name) do update set parameter = excluded.parameter, unit =
   plausible_low = excluded.plausible_low, plausible_high = excluded.plausible_high, expect_low = excluded.expect_low,
   expect_high = excluded.expect_high, history_tests = excluded.history_tests, active = excluded.active
 """
+SETTINGS = "update network set valid_share = %(share)s where valid_share <> %(share)s"
 CHANNELS_OFF = "update channel set active = false where station = %s and name = any(%s)"
 HAS_READINGS = """
 select c.name from channel c join latest l using (channel_id) where c.station = %s and c.name = any(%s) order by c.name
@@ -105,6 +112,7 @@ def apply_network(conn: Connection, network: Stations, person: str, now: datetim
             _apply_station(conn, station, hashes.get(name), now) for name, station in sorted(network.stations.items())
         ]
         done += [_deactivate(conn, name) for name in sorted(hashes.keys() - network.stations.keys())]
+        conn.execute(SETTINGS, {"share": network.settings.rollups.valid_share})
         _announce(conn, done, network, person, now)
     return done
 

@@ -1,10 +1,12 @@
-"""`quantrac db …`: migrate, tune, status, schema."""
+"""`quantrac db …`: migrate, tune, status, backup, restore, rebuild, schema."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import sys
+from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -77,3 +79,71 @@ def schema() -> None:
     from quantrac.database.schema import dump
 
     print(dump(_url()), end="")
+
+
+@app.command(short_help="Write the whole database into a file, while everything runs.")
+def backup(
+    file: Annotated[Path, typer.Argument(help="File to write, such as quantrac.dump; replaced when it is there.")],
+) -> None:
+    """Write the whole database, as it stands at one moment, into a file of pg_dump's custom format.
+
+    Everything may go on running. The file holds people's addresses: it is readable by its owner only.
+    """
+    from quantrac.database.backup import backup as write
+
+    size = write(_url(), file)
+    print(f"{file}: {size / 1e6:.1f} MB")
+
+
+@app.command(short_help="Fill an empty database from a backup.")
+def restore(file: Annotated[Path, typer.Argument(help="File that `quantrac db backup` wrote.")]) -> None:
+    """Fill the empty database of QUANTRAC_DATABASE_URL from a backup; needs a superuser, as TimescaleDB does.
+
+    Stop the centre's services first, start them again afterwards: the stations then send again what the backup lacks.
+    """
+    from quantrac.database.backup import restore as fill
+    from quantrac.database.migrate import pending
+    from quantrac.database.pool import connect
+
+    url = _url()
+    fill(url, file)
+    with connect(url, "quantrac db restore") as conn:
+        todo = pending(conn)
+    print(f"{file}: restored" + ("; it is of an older version: run quantrac db migrate" if todo else ""))
+
+
+@app.command(short_help="Make hourly and daily values anew from the readings.")
+def rebuild(
+    what: Annotated[str, typer.Argument(help="What to make anew: rollups (hourly and daily values).")],
+    after: Annotated[
+        str | None, typer.Option("--from", help="Date or time; without offset it is Asia/Ho_Chi_Minh.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--to", help="The same; readings with FROM < time <= TO.")] = None,
+) -> None:
+    """Make hourly and daily values anew from the readings: all, or those between two times.
+
+    Everything may go on running. It may be stopped and repeated; each week is a transaction of its own.
+    """
+    from ingest.rollups.refreshing import rebuild as make
+    from quantrac.database.migrate import connect_migrated
+
+    if what != "rollups":
+        raise typer.BadParameter(f"found {what!r}, allowed rollups", param_hint="WHAT")
+    low, high = _moment(after, "--from"), _moment(until, "--to")
+    total = 0
+    with connect_migrated(_url(), "quantrac db rebuild") as conn:
+        for week, written in make(conn, low, high):
+            total += written
+            print(f"{week:%Y-%m-%d} {written} hours", flush=True)
+    print(f"{total} hours and their days made anew")
+
+
+def _moment(text: str | None, option: str) -> datetime | None:
+    from quantrac.desks.export import moment
+
+    try:
+        return None if text is None else moment(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"found {text!r}, expected a date or time such as 2026-11-24 or 2026-11-24T07:05+07:00", param_hint=option
+        ) from None

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
 from typing import Final
 
 import psycopg
@@ -19,10 +20,11 @@ from apscheduler.triggers.interval import IntervalTrigger
 from alerts.silence import check_silence
 from quantrac.cli.jobs.runs import Job, run_if_due
 from quantrac.cli.jobs.schedule import Daily, Every, Schedule
-from quantrac.cli.jobs.upkeep import drop_old_readings, prune_feed, prune_records
+from quantrac.cli.jobs.upkeep import apply_retention, prune_feed, prune_records
 from quantrac.config.loading import load_network
 from quantrac.config.network import Network
 from quantrac.config.settings import Settings
+from quantrac.database.backup import backup_into
 from quantrac.database.beat import Beat
 from quantrac.database.migrate import connect_migrated
 from quantrac.database.pool import Connection, DatabaseUnreachable, connect
@@ -30,6 +32,7 @@ from quantrac.observe import health, logs
 
 CATCH_UP: Final = timedelta(seconds=15)
 """How often it is looked for due times that could not be kept: after a start, and while the database was away."""
+BACKUP_AT: Final = time(1, 30)
 SILENCE_EVERY: Final = timedelta(seconds=30)
 ROUND_S: Final = 1.0
 WAIT_AFTER_FAILURE_S: Final = 2.0
@@ -50,8 +53,10 @@ def run(settings: Settings, *, stop: threading.Event) -> None:
     with ExitStack() as stack:
         if settings.jobs_listen is not None:
             stack.enter_context(health.serve(settings.jobs_listen, ready=pulse.is_ready))
-        scheduler = start_clock(jobs_of(network), url, wall_clock)
-        stack.callback(scheduler.shutdown)
+        stack.callback(start_clock(jobs_of(network), url, wall_clock).shutdown)
+        if settings.backup_dir is not None:  # a clock of its own: silence is not looked for later because of a backup
+            backups = backup_job(settings.database("jobs"), settings.backup_dir, settings.backups_kept)
+            stack.callback(start_clock([backups], url, wall_clock).shutdown)
         pulse.beat_until(stop)
 
 
@@ -70,14 +75,12 @@ def wall_clock() -> datetime:
 
 def jobs_of(network: Network) -> list[Job]:
     """Return every job of the centre."""
-    kept_ms = network.settings.retention.readings_ms
-    keep = None if kept_ms is None else timedelta(milliseconds=kept_ms)
 
     def silence(conn: Connection, now: datetime) -> str:
         return f"{len(check_silence(conn, network, now))} stations changed"
 
     def retention(conn: Connection, now: datetime) -> str:
-        return drop_old_readings(conn, now, keep)
+        return apply_retention(conn, now, network.settings.retention)
 
     return [
         Job("silence", Every(SILENCE_EVERY), silence),
@@ -85,6 +88,17 @@ def jobs_of(network: Network) -> list[Job]:
         Job("prune-records", Daily(time(2, 30)), prune_records),
         Job("retention", Daily(time(3, 0)), retention),
     ]
+
+
+def backup_job(url: str, folder: Path, keep: int) -> Job:
+    """Return the nightly backup; `keep` files stay."""
+
+    def write(conn: Connection, now: datetime) -> str:
+        del conn  # pg_dump makes its own connection
+        file, removed = backup_into(url, folder, keep, now)
+        return f"{file.name}: {file.stat().st_size / 1e6:.1f} MB, {len(removed)} old ones removed"
+
+    return Job("backup", Daily(BACKUP_AT), write)
 
 
 def start_clock(jobs: Sequence[Job], url: str, clock: Clock) -> BackgroundScheduler:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, LiteralString
 
+from quantrac.config.network import Retention
 from quantrac.database.pool import Connection
 from quantrac.observe import logs
 
@@ -13,6 +14,8 @@ IDLE_AFTER: Final = timedelta(days=30)
 HEALTH_KEPT: Final = timedelta(days=400)
 RUNS_KEPT: Final = timedelta(days=90)
 BEATS_KEPT: Final = timedelta(days=1)
+
+OLD_LETTERS = "delete from dead_letter where received_at < %s"
 
 log = logs.logger(__name__)
 
@@ -44,9 +47,19 @@ def prune_records(conn: Connection, now: datetime) -> str:
     return f"{health} stretches of health, {runs} runs, {beats} beats removed"
 
 
-def drop_old_readings(conn: Connection, now: datetime, keep: timedelta | None) -> str:
-    """Drop the chunks of readings that are wholly older than `keep`; None keeps everything."""
-    if keep is None:
-        return "every reading is kept (network.yaml names no retention)"
-    dropped = conn.execute("select drop_readings_before(%s)", [now - keep]).fetchall()
-    return f"{len(dropped)} chunks dropped"
+def apply_retention(conn: Connection, now: datetime, keep: Retention) -> str:
+    """Drop the chunks of readings, hourly and daily values that are wholly older than asked, and old dead letters."""
+    said = [
+        _dropped(conn, "readings", "select drop_readings_before(%s)", now, keep.readings_ms),
+        _dropped(conn, "hourly", "select drop_rollups_before('hourly', %s)", now, keep.hourly_ms),
+        _dropped(conn, "daily", "select drop_rollups_before('daily', %s)", now, keep.daily_ms),
+    ]
+    letters = conn.execute(OLD_LETTERS, [now - timedelta(milliseconds=keep.dead_letters_ms)]).rowcount
+    return ", ".join([*said, f"{letters} dead letters removed"])
+
+
+def _dropped(conn: Connection, what: str, statement: LiteralString, now: datetime, keep_ms: int | None) -> str:
+    if keep_ms is None:
+        return f"{what}: all kept"
+    dropped = conn.execute(statement, [now - timedelta(milliseconds=keep_ms)]).fetchall()
+    return f"{what}: {len(dropped)} chunks dropped"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from quantrac.config.loading import load_network
+from quantrac.config.network import NetworkFile, Rollups
 from quantrac.config.stations import Station
 from quantrac.database.feed import Cause, Consumer
 from quantrac.database.pool import Connection
@@ -23,11 +24,13 @@ STATION = "st-my-thanh"
 @dataclass
 class Some:
     stations: dict[str, Station]
+    settings: NetworkFile
 
 
 @pytest.fixture(scope="module")
 def network() -> Some:
-    return Some(dict(load_network(CONFIGS).stations))
+    loaded = load_network(CONFIGS)
+    return Some(dict(loaded.stations), loaded.settings)
 
 
 def without(station: Station, *names: str) -> Station:
@@ -76,7 +79,7 @@ def test_what_vanished_is_deactivated_and_comes_back_as_it_was(conn: Connection,
     apply_network(conn, network, "an", NOW)
     number = "select channel_id from channel where channel = 'st-my-thanh/do'"
     before = conn.execute(number).fetchone()
-    fewer = Some({name: station for name, station in network.stations.items() if name != "st-tran-de"})
+    fewer = replace(network, stations={name: s for name, s in network.stations.items() if name != "st-tran-de"})
     fewer.stations[STATION] = without(fewer.stations[STATION], "do")
     outcome = {row.station: row for row in apply_network(conn, fewer, "an", NOW)}
     assert outcome["st-tran-de"].outcome == "deactivated"
@@ -102,7 +105,8 @@ def test_consumers_and_the_audit_learn_of_each_changed_station(conn: Connection,
 
 def test_a_changed_limit_reaches_the_channel(conn: Connection, network: Some) -> None:
     apply_network(conn, network, "an", NOW)
-    narrower = Some({**network.stations, STATION: altered(network.stations[STATION], "do", expect=(1.0, 12.0))})
+    changed = altered(network.stations[STATION], "do", expect=(1.0, 12.0))
+    narrower = replace(network, stations={**network.stations, STATION: changed})
     outcome = {row.station: row for row in apply_network(conn, narrower, "an", NOW)}
     assert outcome[STATION].changed == ("do",)
     limits = conn.execute("select expect_low, expect_high from v_channel where channel = 'st-my-thanh/do'").fetchone()
@@ -111,7 +115,10 @@ def test_a_changed_limit_reaches_the_channel(conn: Connection, network: Some) ->
 
 def test_a_series_never_changes_its_meaning(conn: Connection, network: Some) -> None:
     apply_network(conn, network, "an", NOW)
-    other = Some({**network.stations, STATION: altered(network.stations[STATION], "do", parameter="do_sat", unit="%")})
+    other = replace(
+        network,
+        stations={**network.stations, STATION: altered(network.stations[STATION], "do", parameter="do_sat", unit="%")},
+    )
     conn.execute(
         "insert into latest select channel_id, now(), 5, 0, 0, now() from channel where channel = 'st-my-thanh/do'"
     )
@@ -121,3 +128,26 @@ def test_a_series_never_changes_its_meaning(conn: Connection, network: Some) -> 
     conn.execute("delete from latest")
     apply_network(conn, other, "an", NOW)
     assert conn.execute("select unit from channel where channel = 'st-my-thanh/do'").fetchone() == ("%",)
+
+
+def test_the_share_that_makes_an_hour_valid_reaches_the_database(conn: Connection, network: Some) -> None:
+    apply_network(conn, network, "an", NOW)
+    assert conn.execute("select valid_share from network").fetchone() == (0.75,)
+    settings = network.settings.model_copy(update={"rollups": Rollups(valid_share=0.9)})
+    apply_network(conn, replace(network, settings=settings), "an", NOW)
+    assert conn.execute("select valid_share from network").fetchone() == (0.9,)
+
+
+def test_an_interval_that_changed_is_remembered_for_the_time_before(conn: Connection, network: Some) -> None:
+    apply_network(conn, network, "an", NOW)
+    changed = altered(network.stations[STATION], "do", interval_ms=300_000)
+    apply_network(conn, replace(network, stations={**network.stations, STATION: changed}), "an", NOW)
+    apply_network(conn, network, "an", NOW)
+    rows = conn.execute(
+        "select interval_s, upper_inf(during), lower_inf(during) from channel_interval order by interval_s"
+    ).fetchall()
+    assert rows == [(60.0, False, True), (300.0, False, False)]
+    expected = (
+        "select expected_readings(channel_id, now() + '1 hour', now() + '2 hours') from channel where channel = %s"
+    )
+    assert conn.execute(expected, [f"{STATION}/do"]).fetchone() == (60,)

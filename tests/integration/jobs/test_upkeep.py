@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from quantrac.cli.jobs.upkeep import drop_old_readings, prune_feed, prune_records
+from quantrac.cli.jobs.upkeep import apply_retention, prune_feed, prune_records
+from quantrac.config.network import Retention
 from quantrac.database.feed import Cause, Consumer, NewChange, append_changes
 from tests.integration.database.conftest import NOON, World
 
@@ -75,6 +76,36 @@ def test_records_of_operation_go_after_their_time(world: World) -> None:
 def test_retention_drops_whole_weeks_older_than_asked_and_by_default_nothing(world: World) -> None:
     for days in (400, 380, 100, 1):
         world.reading(datetime.now(UTC) - timedelta(days=days))
-    assert "every reading is kept" in drop_old_readings(world.conn, datetime.now(UTC), None)
-    assert drop_old_readings(world.conn, datetime.now(UTC), timedelta(days=390)) == "1 chunks dropped"
+    world.flag(3, time=world.one("select min(time) from reading"))
+    everything = "readings: all kept, hourly: all kept, daily: all kept, 0 dead letters removed"
+    assert apply_retention(world.conn, datetime.now(UTC), Retention()) == everything
+    some = Retention.model_validate({"readings": "390d"})
+    assert apply_retention(world.conn, datetime.now(UTC), some).startswith("readings: 1 chunks dropped, hourly: all")
     assert world.one("select count(*) from reading") == 3
+    assert world.one("select count(*) from reading_flag") == 0, "findings go with their readings"
+    (before,) = world.conn.execute("select before from dropped where relation = 'reading'").fetchone() or (None,)
+    assert world.one("select min(time) > %s from reading", before), "remembered: hours before it stay as they are"
+    assert "readings: 0 chunks" in apply_retention(world.conn, datetime.now(UTC), some)
+
+
+def test_hourly_and_daily_values_and_dead_letters_go_after_their_own_time(world: World) -> None:
+    for table in ("hourly", "daily"):
+        for days in (3000, 1500, 450, 1):
+            world.conn.execute(
+                f"insert into {table} (channel_id, time, count, received, expected)"
+                " values (%s, date_trunc('hour', now()) - %s * interval '1 day', 0, 0, 60)",
+                [world.channel_id, days],
+            )
+    for days in (500, 300):
+        at = NOW - timedelta(days=days)
+        world.conn.execute(
+            """insert into dead_letter (first_received_at, received_at, topic, payload, length, sha256, reason, status)
+               values (%s, %s, %s, '', 0, sha256(''), 'not_json', 'open')""",
+            [at, at, str(days)],
+        )
+    keep = Retention.model_validate({"readings": "90d", "hourly": "600d", "daily": "2000d"})
+    said = apply_retention(world.conn, datetime.now(UTC), keep)
+    assert said.endswith("1 dead letters removed")
+    assert world.one("select count(*) from hourly") == 2
+    assert world.one("select count(*) from daily") in (3, 4), "a chunk of days is 1000 days wide"
+    assert world.one("select topic from dead_letter") == "300"

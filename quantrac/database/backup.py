@@ -1,0 +1,117 @@
+"""Backup and restore: PostgreSQL's own custom format, one consistent moment, while everything runs.
+
+TimescaleDB must be told before and after a restore (`timescaledb_pre_restore`, `timescaledb_post_restore`), and its
+version must be the one of the backup.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import psycopg
+
+from quantrac.database.migrate import OWNER, ensure_extension, ensure_roles
+from quantrac.database.pool import address, connect, one_line
+from quantrac.database.schema import postgres_program
+from quantrac.telemetry.errors import QuantracError
+
+PREFIX: Final = "quantrac-"
+SUFFIX: Final = ".dump"
+NAME: Final = f"{PREFIX}%Y%m%dT%H%M%SZ{SUFFIX}"
+
+OCCUPIED: Final = """
+select string_agg(c.relname, ', ' order by c.relname) from pg_class c
+where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'v', 'p')
+  and not exists (select from pg_depend d where d.objid = c.oid and d.deptype = 'e')
+"""
+
+
+class BackupFailed(QuantracError):
+    """No backup was written; the text says why."""
+
+
+class RestoreFailed(QuantracError):
+    """The database was not restored; the text says why, and what state it is in."""
+
+
+def backup(url: str, file: Path) -> int:
+    """Write the whole database as it stands at one moment; returns the bytes. An existing file is replaced at the end.
+
+    The file holds contacts and readings: it is readable by its owner only. Raises BackupFailed.
+    """
+    part = file.with_name(file.name + ".part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part.touch(mode=0o600)
+        _run(url, "pg_dump", "--format=custom", "--no-password", "--file", str(part))
+        _run(url, "pg_restore", "--list", str(part), with_database=False)  # can it be read?
+        part.replace(file)
+    except (OSError, _ProgramFailed) as error:
+        raise BackupFailed(f"{file}: {error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return file.stat().st_size
+
+
+def backup_into(url: str, folder: Path, keep: int, now: datetime) -> tuple[Path, list[Path]]:
+    """Write a backup named after `now` into a folder and remove all but the newest `keep` of ours; returns both."""
+    file = folder / now.astimezone(UTC).strftime(NAME)
+    backup(url, file)
+    old = sorted(folder.glob(f"{PREFIX}*{SUFFIX}"), reverse=True)[keep:]
+    for each in old:
+        each.unlink()
+    return file, old
+
+
+def restore(url: str, file: Path) -> None:
+    """Fill an empty database from a backup. Raises RestoreFailed, MigrationError, DatabaseUnreachable."""
+    if not file.is_file():
+        raise RestoreFailed(f"{file}: no such file")
+    with connect(url, "quantrac db restore") as conn:
+        occupied = conn.execute(OCCUPIED).fetchone()
+        if occupied is not None and occupied[0] is not None:
+            raise RestoreFailed(
+                f"database {address(url)}: found tables ({occupied[0][:200]}), expected an empty database: "
+                "createdb a new one and restore into that"
+            )
+        ensure_extension(conn)
+        with_roles = ensure_roles(conn)
+        if with_roles:
+            conn.execute(f"grant usage, create on schema public to {OWNER}")
+        conn.execute("select timescaledb_pre_restore()")
+    try:
+        ours = [] if with_roles else ["--no-owner", "--no-privileges"]
+        _run(url, "pg_restore", "--exit-on-error", "--no-password", *ours, str(file))
+    except _ProgramFailed as error:
+        raise RestoreFailed(
+            f"{file}: {error}. The database is half filled: drop it and restore into a new one"
+        ) from error
+    finally:
+        with connect(url, "quantrac db restore") as conn:
+            conn.execute("select timescaledb_post_restore()")
+    with connect(url, "quantrac db restore") as conn:
+        conn.execute("analyze")
+
+
+class _ProgramFailed(Exception):
+    """pg_dump or pg_restore ended with an error."""
+
+
+def _run(url: str, program: str, *words: str, with_database: bool = True) -> None:
+    parts = psycopg.conninfo.conninfo_to_dict(url)
+    password = parts.pop("password", None)
+    database = ["--dbname", psycopg.conninfo.make_conninfo("", **parts)] if with_database else []
+    done = subprocess.run(
+        [postgres_program(program), *database, *words],
+        env={**os.environ, **({"PGPASSWORD": str(password)} if password else {})},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        errors = [line for line in done.stderr.splitlines() if "error" in line] or [done.stderr]
+        raise _ProgramFailed(one_line(RuntimeError(errors[0])))

@@ -1,0 +1,160 @@
+"""Backup and restore, and the upgrade of a database with data in it: nothing is lost on the way."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from quantrac.cli.jobs.runs import run_if_due
+from quantrac.cli.jobs.service import backup_job
+from quantrac.database.backup import BackupFailed, RestoreFailed, backup, backup_into, restore
+from quantrac.database.feed import Cause, Consumer, NewChange, append_changes
+from quantrac.database.migrate import migrate, migrations
+from quantrac.database.pool import Connection, connect
+from quantrac.private_services.postgres import PrivatePostgres
+from tests.integration.database.conftest import NOON, World
+
+NOW = datetime(2026, 11, 24, 18, 30, tzinfo=UTC)
+
+
+def fill(world: World) -> None:
+    """Something in every table that the spine writes, in several chunks."""
+    for days in range(0, 40, 4):
+        world.reading(NOON - timedelta(days=days), value=5.0 + days)
+    world.flag(3)
+    world.flag(1, test=None, by="an")
+    world.conn.execute(
+        """insert into hourly (channel_id, time, value, count, received, expected)
+             select %(c)s, %(t)s - n * interval '1 day', n, 60, 60, 60 from generate_series(1, 400) n;
+           insert into daily select * from hourly;
+           insert into ledger (station, epoch, highest_arrived, stored, received, new)
+             values ('st-test', 'e1', 10, '{[1,10]}', 10, 10);
+           insert into station_event values ('st-test', 'e1', 1, 0, %(t)s, null, 'restart', 'boot', %(t)s);
+           insert into contact (name, email) values ('An', 'an@example.vn');
+           insert into alarm (rule, level, station, channel_id, severity, state, raised_at)
+             values ('do-low', 'act', 'st-test', %(c)s, 'high', 'active', %(t)s);
+           insert into dead_letter (first_received_at, received_at, topic, payload, length, sha256, reason, status)
+             values (%(t)s, %(t)s, 't', '{', 1, sha256('{'), 'not_json', 'open')""".replace(
+            "%(c)s", str(world.channel_id)
+        ).replace("%(t)s", f"'{NOON.isoformat()}'::timestamptz")
+    )
+    consumer = Consumer(world.conn, "rollups", list(Cause))
+    for _ in range(3):
+        with world.conn.transaction():
+            append_changes(world.conn, [NewChange("st-test", world.channel_id, NOON, NOON, 1, Cause.READING)])
+    consumer.advance(consumer.take(1)[0].id)
+
+
+def counts(conn: Connection) -> dict[str, int]:
+    """Rows of every table and view."""
+    names = conn.execute(
+        "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'v')"
+    ).fetchall()
+    return {name: conn.execute(f'select count(*) from "{name}"').fetchone()[0] for (name,) in names}  # type: ignore[index]
+
+
+@pytest.fixture
+def second(postgres: PrivatePostgres) -> Iterator[str]:
+    yield postgres.create_database("restored")
+    postgres.drop_database("restored")
+
+
+def test_a_restored_database_holds_the_same_rows_and_goes_on(
+    world: World, database: str, second: str, tmp_path: Path
+) -> None:
+    fill(world)
+    file = tmp_path / "new" / "quantrac.dump"
+    assert backup(database, file) == file.stat().st_size > 0
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    restore(second, file)
+    with connect(second, "test") as conn:
+        restored = counts(conn)
+        assert restored == counts(world.conn)
+        assert restored["reading"] == 10
+        everything = "select md5(string_agg(v::text, '|' order by v::text)) from v_reading v"
+        assert conn.execute(everything).fetchone() == world.conn.execute(everything).fetchone()
+        assert migrate(second) == []
+        # it goes on: new chunks, new ids, the feed from where it stood, the lesser rights
+        conn.execute("set role quantrac_ingest")
+        again = World(conn, world.channel_id)
+        again.reading(NOON + timedelta(days=100))
+        again.reading(NOON + timedelta(minutes=1))
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            conn.execute("insert into reading values (%s, %s, 1, 0, 0, now())", [world.channel_id, NOON])
+        consumer = Consumer(conn, "rollups", list(Cause))
+        assert [change.id for change in consumer.take(10)] == [2, 3]
+        with conn.transaction():
+            append_changes(conn, [NewChange("st-test", world.channel_id, NOON, NOON, 1, Cause.READING)])
+        assert [change.id for change in consumer.take(10)] == [2, 3, 4]
+
+
+def test_only_an_empty_database_is_filled(world: World, database: str, tmp_path: Path) -> None:
+    file = tmp_path / "a.dump"
+    backup(database, file)
+    with pytest.raises(RestoreFailed, match=r"found tables \(alarm.*expected an empty database"):
+        restore(database, file)
+    with pytest.raises(RestoreFailed, match="no such file"):
+        restore(database, tmp_path / "b.dump")
+
+
+def test_what_is_no_backup_is_refused(second: str, tmp_path: Path) -> None:
+    file = tmp_path / "a.dump"
+    file.write_bytes(b"PGDMP and rubbish")
+    with pytest.raises(RestoreFailed, match="pg_restore: error"):
+        restore(second, file)
+
+
+def test_a_backup_that_fails_leaves_the_last_one(tmp_path: Path) -> None:
+    file = tmp_path / "a.dump"
+    file.write_text("yesterday's")
+    with pytest.raises(BackupFailed, match="pg_dump: error: connection"):
+        backup("postgresql://x:secret@127.0.0.1:1/none", file)
+    assert file.read_text() == "yesterday's"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_the_newest_backups_stay_and_other_files_too(world: World, database: str, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    files = [backup_into(database, tmp_path, 2, NOW + timedelta(days=day))[0] for day in range(3)]
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "notes.txt", *files[1:]]
+    assert files[0].name == "quantrac-20261124T183000Z.dump"
+
+
+def test_the_clock_writes_a_backup_each_night(world: World, database: str, tmp_path: Path) -> None:
+    """01:30 in Vietnam is 18:30 UTC of the day before."""
+    job = backup_job(database, tmp_path, keep=3)
+    assert run_if_due(world.conn, job, lambda: NOW)
+    assert not run_if_due(world.conn, job, lambda: NOW + timedelta(hours=20))
+    assert run_if_due(world.conn, job, lambda: NOW + timedelta(hours=24))
+    assert len(list(tmp_path.glob("quantrac-*.dump"))) == 2
+    detail = world.one("select detail from job_run order by due_at limit 1")
+    assert detail.startswith("quantrac-20261124T183000Z.dump: ")
+
+
+def test_an_upgrade_keeps_what_the_database_holds(empty_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the schema before the roll-ups, with readings and a feed that has moved on, to the newest."""
+    old = [migration for migration in migrations() if migration.number <= 8]
+    monkeypatch.setattr("quantrac.database.migrate.migrations", lambda: old)
+    grants = "grant select on all tables in schema public to quantrac_reader"
+    monkeypatch.setattr("quantrac.database.migrate.read", lambda _: grants)
+    migrate(empty_database)
+    with connect(empty_database, "test") as conn:
+        conn.execute(
+            """insert into station (station, name_vi, name_en, in_service, config, config_applied, applied_at)
+               values ('st-test', 'Trạm', 'Test', '2019-06-01', '{}', 'abc', now());
+               insert into channel (station, name, parameter, unit, kind, interval_s)
+               values ('st-test', 'do', 'do', 'mg/L', 'mean', 60);
+               insert into reading select 1, timestamptz '2026-10-01' + n * interval '1 minute', n % 7, 0, 0, now()
+               from generate_series(1, 20000) n"""
+        )
+        before = conn.execute("select count(*), sum(value) from v_reading").fetchone()
+    monkeypatch.undo()
+    assert migrate(empty_database)[0] == "0009_rollups"
+    with connect(empty_database, "test") as conn:
+        assert conn.execute("select count(*), sum(value) from v_reading").fetchone() == before
+        assert conn.execute("select valid_share from network").fetchone() == (0.75,)
