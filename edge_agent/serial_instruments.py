@@ -18,6 +18,7 @@ from quantrac.config.devices import (
     BayernHessenSignal,
     LineProfile,
     Sdi12Profile,
+    Sdi12Signal,
     VaisalaProfile,
     VaisalaSignal,
 )
@@ -299,4 +300,11 @@ class Sdi12Sensor(_SerialInstrument):
         signal = self._profile.signals[name]
         if signal.value > len(values):
             return NO_MEASUREMENT
-        return measured(signal, values[signal.value - 1], self._verdict)
+        return measured(signal, values[signal.value - 1], worst((self._verdict, self._status(signal, values))))
+
+    def _status(self, signal: Sdi12Signal, values: Sequence[float]) -> State:
+        if signal.status is None:
+            return State.OK
+        if signal.status.value > len(values):
+            return State.FAULT
+        return self._profile.states[signal.status.table].state_of(int(values[signal.status.value - 1]))

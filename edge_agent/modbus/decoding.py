@@ -15,6 +15,10 @@ from edge_agent.samples import NO_MEASUREMENT, Measured, measured
 from quantrac.config.modbus import Directory, ModbusProfile, ModbusSignal, ModbusStatus
 from quantrac.telemetry.states import State, worst
 
+TAI64_EPOCH: Final = 1 << 62
+"""TAI64 label of 1970-01-01 00:00:00 TAI (cr.yp.to/libtai/tai64.html)."""
+TAI_AHEAD_S: Final = 37
+"""TAI - UTC since 2017; no leap second has been announced since (IERS Bulletin C)."""
 FUNCTION_OF_TABLE: Final = {
     "coil": Function.COIL,
     "discrete": Function.DISCRETE,
@@ -62,6 +66,8 @@ class Fields(NamedTuple):
     value: Span
     statuses: tuple[StatusWord, ...]
     checks: tuple[CheckWord, ...]
+    age: Span | None = None
+    """Where the instrument's own time stands."""
 
 
 def directory_spans(profile: ModbusProfile) -> Span | None:
@@ -95,7 +101,8 @@ def locate(profile: ModbusProfile, signal: ModbusSignal, codes: Sequence[int]) -
         CheckWord(Span(value.function, _place(profile, value, check.at, check.offset), 1), check.is_, check.mask)
         for check in signal.expect_word
     )
-    return Fields(value, tuple(statuses), tuple(checks))
+    age = Span(value.function, profile.wire(signal.age.at), signal.age.words) if signal.age else None
+    return Fields(value, tuple(statuses), tuple(checks), age)
 
 
 def spans(fields: Fields) -> Iterator[Span]:
@@ -103,10 +110,15 @@ def spans(fields: Fields) -> Iterator[Span]:
     yield fields.value
     yield from (status.span for status in fields.statuses)
     yield from (check.span for check in fields.checks)
+    if fields.age is not None:
+        yield fields.age
 
 
-def decode(profile: ModbusProfile, name: str, image: Image) -> Measured | None:
-    """Return a signal, in its own unit, of what was read; None if not all of its registers were."""
+def decode(profile: ModbusProfile, name: str, image: Image, now_ms: int | None = None) -> Measured | None:
+    """Return a signal, in its own unit, of what was read; None if not all of its registers were.
+
+    With `now_ms` (milliseconds since 1970 UTC) what the instrument measured too long ago is not taken for new.
+    """
     signal = profile.signals[name]
     fields = locate(profile, signal, listed_codes(image, profile))
     if fields is None:
@@ -117,6 +129,10 @@ def decode(profile: ModbusProfile, name: str, image: Image) -> Measured | None:
     for check in fields.checks:
         if _masked(_words(image, check.span)[-1], check.mask) != check.is_:
             return NO_MEASUREMENT
+    if signal.age and fields.age and now_ms is not None:
+        measured_ms = _time_ms(_words(image, fields.age), signal.age.type)
+        if now_ms - measured_ms > signal.age.most_ms:
+            return Measured(None, State.COMM)
     state = worst(
         profile.states[status.table].state_of(int(_masked(_word(signal, status.span, image), status.mask)))
         for status in fields.statuses
@@ -125,6 +141,13 @@ def decode(profile: ModbusProfile, name: str, image: Image) -> Measured | None:
         return measured(signal, _number(signal, words), state)
     except (codec.CodecError, ValueError):  # digits that are none
         return Measured(None, worst((state, State.FAULT)))
+
+
+def _time_ms(words: Sequence[int], kind: str) -> int:
+    """Return a time in registers, milliseconds since 1970 UTC."""
+    if kind == "unix32":
+        return int(codec.decode(words, "uint32")) * 1000
+    return (int(codec.decode(words, "uint64")) - TAI64_EPOCH - TAI_AHEAD_S) * 1000
 
 
 def _number(signal: ModbusSignal, words: Sequence[int]) -> float:

@@ -131,7 +131,7 @@ class ModbusInstrument:
         for name in part.signals:
             fields = locate(self._profile, self._profile.signals[name], self._codes)
             at = [t for block, t in sent.items() if fields is None or block.covers(fields.value)]
-            measured: Measured = decode(self._profile, name, image) or NO_MEASUREMENT
+            measured: Measured = decode(self._profile, name, image, at[0]) or NO_MEASUREMENT
             yield Sample(name, at[0], measured.value, measured.state)
 
     def _refused(self, part: Part, refusal: Refused) -> list[Sample]:

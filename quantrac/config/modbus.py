@@ -62,6 +62,20 @@ class WordCheck(Model):
         return self
 
 
+class Age(Model):
+    """The instrument's own time of measurement: when it is older than `most`, the reading is null, `comm`."""
+
+    at: Whole = Field(ge=0, le=65536)
+    type: Literal["tai64", "unix32"]
+    """`tai64`: four registers, 2**62 + TAI seconds since 1970; `unix32`: two registers, UTC seconds since 1970."""
+    most_ms: PositiveDuration = Field(alias="most")
+
+    @property
+    def words(self) -> int:
+        """Registers that it takes."""
+        return {"tai64": 4, "unix32": 2}[self.type]
+
+
 def _several(value: Any) -> Any:
     """One mapping is a list of one; nothing is an empty list."""
     return [] if value is None else [value] if isinstance(value, dict) else value
@@ -86,6 +100,7 @@ class ModbusSignal(Signal):
     status: Statuses = ()
     """What the device says of the value: all of it is read before the value, and the worst counts."""
     expect_word: Checks = ()
+    age: Age | None = None
 
     @model_validator(mode="after")
     def _place(self) -> ModbusSignal:

@@ -37,6 +37,9 @@ def _tables(profile: AnyProfile) -> Iterator[tuple[tuple[Key, ...], str]]:
         yield ("directory", "table"), profile.directory.table
     if isinstance(profile, BayernHessenProfile):
         yield from ((((key,), table) for key, table in (("status", profile.status), ("error", profile.error)) if table))
+    if isinstance(profile, Sdi12Profile):
+        named = [(name, signal.status) for name, signal in profile.signals.items()]
+        yield from ((("signals", name, "status", "table"), status.table) for name, status in named if status)
     if isinstance(profile, Sdi12Profile) and profile.verify is not None:
         yield ("verify", "table"), profile.verify.table
 

@@ -10,6 +10,13 @@ from quantrac.config.fields import Flag, Model, PositiveDuration, Snake, Whole
 from quantrac.config.profiles import DeviceProfile, Signal, TextGolden, one_place
 
 
+class Sdi12Status(Model):
+    """A status word among the values of the same measurement."""
+
+    value: Whole = Field(ge=1, le=99)
+    table: Snake
+
+
 class Sdi12Signal(Signal):
     """The n-th value of a measurement."""
 
@@ -17,6 +24,7 @@ class Sdi12Signal(Signal):
     """`M`, `M1`…`M9`, `C`, `C1`…`C9` or `R0`…`R9`: sent as `aM!`, `aC!`, `aR0!`."""
     value: Whole = Field(ge=1, le=99)
     """Place among the values, the first is 1."""
+    status: Sdi12Status | None = None
 
 
 class Sdi12Verify(Model):

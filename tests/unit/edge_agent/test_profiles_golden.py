@@ -6,6 +6,7 @@ The frames come from manuals or were computed apart from this decoder; the profi
 from __future__ import annotations
 
 import asyncio
+import re
 import struct
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,8 +20,9 @@ from edge_agent.modbus.framing import Request, crc16, find_reply
 from edge_agent.modbus.planning import Function, Span
 from edge_agent.samples import Measured
 from edge_agent.serial_bus import Ending, TextAnswer
-from edge_agent.serial_instruments import BayernHessenAnalyser, Sdi12Sensor, VaisalaTransmitter
-from quantrac.config.devices import AnyProfile, ModbusProfile, Sdi12Profile, VaisalaProfile
+from edge_agent.serial_instruments import BayernHessenAnalyser, PolledLines, Sdi12Sensor, VaisalaTransmitter
+from edge_agent.talkers import LineTalker, Talker, VaisalaTalker
+from quantrac.config.devices import AnyProfile, LineProfile, ModbusProfile, Sdi12Profile, VaisalaProfile, is_talker
 from quantrac.config.loading import load_profile
 from quantrac.config.profiles import Golden, HexExchange, TextExchange
 from quantrac.config.stations import Device
@@ -88,6 +90,9 @@ class ReplayedLine:
         self._unread = exchange.reply
         return TextAnswer(0, await self.listen(ending, timeout_ms))
 
+    def now_ms(self) -> int:
+        return 0
+
     async def listen(self, ending: Ending, timeout_ms: int) -> bytes:
         end = self._unread.index(ending.mark) + len(ending.mark) + ending.more
         answer, self._unread = self._unread[:end], self._unread[end:]
@@ -104,6 +109,10 @@ class ReplayedLine:
 def _by_text(profile: AnyProfile, golden: Golden) -> dict[str, Measured]:
     line = ReplayedLine(golden.exchanges)  # type: ignore[attr-defined]
     instrument = _instrument(profile, golden, line)
+    if is_talker(profile):
+        assert isinstance(instrument, Talker)
+        said = [sample for exchange in golden.exchanges for sample in instrument.hear(exchange.reply, 0)]  # type: ignore[attr-defined]
+        return {sample.signal: Measured(sample.value, sample.state) for sample in said}
 
     async def read() -> dict[str, Measured]:
         return {
@@ -122,12 +131,22 @@ def _instrument(profile: AnyProfile, golden: Golden, line: ReplayedLine) -> Inst
     first: Any = golden.exchanges[0]  # type: ignore[attr-defined]
     if isinstance(profile, Sdi12Profile) and b"V!" not in first.ask:
         profile = profile.model_copy(update={"verify": None})
-    address = chr(first.ask[0]) if isinstance(profile, VaisalaProfile | Sdi12Profile) else None
+    address = _address(profile, first)
     device = cast(
         Device, SimpleNamespace(name="d", profile=profile, address=address, timeout_ms=1000, channels=channels)
     )
     if isinstance(profile, VaisalaProfile):
-        return VaisalaTransmitter(device, line)
+        return VaisalaTalker(device, line) if is_talker(profile) else VaisalaTransmitter(device, line)
+    if isinstance(profile, LineProfile):
+        return LineTalker(device, line) if is_talker(profile) else PolledLines(device, line)
     if isinstance(profile, Sdi12Profile):
         return Sdi12Sensor(device, line, lambda: 0)
     return BayernHessenAnalyser(device, line)
+
+
+def _address(profile: AnyProfile, exchange: TextExchange) -> str | int | None:
+    """Return the address that the exchange is asked with, or answered from."""
+    if isinstance(profile, VaisalaProfile | Sdi12Profile):
+        return chr((exchange.ask or exchange.reply)[0])
+    number = re.fullmatch(rb"\x02DA(\d{3})[\x03\r].*", exchange.ask)
+    return int(number[1]) if number else None
