@@ -19,7 +19,7 @@ from ingest.rollups.buckets import HOUR, Buckets, days, since, stretches
 from quantrac.database.pool import Connection
 from quantrac.telemetry.slots import bucket_start
 
-ROLLUP_LOCK: Final = 0x5154_0012
+ROLLUP_LOCK: Final = 0x5154_0014
 
 
 def _statement(name: str) -> sql.SQL:
