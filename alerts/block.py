@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quantrac.telemetry.quality import Quality
+from quantrac.telemetry.states import State
+
+T = TypeVar("T")
 
 LATE_AFTER_MS: Final = 15 * 60_000
 """A reading received later than this after its time is late, unless three of its intervals are longer."""
@@ -22,9 +25,10 @@ class Sample(NamedTuple):
     value: float | None
     quality: int
     received_ms: int
+    state: int = State.OK
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Block:
     """Readings of one channel, ascending by time, one a time."""
 
@@ -33,9 +37,14 @@ class Block:
     """NaN where there is no value."""
     quality: NDArray[np.int8]
     received_ms: NDArray[np.int64]
+    state: NDArray[np.int8]
+    start_ms: int | None = None
+    """Readings before it are context for rules that look back; None: there is no context."""
+    derived: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+    """What several rules on the channel need of these readings, worked out once."""
 
     @classmethod
-    def of(cls, samples: Iterable[Sample]) -> Block:
+    def of(cls, samples: Iterable[Sample], start_ms: int | None = None) -> Block:
         """Return the block of the samples, sorted by their time."""
         rows = sorted(samples)
         return cls(
@@ -43,12 +52,22 @@ class Block:
             value=np.array([np.nan if row.value is None else row.value for row in rows], dtype=np.float64),
             quality=np.array([row.quality for row in rows], dtype=np.int8),
             received_ms=np.array([row.received_ms for row in rows], dtype=np.int64),
+            state=np.array([row.state for row in rows], dtype=np.int8),
+            start_ms=start_ms,
         )
+
+    def as_timely(self) -> Block:
+        """Return the readings as if each had come at its own time."""
+        return replace(self, received_ms=self.t_ms, derived={})
 
     def __len__(self) -> int:
         return len(self.t_ms)
 
     def is_late(self, interval_ms: int) -> NDArray[np.bool_]:
+        """Return `_is_late`, worked out once an interval."""
+        return once(self.derived, ("late", interval_ms), lambda: self._is_late(interval_ms))
+
+    def _is_late(self, interval_ms: int) -> NDArray[np.bool_]:
         """Mark readings that came too long after their time, or after a newer reading of the channel.
 
         The second test makes the verdict the same however the readings are cut into blocks: what the cursor of an
@@ -67,4 +86,14 @@ class Block:
 
     def counts(self, use: frozenset[Quality]) -> NDArray[np.bool_]:
         """Mark readings that have a value of a quality in `use`."""
-        return np.isin(self.quality, [int(quality) for quality in use]) & ~np.isnan(self.value)
+        wanted = np.zeros(16, dtype=np.bool_)
+        wanted[[int(quality) for quality in use]] = True
+        return wanted[self.quality] & ~np.isnan(self.value)
+
+
+def once(known: dict[Hashable, Any], key: Hashable, make: Callable[[], T]) -> T:
+    """Return what stands under a key, made at the first question."""
+    if key not in known:
+        known[key] = make()
+    found: T = known[key]
+    return found

@@ -4,19 +4,24 @@ Each level of a rule is a machine of its own: normal → pending → active → 
 interval, its time being the end of that interval; what is missing, null or of a quality that the rule does not use
 counts neither as time in alarm nor as recovery: the machines wait. The alarm of the rule stands while any level is
 active or recovering; its level is the most severe of them.
+
+Blocks, not readings: a level looks for spells (readings in a row that hold its condition, or are past its clear limit)
+that last as long as its delay, and visits only those. A block whose extremes cross no limit is not looked into.
 """
 
 from __future__ import annotations
 
-from copy import copy
+from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import groupby
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from alerts.block import Block
+from alerts.course import Course, Mask, course_of, fresh_until
 from alerts.rule import ChannelRule, Level, Side
 
 
@@ -34,7 +39,7 @@ class Phase(StrEnum):
         return self in (Phase.ACTIVE, Phase.RECOVERING)
 
 
-class LevelState(msgspec.Struct):
+class LevelState(msgspec.Struct, frozen=True):
     """What one level remembers."""
 
     phase: Phase = Phase.NORMAL
@@ -52,13 +57,13 @@ class RuleState(msgspec.Struct):
     level: str | None = None
     """Key of the level of the standing alarm."""
     levels: dict[str, LevelState] = {}
+    counted_ms: int | None = None
+    """Time of the newest reading that counted: since then the rule knows nothing."""
 
 
 class Kind(StrEnum):
     """What a decision says."""
 
-    PENDING = "pending"
-    SUBSIDED = "subsided"
     RAISED = "raised"
     LEVEL = "level"
     CLEARED = "cleared"
@@ -73,9 +78,9 @@ class Decision:
     """Time of the reading that made it so."""
     value: float
     level: Level | None
-    """The level reached; of a cleared or subsided alarm the one that was left, None if the rule has it no more."""
+    """The level reached; of a cleared alarm the one that was left, None if the rule has it no more."""
     since_ms: int
-    """When the condition began (raised, level), or the alarm's own time (the others)."""
+    """When the condition began (raised, level), or the alarm's own time (cleared)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,119 +101,174 @@ def step(rule: ChannelRule, state: RuleState, block: Block) -> Outcome:
     Args:
         rule: the rule on this channel.
         state: what the last call returned; `RuleState()` at first. Not changed.
-        block: readings, any number, of any time.
+        block: readings, any number, of any time, perhaps with context before `start_ms`.
     """
-    cursor = state.cursor_ms
+    newest = fresh_until(block, rule.interval_ms)
+    late = _late(rule, state, block)
+    if newest is None or (state.cursor_ms is not None and newest <= state.cursor_ms):
+        return Outcome(state, [], late)
+    course = course_of(rule, block, state.cursor_ms)
+    if course is None:
+        return Outcome(msgspec.structs.replace(state, cursor_ms=newest), [], late)
+    turns, levels = _run_levels(rule, state, course)
+    decisions = list(_decisions(rule, state, turns, course))
+    standing = [level.key for level in rule.levels if levels[level.key].phase.is_standing]
+    kept = {key: level for key, level in levels.items() if level.phase is not Phase.NORMAL}
+    after = RuleState(newest, standing[-1] if standing else None, kept, int(course.t_ms[-1]))
+    return Outcome(after, decisions, late)
+
+
+def _late(rule: ChannelRule, state: RuleState, block: Block) -> int:
     late = block.is_late(rule.interval_ms)
-    if cursor is not None:
-        late |= block.t_ms <= cursor
-    if late.all():
-        return Outcome(state, [], int(late.sum()))
-    fresh = ~late
-    machine = _Machine(rule, state)
-    machine.take(block, fresh, block.counts(rule.use) & fresh)
-    return Outcome(machine.state(int(block.t_ms[fresh][-1])), machine.decisions, int(late.sum()))
+    if state.cursor_ms is not None and len(block) and block.t_ms[0] <= state.cursor_ms:
+        late = late | (block.t_ms <= state.cursor_ms)
+    return int(np.count_nonzero(late))
 
 
-class _Machine:
-    """The levels of one rule while a block runs through them."""
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """A level that becomes active, or normal again, at one reading of the course."""
 
-    def __init__(self, rule: ChannelRule, state: RuleState) -> None:
-        self.rule = rule
-        self.decisions: list[Decision] = []
-        self._cursor = state.cursor_ms
-        self._timers = [(level, copy(state.levels.get(level.key) or LevelState())) for level in rule.levels]
-        self._standing = state.level
-        self._pending = state.level is None and any(timer.phase is Phase.PENDING for _, timer in self._timers)
+    at: int
+    level: Level
+    is_alarm: bool
+    since_ms: int
 
-    def take(self, block: Block, fresh: NDArray[np.bool_], counting: NDArray[np.bool_]) -> None:
-        """Run the counting readings through the levels; a block that cannot change a resting state is skipped whole."""
-        if self._rests() and not _crosses(self.rule.levels, block.value[counting]):
-            return
-        t_ms, value, counts = block.t_ms[fresh], block.value[fresh], counting[fresh]
-        covered = self._covered(t_ms)
-        rows = zip(t_ms[counts].tolist(), value[counts].tolist(), covered[counts].tolist(), strict=True)
-        for t, v, span_ms in rows:
-            self._advance(t, v, span_ms)
 
-    def state(self, cursor_ms: int) -> RuleState:
-        """Return what to remember."""
-        levels = {level.key: timer for level, timer in self._timers if timer.phase is not Phase.NORMAL}
-        return RuleState(cursor_ms=cursor_ms, level=self._standing, levels=levels)
+def _run_levels(rule: ChannelRule, state: RuleState, course: Course) -> tuple[list[_Turn], dict[str, LevelState]]:
+    """Run each level over the course; return all turns in order, and where the levels stand afterwards."""
+    turns: list[_Turn] = []
+    after: dict[str, LevelState] = {}
+    for level in rule.levels:
+        before = state.levels.get(level.key, LevelState())
+        if _cannot_change(level, before, course):
+            after[level.key] = before
+        else:
+            after[level.key] = _run(level, before, course, turns)
+    turns.sort(key=lambda turn: turn.at)
+    return turns, after
 
-    def _rests(self) -> bool:
-        return self._standing is None and all(timer.phase is Phase.NORMAL for _, timer in self._timers)
 
-    def _covered(self, t_ms: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Time that each reading covers: its interval, but never back beyond the reading before it."""
-        first = t_ms[0] - self.rule.interval_ms if self._cursor is None else self._cursor
-        return np.minimum(np.diff(t_ms, prepend=first), self.rule.interval_ms)
+def _cannot_change(level: Level, state: LevelState, course: Course) -> bool:
+    """Whether no reading crosses the limit that matters in the present phase."""
+    worst = course.least if level.side is Side.BELOW else course.greatest
+    best = float(course.below.max()) if level.side is Side.BELOW else float(course.above.min())
+    if state.phase is Phase.NORMAL:
+        return not level.holds(worst)
+    return state.phase is Phase.ACTIVE and course.in_force is None and not level.has_recovered(best)
 
-    def _advance(self, t_ms: int, value: float, span_ms: int) -> None:
-        for level, timer in self._timers:
-            if timer.phase.is_standing:
-                _towards_normal(level, timer, value, span_ms)
+
+def _run(level: Level, state: LevelState, course: Course, turns: list[_Turn]) -> LevelState:
+    """Append the turns of one level to `turns` and return where it stands at the end."""
+    holds, recovers = _masks(level, course)
+    pending_ms = state.counted_ms if state.phase is Phase.PENDING else 0
+    recovering_ms = state.counted_ms if state.phase is Phase.RECOVERING else 0
+    alarms, recoveries = _Spells(holds, course, pending_ms), _Spells(recovers, course, recovering_ms)
+    raising, clearing = alarms.lasting(level.on_delay_ms), recoveries.lasting(level.off_delay_ms)
+    standing, at, since = state.phase.is_standing, -1, state.since_ms
+    while (found := (clearing if standing else raising).after(at)) is not None:
+        start, at = found
+        standing = not standing
+        if standing and not (start == 0 and pending_ms):
+            since = int(course.t_ms[start] - course.span_ms[start])
+        turns.append(_Turn(at, level, standing, int(course.t_ms[at]) if since is None else since))
+    last = (recoveries if standing else alarms).unfinished(at)
+    if last is None:
+        return LevelState(Phase.ACTIVE, 0, since) if standing else LevelState()
+    start, counted = last
+    if standing:
+        return LevelState(Phase.RECOVERING, counted, since)
+    begun = since if start == 0 and pending_ms else int(course.t_ms[start] - course.span_ms[start])
+    return LevelState(Phase.PENDING, counted, begun)
+
+
+def _masks(level: Level, course: Course) -> tuple[Mask, Mask]:
+    """Mark the readings that hold the condition, and those past the clear limit."""
+    value = course.of(level.side)
+    if level.side is Side.BELOW:
+        holds = value < level.limit
+        recovers = ~holds if level.clear is None else value > level.clear
+    else:
+        holds = value > level.limit
+        recovers = ~holds if level.clear is None else value < level.clear
+    if course.can_recover is not None:
+        recovers = recovers & course.can_recover
+    if course.in_force is not None:
+        holds, recovers = holds & course.in_force, recovers | ~course.in_force
+    return holds, recovers
+
+
+@dataclass(frozen=True, slots=True)
+class _Lasting:
+    """Spells that lasted long enough: where they start, and the reading at which they had."""
+
+    starts: list[int]
+    reached: list[int]
+
+    def after(self, at: int) -> tuple[int, int] | None:
+        """Return the first that starts behind a reading."""
+        k = bisect_right(self.starts, at)
+        return None if k == len(self.starts) else (self.starts[k], self.reached[k])
+
+
+class _Spells:
+    """Readings in a row for which a mask is true; the first may go on from before the course."""
+
+    def __init__(self, mask: Mask, course: Course, carried_ms: int) -> None:
+        edges = np.flatnonzero(mask[1:] != mask[:-1]) + 1
+        bounds = np.concatenate(([0], edges, [len(mask)]))
+        first = 0 if mask[0] else 1
+        self._starts = bounds[first:-1:2]
+        self._ends = bounds[first + 1 :: 2] - 1
+        self._elapsed = course.elapsed_ms
+        self._before = course.elapsed_ms[self._starts] - course.span_ms[self._starts]
+        if mask[0]:
+            self._before[0] -= carried_ms
+        self._ends_open = bool(mask[-1])
+
+    def lasting(self, delay_ms: int) -> _Lasting:
+        """Return the spells that cover the delay."""
+        long = self._elapsed[self._ends] - self._before >= delay_ms
+        starts = self._starts[long]
+        reached = np.maximum(np.searchsorted(self._elapsed, self._before[long] + delay_ms, side="left"), starts)
+        return _Lasting(starts.tolist(), reached.tolist())
+
+    def unfinished(self, at: int) -> tuple[int, int] | None:
+        """Return start and time covered of the spell that reaches the end, if it starts behind a reading."""
+        if not self._ends_open or self._starts[-1] <= at:
+            return None
+        return int(self._starts[-1]), int(self._elapsed[-1] - self._before[-1])
+
+
+def _decisions(rule: ChannelRule, before: RuleState, turns: list[_Turn], course: Course) -> Iterator[Decision]:
+    """Compare, at each reading at which a level turned, the alarm that stands with the one before."""
+    standing = before.level
+    since = {key: state.since_ms for key, state in before.levels.items() if state.phase.is_standing and rule.level(key)}
+    moments = [(at, list(group)) for at, group in groupby(turns, key=lambda turn: turn.at)]
+    if standing is not None and standing not in since and (not moments or moments[0][0] > 0):
+        moments.insert(0, (0, []))  # a level that the rule has no more is left at the first reading
+    for at, group in moments:
+        for turn in group:
+            if turn.is_alarm:
+                since[turn.level.key] = turn.since_ms
             else:
-                _towards_alarm(level, timer, value, t_ms, span_ms)
-        self._decide(t_ms, value)
-
-    def _decide(self, t_ms: int, value: float) -> None:
-        """Compare what stands now with what stood before this reading."""
-        top = next(((level, timer) for level, timer in reversed(self._timers) if timer.phase.is_standing), None)
-        if top is not None:
-            self._decide_standing(*top, t_ms, value)
-        elif self._standing is not None:
-            self._say(Kind.CLEARED, t_ms, value, self.rule.level(self._standing))
-            self._standing = None
-        if top is None:
-            self._decide_pending(t_ms, value)
-
-    def _decide_standing(self, level: Level, timer: LevelState, t_ms: int, value: float) -> None:
-        if self._standing == level.key:
-            return
-        kind = Kind.RAISED if self._standing is None else Kind.LEVEL
-        if kind is Kind.RAISED and not self._pending:
-            self._say(Kind.PENDING, t_ms, value, level, timer.since_ms)
-        self._standing, self._pending = level.key, False
-        self._say(kind, t_ms, value, level, timer.since_ms)
-
-    def _decide_pending(self, t_ms: int, value: float) -> None:
-        first = next(((level, timer) for level, timer in self._timers if timer.phase is Phase.PENDING), None)
-        if first is not None and not self._pending:
-            self._say(Kind.PENDING, t_ms, value, first[0], first[1].since_ms)
-        elif first is None and self._pending:
-            self._say(Kind.SUBSIDED, t_ms, value, None)
-        self._pending = first is not None
-
-    def _say(self, kind: Kind, t_ms: int, value: float, level: Level | None, since_ms: int | None = None) -> None:
-        self.decisions.append(Decision(kind, t_ms, value, level, t_ms if since_ms is None else since_ms))
+                since.pop(turn.level.key, None)
+        top = next((level for level in reversed(rule.levels) if level.key in since), None)
+        if (top.key if top else None) == standing:
+            continue
+        left = rule.level(standing) if standing is not None else None
+        yield _decision(at, top, left, standing is None, since, course)
+        standing = top.key if top else None
 
 
-def _towards_alarm(level: Level, timer: LevelState, value: float, t_ms: int, span_ms: int) -> None:
-    if not level.holds(value):
-        if timer.phase is Phase.PENDING:
-            timer.phase, timer.counted_ms, timer.since_ms = Phase.NORMAL, 0, None
-        return
-    if timer.phase is Phase.NORMAL:
-        timer.phase, timer.counted_ms, timer.since_ms = Phase.PENDING, 0, t_ms - span_ms
-    timer.counted_ms += span_ms
-    if timer.counted_ms >= level.on_delay_ms:
-        timer.phase, timer.counted_ms = Phase.ACTIVE, 0
-
-
-def _towards_normal(level: Level, timer: LevelState, value: float, span_ms: int) -> None:
-    if not level.has_recovered(value):
-        timer.phase, timer.counted_ms = Phase.ACTIVE, 0
-        return
-    timer.phase = Phase.RECOVERING
-    timer.counted_ms += span_ms
-    if timer.counted_ms >= level.off_delay_ms:
-        timer.phase, timer.counted_ms, timer.since_ms = Phase.NORMAL, 0, None
-
-
-def _crosses(levels: tuple[Level, ...], values: NDArray[np.float64]) -> bool:
-    """Whether any value is beyond any limit."""
-    if not len(values):
-        return False
-    low, high = float(values.min()), float(values.max())
-    return any(level.holds(low if level.side is Side.BELOW else high) for level in levels)
+def _decision(
+    at: int, top: Level | None, left: Level | None, is_new: bool, since: dict[str, int | None], course: Course
+) -> Decision:
+    t_ms = int(course.t_ms[at])
+    concerned = top or left
+    value = float(course.of(Side.ABOVE if concerned is None else concerned.side)[at])
+    if top is None:
+        return Decision(Kind.CLEARED, t_ms, value, left, t_ms)
+    kind = Kind.RAISED if is_new else Kind.LEVEL
+    began = since[top.key]
+    return Decision(kind, t_ms, value, top, t_ms if began is None else began)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
 from quantrac.telemetry.quality import Quality
+from quantrac.telemetry.states import State
 
 
 class Severity(IntEnum):
@@ -97,6 +98,40 @@ class RuleTexts:
     source: str | None = None
 
 
+class Kind(StrEnum):
+    """What of the readings is compared with the limits."""
+
+    VALUE = "value"
+    CHANGE = "change"
+    """Rise (levels above) since the least, or fall (levels below, negative) since the greatest value of the window."""
+    SWING = "swing"
+    """Greatest minus least value of the window."""
+    STATE = "state"
+    """1 while the device says one of the states, else 0; whatever the quality."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What is compared with the limits, and how far back it looks."""
+
+    kind: Kind = Kind.VALUE
+    window_ms: int = 0
+    states: frozenset[State] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """When the limits are in force, local time; outside, a condition does not hold and a standing alarm runs out."""
+
+    months: frozenset[int] = frozenset(range(1, 13))
+    from_minute: int = 0
+    """Minute of the local day from which they are in force."""
+    to_minute: int = 24 * 60
+    """Minute until which; less than `from_minute`: over midnight."""
+    offset_ms: int = 0
+    """Local time minus UTC."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChannelRule:
     """One rule on one channel."""
@@ -114,6 +149,13 @@ class ChannelRule:
     use: frozenset[Quality]
     """Qualities whose readings count; others neither raise nor clear."""
     texts: RuleTexts
+    measure: Measure = Measure()
+    validity: Validity | None = None
+
+    @property
+    def longest_delay_ms(self) -> int:
+        """The longest on-delay of its levels."""
+        return max((level.on_delay_ms for level in self.levels), default=0)
 
     @property
     def station(self) -> str:

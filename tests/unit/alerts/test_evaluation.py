@@ -99,14 +99,14 @@ def test_without_clear_limit_and_delays_the_limit_alone_decides() -> None:
     rule = oxygen_rule(Level("high", Side.ABOVE, 30.0, None, 0, 0, Severity.MEDIUM))
     _, decisions = run(rule, read_series("30 30.1 30.1 30", MINUTE))
     assert told(decisions) == [("raised", "high", 1), ("cleared", "high", 3)]
-    assert [d.kind for d in decisions] == [Kind.PENDING, Kind.RAISED, Kind.CLEARED]
+    assert [d.kind for d in decisions] == [Kind.RAISED, Kind.CLEARED]
 
 
 def test_a_band_has_two_sides_and_one_alarm() -> None:
     low = Level("act", Side.BELOW, 7.0, 7.2, 0, 0, Severity.HIGH)
     high = Level("act", Side.ABOVE, 9.0, 8.8, 0, 0, Severity.HIGH)
     _, decisions = run(oxygen_rule(low, high), read_series("8 9.5 6.5 8", MINUTE))
-    assert [(d.kind, d.level and d.level.side) for d in decisions if d.kind is not Kind.PENDING] == [
+    assert [(d.kind, d.level and d.level.side) for d in decisions] == [
         (Kind.RAISED, Side.ABOVE),
         (Kind.LEVEL, Side.BELOW),
         (Kind.CLEARED, Side.BELOW),
