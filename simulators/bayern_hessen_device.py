@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from simulators.journal import Served
-from simulators.lines import PtyLine
+from simulators.lines import SerialLine
 from simulators.mount import Mishap, Mount, garble
 
 STX, ETX, CR = b"\x02", b"\x03", b"\r"
@@ -75,7 +75,7 @@ def framed(text: str, with_checksum: bool = True) -> bytes:
 class HessenLine:
     """One instrument on one line. With an address it answers `DA` with that address, and `DA` without any."""
 
-    def __init__(self, line: PtyLine, mount: Mount[HessenInstrument], clock: Callable[[], float]) -> None:
+    def __init__(self, line: SerialLine, mount: Mount[HessenInstrument], clock: Callable[[], float]) -> None:
         self._line, self._mount, self._clock = line, mount, clock
         self._buffer = b""
 

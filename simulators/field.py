@@ -69,20 +69,31 @@ class InstrumentSpec(_Strict):
     """One instrument at an address of a bus."""
 
     instrument: Literal[
-        "aqua-troll", "exo2", "io-module", "T100", "T200", "T300", "T400", "ott-pls", "wxt536", "grimm-edm180"
-    ]
+        "aqua-troll", "exo2", "io-module", "T100", "T200", "T300", "T400", "ott-pls", "wxt536", "grimm-edm180",
+        "wtw-iq", "liquiline", "rain-bucket", "thermo-49i", "bam-1020", "maximet", "nmea-weather", "wxt536-automatic",
+        "grimm-lines",
+    ]  # fmt: skip
     address: str | int
     latency_s: float = Field(0.02, ge=0)
     sleep_after_s: float | None = Field(None, gt=0)
     measuring_s: float = Field(0.5, gt=0)
     signals: list[str] = []
     codes: list[int] = Field([], max_length=32)
+    count: int = Field(0, ge=0, le=65535)
+    rate: float = Field(0.1, ge=0)
+    reboot_s: float | None = Field(None, gt=0)
+    """Of a rain bucket: where its counter stands at first, counts a second, when it loses power."""
 
 
 class BusSpec(_Strict):
-    """A bus: a serial line with its settings, or a TCP address."""
+    """A bus: a serial line with its settings, or a TCP address.
 
-    kind: Literal["modbus-rtu", "modbus-tcp", "sdi-12", "ascii", "bayern-hessen"]
+    `talkers` are instruments that send by themselves, `terminal` one with a menu. `served` puts a serial line behind a
+    serial-device server: bytes by TCP.
+    """
+
+    kind: Literal["modbus-rtu", "modbus-tcp", "sdi-12", "ascii", "bayern-hessen", "talkers", "terminal"]
+    served: bool = False
     line: Annotated[str, Field(pattern=r"^\d+ [78][NEO][12]$")] = "9600 8N1"
     port: int = Field(0, ge=0, le=65535)
     instruments: list[InstrumentSpec] = Field(min_length=1)

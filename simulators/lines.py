@@ -10,6 +10,7 @@ import contextlib
 import os
 import pty
 import re
+import socket
 import threading
 import tty
 from collections.abc import Callable
@@ -142,6 +143,72 @@ class PtyLine:
         """Unplug."""
         self._closed = True
         self._port.close()
+
+
+class TcpLine:
+    """A line behind a serial-device server: bytes come and go on a TCP connection, paced to the serial side.
+
+    One client at a time, as such boxes do; a second one takes the place of the first.
+    """
+
+    def __init__(self, settings: LineSettings, host: str = "127.0.0.1", port: int = 0) -> None:
+        self.inbound = Wire(settings)
+        self.outbound = Wire(settings)
+        self._listener = socket.create_server((host, port))
+        self._listener.setblocking(False)
+        self.host, self.port = self._listener.getsockname()[:2]
+        self._client: socket.socket | None = None
+
+    def open(self, receive: Callable[[bytes], None]) -> None:
+        """Begin: `receive` is called with what the client sent, when it has crossed the line."""
+        self._loop = asyncio.get_running_loop()
+        self._receive = receive
+        self._loop.add_reader(self._listener, self._accept)
+
+    def _accept(self) -> None:
+        self._drop()
+        self._client, _ = self._listener.accept()
+        self._client.setblocking(False)
+        self._loop.add_reader(self._client, self._readable)
+
+    def _readable(self) -> None:
+        if self._client is None:
+            return
+        try:
+            data = self._client.recv(READ_SIZE)
+        except ConnectionError:
+            data = b""
+        if not data:
+            self._drop()
+            return
+        for due, piece in self.inbound.put_whole(data, self._loop.time()):
+            self._loop.call_at(due, self._receive, piece)
+
+    def send(self, data: bytes) -> None:
+        """Put `data` on the line to the client."""
+        for due, piece in self.outbound.put(data, self._loop.time()):
+            self._loop.call_at(due, self._to_client, piece)
+
+    def _to_client(self, piece: bytes) -> None:
+        if self._client is not None:
+            with contextlib.suppress(BlockingIOError, ConnectionError):
+                self._client.send(piece)
+
+    def _drop(self) -> None:
+        if self._client is not None:
+            self._loop.remove_reader(self._client)
+            self._client.close()
+            self._client = None
+
+    def close(self) -> None:
+        """Hang up and stop listening."""
+        self._drop()
+        self._loop.remove_reader(self._listener)
+        self._listener.close()
+
+
+SerialLine = PtyLine | TcpLine
+"""Where a server of a serial protocol may listen."""
 
 
 class PtyPair:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from simulators.journal import Served
-from simulators.lines import PtyLine
+from simulators.lines import SerialLine
 from simulators.mount import Mishap, Mount, garble
 
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE, BUSY, GATEWAY_TARGET_SILENT = 1, 2, 3, 6, 11
@@ -109,7 +109,7 @@ def reply(mount: Mount[RegisterInstrument], pdu: bytes, t: float, mishap: Mishap
 class RtuSlaves:
     """Modbus RTU slaves sharing one serial line."""
 
-    def __init__(self, line: PtyLine, units: Units, clock: Clock) -> None:
+    def __init__(self, line: SerialLine, units: Units, clock: Clock) -> None:
         self._line, self._units, self._clock = line, units, clock
         self._buffer = b""
         self._silence_s = max(0.02, 4 * line.inbound.character_s)

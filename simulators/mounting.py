@@ -5,17 +5,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from simulators.bam_terminal import Bam1020, BamTerminal
 from simulators.bayern_hessen_device import HessenLine
 from simulators.field import BusSpec, FieldError, FieldPlan, InstrumentSpec, StationSpec
 from simulators.instruments.aqua_troll import AquaTroll
 from simulators.instruments.exo2 import Exo2
 from simulators.instruments.grimm_edm180 import GrimmEdm180
 from simulators.instruments.io_module import IoModule
+from simulators.instruments.liquiline import Liquiline
 from simulators.instruments.ott_pls import OttPls
+from simulators.instruments.rain_bucket import RainBucket
+from simulators.instruments.talking import AutomaticWxt, GrimmLines, MaxiMet, NmeaWeather
 from simulators.instruments.teledyne import MODELS, TeledyneAnalyser
+from simulators.instruments.thermo_49i import Thermo49i
+from simulators.instruments.wtw_iq import IqSensorNet
 from simulators.instruments.wxt536 import Wxt536
 from simulators.journal import Journal
-from simulators.lines import LineSettings, PtyLine
+from simulators.lines import LineSettings, PtyLine, SerialLine, TcpLine
 from simulators.modbus_server import RtuSlaves, TcpSlaves
 from simulators.mount import Mount, ScriptClock, Window
 from simulators.replay import Dithered, Recording
@@ -32,6 +38,7 @@ from simulators.sdi12_sensor import Sdi12Bus
 from simulators.signals.air import Air, AirMass
 from simulators.signals.episode import Episode, StateWindow, scripted
 from simulators.signals.water import Water, WaterBody
+from simulators.talker_line import TalkerLine
 from simulators.vaisala_wxt import WxtLine
 
 Clock = Callable[[], float]
@@ -78,7 +85,7 @@ def mount_station(
         mounts = {}
         for spec in bus.instruments:
             mounts[str(spec.address)] = Mount(
-                name, str(spec.address), _instrument(station, name, spec, scene), journal, script,
+                name, str(spec.address), _instrument(station, name, spec, scene, script), journal, script,
                 latency_s=spec.latency_s, sleep_after_s=spec.sleep_after_s,
                 mishaps=[(m.kind, Window(m.start_s, m.for_s, m.every_s)) for m in plan.script.mishaps
                          if m.bus == name and str(m.address) == str(spec.address)],
@@ -115,8 +122,10 @@ def _scene(station: str, plan: StationSpec, seed: int, recordings: Recordings, s
     return with_saturation(scene)
 
 
-def _instrument(station: str, bus: str, spec: InstrumentSpec, scene: Scene) -> Any:
+def _instrument(station: str, bus: str, spec: InstrumentSpec, scene: Scene, script: ScriptClock) -> Any:
     """The instrument of a specification, connected to its station's scene."""
+    if spec.instrument == "rain-bucket":
+        return RainBucket(script, spec.count, spec.rate, spec.reboot_s)
     try:
         return BUILDERS[spec.instrument](spec, scene)
     except KeyError as missing:
@@ -137,6 +146,14 @@ BUILDERS: Mapping[str, Callable[[InstrumentSpec, Scene], Any]] = {
     "ott-pls": lambda spec, scene: OttPls(scene["water_level"], scene["water_temp"], spec.measuring_s),
     "wxt536": lambda _, scene: Wxt536(scene),
     "grimm-edm180": lambda _, scene: GrimmEdm180(scene),
+    "wtw-iq": lambda _, scene: IqSensorNet(scene),
+    "liquiline": lambda _, scene: Liquiline(scene),
+    "thermo-49i": lambda _, scene: Thermo49i(scene),
+    "bam-1020": lambda _, scene: Bam1020(scene),
+    "maximet": lambda _, scene: MaxiMet(scene),
+    "nmea-weather": lambda _, scene: NmeaWeather(scene),
+    "wxt536-automatic": lambda spec, scene: AutomaticWxt(scene, str(spec.address)),
+    "grimm-lines": lambda _, scene: GrimmLines(scene),
 } | dict.fromkeys(MODELS, _analyser)
 
 
@@ -145,8 +162,9 @@ def _bus(key: str, description: str, spec: BusSpec, mounts: dict[str, Mount[Any]
     if spec.kind == "modbus-tcp":
         tcp = TcpSlaves({int(address): mount for address, mount in mounts.items()}, clock, port=spec.port)
         return Bus(key, description, tcp.start, tcp.stop, lambda: {"host": tcp.host, "port": tcp.port})
-    line = PtyLine(LineSettings.parse(spec.line))
-    server: RtuSlaves | Sdi12Bus | WxtLine | HessenLine
+    settings = LineSettings.parse(spec.line)
+    line: SerialLine = TcpLine(settings, port=spec.port) if spec.served else PtyLine(settings)
+    server: RtuSlaves | Sdi12Bus | WxtLine | HessenLine | TalkerLine | BamTerminal
     match spec.kind:
         case "modbus-rtu":
             server = RtuSlaves(line, {int(address): mount for address, mount in mounts.items()}, clock)
@@ -155,10 +173,22 @@ def _bus(key: str, description: str, spec: BusSpec, mounts: dict[str, Mount[Any]
         case "ascii":
             server = WxtLine(line, mounts, clock)
         case "bayern-hessen":
-            if len(mounts) != 1:
-                raise FieldError(f"{key}: a Bayern-Hessen line carries one instrument here, found {len(mounts)}")
-            server = HessenLine(line, next(iter(mounts.values())), clock)
-    return Bus(key, description, server.start, server.stop, lambda: {"port": line.path})
+            server = HessenLine(line, _only(key, mounts), clock)
+        case "talkers":
+            server = TalkerLine(line, mounts, clock)
+        case "terminal":
+            server = BamTerminal(line, _only(key, mounts), clock)
+    return Bus(key, description, server.start, server.stop, lambda: _place(line))
+
+
+def _only(key: str, mounts: dict[str, Mount[Any]]) -> Mount[Any]:
+    if len(mounts) != 1:
+        raise FieldError(f"{key}: this line carries one instrument, found {len(mounts)}")
+    return next(iter(mounts.values()))
+
+
+def _place(line: SerialLine) -> Place:
+    return {"port": line.path} if isinstance(line, PtyLine) else {"host": line.host, "port": line.port}
 
 
 def load_recordings(plan: FieldPlan, stations: list[str], files: list[Path]) -> Recordings:

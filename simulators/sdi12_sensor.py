@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from simulators.journal import Served
-from simulators.lines import LineSettings, PtyLine, Wire
+from simulators.lines import LineSettings, SerialLine, Wire
 from simulators.mount import Mishap, Mount, garble
 
 SENSOR_LINE = LineSettings(1200, 7, "E", 1)
@@ -79,7 +79,9 @@ class _Sensor:
 class Sdi12Bus:
     """Sensors on one adapter. Nobody answers for an address that is not there."""
 
-    def __init__(self, line: PtyLine, mounts: Mapping[str, Mount[Sdi12Instrument]], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, line: SerialLine, mounts: Mapping[str, Mount[Sdi12Instrument]], clock: Callable[[], float]
+    ) -> None:
         self._line, self._clock = line, clock
         self._sensors = {address: _Sensor(mount) for address, mount in mounts.items()}
         self._wire = Wire(SENSOR_LINE)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from simulators.journal import Served
-from simulators.lines import PtyLine
+from simulators.lines import SerialLine
 from simulators.mount import Mishap, Mount, garble
 from simulators.sdi12_sensor import crc_characters
 
@@ -27,7 +27,7 @@ class WxtLine:
     """Transmitters on one line."""
 
     def __init__(
-        self, line: PtyLine, mounts: Mapping[str, Mount[WeatherTransmitter]], clock: Callable[[], float]
+        self, line: SerialLine, mounts: Mapping[str, Mount[WeatherTransmitter]], clock: Callable[[], float]
     ) -> None:
         self._line, self._mounts, self._clock = line, mounts, clock
         self._buffer = b""

@@ -1,0 +1,37 @@
+"""Endress+Hauser Liquiline CM44x: analogue inputs in blocks of four registers: float (high word first), status, unit.
+
+Inputs 1 to 4 are connected. Status as in the guideline of 2011: 0 good, 1 uncertain, 2 bad. A bad value is 7FA00000,
+the maker's not-a-number.
+"""
+
+from collections.abc import Mapping
+
+from simulators.instruments.registers import Bank, Cell, Producer, Words, float_words, single
+from simulators.journal import Served
+from simulators.modbus_server import READ_HOLDING, READ_INPUT
+from simulators.sample import Source
+
+GOOD, UNCERTAIN, BAD = 0, 1, 2
+NOT_A_NUMBER: Words = (0x7FA0, 0x0000)
+INPUTS = (("ph", "[pH]"), ("water_temp", "Cel"), ("do", "mg/L"), ("ec", "mS/cm"))
+
+
+class Liquiline:
+    """The transmitter; `sources` has ph, water_temp, do and ec."""
+
+    def __init__(self, sources: Mapping[str, Source]) -> None:
+        cells = [Cell(4 * place, 4, _input(sources[s], s, unit, place)) for place, (s, unit) in enumerate(INPUTS)]
+        bank = Bank(cells, [(0, 4 * 16 - 1)])
+        self.areas = {READ_HOLDING: bank, READ_INPUT: bank}
+
+
+def _input(source: Source, signal: str, unit: str, place: int) -> Producer:
+    def produce(t: float) -> tuple[Words, Served]:
+        sample = source(t)
+        if sample.value is None or sample.state == "fault":
+            return (*NOT_A_NUMBER, BAD, place), Served(signal, None, unit, "fault")
+        number = single(sample.value)
+        status = UNCERTAIN if sample.state == "suspect" else GOOD
+        return (*float_words(number), status, place), Served(signal, number, unit, "suspect" if status else "ok")
+
+    return produce

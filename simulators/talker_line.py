@@ -1,0 +1,68 @@
+"""Instruments that send by themselves: each message at its own interval, whether anybody listens or not."""
+
+import asyncio
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from simulators.journal import Served
+from simulators.lines import SerialLine
+from simulators.mount import Mount, garble
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message as it goes on the line, and the values in it."""
+
+    frame: bytes
+    served: list[Served]
+
+
+class TalkingInstrument(Protocol):
+    """What an instrument says, and how often."""
+
+    @property
+    def intervals_s(self) -> Mapping[str, float]:
+        """Kinds of message and the seconds between two of a kind."""
+
+    def message(self, kind: str, t: float) -> Message:
+        """The message of a kind at Unix time `t`."""
+
+
+class TalkerLine:
+    """Talkers on one line; messages that fall together follow one another."""
+
+    def __init__(
+        self, line: SerialLine, mounts: Mapping[str, Mount[TalkingInstrument]], clock: Callable[[], float]
+    ) -> None:
+        self._line, self._mounts, self._clock = line, mounts, clock
+        self._timers: dict[tuple[str, str], asyncio.TimerHandle] = {}
+
+    def start(self) -> None:
+        """Begin to talk, on the running event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._line.open(lambda _: None)
+        for address, mount in self._mounts.items():
+            for kind in mount.instrument.intervals_s:
+                self._plan(address, kind)
+
+    def _plan(self, address: str, kind: str) -> None:
+        interval_s, now = self._mounts[address].instrument.intervals_s[kind], self._clock()
+        due = (math.floor(now / interval_s) + 1) * interval_s
+        self._timers[address, kind] = self._loop.call_later(due - now, self._talk, address, kind)
+
+    def _talk(self, address: str, kind: str) -> None:
+        mount, t = self._mounts[address], self._clock()
+        mishap = mount.mishap(t)
+        if mishap not in ("silent", "busy"):
+            message = mount.instrument.message(kind, t)
+            mount.record(t, message.served, mishap)
+            self._line.send(garble(message.frame) if mishap == "garbled" else message.frame)
+        self._plan(address, kind)
+
+    def stop(self) -> None:
+        """Fall silent and unplug."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._line.close()
