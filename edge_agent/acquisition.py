@@ -22,12 +22,15 @@ from edge_agent.maintenance import MaintenanceSwitch
 from edge_agent.mounting import mount
 from edge_agent.pauses import pause
 from edge_agent.records import Event, RecordSink
-from edge_agent.samples import Clock, Sample
+from edge_agent.samples import Sample
 from edge_agent.schedule import next_due
 from edge_agent.serial_bus import SerialBus
+from edge_agent.surroundings import Surroundings
 from edge_agent.talker_reader import TalkerReader
 from edge_agent.talkers import Talker
+from edge_agent.trust import shifted
 from edge_agent.wall_clock import WallClock
+from edge_agent.watchdog import Watchdog
 from edge_agent.watched import Outbox, Watched
 from quantrac.config.stations import AGENT, Channel, Device, Station
 from quantrac.observe.metrics import counter
@@ -39,6 +42,7 @@ CLOSING_SLACK_MS: Final = 2
 CLOSING_POLL_MS: Final = 50
 """How soon a slot is looked at again whose end has passed while a read of it was under way."""
 RESTART_TASK_S: Final = 1.0
+FEEDS_IN_INTERVAL: Final = 4
 
 CRASHES = counter("quantrac_edge_crashes_total", "Errors that nobody foresaw, by task.", ["task"])
 
@@ -46,45 +50,57 @@ log = structlog.get_logger()
 
 
 async def acquire(
-    station: Station, *, sink: RecordSink, clock: Clock, stop: asyncio.Event, restart: str, keeping: Housekeeping
+    station: Station, *, sink: RecordSink, stop: asyncio.Event, restart: str, around: Surroundings
 ) -> None:
     """Read a station until `stop` is set.
 
     Args:
         station: resolved, with its buses at their places (`Wiring.wire`).
         sink: takes each record and returns at once; called in the loop's thread.
-        clock: wall clock.
         stop: ends it after the reads that are under way.
         restart: text of the `restart` event that the first record carries, such as ``boot 17``.
-        keeping: sources of the agent's own channels.
+        around: clock, sources of the agent's own channels, orders, watchdog.
 
     Raises:
         Unsuitable: a device's profile, bus and address do not go together.
     """
-    outbox = Outbox(sink, MaintenanceSwitch(station.maintenance))
+    outbox = Outbox(sink, MaintenanceSwitch(station.maintenance), around.orders, around.on_event)
+    keeping, pulse = around.keeping, around.watchdog.pulse
     watched: list[Watched] = []
-    wall = WallClock(clock, time.monotonic, lambda now_ms, by_ms: start_afresh(watched, outbox, now_ms, by_ms))
+    wall = WallClock(around.clock, time.monotonic, lambda now_ms, by_ms: start_afresh(watched, outbox, now_ms, by_ms))
     outbox.events.append(Event("restart", None, restart, wall.now_ms()))
     tasks = []
-    for name, bus, instruments in mount(station, clock):
+    for name, bus, instruments in mount(station, around.clock):
         mountings = [Mounting(device, instrument, _watch(device, outbox, wall)) for device, instrument in instruments]
-        reader = _reader(name, bus, mountings, wall, keeping)
+        reader = _reader(name, bus, mountings, wall, keeping, pulse.of(f"bus {name}"))
         watched += [mounting.watched for mounting in mountings]
         tasks.append(_supervised(f"bus {name}", reader.run, stop))
     if station.agent_channels:
         agent = _watch_agent(list(station.agent_channels.values()), outbox, wall)
         watched.append(agent)
         tasks.append(_supervised(AGENT, lambda stop: keep_house(agent, keeping, wall, stop), stop))
-    tasks.append(_supervised("closing", lambda stop: close_slots(watched, wall, stop), stop))
+    tasks.append(_supervised("closing", lambda stop: close_slots(watched, outbox, wall, stop), stop))
+    if around.watchdog.interval_s is not None:
+        tasks.append(_supervised("watchdog", lambda stop: feed_watchdog(around.watchdog, stop), stop))
+    around.watchdog.ready()
     async with asyncio.TaskGroup() as group:
         for task in tasks:
             group.create_task(task)
 
 
-async def close_slots(watched: Sequence[Watched], wall: WallClock, stop: asyncio.Event) -> None:
-    """Close each slot when its end has passed."""
+async def feed_watchdog(watchdog: Watchdog, stop: asyncio.Event) -> None:
+    """Tell systemd that the sweeps go on, only if every bus has finished one since the last time."""
+    while not stop.is_set():
+        watchdog.feed()
+        await pause((watchdog.interval_s or 1.0) / FEEDS_IN_INTERVAL, stop)
+
+
+async def close_slots(watched: Sequence[Watched], outbox: Outbox, wall: WallClock, stop: asyncio.Event) -> None:
+    """Close each slot when its end has passed, and let orders end."""
     while not stop.is_set():
         now_ms = wall.now_ms()
+        for event in outbox.orders.turn(now_ms):
+            outbox.tell(event)
         for one in watched:
             one.close(now_ms)
         next_end = min((one.slots.closing_ms for one in watched), default=now_ms + 1_000)
@@ -107,19 +123,28 @@ async def keep_house(agent: Watched, keeping: Housekeeping, wall: WallClock, sto
 
 
 def start_afresh(watched: Sequence[Watched], outbox: Outbox, now_ms: int, by_ms: int) -> None:
-    """Give up the open slots after the wall clock was set: none of them is known whole."""
-    outbox.events.append(Event("clock_step", None, f"{by_ms:+d} ms", now_ms))
+    """Give up the open slots after the wall clock was set: none of them is known whole.
+
+    Events that wait for their record are dated by the clock as it is now.
+    """
+    outbox.events[:] = [*shifted(outbox.events, by_ms), Event("clock", None, f"set by {by_ms:+d} ms", now_ms)]
     for one in watched:
+        one.events[:] = shifted(one.events, by_ms)
         one.slots.restart(now_ms)
 
 
 def _reader(
-    name: str, bus: Bus, mountings: Sequence[Mounting], wall: WallClock, keeping: Housekeeping
+    name: str,
+    bus: Bus,
+    mountings: Sequence[Mounting],
+    wall: WallClock,
+    keeping: Housekeeping,
+    beat: Callable[[], None],
 ) -> BusReader | TalkerReader:
     """Return who owns a bus: who asks, or who listens where instruments talk by themselves."""
     if isinstance(bus, SerialBus) and all(isinstance(mounting.instrument, Talker) for mounting in mountings):
-        return TalkerReader(name, bus, mountings, wall, keeping.misses)
-    return BusReader(name, bus, mountings, wall, keeping.misses)
+        return TalkerReader(name, bus, mountings, wall, keeping.misses, beat)
+    return BusReader(name, bus, mountings, wall, keeping.misses, beat)
 
 
 def _watch(device: Device, outbox: Outbox, wall: WallClock) -> Watched:

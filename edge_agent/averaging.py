@@ -7,6 +7,7 @@ The slot in which the agent starts is not known whole: its readings are null wit
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from edge_agent.records import SlotReading, SlotRecord
+from edge_agent.statistics import Statistic, beside
 from quantrac.telemetry.parameters import Kind
 from quantrac.telemetry.slots import slot_end
 from quantrac.telemetry.states import State, worst
@@ -33,6 +35,8 @@ class ChannelPlan(NamedTuple):
     """A counter's modulus in the channel's unit; None: a fall means that it was reset."""
     most_a_minute: float | None = None
     """The fastest that a counter can rise, in the channel's unit a minute."""
+    statistics: tuple[Statistic, ...] = ()
+    """Series beside it."""
 
 
 class SlotPlan(NamedTuple):
@@ -131,8 +135,8 @@ class DeviceSlots:
         records = []
         while self._next_end + self._plan.lag_ms < now_ms and not self._is_awaited(self._next_end):
             taken = self._open.pop(self._next_end, {})
-            readings = tuple(self._reading(channel, taken.get(channel.name, [])) for channel in self._plan.channels)
-            records.append(SlotRecord(self._next_end, readings))
+            readings = (self._readings(channel, taken.get(channel.name, [])) for channel in self._plan.channels)
+            records.append(SlotRecord(self._next_end, tuple(itertools.chain.from_iterable(readings))))
             self._next_end += self._plan.width_ms
         return records
 
@@ -140,8 +144,13 @@ class DeviceSlots:
         """Return whether a read is under way that began in a slot."""
         return self._in_flight is not None and self._in_flight <= end_ms + self._plan.lag_ms
 
-    def _reading(self, channel: ChannelPlan, samples: Sequence[Taken]) -> SlotReading:
+    def _readings(self, channel: ChannelPlan, samples: Sequence[Taken]) -> list[SlotReading]:
         valid = [sample for sample in samples if sample.state.is_valid and sample.value is not None]
+        reading = self._reading(channel, samples, valid)
+        values = [sample.value for sample in valid if sample.value is not None]
+        return [reading, *beside(reading, values, channel.statistics)]
+
+    def _reading(self, channel: ChannelPlan, samples: Sequence[Taken], valid: Sequence[Taken]) -> SlotReading:
         value, state = self._combined(channel, valid)
         if self._next_end <= self._unknown_until:
             return SlotReading(channel.name, None, State.WARMUP)

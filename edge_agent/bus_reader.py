@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
 
+from edge_agent.bus_watch import BusWatch
 from edge_agent.instruments import Bus, Instrument, Part
 from edge_agent.miss_counts import MissCounts
 from edge_agent.misses import Garbled, LateAnswer, LineDown, Miss, NoAnswer, Refused
@@ -51,12 +52,22 @@ class Mounting:
 class BusReader:
     """Reads the devices of one bus when they are due."""
 
-    def __init__(self, name: str, bus: Bus, mountings: Sequence[Mounting], wall: WallClock, misses: MissCounts) -> None:
-        """Prepare; `misses` counts each read that brought nothing."""
+    def __init__(
+        self,
+        name: str,
+        bus: Bus,
+        mountings: Sequence[Mounting],
+        wall: WallClock,
+        misses: MissCounts,
+        beat: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Prepare; `misses` counts each read that brought nothing, `beat` is called after each turn or idle wait."""
         self._name = name
         self._bus = bus
         self._wall = wall
         self._misses = misses
+        self._beat = beat
+        self._watch = BusWatch(mounting.device.name for mounting in mountings)
         self._mountings = {mounting.device.name: mounting for mounting in mountings}
         self._schedule = Schedule(
             [Watch(m.device.name, m.device.sample_ms, m.instrument.worst_ms) for m in mountings], wall.now_ms()
@@ -75,6 +86,7 @@ class BusReader:
                     await pause(min(turn.until_ms - now_ms, LONGEST_SLEEP_MS) / 1000, stop)
                 else:
                     await self._take(turn)
+                self._beat()
         finally:
             self._bus.close()
 
@@ -92,6 +104,7 @@ class BusReader:
         self._schedule.report(turn, outcome, now_ms, quarantine_ms)
         self._schedule.expect(turn.device, mounting.instrument.worst_ms)
         TURNS.labels(self._name, outcome.name.lower()).inc()
+        self._reopen_if_deaf(turn, outcome, now_ms)
         self._tell(mounting, now_ms)
         mounting.watched.close(now_ms)
 
@@ -142,6 +155,15 @@ class BusReader:
             if self._wall.steps == self._steps:
                 mounting.watched.take(samples)
         return missed
+
+    def _reopen_if_deaf(self, turn: Turn, outcome: Outcome, now_ms: int) -> None:
+        """Close a bus on which nothing is heard of anybody; the next turn opens it again."""
+        if outcome in (Outcome.LINE_DOWN, Outcome.WAKING):
+            return
+        if self._watch.note(turn.device, heard=outcome is not Outcome.SILENT):
+            log.warning("bus_reopened", bus=self._name, why="not a byte from any device")
+            self._first_watched.events.append(Event("bus_reopened", None, f"{self._name}: not a byte", now_ms))
+            self._bus.close()
 
     async def _open(self) -> None:
         """Open the bus, but not more often than `REOPEN_S` allows; raises LineDown."""

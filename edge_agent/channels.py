@@ -8,6 +8,7 @@ from typing import Final
 
 from edge_agent.averaging import ChannelPlan, SlotPlan, Taken
 from edge_agent.samples import Sample
+from edge_agent.statistics import Statistic
 from quantrac.config.lines import LineProfile
 from quantrac.config.profiles import Signal
 from quantrac.config.stations import Calibration, Channel, Device
@@ -15,6 +16,8 @@ from quantrac.telemetry.parameters import CATALOGUE, Kind
 from quantrac.telemetry.states import State, worst
 
 MINUTE_MS: Final = 60_000
+TURNS: Final = {"door": ("closed", "open"), "mains": ("off", "on")}
+"""Inputs whose change is an event, and what it is called."""
 LOCAL: Final = timezone(timedelta(hours=7))
 """Calibration windows are in the technician's time; Vietnam has no summer time, an edge box no time zone database."""
 
@@ -25,6 +28,7 @@ class ChannelFeed:
     def __init__(self, channel: Channel, signal: Signal | None, calibration: Calibration | None = None) -> None:
         self.name = channel.name
         self.signal = channel.signal
+        self.parameter = channel.parameter
         self.kind = CATALOGUE[channel.parameter].kind
         self._channel = channel
         self._calibration = calibration
@@ -32,14 +36,15 @@ class ChannelFeed:
         self._wraps_at = signal.wraps_at if signal else None
         self._most_a_minute = signal.most_a_minute if signal else None
         self._contact = Debounce(channel.debounce_ms) if channel.debounce_ms else None
+        self._input: bool | None = None
         self._last: float | None = None
         self._repeats = 0
 
     @property
     def plan(self) -> ChannelPlan:
         """How samples of this channel become its reading."""
-        limits = (None if limit is None else self._published(limit) for limit in (self._wraps_at, self._most_a_minute))
-        return ChannelPlan(self.name, self.kind, *limits)
+        wraps_at, most = (None if n is None else self._published(n) for n in (self._wraps_at, self._most_a_minute))
+        return ChannelPlan(self.name, self.kind, wraps_at, most)
 
     def taken(self, sample: Sample) -> Taken:
         """Return a sample in the channel's unit, with its state as far as the edge can tell."""
@@ -48,6 +53,13 @@ class ChannelFeed:
         if self._contact is not None and value is not None:
             value = self._contact.settled(sample.t_ms, value)
         return Taken(sample.t_ms, value, state)
+
+    def turned(self, taken: Taken) -> str | None:
+        """Return what became of a door or the mains if this sample shows a change: the event's text."""
+        if self.parameter not in TURNS or taken.value is None:
+            return None
+        before, self._input = self._input, taken.value >= 1
+        return TURNS[self.parameter][self._input] if before is not None and before != self._input else None
 
     def _published(self, value: float) -> float:
         """Return a value in the channel's unit; of a counter only the scale applies, never an offset."""
@@ -109,11 +121,16 @@ def device_plan(device: Device, feeds: Iterable[ChannelFeed]) -> SlotPlan:
     """Return how a device's slots are made; what an instrument stamps itself comes once a slot, and later."""
     stamp = device.profile.stamp if isinstance(device.profile, LineProfile) else None
     plan = slot_plan(feeds, device.sample_ms, device.report_ms, device.valid_share)
+    plan = plan._replace(channels=tuple(each._replace(statistics=_statistics(device, each)) for each in plan.channels))
     if stamp is None:
         return plan
     minutes = device.profile.poll_minutes
     lag_ms = (minutes[1] + 1) * MINUTE_MS if minutes else stamp.covers_ms
     return plan._replace(expected=1, lag_ms=lag_ms)
+
+
+def _statistics(device: Device, channel: ChannelPlan) -> tuple[Statistic, ...]:
+    return tuple(Statistic(name, e.kind) for name, e in device.extras.items() if e.of == channel.name)
 
 
 def slot_plan(feeds: Iterable[ChannelFeed], sample_ms: int, report_ms: int, valid_share: float) -> SlotPlan:

@@ -76,7 +76,8 @@ class Continuity:
 
 def series_of(station: Station) -> list[Series]:
     """Return the slots of a station's devices and of the agent itself."""
-    found = [Series(d.name, d.report_ms, tuple(d.channels)) for d in station.devices.values() if d.channels]
+    devices = [device for device in station.devices.values() if device.channels]
+    found = [Series(d.name, d.report_ms, tuple(c.name for c in d.channel_list())) for d in devices]
     agent = list(station.agent_channels.values())
     if agent:
         found.append(Series(AGENT, min(c.interval_ms for c in agent), tuple(c.name for c in agent)))

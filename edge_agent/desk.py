@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from quantrac.observe.logs import logger
 from quantrac.telemetry.errors import QuantracError
+from quantrac.telemetry.states import State
 
 log = logger(__name__)
 
@@ -51,6 +52,25 @@ def drain(folder: Path, timeout_s: float) -> dict[str, Any]:
             break
         time.sleep(0.1)
     return ask(folder, {"do": "drain", "timeout_s": timeout_s}, timeout_s=timeout_s + 30)
+
+
+def maintain(folder: Path, device: str | None, state: State, for_ms: int, why: str = "") -> dict[str, Any]:
+    """Give what a device (None: the whole station) measures the state maint or cal for so long.
+
+    Returns the orders in force. Raises AgentNotRunning, DeskRefused.
+    """
+    request = {"do": "maint", "device": device, "for_ms": for_ms, "state": state.word, "why": why}
+    return ask(folder, request, timeout_s=15)
+
+
+def end_maintenance(folder: Path, device: str | None) -> dict[str, Any]:
+    """End such an order now; returns those still in force, and whether there was one. Raises AgentNotRunning."""
+    return ask(folder, {"do": "maint", "device": device, "off": True}, timeout_s=15)
+
+
+def maintenance(folder: Path) -> dict[str, Any]:
+    """Return the orders in force. Raises AgentNotRunning."""
+    return ask(folder, {"do": "maint"}, timeout_s=15)
 
 
 def ask(folder: Path, request: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from edge_agent.report import Report, report, waiting
 from edge_agent.settlement import read_ack
 from edge_agent.spool import Spool
 from edge_agent.spool_file import SpoolDamaged, SpoolUnwritable
+from edge_agent.storing import Believed, Storing, Timekeeping
 from quantrac.mqtt.delivery import Settled
 from quantrac.observe.logs import logger
 from quantrac.observe.metrics import counter, gauge
@@ -38,7 +39,6 @@ FULL_DISK_EVERY_S: Final = 2.0
 ROWS_FOR_FULL_DISK: Final = 500
 """Acknowledged messages dropped at each try to write to a full disk."""
 
-APPENDED = counter("quantrac_edge_appended_total", "Messages written to the spool.")
 WAITING = gauge("quantrac_edge_waiting_messages", "Messages the centre has not acknowledged yet.")
 LOST = counter("quantrac_edge_lost_total", "Messages that will never reach the centre.", ["reason"])
 
@@ -58,11 +58,12 @@ class Forwarder:
         *,
         rate: float,
         continuity: Continuity | None = None,
+        clock: Timekeeping | None = None,
     ) -> None:
         """Forward what `spool` holds and what comes by `intake`; old messages at most `rate` a second."""
         self._spool, self._intake, self._transport, self._identity = spool, intake, transport, identity
         self._rate = rate
-        self._continuity = continuity or Continuity()
+        self._storing = Storing(spool, intake, continuity or Continuity(), clock or Believed())
         self._connected_s: float | None = None
         self._heard_s: float | None = None
         self._ack_t = 0
@@ -143,6 +144,7 @@ class Forwarder:
     def renew(self, damage: SpoolDamaged, now: Moment) -> None:
         """Go on with a new spool; what can be read of the damaged one is sent under its old epoch."""
         self._spool.renew(str(damage), now.ms)
+        self._storing.spool_is_new()
         self._adopt()
         self.record_event("spool_damaged", f"{damage}; new epoch {self._spool.epoch}", now)
         if self.is_connected:
@@ -159,8 +161,14 @@ class Forwarder:
             running=True,
             connected=self.is_connected,
             in_memory=len(self._intake),
+            undated=self._spool.count_undated(),
             disk=self._disk,
         )
+
+    @property
+    def lost(self) -> int:
+        """Messages that were dropped unacknowledged or given up, since the spool was made."""
+        return self._lost
 
     def record_event(self, kind: str, detail: str, now: Moment) -> None:
         """Put an event of the station itself on record."""
@@ -177,28 +185,20 @@ class Forwarder:
 
     def _append(self, now: Moment) -> None:
         self._put_refusals_on_record(now)
-        if not len(self._intake) or now.s < self._disk_until_s:
+        if not self._storing.has_work or now.s < self._disk_until_s:
             return
         if self._gather_until_s is None:
             self._gather_until_s = now.s + GATHER_S
         if now.s < self._gather_until_s:
             return
         self._gather_until_s = None
-        records = self._intake.take()
-        placed = self._continuity.completed(records)
         try:
-            made = self._spool.append([each.record for each in placed], now.ms)
+            made = self._storing.store(now)
         except SpoolUnwritable as full:
-            self._intake.give_back(records)
             self._disk_is_full(full, now)
-        except SpoolDamaged:
-            self._intake.give_back(records)
-            raise
         else:
             self._disk_is_fine(now)
-            self._continuity.note(records)
-            self._lanes.queue((said for said, each in zip(made, placed, strict=True) if each.measured), now.s)
-            APPENDED.inc(len(made))
+            self._lanes.queue(made, now.s)
 
     def _disk_is_full(self, full: SpoolUnwritable, now: Moment) -> None:
         if self._disk == "ok":
@@ -210,7 +210,7 @@ class Forwarder:
             log.debug("spool_cannot_make_room", error=str(error))
 
     def _disk_is_fine(self, now: Moment) -> None:
-        lost = self._intake.take_lost()
+        lost = self._intake.take_lost() + self._storing.take_lost()
         LOST.labels("memory").inc(lost)
         if self._disk != "ok":
             log.warning("spool_writable_again", records_lost=lost)
@@ -295,9 +295,10 @@ class Forwarder:
 
     def _count(self) -> None:
         self._depth = waiting(self._spool.fate, self._first, self._spool.last)
+        self._lost = self._spool.fate.lost.count() + self._spool.fate.refused.count()
         WAITING.set(self._depth)
 
     def _pause(self, now: Moment) -> float:
-        if len(self._intake) or self._given_up:
+        if self._storing.has_work or self._given_up:
             return max(0.0, self._disk_until_s - now.s, (self._gather_until_s or now.s) - now.s)
         return self._lanes.pause_s() if self.is_connected else 1.0

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import ctypes
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from edge_agent.error_rates import ErrorRates
 from edge_agent.miss_counts import MissCounts
 from edge_agent.samples import NO_MEASUREMENT, Measured
+from quantrac.config.channels import ERROR_RATE
 from quantrac.telemetry.states import State
 
-STA_UNSYNC: Final = 0x0040
-"""The kernel clock is not synchronised (linux/timex.h)."""
-STA_NANO: Final = 0x2000
-"""`offset` is in nanoseconds instead of microseconds."""
+THERMAL: Final = Path("/sys/class/thermal")
+
+
+def _unknown() -> Measured:
+    return NO_MEASUREMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +31,43 @@ class Housekeeping:
     spool_depth: Callable[[], int]
     """Messages that wait for their acknowledgement."""
     misses: MissCounts = field(default_factory=MissCounts)
+    spool_lost: Callable[[], int] = lambda: 0
+    """Messages that will never arrive."""
+    clock_offset: Callable[[], Measured] = _unknown
+    signal: Callable[[], Measured] = _unknown
+    """The modem's signal strength."""
+    rates: ErrorRates = field(default_factory=ErrorRates)
 
     def measure(self, signal: str) -> Measured:
         """Return one channel's value now, in its catalogue unit."""
-        match signal:
-            case "disk_free":
-                return disk_free(self.disk)
-            case "clock_offset":
-                return clock_offset()
-            case "bus_errors":
-                return Measured(float(self.misses.total), State.OK)
-            case "spool_depth":
-                return Measured(float(self.spool_depth()), State.OK)
-            case _:
-                return NO_MEASUREMENT
+        word, _, device = signal.partition(":")
+        if word == ERROR_RATE:
+            return _number(self.rates.rate(device, self.misses.errors_of(device), time.monotonic()))
+        sources: dict[str, Callable[[], Measured]] = {
+            "disk_free": lambda: disk_free(self.disk),
+            "cpu_temp": lambda: cpu_temp(THERMAL),
+            "clock_offset": self.clock_offset,
+            "signal": self.signal,
+            "bus_errors": lambda: _number(self.misses.total),
+            "spool_depth": lambda: _number(self.spool_depth()),
+            "spool_lost": lambda: _number(self.spool_lost()),
+        }
+        return sources.get(word, _unknown)()
+
+
+def _number(count: int) -> Measured:
+    return Measured(float(count), State.OK)
+
+
+def cpu_temp(folder: Path) -> Measured:
+    """Return the temperature of the hottest zone of the machine, °C; fault if it has no sensor."""
+    found = []
+    for zone in sorted(folder.glob("thermal_zone*/temp")):
+        try:
+            found.append(int(zone.read_text("ascii")) / 1000)
+        except (OSError, ValueError):  # a zone that is switched off
+            continue
+    return Measured(max(found), State.OK) if found else NO_MEASUREMENT
 
 
 def disk_free(path: Path) -> Measured:
@@ -51,39 +77,3 @@ def disk_free(path: Path) -> Measured:
     except OSError:
         return NO_MEASUREMENT
     return Measured(100.0 * usage.free / usage.total, State.OK)
-
-
-class _Timex(ctypes.Structure):
-    """struct timex of adjtimex(2) on 64-bit Linux, as far as it is read here."""
-
-    _fields_ = (
-        ("modes", ctypes.c_uint),
-        ("offset", ctypes.c_long),
-        ("freq", ctypes.c_long),
-        ("maxerror", ctypes.c_long),
-        ("esterror", ctypes.c_long),
-        ("status", ctypes.c_int),
-        ("unread", ctypes.c_byte * 256),
-    )
-
-
-def clock_offset() -> Measured:
-    """Return by how many milliseconds the kernel still corrects the clock.
-
-    A clock that nothing synchronises has no known offset: null, `warmup`; a kernel that cannot be asked: null, `fault`.
-    """
-    timex = _Timex()
-    try:
-        answer = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(timex))
-    except (OSError, AttributeError):
-        return NO_MEASUREMENT
-    if answer < 0:
-        return NO_MEASUREMENT
-    return offset_of(timex.status, timex.offset)
-
-
-def offset_of(status: int, offset: int) -> Measured:
-    """Return the clock offset in milliseconds that adjtimex's status and offset mean."""
-    if status & STA_UNSYNC:
-        return Measured(None, State.WARMUP)
-    return Measured(offset / (1e6 if status & STA_NANO else 1e3), State.OK)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from edge_agent.records import SlotRecord
+from edge_agent.trust import ALWAYS, Offered, Stamp
 
 MOST_RECORDS: Final = 10_000
 """About 20 MB: seventeen minutes of ten devices each second, a week of ten devices each ten minutes."""
@@ -16,28 +17,36 @@ MOST_RECORDS: Final = 10_000
 class Intake:
     """Acquisition offers, forwarding takes. When it is full the oldest record is lost, and counted."""
 
-    def __init__(self, wake: Callable[[], None] = lambda: None, most: int = MOST_RECORDS) -> None:
-        self._records: deque[SlotRecord] = deque()
+    def __init__(
+        self,
+        wake: Callable[[], None] = lambda: None,
+        most: int = MOST_RECORDS,
+        stamp: Callable[[], Stamp] = lambda: ALWAYS,
+    ) -> None:
+        """`stamp` is asked for the clocks as each record is offered."""
+        self._records: deque[Offered] = deque()
         self._most = most
         self._wake = wake
+        self._stamp = stamp
         self._lock = threading.Lock()
         self._lost = 0
 
     def offer(self, record: SlotRecord) -> None:
         """Take a record from any thread; returns at once."""
+        offered = Offered(record, self._stamp())
         with self._lock:
-            self._records.append(record)
+            self._records.append(offered)
             self._trim()
         self._wake()
 
-    def take(self) -> list[SlotRecord]:
+    def take(self) -> list[Offered]:
         """Return what waits and empty the queue."""
         with self._lock:
             taken = [*self._records]
             self._records.clear()
         return taken
 
-    def give_back(self, records: Sequence[SlotRecord]) -> None:
+    def give_back(self, records: Sequence[Offered]) -> None:
         """Put records that could not be written back to the front."""
         with self._lock:
             self._records.extendleft(reversed(records))

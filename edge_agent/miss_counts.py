@@ -40,6 +40,10 @@ class MissCounts:
         """All misses but refusals: an instrument that refuses is no error of its bus."""
         return sum(count for (_, kind), count in self._counts.items() if kind != "refused")
 
+    def errors_of(self, device: str) -> int:
+        """Return the misses of a device but refusals."""
+        return sum(count for (name, kind), count in self._counts.items() if name == device and kind != "refused")
+
     def by_device(self) -> dict[str, dict[str, int]]:
         """Return device → kind → count."""
         table: dict[str, dict[str, int]] = {}

@@ -35,6 +35,8 @@ class Report(NamedTuple):
     waiting: int
     in_memory: int
     """Records not yet written, while the disk is full."""
+    undated: int
+    """Records made before the clock could be believed: they have no seq yet."""
     used_bytes: int
     size_bytes: int
     disk: str
@@ -68,6 +70,7 @@ def report(
     running: bool = False,
     connected: bool = False,
     in_memory: int = 0,
+    undated: int = 0,
     disk: str = "ok",
 ) -> Report:
     """Count the fate of all messages the spool ever made."""
@@ -83,6 +86,7 @@ def report(
         lost=sum(each.lost for each in epochs),
         waiting=sum(each.waiting for each in epochs),
         in_memory=in_memory,
+        undated=undated,
         used_bytes=used_bytes,
         size_bytes=size_bytes,
         disk=disk,

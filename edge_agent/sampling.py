@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
-from collections.abc import Callable
-from pathlib import Path
 
 from edge_agent.acquisition import acquire
-from edge_agent.housekeeping import Housekeeping
 from edge_agent.records import RecordSink
+from edge_agent.surroundings import Surroundings
 from quantrac.config.stations import Station
 
 
@@ -19,8 +16,7 @@ def sample(
     *,
     sink: RecordSink,
     restart: str,
-    disk: Path,
-    spool_depth: Callable[[], int],
+    around: Surroundings,
     stop: threading.Event,
 ) -> None:
     """Read a station until `stop` is set, then return when the reads under way are finished.
@@ -29,18 +25,17 @@ def sample(
         station: resolved, with its buses at their places (`Wiring.wire`).
         sink: takes each record and returns at once.
         restart: text of the `restart` event that the first record carries, such as ``boot 17``.
-        disk: a directory on the disk that holds the spool, for `disk_free`.
-        spool_depth: messages that wait for their acknowledgement.
+        around: clock, sources of the agent's own channels, orders, watchdog.
         stop: may be set from any thread.
 
     Raises:
         Unsuitable: a device's profile, bus and address do not go together.
     """
-    asyncio.run(_sample(station, sink, restart, Housekeeping(disk, spool_depth), stop))
+    asyncio.run(_sample(station, sink, restart, around, stop))
 
 
 async def _sample(
-    station: Station, sink: RecordSink, restart: str, keeping: Housekeeping, stop: threading.Event
+    station: Station, sink: RecordSink, restart: str, around: Surroundings, stop: threading.Event
 ) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -50,8 +45,4 @@ async def _sample(
         loop.call_soon_threadsafe(stopping.set)
 
     threading.Thread(target=carry_stop, name="stop acquisition", daemon=True).start()
-    await acquire(station, sink=sink, clock=_now_ms, stop=stopping, restart=restart, keeping=keeping)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000  # noqa: TID251 (where the loop of acquisition starts)
+    await acquire(station, sink=sink, stop=stopping, restart=restart, around=around)

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Final, Protocol
 
 from edge_agent import announcement
@@ -18,10 +17,17 @@ from edge_agent.continuity import Continuity, last_slots, series_of
 from edge_agent.desk import Desk, DeskRefused
 from edge_agent.forwarding import Forwarder
 from edge_agent.forwarding_loop import ForwardingLoop
+from edge_agent.housekeeping import Housekeeping
 from edge_agent.intake import Intake
+from edge_agent.orders import FILE as ORDERS
+from edge_agent.orders import Orders
 from edge_agent.records import RecordSink
 from edge_agent.spool import Spool
 from edge_agent.spool_file import SpoolDamaged, SpoolUnwritable
+from edge_agent.surroundings import Surroundings
+from edge_agent.system_clock import SystemClock, TimeSource
+from edge_agent.timekeeping import Timekeeper
+from edge_agent.watchdog import Watchdog
 from quantrac.config.loading import load_network
 from quantrac.config.settings import Settings
 from quantrac.config.stations import Station
@@ -33,6 +39,7 @@ from quantrac.mqtt.terms import Subscription, Will
 from quantrac.observe import health
 from quantrac.observe.logs import logger
 from quantrac.telemetry.errors import QuantracError
+from quantrac.telemetry.states import State
 from quantrac.telemetry.topics import topic
 from quantrac.telemetry.wire import STRICT_ERRORS, BirthChannel
 
@@ -40,7 +47,6 @@ log = logger(__name__)
 
 SESSION_EXPIRY_S: Final = 300
 """Longer than the will's delay; nothing of value waits for the edge at the broker."""
-BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 LOOKED_BACK: Final = 20_000
 """Newest messages among which the last slot of each device is looked for."""
 DRAIN_STEP_S: Final = 0.05
@@ -67,11 +73,10 @@ class Sampling(Protocol):
         *,
         sink: RecordSink,
         restart: str,
-        disk: Path,
-        spool_depth: Callable[[], int],
+        around: Surroundings,
         stop: threading.Event,
     ) -> None:
-        """`restart` is the text of the event that says why the first slots are not whole; `disk` holds the spool."""
+        """`restart` is the text of the event that says why the first slots are not whole."""
 
 
 @dataclass(slots=True)
@@ -91,6 +96,7 @@ def run(
     stop: threading.Event,
     drain_s: float = 0.0,
     sampling: Sampling | None = None,
+    clock: TimeSource | None = None,
 ) -> bool:
     """Run the agent until `stop` is set or a drain has been asked for at its desk.
 
@@ -105,12 +111,18 @@ def run(
     sampling_stop = threading.Event()
     draining = Draining(timeout_s=drain_s)
     loop = ForwardingLoop(_moment, on_failure=_setting(failed, sampling_stop))
-    intake = Intake(wake=loop.wake)
+    source = clock or SystemClock()
+    watchdog = Watchdog.from_environment()
+    orders = Orders(folder / ORDERS, station.devices)
 
     with ExitStack() as closing:
+        folder.mkdir(parents=True, exist_ok=True)
         spool = closing.enter_context(
             Spool(folder, size_bytes=station.spool.size_bytes, keep_ms=station.spool.keep_ms, now_ms=_moment().ms)
         )
+        keeper = _timekeeper(source, station, spool)
+        closing.callback(keeper.stop)
+        intake = Intake(wake=loop.wake, stamp=keeper.stamp)
         session = _session(address, station_id, loop)
         forwarder = Forwarder(
             spool,
@@ -119,13 +131,14 @@ def run(
             _identity(station),
             rate=station.backfill_rate,
             continuity=_continuity(station, spool),
+            clock=keeper,
         )
-        restart = _restart(spool)
+        restart = _restart(spool, keeper.boot_id)
         loop.start(forwarder)
         closing.callback(loop.stop)
         session.start()
         closing.callback(session.stop)
-        desk = Desk(folder, lambda request: _answer(request, loop, draining, sampling_stop))
+        desk = Desk(folder, lambda request: _answer(request, loop, draining, sampling_stop, orders))
         closing.callback(desk.close)
         if settings.edge_listen is not None:
             closing.enter_context(health.serve(settings.edge_listen, ready=lambda: session.connected or "no broker"))
@@ -137,10 +150,17 @@ def run(
             station,
             sink=intake.offer,
             restart=restart,
-            disk=folder,
-            spool_depth=lambda: forwarder.depth,
+            around=Surroundings(
+                source.wall_ms,
+                Housekeeping(
+                    folder, lambda: forwarder.depth, spool_lost=lambda: forwarder.lost, clock_offset=keeper.offset
+                ),
+                orders,
+                watchdog,
+            ),
             stop=sampling_stop,
         )
+        watchdog.stopping()
         drained = _drain(loop, draining, failed, stop)
         if not failed.is_set():
             loop.ask(lambda f: f.say_goodbye(_moment()))
@@ -192,8 +212,14 @@ def _continuity(station: Station, spool: Spool) -> Continuity:
         return Continuity(series)
 
 
-def _restart(spool: Spool) -> str:
-    boot_id = BOOT_ID.read_text("ascii").strip() if BOOT_ID.exists() else ""
+def _timekeeper(source: TimeSource, station: Station, spool: Spool) -> Timekeeper:
+    known = source.boot_id()
+    keeper = Timekeeper(source, station.clock, was_synchronised=bool(known) and spool.synchronised_boot() == known)
+    keeper.start()
+    return keeper
+
+
+def _restart(spool: Spool, boot_id: str) -> str:
     try:
         boots, starts = spool.number_of_starts(boot_id)
     except SpoolUnwritable as full:  # the agent runs all the same, and keeps in memory what it can
@@ -203,11 +229,19 @@ def _restart(spool: Spool) -> str:
 
 
 def _answer(
-    request: dict[str, Any], loop: ForwardingLoop, draining: Draining, sampling_stop: threading.Event
+    request: dict[str, Any], loop: ForwardingLoop, draining: Draining, sampling_stop: threading.Event, orders: Orders
 ) -> Mapping[str, Any]:
     match request:
         case {"do": "status"}:
             return _report(loop)
+        case {"do": "maint", "device": str() | None as device, "for_ms": int() as for_ms, "state": str() as word}:
+            orders.begin(device, State.from_word(word), for_ms, _moment().ms, str(request.get("why", "")))
+            return {"maintenance": orders.standing()}
+        case {"do": "maint", "device": str() | None as device, "off": True}:
+            ended = orders.end(device, _moment().ms)
+            return {"maintenance": orders.standing(), "ended": ended}
+        case {"do": "maint"}:
+            return {"maintenance": orders.standing()}
         case {"do": "drain", "timeout_s": int() | float() as timeout_s}:
             draining.timeout_s = float(timeout_s)
             draining.wanted.set()
@@ -215,7 +249,7 @@ def _answer(
             draining.ended.wait(timeout_s + 20)
             return draining.outcome
         case _:
-            raise DeskRefused(f"found {request}, expected do: status or do: drain with timeout_s")
+            raise DeskRefused(f"found {request}, expected do: status, do: maint, or do: drain with timeout_s")
 
 
 def _drain(loop: ForwardingLoop, draining: Draining, failed: threading.Event, stop: threading.Event) -> bool:

@@ -15,11 +15,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
-from edge_agent import salvage
+from edge_agent import salvage, undated
 from edge_agent.fate import EpochSpan, Fate
 from edge_agent.ranges import Range, RangeSet
 from edge_agent.records import SlotRecord
 from edge_agent.spool_file import Reading, SpoolDamaged, SpoolError, SpoolUnwritable, Transaction, connect, lock
+from edge_agent.trust import Offered
+from edge_agent.undated import Undated
 from quantrac.observe.logs import logger
 from quantrac.telemetry.states import State
 from quantrac.telemetry.wire import Message, WireReading, decode_message, encode
@@ -104,9 +106,10 @@ class Spool:
                 self._write_fate()
             self._unsaved = False
 
-    def append(self, records: Sequence[SlotRecord], now_ms: int) -> list[Spooled]:
+    def append(self, records: Sequence[SlotRecord], now_ms: int, dated: Sequence[int] = ()) -> list[Spooled]:
         """Write records as the next messages, in one synced transaction, and return them.
 
+        `dated`: numbers of the undated records among them, which wait no longer.
         Raises SpoolUnwritable (nothing was written), SpoolDamaged.
         """
         if self._doubtful:
@@ -116,6 +119,7 @@ class Spool:
         try:
             with Transaction(self._db):
                 self._db.executemany("INSERT INTO message VALUES (?, ?, ?)", [(n, now_ms, line) for n, line in made])
+                undated.forget(self._db, dated)
                 if self._unsaved:
                     self._write_fate()
         except SpoolUnwritable:
@@ -124,6 +128,34 @@ class Spool:
         self._unsaved = False
         self._last += len(made)
         return made
+
+    def keep_undated(self, boot_id: str, offered: Sequence[Offered]) -> int:
+        """Store records that have no time yet, synced; return how many older ones had to go.
+
+        Raises SpoolUnwritable (nothing was written), SpoolDamaged.
+        """
+        with Transaction(self._db):
+            return undated.keep(self._db, boot_id, offered)
+
+    def read_undated(self, boot_id: str, most: int) -> list[Undated]:
+        """Return records without a time of one start of the machine, oldest first. Raises SpoolDamaged."""
+        with Reading():
+            return undated.read(self._db, boot_id, most)
+
+    def count_undated(self, boot_id: str | None = None) -> int:
+        """Return how many records have no time yet, of one start of the machine or of all. Raises SpoolDamaged."""
+        with Reading():
+            return undated.count(self._db, boot_id)
+
+    def synchronised_boot(self, boot_id: str | None = None) -> str:
+        """Return in which start of the machine its clock was last seen synchronised; with a `boot_id`, note that.
+
+        Raises SpoolUnwritable, SpoolDamaged.
+        """
+        if boot_id is not None:
+            with Transaction(self._db):
+                self._db.execute("REPLACE INTO note VALUES ('synchronised', ?)", (boot_id,))
+        return self._note("synchronised") or ""
 
     def read(self, lo: int, hi: int, most: int, most_bytes: int = 2**30) -> list[Spooled]:
         """Return messages of the places `lo` to `hi`, oldest first: up to `most` and `most_bytes`, but at least one.

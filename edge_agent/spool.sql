@@ -19,3 +19,11 @@ CREATE TABLE IF NOT EXISTS note (
     name  TEXT PRIMARY KEY,
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Records made before the clock could be believed: no time, so no seq yet.
+CREATE TABLE IF NOT EXISTS undated (
+    id        INTEGER PRIMARY KEY AUTOINCREMENT,
+    boot      TEXT    NOT NULL,           -- start of the machine: its monotonic time means nothing in another
+    offset_ms INTEGER NOT NULL,           -- what the wall clock showed, minus the time since the machine started
+    body      BLOB    NOT NULL            -- JSON: [what the wall clock showed at the slot's end, readings, events]
+) STRICT;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
@@ -28,13 +28,23 @@ class TalkerReader:
     """Takes what the instruments of one line send."""
 
     def __init__(
-        self, name: str, bus: SerialBus, mountings: Sequence[Mounting], wall: WallClock, misses: MissCounts
+        self,
+        name: str,
+        bus: SerialBus,
+        mountings: Sequence[Mounting],
+        wall: WallClock,
+        misses: MissCounts,
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
-        """Prepare; `misses` counts damaged lines and silence, one for each sample that did not come."""
+        """Prepare; `misses` counts damaged lines and silence, one for each sample that did not come.
+
+        `beat` is called each time that it has listened, or waited to open the line.
+        """
         self._name = name
         self._bus = bus
         self._wall = wall
         self._misses = misses
+        self._beat = beat
         self._mountings = [(m, m.instrument) for m in mountings if isinstance(m.instrument, Talker)]
         self._ending = self._mountings[0][1].ending
         self._heard_ms = dict.fromkeys((m.device.name for m in mountings), wall.now_ms())
@@ -62,6 +72,7 @@ class TalkerReader:
             if raw is not None:
                 self._take(raw)
             self._note_silence()
+            self._beat()
 
     async def _next_line(self) -> bytes | None:
         try:
@@ -124,6 +135,7 @@ class TalkerReader:
             self._first_events.append(Event("bus_lost", None, f"{self._name}: {down}", self._wall.now_ms()))
         await pause(REOPEN_S[min(self._failed_opens, len(REOPEN_S) - 1)], stop)
         self._failed_opens += 1
+        self._beat()
 
     @property
     def _first_events(self) -> list[Event]:

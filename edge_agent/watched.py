@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from edge_agent.averaging import DeviceSlots
 from edge_agent.channels import ChannelFeed
 from edge_agent.maintenance import MaintenanceSwitch
+from edge_agent.orders import Orders
 from edge_agent.records import Event, RecordSink
 from edge_agent.samples import Sample
 
@@ -18,8 +19,15 @@ class Outbox:
 
     sink: RecordSink
     switch: MaintenanceSwitch
+    orders: Orders = field(default_factory=Orders)
+    on_event: Callable[[Event], None] = lambda _: None
     events: list[Event] = field(default_factory=list)
     """Sent with the next record of any device."""
+
+    def tell(self, event: Event) -> None:
+        """Put an event on record, and say it at once to whoever wants to know."""
+        self.events.append(event)
+        self.on_event(event)
 
 
 @dataclass(slots=True)
@@ -41,8 +49,11 @@ class Watched:
                     taken = feed.taken(sample)
                     turned = self.outbox.switch.note(self.name, feed.name, taken)
                     if turned is not None:
-                        self.outbox.events.append(Event("maintenance", self.name, turned, taken.t_ms))
-                    self.slots.add(feed.name, self.outbox.switch.marked(feed.kind, taken))
+                        self.outbox.tell(Event("maintenance", self.name, turned, taken.t_ms))
+                    if (said := feed.turned(taken)) is not None:
+                        self.outbox.tell(Event(feed.parameter, self.name, said, taken.t_ms))
+                    taken = self.outbox.switch.marked(feed.kind, taken)
+                    self.slots.add(feed.name, self.outbox.orders.marked(self.name, feed.kind, taken))
 
     def close(self, now_ms: int) -> None:
         """Hand over the slots that have ended and are complete."""

@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from quantrac.config.devices import AnyProfile, Signal
 from quantrac.config.documents import Key
 from quantrac.config.draft import Draft
 from quantrac.config.findings import one_of
-from quantrac.config.station_files import ChannelSpec
+from quantrac.config.station_files import BoxSpec, ChannelSpec
 from quantrac.config.stations import AGENT, Adjust, Channel
 from quantrac.config.units import Conversion, conversion, convertible
 from quantrac.telemetry.parameters import CATALOGUE, Kind, Parameter
 
-AGENT_PARAMETERS: Final = ("disk_free", "clock_offset", "bus_errors", "spool_depth")
+AGENT_PARAMETERS: Final = ("disk_free", "clock_offset", "bus_errors", "spool_depth", "spool_lost")
+ERROR_RATE: Final = "error_rate"
 
 
-def agent_channels(interval_ms: int) -> dict[str, Channel]:
-    """Return the channels that the edge agent measures itself."""
-    return {
-        name: Channel(
-            name=name,
-            parameter=name,
-            unit=CATALOGUE[name].unit,
-            device=AGENT,
-            signal=name,
-            interval_ms=interval_ms,
-            span=CATALOGUE[name].span,
-        )
-        for name in AGENT_PARAMETERS
-    }
+def agent_channels(interval_ms: int, devices: Iterable[str], box: BoxSpec) -> dict[str, Channel]:
+    """Return the channels that the edge agent measures itself, among them an error rate for each device."""
+    rates = {f"{device.replace('-', '_')}_{ERROR_RATE}": device for device in devices}
+    names = [*AGENT_PARAMETERS, *(["cpu_temp"] if box.cpu_temp else []), *(["signal"] if box.modem else []), *rates]
+    return {name: _agent_channel(name, rates.get(name), interval_ms) for name in names}
+
+
+def _agent_channel(name: str, device: str | None, interval_ms: int) -> Channel:
+    parameter = CATALOGUE[name if device is None else ERROR_RATE]
+    return Channel(
+        name=name,
+        parameter=parameter.id,
+        unit=parameter.unit,
+        device=AGENT,
+        signal=name if device is None else f"{ERROR_RATE}:{device}",
+        interval_ms=interval_ms,
+        span=parameter.span,
+    )
 
 
 def make_channel(

@@ -4,31 +4,36 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from quantrac.config.buses import check_address, check_buses, check_talkers, make_bus
 from quantrac.config.channels import agent_channels, make_channel
 from quantrac.config.devices import BUS_KINDS_OF_PROTOCOL, LineProfile
 from quantrac.config.documents import Key
 from quantrac.config.draft import Draft
+from quantrac.config.extras import extras_of
 from quantrac.config.findings import one_of
 from quantrac.config.network import Defaults
 from quantrac.config.overrides import own_profile
-from quantrac.config.station_files import CalibrationSpec, DeviceSpec, StationFile
+from quantrac.config.station_files import CalibrationSpec, CameraSpec, DeviceSpec, StationFile
 from quantrac.config.stations import (
     Bus,
     Calibration,
     Camera,
     Channel,
+    ClockPlan,
     Device,
     Location,
     Maintenance,
     Ministry,
+    Modem,
     SpoolPlan,
     Station,
 )
 
 DAY_MS = 86_400_000
+CLOCKS_BEGIN = date(2025, 6, 1)
+"""No station ran this program before: a clock that shows less was never set."""
 ENVELOPE_BYTES = 160
 """What a spooled message takes beside its readings, index included."""
 READING_BYTES = 32
@@ -46,7 +51,7 @@ def resolve(file: StationFile, draft: Draft) -> Station:
     }
     _check_addresses(devices, draft)
     check_talkers(devices, draft)
-    agent = agent_channels(own.housekeeping_ms)
+    agent = agent_channels(own.housekeeping_ms, devices, file.box)
     _check_names(devices, agent, draft)
     station = Station(
         station=file.station,
@@ -61,7 +66,9 @@ def resolve(file: StationFile, draft: Draft) -> Station:
         maintenance=_maintenance(file, devices, draft),
         spool=SpoolPlan(**file.spool.model_dump()),
         backfill_rate=file.backfill.max_rate,
-        cameras={name: Camera(**camera.model_dump()) for name, camera in file.cameras.items()},
+        cameras={name: _camera(camera) for name, camera in file.cameras.items()},
+        clock=_clock(file, draft),
+        modem=Modem(**file.box.modem.model_dump()) if file.box.modem else None,
         config_hash="",
     )
     if draft.whole:
@@ -111,10 +118,23 @@ def _device(name: str, spec: DeviceSpec, buses: dict[str, Bus], own: Defaults, d
         timeout_ms=spec.timeout_ms or profile.timeout_ms,
         channels=channels,
         calibration=_calibration(spec.calibration),
+        extras=extras_of(name, spec.channels, channels, draft),
     )
     if draft.whole:
         _check_intervals(path, device, draft)
     return device
+
+
+def _camera(spec: CameraSpec) -> Camera:
+    url = spec.url.replace("{width}", str(spec.width)).replace("{height}", str(spec.height))
+    return Camera(url=url, every_ms=spec.every_ms, on_alarm=spec.on_alarm, max_kb=spec.max_kb)
+
+
+def _clock(file: StationFile, draft: Draft) -> ClockPlan:
+    """Readings dated before the station was in service would be refused: such a clock is wrong, too."""
+    first = file.clock.not_before or max(CLOCKS_BEGIN, file.in_service)
+    begin = datetime.combine(first, datetime.min.time(), draft.zone)
+    return ClockPlan(trust=file.clock.trust, not_before_ms=round(begin.timestamp() * 1000))
 
 
 def _calibration(spec: CalibrationSpec | None) -> Calibration | None:
@@ -160,7 +180,7 @@ def _check_addresses(devices: dict[str, Device], draft: Draft) -> None:
 def _check_names(devices: dict[str, Device], agent: dict[str, Channel], draft: Draft) -> None:
     owner = dict.fromkeys(agent, "the agent itself")
     for device in devices.values():
-        for name in device.channels:
+        for name in (channel.name for channel in device.channel_list()):
             other = owner.setdefault(name, f"device {device.name!r}")
             if other != f"device {device.name!r}":
                 path = ("devices", device.name, "channels", name)
@@ -187,7 +207,7 @@ def _maintenance(file: StationFile, devices: dict[str, Device], draft: Draft) ->
 
 def spool_bytes(station: Station) -> int:
     """Return what the spool takes over its whole keeping time, bytes: one message a device and report interval."""
-    groups = [(device.report_ms, len(device.channels)) for device in station.devices.values()]
+    groups = [(device.report_ms, len(device.channel_list())) for device in station.devices.values()]
     agent = list(station.agent_channels.values())
     groups.append((agent[0].interval_ms, len(agent)))
     per_ms = sum((ENVELOPE_BYTES + READING_BYTES * count) / interval for interval, count in groups)

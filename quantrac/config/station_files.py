@@ -130,6 +130,8 @@ class ChannelSpec(Model):
     debounce_ms: PositiveDuration | None = Field(default=None, alias="debounce")
     """A change of a contact counts when it has held so long."""
     expect: Span | None = None
+    statistics: tuple[Literal["count", "min", "max", "sd"], ...] = ()
+    """Series of their own beside the mean: `do_min` and so on."""
     adjust: AdjustSpec | None = None
     datum_offset: Real = 0.0
 
@@ -197,10 +199,37 @@ class DeviceSpec(Model):
 class CameraSpec(Model):
     """A camera whose pictures are sent."""
 
-    url: str
+    url: str = Field(pattern=r"^https?://")
+    """`{width}` and `{height}` in it are replaced: the camera scales, not the agent."""
     every_ms: PositiveDuration = Field(alias="every")
     on_alarm: Flag = False
-    max_kb: Whole = Field(default=150, ge=1)
+    max_kb: Whole = Field(default=150, ge=1, le=240)
+    """A larger picture is refused; the broker takes 256 KiB."""
+    width: Whole = Field(default=640, ge=16)
+    height: Whole = Field(default=480, ge=16)
+
+
+class ClockSpec(Model):
+    """When the agent believes its clock: from `not_before` on, or only once it was synchronised since the boot."""
+
+    trust: Literal["date", "synchronised"] = "date"
+    not_before: Day | None = None
+
+
+class ModemSpec(Model):
+    """An AT port of the modem that nobody else uses."""
+
+    port: str = Field(pattern=r"^/dev/")
+    baud: Whole = Field(default=115_200, ge=1)
+
+
+class BoxSpec(Model):
+    """What the agent's own computer has; each gives it a channel."""
+
+    cpu_temp: Flag = False
+    """A sensor of its own (`/sys/class/thermal`)."""
+    modem: ModemSpec | None = None
+    """Signal strength."""
 
 
 class MaintenanceSpec(Model):
@@ -241,5 +270,7 @@ class StationFile(Model):
     devices: dict[Kebab, DeviceSpec]
     cameras: dict[Kebab, CameraSpec] = Field(default_factory=dict)
     maintenance: MaintenanceSpec | None = None
+    clock: ClockSpec = ClockSpec()
+    box: BoxSpec = BoxSpec()
     spool: SpoolSpec = SpoolSpec()
     backfill: BackfillSpec = BackfillSpec()

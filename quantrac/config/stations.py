@@ -8,6 +8,8 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Final, Literal
 
+from pydantic import Field
+
 from quantrac.config.devices import AnyProfile, Signal
 from quantrac.config.fields import LineSettings, Model, StateWord, Text
 from quantrac.telemetry.states import State
@@ -112,6 +114,18 @@ class Calibration(Model):
     end_minute: int = 0
 
 
+ExtraKind = Literal["count", "min", "max", "sd"]
+
+
+class Extra(Model):
+    """A series that is made of the samples of a channel of the same device."""
+
+    of: str
+    """Name of the channel."""
+    kind: ExtraKind
+    channel: Channel
+
+
 class Device(Model):
     """One instrument on one bus."""
 
@@ -128,6 +142,12 @@ class Device(Model):
     timeout_ms: int
     channels: dict[str, Channel]
     calibration: Calibration | None = None
+    extras: dict[str, Extra] = Field(default_factory=dict)
+    """Series beside the channels: statistics of their slots. The name is the channel's."""
+
+    def channel_list(self) -> list[Channel]:
+        """Return every series of the device: its channels, then the extra ones."""
+        return [*self.channels.values(), *(extra.channel for extra in self.extras.values())]
 
     def signal_of(self, channel: Channel) -> Signal:
         """Return the profile's signal behind one of the device's channels."""
@@ -173,9 +193,26 @@ class Camera(Model):
     """A camera whose pictures the edge sends."""
 
     url: str
+    """Address of its snapshot, already with the width and height that are asked for."""
     every_ms: int
     on_alarm: bool
+    """A picture too when a door opens, the mains go or maintenance begins."""
     max_kb: int
+
+
+class ClockPlan(Model):
+    """When the agent believes its clock."""
+
+    trust: Literal["date", "synchronised"]
+    not_before_ms: int
+    """An earlier clock is certainly wrong; ms since 1970 UTC."""
+
+
+class Modem(Model):
+    """The modem whose signal strength is a channel: an AT port that nobody else uses."""
+
+    port: str
+    baud: int
 
 
 class Station(Model):
@@ -191,18 +228,20 @@ class Station(Model):
     buses: dict[str, Bus]
     devices: dict[str, Device]
     agent_channels: dict[str, Channel]
-    """What the agent measures itself: `disk_free clock_offset bus_errors spool_depth`."""
+    """What the agent measures itself: disk, processor, clock, buses, spool, modem."""
     maintenance: Maintenance | None
     spool: SpoolPlan
     backfill_rate: float
     """Most old messages sent again each second."""
     cameras: dict[str, Camera]
+    clock: ClockPlan
+    modem: Modem | None
     config_hash: str
     """sha256 (hex) of everything above and the profiles, in canonical form."""
 
     def channel_list(self) -> list[Channel]:
         """Return every channel the edge sends, device by device, the agent's own last."""
-        measured = [channel for device in self.devices.values() for channel in device.channels.values()]
+        measured = [channel for device in self.devices.values() for channel in device.channel_list()]
         return [*measured, *self.agent_channels.values()]
 
     def channel(self, name: str) -> Channel:

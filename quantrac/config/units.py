@@ -55,6 +55,7 @@ TO_BASE: Final[dict[str, tuple[str, float, float]]] = {
     "mV": ("voltage", 0.001, 0.0),
     "%": ("fraction", 1.0, 0.0),
     "1": ("number", 1.0, 0.0),
+    "/h": ("rate", 1.0, 0.0),
     "[ppb]": ("mixing ratio", 1.0, 0.0),
     "[ppm]": ("mixing ratio", 1000.0, 0.0),
     "[pH]": ("pH", 1.0, 0.0),

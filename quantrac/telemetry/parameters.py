@@ -122,6 +122,10 @@ HOUSEKEEPING: Final = (
     _other(Kind.LAST, "disk_free", "Dung lượng trống", "Disk free", "%", "%", 1, (0, 100)),
     _other(Kind.LAST, "clock_offset", "Lệch đồng hồ", "Clock offset", "ms", "ms", 0, (-1e12, 1e12)),
     _other(Kind.LAST, "bus_errors", "Lỗi đường truyền", "Bus errors", "1", "", 0, (0, 1e9)),
+    _other(Kind.LAST, "cpu_temp", "Nhiệt độ bộ xử lý", "Processor temperature", "Cel", "°C", 1, (-40, 125)),
+    _other(Kind.LAST, "error_rate", "Lỗi đọc mỗi giờ", "Failed reads an hour", "/h", "/h", 1, (0, 1e6)),
+    _other(Kind.LAST, "sample_count", "Số mẫu hợp lệ", "Valid samples", "1", "", 0, (0, 1e6)),
+    _other(Kind.LAST, "spool_lost", "Bản tin đã mất", "Messages lost", "1", "", 0, (0, 1e9)),
     _other(Kind.LAST, "spool_depth", "Bản tin chờ gửi", "Messages waiting", "1", "", 0, (0, 1e9)),
 )
 # fmt: on

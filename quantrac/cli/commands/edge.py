@@ -140,6 +140,35 @@ def watch(
             time.sleep(every)
 
 
+@app.command(short_help="Mark what is measured as maintenance or calibration for a time.")
+def maint(
+    station: Station,
+    device: Annotated[str | None, typer.Option(help="Only this device; default: the whole station.")] = None,
+    for_: Annotated[str | None, typer.Option("--for", help="How long, such as 30m or 2h; at most 7d.")] = None,
+    cal: Annotated[bool, typer.Option("--cal", help="State cal (calibration) instead of maint.")] = False,
+    off: Annotated[bool, typer.Option("--off", help="End it now.")] = False,
+    why: Annotated[str, typer.Option(help="Goes on record, such as 'wiper replaced'.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Tell the running agent that somebody works on a device, or on the whole station; without --for or --off: show.
+
+    The agent ends it by itself when the time is over, keeps it over a restart, and puts both on record.
+    Example: quantrac edge maint --station st-my-thanh --device sonde --for 30m --why cleaned
+    """
+    from edge_agent import desk
+    from quantrac.telemetry.states import State
+
+    if off:
+        answer = desk.end_maintenance(_folder(station), device)
+    elif for_ is None:
+        answer = desk.maintenance(_folder(station))
+    else:
+        answer = desk.maintain(_folder(station), device, State.CAL if cal else State.MAINT, _duration_ms(for_), why)
+    _say_maintenance(station, answer, as_json)
+    if off and not answer["ended"]:
+        raise typer.Exit(1)
+
+
 @spool_app.command(short_help="Count what was produced, acknowledged, and waits.")
 def status(station: Station, as_json: AsJson = False) -> None:
     """Count the messages that were produced, acknowledged end to end, refused, lost, and still wait."""
@@ -199,6 +228,30 @@ def _show_plan(rows: list[DevicePlan], as_json: bool) -> None:
         print(f"{row.device} on {row.bus} ({row.place}), every {row.every_ms / 1000:g} s{load}")
         for request in row.requests:
             print(f"  {request.text}  {' '.join(request.signals)}")
+
+
+def _duration_ms(text: str) -> int:
+    from pydantic_core import PydanticCustomError
+
+    from quantrac.config.fields import parse_duration
+
+    try:
+        return parse_duration(text)
+    except PydanticCustomError as error:
+        raise typer.BadParameter(f"--for: found {text!r}, allowed {error.message()}") from error
+
+
+def _say_maintenance(station: str, answer: dict[str, Any], as_json: bool) -> None:
+    from datetime import UTC, datetime
+
+    if as_json:
+        print(json.dumps(answer))
+        return
+    for name, order in answer["maintenance"].items():
+        until = datetime.fromtimestamp(order["until"] / 1000, UTC)
+        print(f"{station} {name or 'all devices'}: {order['state']} until {until:%Y-%m-%d %H:%M:%S} UTC")
+    if not answer["maintenance"]:
+        print(f"{station}: no maintenance")
 
 
 def _settings(**given: Any) -> Settings:

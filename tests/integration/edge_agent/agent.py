@@ -6,11 +6,11 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from edge_agent.records import Event, RecordSink, SlotReading, SlotRecord
 from edge_agent.service import run
+from edge_agent.surroundings import Surroundings
 from quantrac.config.settings import Settings
 from quantrac.config.stations import Station
 from quantrac.telemetry.states import State
@@ -32,8 +32,7 @@ class Numbers:
         *,
         sink: RecordSink,
         restart: str,
-        disk: Path,
-        spool_depth: Callable[[], int],
+        around: Surroundings,
         stop: threading.Event,
     ) -> None:
         sink(SlotRecord(time.time_ns() // 1_000_000, (), (Event("restart", None, restart, 0),)))

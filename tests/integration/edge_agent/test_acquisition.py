@@ -14,8 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.housekeeping import Housekeeping
 from edge_agent.records import SlotRecord
 from edge_agent.sampling import sample
+from edge_agent.surroundings import Surroundings
+from edge_agent.system_clock import SystemClock
 from quantrac.config.loading import load_network
 from quantrac.config.stations import Station
 from quantrac.config.wiring import load_wiring
@@ -89,7 +92,8 @@ def acquired(field: Field) -> dict[str, list[SlotRecord]]:
             target=sample,
             args=(quick(wiring.wire(network.stations[name])),),
             kwargs={
-                "sink": records[name].append, "restart": "boot 1", "disk": field.journal, "spool_depth": lambda: 3,
+                "sink": records[name].append, "restart": "boot 1",
+                "around": Surroundings(SystemClock().wall_ms, Housekeeping(field.journal, lambda: 3)),
                 "stop": stop,
             },
         )

@@ -29,13 +29,15 @@ WIDTH_MS = 5_000
 def field(tmp_path: Path) -> Iterator[Path]:
     command = [sys.executable, "-m", "quantrac", "simulate", "--wiring", str(tmp_path / "wiring.yaml")]
     command += ["--journal", str(tmp_path / "journal"), "--station", STATION]
-    with (tmp_path / "simulate.log").open("wb") as log:
-        with subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log) as process:
-            until = time.monotonic() + 20
-            while not (tmp_path / "wiring.yaml").exists() and time.monotonic() < until:
-                time.sleep(0.05)
-            yield tmp_path
-            process.terminate()
+    with (
+        (tmp_path / "simulate.log").open("wb") as log,
+        subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log) as process,
+    ):
+        until = time.monotonic() + 20
+        while not (tmp_path / "wiring.yaml").exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        yield tmp_path
+        process.terminate()
 
 
 def agent(field: Path) -> subprocess.Popen[bytes]:

@@ -9,12 +9,14 @@ import pytest
 
 from edge_agent.averaging import Taken
 from edge_agent.channels import ChannelFeed, in_window
-from edge_agent.housekeeping import Housekeeping, disk_free, offset_of
+from edge_agent.housekeeping import Housekeeping, cpu_temp, disk_free
 from edge_agent.maintenance import MaintenanceSwitch
 from edge_agent.miss_counts import MissCounts
 from edge_agent.misses import BadCheck, NoAnswer, Refused
 from edge_agent.patience import Patience
 from edge_agent.samples import Measured, Sample, measured
+from edge_agent.system_clock import kernel_look
+from edge_agent.trust import ClockLook
 from edge_agent.wall_clock import WallClock
 from quantrac.config.profiles import Signal
 from quantrac.config.stations import Adjust, Calibration, Channel, Maintenance
@@ -115,9 +117,9 @@ def test_a_clock_that_is_set_is_noticed_and_one_that_is_slewed_is_not() -> None:
 
 
 def test_the_clock_offset_of_the_kernel_in_milliseconds_or_null_with_why() -> None:
-    assert offset_of(0x2001, 1_500_000) == Measured(1.5, State.OK)
-    assert offset_of(0x0001, -2_500) == Measured(-2.5, State.OK)
-    assert offset_of(0x0040, 0) == Measured(None, State.WARMUP)
+    assert kernel_look(0x2001, 1_500_000) == ClockLook(True, 1.5)
+    assert kernel_look(0x0001, -2_500) == ClockLook(True, -2.5)
+    assert kernel_look(0x0040, 0) == ClockLook(False, None)
 
 
 def test_the_agent_s_own_channels(tmp_path: Path) -> None:
@@ -132,6 +134,18 @@ def test_the_agent_s_own_channels(tmp_path: Path) -> None:
     assert 0 <= (keeping.measure("disk_free").value or -1) <= 100
     assert keeping.measure("nonsense") == Measured(None, State.FAULT)
     assert disk_free(tmp_path / "gone") == Measured(None, State.FAULT)
+    assert keeping.measure("spool_lost") == Measured(0.0, State.OK)
+    assert keeping.measure("error_rate:sonde") == Measured(1.0, State.OK)
+    assert keeping.measure("error_rate:gauge") == Measured(1.0, State.OK)
+    assert keeping.measure("error_rate:io") == Measured(0.0, State.OK)
+
+
+def test_the_processor_s_temperature_is_that_of_its_hottest_zone_in_degrees(tmp_path: Path) -> None:
+    assert cpu_temp(tmp_path) == Measured(None, State.FAULT)
+    for zone, text in (("thermal_zone0", "48250"), ("thermal_zone1", "51000"), ("thermal_zone2", "-")):
+        (tmp_path / zone).mkdir()
+        (tmp_path / zone / "temp").write_text(text + "\n")
+    assert cpu_temp(tmp_path) == Measured(51.0, State.OK)
 
 
 def test_patience_is_learnt_from_late_answers_and_from_quick_ones() -> None:

@@ -50,9 +50,7 @@ class Station:
         self.session = Session()
         self.intake = Intake()
         identity = Identity("st-test", "quantrac 0", "cafe", [])
-        self.forwarder = Forwarder(
-            self.spool, self.intake, self.session, identity, rate=rate, continuity=continuity
-        )
+        self.forwarder = Forwarder(self.spool, self.intake, self.session, identity, rate=rate, continuity=continuity)
         self.made = 0
         self.arrived: set[tuple[str, int]] = set()
 
@@ -411,7 +409,7 @@ def test_memory_while_the_disk_is_full_is_bounded_and_what_is_lost_is_counted() 
     intake = Intake(most=100)
     for n in range(150):
         intake.offer(SlotRecord(n, ()))
-    assert [record.t_ms for record in intake.take()] == list(range(50, 150))
+    assert [offered.record.t_ms for offered in intake.take()] == list(range(50, 150))
     assert intake.take_lost() == 50
     assert intake.take_lost() == 0
 

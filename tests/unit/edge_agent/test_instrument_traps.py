@@ -1,0 +1,208 @@
+"""Traps of single instruments: masks, BCD, letters, stale times, roll-over and reset, hours of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_agent import rs485
+from edge_agent.averaging import ChannelPlan, CounterReading, DeviceSlots, SlotPlan, Taken
+from edge_agent.channels import Debounce
+from edge_agent.instruments import Note
+from edge_agent.misses import LineDown
+from edge_agent.modbus.decoding import Image, decode
+from edge_agent.modbus.planning import Function, Span
+from edge_agent.poll_window import WindowedInstrument, is_open
+from edge_agent.samples import Measured, Sample
+from quantrac.config.modbus import ModbusProfile
+from quantrac.config.stations import Rs485
+from quantrac.telemetry.parameters import Kind
+from quantrac.telemetry.states import State
+
+HOUR = 3_600_000
+
+
+def registers(
+    signal: dict[str, Any], words: list[int], at: int = 0, now_ms: int | None = None, **more: Any
+) -> Measured:
+    profile = ModbusProfile.model_validate(
+        {
+            "schema": "quantrac/device/1", "device": "x", "title": "x", "source": "this test", "verified": False,
+            "protocol": "modbus-rtu", "signals": {"x": {"unit": "1", **signal}},
+            "golden": [{"from": "computed", "ask": "00", "reply": "00", "gives": {}}], **more,
+        }
+    )  # fmt: skip
+    image = Image()
+    image.put(Span(Function.HOLDING, at, len(words)), words)
+    found = decode(profile, "x", image, now_ms)
+    assert found is not None
+    return found
+
+
+def test_some_bits_of_a_word_are_a_number() -> None:
+    assert registers({"at": 0, "type": "uint16", "mask": 0x0F00}, [0x4200]) == Measured(2, State.OK)
+
+
+def test_binary_coded_decimals_and_digits_that_are_none() -> None:
+    assert registers({"at": 0, "type": "bcd16", "scale": 0.01}, [0x0762]) == Measured(7.62, State.OK)
+    assert registers({"at": 0, "type": "bcd32"}, [0x1234, 0x5678]) == Measured(12345678, State.OK)
+    assert registers({"at": 0, "type": "bcd16"}, [0x07A2]) == Measured(None, State.FAULT)
+
+
+def test_a_number_in_letters() -> None:
+    words = list(struct.unpack(">4H", b"+28.41\0\0"))
+    assert registers({"at": 0, "type": "text", "registers": 4}, words) == Measured(28.41, State.OK)
+    assert registers({"at": 0, "type": "text", "registers": 2}, [0x2D2D, 0x2D2D]) == Measured(None, State.FAULT)
+
+
+def test_of_several_statuses_the_worst_counts_and_each_check_word_must_fit() -> None:
+    states = {"a": {0: "ok", 1: "suspect"}, "b": {0: "ok", 5: "maint"}}
+    signal = {
+        "at": 2, "type": "uint16", "status": [{"offset": -2, "table": "a"}, {"offset": -1, "table": "b"}],
+        "expect_word": [{"offset": 1, "is": 7}, {"offset": 1, "mask": 0xFF, "is": 7}],
+    }  # fmt: skip
+    assert registers(signal, [0, 0, 42, 7], states=states) == Measured(42, State.OK)
+    assert registers(signal, [1, 0, 42, 7], states=states) == Measured(42, State.SUSPECT)
+    assert registers(signal, [1, 5, 42, 7], states=states) == Measured(42, State.MAINT)
+    assert registers(signal, [0, 0, 42, 0x107], states=states) == Measured(None, State.FAULT)
+
+
+def test_a_measurement_whose_own_time_is_old_is_none() -> None:
+    """TAI64: 2**62 + seconds of TAI since 1970, 37 s ahead of UTC (libtai; IERS)."""
+    now_s = 1_795_510_800
+    signal = {"at": 4, "type": "uint16", "age": {"at": 0, "type": "tai64", "most": "30m"}}
+
+    def read(age_s: int) -> Measured:
+        label = list(struct.unpack(">4H", struct.pack(">Q", 2**62 + 37 + now_s - age_s)))
+        return registers(signal, [*label, 42], now_ms=now_s * 1000)
+
+    assert read(0) == read(1800) == Measured(42, State.OK)
+    assert read(1801) == Measured(None, State.COMM)
+    unix = list(struct.unpack(">2H", struct.pack(">I", now_s - 3600)))
+    signal = {"at": 2, "type": "uint16", "age": {"at": 0, "type": "unix32", "most": "30m"}}
+    assert registers(signal, [*unix, 42], now_ms=now_s * 1000) == Measured(None, State.COMM)
+
+
+MODULUS, MOST = 65536, 100
+
+
+@given(st.lists(st.integers(0, MOST), min_size=1, max_size=50), st.integers(0, MODULUS - 1))
+def test_rain_through_roll_overs_is_all_that_fell(tips: list[int], start: int) -> None:
+    counter, total, count = CounterReading(MODULUS, MOST), 0.0, start
+    counter.increase(0, count)
+    for minute, fell in enumerate(tips, 1):
+        count = (count + fell) % MODULUS
+        total += counter.increase(minute * 60_000, count)
+    assert total == sum(tips)
+
+
+@given(st.integers(MOST + 1, MODULUS - 1), st.integers(0, MOST))
+def test_a_reset_is_never_taken_for_a_roll_over(before: int, after: int) -> None:
+    """Unless the counter stood so near to its end that both could be."""
+    counter = CounterReading(MODULUS, MOST)
+    counter.increase(0, before)
+    could_roll_over = MODULUS - before + after <= MOST
+    rise = counter.increase(60_000, min(after, before - 1))
+    assert rise == (MODULUS - before + after if could_roll_over else min(after, before - 1))
+    assert rise <= MOST
+
+
+def test_a_contact_is_believed_when_it_has_held() -> None:
+    contact = Debounce(3_000)
+    said = [(0, 0), (1, 1), (2, 0), (3, 1), (4, 1), (5, 1), (6, 1), (7, 0), (8, 0), (9, 1), (10, 0), (13, 0)]
+    assert [contact.settled(t * 1000, value) for t, value in said] == [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("minute", "opened"), [(0, False), (24, False), (25, True), (50, True), (51, False), (59, False)]
+)
+def test_a_window_of_minutes_holds_in_every_hour(minute: int, opened: bool) -> None:
+    for hour in (0, 7, 23):
+        assert is_open((25, 50), hour * HOUR + minute * 60_000 + 59_999) is opened
+
+
+class Asked:
+    """An instrument that counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.notes: list[Note] = []
+        self.count = 0
+        self.worst_ms = 100
+
+    def parts(self) -> tuple[Any, ...]:
+        return (SimpleNamespace(signals=("x",)),)
+
+    def requests(self) -> list[Any]:
+        return []
+
+    async def read(self, part: Any) -> list[Sample]:
+        self.count += 1
+        return [Sample("x", 0, 1.0, State.OK)]
+
+    async def wake(self) -> int:
+        self.count += 1
+        return 2_000
+
+    async def probe(self) -> None:
+        self.count += 1
+
+
+def test_outside_its_minutes_an_instrument_is_not_asked_at_all() -> None:
+    now, inner = [10 * 60_000], Asked()
+    windowed = WindowedInstrument(cast(Any, inner), (25, 50), lambda: now[0])
+    assert list(windowed.parts()) == []
+    asyncio.run(windowed.probe())
+    assert asyncio.run(windowed.wake()) == 0
+    assert asyncio.run(windowed.read(inner.parts()[0])) == [], "a try that was left over from the window"
+    assert inner.count == 0
+    now[0] = 30 * 60_000
+    assert len(windowed.parts()) == 1
+    assert len(asyncio.run(windowed.read(inner.parts()[0]))) == 1
+
+
+def hourly(lag_minutes: int, started_ms: int) -> DeviceSlots:
+    plan = SlotPlan(HOUR, 1, 0.75, (ChannelPlan("pm2_5", Kind.MEAN),), lag_minutes * 60_000)
+    return DeviceSlots(plan, started_ms)
+
+
+def test_an_hour_that_the_instrument_keeps_is_reported_when_it_can_have_been_fetched() -> None:
+    slots = hourly(51, 9 * HOUR + 60_000)
+    slots.add("pm2_5", Taken(9 * HOUR, 24.0, State.OK))  # fetched at 9:25, stamped 9:00
+    slots.add("pm2_5", Taken(9 * HOUR, 24.0, State.OK))
+    assert slots.close(9 * HOUR + 50 * 60_000) == []
+    (record,) = slots.close(9 * HOUR + 51 * 60_000 + 1)
+    assert (record.t_ms, record.readings[0].value, record.readings[0].state) == (9 * HOUR, 24.0, State.OK)
+    (missed,) = slots.close(10 * HOUR + 52 * 60_000)
+    assert (missed.readings[0].value, missed.readings[0].state) == (None, State.COMM)
+
+
+def test_a_talker_s_surplus_does_not_make_up_for_its_silence() -> None:
+    plan = SlotPlan(60_000, 6, 0.75, (ChannelPlan("x", Kind.MEAN),))
+
+    def slot(seconds: range) -> State:
+        slots = DeviceSlots(plan, -1)
+        for second in seconds:
+            slots.add("x", Taken(60_000 + second * 1000, 1.0, State.OK))
+        return slots.close(120_001)[2].readings[0].state
+
+    assert slot(range(1, 61)) is State.OK
+    assert slot(range(1, 46)) is State.OK, "five of six"
+    assert slot(range(1, 41)) is not State.OK, "forty lines, but only four of six samples"
+
+
+def test_the_kernel_s_block_of_rs_485_options() -> None:
+    """linux/serial.h, struct serial_rs485: flags 1 enabled, 2 RTS on send, 4 after send, 16 receive while sending."""
+    assert rs485.block(Rs485()) == struct.pack("=8I", 3, 0, 0, 0, 0, 0, 0, 0)
+    options = Rs485(rts_on_send=False, rts_after_send=True, before_ms=2, after_ms=3, rx_during_tx=True)
+    assert rs485.block(options) == struct.pack("=8I", 1 | 4 | 16, 2, 3, 0, 0, 0, 0, 0)
+
+
+def test_a_driver_without_rs_485_says_so(tmp_path: Any) -> None:
+    with (tmp_path / "no-port").open("wb") as file, pytest.raises(LineDown, match="leave out `rs485:`"):
+        rs485.switch_on(file.fileno(), "/dev/ttyUSB0", Rs485())
