@@ -1,0 +1,172 @@
+"""Every kind of bus end to end: instrument on a paced line → agent → records equal to the instrument's journal."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from edge_agent.housekeeping import Housekeeping
+from edge_agent.records import SlotReading, SlotRecord
+from edge_agent.sampling import sample
+from edge_agent.surroundings import Surroundings
+from edge_agent.system_clock import SystemClock
+from quantrac.config.loading import load_network
+from quantrac.config.stations import Channel, Device, Station
+from quantrac.config.wiring import load_wiring
+from quantrac.telemetry.parameters import CATALOGUE, Kind
+from quantrac.telemetry.states import State
+
+HERE = Path(__file__).parent / "every_bus"
+ROOT = Path(__file__).parents[3]
+STATION = "st-every-bus"
+REPORT_MS, SECONDS = 5_000, 27
+EDGE_MS = 130
+"""Entries so near to a slot's edge may be counted in or out: a line of 100 characters takes 110 ms at 9600 baud."""
+
+
+@dataclass
+class Run:
+    """What was recorded, and what the instruments say they served."""
+
+    station: Station
+    records: list[SlotRecord]
+    entries: dict[tuple[str, str, str], list[dict[str, object]]]
+
+    def readings(self, channel: str) -> list[tuple[int, SlotReading]]:
+        """Return a channel's closed slots but the first, which nobody knows whole."""
+        found = [(record.t_ms, r) for record in self.records for r in record.readings if r.name == channel]
+        return found[1:]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    folder = tmp_path_factory.mktemp("every-bus")
+    shutil.copytree(ROOT / "station_configs", folder / "configs", ignore=shutil.ignore_patterns("demo", "rules"))
+    shutil.copy(HERE / f"{STATION}.yaml", folder / "configs" / "stations")
+    command = [sys.executable, "-m", "quantrac", "simulate", "--field", str(HERE / "field.yaml")]
+    command += ["--wiring", str(folder / "wiring.yaml"), "--journal", str(folder / "journal")]
+    with (
+        (folder / "simulate.log").open("wb") as log,
+        subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log) as process,
+    ):
+        try:
+            until = time.monotonic() + 20
+            while not (folder / "wiring.yaml").exists():
+                assert process.poll() is None, (folder / "simulate.log").read_text()
+                assert time.monotonic() < until
+                time.sleep(0.05)
+            yield acquired(folder)
+        finally:
+            process.terminate()
+
+
+def acquired(folder: Path) -> Run:
+    station = load_wiring(folder / "wiring.yaml").wire(load_network(folder / "configs").stations[STATION])
+    records: list[SlotRecord] = []
+    stop = threading.Event()
+    thread = threading.Thread(
+        target=sample,
+        args=(station,),
+        kwargs={
+            "sink": records.append, "restart": "boot 1", "stop": stop,
+            "around": Surroundings(SystemClock().wall_ms, Housekeeping(folder, lambda: 0)),
+        },
+    )  # fmt: skip
+    thread.start()
+    time.sleep(SECONDS)
+    stop.set()
+    thread.join(15)
+    assert not thread.is_alive()
+    entries = defaultdict(list)
+    for line in (folder / "journal" / f"{STATION}.jsonl").read_text().splitlines():
+        entry = json.loads(line)
+        entries[entry["bus"], str(entry["address"]), entry["signal"]].append(entry)
+    return Run(station, records, entries)
+
+
+def mean_channels(station: Station) -> Iterator[tuple[Device, Channel]]:
+    for device in station.devices.values():
+        for channel in device.channels.values():
+            if CATALOGUE[channel.parameter].kind is Kind.MEAN:
+                yield device, channel
+
+
+def test_every_recorded_mean_is_the_mean_of_what_the_instrument_served(run: Run) -> None:
+    compared = defaultdict(int)
+    for device, channel in mean_channels(run.station):
+        address = "" if device.address is None else str(device.address)
+        entries = run.entries[device.bus.name, address, channel.signal]
+        scale = device.profile.signals[channel.signal].scale if device.profile.device == "grimm-edm180-lines" else 1.0
+        served = [
+            (int(str(e["t"])), channel.published(float(str(e["value"])) * scale))
+            for e in entries
+            if e["value"] is not None and e.get("sent", True) and e["state"] in ("ok", "suspect")
+        ]
+        for t_ms, reading in run.readings(channel.name):
+            if reading.state.is_valid:
+                assert reading.value is not None
+                _compare(channel.name, served, t_ms, reading.value)
+                compared[device.name] += 1
+    assert set(compared) == set(run.station.devices) - {"bucket"}, "every bus has brought something"
+    assert all(count >= 3 for count in compared.values()), compared
+
+
+def _compare(name: str, served: list[tuple[int, float]], t_ms: int, value: float) -> None:
+    """The mean over the slot equals the recorded one for some choice of the entries at its edges."""
+    sure = [v for t, v in served if t_ms - REPORT_MS + EDGE_MS < t <= t_ms - EDGE_MS]
+    edge = [v for t, v in served if abs(t - t_ms) < EDGE_MS or abs(t - (t_ms - REPORT_MS)) < EDGE_MS]
+    assert sure, name
+    choices = [[*sure], *([*sure, v] for v in edge), [*sure, *edge]]
+    means = [sum(choice) / len(choice) for choice in choices]
+    assert any(value == pytest.approx(mean, rel=1e-6, abs=1e-9) for mean in means), (name, t_ms, value, means)
+
+
+def test_every_channel_reports_every_slot(run: Run) -> None:
+    for _, channel in mean_channels(run.station):
+        ends = [t_ms for t_ms, _ in run.readings(channel.name)]
+        assert ends == list(range(ends[0], ends[-1] + 1, REPORT_MS)), channel.name
+        assert len(ends) >= 3
+
+
+def test_what_the_sensor_net_calls_invalid_cleaned_or_over_range_is_no_value(run: Run) -> None:
+    """The script: pH fails, the turbidity sensor is cleaned, conductivity goes over range; all but cleaning send 0."""
+    states = {name: {reading.state for _, reading in run.readings(name)} for name in ("ph", "turbidity", "ec", "do")}
+    assert State.FAULT in states["ph"]
+    assert State.MAINT in states["turbidity"]
+    assert State.RANGE in states["ec"]
+    assert states["do"] == {State.OK}
+    for name in ("ph", "turbidity", "ec"):
+        assert all(reading.value != 0 for _, reading in run.readings(name))
+        assert all(reading.value is None for _, reading in run.readings(name) if not reading.state.is_valid)
+
+
+def test_rain_is_what_fell_through_a_roll_over_and_a_loss_of_power(run: Run) -> None:
+    """It rains 0.2 mm each second; the counter rolls over at 65536 after five seconds and is reset after fourteen."""
+    readings = run.readings("rain")
+    assert len(readings) >= 4
+    for t_ms, reading in readings:
+        assert reading.state.is_valid, t_ms
+        assert reading.value is not None
+        assert reading.value == pytest.approx(1.0, abs=0.41), (
+            "five seconds of rain; what was counted last before a reset is lost"
+        )
+    total = sum(reading.value or 0.0 for _, reading in readings)
+    assert total == pytest.approx(len(readings), abs=0.81)
+
+
+def test_a_damaged_line_of_a_talker_is_counted_and_not_believed(run: Run) -> None:
+    damaged = [e for e in run.entries["gill", "Q", "air_temp"] if not e.get("sent", True)]
+    assert damaged
+    errors = [r.value or 0 for record in run.records for r in record.readings if r.name == "bus_errors"]
+    assert errors[-1] >= len(damaged)
+    assert {r.state for _, r in run.readings("air_temp_2")} <= {State.OK, State.COMM}

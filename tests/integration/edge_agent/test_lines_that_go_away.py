@@ -1,0 +1,143 @@
+"""A plug pulled and put in again, a server restarted, a monitor's terminal: text lines that go away and come back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from pathlib import Path
+
+import pytest
+
+from edge_agent.misses import LineDown, NoAnswer
+from edge_agent.serial_bus import Ending, SerialBus
+from edge_agent.serial_instruments import PolledLines
+from quantrac.config.loading import load_network
+from quantrac.config.stations import Bus, Device
+from simulators.bam_terminal import Bam1020, BamTerminal
+from simulators.journal import Journal
+from simulators.lines import LineSettings, PtyLine, TcpLine
+from simulators.mount import Mount
+from simulators.sample import Sample
+
+ROOT = Path(__file__).parents[3]
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+async def asked_again_and_again(bus: SerialBus, answers: int) -> list[bytes]:
+    """Ask until so many answers came; opens what is closed, as a bus's owner does."""
+    came: list[bytes] = []
+    end = time.monotonic() + 10
+    while len(came) < answers:
+        assert time.monotonic() < end
+        try:
+            await bus.open()
+            came.append((await bus.ask(b"?\n", Ending(b"\n"), 300)).raw)
+        except LineDown:
+            bus.close()
+            await asyncio.sleep(0.05)
+        except NoAnswer:
+            continue
+    return came
+
+
+async def asked_in_vain(bus: SerialBus) -> None:
+    """Ask until the line is seen to be away, which raises LineDown."""
+    for _ in range(20):
+        await bus.open()
+        with contextlib.suppress(NoAnswer):
+            await bus.ask(b"?\n", Ending(b"\n"), 100)
+        await asyncio.sleep(0.02)
+
+
+def answering(line: PtyLine | TcpLine, text: bytes) -> None:
+    line.open(lambda data: line.send(text) if b"?" in data else None)
+
+
+async def test_an_adapter_unplugged_and_plugged_in_again_is_found_at_its_stable_name(tmp_path: Path) -> None:
+    """`/dev/serial/by-id/…` is a symlink: after a replug it leads to another device node."""
+    name = tmp_path / "usb-FTDI_by-id"
+    first = PtyLine(LineSettings.parse("19200 8N1"))
+    name.symlink_to(first.path)
+    answering(first, b"first\n")
+    bus = SerialBus(Bus(name="b", kind="ascii", port=str(name), guard_ms=50), now_ms)
+    assert await asked_again_and_again(bus, 2) == [b"first\n"] * 2
+    first.close()
+    name.unlink()
+    with pytest.raises(LineDown):
+        await asked_in_vain(bus)
+    bus.close()
+    second = PtyLine(LineSettings.parse("19200 8N1"))
+    name.symlink_to(second.path)
+    answering(second, b"second\n")
+    assert await asked_again_and_again(bus, 2) == [b"second\n"] * 2
+    bus.close()
+    second.close()
+
+
+async def test_a_serial_device_server_that_was_restarted_is_connected_to_again() -> None:
+    first = TcpLine(LineSettings.parse("19200 8N1"))
+    answering(first, b"first\n")
+    bus = SerialBus(Bus(name="b", kind="ascii", host="127.0.0.1", tcp_port=first.port, guard_ms=50), now_ms)
+    assert await asked_again_and_again(bus, 2) == [b"first\n"] * 2
+    first.close()
+    with pytest.raises(LineDown):
+        await asked_in_vain(bus)
+    bus.close()
+    second = TcpLine(LineSettings.parse("19200 8N1"), port=first.port)
+    answering(second, b"second\n")
+    assert await asked_again_and_again(bus, 2) == [b"second\n"] * 2
+    bus.close()
+    second.close()
+
+
+def monitor(path: str) -> Device:
+    """The shipped profile of the BAM-1020 on a line."""
+    profile = load_network(ROOT / "station_configs").profiles["met-one-bam-1020"]
+    station = load_network(ROOT / "station_configs").stations["st-tp-soc-trang"]
+    channel = station.channel("pm2_5")
+    bus = Bus(name="dust", kind="ascii", port=path, guard_ms=100)
+    return Device(
+        name="bam", profile=profile, bus=bus, address=None, sample_ms=300_000, report_ms=3_600_000, valid_share=0.75,
+        timeout_ms=3_000, channels={"pm2_5": channel.model_copy(update={"device": "bam", "interval_ms": 3_600_000})},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("micrograms", "state", "value"), [(24.0, "ok", 0.024), (None, "fault", None)], ids=["a good hour", "power failed"]
+)
+async def test_a_beta_monitor_s_last_hour_comes_with_the_monitor_s_own_time(
+    tmp_path: Path, micrograms: float | None, state: str, value: float | None
+) -> None:
+    t = 1_795_487_400.0  # 2026-11-24 02:30 UTC: 09:30 at the monitor
+    line = PtyLine(LineSettings.parse("9600 8N1"))
+    sources = {"pm2_5": lambda _: Sample(micrograms), "air_temp": lambda _: Sample(28.4)}
+    mount = Mount("dust", "", Bam1020(sources), Journal(tmp_path / "journal.jsonl"))
+    BamTerminal(line, mount, lambda: t).start()
+    device = monitor(line.path)
+    bus = SerialBus(device.bus, lambda: round(t * 1000))
+    instrument = PolledLines(device, bus)
+    await bus.open()
+    (sample,) = await instrument.read(instrument.parts()[0])
+    assert (sample.value, sample.state.word) == (value, state)
+    assert sample.t_ms == 1_795_485_600_000, "02:00 UTC, the end of the hour it measured"
+    bus.close()
+    line.close()
+
+
+async def test_a_beta_monitor_that_moves_its_tape_answers_nobody(tmp_path: Path) -> None:
+    t = 1_795_485_720.0  # 09:02
+    line = PtyLine(LineSettings.parse("9600 8N1"))
+    mount = Mount("dust", "", Bam1020({}), Journal(tmp_path / "journal.jsonl"))
+    BamTerminal(line, mount, lambda: t).start()
+    device = monitor(line.path).model_copy(update={"timeout_ms": 300})
+    bus = SerialBus(device.bus, lambda: round(t * 1000))
+    await bus.open()
+    instrument = PolledLines(device, bus)
+    with pytest.raises(NoAnswer):
+        await instrument.read(instrument.parts()[0])
+    bus.close()
+    line.close()
