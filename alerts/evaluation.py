@@ -59,6 +59,8 @@ class RuleState(msgspec.Struct):
     levels: dict[str, LevelState] = {}
     counted_ms: int | None = None
     """Time of the newest reading that counted: since then the rule knows nothing."""
+    late: tuple[int, int] | None = None
+    """First and last of the late readings that have not been put back into their own time yet."""
 
 
 class Kind(StrEnum):
@@ -114,7 +116,8 @@ def step(rule: ChannelRule, state: RuleState, block: Block) -> Outcome:
     decisions = list(_decisions(rule, state, turns, course))
     standing = [level.key for level in rule.levels if levels[level.key].phase.is_standing]
     kept = {key: level for key, level in levels.items() if level.phase is not Phase.NORMAL}
-    after = RuleState(newest, standing[-1] if standing else None, kept, int(course.t_ms[-1]))
+    level, counted = standing[-1] if standing else None, int(course.t_ms[-1])
+    after = RuleState(newest, level, kept, counted, state.late)
     return Outcome(after, decisions, late)
 
 

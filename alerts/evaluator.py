@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import accumulate
 from typing import Final
 
 from alerts.evaluation import Decision, Kind, RuleState, step
+from alerts.past import SETTLE, LateReadings, late_of, look_back, record_found, with_late
 from alerts.readings import (
     Key,
     Window,
     hour_before,
+    hull,
     instant,
     load_states,
+    milliseconds,
     read_blocks,
     save_states,
+    unsettled,
     windows_of,
 )
 from alerts.records import Mark, Recorded, Subject, change_level, clear_alarm, raise_alarm, standing_subjects
 from alerts.routing import Routing
 from alerts.rule import ChannelRule
+from alerts.summaries import tell_held, tell_late
 from alerts.telling import Addressees, Measured, tell
 from alerts.trend import trend_of
 from quantrac.database.feed import Cause, Change, Consumer
@@ -28,6 +35,8 @@ from quantrac.database.pool import Connection
 from quantrac.observe import logs, metrics
 
 CHANGES_A_ROUND: Final = 1000
+READINGS_A_ROUND: Final = 200_000
+"""Many channels may have as many readings again as context."""
 
 CHANNELS: Final = "select channel_id, channel from channel where channel = any(%s)"
 QUALITY_IS_CONFIGURED: Final = """
@@ -69,14 +78,16 @@ class Evaluator:
         self._routing = routing
         self._clock = clock
         self._channels: dict[int, str] = {}
+        self._unsettled = dict.fromkeys(unsettled(conn), clock())
+        """Rules and channels that remember late readings, and when the last of these came."""
         self._learn_network()
 
     def round(self) -> list[Change]:
         """Evaluate the next changes of the feed and return them; none: there was nothing to do."""
-        changes = self._consumer.take(CHANGES_A_ROUND)
+        changes = self._take()
         if any(change.cause is Cause.CONFIGURATION for change in changes):
             self._learn_network()
-            changes = self._consumer.take(CHANGES_A_ROUND)
+            changes = self._take()
         if not changes:
             return []
         with self._conn.transaction():
@@ -118,19 +129,65 @@ class Evaluator:
         after = "quality" if self._conn.execute(QUALITY_IS_CONFIGURED).fetchone() == (True,) else None
         self._consumer = Consumer(self._conn, "alerts", {Cause.READING, Cause.CONFIGURATION}, after=after)
 
-    def _evaluate(self, windows: Mapping[int, Window]) -> tuple[dict[Key, RuleState], list[Event]]:
+    def tell_summaries(self) -> int:
+        """Tell what a storm held back, and alarms that settled late readings bring to light; return how many."""
+        now = self._clock()
+        settled = [key for key, at in self._unsettled.items() if now - at >= SETTLE]
+        with self._conn.transaction():
+            for key in settled:
+                self._look_back(key, now)
+            told = tell_late(self._conn, self._routing, now) if settled else 0
+        for key in settled:
+            del self._unsettled[key]
+        return told + tell_held(self._conn, self._routing, now)
+
+    def _look_back(self, key: Key, now: datetime) -> None:
+        """Put the late readings that a rule remembers back into their own time."""
+        rule = next((rule for rule in self._rules.get(self._channels.get(key[1], ""), ()) if rule.rule == key[0]), None)
+        state = load_states(self._conn, [key])[key]
+        past = None if rule is None else look_back(self._conn, rule, key[1], state)
+        if past is None:
+            return
+        if new := record_found(self._conn, past, now):
+            EVENTS.labels("late").inc(new)
+        if past.raised is not None:
+            self._record(Event(past.rule, past.channel_id, past.raised), now)
+        save_states(self._conn, {key: past.after})
+
+    def _take(self) -> list[Change]:
+        """Return the next changes, no more than a round's worth of readings."""
+        changes = self._consumer.take(CHANGES_A_ROUND)
+        total = list(accumulate(change.rows for change in changes))
+        return changes[: max(1, bisect_right(total, READINGS_A_ROUND))]
+
+    def _evaluate(self, windows: Mapping[int, list[Window]]) -> tuple[dict[Key, RuleState], list[Event]]:
         """Run the rules of the changed channels; return their new states and what they decide, in order of time."""
-        keys = {(rule.rule, id_): rule for id_, window in windows.items() for rule in self._rules[window.channel]}
-        states = load_states(self._conn, keys)
-        blocks = read_blocks(self._conn, list(_ahead(windows, states).values()))
-        moved: dict[Key, RuleState] = {}
+        rules = {id_: self._rules[self._channels[id_]] for id_ in windows}
+        states = load_states(self._conn, [(rule.rule, id_) for id_, own in rules.items() for rule in own])
+        ahead, behind = _divided(windows, rules, states)
+        blocks, old = read_blocks(self._conn, ahead), read_blocks(self._conn, behind)
         events: list[Event] = []
-        for key, rule in keys.items():
-            if (block := blocks.get(key[1])) is not None:
-                outcome = step(rule, states[key], block)
-                moved[key] = outcome.state
-                events += [Event(rule, key[1], decision) for decision in outcome.decisions]
-        return moved, sorted(events, key=lambda event: event.decision.t_ms)
+        for id_, block in blocks.items():
+            for rule in rules[id_]:
+                outcome = step(rule, states[rule.rule, id_], block)
+                states[rule.rule, id_] = outcome.state
+                events += [Event(rule, id_, decision) for decision in outcome.decisions]
+            self._remember_late(late_of(rules[id_], id_, block, all_late=False), states)
+        for id_, block in old.items():
+            self._remember_late(late_of(rules[id_], id_, block, all_late=True), states)
+        return states, sorted(events, key=lambda event: event.decision.t_ms)
+
+    def _remember_late(self, late: LateReadings | None, states: dict[Key, RuleState]) -> None:
+        if late is None:
+            return
+        now = self._clock()
+        for rule in late.rules:
+            key = (rule.rule, late.channel_id)
+            states[key] = with_late(states[key], late)
+            self._unsettled[key] = now
+        for key in self._unsettled:
+            if key[1] == late.channel_id:
+                self._unsettled[key] = now
 
     def _record(self, event: Event, now: datetime) -> None:
         change = _recorded(self._conn, event, now)
@@ -169,17 +226,34 @@ class Evaluator:
             tell(self._conn, change, Addressees(subject.station, (), self._routing), Measured(), now)
 
 
-def _ahead(windows: Mapping[int, Window], states: Mapping[Key, RuleState]) -> dict[int, Window]:
-    """Return what of the windows lies beyond the cursor of some rule: nothing behind all of them can change anything.
+def _divided(
+    windows: Mapping[int, list[Window]],
+    rules: Mapping[int, Sequence[ChannelRule]],
+    states: Mapping[Key, RuleState],
+) -> tuple[list[Window], list[Window]]:
+    """Return what lies beyond the cursor of some rule of its channel, with context, and what lies behind all of them.
 
     A backfill of days, read again with every live reading, would otherwise hold up what is happening now.
     """
-    behind: dict[int, int] = {}
-    for (_, channel_id), state in states.items():
-        cursor_ms = -1 if state.cursor_ms is None else state.cursor_ms
-        behind[channel_id] = min(cursor_ms, behind.get(channel_id, cursor_ms))
-    cut = {id_: replace(w, from_t=max(w.from_t, instant(behind[id_] + 1))) for id_, w in windows.items()}
-    return {id_: window for id_, window in cut.items() if window.from_t <= window.to_t}
+    ahead: list[Window] = []
+    behind: list[Window] = []
+    for id_, found in windows.items():
+        known_ms = min(states[rule.rule, id_].cursor_ms or -1 for rule in rules[id_])
+        known = instant(known_ms)
+        if (old := hull(window for window in found if window.to_t <= known)) is not None:
+            behind.append(old)
+        if (new := hull(window for window in found if window.to_t > known)) is not None:
+            ahead.append(_with_context(replace(new, from_t=max(new.from_t, instant(known_ms + 1))), rules[id_]))
+    return ahead, behind
+
+
+def _with_context(window: Window, rules: Sequence[ChannelRule]) -> Window:
+    """Widen a window by what rules of its channel look back."""
+    memory = max(rule.measure.window_ms for rule in rules)
+    if not memory:
+        return window
+    start = window.from_t
+    return replace(window, from_t=start - timedelta(milliseconds=memory), start_ms=milliseconds(start))
 
 
 def _recorded(conn: Connection, event: Event, now: datetime) -> Recorded | None:

@@ -45,7 +45,8 @@ class Queued:
     """A message to put into the outbox."""
 
     alarm_id: int
-    alarm_event_id: int
+    alarm_event_id: int | None
+    """What it tells of; None: a summary of several."""
     contact_id: int
     medium: Medium
     purpose: str
@@ -53,12 +54,14 @@ class Queued:
     body: str
     not_before: datetime
     """Later than now in quiet hours."""
+    is_held: bool = False
+    """Held for a summary: too much is happening at once for one message each."""
 
 
 ENQUEUE = """
 insert into notification
-  (alarm_id, alarm_event_id, contact_id, medium, purpose, subject, body, queued_at, next_attempt_at)
-values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+  (alarm_id, alarm_event_id, contact_id, medium, purpose, subject, body, queued_at, next_attempt_at, status)
+values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 on conflict (alarm_id, alarm_event_id, contact_id, medium) do nothing
 """
 
@@ -67,13 +70,16 @@ def enqueue(conn: Connection, messages: Sequence[Queued], now: datetime) -> None
     """Queue messages inside the caller's transaction; its commit wakes the senders."""
     if not messages:
         return
-    rows = [
-        (m.alarm_id, m.alarm_event_id, m.contact_id, m.medium.value, m.purpose, m.subject, m.body, now, m.not_before)
-        for m in messages
-    ]
+    rows = [_row(message, now) for message in messages]
     with conn.cursor() as cursor:
         cursor.executemany(ENQUEUE, rows)
     conn.execute("select pg_notify(%s, '')", [OUTBOX_CHANNEL])
+
+
+def _row(m: Queued, now: datetime) -> tuple[object, ...]:
+    status = "held" if m.is_held else "queued"
+    about = (m.alarm_id, m.alarm_event_id, m.contact_id, m.medium.value, m.purpose)
+    return (*about, m.subject, m.body, now, m.not_before, status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +105,7 @@ select n.notification_id, n.key, case n.medium when 'sms' then c.phone_e164 else
        n.attempts, n.queued_at, n.next_attempt_at,
        n.purpose = 'cleared' and not exists (
          select from notification e where e.alarm_id = n.alarm_id and e.contact_id = n.contact_id
-         and e.medium = n.medium and e.purpose <> 'cleared' and e.status in ('sent', 'delivered'))
+         and e.medium = n.medium and e.purpose <> 'cleared' and e.status in ('sent', 'delivered', 'summarised'))
 from notification n join contact c using (contact_id) join alarm a using (alarm_id)
 where n.status = 'queued' and n.medium = %(medium)s and n.next_attempt_at <= %(now)s and not exists (
   select from notification e where e.alarm_id = n.alarm_id and e.contact_id = n.contact_id and e.medium = n.medium

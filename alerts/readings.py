@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -15,6 +15,7 @@ from alerts.trend import WINDOW_MS
 from quantrac.database.feed import Cause, Change
 from quantrac.database.pool import Connection
 from quantrac.telemetry.quality import Quality
+from quantrac.telemetry.states import State
 
 Key = tuple[str, int]
 """(rule, channel_id)."""
@@ -28,7 +29,11 @@ class Window:
     channel: str
     from_t: datetime
     to_t: datetime
+    start_ms: int | None = None
+    """Readings before it are wanted as context only; None: there is no context."""
 
+
+STATES: Final = {state.word: int(state) for state in State}
 
 # "Not evaluated" (2) says that the consumer `quality` is still to come. Where it was never registered nobody will come:
 # then the stateless verdict stands, for a centre without quality tests must still alarm.
@@ -36,31 +41,32 @@ READINGS: Final = """
 select w.channel_id, (extract(epoch from r.time) * 1000)::bigint, r.value,
        case when r.quality = 2 and not exists (select from consumer where consumer = 'quality') then 1
             else r.quality end,
-       (extract(epoch from r.received_at) * 1000)::bigint
+       (extract(epoch from r.received_at) * 1000)::bigint, r.state
 from unnest(%(ids)s::int4[], %(channels)s::text[], %(from)s::timestamptz[], %(to)s::timestamptz[])
        as w (channel_id, channel, from_t, to_t)
 cross join lateral (
-  select v.time, v.value, v.quality, v.received_at from v_reading v
+  select v.time, v.value, v.quality, v.received_at, v.state from v_reading v
   where v.channel = w.channel and v.time >= w.from_t and v.time <= w.to_t
     and v.time >= %(first)s and v.time <= %(last)s offset 0) r
 """
 
 
-def windows_of(changes: Iterable[Change], channels: Mapping[int, str]) -> dict[int, Window]:
-    """Return for each known channel the stretch that its changes of readings cover."""
-    windows: dict[int, Window] = {}
+def windows_of(changes: Iterable[Change], channels: Mapping[int, str]) -> dict[int, list[Window]]:
+    """Return for each known channel the stretches that its changes of readings cover."""
+    windows: dict[int, list[Window]] = {}
     for change in changes:
         id_ = change.channel_id
-        if change.cause is not Cause.READING or id_ is None or id_ not in channels:
-            continue
-        known = windows.get(id_)
-        windows[id_] = Window(
-            channel_id=id_,
-            channel=channels[id_],
-            from_t=change.from_t if known is None else min(known.from_t, change.from_t),
-            to_t=change.to_t if known is None else max(known.to_t, change.to_t),
-        )
+        if change.cause is Cause.READING and id_ is not None and id_ in channels:
+            windows.setdefault(id_, []).append(Window(id_, channels[id_], change.from_t, change.to_t))
     return windows
+
+
+def hull(windows: Iterable[Window]) -> Window | None:
+    """Return the window from the first to the last moment of windows of one channel."""
+    found = list(windows)
+    if not found:
+        return None
+    return replace(found[0], from_t=min(w.from_t for w in found), to_t=max(w.to_t for w in found))
 
 
 def read_blocks(conn: Connection, windows: Sequence[Window]) -> dict[int, Block]:
@@ -79,9 +85,11 @@ def read_blocks(conn: Connection, windows: Sequence[Window]) -> dict[int, Block]
         },
     )
     samples: dict[int, list[Sample]] = {}
-    for channel_id, *sample in rows:
-        samples.setdefault(channel_id, []).append(Sample(*sample))
-    return {channel_id: Block.of(found) for channel_id, found in samples.items()}
+    for channel_id, t_ms, value, quality, received_ms, state in rows:
+        sample = Sample(t_ms, value, quality, received_ms, STATES[state])
+        samples.setdefault(channel_id, []).append(sample)
+    starts = {window.channel_id: window.start_ms for window in windows}
+    return {channel_id: Block.of(found, starts[channel_id]) for channel_id, found in samples.items()}
 
 
 def hour_before(conn: Connection, channel: str, time: datetime) -> list[tuple[int, float]]:
@@ -109,6 +117,11 @@ def load_states(conn: Connection, keys: Iterable[Key]) -> dict[Key, RuleState]:
     return {key: known.get(key) or RuleState() for key in wanted}
 
 
+def unsettled(conn: Connection) -> list[Key]:
+    """Return the rules and channels that remember late readings."""
+    return conn.execute("select rule, channel_id from rule_state where state->'late' <> 'null'").fetchall()
+
+
 def save_states(conn: Connection, states: Mapping[Key, RuleState]) -> None:
     """Remember, one row a key, in order of the keys."""
     rows = sorted(states.items())
@@ -130,3 +143,8 @@ def save_states(conn: Connection, states: Mapping[Key, RuleState]) -> None:
 def instant(t_ms: int) -> datetime:
     """Return the UTC time of milliseconds since 1970."""
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=t_ms)
+
+
+def milliseconds(time: datetime) -> int:
+    """Return milliseconds since 1970 of a time."""
+    return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)

@@ -114,6 +114,59 @@ def clear_alarm(
     return Recorded(Purpose.CLEARED, alarm_id, event, time, raised_at, severity, False, texts)
 
 
+OVERLAPPING: Final = """
+select alarm_id, late, severity from alarm where rule = %(rule)s and station = %(station)s
+  and channel_id is not distinct from %(channel)s and raised_at <= %(cleared)s
+  and coalesce(cleared_at, 'infinity') >= %(raised)s
+order by late, raised_at for update
+"""
+RAISE_LATE: Final = """
+insert into alarm
+  (rule, level, station, channel_id, severity, state, raised_at, cleared_at, value, "limit", texts, late)
+values (%s, %s, %s, %s, %s, 'cleared', %s, %s, %s, %s, %s, true) returning alarm_id
+"""
+WIDEN_LATE: Final = """
+update alarm set raised_at = least(raised_at, %s), cleared_at = greatest(cleared_at, %s) where alarm_id = %s
+"""
+WORSEN_LATE: Final = 'update alarm set level = %s, severity = %s, value = %s, "limit" = %s where alarm_id = %s'
+
+
+def record_late(
+    conn: Connection,
+    subject: Subject,
+    mark: Mark,
+    period: tuple[datetime, datetime],
+    texts: RuleTexts,
+    to: Sequence[str],
+    now: datetime,
+) -> int | None:
+    """Record an alarm of the past, raised and cleared in `period`; None: it stands on record already.
+
+    One that overlaps an alarm that was told as it happened is nothing new; one that overlaps another alarm of the past
+    widens it: late readings come in pieces. `to` are the groups that its summary goes to.
+    """
+    raised_at, cleared_at = period
+    key = {"rule": subject.rule, "station": subject.station, "channel": subject.channel_id}
+    known = conn.execute(OVERLAPPING, {**key, "raised": raised_at, "cleared": cleared_at}).fetchone()
+    if known is None:
+        row = conn.execute(
+            RAISE_LATE,
+            [
+                subject.rule, mark.level, subject.station, subject.channel_id, mark.severity.word,
+                raised_at, cleared_at, mark.value, mark.limit, Jsonb(msgspec.to_builtins(texts)),
+            ],
+        ).fetchone()  # fmt: skip
+        assert row is not None
+        add_event(conn, row[0], raised_at, "late", now, detail=_detail(mark) | {"to": list(to)})
+        return int(row[0])
+    alarm_id, late, severity = known
+    if late:
+        conn.execute(WIDEN_LATE, [raised_at, cleared_at, alarm_id])
+        if mark.severity > Severity.from_word(severity):
+            conn.execute(WORSEN_LATE, [mark.level, mark.severity.word, mark.value, mark.limit, alarm_id])
+    return None
+
+
 def add_event(
     conn: Connection,
     alarm_id: int,

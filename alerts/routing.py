@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from alerts.rule import Severity
-from quantrac.config.network import Network, QuietHours, Route
+from quantrac.config.network import Network, QuietHours, Route, Storm
 
 
 class Medium(StrEnum):
@@ -54,11 +54,12 @@ class Routing:
     routes: tuple[Route, ...]
     quiet_hours: QuietHours | None
     zone: ZoneInfo
+    storm: Storm = field(default_factory=Storm)
 
     @classmethod
     def of(cls, network: Network) -> Routing:
         """Return the routing of a network."""
-        return cls(network.routes, network.settings.quiet_hours, network.zone)
+        return cls(network.routes, network.settings.quiet_hours, network.zone, network.settings.storm)
 
     def recipients(
         self, contacts: Iterable[Contact], *, station: str, severity: Severity, groups: Iterable[str]

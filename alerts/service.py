@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import psycopg
@@ -32,6 +32,7 @@ ALERTS_LOCK: Final = 0x5154_0010
 WAIT_FOR_LOCK_S: Final = 1.0
 WAIT_FOR_CHANGE_S: Final = 1.0
 WAIT_AFTER_FAILURE_S: Final = 2.0
+SUMMARIES_EVERY: Final = timedelta(seconds=1)
 
 FAILURES = metrics.counter("quantrac_alerts_failures_total", "Times that evaluation had to begin again.", ["reason"])
 LAG = metrics.gauge("quantrac_alerts_feed_lag_seconds", "Age of the oldest change when it was taken.")
@@ -117,11 +118,15 @@ class _Worker:
         evaluator.close_orphans(own_rules={SILENCE_RULE})
         self._state = "evaluating"
         log.info("evaluating", rules=len(network.rules), channels=len(rules))
+        told_at = self._started_at
         while not stop.is_set():
             changes = evaluator.round()
             lag_s = (self._clock() - changes[0].at).total_seconds() if changes else 0.0
             LAG.set(lag_s)
             beat.beat(self._clock(), backlog_lag_s=lag_s)
+            if self._clock() - told_at >= SUMMARIES_EVERY:
+                evaluator.tell_summaries()
+                told_at = self._clock()
             if not changes:
                 evaluator.wait(WAIT_FOR_CHANGE_S)
         beat.end()

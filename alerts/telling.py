@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -12,6 +12,7 @@ from alerts.outbox import Queued, enqueue
 from alerts.records import Recorded
 from alerts.routing import Contact, Medium, Recipient, Routing
 from alerts.rule import Side, Words
+from alerts.storm import flooded_people
 from alerts.texts import Notice, Purpose
 from alerts.trend import Trend
 from quantrac.database.pool import Connection
@@ -46,7 +47,7 @@ select contact_id, name, language, phone_e164, email, groups, stations from cont
 """
 TOLD: Final = """
 select distinct contact_id, medium from notification
-where alarm_id = %s and purpose <> 'cleared' and status in ('queued', 'sent', 'delivered')
+where alarm_id = %s and purpose <> 'cleared' and status in ('queued', 'sent', 'delivered', 'held', 'summarised')
 """
 STATION: Final = "select name_vi, name_en from station where station = %s"
 
@@ -60,8 +61,10 @@ def tell(conn: Connection, change: Recorded, to: Addressees, measured: Measured,
     people = _people(conn, change, to)
     if not people:
         return 0
-    notice = _notice(change, _station_name(conn, to.station), measured)
-    enqueue(conn, [_queued(change, notice, person, to, now) for person in people], now)
+    notice = _notice(change, station_name(conn, to.station), measured)
+    flooded = flooded_people(conn, change.alarm_id, to.routing.storm, now)
+    messages = [_queued(change, notice, person, to, now) for person in people]
+    enqueue(conn, [replace(m, is_held=(m.contact_id, m.medium) in flooded) for m in messages], now)
     return len(people)
 
 
@@ -127,6 +130,7 @@ def _queued(change: Recorded, notice: Notice, person: Recipient, to: Addressees,
     )
 
 
-def _station_name(conn: Connection, station: str) -> Words:
+def station_name(conn: Connection, station: str) -> Words:
+    """Return what people call a station."""
     row = conn.execute(STATION, [station]).fetchone()
     return Words(station, station) if row is None else Words(*row)

@@ -36,6 +36,10 @@ class Purpose(StrEnum):
     LEVEL = "level"
     """The alarm stands at a more severe level than the one told before."""
     CLEARED = "cleared"
+    LATE = "late"
+    """Alarms of the past that late readings brought to light."""
+    SUMMARY = "summary"
+    """Many alarms at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ def sms(notice: Notice, language: str) -> str:
         text = fill(written, _slots(notice, language))
     else:
         text = _closing_sms(notice, language) if closing else _plain_sms(notice, language)
-    return _capped(gsm.unaccented(text).strip())
+    return capped(gsm.unaccented(text).strip())
 
 
 def fill(template: str, slots: dict[str, str]) -> str:
@@ -150,7 +154,8 @@ def _closing_sms(notice: Notice, language: str) -> str:
     return f"{text}."
 
 
-def _capped(text: str) -> str:
+def capped(text: str) -> str:
+    """Return a text of the alphabet cut to three parts."""
     if gsm.length(text).units <= MAX_SEPTETS:
         return text
     while gsm.length(text).units > MAX_SEPTETS - 3:

@@ -104,6 +104,19 @@ class Silence(Model):
     to: tuple[Kebab, ...] = Field(min_length=1)
 
 
+class Storm(Model):
+    """When so much happens at once that a person gets a summary in place of a message each."""
+
+    alarms: Annotated[int, Field(ge=1)] = 2
+    """Alarms of different rules or channels that are told one by one, to a person by a medium."""
+    within_ms: PositiveDuration = Field(default=600_000, alias="within")
+    """In so much time."""
+    wait_ms: PositiveDuration = Field(default=15_000, alias="wait")
+    """How long further ones are gathered before the summary."""
+    again_ms: PositiveDuration = Field(default=300_000, alias="again")
+    """How long after a summary the next one may come."""
+
+
 class Rollups(Model):
     """Hourly and daily values."""
 
@@ -138,6 +151,7 @@ class NetworkFile(Model):
     routes: tuple[Route, ...] = ()
     quiet_hours: QuietHours | None = None
     silence: Silence | None = None
+    storm: Storm = Storm()
     rollups: Rollups = Rollups()
     retention: Retention = Retention()
     contacts: dict[Kebab, Contact] = Field(default_factory=dict)

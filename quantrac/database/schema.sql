@@ -72,6 +72,56 @@ CREATE FUNCTION public.expected_readings(of_channel integer, low timestamp with 
   where i.channel_id = of_channel
 $$;
 
+CREATE TABLE public.ledger (
+    station text NOT NULL,
+    epoch text NOT NULL,
+    first bigint,
+    last bigint,
+    tail_since timestamp with time zone,
+    highest_arrived bigint DEFAULT 0 NOT NULL,
+    stored int8multirange DEFAULT '{}'::int8multirange NOT NULL,
+    dead int8multirange DEFAULT '{}'::int8multirange NOT NULL,
+    lost int8multirange DEFAULT '{}'::int8multirange NOT NULL,
+    refused_reported int8multirange DEFAULT '{}'::int8multirange NOT NULL,
+    received bigint DEFAULT 0 NOT NULL,
+    new bigint DEFAULT 0 NOT NULL,
+    duplicate bigint DEFAULT 0 NOT NULL,
+    rejected bigint DEFAULT 0 NOT NULL,
+    conflict bigint DEFAULT 0 NOT NULL,
+    last_seen_at timestamp with time zone,
+    reported_at timestamp with time zone,
+    missing_since timestamp with time zone,
+    lost_at timestamp with time zone
+)
+WITH (fillfactor='50');
+
+CREATE FUNCTION public.ledger_gap(book public.ledger) RETURNS bigint
+    LANGUAGE sql IMMUTABLE
+    AS $$
+  select lower(case when book.highest_arrived > 0 then int8multirange(int8range(1, book.highest_arrived + 1)) else '{}' end
+    - book.stored - book.dead - book.lost - book.refused_reported
+    - case when book.first > 1 then int8multirange(int8range(1, book.first)) else '{}' end)
+$$;
+
+COMMENT ON FUNCTION public.ledger_gap(book public.ledger) IS 'the lowest seq that is missing below the highest arrived';
+
+CREATE FUNCTION public.ledger_gaps() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+declare
+  gap bigint := ledger_gap(new);
+begin
+  if gap is null then
+    new.missing_since := null;
+  elsif tg_op = 'INSERT' or gap is distinct from ledger_gap(old) then
+    new.missing_since := now();
+  end if;
+  if new.lost <> '{}' and (tg_op = 'INSERT' or not new.lost <@ old.lost) then
+    new.lost_at := now();
+  end if;
+  return new;
+end $$;
+
 CREATE FUNCTION public.ledger_tail() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -417,6 +467,20 @@ CREATE TABLE public.hourly (
 )
 WITH (fillfactor='80');
 
+CREATE TABLE public.image (
+    station text NOT NULL,
+    camera text NOT NULL,
+    "time" timestamp with time zone NOT NULL,
+    sha256 bytea NOT NULL,
+    cause text NOT NULL,
+    epoch text NOT NULL,
+    seq bigint NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    jpeg bytea NOT NULL,
+    CONSTRAINT image_sha256_check CHECK ((length(sha256) = 32))
+);
+ALTER TABLE ONLY public.image ALTER COLUMN jpeg SET STORAGE EXTERNAL;
+
 CREATE TABLE public.import (
     import_id integer NOT NULL,
     station text NOT NULL,
@@ -453,6 +517,15 @@ CREATE TABLE public.ingest_health (
     CONSTRAINT ingest_health_check CHECK ((from_t <= to_t))
 );
 
+CREATE TABLE public.ingest_lease (
+    station text NOT NULL,
+    slot integer NOT NULL,
+    subscribed boolean DEFAULT false NOT NULL,
+    CONSTRAINT ingest_lease_slot_check CHECK ((slot > 0))
+);
+
+COMMENT ON COLUMN public.ingest_lease.subscribed IS 'the broker has granted the slot every filter of the station';
+
 CREATE TABLE public.job_run (
     job text NOT NULL,
     due_at timestamp with time zone NOT NULL,
@@ -470,27 +543,6 @@ CREATE TABLE public.latest (
     state smallint NOT NULL,
     tests smallint NOT NULL,
     received_at timestamp with time zone NOT NULL
-)
-WITH (fillfactor='50');
-
-CREATE TABLE public.ledger (
-    station text NOT NULL,
-    epoch text NOT NULL,
-    first bigint,
-    last bigint,
-    tail_since timestamp with time zone,
-    highest_arrived bigint DEFAULT 0 NOT NULL,
-    stored int8multirange DEFAULT '{}'::int8multirange NOT NULL,
-    dead int8multirange DEFAULT '{}'::int8multirange NOT NULL,
-    lost int8multirange DEFAULT '{}'::int8multirange NOT NULL,
-    refused_reported int8multirange DEFAULT '{}'::int8multirange NOT NULL,
-    received bigint DEFAULT 0 NOT NULL,
-    new bigint DEFAULT 0 NOT NULL,
-    duplicate bigint DEFAULT 0 NOT NULL,
-    rejected bigint DEFAULT 0 NOT NULL,
-    conflict bigint DEFAULT 0 NOT NULL,
-    last_seen_at timestamp with time zone,
-    reported_at timestamp with time zone
 )
 WITH (fillfactor='50');
 
@@ -642,9 +694,18 @@ CREATE VIEW public.v_alarm AS
     c.unit,
     a.value,
     a."limit",
-    a.texts
-   FROM (public.alarm a
-     LEFT JOIN public.channel c USING (channel_id));
+    a.texts,
+        CASE
+            WHEN ((a.cleared_at IS NULL) AND (NOT a.late) AND (known.at < (now() - (((3)::double precision * c.interval_s) * '00:00:01'::interval)))) THEN known.at
+            ELSE NULL::timestamp with time zone
+        END AS no_data_since
+   FROM ((public.alarm a
+     LEFT JOIN public.channel c USING (channel_id))
+     LEFT JOIN LATERAL ( SELECT to_timestamp((((s.state ->> 'counted_ms'::text))::double precision / (1000)::double precision)) AS at
+           FROM public.rule_state s
+          WHERE ((s.rule = a.rule) AND (s.channel_id = a.channel_id))) known ON (true));
+
+COMMENT ON VIEW public.v_alarm IS 'no_data_since: a standing alarm of whose channel nothing that counts has come since';
 
 CREATE VIEW public.v_alarm_event AS
  SELECT alarm_id,
@@ -765,6 +826,19 @@ CREATE VIEW public.v_hourly AS
    FROM (public.channel c
      JOIN public.hourly h USING (channel_id));
 
+CREATE VIEW public.v_image AS
+ SELECT "time",
+    station,
+    camera,
+    cause,
+    jpeg AS bytes,
+    length(jpeg) AS length,
+    epoch,
+    seq,
+    received_at,
+    encode(sha256, 'hex'::text) AS sha256
+   FROM public.image;
+
 CREATE VIEW public.v_import AS
  SELECT import_id,
     station,
@@ -854,7 +928,13 @@ CREATE VIEW public.v_ledger AS
     last,
     tail_since,
     last_seen_at,
-    reported_at
+    reported_at,
+    COALESCE(missing_since,
+        CASE
+            WHEN (tail_since <= (now() - '00:01:00'::interval)) THEN tail_since
+            ELSE NULL::timestamp with time zone
+        END) AS missing_since,
+    lost_at
    FROM ( SELECT sets.station,
             sets.epoch,
             sets.first,
@@ -871,6 +951,8 @@ CREATE VIEW public.v_ledger AS
             sets.conflict,
             sets.last_seen_at,
             sets.reported_at,
+            sets.missing_since,
+            sets.lost_at,
             GREATEST(sets.highest_arrived, (upper(((sets.stored + sets.dead) + sets.lost)) - 1),
                 CASE
                     WHEN (sets.tail_since <= (now() - '00:01:00'::interval)) THEN sets.last
@@ -895,7 +977,9 @@ CREATE VIEW public.v_ledger AS
                     l.rejected,
                     l.conflict,
                     l.last_seen_at,
-                    l.reported_at
+                    l.reported_at,
+                    l.missing_since,
+                    l.lost_at
                    FROM public.ledger l) sets) book;
 
 CREATE VIEW public.v_notification AS
@@ -1042,6 +1126,9 @@ ALTER TABLE ONLY public.dropped
 ALTER TABLE ONLY public.hourly
     ADD CONSTRAINT hourly_pkey PRIMARY KEY (channel_id, "time");
 
+ALTER TABLE ONLY public.image
+    ADD CONSTRAINT image_pkey PRIMARY KEY (station, camera, "time", sha256);
+
 ALTER TABLE ONLY public.import
     ADD CONSTRAINT import_pkey PRIMARY KEY (import_id);
 
@@ -1053,6 +1140,9 @@ ALTER TABLE ONLY public.import
 
 ALTER TABLE ONLY public.ingest_health
     ADD CONSTRAINT ingest_health_pkey PRIMARY KEY (from_t);
+
+ALTER TABLE ONLY public.ingest_lease
+    ADD CONSTRAINT ingest_lease_pkey PRIMARY KEY (station);
 
 ALTER TABLE ONLY public.job_run
     ADD CONSTRAINT job_run_pkey PRIMARY KEY (job, due_at);
@@ -1098,9 +1188,13 @@ ALTER TABLE ONLY public.station
 
 CREATE INDEX alarm_event_alarm ON public.alarm_event USING btree (alarm_id);
 
+CREATE INDEX alarm_late ON public.alarm USING btree (alarm_id) WHERE late;
+
 CREATE INDEX alarm_raised ON public.alarm USING btree (raised_at);
 
 CREATE UNIQUE INDEX alarm_standing ON public.alarm USING btree (rule, station, channel_id) NULLS NOT DISTINCT WHERE ((cleared_at IS NULL) AND (NOT late));
+
+CREATE INDEX alarm_subject ON public.alarm USING btree (rule, station, channel_id, raised_at);
 
 CREATE INDEX audit_subject ON public.audit USING btree (subject, at);
 
@@ -1114,13 +1208,21 @@ CREATE UNIQUE INDEX correction_in_force ON public.correction USING btree (channe
 
 CREATE INDEX dead_letter_received ON public.dead_letter USING btree (received_at);
 
+CREATE INDEX image_time ON public.image USING btree ("time");
+
 CREATE INDEX notification_due ON public.notification USING btree (medium, next_attempt_at) WHERE (status = 'queued'::text);
+
+CREATE INDEX notification_held ON public.notification USING btree (contact_id, medium) WHERE (status = 'held'::text);
+
+CREATE INDEX notification_queued ON public.notification USING btree (queued_at);
 
 CREATE INDEX reading_flag_reading ON public.reading_flag USING btree (channel_id, "time");
 
 CREATE INDEX station_event_time ON public.station_event USING btree ("time");
 
 CREATE TRIGGER channel_interval_kept AFTER UPDATE OF interval_s ON public.channel FOR EACH ROW WHEN ((old.interval_s <> new.interval_s)) EXECUTE FUNCTION public.channel_interval_kept();
+
+CREATE TRIGGER ledger_gaps BEFORE INSERT OR UPDATE ON public.ledger FOR EACH ROW EXECUTE FUNCTION public.ledger_gaps();
 
 CREATE TRIGGER ledger_tail BEFORE INSERT OR UPDATE ON public.ledger FOR EACH ROW EXECUTE FUNCTION public.ledger_tail();
 
@@ -1171,6 +1273,10 @@ GRANT ALL ON FUNCTION public.drop_readings_before(before timestamp with time zon
 REVOKE ALL ON FUNCTION public.drop_rollups_before(relation text, before timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.drop_rollups_before(relation text, before timestamp with time zone) TO quantrac_ingest;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE public.ledger TO quantrac_ingest;
+GRANT SELECT ON TABLE public.ledger TO quantrac_alerts;
+GRANT SELECT ON TABLE public.ledger TO quantrac_console;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE public.alarm TO quantrac_alerts;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.alarm TO quantrac_console;
 
@@ -1215,20 +1321,20 @@ GRANT SELECT ON TABLE public.dropped TO quantrac_console;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.hourly TO quantrac_ingest;
 
+GRANT SELECT,INSERT,DELETE ON TABLE public.image TO quantrac_ingest;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE public.import TO quantrac_ingest;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ingest_health TO quantrac_ingest;
 GRANT SELECT ON TABLE public.ingest_health TO quantrac_alerts;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ingest_lease TO quantrac_ingest;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.job_run TO quantrac_ingest;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.job_run TO quantrac_alerts;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.latest TO quantrac_ingest;
 GRANT SELECT ON TABLE public.latest TO quantrac_alerts;
-
-GRANT SELECT,INSERT,UPDATE ON TABLE public.ledger TO quantrac_ingest;
-GRANT SELECT ON TABLE public.ledger TO quantrac_alerts;
-GRANT SELECT ON TABLE public.ledger TO quantrac_console;
 
 GRANT SELECT ON TABLE public.migration TO quantrac_ingest;
 GRANT SELECT ON TABLE public.migration TO quantrac_alerts;
@@ -1307,6 +1413,11 @@ GRANT SELECT ON TABLE public.v_hourly TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_hourly TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_hourly TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_hourly TO quantrac_console;
+
+GRANT SELECT ON TABLE public.v_image TO quantrac_reader;
+GRANT SELECT ON TABLE public.v_image TO quantrac_ingest;
+GRANT SELECT ON TABLE public.v_image TO quantrac_alerts;
+GRANT SELECT ON TABLE public.v_image TO quantrac_console;
 
 GRANT SELECT ON TABLE public.v_import TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_import TO quantrac_ingest;

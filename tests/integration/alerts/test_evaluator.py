@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from alerts.evaluator import CHANGES_A_ROUND, Evaluator
+from alerts.past import SETTLE
 from alerts.readings import instant
 from alerts.rule import ChannelRule
 from alerts.series import read_series
@@ -113,15 +114,21 @@ def test_a_worse_level_must_be_acknowledged_again(conn: Connection, other: Conne
     assert rows(conn, "select state, acknowledged_by from v_alarm") == [("active", None)]
 
 
-def test_late_readings_disturb_nothing(conn: Connection, other: Connection, channel_id: int) -> None:
-    worker = evaluator(other)
+def test_late_readings_disturb_nothing_and_their_alarm_is_recorded(
+    conn: Connection, other: Connection, channel_id: int
+) -> None:
+    now = [START]
+    worker = Evaluator(other, {CHANNEL: [oxygen_rule()]}, ROUTING, lambda: now[0])
     store(conn, channel_id, read_series("4.6x5 _x60 4.6x5", MINUTE, start_ms=START_MS))
     run_all(worker)
     state = rows(conn, "select state::text, cursor from rule_state")
     late = read_series("0.5x60", MINUTE, start_ms=START_MS + 5 * MINUTE)
     store(conn, channel_id, [s._replace(received_ms=START_MS + 70 * MINUTE) for s in late])
     run_all(worker)
-    assert rows(conn, "select count(*) from alarm") == [(0,)]
+    now[0] += SETTLE
+    worker.tell_summaries()
+    assert rows(conn, "select count(*) from alarm where not late") == [(0,)]
+    assert minutes_of(conn) == [("danger", 9.0, 69.0)]  # five minutes low from the fifth on; five good ones end nothing
     assert rows(conn, "select state::text, cursor from rule_state") == state
     assert rows(conn, "select lag_rows from v_feed where consumer = 'alerts'") == [(0,)]
 
