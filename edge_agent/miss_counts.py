@@ -47,6 +47,6 @@ class MissCounts:
     def by_device(self) -> dict[str, dict[str, int]]:
         """Return device → kind → count."""
         table: dict[str, dict[str, int]] = {}
-        for (device, kind), count in sorted(self._counts.items()):
+        for (device, kind), count in sorted(dict(self._counts).items()):  # a copy: the desk's thread asks, too
             table.setdefault(device, {})[kind] = count
         return table

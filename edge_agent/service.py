@@ -19,9 +19,10 @@ from edge_agent.forwarding import Forwarder
 from edge_agent.forwarding_loop import ForwardingLoop
 from edge_agent.housekeeping import Housekeeping
 from edge_agent.intake import Intake
+from edge_agent.miss_counts import MissCounts
 from edge_agent.orders import FILE as ORDERS
 from edge_agent.orders import Orders
-from edge_agent.records import RecordSink
+from edge_agent.records import Event, RecordSink
 from edge_agent.spool import Spool
 from edge_agent.spool_file import SpoolDamaged, SpoolUnwritable
 from edge_agent.surroundings import Surroundings
@@ -138,8 +139,10 @@ def run(
         closing.callback(loop.stop)
         session.start()
         closing.callback(session.stop)
-        desk = Desk(folder, lambda request: _answer(request, loop, draining, sampling_stop, orders))
+        misses = MissCounts()
+        desk = Desk(folder, lambda request: _answer(request, loop, draining, sampling_stop, orders, misses))
         closing.callback(desk.close)
+        on_event = _cameras(closing, station, settings, address, source, keeper, forwarder)
         if settings.edge_listen is not None:
             closing.enter_context(health.serve(settings.edge_listen, ready=lambda: session.connected or "no broker"))
 
@@ -153,10 +156,15 @@ def run(
             around=Surroundings(
                 source.wall_ms,
                 Housekeeping(
-                    folder, lambda: forwarder.depth, spool_lost=lambda: forwarder.lost, clock_offset=keeper.offset
+                    folder,
+                    lambda: forwarder.depth,
+                    spool_lost=lambda: forwarder.lost,
+                    clock_offset=keeper.offset,
+                    misses=misses,
                 ),
                 orders,
                 watchdog,
+                on_event,
             ),
             stop=sampling_stop,
         )
@@ -212,6 +220,38 @@ def _continuity(station: Station, spool: Spool) -> Continuity:
         return Continuity(series)
 
 
+def _cameras(
+    closing: ExitStack,
+    station: Station,
+    settings: Settings,
+    address: MqttAddress,
+    source: TimeSource,
+    keeper: Timekeeper,
+    forwarder: Forwarder,
+) -> Callable[[Event], None]:
+    """Start the cameras, if the station has any; returns who wants to know of events."""
+    if not station.cameras:
+        return lambda _: None
+    from edge_agent.cameras.album import Album
+    from edge_agent.cameras.photography import Photographer
+    from edge_agent.cameras.service import PictureService
+    from edge_agent.cameras.snapshot import HttpSnapshot, Login
+
+    album = Album(settings.state_dir / station.station)
+    closing.callback(album.close)
+    pictures = PictureService(station.station, address, album, _moment)
+    forwarder.others = pictures.lane.said
+    pictures.start()
+    closing.callback(pictures.stop)
+    login = None if settings.camera_login is None else Login.parse(settings.camera_login.get_secret_value())
+    photographer = Photographer(
+        station.cameras, album, HttpSnapshot(login), source.wall_ms, keeper.stamp, pictures.wake
+    )
+    photographer.start()
+    closing.callback(photographer.stop)
+    return photographer.note
+
+
 def _timekeeper(source: TimeSource, station: Station, spool: Spool) -> Timekeeper:
     known = source.boot_id()
     keeper = Timekeeper(source, station.clock, was_synchronised=bool(known) and spool.synchronised_boot() == known)
@@ -229,11 +269,16 @@ def _restart(spool: Spool, boot_id: str) -> str:
 
 
 def _answer(
-    request: dict[str, Any], loop: ForwardingLoop, draining: Draining, sampling_stop: threading.Event, orders: Orders
+    request: dict[str, Any],
+    loop: ForwardingLoop,
+    draining: Draining,
+    sampling_stop: threading.Event,
+    orders: Orders,
+    misses: MissCounts,
 ) -> Mapping[str, Any]:
     match request:
         case {"do": "status"}:
-            return _report(loop)
+            return {**_report(loop), "errors": misses.by_device()}
         case {"do": "maint", "device": str() | None as device, "for_ms": int() as for_ms, "state": str() as word}:
             orders.begin(device, State.from_word(word), for_ms, _moment().ms, str(request.get("why", "")))
             return {"maintenance": orders.standing()}

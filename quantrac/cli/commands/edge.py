@@ -128,7 +128,11 @@ def watch(
     station: Station,
     every: Annotated[float, typer.Option(min=0.1, help="Seconds between two lines.")] = 1.0,
 ) -> None:
-    """Print the running agent's spool and link, one line each time, until Ctrl-C."""
+    """Print the running agent's spool and link, and what each device missed so far, until Ctrl-C.
+
+    check: a CRC or checksum did not fit; frame: bytes that are no frame; late: an answer after its time; silent: no
+    answer; refused: an exception; line: the port or connection was away.
+    """
     import contextlib
     import time
 
@@ -278,3 +282,5 @@ def _say(found: dict[str, Any], as_json: bool) -> None:
         f" waiting {found['waiting'] + found['in_memory']}, refused {found['refused']}, lost {found['lost']},"
         f" {found['used_bytes'] / 1e6:.1f} MB, disk {found['disk']}"
     )
+    for device, kinds in found.get("errors", {}).items():
+        print(f"  {device}: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items()))
