@@ -81,8 +81,8 @@ def test_a_minute_of_six_stations_ends_with_balanced_books(demo: Callable[..., D
     """The issue's own command: exit 0 only if all of it is true."""
     running = demo("--seconds", "60")
     found = running.ends(START_WITHIN_S + END_WITHIN_S)
-    assert found["exit"] == 0, found["printed"]
     expect_nothing_lost_and_nothing_doubled(found)
+    assert found["exit"] == 0, found["printed"]
     assert found["stations"] == 6
     assert found["channels"] >= 6 * 12
     assert found["messages"]["duplicate"] == 0
@@ -102,8 +102,8 @@ def test_killed_ingest_broker_and_agent_lose_and_double_nothing(demo: Callable[.
         pid = running.broker_id() if victim == "broker" else running.ids()[victim]
         os.kill(pid, signal.SIGKILL)
     found = running.ends(END_WITHIN_S)
-    assert found["exit"] == 0, found["printed"]
     expect_nothing_lost_and_nothing_doubled(found)
+    assert found["exit"] == 0, found["printed"]
     assert expected_episode(running.folder / "journal") in found["alarms"]["list"]
 
 

@@ -68,6 +68,7 @@ def test_payloads_arrive_whole_and_in_order_and_are_settled_with_their_tags(
     for number, payload in enumerate(payloads):
         sender.session.publish(TOPIC, payload, number)
     eventually(lambda: len(receiver.messages) == 900)
+    eventually(lambda: len(sender.settled) == 900)
     assert [each.payload for each in receiver.messages] == payloads
     assert {(each.outcome, each.reason) for each in sender.settled} == {(Outcome.DELIVERED, 0)}
     assert sorted(each.tag for each in sender.settled) == list(range(900))  # type: ignore[type-var]
