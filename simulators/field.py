@@ -71,7 +71,7 @@ class InstrumentSpec(_Strict):
     instrument: Literal[
         "aqua-troll", "exo2", "io-module", "T100", "T200", "T300", "T400", "ott-pls", "wxt536", "grimm-edm180",
         "wtw-iq", "liquiline", "rain-bucket", "thermo-49i", "bam-1020", "maximet", "nmea-weather", "wxt536-automatic",
-        "grimm-lines",
+        "grimm-lines", "pulse-module",
     ]  # fmt: skip
     address: str | int
     latency_s: float = Field(0.02, ge=0)
@@ -82,7 +82,7 @@ class InstrumentSpec(_Strict):
     count: int = Field(0, ge=0, le=65535)
     rate: float = Field(0.1, ge=0)
     reboot_s: float | None = Field(None, gt=0)
-    """Of a rain bucket: where its counter stands at first, counts a second, when it loses power."""
+    """Of a rain bucket or pulse module: where its counter stands at first, counts a second, when it loses power."""
 
 
 class BusSpec(_Strict):

@@ -14,7 +14,7 @@ from simulators.instruments.grimm_edm180 import GrimmEdm180
 from simulators.instruments.io_module import IoModule
 from simulators.instruments.liquiline import Liquiline
 from simulators.instruments.ott_pls import OttPls
-from simulators.instruments.rain_bucket import RainBucket
+from simulators.instruments.rain_bucket import PulseModule, RainBucket
 from simulators.instruments.talking import AutomaticWxt, GrimmLines, MaxiMet, NmeaWeather
 from simulators.instruments.teledyne import MODELS, TeledyneAnalyser
 from simulators.instruments.thermo_49i import Thermo49i
@@ -126,6 +126,8 @@ def _instrument(station: str, bus: str, spec: InstrumentSpec, scene: Scene, scri
     """The instrument of a specification, connected to its station's scene."""
     if spec.instrument == "rain-bucket":
         return RainBucket(script, spec.count, spec.rate, spec.reboot_s)
+    if spec.instrument == "pulse-module":
+        return PulseModule(script, spec.count, spec.rate, spec.reboot_s)
     try:
         return BUILDERS[spec.instrument](spec, scene)
     except KeyError as missing:

@@ -7,13 +7,14 @@ not silent losses. Dates stay text: the models say what they mean.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from quantrac.config.findings import Findings, Place, Problem
@@ -69,7 +70,9 @@ def read_document(path: Path, shown: str, findings: Findings) -> Tree | None:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        root = YAML(typ="safe", pure=True).compose(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ReusedAnchorWarning)  # YAML 1.2 allows it (3.2.2.2)
+            root = YAML(typ="safe", pure=True).compose(text)
     except UnicodeDecodeError as error:
         findings.add(Problem(shown, 1, 1, "", f"found bytes that are not UTF-8 ({error.reason}), allowed UTF-8 text"))
     except MarkedYAMLError as error:

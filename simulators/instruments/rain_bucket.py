@@ -1,28 +1,76 @@
-"""The cheap RS-485 tipping bucket: holding register 0 counts tenths of a millimetre.
+"""Rain as tips: the cheap RS-485 tipping bucket, and an I/O module whose inputs count the pulses of a bucket's contact.
 
-It goes on from 0 after 65535, and forgets at each loss of power. It rains evenly here, so that what fell is known
-without the gauge.
+The bucket counts tenths of a millimetre in holding register 0. The module has eight contacts (function 02) and a
+counter of sixteen bits behind each (function 04, registers 0 to 7). Both go on from 0 after 65535, and forget at each
+loss of power. It rains evenly here, so that what fell is known without the gauge. On the module's input 0 is a door
+that rattles from the fourth to the ninth second and is opened in the twelfth; its contact is closed while it is shut.
 """
 
-from simulators.instruments.registers import Bank, Cell, Words
+from collections.abc import Callable
+
+from simulators.instruments.registers import Bank, Cell, Producer, Words, bit
 from simulators.journal import Served
-from simulators.modbus_server import READ_HOLDING
+from simulators.modbus_server import READ_DISCRETE, READ_HOLDING, READ_INPUT
 from simulators.mount import ScriptClock
 
 MODULUS = 1 << 16
+INPUTS = 8
+RATTLE_S, STILL_S, OPENED_S = 4.0, 9.0, 12.0
 
 
-class RainBucket:
-    """The gauge: `count` when it is first read, then `rate` counts a second, off and on again after `reboot_s`."""
+class Counter:
+    """A counter of sixteen bits: `count` when it is first read, then `rate` a second, off and on after `reboot_s`."""
 
     def __init__(self, script: ScriptClock, count: int, rate: float, reboot_s: float | None) -> None:
         self._script, self._count, self._rate, self._reboot_s = script, count, rate, reboot_s
+
+    def at(self, t: float) -> int:
+        """What it shows at Unix time `t`."""
+        elapsed = max(0.0, self._script.elapsed(t))
+        if self._reboot_s is not None and elapsed >= self._reboot_s:
+            return int((elapsed - self._reboot_s) * self._rate)
+        return (self._count + int(elapsed * self._rate)) % MODULUS
+
+
+class RainBucket:
+    """The gauge: see `Counter`."""
+
+    def __init__(self, script: ScriptClock, count: int, rate: float, reboot_s: float | None) -> None:
+        self._counter = Counter(script, count, rate, reboot_s)
         self.areas = {READ_HOLDING: Bank([Cell(0, 1, self._register)], [(0, 1)])}
 
     def _register(self, t: float) -> tuple[Words, Served]:
-        elapsed = max(0.0, self._script.elapsed(t))
-        if self._reboot_s is not None and elapsed >= self._reboot_s:
-            count = int((elapsed - self._reboot_s) * self._rate)
-        else:
-            count = (self._count + int(elapsed * self._rate)) % MODULUS
+        count = self._counter.at(t)
         return (count,), Served("rain", count / 10, "mm")
+
+
+class PulseModule:
+    """The module: a door on input 0, the bucket's contact on input 3."""
+
+    def __init__(self, script: ScriptClock, count: int, rate: float, reboot_s: float | None) -> None:
+        self._script = script
+        counter = Counter(script, count, rate, reboot_s)
+        counts = [Cell(number, 1, _counted(counter if number == 3 else None)) for number in range(INPUTS)]
+        contacts = [bit(number, self._contact(number)) for number in range(INPUTS)]
+        self.areas = {
+            READ_DISCRETE: Bank(contacts, [(0, INPUTS - 1)]),
+            READ_INPUT: Bank(counts, [(0, INPUTS - 1)]),
+        }
+
+    def _contact(self, number: int) -> Callable[[float], tuple[bool, Served | None]]:
+        def holds(t: float) -> tuple[bool, Served | None]:
+            if number:
+                return False, None
+            elapsed = self._script.elapsed(t)
+            rattles = RATTLE_S <= elapsed < STILL_S and int(elapsed) % 2 == 0
+            is_open = elapsed >= OPENED_S or rattles
+            return not is_open, Served("door", float(is_open), "1")
+
+        return holds
+
+
+def _counted(counter: Counter | None) -> Producer:
+    def produce(t: float) -> tuple[Words, Served | None]:
+        return ((0,), None) if counter is None else ((counter.at(t),), Served("count_3", counter.at(t), "1"))
+
+    return produce
