@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 
-from alerts.rule import ChannelRule, Level, RuleTexts, Severity, Side, Words
+from alerts.rule import ChannelRule, Kind, Level, Measure, RuleTexts, Severity, Side, Validity, Words
+from alerts.texts import LOCAL
 from quantrac.config import rules as config
 from quantrac.config.fields import Text
 from quantrac.config.stations import Channel, Station
@@ -34,17 +36,49 @@ def _at_station(rule: config.Rule, station: Station) -> Iterator[ChannelRule]:
 
 def _channel_rule(rule: config.Rule, station: Station, channel: Channel, levels: tuple[Level, ...]) -> ChannelRule:
     parameter = CATALOGUE[channel.parameter]
+    is_state = rule.watch.measure == "state"
     return ChannelRule(
         rule=rule.name,
         channel=f"{station.station}/{channel.name}",
         parameter=channel.parameter,
-        unit=parameter.label,
-        decimals=parameter.decimals,
+        unit="" if is_state else parameter.label,
+        decimals=0 if is_state else parameter.decimals,
         interval_ms=channel.interval_ms,
         levels=levels,
         use=frozenset(Quality[word.upper()] for word in rule.use),
         texts=texts_of(rule),
+        measure=measure_of(rule.watch),
+        validity=validity_of(rule.valid),
     )
+
+
+def measure_of(watch: config.Watch) -> Measure:
+    """Return what a rule compares with its limits."""
+    return Measure(
+        kind=Kind(watch.measure),
+        window_ms=watch.over_ms or 0,
+        states=frozenset(watch.states),
+    )
+
+
+def validity_of(valid: config.Valid) -> Validity | None:
+    """Return when the limits are in force; None: always."""
+    if valid == config.Valid():
+        return None
+    offset = datetime(2026, 1, 1, tzinfo=LOCAL).utcoffset()  # Vietnam has had no summer time since 1975
+    assert offset is not None
+    hours = valid.hours
+    return Validity(
+        months=frozenset(valid.months),
+        from_minute=0 if hours is None else _minute(hours.start),
+        to_minute=24 * 60 if hours is None else _minute(hours.end),
+        offset_ms=offset // timedelta(milliseconds=1),
+    )
+
+
+def _minute(text: str) -> int:
+    hour, minute = text.split(":")
+    return int(hour) * 60 + int(minute)
 
 
 def texts_of(rule: config.Rule) -> RuleTexts:

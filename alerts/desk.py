@@ -43,6 +43,8 @@ class AlarmRow:
     value: float | None
     limit: float | None
     unit: str | None
+    no_data_since: datetime | None
+    """A standing alarm: nothing that counts has come since; None: readings come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class EventRow:
 
 COLUMNS: Final = """
 alarm_id, rule, level, station, channel, severity, state, raised_at, cleared_at, acknowledged_at, acknowledged_by, late,
-value, "limit", unit
+value, "limit", unit, no_data_since
 """
 LOCKED: Final = "select state, acknowledged_at, acknowledged_by from alarm where alarm_id = %s for update"
 ACKNOWLEDGE: Final = """

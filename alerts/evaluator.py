@@ -27,6 +27,7 @@ from alerts.readings import (
 from alerts.records import Mark, Recorded, Subject, change_level, clear_alarm, raise_alarm, standing_subjects
 from alerts.routing import Routing
 from alerts.rule import ChannelRule
+from alerts.rule import Kind as Measures
 from alerts.summaries import tell_held, tell_late
 from alerts.telling import Addressees, Measured, tell
 from alerts.trend import trend_of
@@ -205,6 +206,8 @@ class Evaluator:
 
     def _measured(self, event: Event) -> Measured:
         rule, decision = event.rule, event.decision
+        if rule.measure.kind is Measures.STATE:
+            return Measured(channel=rule.channel)
         level = decision.level
         time = instant(decision.t_ms)
         return Measured(

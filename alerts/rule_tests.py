@@ -12,6 +12,7 @@ from alerts.rule import ChannelRule
 from quantrac.config.network import Network
 from quantrac.config.rules import RuleTest, Series
 from quantrac.telemetry.quality import QUALITY_OF_STATE, Quality, worst
+from quantrac.telemetry.states import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def samples_of(series: Series, every_ms: int) -> list[Sample]:
     if series.state is not None:
         quality = worst([quality, QUALITY_OF_STATE[series.state]])
     return [
-        Sample(place * every_ms, value, quality, place * every_ms)
+        Sample(place * every_ms, value, quality, place * every_ms, series.state or State.OK)
         for place, value in enumerate(series.values)
         if value is not None
     ]

@@ -150,6 +150,15 @@ Snake = Annotated[
 """Names of channels and signals."""
 
 
+def _time_of_day(text: object) -> object:
+    if not isinstance(text, str) or re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text) is None:
+        raise refused('a time of day in quotes, such as "22:00"')
+    return text
+
+
+TimeOfDay = Annotated[str, BeforeValidator(_time_of_day)]
+
+
 class Text(Model):
     """A text for people, in both languages."""
 

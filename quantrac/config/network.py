@@ -9,23 +9,14 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
 from quantrac.config.devices import AnyProfile
-from quantrac.config.fields import Flag, Kebab, Model, PositiveDuration, Real, Text, refused
+from quantrac.config.fields import Flag, Kebab, Model, PositiveDuration, Real, Text, TimeOfDay, refused
 from quantrac.config.rules import Rule, RuleTest, Severity, StationRule
 from quantrac.config.stations import Station
 
 Medium = Literal["email", "sms"]
-
-
-def _time_of_day(text: object) -> object:
-    if not isinstance(text, str) or re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text) is None:
-        raise refused('a time of day in quotes, such as "22:00"')
-    return text
-
-
-TimeOfDay = Annotated[str, BeforeValidator(_time_of_day)]
 
 
 def _zone(name: str) -> str:

@@ -7,7 +7,17 @@ from itertools import pairwise
 
 from quantrac.config.documents import Key, Tree, follow, key_place, keys_at
 from quantrac.config.findings import Findings, one_of
-from quantrac.config.rules import SEVERITIES, Instead, Level, LevelPart, LevelSpec, Rule, RulesFile, Selection
+from quantrac.config.rules import (
+    FARMING_TAGS,
+    SEVERITIES,
+    Instead,
+    Level,
+    LevelPart,
+    LevelSpec,
+    Rule,
+    RulesFile,
+    Selection,
+)
 from quantrac.config.stations import Station
 from quantrac.telemetry.parameters import CATALOGUE
 
@@ -62,7 +72,7 @@ class RuleChecks:
                 self._check_selection((*path, "instead", number), instead, self._stations)
 
     def _check_selection(self, path: tuple[Key, ...], selection: Selection, stations: Mapping[str, Station]) -> None:
-        tags = sorted({tag for station in stations.values() for tag in station.tags})
+        tags = sorted({tag for station in stations.values() for tag in station.tags} | set(FARMING_TAGS))
         self._check_known((*path, "tags"), selection.tags, tags)
         self._check_known((*path, "stations"), selection.stations, stations)
 

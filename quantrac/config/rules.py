@@ -7,7 +7,18 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from quantrac.config.fields import Duration, Flag, Kebab, Model, PositiveDuration, Real, StateWord, Text, refused
+from quantrac.config.fields import (
+    Duration,
+    Flag,
+    Kebab,
+    Model,
+    PositiveDuration,
+    Real,
+    StateWord,
+    Text,
+    TimeOfDay,
+    refused,
+)
 from quantrac.config.stations import Channel, Station
 
 Severity = Literal["low", "medium", "high", "critical"]
@@ -30,12 +41,48 @@ class Selection(Model):
         return named and set(self.tags) <= set(station.tags)
 
 
+MeasureWord = Literal["value", "change", "swing", "state"]
+FARMING_TAGS: Final = (
+    "white-leg-shrimp", "black-tiger-shrimp", "pangasius", "artemia", "rice", "orchard",
+    "stage-nursery", "stage-grow-out", "stage-harvest",
+)  # fmt: skip
+"""Species, crops and growth stages: tags that rules may name before any station has them."""
+
+
 class Watch(Selection):
     """What a rule watches: every channel of a parameter at the selected stations, or only the channels named."""
 
     parameter: str
     channels: tuple[str, ...] = ()
     """Names of channels; empty: all of the parameter."""
+    measure: MeasureWord = Field(default="value", alias="of")
+    """What is compared with the limits: the value; the rise (`above`) or fall (`below`, negative) within `over`; the
+    swing (greatest less least) within `over`; or 1 while the device says one of `states`, else 0."""
+    over_ms: PositiveDuration | None = Field(default=None, alias="over", le=7 * 86_400_000)
+    """Window of change and swing; at most 7d."""
+    states: tuple[StateWord, ...] = ()
+
+    @model_validator(mode="after")
+    def _whole(self) -> Watch:
+        if (self.measure in ("change", "swing")) != (self.over_ms is not None):
+            raise refused("`over` (a duration) with `of: change` or `of: swing`, and only there")
+        if (self.measure == "state") != bool(self.states):
+            raise refused("`states` (such as [fault, comm]) with `of: state`, and only there")
+        return self
+
+
+class Hours(Model):
+    """Local hours of each day; `from` later than `to`: over midnight."""
+
+    start: TimeOfDay = Field(alias="from")
+    end: TimeOfDay = Field(alias="to")
+
+
+class Valid(Model):
+    """When the limits of a rule are in force."""
+
+    months: tuple[Annotated[int, Field(ge=1, le=12)], ...] = Field(default=tuple(range(1, 13)), min_length=1)
+    hours: Hours | None = None
 
 
 class LevelPart(Model):
@@ -123,6 +170,8 @@ class RuleSpec(Model):
     watch: Watch
     below: dict[Kebab, LevelSpec] | None = None
     above: dict[Kebab, LevelSpec] | None = None
+    valid: Valid = Valid()
+    """Outside, nothing rises, and what stands runs out after its off-delay."""
     instead: tuple[Instead, ...] = ()
     """The first whose selection fits a station counts there."""
     use: tuple[QualityWord, ...] = ("good",)
