@@ -47,7 +47,7 @@ class Servers:
             process = subprocess.Popen(command, env={**os.environ, **settings, **env}, stderr=out)
         try:
             until = time.monotonic() + 20
-            while b'"mqtt_subscribed"' not in log.read_bytes():
+            while b'"mqtt_subscribed", "client_id": "quantrac-ingest", ' not in log.read_bytes():
                 assert time.monotonic() < until, log.read_text()
                 assert process.poll() is None, log.read_text()
                 time.sleep(0.02)

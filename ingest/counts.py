@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from ingest.receiving import Inbox
 from ingest.storing import Stored
 from quantrac.observe import metrics
 
@@ -17,10 +18,22 @@ PASSED_OVER: Final = metrics.counter(
     "quantrac_ingest_passed_over_total", "Messages that are neither stored nor kept", ["reason"]
 )
 LATENCY: Final = metrics.histogram("quantrac_ingest_latency_seconds", "From a batch's first receipt to its commit")
-WAITING: Final = metrics.gauge("quantrac_ingest_waiting_messages", "Deliveries received and not yet taken")
+WAITING: Final = metrics.gauge("quantrac_ingest_waiting_messages", "Deliveries received and not yet taken", ["slot"])
+WAITING_BYTES: Final = metrics.gauge("quantrac_ingest_waiting_bytes", "Memory of the deliveries that wait", ["slot"])
 STALE: Final = metrics.gauge(
-    "quantrac_ingest_stale_acknowledgements", "Acknowledgements that came too late for their connection"
+    "quantrac_ingest_stale_acknowledgements", "Acknowledgements that came too late for their connection", ["slot"]
 )
+PICTURES: Final = metrics.counter(
+    "quantrac_ingest_pictures_total", "Pictures by what became of them: new, duplicate, rejected", ["outcome"]
+)
+
+
+def account(slot: int, inbox: Inbox, lag_s: float, stale: int) -> None:
+    """Show how a slot keeps up."""
+    LATENCY.observe(lag_s)
+    WAITING.labels(str(slot)).set(inbox.depth)
+    WAITING_BYTES.labels(str(slot)).set(inbox.bytes)
+    STALE.labels(str(slot)).set(stale)
 
 
 def count(stored: Stored) -> None:

@@ -19,6 +19,10 @@ WRITE = """
 insert into ingest_health (from_t, to_t, healthy) values (%s, %s, %s)
 on conflict (from_t) do update set to_t = excluded.to_t, healthy = excluded.healthy
 """
+WELL = """
+select count(distinct substring(worker from '/([0-9]+)$')) from service
+where service = 'ingest' and worker ~ '/[0-9]+$' and beat_at > %(since)s and connected and backlog_lag_s < %(backlog)s
+"""
 
 
 class Stretch(NamedTuple):
@@ -49,6 +53,14 @@ def continued(newest: Stretch | None, now: datetime, healthy: bool) -> list[Stre
     if healthy == newest.healthy:
         return [newest._replace(to_t=now)]
     return [newest._replace(to_t=now), Stretch(now, now, healthy)]
+
+
+def all_slots_well(conn: Connection, now: datetime, last_slot: int, backlog_s: float) -> bool:
+    """Tell whether the workers of the slots above 0 are connected and keep up."""
+    if not last_slot:
+        return True
+    row = conn.execute(WELL, {"since": now - HOLE, "backlog": backlog_s}).fetchone()
+    return row is not None and row[0] >= last_slot
 
 
 def record(conn: Connection, now: datetime, healthy: bool) -> None:

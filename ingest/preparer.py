@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+from ingest.columns import station_in
 from ingest.preparing import prepare
 from ingest.receipt import Receipt
 from ingest.receiving import Inbox
@@ -22,7 +23,10 @@ log = logger(__name__)
 class Prepared(NamedTuple):
     """A batch and the deliveries it came from."""
 
+    received: Sequence[Receipt]
+    """All of them: what has to be acknowledged."""
     receipts: Sequence[Receipt]
+    """Those to be stored: not what another worker stores."""
     batch: Batch | None
     """None when it could not be prepared: one of the deliveries has to be singled out."""
 
@@ -30,8 +34,9 @@ class Prepared(NamedTuple):
 class Preparer:
     """One batch ahead of the writer, never more, so that batches grow while the writer is busy."""
 
-    def __init__(self, inbox: Inbox, registry: Callable[[], Registry]) -> None:
-        self._inbox, self._registry = inbox, registry
+    def __init__(self, inbox: Inbox, registry: Callable[[], Registry], others: Callable[[], frozenset[str]]) -> None:
+        """Prepare; `others` returns the stations that other workers store now."""
+        self._inbox, self._registry, self._others = inbox, registry, others
         self._ready: queue.SimpleQueue[Prepared] = queue.SimpleQueue()
         self._room = threading.Semaphore(1)
         self._stop = threading.Event()
@@ -60,11 +65,16 @@ class Preparer:
         while not self._stop.is_set():
             if not self._room.acquire(timeout=IDLE_S):
                 continue
-            receipts = self._inbox.take(IDLE_S)
-            if receipts:
-                self._ready.put(Prepared(receipts, self._prepare(receipts)))
+            received = self._inbox.take(IDLE_S)
+            if received:
+                receipts = self._own(received)
+                self._ready.put(Prepared(received, receipts, self._prepare(receipts)))
             else:
                 self._room.release()
+
+    def _own(self, received: Sequence[Receipt]) -> Sequence[Receipt]:
+        others = self._others()
+        return [each for each in received if station_in(each.delivery.topic) not in others] if others else received
 
     def _prepare(self, receipts: Sequence[Receipt]) -> Batch | None:
         try:

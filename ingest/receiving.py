@@ -1,6 +1,7 @@
 """What has arrived and waits to be stored, and how it is cut into batches.
 
-The broker's Receive Maximum bounds what can wait here, because nothing is acknowledged before it is stored.
+Two things bound what can wait here: the broker's Receive Maximum, because nothing is acknowledged before it is stored,
+and a number of bytes, above which the socket is not read (decision 0151).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import queue
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from ingest.receipt import Receipt
 from quantrac.mqtt.delivery import Delivery
@@ -24,24 +26,42 @@ class BatchLimits:
 
 
 DEFAULT_LIMITS = BatchLimits()
+MOST_BYTES: Final = 32 * 1024 * 1024
+"""With more waiting nothing is read from the broker, bytes."""
+OVERHEAD_BYTES: Final = 600
+"""What a delivery takes in memory besides its payload, bytes (measured)."""
 
 
 class Inbox:
     """The queue between the network thread, which only puts, and the one that stores."""
 
-    def __init__(self, clock_us: Callable[[], int], limits: BatchLimits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self, clock_us: Callable[[], int], limits: BatchLimits = DEFAULT_LIMITS, most_bytes: int = MOST_BYTES
+    ) -> None:
         self._clock_us = clock_us
-        self._limits = limits
+        self._limits, self._most_bytes = limits, most_bytes
+        self._bytes_put = 0  # touched by the thread that puts
+        self._bytes_taken = 0  # touched by the thread that takes
         self._waiting: queue.SimpleQueue[Receipt] = queue.SimpleQueue()
 
     def put(self, delivery: Delivery) -> None:
         """Take a delivery; never blocks."""
+        self._bytes_put += len(delivery.payload) + OVERHEAD_BYTES
         self._waiting.put(Receipt(delivery, self._clock_us()))
 
     @property
     def depth(self) -> int:
         """How many deliveries wait."""
         return self._waiting.qsize()
+
+    @property
+    def bytes(self) -> int:
+        """How much memory the deliveries that wait take, bytes."""
+        return self._bytes_put - self._bytes_taken
+
+    def has_room(self) -> bool:
+        """Tell whether more may be read from the broker."""
+        return self.bytes < self._most_bytes
 
     def take(self, wait_s: float) -> list[Receipt]:
         """Return the next batch in order of arrival; empty when nothing came within `wait_s` seconds."""
@@ -56,4 +76,5 @@ class Inbox:
                 until = time.monotonic() + self._limits.age_s
             batch.append(receipt)
             size += len(receipt.delivery.payload)
+        self._bytes_taken += size + OVERHEAD_BYTES * len(batch)
         return batch

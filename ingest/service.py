@@ -1,64 +1,44 @@
-"""`ingest run`: from the broker into the database. `Ingest.round` lists the path of the data.
-
-Three threads: the session's network thread puts deliveries into the inbox, the preparer decodes and checks a batch, and
-the main thread here stores it, acknowledges it, and does all the rest.
-"""
+"""`ingest run`: a process that serves one slot or several, as many as fall to it (decision 0150)."""
 
 from __future__ import annotations
 
-import os
-import queue
-import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from ingest import counts, healthy_times
-from ingest.acks import Acknowledger
-from ingest.preparer import IDLE_S, Prepared, Preparer
-from ingest.receipt import Receipt
-from ingest.receiving import DEFAULT_LIMITS, BatchLimits, Inbox
-from ingest.storing import Stored
-from ingest.tenure import Stopped
-from ingest.writer import Writer
+import psycopg
+
+from ingest import leases, slots
+from ingest.tenure import LeaseLostError, NotMigratedError, is_recoverable
+from ingest.worker import Clock, Place, Worker
 from quantrac.config.settings import Settings
-from quantrac.database.beat import BEAT_EVERY, Beat
-from quantrac.database.pool import Connection, connect
-from quantrac.mqtt import Connected, MqttAddress, Outcome, Session, Settled, Subscription
+from quantrac.database.pool import Connection, DatabaseUnreachable, connect, one_line
+from quantrac.mqtt import Backoff, MqttAddress
 from quantrac.observe import health
 from quantrac.observe.logs import logger
-from quantrac.telemetry import topics
 
-CLIENT_ID: Final = "quantrac-ingest"
-SESSION_EXPIRY_S: Final = 30 * 86_400
-"""How long the broker keeps what arrives while ingest is away, seconds."""
-RECEIVE_MAXIMUM: Final = 8192
-"""Messages received and not acknowledged; times the packet bound it is the bound of our memory."""
-KINDS: Final[tuple[topics.TopicKind, ...]] = ("readings", "backfill", "birth", "status")
-BACKLOG_S: Final = 5.0
-"""Older waiting messages are a backlog, seconds."""
-STUCK_S: Final = 120.0
-"""A round that takes longer means the process should be restarted, seconds."""
+LOOK_EVERY_S: Final = 0.5
+"""How often a process looks which slots are free, seconds."""
 
 log = logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """Where the service reads the time."""
+@dataclass
+class Served:
+    """A slot that this process serves."""
 
-    now: Callable[[], datetime]
-    us: Callable[[], int]
-    """Microseconds since 1970."""
-    monotonic: Callable[[], float] = time.monotonic
+    worker: Worker
+    stop: threading.Event
+    thread: threading.Thread
+    failed: list[Exception] = field(default_factory=list)
 
 
-class Ingest:
-    """The service, put together; `run` until `stop` is set."""
+class Process:
+    """See the module; `run` until `stop` is set."""
 
     def __init__(
         self,
@@ -66,137 +46,113 @@ class Ingest:
         open_database: Callable[[], Connection],
         clock: Clock,
         stop: threading.Event,
-        limits: BatchLimits = DEFAULT_LIMITS,
-        receive_maximum: int = RECEIVE_MAXIMUM,
+        workers: int = 1,
     ) -> None:
-        self._clock, self._stop = clock, stop
-        self._announce = threading.Event()
-        """Set when every station wants an ack: at the start, or when database or broker may not be what they were."""
-        self._inbox = Inbox(clock.us, limits)
-        self._writer = Writer(open_database, self._announce.set, stop.wait)
-        self._preparer = Preparer(self._inbox, lambda: self._writer.registry)
-        self._lag_s = 0.0
-        self._acks = Acknowledger(self._publish_ack)
-        self._acks_not_taken: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._worker = f"{socket.gethostname()}-{os.getpid()}"
-        self._started_at = clock.now()
-        self._next_beat = 0.0
-        self._round_at = clock.monotonic()
-        self._session = Session(
-            address,
-            CLIENT_ID,
-            expiry_s=SESSION_EXPIRY_S,
-            receive_maximum=receive_maximum,
-            subscriptions=[Subscription(topics.subscription(kind)) for kind in KINDS],
-            on_connect=self._connected,
-            on_message=self._inbox.put,
-            on_publish_settled=self._ack_settled,
-        )
+        self._address, self._open, self._clock, self._stop = address, open_database, clock, stop
+        self._workers = workers
+        self._served: dict[int, Served] = {}
+        self._free_since: dict[int, float] = {}
+        self._stands_by = False
 
     def run(self) -> None:
-        """Store what arrives until told to stop; what is not stored by then stays with the broker."""
-        persist = self._writer.tenure.persist
+        """Serve what falls to this process until told to stop; a database that is away is waited for."""
+        backoff = Backoff(first_s=0.2, longest_s=10.0)
         try:
-            persist(lambda: None)
-            self._preparer.start()
-            self._session.start()
             while not self._stop.is_set():
-                self.round()
-            persist(self._end_beat)
-        except Stopped:
-            log.info("stopped_without_database")
+                try:
+                    with self._open() as conn:
+                        slots.join(conn)
+                        backoff.reset()
+                        self._follow(conn)
+                except psycopg.errors.UndefinedTable as error:
+                    raise NotMigratedError("the database has no tables of Quantrac: run quantrac db migrate") from error
+                except (psycopg.Error, DatabaseUnreachable) as error:
+                    if not is_recoverable(error):
+                        raise
+                    wait_s = backoff.next_wait_s()
+                    log.warning("database_unavailable", why=one_line(error), retry_s=round(wait_s, 1))
+                    self._raise_failure()
+                    self._stop.wait(wait_s)
         finally:
-            self._preparer.stop()
-            self._session.stop()
-            self._writer.tenure.close()
+            for slot in list(self._served):
+                self._end(slot)
 
-    def round(self) -> None:
-        """Take a batch, decoded and checked, off the inbox; store it; acknowledge it to broker and stations."""
-        self._round_at = self._clock.monotonic()
-        prepared = self._preparer.take(IDLE_S)
-        if prepared is not None:
-            stored = self._writer.write(*prepared)  # commits
-            self._acknowledge(prepared.receipts)  # only now may the broker forget them
-            self._account(stored, prepared)
-        else:
-            self._lag_s = 0.0
-        self._writer.tenure.persist(self._publish_acks)
-        self._writer.tenure.persist(self._beat)
+    def _follow(self, conn: Connection) -> None:
+        while not self._stop.is_set():
+            self._raise_failure()
+            self.look(slots.see(conn), max(self._workers, leases.last_slot(conn) + 1))
+            self._stop.wait(LOOK_EVERY_S)
 
-    def _acknowledge(self, receipts: Sequence[Receipt]) -> None:
-        self._session.acknowledge([(each.delivery.generation, each.delivery.mid) for each in receipts])
+    def look(self, seen: slots.Seen, number: int) -> None:
+        """Begin or end to serve a slot, as what is seen of all `number` of them demands."""
+        now = self._clock.monotonic()
+        free = set(range(number)) - seen.held - set(self._served)
+        self._free_since = {slot: self._free_since.get(slot, now) for slot in free}
+        free_for_s = {slot: now - since for slot, since in self._free_since.items()}
+        start = slots.to_start(self._served.keys(), free_for_s, seen.members, number)
+        leave = slots.to_stop(self._served.keys(), seen.members, number)
+        if start is not None:
+            self._begin(Place(start, number))
+        elif leave is not None:
+            self._end(leave)
+        if not self._served and not self._stands_by:
+            log.info("standing_by", why="other processes serve every slot", slots=number)
+        self._stands_by = not self._served
 
-    def _account(self, stored: Sequence[Stored], prepared: Prepared) -> None:
-        topics_taken = [each.delivery.topic for each in prepared.receipts]
-        births = [topic.split("/")[2] for topic in topics_taken if topic.endswith("/birth")]
-        for each in stored:
-            counts.count(each)
-            self._acks.note(each.stations, at_once=births)
-        self._lag_s = max(0.0, (self._clock.us() - prepared.receipts[0].received_us) / 1e6)
-        counts.LATENCY.observe(self._lag_s)
-        counts.WAITING.set(self._inbox.depth)
-        counts.STALE.set(self._session.stale_acknowledgements)
-        if any(each.dead_letters or each.conflict for each in stored):
-            log.warning(
-                "misfits_kept",
-                dead_letters=sum(each.dead_letters for each in stored),
-                conflicts=sum(each.conflict for each in stored),
-            )
+    def _begin(self, place: Place) -> None:
+        log.info("serves", slot=place.slot, slots=place.slots)
+        stop = threading.Event()
+        worker = Worker(self._address, self._open, self._clock, stop, place)
+        served = Served(
+            worker, stop, threading.Thread(target=self._serve, args=[place.slot], name=f"slot-{place.slot}")
+        )
+        self._served[place.slot] = served
+        served.thread.start()
 
-    def _publish_acks(self) -> None:
-        if not self._session.connected:
-            return
-        while not self._acks_not_taken.empty():
-            self._acks.again(self._acks_not_taken.get_nowait())
-        if self._announce.is_set():
-            self._announce.clear()
-            self._acks.publish_all(self._writer.tenure.conn, self._clock.monotonic())
-        self._acks.publish_due(self._writer.tenure.conn, self._clock.monotonic())
+    def _serve(self, slot: int) -> None:
+        served = self._served[slot]
+        try:
+            served.worker.run()
+        except Exception as error:  # noqa: BLE001 (the boundary of the thread: told by `_raise_failure`)
+            served.failed.append(error)
 
-    def _publish_ack(self, topic: str, payload: bytes, station: str) -> None:
-        self._session.publish(topic, payload, station, retain=True)
+    def _end(self, slot: int) -> None:
+        served = self._served.pop(slot)
+        served.stop.set()
+        served.thread.join()
+        log.info("serves_no_more", slot=slot)
 
-    def _beat(self) -> None:
-        if self._clock.monotonic() < self._next_beat:
-            return
-        now, lag_s = self._clock.now(), self._lag_s
-        beat = Beat(self._writer.tenure.conn, "ingest", self._worker, self._started_at)
-        beat.beat(now, connected=self._session.connected, backlog_lag_s=lag_s)
-        healthy_times.record(self._writer.tenure.conn, now, self._session.subscribed and lag_s < BACKLOG_S)
-        self._next_beat = self._clock.monotonic() + BEAT_EVERY.total_seconds()
-
-    def _end_beat(self) -> None:
-        Beat(self._writer.tenure.conn, "ingest", self._worker, self._started_at).end()
-
-    def _connected(self, connected: Connected) -> None:
-        if connected.generation == 1 or not connected.session_present:
-            self._announce.set()
-        if connected.generation > 1 and not connected.session_present:
-            log.error("broker_lost_session", do="the stations send again what is missing; look at the broker")
-
-    def _ack_settled(self, settled: Settled) -> None:
-        if settled.outcome not in (Outcome.DELIVERED, Outcome.NO_SUBSCRIBER):  # retained either way
-            self._acks_not_taken.put(str(settled.tag))
+    def _raise_failure(self) -> None:
+        """Forget slots that another process has; raise what made a worker give up otherwise."""
+        for slot, served in list(self._served.items()):
+            if served.thread.is_alive():
+                continue
+            self._served.pop(slot)
+            for error in served.failed:
+                if not isinstance(error, LeaseLostError):
+                    raise error
+                log.warning("slot_lost", slot=slot, why=str(error))
 
     def ready(self) -> health.Answer:
         """Whether messages are received and stored now, or why not."""
-        if not self._writer.tenure.connected:
-            return "no connection to the database"
-        return True if self._session.subscribed else "not subscribed at the broker"
+        answers = [served.worker.ready() for served in self._served.values()]
+        return _worst(answers) if answers else "stands by: other processes serve every slot"
 
     def healthy(self) -> health.Answer:
-        """Whether the loop still turns, or that it does not."""
-        still_s = self._clock.monotonic() - self._round_at
-        stuck = still_s > STUCK_S and self._writer.tenure.connected
-        return f"no round for {still_s:.0f} s" if stuck else True
+        """Whether every loop still turns, or which does not."""
+        return _worst([served.worker.healthy() for served in self._served.values()])
+
+
+def _worst(answers: list[health.Answer]) -> health.Answer:
+    return next((answer for answer in answers if answer is not True), True)
 
 
 def run(settings: Settings, *, stop: threading.Event) -> None:
     """Run ingest until `stop` is set. Raises QuantracError when it cannot work as configured."""
     clock = Clock(now=lambda: datetime.now(UTC), us=lambda: time.time_ns() // 1000)
-    url = settings.database("ingest")
-    ingest = Ingest(MqttAddress.parse(settings.mqtt()), lambda: connect(url, "quantrac ingest"), clock, stop)
+    url, address = settings.database("ingest"), MqttAddress.parse(settings.mqtt())
+    process = Process(address, lambda: connect(url, "quantrac ingest"), clock, stop, settings.ingest_workers)
     with ExitStack() as stack:
         if settings.ingest_listen is not None:
-            stack.enter_context(health.serve(settings.ingest_listen, ready=ingest.ready, healthy=ingest.healthy))
-        ingest.run()
+            stack.enter_context(health.serve(settings.ingest_listen, ready=process.ready, healthy=process.healthy))
+        process.run()

@@ -1,4 +1,4 @@
-"""The connection to the database of the one ingest that stores now; others stand by until it is gone.
+"""The connection to the database of the one worker that serves a slot now.
 
 The lease is an advisory lock of the connection: it ends with it, however it ends.
 """
@@ -45,11 +45,16 @@ class RightsError(QuantracError):
 
 
 class LeaseLostError(QuantracError):
-    """Another ingest has taken over while we had no connection."""
+    """Another worker serves the slot."""
 
 
 class Stopped(Exception):
     """The service is to stop while something cannot be done; what is not stored stays with the broker."""
+
+
+def lease_key(slot: int) -> int:
+    """Return the number of a slot's advisory lock."""
+    return slot << 32 | INGEST_LOCK
 
 
 def is_recoverable(error: Exception) -> bool:
@@ -70,6 +75,7 @@ class Tenure:
         connect: Callable[[], Connection],
         opened: Callable[[Connection], None],
         rest: Callable[[float], bool],
+        slot: int = 0,
     ) -> None:
         """Prepare; nothing is connected before the first `persist`.
 
@@ -77,8 +83,9 @@ class Tenure:
             connect: opens a connection; raises DatabaseUnreachable.
             opened: told each new connection that has the lease.
             rest: waits so many seconds and tells whether the service is to stop.
+            slot: whose lease it is.
         """
-        self._connect, self._opened, self._rest = connect, opened, rest
+        self._connect, self._opened, self._rest, self._slot = connect, opened, rest, slot
         self._backoff = Backoff(first_s=0.2, longest_s=10.0)
         self._conn: Connection | None = None
         self._had_lease = False
@@ -142,11 +149,9 @@ class Tenure:
 
     def _take_lease(self, conn: Connection) -> None:
         waited_s = 0.0
-        while conn.execute(LEASE, [INGEST_LOCK]).fetchone() != (True,):
-            if not waited_s:
-                log.info("standing_by", why="another ingest holds the lease")
-            if self._had_lease and waited_s > TAKE_BACK_S:
-                raise LeaseLostError("another ingest has taken over; this one ends, and may be started to stand by")
+        while conn.execute(LEASE, [lease_key(self._slot)]).fetchone() != (True,):
+            if not self._had_lease or waited_s > TAKE_BACK_S:
+                raise LeaseLostError(f"another worker serves slot {self._slot}")
             if self._rest(STAND_BY_S):
                 raise Stopped
             waited_s += STAND_BY_S

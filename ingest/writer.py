@@ -7,7 +7,7 @@ from typing import Final
 
 import psycopg
 
-from ingest import registry_table
+from ingest import pictures, registry_table
 from ingest.columns import Misfitting, station_in
 from ingest.dead_letter import DeadLetter
 from ingest.preparing import may_be_cured, prepare
@@ -38,10 +38,14 @@ class Writer:
     """Owns the registry and the connection's transactions."""
 
     def __init__(
-        self, connect: Callable[[], Connection], opened: Callable[[], None], rest: Callable[[float], bool]
+        self,
+        connect: Callable[[], Connection],
+        opened: Callable[[], None],
+        rest: Callable[[float], bool],
+        slot: int = 0,
     ) -> None:
         """Prepare; arguments as of Tenure, `opened` after the registry is loaded."""
-        self.tenure = Tenure(connect, self._begin, rest)
+        self.tenure = Tenure(connect, self._begin, rest, slot)
         self._tell_opened = opened
         self._registry = Registry.of([], [])
 
@@ -56,6 +60,14 @@ class Writer:
         Returns what each transaction did: one, unless a message had to be singled out. Raises what Tenure.persist does.
         """
         return self.tenure.persist(lambda: self._store_or_single_out(receipts, batch))
+
+    def write_picture(self, receipt: Receipt) -> pictures.Outcome:
+        """Store a picture, or keep it as a dead letter. Raises what Tenure.persist does."""
+        return self.tenure.persist(lambda: self._store_picture(receipt))
+
+    def _store_picture(self, receipt: Receipt) -> pictures.Outcome:
+        self._refresh()
+        return pictures.store(self.tenure.conn, receipt, self._registry)
 
     def _store_or_single_out(self, receipts: Sequence[Receipt], batch: Batch | None) -> list[Stored]:
         try:

@@ -104,12 +104,18 @@ class Settings(BaseSettings):
     log: Literal["json", "text"] | None = None
     """None: text on a terminal, JSON off it."""
 
+    ingest_workers: int = Field(default=1, ge=1, le=32)
+    """Into how many parts the stations are divided; the processes of `ingest run` share them."""
+
     ingest_listen: Listen | None = None
     quality_listen: Listen | None = None
     alerts_listen: Listen | None = None
     jobs_listen: Listen | None = None
     edge_listen: Listen | None = None
     console_listen: Listen = "127.0.0.1:8080"
+
+    camera_login: SecretStr | None = None
+    """`user:password` of a station's cameras, for their HTTP snapshots."""
 
     smtp_url: SecretStr | None = None
     """`smtp://user:password@host:port` or `smtps://…`."""

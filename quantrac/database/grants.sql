@@ -4,7 +4,7 @@ grant usage on schema public to quantrac_ingest, quantrac_alerts, quantrac_conso
 
 -- Views are for everybody who may look; tables are not.
 grant select on v_station, v_channel, v_reading, v_latest, v_ledger, v_dead_letter, v_event, v_feed, v_service,
-  v_ingest_health, v_alarm, v_alarm_event, v_notification, v_hourly, v_daily, v_import
+  v_ingest_health, v_alarm, v_alarm_event, v_notification, v_hourly, v_daily, v_import, v_image
   to quantrac_reader, quantrac_ingest, quantrac_alerts, quantrac_console;
 
 -- What every service does: beat, follow the feed, know the network.
@@ -22,6 +22,8 @@ grant execute on function drop_readings_before(timestamptz), drop_rollups_before
 grant select, insert, update on hourly, daily, import, channel_interval to quantrac_ingest;
 grant select on network, dropped to quantrac_ingest, quantrac_alerts, quantrac_console;
 grant delete on dead_letter to quantrac_ingest;
+grant select, insert, update, delete on ingest_lease to quantrac_ingest;
+grant select, insert, delete on image to quantrac_ingest;
 
 -- Alerts: rules, alarms, the outbox.
 grant select on reading, latest, reading_flag, correction, ledger, ingest_health to quantrac_alerts;

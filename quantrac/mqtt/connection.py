@@ -53,9 +53,12 @@ class Callbacks:
     """What the owner is told, on the network thread."""
 
     connected: Callable[[Connected], None]
-    subscribed: Callable[[], None]
+    subscribed: Callable[[Sequence[str]], None]
+    """The topics that the broker has granted."""
     message: Callable[[Delivery], None]
     settled: Callable[[Settled], None]
+    may_read: Callable[[], bool]
+    """Asked: whether more messages may be taken in now."""
 
 
 class ConnectionRefusedByBrokerError(ConnectionError):
@@ -109,13 +112,16 @@ class Connection:
         Raises ConnectionRefusedByBrokerError and TimeoutError when the broker says no, or nothing, to CONNECT.
         """
         sock: Any = self._client.socket()
+        reads = not self.accepted or self._tell.may_read()
         poll = select.poll()
-        poll.register(sock, select.POLLIN | (select.POLLOUT if self._client.want_write() else 0))
+        poll.register(sock, (select.POLLIN if reads else 0) | (select.POLLOUT if self._client.want_write() else 0))
         poll.register(wake, select.POLLIN)
-        bytes_in_tls = hasattr(sock, "pending") and sock.pending() > 0
+        bytes_in_tls = reads and hasattr(sock, "pending") and sock.pending() > 0
         ready = dict(poll.poll(0 if bytes_in_tls else longest_ms))
         if bytes_in_tls or ready.get(sock.fileno(), 0) & ~select.POLLOUT:
             self._client.loop_read()
+        if not reads:
+            self._client.excuse_ping()
         self._client.loop_misc()
         if self._refused is not None:
             raise ConnectionRefusedByBrokerError(self._refused)
@@ -192,13 +198,13 @@ class Connection:
         self.accepted = True
         log.info("mqtt_connected", broker=str(self._terms.address), client_id=self._terms.client_id,
                  session_present=flags.session_present)  # fmt: skip
-        self._subscribe()
+        self.subscribe(self._terms.subscriptions)
         self._tell.connected(Connected(self._generation, flags.session_present))
 
-    def _subscribe(self) -> None:
-        wanted = self._terms.subscriptions
+    def subscribe(self, wanted: Sequence[Subscription]) -> None:
+        """Ask for subscriptions; what is granted is told."""
         if not wanted:
-            self._tell.subscribed()
+            self._tell.subscribed([])
             return
         rc, mid = self._client.subscribe(
             [(w.topic, SubscribeOptions(qos=w.qos, retainHandling=0 if w.retained_always else 1)) for w in wanted]
@@ -214,7 +220,7 @@ class Connection:
                       do="give this user the right to read these topics")  # fmt: skip
         else:
             log.info("mqtt_subscribed", client_id=self._terms.client_id, topics=[each.topic for each in asked])
-            self._tell.subscribed()
+            self._tell.subscribed([each.topic for each in asked])
 
     def _disconnected(self, _client: Any, _userdata: Any, flags: Any, reason: Any, _properties: Any) -> None:
         self.taken_over = flags.is_disconnect_packet_from_server and reason.value == SESSION_TAKEN_OVER

@@ -26,6 +26,7 @@ PRIVATE_PARTS: Final = (
     "_packet_queue",
     "_loop_rc_handle",
     "_last_bytes_received",
+    "_ping_t",
     "_connect_properties",
 )
 """What of paho's inside is used here."""
@@ -76,6 +77,10 @@ class BufferedClient(Client):
             if rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
                 return self._loop_rc_handle(rc)
         return MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    def excuse_ping(self) -> None:
+        """Expect no answer to the last ping: we are not reading. Pings still go out, so the broker keeps us."""
+        self._ping_t = 0.0
 
     def acknowledge(self, mids: Iterable[int]) -> None:
         """Queue one PUBACK for each packet identifier, in this order, as one write. Network thread only."""
@@ -139,15 +144,17 @@ class BufferedClient(Client):
 
     def _begin_skimming(self, buffer: bytes, at: int, start: int, length: int) -> int:
         topic_end = start + 2 + (buffer[start] << 8 | buffer[start + 1]) if len(buffer) >= start + 2 else len(buffer)
-        if topic_end + 3 > len(buffer) or buffer[topic_end + 2] != 0:
+        properties = _variable_length(buffer, topic_end + 2, len(buffer))
+        if properties is None or properties == _MALFORMED or sum(properties) > min(len(buffer), start + length):
             return at
+        payload = sum(properties)  # properties are not looked at: the message cannot be taken anyway
         self._oversize = _Oversize(
             topic=buffer[start + 2 : topic_end],
             mid=buffer[topic_end] << 8 | buffer[topic_end + 1],
             first=buffer[at],
-            length=start + length - topic_end - 3,
+            length=start + length - payload,
         )
-        self._oversize.add(buffer[topic_end + 3 :])
+        self._oversize.add(buffer[payload:])
         return len(buffer)
 
     def _skim(self, oversize: _Oversize, data: bytes) -> bytes:
@@ -186,15 +193,20 @@ _MALFORMED: Final = (-1, -1)
 
 
 def _fixed_header(buffer: bytes, at: int, end: int) -> tuple[int, int] | None:
-    """Return where the packet's body starts and its length; None when not all of it is there yet (MQTT 5, 1.5.5)."""
+    """Return where the packet's body starts and its length; None when not all of it is there yet."""
+    return _variable_length(buffer, at + 1, end)
+
+
+def _variable_length(buffer: bytes, at: int, end: int) -> tuple[int, int] | None:
+    """Read a variable byte integer (MQTT 5, 1.5.5): return where what follows it starts, and the number."""
     length = shift = 0
-    for position in range(at + 1, min(end, at + 5)):
+    for position in range(at, min(end, at + 4)):
         byte = buffer[position]
         length |= (byte & 0x7F) << shift
         if byte < 0x80:
             return position + 1, length
         shift += 7
-    return _MALFORMED if end >= at + 5 else None
+    return _MALFORMED if end >= at + 4 else None
 
 
 def user_properties(message: MQTTMessage) -> tuple[tuple[str, str], ...]:

@@ -15,6 +15,7 @@ import select
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from quantrac.mqtt.address import MqttAddress
@@ -57,6 +58,7 @@ class Session:
         on_disconnect: Callable[[], None] = lambda: None,
         on_message: Callable[[Delivery], None] = lambda _: None,
         on_publish_settled: Callable[[Settled], None] = lambda _: None,
+        may_read: Callable[[], bool] = lambda: True,
         backoff: Backoff | None = None,
     ) -> None:
         """Prepare a session; nothing is sent before `start`.
@@ -74,6 +76,7 @@ class Session:
             on_disconnect: after an accepted connection ended.
             on_message: for each message; acknowledge those of QoS 1 when they are safe.
             on_publish_settled: exactly once for each `publish`.
+            may_read: asked before each read; while False the socket is left alone and the broker keeps the rest.
             backoff: waits between attempts to connect.
         """
         self._terms = Terms(
@@ -81,10 +84,12 @@ class Session:
             min(window, PACKET_IDENTIFIERS), largest_payload,
         )  # fmt: skip
         self._on_connect, self._on_disconnect, self._on_settled = on_connect, on_disconnect, on_publish_settled
-        self._callbacks = Callbacks(self._connected, self._all_subscribed, on_message, on_publish_settled)
+        self._callbacks = Callbacks(self._connected, self._granted_more, on_message, on_publish_settled, may_read)
         self._backoff = backoff or Backoff()
         self._waiting: collections.deque[Publish] = collections.deque()
         self._acknowledged: collections.deque[Sequence[tuple[int, int]]] = collections.deque()
+        self._to_subscribe: collections.deque[Sequence[Subscription]] = collections.deque()
+        self._granted: frozenset[str] = frozenset()
         self._wake_r, self._wake_w = os.pipe()
         os.set_blocking(self._wake_r, False)
         os.set_blocking(self._wake_w, False)
@@ -161,6 +166,17 @@ class Session:
         self._acknowledged.append(deliveries)
         self._wake()
 
+    @property
+    def granted(self) -> frozenset[str]:
+        """The topics that the broker has granted on the present connection."""
+        return self._granted
+
+    def subscribe(self, subscriptions: Sequence[Subscription]) -> None:
+        """Subscribe to more, now and on every connection to come."""
+        self._terms = replace(self._terms, subscriptions=(*self._terms.subscriptions, *subscriptions))
+        self._to_subscribe.append(subscriptions)
+        self._wake()
+
     def _run(self) -> None:
         while not self._stopping.is_set():
             why = self._one_connection()
@@ -196,6 +212,8 @@ class Session:
         """Give the connection what other threads have asked for, and write it."""
         self._drain_wake()
         if connection.accepted:
+            while self._to_subscribe:
+                connection.subscribe(self._to_subscribe.popleft())
             while self._acknowledged:
                 connection.acknowledge(self._current(self._acknowledged.popleft()))
             while self._waiting and connection.has_room:
@@ -218,13 +236,16 @@ class Session:
         self._up.set()
         self._on_connect(connected)
 
-    def _all_subscribed(self) -> None:
-        self._subscribed.set()
+    def _granted_more(self, granted: Sequence[str]) -> None:
+        self._granted |= frozenset(granted)
+        if self._granted.issuperset(each.topic for each in self._terms.subscriptions):
+            self._subscribed.set()
 
     def _forget(self, connection: Connection) -> None:
         was_up, self._taken_over = self._up.is_set(), connection.taken_over
         self._up.clear()
         self._subscribed.clear()
+        self._granted = frozenset()
         connection.close()
         self._refuse_waiting()
         if was_up:

@@ -16,6 +16,8 @@ from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.telemetry import topics, wire
 from quantrac.telemetry.wire import Ack
 
+SUBSCRIBED = '"mqtt_subscribed", "client_id": "quantrac-ingest", '
+"""In the log: slot 0 hears the stations."""
 STATIONS = ("st-my-thanh", "st-test")
 CHANNELS = ("water_temp", "do", "ph", "salinity")
 
@@ -77,7 +79,7 @@ class RunningIngest:
                 [sys.executable, "-m", "quantrac", "ingest", "run"], env={**self._env, **env}, stderr=out
             )
         if wait:
-            eventually(lambda: self.log.read_text().count('"mqtt_subscribed"') >= self._starts)
+            eventually(lambda: self.log.read_text().count(SUBSCRIBED) >= self._starts)
 
     def kill(self) -> None:
         assert self._process is not None

@@ -1,0 +1,139 @@
+"""A year of the six stations at one minute: how large it is, and how long the queries behind dashboard and console take.
+
+Generated once into a private cluster and removed afterwards: some 6 GB of disk and several minutes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from benchmarks.servers import PROJECT, scalar
+from dashboards.console import series, snapshot
+from dashboards.grafana import queries
+from ingest.rollups.refreshing import rebuild
+from quantrac.config.loading import load_network
+from quantrac.database.migrate import migrate
+from quantrac.database.pool import Connection, connect
+from quantrac.desks.network import apply_network
+from quantrac.private_services.place import account_for, runtime_directory
+from quantrac.private_services.postgres import PrivatePostgres
+
+WEEK = timedelta(days=7)
+RUNS = 20
+# A tide and a day in each series; rows in order of arrival: all channels of a minute, then the next.
+FILL = """
+insert into reading
+select c.channel_id, t, round((10 + 3 * sin(extract(epoch from t) / 7116 + c.channel_id) + random())::numeric, 3)::float8,
+       case when random() < 0.005 then 1 else 0 end, 0, t + interval '2 seconds'
+from generate_series(%(low)s::timestamptz + interval '1 minute', %(high)s, interval '1 minute') t, channel c
+"""
+LATEST = """
+insert into latest select distinct on (channel_id) channel_id, time, value, state, tests, received_at
+from reading where time > %s order by channel_id, time desc
+"""
+SIZE = """
+select (select sum(total_bytes) from chunks_detailed_size('reading')), (select sum(total_bytes) from chunks_detailed_size('hourly'))
+"""
+RAW_WEEK = (
+    "select time, value from v_reading where channel = %s and time > %s and time <= %s and quality <= 2 order by time"
+)
+
+
+@dataclass(frozen=True)
+class Year:
+    """A filled database."""
+
+    conn: Connection
+    readings: int
+    first: datetime
+    last: datetime
+
+
+@contextlib.contextmanager
+def filled(say: Callable[[str], None], weeks: int = 52) -> Iterator[Year]:
+    """Make the cluster and fill it; everything is removed at the end."""
+    place = runtime_directory(PROJECT, account_for("postgres", "postgresql-17"))
+    folder = Path(tempfile.mkdtemp(prefix="bench-year-", dir=place))
+    folder.chmod(0o711)
+    try:
+        with PrivatePostgres(folder / "pg", volatile=True) as postgres:
+            url = postgres.create_database("bench")
+            migrate(url)
+            with connect(url, "benchmark") as conn:
+                yield _fill(conn, weeks, say)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _fill(conn: Connection, weeks: int, say: Callable[[str], None]) -> Year:
+    last = datetime.now(UTC).replace(second=0, microsecond=0)
+    first = last - weeks * WEEK
+    apply_network(conn, load_network(PROJECT / "station_configs"), "benchmark", last)
+    channels = scalar(conn, "select count(*) from channel")
+    begun = time.monotonic()
+    for week in range(weeks):
+        low = first + week * WEEK
+        conn.execute(FILL, {"low": low, "high": low + WEEK})
+    conn.execute(LATEST, [last - timedelta(hours=1)])
+    conn.execute("insert into consumer (consumer) values ('quality'), ('rollups'), ('alerts')")
+    conn.execute("vacuum analyze")
+    readings = channels * weeks * 7 * 1440
+    say(f"{readings / 1e6:.1f} million readings of {channels} channels in {time.monotonic() - begun:.0f} s")
+    begun = time.monotonic()
+    made = sum(hours for _, hours in rebuild(conn))
+    took = time.monotonic() - begun
+    say(f"rebuilt {made} hours in {took:.0f} s: {readings / took:,.0f} readings/s")
+    conn.execute("vacuum analyze")
+    return Year(conn, readings, first, last)
+
+
+def asked(year: Year) -> Iterator[tuple[str, str, Any]]:
+    """Yield name, text and parameters of every query."""
+    stations = [station for (station,) in year.conn.execute("select station from v_station")]
+    spans = {"HOURLY": timedelta(days=365), "DAILY": timedelta(days=365), "COMPLETENESS": timedelta(days=365)}
+    for name, text in vars(queries).items():
+        if name.isupper() and isinstance(text, str):
+            since = year.last - spans.get(name, timedelta(days=1))
+            variables = {"station": stations, "parameter": ["water_temp"]}
+            yield f"grafana {name}", queries.expand(text, since=since, until=year.last, variables=variables), None
+    yield "latest value of every channel", "select * from v_latest", None
+    middle = year.first + (year.last - year.first) / 2
+    yield "a week raw of one channel", RAW_WEEK, ["st-my-thanh/do", middle, middle + WEEK]
+    for name, text in (("stations", snapshot.STATIONS), ("channels", snapshot.CHANNELS), ("beats", snapshot.BEATS)):
+        yield f"console {name}", text, None
+    yield "console alarms", snapshot.ALARMS, [year.last]
+    day = {"channel": "st-my-thanh/do", "width": timedelta(minutes=1), "since": year.last - timedelta(days=1)}
+    yield "console a day's chart", series.SERIES, day
+
+
+def run(say: Callable[[str], None], weeks: int = 52) -> list[tuple[str, float, float, int]]:
+    """Return name, median and p95 in milliseconds, and rows of each query."""
+    with filled(say, weeks) as year:
+        reading, hourly = year.conn.execute(SIZE).fetchone() or (0, 0)
+        say(f"{reading / year.readings:.0f} bytes a reading on disk; hourly values {hourly / 1e6:.0f} MB")
+        return [measured(year.conn, *each, say) for each in asked(year)]
+
+
+def measured(
+    conn: Connection, name: str, text: str, parameters: Any, say: Callable[[str], None]
+) -> tuple[str, float, float, int]:
+    """Run a query RUNS times as the reader's role, fetching all rows; the plan of a slow one is said."""
+    times, rows = [], 0
+    conn.execute("set role quantrac_reader")
+    for _ in range(RUNS):
+        begun = time.perf_counter()
+        rows = len(conn.execute(text, parameters).fetchall())  # type: ignore[arg-type]
+        times.append(1000 * (time.perf_counter() - begun))
+    if sorted(times)[-2] > 100:
+        for (line,) in conn.execute(f"explain (analyze, buffers) {text}", parameters):  # type: ignore[arg-type]
+            say(f"    {line}")
+    conn.execute("reset role")
+    return name, sorted(times)[RUNS // 2], sorted(times)[-2], rows

@@ -1,0 +1,162 @@
+"""Pictures of cameras: a table, a lane and books of their own (design 5, `image`)."""
+
+from __future__ import annotations
+
+import hashlib
+import queue
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from ingest import dead_letters, ledger
+from ingest.checks import FUTURE_ALLOWED_MS
+from ingest.columns import Group, station_in
+from ingest.dead_letter import DeadLetter
+from ingest.ledger import Entry, moment
+from ingest.receipt import Receipt
+from ingest.registry import Registry
+from quantrac.database.pool import Connection
+from quantrac.telemetry.wire import MAX_EPOCH, MAX_SEQ, Misfit
+
+NOT_JPEG: Final = "not_jpeg"
+"""Reason of a dead letter: the payload is no JPEG."""
+BAD_PROPERTIES: Final = "bad_properties"
+"""Reason of a dead letter: user properties are missing or make no sense."""
+JPEG_BEGINS: Final = b"\xff\xd8\xff"
+LONGEST_WORD: Final = 200
+"""Of camera and cause, characters."""
+
+INSERT = """
+insert into image (station, camera, time, sha256, cause, epoch, seq, received_at, jpeg)
+values (%s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing
+"""
+OTHERS = "select exists (select from image where station = %s and camera = %s and time = %s and sha256 <> %s)"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What a delivery on `image` says."""
+
+    station: str
+    epoch: str
+    seq: int
+    time_ms: int
+    camera: str
+    cause: str
+    jpeg: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a delivery: `new`, `duplicate` or `rejected`."""
+
+    station: str
+    outcome: str
+
+
+class NoPictureError(Exception):
+    """A delivery on `image` that cannot be kept as a picture."""
+
+    def __init__(self, reason: str, found: str, epoch: str | None = None, seq: int | None = None) -> None:
+        super().__init__(found)
+        self.reason, self.epoch, self.seq = reason, epoch, seq
+
+
+class Album:
+    """What waits to be stored: as many as the session's Receive Maximum."""
+
+    def __init__(self) -> None:
+        self._waiting: queue.SimpleQueue[Receipt] = queue.SimpleQueue()
+        self._next: Receipt | None = None
+
+    def put(self, receipt: Receipt) -> None:
+        """Take a delivery; never blocks."""
+        self._waiting.put(receipt)
+
+    def peek(self) -> Receipt | None:
+        """Return the oldest, which stays until `done`; None when there is none."""
+        if self._next is None and not self._waiting.empty():
+            self._next = self._waiting.get()
+        return self._next
+
+    def done(self) -> None:
+        """Drop the oldest: it is safe."""
+        self._next = None
+
+
+def read(receipt: Receipt, registry: Registry) -> Picture:
+    """Read a delivery. Raises NoPictureError."""
+    delivery = receipt.delivery
+    epoch, seq = _place(dict(delivery.properties))
+    if delivery.length != len(delivery.payload):
+        found = f"{delivery.length} bytes, cut to {len(delivery.payload)} on receipt"
+        raise NoPictureError(Misfit.TOO_LARGE.value, found, epoch, seq)
+    station = registry.stations.get(station_in(delivery.topic))
+    if station is None:
+        raise NoPictureError(Misfit.UNKNOWN_STATION.value, f"picture of {station_in(delivery.topic)}", epoch, seq)
+    said = dict(delivery.properties)
+    time_ms = _time_ms(said.get("t", ""), station.in_service_ms, receipt.received_us // 1000, epoch, seq)
+    for name in ("camera", "cause"):
+        if not (0 < len(said.get(name, "")) <= LONGEST_WORD and "\x00" not in said[name]):
+            raise NoPictureError(BAD_PROPERTIES, f"user property {name}: found {said.get(name)!r}", epoch, seq)
+    if not delivery.payload.startswith(JPEG_BEGINS):
+        raise NoPictureError(NOT_JPEG, f"begins with {delivery.payload[:4].hex(' ')}, a JPEG with ff d8 ff", epoch, seq)
+    return Picture(station.name, epoch, seq, time_ms, said["camera"], said["cause"], delivery.payload)
+
+
+def _place(said: Mapping[str, str]) -> tuple[str, int]:
+    epoch, seq = said.get("epoch", ""), said.get("seq", "")
+    if not (0 < len(epoch) <= MAX_EPOCH and epoch.isascii() and epoch.isprintable() and " " not in epoch):
+        raise NoPictureError(BAD_PROPERTIES, f"user property epoch: found {epoch!r}")
+    if not (seq.isascii() and seq.isdecimal() and len(seq) < 20 and 0 < int(seq) < MAX_SEQ):
+        raise NoPictureError(BAD_PROPERTIES, f"user property seq: found {seq!r}, expected 1 or more")
+    return epoch, int(seq)
+
+
+def _time_ms(text: str, earliest_ms: int, received_ms: int, epoch: str, seq: int) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 16):
+        raise NoPictureError(BAD_PROPERTIES, f"user property t: found {text!r}, expected ms since 1970", epoch, seq)
+    time_ms = int(text)
+    if time_ms < earliest_ms:
+        found = f"t {time_ms} is before the station's in_service {earliest_ms}"
+        raise NoPictureError(Misfit.BEFORE_SERVICE.value, found, epoch, seq)
+    if time_ms > received_ms + FUTURE_ALLOWED_MS:
+        found = f"t {time_ms} is more than 5 min after its receipt {received_ms}"
+        raise NoPictureError(Misfit.IN_THE_FUTURE.value, found, epoch, seq)
+    return time_ms
+
+
+def store(conn: Connection, receipt: Receipt, registry: Registry) -> Outcome:
+    """Store one delivery, or keep it as a dead letter, write both books, and commit."""
+    try:
+        picture = read(receipt, registry)
+    except NoPictureError as refusal:
+        return _refuse(conn, receipt, refusal)
+    received = moment(receipt.received_us)
+    key = (picture.station, picture.camera, moment(picture.time_ms * 1000), hashlib.sha256(picture.jpeg).digest())
+    with conn.transaction():
+        group = Group(picture.station, picture.epoch)
+        new = conn.execute(INSERT, [*key, picture.cause, *group[1:], picture.seq, received, picture.jpeg]).rowcount
+        other = conn.execute(OTHERS, key).fetchone() == (True,)
+        seq = np.array([picture.seq], np.int64)
+        ledger.book(
+            conn,
+            [Entry(group, seq, seq[:0], 1, new, 1 - new, 0, int(bool(new) and other), receipt.received_us)],
+        )
+    return Outcome(picture.station, "new" if new else "duplicate")
+
+
+def _refuse(conn: Connection, receipt: Receipt, refusal: NoPictureError) -> Outcome:
+    delivery = receipt.delivery
+    station = station_in(delivery.topic)
+    letter = DeadLetter(
+        delivery.topic, delivery.payload, refusal.reason, str(refusal), station, refusal.epoch, refusal.seq,
+        length=delivery.length, sha256=delivery.sha256,
+    )  # fmt: skip
+    with conn.transaction():
+        group = Group(station, refusal.epoch or ledger.UNPARSED)
+        ledger.book(conn, [ledger.rejected(group, refusal.seq, receipt.received_us)])
+        dead_letters.store(conn, [(letter, moment(receipt.received_us))])
+    return Outcome(station, "rejected")

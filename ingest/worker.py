@@ -1,0 +1,281 @@
+"""One slot of ingest at work: from the broker into the database. `Worker.round` lists the path of the data.
+
+Three threads: the session's network thread puts deliveries into the inbox, the preparer decodes and checks a batch, and
+the worker's own stores it, acknowledges it, and does all the rest. Slot 0 also stores pictures, by a second session.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from ingest import counts, healthy_times, leases
+from ingest.acks import Acknowledger
+from ingest.leases import Leases
+from ingest.pictures import Album
+from ingest.preparer import IDLE_S, Prepared, Preparer
+from ingest.receipt import Receipt
+from ingest.receiving import DEFAULT_LIMITS, BatchLimits, Inbox
+from ingest.storing import Stored
+from ingest.tenure import Stopped
+from ingest.writer import Writer
+from quantrac.database.beat import BEAT_EVERY, Beat
+from quantrac.database.pool import Connection
+from quantrac.mqtt import Connected, Delivery, MqttAddress, Outcome, Session, Settled, Subscription
+from quantrac.observe import health
+from quantrac.observe.logs import logger
+from quantrac.telemetry import topics
+
+CLIENT_ID: Final = "quantrac-ingest"
+PICTURES_ID: Final = "quantrac-ingest-pictures"
+SESSION_EXPIRY_S: Final = 30 * 86_400
+"""How long the broker keeps what arrives while ingest is away, seconds."""
+RECEIVE_MAXIMUM: Final = 8192
+"""Messages received and not acknowledged. How much memory they may take, `receiving.MOST_BYTES` says."""
+PICTURES_AT_ONCE: Final = 4
+LARGEST_PICTURE: Final = 4 * 1024 * 1024
+"""Bytes; a broker of ours takes no more than 256 KiB."""
+KINDS: Final[tuple[topics.TopicKind, ...]] = ("readings", "backfill", "birth", "status")
+BACKLOG_S: Final = 5.0
+"""Older waiting messages are a backlog, seconds."""
+STUCK_S: Final = 120.0
+"""A round that takes longer means the process should be restarted, seconds."""
+
+log = logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Where the service reads the time."""
+
+    now: Callable[[], datetime]
+    us: Callable[[], int]
+    """Microseconds since 1970."""
+    monotonic: Callable[[], float] = time.monotonic
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which part of the stations a worker serves: one of `slots` slots."""
+
+    slot: int = 0
+    slots: int = 1
+
+    @property
+    def client_id(self) -> str:
+        """The name of the slot's session: whoever serves the slot takes the session over."""
+        return f"{CLIENT_ID}-{self.slot}" if self.slot else CLIENT_ID
+
+
+class Worker:
+    """One slot; `run` until `stop` is set."""
+
+    def __init__(
+        self,
+        address: MqttAddress,
+        open_database: Callable[[], Connection],
+        clock: Clock,
+        stop: threading.Event,
+        place: Place = Place(),
+        limits: BatchLimits = DEFAULT_LIMITS,
+    ) -> None:
+        self._clock, self._stop, self._place = clock, stop, place
+        self._announce = threading.Event()
+        """Set when every station wants an ack: at the start, or when database or broker may not be what they were."""
+        self._sessions_lost = threading.Event()
+        self._leases = Leases()
+        self._others: frozenset[str] = frozenset()
+        self._next_look = 0.0
+        self._inbox = Inbox(clock.us, limits)
+        self._album = Album()
+        self._writer = Writer(open_database, self._announce.set, stop.wait, place.slot)
+        self._preparer = Preparer(self._inbox, lambda: self._writer.registry, lambda: self._others)
+        self._lag_s = 0.0
+        self._acks = Acknowledger(self._publish_ack)
+        self._acks_not_taken: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._name = f"{socket.gethostname()}-{os.getpid()}" + (f"/{place.slot}" if place.slot else "")
+        self._started_at = clock.now()
+        self._next_beat = 0.0
+        self._round_at = clock.monotonic()
+        self._session = Session(
+            address,
+            place.client_id,
+            expiry_s=SESSION_EXPIRY_S,
+            receive_maximum=RECEIVE_MAXIMUM,
+            subscriptions=[] if place.slot else [Subscription(topics.subscription(kind)) for kind in KINDS],
+            on_connect=self._connected,
+            on_message=self._inbox.put,
+            on_publish_settled=self._ack_settled,
+            may_read=self._inbox.has_room,
+        )
+        self._pictures = None if place.slot else self._pictures_session(address)
+
+    def _pictures_session(self, address: MqttAddress) -> Session:
+        return Session(
+            address,
+            PICTURES_ID,
+            expiry_s=SESSION_EXPIRY_S,
+            receive_maximum=PICTURES_AT_ONCE,
+            subscriptions=[Subscription(topics.subscription("image"))],
+            largest_payload=LARGEST_PICTURE,
+            on_message=self._picture_arrived,
+        )
+
+    def run(self) -> None:
+        """Store what arrives until told to stop; what is not stored by then stays with the broker."""
+        persist = self._writer.tenure.persist
+        sessions = [self._session] if self._pictures is None else [self._session, self._pictures]
+        try:
+            persist(self._look_at_leases)
+            self._preparer.start()
+            for session in sessions:
+                session.start()
+            while not self._stop.is_set():
+                self.round()
+            persist(self._end_beat)
+        except Stopped:
+            log.info("stopped_without_database")
+        finally:
+            self._preparer.stop()
+            for session in sessions:
+                session.stop()
+            self._writer.tenure.close()
+
+    def round(self) -> None:
+        """Take a batch, decoded and checked, off the inbox; store it; acknowledge it to broker and stations."""
+        self._round_at = self._clock.monotonic()
+        persist = self._writer.tenure.persist
+        prepared = self._preparer.take(IDLE_S)
+        if prepared is not None:
+            stored = self._writer.write(prepared.receipts, prepared.batch) if prepared.receipts else []  # commits
+            self._acknowledge(prepared.received)  # only now may the broker forget them
+            self._account(stored, prepared)
+        else:
+            self._lag_s = 0.0
+        self._store_pictures()
+        persist(self._look_at_leases)
+        persist(self._publish_acks)
+        persist(self._beat)
+
+    def _acknowledge(self, receipts: Sequence[Receipt]) -> None:
+        self._session.acknowledge([(each.delivery.generation, each.delivery.mid) for each in receipts])
+
+    def _account(self, stored: Sequence[Stored], prepared: Prepared) -> None:
+        births = [
+            each.delivery.topic.split("/")[2] for each in prepared.receipts if each.delivery.topic.endswith("/birth")
+        ]
+        for each in stored:
+            counts.count(each)
+            self._acks.note(each.stations, at_once=births)
+        self._lag_s = max(0.0, (self._clock.us() - prepared.received[0].received_us) / 1e6)
+        counts.account(self._place.slot, self._inbox, self._lag_s, self._session.stale_acknowledgements)
+        counts.PASSED_OVER.labels("station_of_another_worker").inc(len(prepared.received) - len(prepared.receipts))
+        if any(each.dead_letters or each.conflict for each in stored):
+            log.warning(
+                "misfits_kept",
+                dead_letters=sum(each.dead_letters for each in stored),
+                conflicts=sum(each.conflict for each in stored),
+            )
+
+    def _picture_arrived(self, delivery: Delivery) -> None:
+        self._album.put(Receipt(delivery, self._clock.us()))
+
+    def _store_pictures(self) -> None:
+        while self._pictures is not None and (receipt := self._album.peek()) is not None:
+            outcome = self._writer.write_picture(receipt)  # commits
+            self._pictures.acknowledge([(receipt.delivery.generation, receipt.delivery.mid)])
+            self._album.done()
+            self._acks.note({outcome.station: receipt.received_us})
+            counts.PICTURES.labels(outcome.outcome).inc()
+
+    def _look_at_leases(self) -> None:
+        """Learn which stations are whose; as slot 0 divide them, as another slot subscribe to those that are new."""
+        if self._sessions_lost.is_set():
+            self._sessions_lost.clear()
+            leases.forget_granted(self._writer.tenure.conn)
+            self._next_look = 0.0
+        if self._clock.monotonic() < self._next_look:
+            return
+        self._next_look = self._clock.monotonic() + leases.EVERY_S
+        conn = self._writer.tenure.conn
+        before, self._leases = self._leases, leases.read(conn)
+        if self._place.slot == 0:
+            self._others = self._leases.received_elsewhere
+            given = leases.divide(self._writer.registry.stations, self._leases.slot_of, self._place.slots)
+            if given:
+                leases.add(conn, given)
+                log.info("stations_given", slots=dict(sorted(given.items())))
+        else:
+            self._subscribe_to_own(conn, before)
+
+    def _subscribe_to_own(self, conn: Connection, before: Leases) -> None:
+        own, slot = self._leases.of(self._place.slot), self._place.slot
+        new = sorted(set(own) - set(before.of(slot)))
+        if new:
+            log.info("stations_taken", slot=slot, stations=new)
+            self._session.subscribe([Subscription(each) for station in new for each in _filters(station)])
+        granted = self._session.granted
+        leases.note_granted(conn, slot, [station for station in own if granted.issuperset(_filters(station))])
+
+    def _publish_acks(self) -> None:
+        if not self._session.connected:
+            return
+        while not self._acks_not_taken.empty():
+            self._acks.again(self._acks_not_taken.get_nowait())
+        if self._announce.is_set():
+            self._announce.clear()
+            self._acks.publish_all(self._writer.tenure.conn, self._clock.monotonic())
+        self._acks.publish_due(self._writer.tenure.conn, self._clock.monotonic())
+
+    def _publish_ack(self, topic: str, payload: bytes, station: str) -> None:
+        self._session.publish(topic, payload, station, retain=True)
+
+    def _beat(self) -> None:
+        if self._clock.monotonic() < self._next_beat:
+            return
+        conn, now, lag_s = self._writer.tenure.conn, self._clock.now(), self._lag_s
+        beat = Beat(conn, "ingest", self._name, self._started_at)
+        beat.beat(now, connected=self._session.connected, backlog_lag_s=lag_s)
+        if self._place.slot == 0:
+            whole = healthy_times.all_slots_well(conn, now, leases.last_slot(conn), BACKLOG_S)
+            healthy_times.record(conn, now, whole and self._session.subscribed and lag_s < BACKLOG_S)
+        self._next_beat = self._clock.monotonic() + BEAT_EVERY.total_seconds()
+
+    def _end_beat(self) -> None:
+        Beat(self._writer.tenure.conn, "ingest", self._name, self._started_at).end()
+
+    def _connected(self, connected: Connected) -> None:
+        if connected.generation == 1 or not connected.session_present:
+            self._announce.set()
+        if not connected.session_present and self._place.slot == 0:
+            self._others = frozenset()  # the sessions of the other slots are gone too
+            self._sessions_lost.set()
+        if connected.generation > 1 and not connected.session_present:
+            log.error("broker_lost_session", do="the stations send again what is missing; look at the broker")
+
+    def _ack_settled(self, settled: Settled) -> None:
+        if settled.outcome not in (Outcome.DELIVERED, Outcome.NO_SUBSCRIBER):  # retained either way
+            self._acks_not_taken.put(str(settled.tag))
+
+    def ready(self) -> health.Answer:
+        """Whether messages are received and stored now, or why not."""
+        if not self._writer.tenure.connected:
+            return "no connection to the database"
+        return True if self._session.subscribed else "not subscribed at the broker"
+
+    def healthy(self) -> health.Answer:
+        """Whether the loop still turns, or that it does not."""
+        still_s = self._clock.monotonic() - self._round_at
+        stuck = still_s > STUCK_S and self._writer.tenure.connected
+        return f"no round for {still_s:.0f} s" if stuck else True
+
+
+def _filters(station: str) -> list[str]:
+    return [topics.subscription(kind, station) for kind in KINDS]
