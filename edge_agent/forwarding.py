@@ -6,6 +6,7 @@ calls everything here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from edge_agent import announcement, settlement
@@ -25,7 +26,7 @@ from quantrac.mqtt.delivery import Settled
 from quantrac.observe.logs import logger
 from quantrac.observe.metrics import counter, gauge
 from quantrac.telemetry.topics import topic
-from quantrac.telemetry.wire import Ack, WireError, decode_ack
+from quantrac.telemetry.wire import Ack, Held, WireError, decode_ack
 
 log = logger(__name__)
 
@@ -63,6 +64,8 @@ class Forwarder:
         """Forward what `spool` holds and what comes by `intake`; old messages at most `rate` a second."""
         self._spool, self._intake, self._transport, self._identity = spool, intake, transport, identity
         self._rate = rate
+        self.others: Callable[[], dict[str, Held]] = dict
+        """Other spools of the station, which birth and status name, too: that of the pictures."""
         self._storing = Storing(spool, intake, continuity or Continuity(), clock or Believed())
         self._connected_s: float | None = None
         self._heard_s: float | None = None
@@ -99,7 +102,7 @@ class Forwarder:
 
     def announce(self, now: Moment) -> None:
         """Publish birth and status, to which the centre answers with an ack."""
-        held = announcement.held(self._spool.spans(), self._spool.fate)
+        held = announcement.held(self._spool.spans(), self._spool.fate) | self.others()
         birth = announcement.birth(self._identity, self._spool.epoch, held, now.ms)
         self._transport.publish(topic(self._identity.station, "birth"), birth, retain=True)
         self._say_status(now)
@@ -268,7 +271,7 @@ class Forwarder:
             self._say_status(now)
 
     def _say_status(self, now: Moment, *, online: bool = True) -> None:
-        held = announcement.held(self._spool.spans(), self._spool.fate)
+        held = announcement.held(self._spool.spans(), self._spool.fate) | self.others()
         payload = announcement.status(self._spool.epoch, held, now.ms, online=online)
         self._transport.publish(topic(self._identity.station, "status"), payload, retain=True)
         self._status_s = now.s

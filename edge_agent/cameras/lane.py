@@ -1,0 +1,125 @@
+"""The slow lane of pictures: one at a time, oldest first, and as long a rest after each as it took.
+
+A picture stays in the album until the centre's ack settles its seq, by the same rules as readings (`settlement`).
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from edge_agent import settlement
+from edge_agent.cameras.album import Album
+from edge_agent.clock import Moment
+from edge_agent.ranges import Range, RangeSet
+from edge_agent.settlement import RESEND_AFTER_S, Settlement, read_ack
+from quantrac.mqtt.delivery import Outcome, Settled
+from quantrac.observe.logs import logger
+from quantrac.telemetry.topics import topic
+from quantrac.telemetry.wire import Ack, Held
+
+log = logger(__name__)
+
+LEAST_REST_S: Final = 0.2
+BUSY_S: Final = 5.0
+
+
+class Transport(Protocol):
+    """What is asked of an MQTT session."""
+
+    def publish(
+        self, topic: str, payload: bytes, tag: object = None, *, user_properties: list[tuple[str, str]]
+    ) -> None:
+        """Publish at QoS 1; what became of it comes to `PictureLane.answered`."""
+
+
+class PictureLane:
+    """See the module. One thread calls everything here."""
+
+    def __init__(self, station: str, album: Album, transport: Transport) -> None:
+        self._station, self._album, self._transport = station, album, transport
+        self._settlement = self._known()
+        self._under_way: tuple[int, float] | None = None
+        self._rest_until_s = float("-inf")
+        self.connected = False
+
+    def turn(self, now: Moment) -> float:
+        """Publish the next picture if it is time; return after how many seconds to call again."""
+        if not self.connected or self._under_way is not None:
+            return 1.0
+        if now.s < self._rest_until_s:
+            return self._rest_until_s - now.s
+        last = self._album.last
+        due = self._settlement.next_due(1, last, RangeSet(), now.s) if last else None
+        if due is None:
+            return 1.0
+        picture = self._album.read(due.lo)
+        part = Range(due.lo, due.lo)
+        if picture is None:  # dropped for newer ones
+            self._settlement.refuse(part)
+            return 0.0
+        self._settlement.publish(part, now.s)
+        self._under_way = picture.seq, now.s
+        said = {"epoch": self._album.epoch, "seq": picture.seq, "t": picture.t_ms}
+        words = [*((name, str(value)) for name, value in said.items()), ("camera", picture.camera)]
+        self._transport.publish(
+            topic(self._station, "image"), picture.jpeg, picture.seq, user_properties=[*words, ("cause", picture.cause)]
+        )
+        return 1.0
+
+    def answered(self, answer: Settled, now: Moment) -> None:
+        """The session tells what became of a publish."""
+        if self._under_way is None or answer.tag != self._under_way[0]:
+            return
+        (seq, since_s), self._under_way = self._under_way, None
+        part = Range(seq, seq)
+        self._rest_until_s = now.s + max(LEAST_REST_S, now.s - since_s)
+        match answer.outcome:
+            case Outcome.DELIVERED:
+                self._settlement.deliver(part, now.s)
+            case Outcome.REFUSED:
+                self._give_up([part], f"the broker answered 0x{answer.reason & 0xFF:02X}")
+            case Outcome.BUSY:
+                self._rest_until_s = now.s + BUSY_S
+                self._settlement.withdraw(part, self._rest_until_s)
+            case Outcome.NO_SUBSCRIBER:
+                self._rest_until_s = now.s + RESEND_AFTER_S
+                self._settlement.withdraw(part, self._rest_until_s)
+            case Outcome.UNKNOWN:
+                self._settlement.withdraw(part, now.s)
+
+    def heard(self, ack: Ack, now: Moment) -> None:
+        """The centre says what it has."""
+        last = self._album.last
+        answer = read_ack(ack, [settlement.Span(self._album.epoch, 0, last, current=True)])
+        if answer.beyond:  # a restored card: the centre knows pictures of ours that we never took
+            self._begin_epoch()
+            return
+        gone = self._settlement.settled.minus(answer.settled)  # settled long ago, or dropped: not here any more
+        for part in gone:
+            answer.settled.add(*part)
+        change = self._settlement.obey(answer, age_s=(now.ms - ack.t) / 1000, now_s=now.s)
+        self._album.remove(answer.settled)
+        if change.refused:
+            self._give_up(change.refused, f"{settlement.MOST_FAILURES} sends failed")
+
+    def said(self) -> dict[str, Held]:
+        """Return what stands in birth and status of this epoch."""
+        held, last = self._album.held(), self._album.last
+        first = next(iter(held)).lo if len(held) else last + 1
+        return {self._album.epoch: Held(first, last, self._album.refused())} if last else {}
+
+    def _known(self) -> Settlement:
+        last = self._album.last
+        gone = RangeSet(self._album.held().gaps(1, last)) if last else RangeSet()
+        return Settlement(gone, RangeSet(), RangeSet(), last=last)
+
+    def _begin_epoch(self) -> None:
+        self._album.begin_epoch()
+        log.error("picture_epoch_is_used_by_another", new=self._album.epoch)
+        self._settlement, self._under_way = self._known(), None
+
+    def _give_up(self, parts: list[Range], why: str) -> None:
+        log.error("picture_refused", first=parts[0].lo, why=why)
+        for part in parts:
+            self._settlement.refuse(part)
+        self._album.remove(parts, refused=True)

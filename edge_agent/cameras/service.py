@@ -1,0 +1,89 @@
+"""The cameras of a station while the agent runs: a photographer, an album, and a lane by a session of its own."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from edge_agent.cameras.album import Album
+from edge_agent.cameras.lane import PictureLane
+from edge_agent.clock import Now
+from quantrac.mqtt.address import MqttAddress
+from quantrac.mqtt.delivery import Delivery
+from quantrac.mqtt.session import Session
+from quantrac.mqtt.terms import Subscription
+from quantrac.observe.logs import logger
+from quantrac.telemetry.topics import topic
+from quantrac.telemetry.wire import WireError, decode_ack
+
+log = logger(__name__)
+
+SESSION_EXPIRY_S: Final = 300
+Call = Callable[[PictureLane], None]
+
+
+class PictureService:
+    """Publishes what is in the album; everything reaches its one thread as a call.
+
+    The session is a second one, so that a picture on a thin line stands in no reading's way.
+    """
+
+    def __init__(self, station: str, address: MqttAddress, album: Album, now: Now) -> None:
+        self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+        self._now = now
+        self._session = Session(
+            address,
+            f"edge-{station}-pictures",
+            expiry_s=SESSION_EXPIRY_S,
+            receive_maximum=16,
+            subscriptions=[Subscription(topic(station, "ack"), retained_always=True)],
+            on_connect=lambda _: self._calls.put(_connection(there=True)),
+            on_disconnect=lambda: self._calls.put(_connection(there=False)),
+            on_message=self._heard,
+            on_publish_settled=lambda answer: self._calls.put(lambda lane: lane.answered(answer, now())),
+        )
+        self.lane = PictureLane(station, album, self._session)
+        self._thread = threading.Thread(target=self._run, name="pictures", daemon=True)
+
+    def start(self) -> None:
+        """Connect and begin."""
+        self._thread.start()
+        self._session.start()
+
+    def stop(self) -> None:
+        """End; what was not sent stays in the album."""
+        self._session.stop()
+        self._calls.put(None)
+        self._thread.join()
+
+    def wake(self) -> None:
+        """There is a new picture."""
+        self._calls.put(lambda _: None)
+
+    def _heard(self, delivery: Delivery) -> None:
+        self._session.acknowledge([(delivery.generation, delivery.mid)])
+        try:
+            ack = decode_ack(delivery.payload)
+        except WireError as error:
+            log.warning("ack_unreadable", error=str(error))
+            return
+        self._calls.put(lambda lane: lane.heard(ack, self._now()))
+
+    def _run(self) -> None:
+        while True:
+            try:
+                call = self._calls.get(timeout=max(0.01, self.lane.turn(self._now())))
+            except queue.Empty:
+                continue
+            if call is None:
+                return
+            call(self.lane)
+
+
+def _connection(*, there: bool) -> Call:
+    def change(lane: PictureLane) -> None:
+        lane.connected = there
+
+    return change

@@ -1,0 +1,227 @@
+"""Pictures have a spool, an epoch and a slow lane of their own; each reaches the centre once it acknowledges."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_agent.cameras.album import FILE, Album
+from edge_agent.cameras.lane import PictureLane
+from edge_agent.cameras.photography import Timetable
+from edge_agent.cameras.snapshot import NoPicture, checked
+from edge_agent.clock import Moment
+from edge_agent.records import Event
+from edge_agent.settlement import MOST_FAILURES, RESEND_AFTER_S
+from quantrac.config.stations import Camera
+from quantrac.mqtt.delivery import Outcome, Settled
+from quantrac.telemetry import wire
+from quantrac.telemetry.wire import Ack
+from simulators.jpeg import grey_jpeg, size_of
+
+T0 = 1_795_490_400_000
+MINUTE = 60_000
+JPEG = grey_jpeg(64, 48, lambda x, y: x + y)
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Iterator[Album]:
+    made = Album(tmp_path)
+    yield made
+    made.close()
+
+
+class Line:
+    """A lane over a transport that a test answers for, and a clock."""
+
+    def __init__(self, album: Album) -> None:
+        self.sent: list[tuple[int, dict[str, str], bytes]] = []
+        self.now = Moment(1000.0, T0)
+        self.album = album
+        self.lane = PictureLane("st-test", album, self)
+        self.lane.connected = True
+
+    def publish(
+        self, topic: str, payload: bytes, tag: object = None, *, user_properties: list[tuple[str, str]]
+    ) -> None:
+        assert topic == "quantrac/v1/st-test/image"
+        assert isinstance(tag, int)
+        self.sent.append((tag, dict(user_properties), payload))
+
+    def seqs(self) -> list[int]:
+        return [seq for seq, _, _ in self.sent]
+
+    def turn(self, after_s: float = 0.0) -> None:
+        self.now = Moment(self.now.s + after_s, self.now.ms + round(after_s * 1000))
+        self.lane.turn(self.now)
+
+    def answer(self, outcome: Outcome = Outcome.DELIVERED, reason: int = 0) -> None:
+        self.lane.answered(Settled(self.sent[-1][0], outcome, reason), self.now)
+
+    def ack(self, upto: int, missing: list[tuple[int, int]] | None = None, epoch: str | None = None) -> None:
+        said = Ack(self.now.ms, {epoch or self.album.epoch: wire.Settled(upto, missing or [])})
+        self.lane.heard(said, self.now)
+
+
+def test_a_picture_says_its_epoch_seq_time_camera_and_cause(album: Album) -> None:
+    album.put(T0 - 5, "river", "door", JPEG)
+    line = Line(album)
+    line.turn()
+    said = {"epoch": album.epoch, "seq": "1", "t": str(T0 - 5), "camera": "river", "cause": "door"}
+    assert line.sent == [(1, said, JPEG)]
+
+
+def test_one_at_a_time_oldest_first_and_a_rest_as_long_as_it_took(album: Album) -> None:
+    for n in range(3):
+        album.put(T0 + n, "river", "scheduled", JPEG)
+    line = Line(album)
+    line.turn()
+    line.turn(8)
+    assert line.seqs() == [1], "the first has no answer yet"
+    line.answer()
+    line.turn(7.9)
+    assert line.seqs() == [1], "it took eight seconds"
+    line.turn(0.2)
+    assert line.seqs() == [1, 2]
+
+
+def test_only_the_centre_s_ack_empties_the_album(album: Album) -> None:
+    for n in range(3):
+        album.put(T0 + n, "river", "scheduled", JPEG)
+    line = Line(album)
+    for _ in range(3):
+        line.turn(1)
+        line.answer()
+    assert album.held().count() == 3
+    line.ack(3, [(2, 2)])
+    assert [*album.held()] == [(2, 2)]
+    line.turn(RESEND_AFTER_S + 1)
+    line.ack(3, [(2, 2)])  # newer than the PUBACK, and still without it
+    line.turn(1)
+    assert line.seqs() == [1, 2, 3, 2]
+    line.answer()
+    line.ack(3)
+    assert not len(album.held())
+    assert album.last == 3
+
+
+def test_a_connection_that_ends_under_a_picture_costs_nothing(album: Album) -> None:
+    album.put(T0, "river", "scheduled", JPEG)
+    line = Line(album)
+    line.turn()
+    line.lane.connected = False
+    line.answer(Outcome.UNKNOWN)
+    line.turn(5)
+    line.lane.connected = True
+    line.turn(5)
+    assert line.seqs() == [1, 1]
+
+
+def test_what_the_broker_refuses_is_given_up_and_said_in_the_status_until_it_is_booked(
+    album: Album,
+) -> None:
+    album.put(T0, "river", "scheduled", JPEG)
+    album.put(T0, "river", "scheduled", JPEG)
+    line = Line(album)
+    line.turn()
+    line.answer(Outcome.REFUSED, 0x95)
+    line.turn(1)
+    assert line.seqs() == [1, 2]
+    (held,) = line.lane.said().values()
+    assert (held.first, held.last, held.refused) == (2, 2, [1])
+    line.ack(1)
+    assert [h.refused for h in line.lane.said().values()] == [[]]
+
+
+def test_five_losses_give_a_picture_up(album: Album) -> None:
+    album.put(T0, "river", "scheduled", JPEG)
+    line = Line(album)
+    for _ in range(MOST_FAILURES):
+        line.turn(1)
+        line.answer()
+        line.turn(RESEND_AFTER_S + 1)
+        line.ack(1, [(1, 1)])
+    line.turn(1000)
+    assert line.seqs() == [1] * MOST_FAILURES
+    assert album.refused() == [1]
+
+
+def test_numbers_go_on_after_a_restart_and_what_waited_is_sent(tmp_path: Path) -> None:
+    first = Album(tmp_path)
+    for _ in range(2):
+        first.put(T0, "river", "scheduled", JPEG)
+    line = Line(first)
+    line.turn()
+    line.answer()
+    line.ack(1)
+    first.close()
+    second = Album(tmp_path)
+    assert second.epoch == first.epoch
+    assert second.put(T0, "river", "scheduled", JPEG) == 3
+    line = Line(second)
+    line.turn()
+    assert line.seqs() == [2]
+    second.close()
+
+
+def test_a_restored_card_begins_a_new_epoch_and_says_its_pictures_again(album: Album) -> None:
+    for _ in range(2):
+        album.put(T0, "river", "scheduled", JPEG)
+    line, old = Line(album), album.epoch
+    line.ack(1)
+    line.ack(7, epoch=old)
+    assert album.epoch != old
+    assert (album.last, [*album.held()]) == (1, [(1, 1)])
+    line.turn(1)
+    assert line.sent[-1][1]["epoch"] == album.epoch
+
+
+def test_the_album_is_bounded_and_drops_the_oldest(tmp_path: Path) -> None:
+    album = Album(tmp_path, most_bytes=3 * len(JPEG))
+    for n in range(5):
+        album.put(T0 + n, "river", "scheduled", JPEG)
+    assert [*album.held()] == [(3, 5)]
+    line = Line(album)
+    assert [h.first for h in line.lane.said().values()] == [3]
+    line.turn()
+    assert line.seqs() == [3]
+    album.close()
+
+
+def test_a_damaged_album_is_set_aside(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(b"no database" * 1000)
+    album = Album(tmp_path)
+    assert album.put(T0, "river", "scheduled", JPEG) == 1
+    assert [path.name.startswith(f"{FILE}.damaged-") for path in tmp_path.glob("*damaged*")] == [True]
+    album.close()
+
+
+def camera(every_minutes: int, on_alarm: bool = True) -> Camera:
+    return Camera(url="http://c/", every_ms=every_minutes * MINUTE, on_alarm=on_alarm, max_kb=100)
+
+
+def test_pictures_are_due_on_the_wall_clock_and_missed_ones_are_not_made_up_for() -> None:
+    table = Timetable({"river": camera(15), "yard": camera(60)}, T0)  # 03:20
+    found = [(minute, table.due(T0 + minute * MINUTE)) for minute in range(60)]
+    assert [(minute, names) for minute, names in found if names] == [
+        (10, ["river"]), (25, ["river"]), (40, ["river", "yard"]), (55, ["river"]),
+    ]  # fmt: skip
+    assert table.due(T0 + 1001 * MINUTE) == []  # the clock was set, or the box slept
+    assert table.due(T0 + 1015 * MINUTE) == ["river"]
+
+
+def test_a_door_the_mains_and_maintenance_make_a_picture_at_most_one_a_minute_each() -> None:
+    table = Timetable({"river": camera(15), "quiet": camera(15, on_alarm=False)}, T0)
+    assert table.asked(Event("door", "io", "open", T0)) == ["river"]
+    assert table.asked(Event("door", "io", "open", T0 + 30_000)) == []
+    assert table.asked(Event("mains", "io", "off", T0 + 30_000)) == ["river"]
+    assert table.asked(Event("maintenance", None, "on, maint for 30 min", T0)) == ["river"]
+    assert table.asked(Event("door", "io", "closed", T0 + 90_000)) == []
+    assert table.asked(Event("door", "io", "open", T0 + 90_000)) == ["river"]
+
+
+def test_only_a_whole_jpeg_of_an_allowed_size_is_taken() -> None:
+    assert size_of(checked("u", JPEG, len(JPEG))) == (64, 48)
+    half = JPEG[: len(JPEG) // 2]
+    for wrong, why in ((JPEG, "larger than"), (b"<html>", "expected a JPEG"), (half, "in its middle")):
+        with pytest.raises(NoPicture, match=why):
+            checked("u", wrong, len(JPEG) - (wrong is JPEG))
