@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from grafana_foundation_sdk.builders.dashboard import Dashboard, QueryVariable, Row
+from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.grafana import queries
-from dashboards.grafana.panels import DATASOURCE, number_panel, series_panel, table_panel
+from dashboards.grafana.panels import number_panel, series_panel, table_panel
+from dashboards.grafana.variables import variable
 
 UID: Final = "quantrac-network"
 
@@ -23,8 +24,8 @@ def network_overview() -> Dashboard:
         .refresh("10s")
         .time("now-24h", "now")
         .tooltip(models.DashboardCursorSync.CROSSHAIR)
-        .with_variable(_variable("station", "Trạm / Station", queries.STATION_VARIABLE, multi=True))
-        .with_variable(_variable("parameter", "Thông số / Parameter", queries.PARAMETER_VARIABLE, multi=False))
+        .with_variable(variable("station", "Trạm / Station", queries.STATION_VARIABLE, multi=True))
+        .with_variable(variable("parameter", "Thông số / Parameter", queries.PARAMETER_VARIABLE, multi=False))
         .with_row(Row("Tình trạng / State"))
         .with_panel(number_panel("Trạm kết nối / Stations online, offline", queries.ONLINE, bad_from=1e9))
         .with_panel(number_panel("Cảnh báo / Standing alarms", queries.STANDING_ALARMS, bad_from=1))
@@ -44,7 +45,3 @@ def network_overview() -> Dashboard:
         .with_panel(table_panel("Tin nhắn / Messages to people", queries.NOTIFICATIONS, span=12, height=7))
     )
 
-
-def _variable(name: str, label: str, sql: str, *, multi: bool) -> QueryVariable:
-    variable = QueryVariable(name).label(label).query(sql).datasource(DATASOURCE).multi(multi).include_all(multi)
-    return variable.refresh(models.VariableRefresh.ON_DASHBOARD_LOAD).sort(models.VariableSort.ALPHABETICAL_ASC)

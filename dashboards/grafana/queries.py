@@ -41,6 +41,24 @@ where $__timeFilter(time) and station in (${station:sqlstring}) and parameter = 
   and quality between 3 and 8
 order by time
 """
+HOURLY: Final = """
+select time, station || '/' || split_part(channel, '/', 2) as metric, value
+from v_hourly
+where $__timeFilter(time) and station in (${station:sqlstring}) and parameter = ${parameter:sqlstring} and valid
+order by time
+"""
+DAILY: Final = """
+select time, station || '/' || split_part(channel, '/', 2) as metric, value
+from v_daily
+where $__timeFilter(time) and station in (${station:sqlstring}) and parameter = ${parameter:sqlstring} and valid
+order by time
+"""
+COMPLETENESS: Final = """
+select time, station || '/' || split_part(channel, '/', 2) as metric, 100 * completeness as value
+from v_daily
+where $__timeFilter(time) and station in (${station:sqlstring}) and parameter = ${parameter:sqlstring}
+order by time
+"""
 LATEST: Final = """
 select station, channel, parameter, value, unit, state, quality, age_s as "age"
 from v_latest where station in (${station:sqlstring}) order by station, channel

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
 from dashboards.grafana.network_overview import network_overview
 from dashboards.grafana.panels import DATASOURCE_TYPE, DATASOURCE_UID
+from dashboards.grafana.year import year
 
 HERE: Final = Path(__file__).parent
 DATASOURCE_FILE: Final = f"""# The database as quantrac_reader sees it: views only. Values come from the environment.
@@ -46,7 +48,8 @@ providers:
 def rendered() -> Mapping[str, str]:
     """Return every generated file: path below `dashboards/grafana` → text."""
     return {
-        "generated/network-overview.json": _dashboard_text(),
+        "generated/network-overview.json": _dashboard_text(network_overview()),
+        "generated/year.json": _dashboard_text(year()),
         "provisioning/datasources/quantrac.yaml": DATASOURCE_FILE,
         "provisioning/dashboards/quantrac.yaml": PROVIDER_FILE,
     }
@@ -70,8 +73,8 @@ def stale(folder: Path = HERE) -> list[Path]:
     ]
 
 
-def _dashboard_text() -> str:
-    model = json.loads(json.dumps(network_overview().build(), cls=JSONEncoder))
+def _dashboard_text(dashboard: Dashboard) -> str:
+    model = json.loads(json.dumps(dashboard.build(), cls=JSONEncoder))
     for number, panel in enumerate(model["panels"], start=1):
         panel["id"] = number
     return json.dumps(model, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
