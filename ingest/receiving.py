@@ -28,7 +28,7 @@ class BatchLimits:
 DEFAULT_LIMITS = BatchLimits()
 MOST_BYTES: Final = 32 * 1024 * 1024
 """With more waiting nothing is read from the broker, bytes."""
-OVERHEAD_BYTES: Final = 600
+OVERHEAD_BYTES: Final = 400
 """What a delivery takes in memory besides its payload, bytes (measured)."""
 
 
