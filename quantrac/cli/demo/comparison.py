@@ -53,6 +53,11 @@ class Difference(NamedTuple):
     served: str
     """What would have been right, in words."""
 
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether the agent says that no answer came: the journal cannot tell if its reply arrived in time."""
+        return self.stored is None and self.state == State.COMM.word
+
 
 @dataclass
 class Series:

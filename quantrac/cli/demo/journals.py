@@ -38,6 +38,8 @@ class JournalVerdict(NamedTuple):
     compared: int
     """Stored values that were compared; nulls are checked too but not counted."""
     differences: list[Difference]
+    unanswered: list[Difference]
+    """Nulls of state `comm` where the instrument did serve: its replies came too late, or the agent hides them."""
 
 
 class UnknownUnit(QuantracError):
@@ -57,7 +59,8 @@ def judge(conn: psycopg.Connection[Any], network: Network, journals: Path) -> Jo
             compared += sum(reading.value is not None for reading in readings)
             device = station.channel(name.removeprefix(f"{station.station}/")).device
             found += differences(name, series, readings, absences[station.station, device])
-    return JournalVerdict(compared, found)
+    different = [difference for difference in found if not difference.is_unanswered]
+    return JournalVerdict(compared, different, [difference for difference in found if difference.is_unanswered])
 
 
 def read_journal(path: Path) -> dict[Place, list[dict[str, Any]]]:

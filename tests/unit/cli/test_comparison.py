@@ -102,3 +102,13 @@ def test_an_agent_that_goes_on_reading_while_it_says_it_was_dead_is_caught() -> 
     alive_all_along = series(each_second(*range(30)))
     hidden = [Stored(n * WIDTH, None, State.FAULT) for n in (2, 3, 4)]
     assert found(alive_all_along, *hidden, absences=(Absence(WIDTH, 4 * WIDTH),)) == 3
+
+
+def test_a_reply_that_came_too_late_is_told_apart_from_a_wrong_value() -> None:
+    served = series(each_second(1, 1, 1, 1, 1))
+    (late,) = differences("st/do", served, [Stored(WIDTH, None, State.COMM)])
+    (hidden,) = differences("st/do", served, [Stored(WIDTH, None, State.FAULT)])
+    (wrong,) = differences("st/do", served, [Stored(WIDTH, 2.0, State.OK)])
+    assert late.is_unanswered
+    assert not hidden.is_unanswered
+    assert not wrong.is_unanswered
