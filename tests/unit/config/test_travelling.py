@@ -1,0 +1,87 @@
+"""A resolved station travels as JSON and arrives as what it was."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quantrac.config.devices import BUS_KINDS_OF_PROTOCOL
+from quantrac.config.loading import load_network
+from quantrac.config.resolution import config_hash
+from quantrac.config.stations import Adjust, Device, Station
+from quantrac.config.travelling import BadStation, dumps, loads
+
+ROOT = Path(__file__).parents[3] / "station_configs"
+NETWORK = load_network(ROOT)
+STATIONS = [*NETWORK.stations.values(), *load_network(ROOT, "demo").stations.values()]
+
+
+@pytest.mark.parametrize("station", STATIONS, ids=lambda station: station.station)
+def test_every_shipped_station_arrives_as_it_left(station: Station) -> None:
+    arrived = loads(dumps(station))
+    assert arrived.model_dump() == station.model_dump()
+    assert config_hash(arrived) == arrived.config_hash == station.config_hash
+    assert loads(dumps(arrived)) == arrived  # golden exchanges stay at home, the rest is equal object by object
+
+
+@pytest.mark.parametrize("profile", NETWORK.profiles.values(), ids=lambda profile: profile.device)
+def test_every_shipped_profile_travels(profile: object) -> None:
+    station = STATIONS[0]
+    first = next(iter(station.devices.values()))
+    kind = BUS_KINDS_OF_PROTOCOL[profile.protocol][0]  # type: ignore[attr-defined]
+    device = first.model_copy(update={"profile": profile, "bus": first.bus.model_copy(update={"kind": kind})})
+    changed = sealed(station, {first.name: device})
+    arrived = loads(dumps(changed))
+    assert arrived.model_dump() == changed.model_dump()
+    for name, signal in profile.signals.items():  # type: ignore[attr-defined]
+        assert arrived.devices[first.name].profile.signals[name] == signal
+
+
+@given(
+    st.sampled_from(STATIONS),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.integers(1, 10**9),
+    st.text(max_size=30),
+    st.floats(0.01, 1),
+    st.dates(),
+)
+def test_any_values_survive(station: Station, number: float, ms: int, text: str, share: float, day: object) -> None:
+    name, device = next(iter(station.devices.items()))
+    key, channel = next(iter(device.channels.items()))
+    adjust = Adjust(scale=number, offset=-number, by=text, why=text, since=day)  # type: ignore[arg-type]
+    channels = {**device.channels, key: channel.model_copy(update={"adjust": adjust, "factor": number})}
+    update = {"channels": channels, "sample_ms": ms, "valid_share": share, "serial": text}
+    changed = sealed(station, {name: device.model_copy(update=update)})
+    assert loads(dumps(changed)).model_dump() == changed.model_dump()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("backfill_rate", "fast", "a number"),
+        ("tags", "water", "a list"),
+        ("in_service", 7, "a text"),
+        ("spool", {"keep_ms": 1}, "the key size_bytes"),
+        ("extra", 1, "is the agent older"),
+        ("backfill_rate", 51.0, "config_hash"),
+    ],
+)
+def test_what_is_no_station_is_refused_with_its_place(key: str, value: object, said: str) -> None:
+    tree = json.loads(dumps(STATIONS[0])) | {key: value}
+    with pytest.raises(BadStation, match=said):
+        loads(json.dumps(tree))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "NaN", "null"])
+def test_garbage_is_refused(text: str) -> None:
+    with pytest.raises(BadStation):
+        loads(text)
+
+
+def sealed(station: Station, devices: dict[str, Device]) -> Station:
+    changed = station.model_copy(update={"devices": {**station.devices, **devices}})
+    return changed.model_copy(update={"config_hash": config_hash(changed)})
