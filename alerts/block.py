@@ -18,6 +18,9 @@ LATE_AFTER_MS: Final = 15 * 60_000
 """A reading received later than this after its time is late, unless three of its intervals are longer."""
 
 
+COLUMNS: Final = ("t_ms", "value", "quality", "received_ms", "state")
+
+
 class Sample(NamedTuple):
     """One reading as alarms see it."""
 
@@ -59,6 +62,16 @@ class Block:
     def as_timely(self) -> Block:
         """Return the readings as if each had come at its own time."""
         return replace(self, received_ms=self.t_ms, derived={})
+
+    def since(self, t_ms: int) -> Block:
+        """Return the readings from a time on."""
+        first = int(np.searchsorted(self.t_ms, t_ms))
+        return replace(self, **{name: getattr(self, name)[first:] for name in COLUMNS}, derived={})
+
+    def followed_by(self, later: Block) -> Block:
+        """Return both; this one's readings are context only."""
+        columns = {name: np.concatenate([getattr(self, name), getattr(later, name)]) for name in COLUMNS}
+        return replace(self, **columns, start_ms=int(later.t_ms[0]), derived={})
 
     def __len__(self) -> int:
         return len(self.t_ms)

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import combinations
 from typing import Final
 
 from alerts import gsm, texts
 from alerts.compiling import compile_rules, words_of
 from alerts.routing import Routing
-from alerts.rule import ChannelRule, Level, Words
+from alerts.rule import ChannelRule, Kind, Level, Words
 from alerts.texts import Notice, Purpose
 from alerts.trend import Trend
 from quantrac.config.network import Network
+from quantrac.telemetry.parameters import CATALOGUE
+from quantrac.telemetry.quality import Quality
 
 LONGEST_TIME: Final = datetime(2026, 12, 28, 15, 8, tzinfo=UTC)
 
@@ -35,10 +38,34 @@ def findings(network: Network) -> list[Finding]:
     unused = sorted(set(network.rules) - {rule.rule for rule in watching})
     found = [Finding(rule, "watch", "no station has a channel that it watches") for rule in unused]
     routing = Routing.of(network)
+    found += _overlaps(compiled)
     for rule in watching:
         found += _untold(rule, routing)
+        found += _unreachable(rule)
         found += _too_long(rule, words_of(network.stations[rule.station].name))
     return list(dict.fromkeys(found))
+
+
+def _unreachable(rule: ChannelRule) -> Iterator[Finding]:
+    """Readings beyond the plausible range fail a test: a limit there never rises unless the rule uses failed ones."""
+    low, high = CATALOGUE[rule.parameter].plausible
+    if rule.measure.kind is Kind.STATE or Quality.FAIL in rule.use:
+        return
+    if rule.measure.kind is not Kind.VALUE:
+        low, high = low - high, high - low
+    for level in rule.levels:
+        if not low <= level.limit <= high:
+            yield Finding(rule.rule, level.name, f"limit {level.limit:g} is outside the plausible {low:g} to {high:g}")
+
+
+def _overlaps(compiled: dict[str, list[ChannelRule]]) -> Iterator[Finding]:
+    """Two rules of one channel that say the same: one event would be told twice."""
+    for channel, rules in compiled.items():
+        for one, other in combinations(rules, 2):
+            same = {(level.side, level.limit) for level in one.levels} & {(v.side, v.limit) for v in other.levels}
+            if same and one.measure == other.measure and one.validity == other.validity:
+                side, limit = min(same)
+                yield Finding(one.rule, channel, f"{other.rule} has the same limit, {side} {limit:g}")
 
 
 def _untold(rule: ChannelRule, routing: Routing) -> Iterator[Finding]:

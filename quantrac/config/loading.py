@@ -19,7 +19,7 @@ from quantrac.config.rules import Rule, RulesFile, RuleTest
 from quantrac.config.station_files import StationFile
 from quantrac.config.stations import Station
 
-__all__ = ["load_network", "load_profile"]
+__all__ = ["load_network", "load_profile", "load_rules"]
 
 
 def load_network(root: Path, overlay: str | None = None) -> Network:
@@ -39,6 +39,26 @@ def load_network(root: Path, overlay: str | None = None) -> Network:
     loader.findings.raise_if_any()
     assert network is not None
     return network
+
+
+def load_rules(path: Path, network: Network) -> tuple[dict[str, Rule], tuple[RuleTest, ...]]:
+    """Read and check one more rule file against a network, as if it stood among its own.
+
+    Raises:
+        ConfigErrors: everything that is wrong, each with file, line, column and key.
+    """
+    findings = Findings()
+    tree = read_document(path, str(path), findings)
+    file = None if tree is None else validated(RulesFile, tree, findings)
+    if file is not None and tree is not None:
+        rules = {name: Rule.model_construct(name=name, **dict(spec)) for name, spec in file.rules.items()}
+        check = RuleChecks(tree, list(network.settings.groups), network.stations, findings)
+        check.check(file)
+        check.check_expectations(file, {**network.rules, **rules})
+        findings.raise_if_any()
+        return rules, file.tests
+    findings.raise_if_any()
+    return {}, ()
 
 
 @dataclass

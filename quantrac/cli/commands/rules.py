@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from alerts.backtesting import Report
+    from alerts.rule_checks import Finding
     from quantrac.config.network import Network
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
@@ -23,7 +26,7 @@ Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 @app.callback()
 def _rules() -> None:
-    """Check and test alarm rules."""
+    """Check alarm rules, run their tests, and try them on stored readings."""
 
 
 def _network(root: Path | None, overlay: str | None) -> Network:
@@ -34,13 +37,26 @@ def _network(root: Path | None, overlay: str | None) -> Network:
     return load_network(root or settings.config, overlay or settings.overlay)
 
 
-@app.command(short_help="Check files, limits, texts, and whether anybody is told.")
-def check(root: Root = None, overlay: Overlay = None, as_json: Json = False) -> None:
+@app.command(short_help="Check files, limits, texts, whether anybody is told; --history: how often they would raise.")
+def check(
+    root: Root = None,
+    overlay: Overlay = None,
+    history: Annotated[
+        int | None,
+        typer.Option(min=1, help="Also run them over so many stored days: more than 20 % with an alarm is a finding."),
+    ] = None,
+    confirm: Annotated[
+        list[str] | None, typer.Option(help="A rule that may raise that often; may be repeated.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Check the rules: files, limits, texts, and whether anybody is told; exit 2 if a file is wrong, 1 for findings."""
     from alerts.rule_checks import findings
 
     network = _network(root, overlay)
     found = findings(network)
+    if history is not None:
+        found += _noisy(network, history, frozenset(confirm or ()))
     if as_json:
         print(json.dumps({"rules": len(network.rules), "findings": [dataclasses.asdict(one) for one in found]}))
     else:
@@ -49,6 +65,22 @@ def check(root: Root = None, overlay: Overlay = None, as_json: Json = False) -> 
         print(f"{len(network.rules)} rules, {len(found)} findings")
     if found:
         raise typer.Exit(1)
+
+
+def _noisy(network: Network, days: int, confirmed: frozenset[str]) -> list[Finding]:
+    from alerts.backtesting import too_often
+    from alerts.rule_checks import Finding
+    from quantrac.config.settings import Settings
+    from quantrac.database.migrate import connect_migrated
+
+    last = datetime.now(network.zone).date()
+    with connect_migrated(Settings().database("alerts"), "quantrac rules check") as conn:
+        found = too_often(conn, network, last - timedelta(days=days - 1), last)
+    return [
+        Finding(one.rule, one.station, f"would stand in alarm on {one.share:.0%} of {days} days; --confirm {one.rule}")
+        for one in found
+        if one.rule not in confirmed
+    ]
 
 
 @app.command("test", short_help="Run the tests that stand in the rule files.")
@@ -69,3 +101,75 @@ def run_tests(root: Root = None, overlay: Overlay = None, as_json: Json = False)
         print(f"{sum(result.passed for result in results)} of {len(results)} tests passed")
     if not all(result.passed for result in results):
         raise typer.Exit(1)
+
+
+Day = Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day, of Vietnam.")]
+
+
+@app.command(short_help="Which alarms the rules would have raised on stored readings.")
+def backtest(
+    first: Day,
+    last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, included.")],
+    rules: Annotated[
+        Path | None, typer.Option(help="A rule file to try: compared with the rules of the same names in force.")
+    ] = None,
+    station: Annotated[list[str] | None, typer.Option(help="Only this station; may be repeated.")] = None,
+    root: Root = None,
+    overlay: Overlay = None,
+    as_json: Json = False,
+) -> None:
+    """Say which alarms the rules would have raised on stored readings: by rule and station, messages a person, figures.
+
+    Every reading counts at its own time, as if none had come late. Nothing is recorded and nobody is told.
+    """
+    from alerts.backtesting import run_backtest
+    from quantrac.config.loading import load_rules
+    from quantrac.config.settings import Settings
+    from quantrac.database.migrate import connect_migrated
+
+    network = _network(root, overlay)
+    new = None if rules is None else load_rules(rules, network)[0]
+    with connect_migrated(Settings().database("alerts"), "quantrac rules backtest") as conn:
+        report = run_backtest(conn, network, first.date(), last.date(), new=new, stations=station)
+    if as_json:
+        print(json.dumps(dataclasses.asdict(report)))
+    else:
+        _print_report(report)
+
+
+def _print_report(report: Report) -> None:
+    for line in report.lines:
+        levels = ", ".join(f"{count} {level}" for level, count in line.by_level.items())
+        print(
+            f"{line.rule}  {line.station}  {line.alarms} alarms ({levels})  median {line.median_minutes:.0f} min, "
+            f"longest {line.longest_minutes:.0f} min  on {line.days_with_alarms} days"
+        )
+    kpis = report.kpis
+    print(
+        f"{kpis.alarms} alarms, {kpis.per_day:.2f} a day, at most {kpis.peak_in_ten_minutes} in ten minutes, flood "
+        f"{kpis.flood_share:.2%}, {kpis.stale} longer than a day, {kpis.chattering} chattering, "
+        f"{kpis.standing_at_end} standing at the end"
+    )
+    for person in report.people:
+        print(
+            f"{person.contact}: {person.messages} messages, a week {person.median_week:g} at the median, "
+            f"{person.worst_week} at most"
+        )
+    if report.difference is not None:
+        for sign, alarms in (("-", report.difference.only_in_force), ("+", report.difference.only_new)):
+            for alarm in alarms:
+                print(f"{sign} {alarm.rule}  {alarm.channel}  {alarm.level}  {_utc(alarm.raised_ms)}")
+        print(
+            f"against the rules in force: {len(report.difference.only_in_force)} alarms less, "
+            f"{len(report.difference.only_new)} more, {report.difference.in_both} the same"
+        )
+    print(
+        f"{report.readings:,} readings of {report.channels} channels: read in {report.reading_s:.1f} s, "
+        f"evaluated in {report.evaluation_s:.1f} s"
+    )
+
+
+def _utc(t_ms: int) -> str:
+    from datetime import UTC
+
+    return f"{datetime.fromtimestamp(t_ms / 1000, UTC):%Y-%m-%d %H:%M:%SZ}"

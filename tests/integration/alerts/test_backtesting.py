@@ -1,0 +1,97 @@
+"""`rules backtest`: what the rules would have done on stored readings, by function and by command."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import date, timedelta
+from pathlib import Path
+
+from alerts.backtesting import run_backtest, too_often
+from alerts.history import stored_blocks
+from alerts.series import read_series
+from quantrac.config.loading import load_network
+from quantrac.database.pool import Connection
+from quantrac.telemetry.quality import Quality
+from tests.integration.alerts.centre import CHANNEL, START, START_MS, add_network, rows, store
+from tests.unit.alerts.rules import MINUTE
+
+PROJECT = Path(__file__).parents[3]
+DAY = date(2026, 11, 24)
+COURSE = "4.6x60 2.8x15 4.6x60 1.5x6 4.6x40"
+"""From minute 60 below 3.0: act rises at 69, clears at 104; from 135 below 2.0: danger at 139, clears at 170."""
+
+
+def backtest(database: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "quantrac", "rules", "backtest", "--from", str(DAY), "--to", str(DAY), *arguments],
+        env={**os.environ, "QUANTRAC_DATABASE_URL": database},
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def _minute(t_ms: int) -> float:
+    return (t_ms - START_MS) / MINUTE
+
+
+def test_the_alarms_are_those_that_live_evaluation_would_have_raised_and_nothing_is_recorded(conn: Connection) -> None:
+    store(conn, add_network(conn), read_series(COURSE, MINUTE, start_ms=START_MS))
+    report = run_backtest(conn, load_network(PROJECT / "station_configs"), DAY, DAY)
+    found = [(a.rule, a.level, _minute(a.raised_ms), _minute(a.cleared_ms or 0)) for a in report.alarms]
+    assert found == [("do-low", "act", 69, 104), ("do-low", "danger", 139, 170)]
+    (line,) = report.lines
+    assert (line.rule, line.station, line.alarms) == ("do-low", "st-my-thanh", 2)
+    assert line.by_level == {"act": 1, "danger": 1}
+    assert (line.median_minutes, line.longest_minutes, line.days_with_alarms) == (33, 35, 1)
+    assert (report.kpis.alarms, report.kpis.per_day, report.kpis.peak_in_ten_minutes) == (2, 2.0, 1)
+    assert {(p.contact, p.messages) for p in report.people} == {("Ông Sáu", 4), ("Operator", 4)}
+    for table in ("alarm", "notification", "rule_state"):
+        assert rows(conn, f"select count(*) from {table}") == [(0,)]
+
+
+def test_stored_readings_come_as_they_were_stored(conn: Connection) -> None:
+    channel_id = add_network(conn)
+    samples = read_series("2.8x3 null 4.6", MINUTE, start_ms=START_MS)
+    store(conn, channel_id, samples)
+    (block,) = stored_blocks(conn, CHANNEL, START - timedelta(seconds=1), START + timedelta(days=40))
+    assert block.t_ms.tolist() == [sample.t_ms for sample in samples]
+    assert block.value.tolist()[:3] + block.value.tolist()[4:] == [2.8, 2.8, 2.8, 4.6]
+    assert block.quality.tolist() == [1, 1, 1, Quality.MISSING, 1]
+    assert block.state.tolist() == [0, 0, 0, 7, 0]
+
+
+def test_a_new_file_is_compared_with_the_rules_in_force(conn: Connection, database: str, tmp_path: Path) -> None:
+    store(conn, add_network(conn), read_series(COURSE, MINUTE, start_ms=START_MS))
+    new = tmp_path / "new.yaml"
+    shipped = (PROJECT / "station_configs/rules/oxygen.yaml").read_text("utf-8")
+    new.write_text(shipped.replace("limit: 3.0", "limit: 2.5").replace("clear: 3.3", "clear: 2.9"), "utf-8")
+    done = backtest(database, "--rules", str(new), "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert [alarm["level"] for alarm in report["alarms"]] == ["danger"]
+    assert [alarm["level"] for alarm in report["difference"]["only_in_force"]] == ["act"]
+    assert (report["difference"]["only_new"], report["difference"]["in_both"]) == ([], 1)
+
+
+def test_without_other_rules_it_prints_a_line_a_rule_and_the_figures(conn: Connection, database: str) -> None:
+    store(conn, add_network(conn), read_series(COURSE, MINUTE, start_ms=START_MS))
+    done = backtest(database)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("do-low  st-my-thanh  2 alarms (1 act, 1 danger)  median 33 min, longest 35 min")
+    assert lines[1].startswith("2 alarms, 2.00 a day, at most 1 in ten minutes")
+    assert "Operator: 4 messages, a week 4 at the median, 4 at most" in lines
+
+
+def test_a_rule_that_would_raise_on_most_days_is_found(conn: Connection) -> None:
+    store(conn, add_network(conn), read_series(COURSE, MINUTE, start_ms=START_MS))
+    network = load_network(PROJECT / "station_configs")
+    (noisy,) = too_often(conn, network, DAY, DAY)
+    assert (noisy.rule, noisy.station, noisy.share) == ("do-low", "st-my-thanh", 1.0)
+    assert too_often(conn, network, date(2026, 11, 20), date(2026, 11, 29)) == []  # on one of ten days
