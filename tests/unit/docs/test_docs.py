@@ -13,6 +13,7 @@ import typer
 from ruamel.yaml import YAML
 
 from quantrac.cli.main import COMMANDS
+from quantrac.config.loading import load_profile
 from quantrac.config.settings import Settings
 
 PROJECT = Path(__file__).parents[3]
@@ -148,3 +149,16 @@ def test_every_metric_role_and_view_that_is_named_exists():
     for page in PAGES:
         for name in re.findall(r"\b(?:quantrac|v)_[a-z_]+\b", page.read_text(encoding="utf-8")):
             assert name in code or name in absent, f"{page.name}: {name}"
+
+
+def test_the_table_of_instruments_is_that_of_the_profiles():
+    rows = dict(re.findall(r"^\| `([a-z0-9-]+)` \| (.*) \|$", (DOCS / "devices.md").read_text("utf-8"), re.MULTILINE))
+    profiles = {path.stem: load_profile(path) for path in (PROJECT / "station_configs" / "devices").glob("*.yaml")}
+    assert set(rows) == set(profiles)
+    for name, profile in profiles.items():
+        title, _, line, _, verified, golden, source = rows[name].split(" | ")
+        assert title == profile.title, name
+        assert verified == ("yes" if profile.verified else "no"), name
+        assert set(golden.split(", ")) == {exchange.origin for exchange in profile.golden}, name
+        assert source == profile.source, name
+        assert line == "—" or str(profile.line.baud) in line, name
