@@ -157,13 +157,14 @@ class BusReader:
         return missed
 
     def _reopen_if_deaf(self, turn: Turn, outcome: Outcome, now_ms: int) -> None:
-        """Close a bus on which nothing is heard of anybody; the next turn opens it again."""
+        """Close a bus on which nobody is heard any more; the next turn opens it again, with every rest over."""
         if outcome in (Outcome.LINE_DOWN, Outcome.WAKING):
             return
         if self._watch.note(turn.device, heard=outcome is not Outcome.SILENT):
             log.warning("bus_reopened", bus=self._name, why="not a byte from any device")
             self._first_watched.events.append(Event("bus_reopened", None, f"{self._name}: not a byte", now_ms))
             self._bus.close()
+            self._schedule.realign(now_ms)
 
     async def _open(self) -> None:
         """Open the bus, but not more often than `REOPEN_S` allows; raises LineDown."""

@@ -23,6 +23,7 @@ from edge_agent.miss_counts import MissCounts
 from edge_agent.orders import FILE as ORDERS
 from edge_agent.orders import Orders
 from edge_agent.records import Event, RecordSink
+from edge_agent.samples import NO_MEASUREMENT, Measured
 from edge_agent.spool import Spool
 from edge_agent.spool_file import SpoolDamaged, SpoolUnwritable
 from edge_agent.surroundings import Surroundings
@@ -160,6 +161,7 @@ def run(
                     lambda: forwarder.depth,
                     spool_lost=lambda: forwarder.lost,
                     clock_offset=keeper.offset,
+                    signal=_modem(closing, station),
                     misses=misses,
                 ),
                 orders,
@@ -250,6 +252,18 @@ def _cameras(
     photographer.start()
     closing.callback(photographer.stop)
     return photographer.note
+
+
+def _modem(closing: ExitStack, station: Station) -> Callable[[], Measured]:
+    """Watch the modem's signal, if the station has one; returns where to ask for it."""
+    if station.modem is None:
+        return lambda: NO_MEASUREMENT
+    from edge_agent.modem import ModemWatch  # the serial driver
+
+    watch = ModemWatch(station.modem)
+    watch.start()
+    closing.callback(watch.stop)
+    return watch.signal
 
 
 def _timekeeper(source: TimeSource, station: Station, spool: Spool) -> Timekeeper:

@@ -1,0 +1,261 @@
+"""The agent's own box: its clock set and set back, a line that hangs, a modem, orders at its desk, systemd."""
+
+import asyncio
+import itertools
+import json
+import os
+import pty
+import socket
+import threading
+import time
+import tty
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from edge_agent import inspection
+from edge_agent.bus_reader import BusReader
+from edge_agent.miss_counts import MissCounts
+from edge_agent.modem import ModemWatch, signal_of
+from edge_agent.samples import NO_MEASUREMENT, Measured
+from edge_agent.service import run
+from edge_agent.system_clock import SystemClock
+from edge_agent.trust import ClockLook
+from quantrac.cli.commands.edge import app
+from quantrac.config.settings import Settings
+from quantrac.config.stations import Modem
+from quantrac.telemetry.states import State
+from quantrac.telemetry.wire import Message, decode_message
+from tests.integration.edge_agent.test_bad_neighbours import reader
+
+STATION = "st-box"
+WIDTH_MS = 1_000
+HOUR_MS = 3_600_000
+STATION_FILE = """
+schema: quantrac/station/1
+station: st-box
+name: {vi: "Hộp", en: "Box"}
+tags: [water]
+location: {latitude: 9.5, longitude: 106.0, commune: "xã", surveyed: false}
+in_service: 2019-06-01
+defaults: {sample: 1s, report: 1s, housekeeping: 1s}
+buses: {none: {kind: modbus-tcp, host: 127.0.0.1, port: 1}}
+devices: {io: {profile: generic-di8, bus: none, address: 1, channels: {d0: {signal: input_0, parameter: door}}}}
+"""
+ROOT = Path(__file__).parents[3]
+
+
+class MovedClock(SystemClock):
+    """This machine's clocks, moved by a test for the agent alone."""
+
+    def __init__(self, moved_ms: int = 0, look: ClockLook | None = None) -> None:
+        self.moved_ms = moved_ms
+        self.said = look or ClockLook(True, 1.5)
+
+    def wall_ms(self) -> int:
+        return super().wall_ms() + self.moved_ms
+
+    def look(self) -> ClockLook:
+        return self.said
+
+
+class Box:
+    """An agent without instruments that answer and without a broker: its own channels each second."""
+
+    def __init__(self, folder: Path, clock: MovedClock) -> None:
+        config = folder / "config"
+        if not config.exists():
+            (config / "stations").mkdir(parents=True)
+            (config / "stations" / "st-box.yaml").write_text(STATION_FILE)
+            for name in ("network.yaml", "devices"):
+                (config / name).symlink_to(ROOT / "station_configs" / name)
+        settings = Settings(mqtt_url="mqtt://127.0.0.1:1", state_dir=folder / "state", config=config)
+        self.folder = folder / "state" / STATION
+        self._stop = threading.Event()
+        self._thread = threading.Thread(
+            target=run, args=(settings, STATION), kwargs={"stop": self._stop, "clock": clock}, daemon=True
+        )
+        self._thread.start()
+
+    def end(self) -> list[Message]:
+        self._stop.set()
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+        return [decode_message(line) for line in inspection.export(self.folder)]
+
+
+def agent_times(messages: list[Message]) -> list[int]:
+    return [m.t for m in messages if m.r and m.r[0][0] == "disk_free"]
+
+
+def events(messages: list[Message], kind: str) -> list[tuple[int, str]]:
+    return [(t, detail) for m in messages for name, device, detail, t in m.e if name == kind and device is None]
+
+
+def waits(what: Callable[[], bool], within_s: float = 15) -> None:
+    until = time.monotonic() + within_s
+    while not what():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def test_a_clock_set_back_an_hour_repeats_slots_and_both_are_kept(tmp_path: Path) -> None:
+    clock = MovedClock()
+    box = Box(tmp_path, clock)
+    time.sleep(3.5)
+    clock.moved_ms = -10_000  # ten slots instead of an hour of them
+    time.sleep(12)
+    messages = box.end()
+    times = agent_times(messages)
+    repeated = {t for t in times if times.count(t) == 2}
+    assert len(repeated) >= 3
+    assert len([t for t in times if t in repeated]) == 2 * len(repeated), "both are sent; the centre keeps the conflict"
+    (said,) = events(messages, "clock")
+    assert abs(int(said[1].split()[2]) + 10_000) < 50
+
+
+def test_a_clock_set_forward_an_hour_leaves_slots_that_are_null_and_an_event_that_says_so(tmp_path: Path) -> None:
+    clock = MovedClock()
+    box = Box(tmp_path, clock)
+    time.sleep(3.5)
+    clock.moved_ms = HOUR_MS
+    time.sleep(3.5)
+    messages = box.end()
+    times = agent_times(messages)
+    step = max(b - a for a, b in itertools.pairwise(times))
+    assert step <= 2 * WIDTH_MS, "no slot of the hour is left out (every second one of 3,600)"
+    skipped = [m for m in messages if m.r and m.r[0] == ("disk_free", None, "fault")]
+    assert 1_700 <= len(skipped) <= 2_000
+    (said,) = events(messages, "clock")
+    assert abs(int(said[1].split()[2]) - HOUR_MS) < 50
+    offsets = [tuple(reading) for m in messages for reading in m.r if reading[0] == "clock_offset"]
+    assert offsets[-1] == ("clock_offset", 1.5, "ok")
+
+
+def test_a_box_that_wakes_up_in_1970_dates_what_it_measured_when_its_clock_is_set(tmp_path: Path) -> None:
+    clock = MovedClock(moved_ms=-time.time_ns() // 1_000_000, look=ClockLook(False, None))
+    box = Box(tmp_path, clock)
+    time.sleep(4.5)
+    first = box.end()
+    assert first == [], "no time, so no seq"
+    box = Box(tmp_path, clock)
+    time.sleep(2.5)
+    clock.moved_ms = 0
+    time.sleep(3.5)
+    now_ms = time.time_ns() // 1_000_000
+    messages = box.end()
+    times = agent_times(messages)
+    assert all(now_ms - 15_000 < m.t <= now_ms + 2_000 for m in messages)
+    assert all(now_ms - 15_000 < t <= now_ms + 2_000 for m in messages for *_, t in m.e)
+    assert times == sorted(times)
+    measured = [m for m in messages if m.r and m.r[0][0] == "disk_free" and m.r[0][1] is not None]
+    assert len(measured) >= 6, "those of before the restart, of before the clock was set, and of after it"
+    assert any("records measured before have got their time" in detail for _, detail in events(messages, "clock"))
+
+
+def test_a_person_orders_maintenance_at_the_desk_and_it_is_on_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUANTRAC_STATE_DIR", str(tmp_path / "state"))
+    box = Box(tmp_path, MovedClock())
+    waits((box.folder / "desk.sock").exists)
+
+    def maint(*words: str) -> tuple[int, str]:
+        result = CliRunner().invoke(app, ["maint", "--station", STATION, *words])
+        return result.exit_code, result.output
+
+    assert maint() == (0, "st-box: no maintenance\n")
+    code, said = maint("--device", "io", "--for", "2s", "--why", "lau đầu đo")
+    assert (code, said.startswith("st-box io: maint until 20")) == (0, True)
+    found = json.loads(maint("--for", "30m", "--cal", "--json")[1])
+    assert {name: order["state"] for name, order in found["maintenance"].items()} == {"": "cal", "io": "maint"}
+    assert maint("--for", "soon")[0] == 2
+    waits(lambda: "io" not in json.loads(maint("--json")[1])["maintenance"])
+    assert maint("--off") == (0, "st-box: no maintenance\n")
+    assert maint("--off")[0] == 1
+    time.sleep(1.2)
+    told = [(device, detail) for m in box.end() for kind, device, detail, _ in m.e if kind == "maintenance"]
+    assert told == [
+        ("io", "on, maint for 0.0333333 min: lau đầu đo"),
+        (None, "on, cal for 30 min"),
+        ("io", "off, its time is over"),
+        (None, "off"),
+    ]
+
+
+def test_systemd_is_told_that_the_agent_is_ready_and_that_its_sweeps_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(path))
+        manager.settimeout(10)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(path))
+        monkeypatch.setenv("WATCHDOG_USEC", "4000000")
+        box = Box(tmp_path, MovedClock())
+        heard = [manager.recv(100) for _ in range(3)]
+        box.end()
+        while heard[-1] != b"STOPPING=1":
+            heard.append(manager.recv(100))
+    assert heard[:3] == [b"READY=1", b"WATCHDOG=1", b"WATCHDOG=1"]
+
+
+def test_a_line_without_a_byte_is_closed_and_opened_again() -> None:
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    one, _ = reader(os.ttyname(slave), [1], MissCounts())
+    opened = opened_of(one)
+
+    async def listen() -> None:
+        stop = asyncio.Event()
+        asyncio.get_running_loop().call_later(13, stop.set)
+        await one.run(stop)
+
+    asyncio.run(listen())
+    os.close(master)
+    os.close(slave)
+    assert opened[0] >= 2
+    assert [event.kind for event in one._first_watched.events if event.kind.startswith("bus")] == ["bus_reopened"]
+
+
+def opened_of(one: BusReader) -> list[int]:
+    """Count how often the reader's bus is really opened."""
+    count, bus = [0], one._bus
+    open_it, is_open = bus.open, [False]
+    close_it = bus.close
+
+    async def counting() -> None:
+        await open_it()
+        count[0] += not is_open[0]
+        is_open[0] = True
+
+    def closing() -> None:
+        is_open[0] = False
+        close_it()
+
+    bus.open, bus.close = counting, closing  # type: ignore[method-assign]
+    return count
+
+
+def test_the_modem_says_its_signal_strength() -> None:
+    """27.007, 8.5: 0 is -113 dBm or less, 31 is -51 dBm or more, 99 not known."""
+    assert signal_of(b"\r\n+CSQ: 0,99\r\n\r\nOK\r\n") == Measured(-113.0, State.OK)
+    assert signal_of(b"+CSQ: 31,0") == Measured(-51.0, State.OK)
+    assert signal_of(b"+CSQ: 99,99") == Measured(None, State.WARMUP)
+    assert signal_of(b"ERROR") == NO_MEASUREMENT
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+
+    def modem() -> None:
+        asked = os.read(master, 100)
+        os.write(master, asked + b"\r\n+CSQ: 17,99\r\n\r\nOK\r\n")
+
+    answering = threading.Thread(target=modem, daemon=True)
+    answering.start()
+    assert ModemWatch(Modem(port=os.ttyname(slave), baud=115_200)).ask() == Measured(-79.0, State.OK)
+    answering.join(5)
+    os.close(master)
+    os.close(slave)
+    assert ModemWatch(Modem(port="/dev/no-modem", baud=115_200)).ask() == NO_MEASUREMENT
