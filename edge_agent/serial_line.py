@@ -30,11 +30,23 @@ def port_settings(port: str, line: LineSettings | None) -> LineSettings:
     A pseudo terminal (socat, a serial-device server's driver) has no UART: Linux refuses parity and seven bits on it.
     """
     wanted = line or FACTORY
+    return LineSettings(wanted.baud, 8, "N", 1) if _is_pty(port) else wanted
+
+
+def set_direction(descriptor: int, port: str, options: Rs485 | None) -> None:
+    """Let the driver of an open port switch an RS-485 transceiver, if asked to; raises LineDown if it cannot.
+
+    A pseudo terminal has nothing to switch: on a bench it stands in the place of the port that has.
+    """
+    if options is not None and not _is_pty(port):
+        rs485.switch_on(descriptor, port, options)
+
+
+def _is_pty(port: str) -> bool:
     try:
-        is_pty = os.major(Path(port).stat().st_rdev) in PTY_MAJORS
+        return os.major(Path(port).stat().st_rdev) in PTY_MAJORS
     except OSError:
-        return wanted
-    return LineSettings(wanted.baud, 8, "N", 1) if is_pty else wanted
+        return False
 
 
 def check_port(port: str) -> None:
@@ -72,12 +84,11 @@ class SerialLine(ByteLine):
             )
         except (serial.SerialException, OSError, ValueError) as error:
             raise LineDown(f"{self._port}: {error}") from error
-        if self._direction is not None:
-            try:
-                rs485.switch_on(opened.fileno(), self._port, self._direction)
-            except LineDown:
-                opened.close()
-                raise
+        try:
+            set_direction(opened.fileno(), self._port, self._direction)
+        except LineDown:
+            opened.close()
+            raise
         self._serial = opened
         self._forget()
         asyncio.get_running_loop().add_reader(opened.fileno(), self._readable)

@@ -68,8 +68,8 @@ class Talker:
         """Listen until all wanted signals came; raises NoAnswer."""
         found: dict[str, Sample] = {}
         for _ in range(MOST_LINES):
-            raw = await self._bus.listen(self.ending, self._timeout_ms)
             try:
+                raw = await self._bus.listen(self.ending, self._timeout_ms)
                 found |= {sample.signal: sample for sample in self.hear(raw, self._bus.now_ms())}
             except Garbled:
                 continue  # the first line is heard from its middle

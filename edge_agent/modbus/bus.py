@@ -20,12 +20,11 @@ from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusException, ModbusIOException
 from pymodbus.pdu import ModbusPDU
 
-from edge_agent import rs485
 from edge_agent.misses import BadCheck, Garbled, LateAnswer, LineDown, Miss, NoAnswer, Refused
 from edge_agent.modbus.framing import Request, find_reply, is_frame
 from edge_agent.modbus.planning import Function, Span
 from edge_agent.patience import Patience
-from edge_agent.serial_line import check_port, port_settings
+from edge_agent.serial_line import check_port, port_settings, set_direction
 from quantrac.config.stations import Bus, Rs485
 
 SILENCE_S: Final = 0.06
@@ -108,7 +107,7 @@ class ModbusBus:
         if port is None:
             raise LineDown(f"{self._bus.place}: not open")
         try:
-            rs485.switch_on(port.fileno(), self._bus.place, options)
+            set_direction(port.fileno(), self._bus.place, options)
         except LineDown:
             self.close()
             raise

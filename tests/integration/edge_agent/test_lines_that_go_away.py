@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 import time
 from pathlib import Path
 
 import pytest
 
+from edge_agent.acquisition import acquire
+from edge_agent.housekeeping import Housekeeping
 from edge_agent.misses import LineDown, NoAnswer
+from edge_agent.records import SlotRecord
 from edge_agent.serial_bus import Ending, SerialBus
 from edge_agent.serial_instruments import PolledLines
+from edge_agent.surroundings import Surroundings
 from quantrac.config.loading import load_network
 from quantrac.config.stations import Bus, Device
+from quantrac.telemetry.states import State
 from simulators.bam_terminal import Bam1020, BamTerminal
 from simulators.journal import Journal
 from simulators.lines import LineSettings, PtyLine, TcpLine
@@ -92,6 +98,39 @@ async def test_a_serial_device_server_that_was_restarted_is_connected_to_again()
     assert await asked_again_and_again(bus, 2) == [b"second\n"] * 2
     bus.close()
     second.close()
+
+
+async def test_a_talker_that_is_unplugged_is_heard_again_at_its_stable_name(tmp_path: Path) -> None:
+    name = tmp_path / "usb-gill_by-id"
+    shutil.copytree(ROOT / "station_configs", tmp_path / "configs", ignore=shutil.ignore_patterns("demo", "rules"))
+    (tmp_path / "configs/stations/st-mast.yaml").write_text(
+        'schema: quantrac/station/1\nstation: st-mast\nname: {vi: "Cột", en: "Mast"}\ntags: [air]\n'
+        'location: {latitude: 9.5, longitude: 106.0, commune: "xã", surveyed: false}\nin_service: 2019-06-01\n'
+        f"buses: {{mast: {{kind: ascii, port: {name}, line: 9600 8N1}}}}\n"
+        "devices: {wind: {profile: gill-windobserver, bus: mast, sample: 500ms, report: 1s, timeout: 1s,"
+        " channels: {wind_speed: {}}}}\n"
+    )
+    station = load_network(tmp_path / "configs").stations["st-mast"].model_copy(update={"agent_channels": {}})
+    records: list[SlotRecord] = []
+    stop = asyncio.Event()
+    around = Surroundings(now_ms, Housekeeping(tmp_path, lambda: 0))
+    acquiring = asyncio.create_task(acquire(station, sink=records.append, stop=stop, restart="boot 1", around=around))
+    for text in (b"\x02A,235,000.77,M,00,\x030A\r\n", b"\x02A,235,001.77,M,00,\x030B\r\n"):
+        line = PtyLine(LineSettings.parse("9600 8N1"))
+        line.open(lambda _: None)
+        name.symlink_to(line.path)
+        for _ in range(16):
+            line.send(text)
+            await asyncio.sleep(0.25)
+        line.close()
+        name.unlink()
+    stop.set()
+    await acquiring
+    said = [reading.value for record in records for reading in record.readings if reading.state is State.OK]
+    assert {0.77, 1.77} <= {round(value, 6) for value in said if value is not None}
+    kinds = [event.kind for record in records for event in record.events]
+    assert kinds[:1] == ["restart"]
+    assert ["bus_lost", "bus_back"] in [kinds[at : at + 2] for at in range(len(kinds))]
 
 
 def monitor(path: str) -> Device:

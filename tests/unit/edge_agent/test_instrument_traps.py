@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import pty
 import struct
 from types import SimpleNamespace
 from typing import Any, cast
@@ -20,6 +22,7 @@ from edge_agent.modbus.decoding import Image, decode
 from edge_agent.modbus.planning import Function, Span
 from edge_agent.poll_window import WindowedInstrument, is_open
 from edge_agent.samples import Measured, Sample
+from edge_agent.serial_line import set_direction
 from quantrac.config.modbus import ModbusProfile
 from quantrac.config.stations import Rs485
 from quantrac.telemetry.parameters import Kind
@@ -201,6 +204,24 @@ def test_the_kernel_s_block_of_rs_485_options() -> None:
     assert rs485.block(Rs485()) == struct.pack("=8I", 3, 0, 0, 0, 0, 0, 0, 0)
     options = Rs485(rts_on_send=False, rts_after_send=True, before_ms=2, after_ms=3, rx_during_tx=True)
     assert rs485.block(options) == struct.pack("=8I", 1 | 4 | 16, 2, 3, 0, 0, 0, 0, 0)
+
+
+def test_a_port_is_asked_to_switch_its_direction_only_if_the_station_says_so(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, int, bytes]] = []
+    monkeypatch.setattr("edge_agent.rs485.fcntl.ioctl", lambda fd, code, data: asked.append((fd, code, data)))
+    port = str(tmp_path / "ttyRS485")
+    set_direction(7, port, None)
+    assert asked == []
+    set_direction(7, port, Rs485(after_ms=2))
+    assert asked == [(7, 0x542F, struct.pack("=8I", 3, 0, 2, 0, 0, 0, 0, 0))], "TIOCSRS485, asm-generic/ioctls.h"
+    asked.clear()
+    master, slave = pty.openpty()
+    set_direction(slave, os.ttyname(slave), Rs485())
+    assert asked == [], "a bench's pseudo terminal has no transceiver"
+    os.close(master)
+    os.close(slave)
 
 
 def test_a_driver_without_rs_485_says_so(tmp_path: Any) -> None:
