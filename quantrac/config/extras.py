@@ -36,4 +36,4 @@ def _channel(of: Channel, kind: ExtraKind) -> Channel:
         change = {"span": (0.0, of.span[1] - of.span[0]), "expect": None}
     else:
         change = {}
-    return of.model_copy(update={"name": name, **change})
+    return of.model_copy(update={"name": name, "statistic": kind, **change})

@@ -201,7 +201,8 @@ class Rule(RuleSpec):
         if not self.watch.selects(station):
             return None
         watched = [c for c in station.channel_list() if c.parameter == self.watch.parameter]
-        channels = tuple(c for c in watched if not self.watch.channels or c.name in self.watch.channels)
+        named = self.watch.channels
+        channels = tuple(c for c in watched if (c.name in named if named else c.statistic is None))
         if not channels:
             return None
         other = next((instead for instead in self.instead if instead.selects(station)), Instead())

@@ -31,6 +31,9 @@ class Rs485(Model):
     rx_during_tx: bool = False
 
 
+ExtraKind = Literal["count", "min", "max", "sd"]
+
+
 class Bus(Model):
     """What instruments share: a serial line (`port`, `line`) or a network endpoint (`host`, `tcp_port`)."""
 
@@ -90,6 +93,8 @@ class Channel(Model):
     """Added to a level, m: from the sensor to the national datum."""
     invert: bool = False
     """For inputs: 1 is published as 0 and 0 as 1."""
+    statistic: ExtraKind | None = None
+    """It is no measurement but a statistic of another channel's samples."""
     debounce_ms: int = 0
     """For inputs: a change counts when it has held so long; until then the reading is what it was."""
 
@@ -112,9 +117,6 @@ class Calibration(Model):
     start_minute: int = 0
     """Minutes after local midnight."""
     end_minute: int = 0
-
-
-ExtraKind = Literal["count", "min", "max", "sd"]
 
 
 class Extra(Model):

@@ -125,7 +125,8 @@ def channel_rows(station: Station) -> list[ChannelRow]:
 def history_tests(channel: Channel) -> list[str]:
     """Return the tests with a history that run on a channel: spikes, on everything measured that has a mean."""
     housekeeping = channel.device == AGENT or any(entry.id == channel.parameter for entry in HOUSEKEEPING)
-    return ["spike"] if parameter(channel.parameter).kind is Kind.MEAN and not housekeeping else []
+    measured = channel.statistic is None and not housekeeping
+    return ["spike"] if parameter(channel.parameter).kind is Kind.MEAN and measured else []
 
 
 def compare(
@@ -143,7 +144,7 @@ def _channel_row(channel: Channel) -> ChannelRow:
     catalogue = parameter(channel.parameter)
     span_low, span_high = channel.span or catalogue.span
     expect_low, expect_high = channel.expect or (None, None)
-    plausible_low, plausible_high = catalogue.plausible
+    plausible_low, plausible_high = channel.span if channel.statistic == "sd" else catalogue.plausible
     return ChannelRow(
         name=channel.name,
         parameter=channel.parameter,

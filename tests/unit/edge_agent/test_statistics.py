@@ -57,6 +57,9 @@ def test_a_station_file_asks_for_them_and_they_become_channels(tmp_path: Path) -
     assert [(c.parameter, c.unit, c.expect) for c in made.values()] == [
         ("sample_count", "1", None), ("do", "mg/L", (0.2, 14)), ("do", "mg/L", None),
     ]  # fmt: skip
+    low = load_network(configs).rules["do-low"].for_station(station)
+    assert low is not None
+    assert [c.name for c in low.channels] == ["do"], "a rule for oxygen does not watch its minimum unless it names it"
     sonde = station.devices["sonde"]
     (do,) = [plan for plan in device_plan(sonde, feeds_of(sonde)).channels if plan.name == "do"]
     assert do.statistics == ASKED
