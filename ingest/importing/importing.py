@@ -1,0 +1,294 @@
+"""Runs an import. `run_import` lists the path of the data.
+
+Idempotent: the same files are known by their digest, the same readings by their keys. Resumable: each batch is one
+transaction with the place reached. Traceable: all its readings bear the moment it was started as their time of receipt,
+and its messages have a book of their own in the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+
+import psycopg
+
+from ingest import registry_table
+from ingest.importing import ministry, sources, table
+from ingest.importing.line import Line, LineProblem
+from ingest.importing.names import Channel, Names
+from ingest.preparing import prepare
+from ingest.receipt import Receipt
+from ingest.storing import Batch, Stored, store
+from quantrac.config.units import Conversion
+from quantrac.database import audit
+from quantrac.database.pool import Connection
+from quantrac.mqtt.delivery import Delivery
+from quantrac.telemetry import topics, wire
+from quantrac.telemetry.errors import QuantracError
+from quantrac.telemetry.slots import EPOCH
+from quantrac.telemetry.wire import Message, WireReading
+
+Format = Literal["csv", "tt10"]
+LINES_A_BATCH: Final = 20_000
+MOST_IN_BUNDLE: Final = 500
+FUTURE_ALLOWED_MS: Final = 300_000
+US: Final = timedelta(microseconds=1)
+
+CHANNELS: Final = "select name, parameter, unit, channel_id, interval_s from channel where station = %s and not derived"
+BEGIN: Final = """
+insert into import as i (station, epoch, format, source, sha256, interval_s, person, started_at)
+values (%(station)s, %(epoch)s, %(format)s, %(source)s, %(sha256)s, %(interval_s)s, %(person)s,
+        greatest(%(now)s, (select max(started_at) + interval '1 microsecond' from import)))
+on conflict (station, sha256) do update set person = i.person
+returning import_id, epoch, started_at, finished_at, lines, messages, readings, refused
+"""
+MOVE: Final = """
+update import set lines = %s, messages = %s, readings = %s, refused = %s,
+  first_t = least(first_t, %s), last_t = greatest(last_t, %s) where import_id = %s
+"""
+FINISH: Final = "update import set finished_at = %s where import_id = %s"
+OTHER_INTERVALS: Final = """
+update channel_interval set during = during - %(during)s::tstzmultirange
+where channel_id = any(%(channels)s) and interval_s <> %(interval_s)s
+"""
+THIS_INTERVAL: Final = """
+insert into channel_interval as i (channel_id, interval_s, during)
+select channel_id, %(interval_s)s, %(during)s::tstzmultirange from channel
+where channel_id = any(%(channels)s) and interval_s <> %(interval_s)s order by channel_id
+on conflict (channel_id, interval_s) do update set during = i.during + excluded.during
+"""
+
+
+class UnknownStation(QuantracError):
+    """The station is not in the database."""
+
+    exit_code = 2
+
+
+class Order(NamedTuple):
+    """What is to be imported."""
+
+    station: str
+    file_format: Format
+    paths: tuple[Path, ...]
+    interval_ms: int
+    """How far apart the values are: completeness counts by it."""
+    chosen: Mapping[str, str]
+    skipped: Collection[str]
+    person: str
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far an import is, over all its runs."""
+
+    import_id: int
+    epoch: str
+    started_at: datetime
+    lines: int
+    messages: int
+    readings: int
+    refused: int
+    was_finished: bool = False
+    repeated: int = 0
+    """Messages of this run that brought nothing new."""
+    conflicts: int = 0
+    """Messages of this run with another value for a reading that was there."""
+
+
+@dataclass(slots=True)
+class Station:
+    """What an import must know of its station."""
+
+    name: str
+    in_service_ms: int
+    names: Names
+    numbers: dict[str, int]
+    known: dict[tuple[str, str | None], tuple[Channel, Conversion] | str | None] = field(default_factory=dict)
+
+    def reading(self, line: Line, now_ms: int) -> tuple[int, WireReading] | LineProblem | None:
+        """Return time and reading of a line, None for one that is skipped."""
+        key = (line.name, line.unit)
+        if key not in self.known:
+            self.known[key] = self._meaning(*key)
+        meaning = self.known[key]
+        if meaning is None:
+            return None
+        if isinstance(meaning, str):
+            return LineProblem(line.place, meaning)
+        if line.t_ms < self.in_service_ms:
+            begun = EPOCH + timedelta(milliseconds=self.in_service_ms)
+            return LineProblem(
+                line.place, f"time: found a time before the station's in_service {begun:%Y-%m-%d %H:%M}Z"
+            )
+        if line.t_ms > now_ms + FUTURE_ALLOWED_MS:
+            return LineProblem(line.place, "time: found a time in the future")
+        channel, convert = meaning
+        value = None if line.value is None else convert(line.value)
+        return line.t_ms, (channel.name, value, line.state.word)
+
+    def _meaning(self, name: str, unit: str | None) -> tuple[Channel, Conversion] | str | None:
+        channel = self.names.channel(name)
+        if not isinstance(channel, Channel):
+            return channel
+        convert = self.names.unit(channel, unit)
+        return convert if isinstance(convert, str) else (channel, convert)
+
+
+def run_import(
+    conn: Connection,
+    order: Order,
+    now: datetime,
+    tell: Callable[[LineProblem], None],
+    moved: Callable[[Progress], None],
+) -> Progress:
+    """Import what is not imported yet and return how far it came; a line that cannot be used is told and counted.
+
+    files → lines → readings of the station's channels → messages, bundled as an edge does → the checks of ingest →
+    COPY, books, feed, and the place reached, in one transaction a batch. Raises UnknownStation, NothingToImport.
+    """
+    suffix = ministry.SUFFIX if order.file_format == "tt10" else table.SUFFIX
+    found = sources.files(order.paths, suffix)
+    station = load_station(conn, order)
+    progress = _begin(conn, order, sources.digest(found), now)
+    if progress.was_finished:
+        return progress
+    lines = islice(read(found, order), progress.lines, None)
+    now_ms = (now - EPOCH) // timedelta(milliseconds=1)
+    while batch := list(islice(lines, LINES_A_BATCH)):
+        readings: list[tuple[int, WireReading]] = []
+        for line in batch:
+            usable = line if isinstance(line, LineProblem) else station.reading(line, now_ms)
+            if isinstance(usable, LineProblem):
+                tell(usable)
+                progress.refused += 1
+            elif usable is not None:
+                readings.append(usable)
+        _store(conn, order, station, readings, progress, len(batch))
+        moved(progress)
+    conn.execute(FINISH, [now, progress.import_id])
+    return progress
+
+
+def read(found: Iterable[Path], order: Order) -> Iterator[Line | LineProblem]:
+    """Yield the lines of all files, one after the other."""
+    for file in found:
+        yield from (
+            ministry.lines(file) if order.file_format == "tt10" else table.lines(file, order.station, order.skipped)
+        )
+
+
+def load_station(conn: Connection, order: Order) -> Station:
+    """Read what is known of the station. Raises UnknownStation."""
+    row = conn.execute("select in_service from station where station = %s", [order.station]).fetchone()
+    if row is None:
+        raise UnknownStation(f"--station: found {order.station}, which is not in the database: quantrac stations apply")
+    rows = conn.execute(CHANNELS, [order.station]).fetchall()
+    channels = [Channel(*each[:3]) for each in rows]
+    in_service_ms = (row[0] - EPOCH) // timedelta(milliseconds=1)
+    names = Names(channels, order.chosen, order.skipped)
+    return Station(order.station, in_service_ms, names, {each[0]: each[3] for each in rows})
+
+
+def messages(readings: Iterable[tuple[int, WireReading]], epoch: str, seq: int) -> Iterator[Message]:
+    """Put neighbouring readings of one time into one message, numbered from `seq` + 1."""
+    together: dict[str, WireReading] = {}
+    time = None
+    for t_ms, reading in readings:
+        if together and (t_ms != time or reading[0] in together):
+            seq += 1
+            yield Message(epoch=epoch, seq=seq, t=time or 0, r=list(together.values()))
+            together = {}
+        time = t_ms
+        together[reading[0]] = reading
+    if together:
+        yield Message(epoch=epoch, seq=seq + 1, t=time or 0, r=list(together.values()))
+
+
+def deliveries(topic: str, made: Sequence[Message]) -> Iterator[Delivery]:
+    """Bundle messages as an edge does."""
+    lines = [wire.encode(message) for message in made]
+    at = 0
+    while at < len(lines):
+        payload, count = wire.bundle(lines[at : at + MOST_IN_BUNDLE])
+        at += count
+        yield Delivery(topic, payload, 0, 0, False, False, len(payload), None, ())
+
+
+def _begin(conn: Connection, order: Order, sha256: str, now: datetime) -> Progress:
+    with conn.transaction():
+        row = conn.execute(
+            BEGIN,
+            {
+                "station": order.station,
+                "epoch": f"import-{sha256[:12]}",
+                "format": order.file_format,
+                "source": ", ".join(map(str, order.paths)),
+                "sha256": sha256,
+                "interval_s": order.interval_ms / 1000,
+                "person": order.person,
+                "now": now,
+            },
+        ).fetchone()
+        assert row is not None
+        import_id, epoch, started_at, finished_at, lines, made, readings, refused = row
+        audit.record(conn, now, order.person, "import", f"station {order.station}", detail={"import": import_id})
+    return Progress(import_id, epoch, started_at, lines, made, readings, refused, was_finished=finished_at is not None)
+
+
+def _store(
+    conn: Connection,
+    order: Order,
+    station: Station,
+    readings: Sequence[tuple[int, WireReading]],
+    progress: Progress,
+    lines: int,
+) -> None:
+    made = list(messages(readings, progress.epoch, progress.messages))
+    received_us = (progress.started_at - EPOCH) // US
+    receipts = [Receipt(each, received_us) for each in deliveries(topics.topic(station.name, "backfill"), made)]
+    times = [EPOCH + timedelta(milliseconds=message.t) for message in made]
+    with conn.transaction():
+        if made:
+            registry = registry_table.load_in(conn)
+            _note_interval(conn, order, station, made, min(times), max(times))
+            _count(progress, _stored(conn, prepare(receipts, registry)))
+        progress.lines += lines
+        progress.messages += len(made)
+        first, last = (min(times), max(times)) if times else (None, None)
+        conn.execute(
+            MOVE,
+            [progress.lines, progress.messages, progress.readings, progress.refused, first, last, progress.import_id],
+        )
+
+
+def _stored(conn: Connection, batch: Batch) -> Stored:
+    try:
+        return store(conn, batch, cautious=False)  # inside the import's transaction: a savepoint
+    except psycopg.errors.UniqueViolation:
+        return store(conn, batch, cautious=True)
+
+
+def _count(progress: Progress, stored: Stored) -> None:
+    progress.readings += stored.readings
+    progress.repeated += stored.duplicate
+    progress.conflicts += stored.conflict
+
+
+def _note_interval(
+    conn: Connection, order: Order, station: Station, made: Sequence[Message], first: datetime, last: datetime
+) -> None:
+    """Remember that these channels reported in this interval then: completeness counts by it."""
+    names = {name for message in made for name, _, _ in message.r}
+    begin = first - timedelta(milliseconds=order.interval_ms)
+    noted = {
+        "channels": sorted(station.numbers[name] for name in names),
+        "interval_s": order.interval_ms / 1000,
+        "during": f"{{({begin.isoformat()},{last.isoformat()}]}}",
+    }
+    conn.execute(OTHER_INTERVALS, noted)
+    conn.execute(THIS_INTERVAL, noted)

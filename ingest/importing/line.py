@@ -1,0 +1,96 @@
+"""One value of a file, wherever it stood; and what is said of a line that cannot be used."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from quantrac.telemetry.slots import AHEAD, EPOCH
+from quantrac.telemetry.states import STATE_OF_WORD, State
+
+MINISTRY_STATES: Final = {"00": State.OK, "01": State.CAL, "02": State.FAULT}
+"""Circular 10/2021/TT-BTNMT: measuring, calibrating, device fault."""
+NO_VALUE: Final = frozenset({"", "-", "na", "n/a", "nan", "null", "none"})
+COMPACT: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)")
+VIETNAMESE: Final = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})[ T](\d{1,2}):(\d\d)(?::(\d\d))?")
+
+
+class Place(NamedTuple):
+    """Where a line stands; numbers begin with 1."""
+
+    file: Path
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.number}"
+
+
+class Line(NamedTuple):
+    """A value as its file gives it."""
+
+    place: Place
+    name: str
+    value: float | None
+    unit: str | None
+    """As written; None where the file names none."""
+    t_ms: int
+    """End of the time it stands for, milliseconds since 1970 UTC."""
+    state: State
+
+
+class LineProblem(NamedTuple):
+    """A line that cannot be used."""
+
+    place: Place
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}"
+
+
+def number(text: str) -> float | None:
+    """Read a value; a decimal comma is taken too; None where there is none. Raises ValueError."""
+    bare = text.strip()
+    if bare.lower() in NO_VALUE:
+        return None
+    value = float(bare.replace(",", ".") if bare.count(",") == 1 and "." not in bare else bare)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
+
+
+def moment_ms(text: str) -> int:
+    """Read a time; without an offset it is local time of Asia/Ho_Chi_Minh. Raises ValueError.
+
+    ISO 8601, `yyyyMMddHHmmss` of the ministry's files, or `dd/MM/yyyy HH:mm[:ss]`.
+    """
+    bare = text.strip()
+    if match := COMPACT.fullmatch(bare):
+        year, month, day, hour, minute, second = map(int, match.groups())
+    elif match := VIETNAMESE.fullmatch(bare):
+        day, month, year, hour, minute, second = (int(group or 0) for group in match.groups())
+    else:
+        return _iso_ms(bare)
+    local = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    return (local - AHEAD - EPOCH) // timedelta(milliseconds=1)
+
+
+def state(text: str, value: float | None) -> State:
+    """Read a state: a code of the ministry or a word of ours; a missing value without a reason is `comm`.
+
+    Raises ValueError.
+    """
+    bare = text.strip().lower()
+    found = MINISTRY_STATES.get(bare.zfill(2)) if bare.isdecimal() else STATE_OF_WORD.get(bare or "ok")
+    if found is None:
+        raise ValueError(text)
+    return State.COMM if value is None and found is State.OK else found
+
+
+def _iso_ms(text: str) -> int:
+    time = datetime.fromisoformat(text)
+    aware = time if time.tzinfo else time.replace(tzinfo=UTC) - AHEAD
+    return (aware - EPOCH) // timedelta(milliseconds=1)

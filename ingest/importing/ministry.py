@@ -1,0 +1,44 @@
+"""The ministry's five-minute files (Circular 10/2021/TT-BTNMT): one value a line, fields parted by tabs.
+
+`Tên<TAB>Giá trị<TAB>Đơn vị<TAB>yyyyMMddHHmmss<TAB>Trạng thái`, local time, the end of the five minutes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from ingest.importing.line import Line, LineProblem, Place, moment_ms, number, state
+
+SUFFIX: Final = ".txt"
+INTERVAL_MS: Final = 300_000
+EXPECTED: Final = "name, value, unit, yyyyMMddHHmmss and state 00, 01 or 02, parted by tabs"
+
+
+def lines(file: Path) -> Iterator[Line | LineProblem]:
+    """Yield every line of a file that is not empty; memory does not grow with it."""
+    with file.open(encoding="utf-8-sig", errors="replace", newline=None) as text:
+        for count, row in enumerate(text, start=1):
+            if row.strip():
+                yield line(Place(file, count), row)
+
+
+def line(place: Place, row: str) -> Line | LineProblem:
+    """Read one line."""
+    fields = row.rstrip("\r\n").split("\t")
+    if len(fields) not in (4, 5):
+        return LineProblem(place, f"found {len(fields)} fields, expected {EXPECTED}")
+    name, value_text, unit, time, *rest = fields
+    try:
+        value = number(value_text)
+    except ValueError:
+        return LineProblem(place, f"value: found {value_text!r}, expected a number")
+    try:
+        t_ms = moment_ms(time)
+    except ValueError:
+        return LineProblem(place, f"time: found {time!r}, expected yyyyMMddHHmmss")
+    try:
+        return Line(place, name.strip(), value, unit, t_ms, state(rest[0] if rest else "00", value))
+    except ValueError:
+        return LineProblem(place, f"state: found {rest[0]!r}, expected 00, 01 or 02")

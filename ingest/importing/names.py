@@ -1,0 +1,80 @@
+"""Which channel a file's name means, and how its unit becomes the channel's. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final, NamedTuple
+
+from quantrac.config.units import IDENTITY, Conversion, conversion
+from quantrac.telemetry.parameters import CATALOGUE
+
+ALIASES: Final = {
+    "doman": "salinity", "độ mặn": "salinity", "ntu": "turbidity", "pm-2-5": "pm2_5", "pm2.5": "pm2_5", "pm-10": "pm10",
+    "nhiệt độ": "water_temp", "n-nh4": "nh4_n", "nh4-n": "nh4_n",
+}  # fmt: skip
+"""Names met in the files of receivers, beside the ministry's symbols; lower case."""
+UNITS: Final = {
+    "oc": "Cel", "°c": "Cel", "c": "Cel", "độ c": "Cel", "ms/cm": "mS/cm", "us/cm": "uS/cm", "µs/cm": "uS/cm",
+    "μs/cm": "uS/cm", "mg/l": "mg/L", "ug/l": "ug/L", "µg/l": "ug/L", "ntu": "[NTU]", "fnu": "[FNU]", "‰": "[PSU]",
+    "ppt": "[PSU]", "psu": "[PSU]", "mv": "mV", "ug/m3": "ug/m3", "µg/m3": "ug/m3", "µg/m³": "ug/m3", "ug/nm3": "ug/m3",
+    "µg/nm3": "ug/m3", "mg/m3": "mg/m3", "%": "%", "m": "m", "cm": "cm", "mm": "mm", "m/s": "m/s", "hpa": "hPa",
+    "m3/s": "m3/s", "w/m2": "W/m2", "w/m²": "W/m2", "dba": "dB[SPL]", "độ": "deg", "°": "deg", "ppb": "[ppb]",
+    "ppm": "[ppm]",
+}  # fmt: skip
+"""How people write units, lower case, and their UCUM codes."""
+UNSAID: Final = ("", "-")
+
+
+class Channel(NamedTuple):
+    """A channel of the station."""
+
+    name: str
+    parameter: str
+    unit: str
+
+
+class Names:
+    """What names in the files of one station mean: as the user says (`chosen`, `skipped`), else as they are known."""
+
+    def __init__(self, channels: Iterable[Channel], chosen: Mapping[str, str], skipped: Collection[str]) -> None:
+        self._channels = {channel.name: channel for channel in channels}
+        self._chosen = {name.casefold(): channel for name, channel in chosen.items()}
+        self._skipped = {name.casefold() for name in skipped}
+        self._meant: defaultdict[str, list[str]] = defaultdict(list)
+        for channel in self._channels.values():
+            for name in self._names_of(channel):
+                if channel.name not in self._meant[name]:
+                    self._meant[name].append(channel.name)
+
+    def channel(self, name: str) -> Channel | str | None:
+        """Return the channel that a name means, None for one that is skipped, or what is wrong with it."""
+        bare = name.rpartition("/")[2].casefold()
+        if {bare, name.casefold()} & self._skipped:
+            return None
+        wanted = self._chosen.get(name.casefold()) or self._chosen.get(bare)
+        if wanted is not None:
+            return self._channels.get(wanted) or f"--map: found {wanted}, expected {', '.join(sorted(self._channels))}"
+        if bare in self._channels:
+            return self._channels[bare]
+        meant = self._meant.get(bare, [])
+        if len(meant) == 1:
+            return self._channels[meant[0]]
+        found = f"found {name!r}"
+        if meant:
+            return f"{found}, which may be {' or '.join(meant)}: say which with --map {name}=CHANNEL"
+        return f"{found}, expected a channel ({', '.join(sorted(self._channels))}): use --map {name}=CHANNEL or --skip"
+
+    def unit(self, channel: Channel, unit: str | None) -> Conversion | str:
+        """Return how values in a unit become those of the channel, or what is wrong with it."""
+        bare = (unit or "").strip()
+        if bare in UNSAID or channel.unit in (bare, "[pH]"):
+            return IDENTITY
+        code = UNITS.get(bare.lower(), bare)
+        found = conversion(code, channel.unit, channel.parameter)
+        return found or f"unit: found {bare!r}, expected {CATALOGUE[channel.parameter].label or channel.unit}"
+
+    def _names_of(self, channel: Channel) -> list[str]:
+        symbol = CATALOGUE[channel.parameter].symbol
+        aliases = [alias for alias, parameter in ALIASES.items() if parameter == channel.parameter]
+        return [channel.parameter, *([symbol.casefold()] if symbol else []), *aliases]

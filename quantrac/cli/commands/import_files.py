@@ -1,0 +1,136 @@
+"""`quantrac import …`: the years before Quantrac, from files."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from ingest.importing.importing import Format, Progress
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+PROBLEMS_SHOWN: Final = 100
+
+Paths = Annotated[list[Path], typer.Argument(help="Files, or folders that are searched for them.")]
+StationOption = Annotated[str, typer.Option("--station", help="Station whose readings these are.")]
+MapOption = Annotated[list[str], typer.Option("--map", help="NAME=CHANNEL; may be repeated.")]
+SkipOption = Annotated[list[str], typer.Option("--skip", help="Name that is left out; may be repeated.")]
+PersonOption = Annotated[str | None, typer.Option(help="Who imports, for the audit; default: the login name.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+
+@app.callback()
+def _import() -> None:
+    """Readings from the years before Quantrac, through the same checks as those of the stations."""
+
+
+@app.command(short_help="The ministry's five-minute files.")
+def tt10(
+    paths: Paths,
+    station: StationOption,
+    mapped: MapOption = [],  # noqa: B006
+    skip: SkipOption = [],  # noqa: B006
+    person: PersonOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Import the ministry's five-minute files (*.txt): name, value, unit, yyyyMMddHHmmss and state, parted by tabs.
+
+    May be stopped and repeated: it goes on where it was, and what is there already is not stored twice. A line that
+    cannot be used is told with file and line, and counted; then the exit code is 1.
+    """
+    _run("tt10", paths, station, 300_000, mapped, skip, person, as_json)
+
+
+@app.command("csv", short_help="CSV files, long or wide.")
+def csv_files(
+    paths: Paths,
+    station: StationOption,
+    interval: Annotated[str, typer.Option(help="How far apart the values are, such as 5m: completeness counts by it.")],
+    mapped: MapOption = [],  # noqa: B006
+    skip: SkipOption = [],  # noqa: B006
+    person: PersonOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Import CSV files (*.csv). Long: columns time, channel, value, and if wanted unit, state, station.
+
+    Wide: a column time and one column a channel. Times without an offset are Asia/Ho_Chi_Minh. Files of `quantrac
+    export readings` go back in. May be stopped and repeated, as `tt10`.
+    """
+    from quantrac.config.fields import parse_duration
+
+    try:
+        interval_ms = parse_duration(interval)
+    except ValueError:
+        interval_ms = 0
+    if interval_ms <= 0:
+        raise typer.BadParameter(f"found {interval!r}, expected a duration such as 1m, 5m, 1h", param_hint="--interval")
+    _run("csv", paths, station, interval_ms, mapped, skip, person, as_json)
+
+
+def _run(
+    file_format: Format, paths: list[Path], station: str, interval_ms: int, mapped: list[str], skip: list[str],
+    person: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    from ingest.importing.importing import Order, run_import
+    from ingest.importing.line import LineProblem
+    from quantrac.config.settings import Settings
+    from quantrac.database.migrate import connect_migrated
+
+    chosen = dict(_pair(each) for each in mapped)
+    order = Order(station, file_format, tuple(paths), interval_ms, chosen, skip, person or getpass.getuser())
+    shown = 0
+
+    def tell(problem: LineProblem) -> None:
+        nonlocal shown
+        shown += 1
+        if shown <= PROBLEMS_SHOWN:
+            print(problem, file=sys.stderr)
+
+    def moved(progress: Progress) -> None:
+        if sys.stderr.isatty():
+            print(f"\r{progress.lines:,} lines, {progress.readings:,} readings", end="", file=sys.stderr, flush=True)
+
+    begun = time.monotonic()
+    with connect_migrated(Settings().database("ingest"), "quantrac import") as conn:
+        done = run_import(conn, order, datetime.now(UTC), tell, moved)
+    seconds = time.monotonic() - begun
+    if shown > PROBLEMS_SHOWN:
+        print(f"{shown - PROBLEMS_SHOWN} more lines that cannot be used", file=sys.stderr)
+    print(json.dumps(_report(done, seconds)) if as_json else _summary(done, seconds))
+    if done.refused:
+        raise typer.Exit(1)
+
+
+def _report(done: Progress, seconds: float) -> dict[str, object]:
+    return {
+        "import_id": done.import_id, "epoch": done.epoch, "started_at": done.started_at.isoformat(),
+        "lines": done.lines,
+        "readings": done.readings, "refused": done.refused, "repeated": done.repeated, "conflicts": done.conflicts,
+        "already_finished": done.was_finished, "seconds": round(seconds, 3),
+    }  # fmt: skip
+
+
+def _summary(done: Progress, seconds: float) -> str:
+    if done.was_finished:
+        return f"import {done.import_id}: these files were imported already ({done.readings:,} readings)"
+    parts = [
+        f"import {done.import_id}: {done.lines:,} values read, {done.readings:,} readings added in {seconds:.0f} s"
+    ]
+    parts += [f"{done.repeated:,} messages brought nothing new"] if done.repeated else []
+    parts += [f"{done.conflicts:,} messages conflict with what was there: see table conflict"] if done.conflicts else []
+    parts += [f"{done.refused:,} lines cannot be used"] if done.refused else []
+    return ", ".join(parts)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, separator, channel = text.partition("=")
+    if not (separator and name and channel):
+        raise typer.BadParameter(f"found {text!r}, expected NAME=CHANNEL such as Temp=water_temp", param_hint="--map")
+    return name, channel

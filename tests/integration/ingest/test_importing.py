@@ -1,0 +1,247 @@
+"""Files of the years before Quantrac: through the checks, once, resumable, and every refusal with file and line."""
+
+import itertools
+import resource
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from ingest.importing import importing, ministry, sources, table
+from ingest.importing.importing import Order, Progress, run_import
+from ingest.importing.line import Line, LineProblem, Place, moment_ms
+from ingest.rollups import consuming
+from quantrac.config.loading import load_network
+from quantrac.database.feed import Consumer
+from quantrac.desks.export import Selection, export_readings
+from quantrac.desks.network import apply_network
+from quantrac.telemetry.states import State
+
+STATION = "st-my-thanh"
+NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+CONFIGS = Path(__file__).parents[3] / "station_configs"
+# The layout of Circular 10/2021/TT-BTNMT with the example of its receivers: 1 March 2025, 00:05 in Vietnam.
+EXAMPLE = (
+    "Temp\t28.4\toC\t20250301000500\t00\r\npH\t7.21\t-\t20250301000500\t00\r\n"
+    "DO\t3.10\tmg/l\t20250301000500\t00\r\nDoMan\t12,5\t‰\t20250301000500\t01\r\n"
+)
+FIVE_PAST = datetime(2025, 2, 28, 17, 5, tzinfo=UTC)
+
+
+@pytest.fixture
+def conn(database: str) -> Any:
+    with psycopg.connect(database, autocommit=True, options="-c TimeZone=UTC") as made:
+        apply_network(made, load_network(CONFIGS), "test", NOW)
+        yield made
+
+
+def order(*paths: Path, file_format: Any = "tt10", **more: Any) -> Order:
+    return Order(
+        **{
+            "station": STATION,
+            "file_format": file_format,
+            "paths": paths,
+            "interval_ms": 300_000,
+            "chosen": {},
+            "skipped": (),
+            "person": "an",
+            **more,
+        }
+    )
+
+
+def load(
+    conn: psycopg.Connection, what: Order, now: datetime = NOW, moved: Callable[[Progress], None] = lambda _: None
+) -> tuple[Progress, list[str]]:
+    said: list[str] = []
+    return run_import(conn, what, now, lambda problem: said.append(str(problem)), moved), said
+
+
+def month(file: Path, days: int = 2) -> Path:
+    """A file of five-minute values of three parameters."""
+    start = datetime(2024, 5, 1, tzinfo=UTC)
+    with file.open("w") as out:
+        for slot in range(1, days * 288 + 1):
+            time = (start + timedelta(minutes=5 * slot)).strftime("%Y%m%d%H%M%S")
+            for name, value in (("Temp", 28 + slot % 7 / 10), ("pH", 7.5), ("DO", 5 + slot % 11 / 10)):
+                out.write(f"{name}\t{value:.2f}\t\t{time}\t00\n")
+    return file
+
+
+def test_a_ministry_file_becomes_readings(conn: psycopg.Connection, tmp_path: Path) -> None:
+    (tmp_path / "2025").mkdir()
+    (tmp_path / "2025/ST_STMT_NUO001_20250301000500.txt").write_bytes(EXAMPLE.encode())
+    done, said = load(conn, order(tmp_path, chosen={"Temp": "water_temp"}))
+    assert said == []
+    assert (done.lines, done.readings, done.refused) == (4, 4, 0)
+    rows = conn.execute(
+        "select time, channel, value, state, received_at, late from v_reading order by channel"
+    ).fetchall()
+    assert rows == [
+        (FIVE_PAST, f"{STATION}/do", 3.1, "ok", NOW, True),
+        (FIVE_PAST, f"{STATION}/ph", 7.21, "ok", NOW, True),
+        (FIVE_PAST, f"{STATION}/salinity", 12.5, "cal", NOW, True),
+        (FIVE_PAST, f"{STATION}/water_temp", 28.4, "ok", NOW, True),
+    ]
+    book = conn.execute("select epoch, highest_seq, stored, missing, new from v_ledger").fetchall()
+    assert book == [(done.epoch, 1, 1, 0, 1)]
+    traced = (
+        "select count(*) from v_reading r join v_import i on i.started_at = r.received_at and i.station = r.station"
+    )
+    assert conn.execute(traced).fetchone() == (4,)
+    assert conn.execute("select person from audit where action = 'import'").fetchone() == ("an",)
+
+
+def test_every_line_that_cannot_be_used_is_named_and_costs_no_other(conn: psycopg.Connection, tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text(
+        "DO\t5.1\tmg/l\t20250301000500\t00\n"
+        "DO\tabc\tmg/l\t20250301001000\t00\n"
+        "DO\t5.1\tmg/l\t20251301001000\t00\n"
+        "DO\t5.1\tkg\t20250301001000\t00\n"
+        "DO\t5.1\tmg/l\t20250301001000\t07\n"
+        "DO 5.1\n"
+        "COD\t5.1\tmg/l\t20250301001000\t00\n"
+        "DO\t5.1\tmg/l\t20150301001000\t00\n"
+        "DO\t5.1\tmg/l\t20300301001000\t00\n"
+        "\n"
+        "DO\t\tmg/l\t20250301001500\t02\n"
+    )
+    done, said = load(conn, order(file))
+    assert [line.removeprefix(f"{file}:").split(", expected")[0] for line in said] == [
+        "2: value: found 'abc'",
+        "3: time: found '20251301001000'",
+        "4: unit: found 'kg'",
+        "5: state: found '07'",
+        "6: found 1 fields",
+        "7: found 'COD'",
+        "8: time: found a time before the station's in_service 2019-05-31 17:00Z",
+        "9: time: found a time in the future",
+    ]
+    assert (done.readings, done.refused) == (2, 8)
+    assert conn.execute("select value, state from v_reading order by time").fetchall() == [(5.1, "ok"), (None, "fault")]
+    assert conn.execute("select count(*) from dead_letter").fetchone() == (0,)
+
+
+def test_the_same_files_again_change_nothing(conn: psycopg.Connection, tmp_path: Path) -> None:
+    file = month(tmp_path / "a.txt")
+    more = {"chosen": {"Temp": "water_temp"}}
+    first, _ = load(conn, order(file, **more))
+    again, _ = load(conn, order(file, **more), NOW + timedelta(days=1))
+    assert (again.was_finished, again.import_id, again.readings) == (True, first.import_id, first.readings)
+    copy = tmp_path / "b.txt"  # the same readings in a file of another name, and one value that differs
+    copy.write_text(file.read_text().replace("7.50", "7.60", 1))
+    other, said = load(conn, order(copy, **more), NOW + timedelta(days=2))
+    assert (other.readings, other.repeated, other.conflicts, said) == (0, 576, 1, [])
+    assert conn.execute("select count(*) from reading").fetchone() == (3 * 576,)
+    assert conn.execute("select value from conflict").fetchall() == [(7.6,)]
+
+
+def test_an_import_that_was_stopped_goes_on_where_it_was(
+    conn: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "LINES_A_BATCH", 250)
+    file = month(tmp_path / "a.txt")
+    calls = itertools.count(1)
+
+    def killed(progress: Progress) -> None:
+        if next(calls) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        load(conn, order(file, chosen={"Temp": "water_temp"}), moved=killed)
+    assert conn.execute("select count(*) from reading").fetchone() == (750,)
+    done, _ = load(conn, order(file, chosen={"Temp": "water_temp"}), NOW + timedelta(hours=1))
+    assert (done.lines, done.readings, done.repeated) == (1728, 1728, 0)
+    assert conn.execute("select count(*), count(distinct received_at) from reading").fetchone() == (1728, 1)
+    assert conn.execute("select highest_seq = stored, received = new from v_ledger").fetchall() == [(True, True)]
+
+
+def test_imported_hours_are_complete_by_their_own_interval(conn: psycopg.Connection, tmp_path: Path) -> None:
+    """Channels report each minute now; twelve five-minute values make a whole hour of the years before."""
+    load(conn, order(month(tmp_path / "a.txt"), chosen={"Temp": "water_temp"}))
+    feed = Consumer(conn, consuming.NAME, consuming.CAUSES)
+    while consuming.round_of(conn, feed, 500):
+        pass
+    hours = conn.execute("select count, expected, valid, count(*)::int from v_hourly group by 1, 2, 3").fetchall()
+    assert hours == [(12, 12, True, 3 * 48)]
+    days = conn.execute(
+        "select count, expected, completeness from v_daily where parameter = 'ph' order by time"
+    ).fetchall()
+    assert days == [(288, 288, 1.0), (288, 288, 1.0)]
+
+
+def test_an_export_goes_back_in(conn: psycopg.Connection, database: str, tmp_path: Path) -> None:
+    load(conn, order(month(tmp_path / "a.txt"), chosen={"Temp": "water_temp"}))
+    out = tmp_path / "out.csv"
+    with out.open("wb") as file:
+        export_readings(conn, Selection(datetime(2024, 1, 1, tzinfo=UTC), NOW), "csv", file)
+    content = "select channel_id, time, value, state, tests from reading order by 1, 2"
+    before = conn.execute(content).fetchall()
+    conn.execute("truncate reading, latest, ledger")
+    done, said = load(conn, order(out, file_format="csv"))
+    assert (said, done.readings) == ([], 1728)
+    assert conn.execute(content).fetchall() == before
+
+
+def test_a_wide_table_with_local_times_and_decimal_commas(conn: psycopg.Connection, tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("Thời gian;DO;pH;Ghi chú\n01/03/2025 00:05;3,10;7,21;mưa\n01/03/2025 00:10;;7,3;\n")
+    _, said = load(conn, order(file, file_format="csv", skipped=("ghi chú",)))
+    assert said == []
+    rows = conn.execute("select time, channel, value from v_reading order by time, channel").fetchall()
+    assert rows == [
+        (FIVE_PAST, f"{STATION}/do", 3.1),
+        (FIVE_PAST, f"{STATION}/ph", 7.21),
+        (FIVE_PAST + timedelta(minutes=5), f"{STATION}/ph", 7.3),
+    ]
+
+
+def test_a_name_with_two_meanings_must_be_chosen(conn: psycopg.Connection, tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text("Temp\t28.4\toC\t20250301000500\t00\n")
+    _, said = load(conn, order(file))
+    if said:  # the station has several thermometers
+        assert "say which with --map Temp=CHANNEL" in said[0]
+    with pytest.raises(importing.UnknownStation):
+        load(conn, order(file, station="st-nowhere"))
+    with pytest.raises(sources.NothingToImport):
+        load(conn, order(tmp_path / "none.txt"))
+
+
+@pytest.mark.parametrize(
+    "text", ["20250301000500", "2025-03-01T00:05:00+07:00", "2025-03-01 00:05", "01/03/2025 00:05"]
+)
+def test_times_of_every_spelling(text: str) -> None:
+    assert moment_ms(text) == FIVE_PAST.timestamp() * 1000
+
+
+def test_units_are_converted(conn: psycopg.Connection, tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text("DO\t3100\tµg/l\t20250301000500\t00\n")
+    load(conn, order(file))
+    assert conn.execute("select value from v_reading").fetchone() == (pytest.approx(3.1),)
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    file = month(tmp_path / "a.txt", days=3)
+    text = file.read_text()
+    with file.open("a") as out:
+        for _ in range(100):
+            out.write(text)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    count = sum(1 for _ in ministry.lines(file))
+    assert count == 101 * 2592
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000, "kB"
+
+
+def test_a_line_may_be_damaged_in_any_way(tmp_path: Path) -> None:
+    assert isinstance(ministry.line(Place(tmp_path, 1), "\t\t\t\t"), LineProblem)
+    good = ministry.line(Place(tmp_path, 1), "DO\t-\tmg/l\t20250301000500")
+    assert good == Line(Place(tmp_path, 1), "DO", None, "mg/l", int(FIVE_PAST.timestamp() * 1000), State.COMM)
+    file = tmp_path / "b.csv"
+    file.write_bytes(b"\xff\xfe\x00time\n\n,,")
+    assert all(isinstance(each, LineProblem) for each in table.lines(file, STATION))
