@@ -113,7 +113,10 @@ class LineTalker(Talker):
         return [Sample(name, t_ms, *self._measured(line, name)) for name in carried]
 
     def _carries(self, line: text_lines.Line, name: str) -> bool:
-        return text_lines.carries(line, self._profile.signals[name], self._profile, self._address)
+        """Return whether a line carries a signal, and all that says how the signal is has been heard at least once."""
+        signal = self._profile.signals[name]
+        known = all(status.line is None or status.line in self._newest for status in signal.status)
+        return known and text_lines.carries(line, signal, self._profile, self._address)
 
     def _measured(self, line: text_lines.Line, name: str) -> Measured:
         return text_lines.decode(line, self._profile.signals[name], self._profile, self._newest)

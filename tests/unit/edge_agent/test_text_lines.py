@@ -173,6 +173,20 @@ def test_only_the_talker_and_the_sentence_that_are_meant_are_heard() -> None:
     assert talker.hear(b"\r\n", 7) == []
 
 
+def test_a_mass_is_not_heard_before_the_line_that_says_how_the_monitor_is() -> None:
+    of = profile(
+        "line",
+        {"x": {"line": "N_,", "field": 1, "status": {"line": "P", "field": 1, "table": "e"}}},
+        states={"e": {0: "ok", "other": "fault"}},
+        separator=" ",
+    )
+    talker = LineTalker(device(of, None, "x"), Said())
+    heard = [talker.hear(raw, 7) for raw in (b"N_, 412\n", b"P 0\n", b"N_, 413\n", b"P 2\n", b"N_, 414\n")]
+    assert [[(s.value, s.state) for s in samples] for samples in heard] == [
+        [], [], [(413, State.OK)], [], [(None, State.FAULT)],
+    ]  # fmt: skip
+
+
 def test_a_probe_of_a_talker_waits_for_all_that_is_wanted() -> None:
     of = profile("nmea-0183", {"x": {"line": "MWV", "field": 1}, "y": {"line": "MTW", "field": 1}})
     said = Said(b"half a line\r\n", b"$WIMWV,214,R,3.4,M,A*3E\r\n", b"$SDMTW,26.8,C*08\r\n")
