@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from itertools import accumulate
 from typing import Final
 
+from alerts.block import LATE_AFTER_MS
 from alerts.evaluation import Decision, Kind, RuleState, step
 from alerts.past import SETTLE, LateReadings, late_of, look_back, record_found, with_late
 from alerts.readings import (
@@ -31,7 +32,7 @@ from alerts.rule import Kind as Measures
 from alerts.summaries import tell_held, tell_late
 from alerts.telling import Addressees, Measured, tell
 from alerts.trend import trend_of
-from quantrac.database.feed import Cause, Change, Consumer
+from quantrac.database.feed import Cause, Change, Consumer, is_registered
 from quantrac.database.pool import Connection
 from quantrac.observe import logs, metrics
 
@@ -127,8 +128,15 @@ class Evaluator:
         """Learn the ids of the watched channels, and follow quality where it has something to say."""
         found = self._conn.execute(CHANNELS, [list(self._rules)])
         self._channels = dict(found.fetchall())
+        start = 0 if is_registered(self._conn, "alerts") else self._head_of_the_past()
         after = "quality" if self._conn.execute(QUALITY_IS_CONFIGURED).fetchone() == (True,) else None
-        self._consumer = Consumer(self._conn, "alerts", {Cause.READING, Cause.CONFIGURATION}, after=after)
+        self._consumer = Consumer(self._conn, "alerts", {Cause.READING, Cause.CONFIGURATION}, after=after, start=start)
+
+    def _head_of_the_past(self) -> int:
+        """Return the newest change that is too old to tell of as now: a consumer that is new begins behind it."""
+        too_old = self._clock() - timedelta(milliseconds=LATE_AFTER_MS)
+        row = self._conn.execute("select coalesce(max(id), 0) from change where at < %s", [too_old]).fetchone()
+        return 0 if row is None else int(row[0])
 
     def tell_summaries(self) -> int:
         """Tell what a storm held back, and alarms that settled late readings bring to light; return how many."""
@@ -221,7 +229,9 @@ class Evaluator:
         )
 
     def _close_orphan(self, subject: Subject, now: datetime) -> None:
-        change = clear_alarm(self._conn, subject, None, now, now, reason="the rule no longer watches this channel")
+        is_known = any(rule.rule == subject.rule for rules in self._rules.values() for rule in rules)
+        reason = "the rule no longer watches this channel" if is_known else "the rule was removed"
+        change = clear_alarm(self._conn, subject, None, now, now, reason=reason)
         self._conn.execute(
             "delete from rule_state where rule = %s and channel_id = %s", [subject.rule, subject.channel_id]
         )

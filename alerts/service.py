@@ -16,9 +16,11 @@ from alerts.channels import notifiers_of
 from alerts.compiling import compile_rules
 from alerts.contacts import contacts_of, save_contacts
 from alerts.evaluator import Evaluator
+from alerts.no_data import RULE as NO_DATA_RULE
 from alerts.outbox import start_senders
 from alerts.routing import Routing
 from alerts.silence import RULE as SILENCE_RULE
+from alerts.watched_network import WatchedNetwork
 from quantrac.config.loading import load_network
 from quantrac.config.network import Network
 from quantrac.config.settings import Settings
@@ -32,6 +34,8 @@ ALERTS_LOCK: Final = 0x5154_0010
 WAIT_FOR_LOCK_S: Final = 1.0
 WAIT_FOR_CHANGE_S: Final = 1.0
 WAIT_AFTER_FAILURE_S: Final = 2.0
+RULES_EVERY: Final = timedelta(seconds=2)
+"""How often the files are asked whether they have changed."""
 SUMMARIES_EVERY: Final = timedelta(seconds=1)
 
 FAILURES = metrics.counter("quantrac_alerts_failures_total", "Times that evaluation had to begin again.", ["reason"])
@@ -112,13 +116,9 @@ class _Worker:
         if not self._wait_for_lock(conn, beat, stop):
             beat.end()
             return
-        save_contacts(conn, contacts_of(network), self._clock())
-        rules = compile_rules(network.rules.values(), network.stations.values())
-        evaluator = Evaluator(conn, rules, Routing.of(network), self._clock)
-        evaluator.close_orphans(own_rules={SILENCE_RULE})
-        self._state = "evaluating"
-        log.info("evaluating", rules=len(network.rules), channels=len(rules))
-        told_at = self._started_at
+        watched = WatchedNetwork(network)
+        evaluator = self._evaluator(conn, network)
+        told_at = asked_at = self._started_at
         while not stop.is_set():
             changes = evaluator.round()
             lag_s = (self._clock() - changes[0].at).total_seconds() if changes else 0.0
@@ -127,9 +127,23 @@ class _Worker:
             if self._clock() - told_at >= SUMMARIES_EVERY:
                 evaluator.tell_summaries()
                 told_at = self._clock()
+            if self._clock() - asked_at >= RULES_EVERY:
+                if (changed := watched.changed()) is not None:
+                    evaluator = self._evaluator(conn, changed)
+                asked_at = self._clock()
             if not changes:
                 evaluator.wait(WAIT_FOR_CHANGE_S)
         beat.end()
+
+    def _evaluator(self, conn: Connection, network: Network) -> Evaluator:
+        """Return what evaluates the rules of a network; alarms that none of them watches any more end here."""
+        save_contacts(conn, contacts_of(network), self._clock())
+        rules = compile_rules(network.rules.values(), network.stations.values())
+        evaluator = Evaluator(conn, rules, Routing.of(network), self._clock)
+        evaluator.close_orphans(own_rules={SILENCE_RULE, NO_DATA_RULE})
+        self._state = "evaluating"
+        log.info("evaluating", rules=len(network.rules), channels=len(rules))
+        return evaluator
 
     def _wait_for_lock(self, conn: Connection, beat: Beat, stop: threading.Event) -> bool:
         """Return True once this worker is the one that evaluates, False when stopped before."""

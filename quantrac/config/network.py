@@ -87,12 +87,21 @@ class QuietHours(Model):
     groups: tuple[Kebab, ...] = Field(min_length=1)
 
 
+class ChannelSilence(Model):
+    """When a channel without values is reported, while its station speaks."""
+
+    after_ms: PositiveDuration = Field(alias="after")
+    severity: Severity = "medium"
+    to: tuple[Kebab, ...] = Field(min_length=1)
+
+
 class Silence(Model):
     """When a station that sends nothing is reported as silent."""
 
     after_ms: PositiveDuration = Field(alias="after")
     severity: Severity = "high"
     to: tuple[Kebab, ...] = Field(min_length=1)
+    channels: ChannelSilence | None = None
 
 
 class Storm(Model):
@@ -126,6 +135,8 @@ class Retention(Model):
     """Daily values; at least as long as the hourly ones."""
     dead_letters_ms: PositiveDuration = Field(default=400 * 86_400_000, alias="dead_letters", ge=30 * 86_400_000)
     """Dead letters that did not come again for so long; at least 30d."""
+    pictures_ms: PositiveDuration = Field(default=180 * 86_400_000, alias="pictures", ge=7 * 86_400_000)
+    """Pictures of cameras; at least 7d."""
 
 
 class NetworkFile(Model):

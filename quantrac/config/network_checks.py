@@ -55,6 +55,8 @@ def check_network(
         known(("quiet_hours", "groups"), network.quiet_hours.groups, groups)
     if network.silence is not None:
         known(("silence", "to"), network.silence.to, groups)
+        if network.silence.channels is not None:
+            known(("silence", "channels", "to"), network.silence.channels.to, groups)
     for name, contact in network.contacts.items():
         known(("contacts", name, "groups"), contact.groups, groups)
         known(("contacts", name, "stations"), contact.stations, stations)

@@ -17,6 +17,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
+from alerts.no_data import check_no_data
 from alerts.silence import check_silence
 from quantrac.cli.jobs.runs import Job, run_if_due
 from quantrac.cli.jobs.schedule import Daily, Every, Schedule
@@ -77,7 +78,8 @@ def jobs_of(network: Network) -> list[Job]:
     """Return every job of the centre."""
 
     def silence(conn: Connection, now: datetime) -> str:
-        return f"{len(check_silence(conn, network, now))} stations changed"
+        changed = check_silence(conn, network, now), check_no_data(conn, network, now)
+        return f"{len(changed[0])} stations, {len(changed[1])} channels changed"
 
     def retention(conn: Connection, now: datetime) -> str:
         return apply_retention(conn, now, network.settings.retention)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
 from alerts.evaluator import CHANGES_A_ROUND, Evaluator
@@ -220,16 +223,21 @@ def test_a_state_that_was_lost_makes_no_second_alarm(conn: Connection, other: Co
     assert rows(conn, "select count(*) from notification where purpose <> 'cleared'") == [(2,)]
 
 
-def test_a_rule_that_no_longer_watches_a_channel_ends_its_alarm_with_that_reason(
-    conn: Connection, other: Connection, channel_id: int
+@pytest.mark.parametrize(
+    ("rules", "reason"),
+    [
+        ({}, "the rule was removed"),
+        ({"st-x/do": [replace(oxygen_rule(), channel="st-x/do")]}, "the rule no longer watches this channel"),
+    ],
+)
+def test_a_rule_that_is_gone_ends_its_alarm_with_that_reason(
+    conn: Connection, other: Connection, channel_id: int, rules: dict[str, list[ChannelRule]], reason: str
 ) -> None:
     store(conn, channel_id, read_series("2.8x10", MINUTE, start_ms=START_MS))
     run_all(evaluator(other))
-    assert Evaluator(other, {}, ROUTING, lambda: START).close_orphans(own_rules=()) == 1
-    assert rows(conn, "select event, reason from v_alarm_event order by alarm_event_id")[1] == (
-        "cleared",
-        "the rule no longer watches this channel",
-    )
+    assert Evaluator(other, rules, ROUTING, lambda: START).close_orphans(own_rules=()) == 1
+    events = rows(conn, "select event, reason from v_alarm_event order by alarm_event_id")
+    assert events[1] == ("cleared", reason)
     assert rows(conn, "select count(*) from rule_state") == [(0,)]
 
 
@@ -258,3 +266,16 @@ def test_more_changes_than_a_round_takes_are_taken_in_several(
     worker = evaluator(other)
     assert [len(worker.round()) for _ in range(3)] == [CHANGES_A_ROUND, 5, 0]
     assert minutes_of(conn) == [("act", 9.0, None)]
+
+
+def test_a_new_consumer_does_not_tell_of_a_past_that_nobody_evaluated(
+    conn: Connection, other: Connection, channel_id: int
+) -> None:
+    store(conn, channel_id, read_series("2.8x30", MINUTE, start_ms=START_MS))
+    conn.execute("update change set at = %s", [START - timedelta(minutes=16)])
+    worker = evaluator(other)
+    run_all(worker)
+    assert minutes_of(conn) == []
+    store(conn, channel_id, read_series("2.8x10", MINUTE, start_ms=START_MS + 30 * MINUTE))
+    run_all(worker)
+    assert minutes_of(conn) == [("act", 39.0, None)]  # what still holds takes its own on-delay

@@ -251,6 +251,38 @@ def test_lost_connections_are_made_again(conn: Connection, centre: Centre, sms: 
     assert minutes_of(conn) == [("act", 9.0, None)]
 
 
+class TestRulesEditedWhileRunning:
+    """The files of the rules change under a service that works."""
+
+    def test_a_new_limit_holds_from_the_next_reading_and_standing_alarms_stay(
+        self, conn: Connection, centre: Centre, tmp_path: Path
+    ) -> None:
+        channel_id = add_network(conn)
+        process = centre.start()
+        store(conn, channel_id, read_series("2.8x10", MINUTE, start_ms=START_MS))
+        until(lambda: minutes_of(conn) == [("act", 9.0, None)])
+        rules = tmp_path / "configs" / "rules" / "oxygen.yaml"
+        rules.write_text("schema: quantrac/rules/1\nrules: {", "utf-8")  # half-written: refused, nothing happens
+        until(lambda: "rules in force stay" in (tmp_path / "alerts.log").read_text(), 15)
+        rules.write_text(RULES.replace("off_delay: 30m", "off_delay: 5m"), "utf-8")
+        until(lambda: "changed files taken" in (tmp_path / "alerts.log").read_text(), 15)
+        assert minutes_of(conn) == [("act", 9.0, None)]
+        store(conn, channel_id, read_series("4.6x5", MINUTE, start_ms=START_MS + 10 * MINUTE))
+        until(lambda: minutes_of(conn) == [("act", 9.0, 14.0)])
+        assert process.poll() is None
+
+    def test_a_removed_rule_ends_its_alarm_with_that_reason(
+        self, conn: Connection, centre: Centre, tmp_path: Path
+    ) -> None:
+        channel_id = add_network(conn)
+        centre.start()
+        store(conn, channel_id, read_series("2.8x10", MINUTE, start_ms=START_MS))
+        until(lambda: minutes_of(conn) == [("act", 9.0, None)])
+        (tmp_path / "configs" / "rules" / "oxygen.yaml").unlink()
+        last = "select event, reason from v_alarm_event order by alarm_event_id desc limit 1"
+        until(lambda: rows(conn, last) == [("cleared", "the rule was removed")], 15)
+
+
 def test_a_configuration_that_is_wrong_starts_nothing(centre: Centre, tmp_path: Path) -> None:
     (tmp_path / "configs" / "rules" / "oxygen.yaml").write_text(RULES.replace("limit: 3.0", "limt: 3.0"), "utf-8")
     assert centre.start().wait(20) == 2

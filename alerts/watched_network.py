@@ -1,0 +1,62 @@
+"""The files of the network while they are edited: taken when they have changed and are right, else refused aloud."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from quantrac.config.findings import ConfigErrors
+from quantrac.config.loading import load_network
+from quantrac.config.network import Network
+from quantrac.observe import logs, metrics
+
+RELOADS = metrics.counter("quantrac_alerts_reloads_total", "Times that changed files were read.", ["outcome"])
+
+log = logs.logger(__name__)
+
+Stamp = frozenset[tuple[Path, int, int]]
+
+
+class WatchedNetwork:
+    """Says when the files of a network have changed."""
+
+    def __init__(self, network: Network) -> None:
+        self._root = network.root
+        self._overlay = network.overlay
+        self._stamp = _stamp(self._root)
+        self._in_force = (network.rules, network.settings, network.stations)
+
+    def changed(self) -> Network | None:
+        """Return the network as its files are now; None: nothing that alarms depend on has changed, or it is wrong.
+
+        What is wrong is logged, once a change of the files; the rules in force stay.
+        """
+        stamp = _stamp(self._root)
+        if stamp == self._stamp:
+            return None
+        self._stamp = stamp
+        try:
+            network = load_network(self._root, self._overlay)
+        except ConfigErrors as errors:
+            RELOADS.labels("refused").inc()
+            wrong = [str(problem) for problem in errors.problems]
+            log.warning("changed files are wrong; the rules in force stay", problems=wrong)
+            return None
+        found = (network.rules, network.settings, network.stations)
+        if found == self._in_force:
+            return None
+        self._in_force = found
+        RELOADS.labels("taken").inc()
+        log.info("changed files taken", rules=len(network.rules))
+        return network
+
+
+def _stamp(root: Path) -> Stamp:
+    """Return what changes whenever a file is written, added or removed."""
+    found = []
+    for path in root.rglob("*.yaml"):
+        try:
+            status = path.stat()
+        except FileNotFoundError:  # removed meanwhile
+            continue
+        found.append((path, status.st_mtime_ns, status.st_size))
+    return frozenset(found)

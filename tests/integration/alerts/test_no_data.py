@@ -1,0 +1,105 @@
+"""A channel without values at a station that speaks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from alerts.block import Sample
+from alerts.no_data import check_no_data
+from alerts.silence import check_silence
+from quantrac.config.loading import load_network
+from quantrac.config.network import Network, Silence
+from quantrac.database.pool import Connection
+from tests.integration.alerts.centre import START, START_MS, STATION, add_network, rows, store
+from tests.integration.alerts.test_silence import health, message
+
+MINUTE = timedelta(minutes=1)
+SILENCE = Silence.model_validate(
+    {"after": "15m", "severity": "high", "to": ["operators"], "channels": {"after": "1h", "to": ["operators"]}}
+)
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    loaded = load_network(Path(__file__).parents[3] / "station_configs")
+    return replace(loaded, settings=loaded.settings.model_copy(update={"silence": SILENCE, "quiet_hours": None}))
+
+
+@pytest.fixture
+def channel_id(conn: Connection) -> int:
+    """Oxygen of a sonde that also measures pH; both have values at the start."""
+    found = add_network(conn)
+    conn.execute(
+        """
+        insert into channel (station, name, parameter, unit, kind, interval_s) values (%s, 'ph', 'ph', '1', 'mean', 60)
+        """,
+        [STATION],
+    )
+    for id_ in (found, found + 1):
+        store(conn, id_, [Sample(START_MS, 7.0, 1, START_MS)])
+    return found
+
+
+def value(conn: Connection, channel_id: int, at: datetime, reading: float | None = 7.0) -> None:
+    t_ms = int(at.timestamp() * 1000)
+    store(conn, channel_id, [Sample(t_ms, reading, 1 if reading else 9, t_ms)])
+
+
+def alarms(conn: Connection) -> list[tuple[str, str | None, datetime | None]]:
+    return rows(conn, "select rule, channel, cleared_at from v_alarm order by alarm_id")  # type: ignore[return-value]
+
+
+def test_an_hour_of_nulls_raises_once_and_a_value_clears(conn: Connection, network: Network, channel_id: int) -> None:
+    health(conn, START - MINUTE, START + 300 * MINUTE)
+    for minute in (30, 59, 61):
+        value(conn, channel_id, START + minute * MINUTE, None)
+        value(conn, channel_id + 1, START + minute * MINUTE)
+        message(conn, START + minute * MINUTE)
+    assert check_no_data(conn, network, START + 59 * MINUTE) == []
+    assert len(check_no_data(conn, network, START + 61 * MINUTE)) == 1
+    assert check_no_data(conn, network, START + 62 * MINUTE) == []
+    assert alarms(conn) == [("channel-no-data", "st-my-thanh/do", None)]
+    assert rows(conn, "select medium, purpose from notification") == [("email", "raised")]
+    back = START + 70 * MINUTE
+    value(conn, channel_id, back)
+    message(conn, back)
+    check_no_data(conn, network, back + MINUTE)
+    assert alarms(conn) == [("channel-no-data", "st-my-thanh/do", back)]
+
+
+def test_a_device_without_any_value_is_one_alarm(conn: Connection, network: Network, channel_id: int) -> None:
+    health(conn, START - MINUTE, START + 300 * MINUTE)
+    message(conn, START + 90 * MINUTE)  # other devices of the station speak
+    check_no_data(conn, network, START + 90 * MINUTE)
+    assert [channel for _, channel, _ in alarms(conn)] == ["st-my-thanh/ph"]  # the sonde's first in the station's file
+
+
+def test_a_centre_that_was_down_for_two_hours_misses_no_channel(
+    conn: Connection, network: Network, channel_id: int
+) -> None:
+    health(conn, START - MINUTE, START + MINUTE)
+    health(conn, START + MINUTE, START + 121 * MINUTE, healthy=False)
+    health(conn, START + 121 * MINUTE, START + 300 * MINUTE)
+    message(conn, START + 122 * MINUTE)
+    assert check_no_data(conn, network, START + 122 * MINUTE) == []
+
+
+def test_a_silent_station_is_one_alarm_and_its_channels_have_their_full_time_when_it_is_back(
+    conn: Connection, network: Network, channel_id: int
+) -> None:
+    health(conn, START - MINUTE, START + 500 * MINUTE)
+    message(conn, START)
+    for minute in (20, 70, 120):
+        check_silence(conn, network, START + minute * MINUTE)
+        check_no_data(conn, network, START + minute * MINUTE)
+    assert [rule for rule, _, _ in alarms(conn)] == ["station-silent"]
+    back = START + 130 * MINUTE
+    message(conn, back)
+    check_silence(conn, network, back + MINUTE)
+    assert check_no_data(conn, network, back + MINUTE) == []
+    message(conn, back + 65 * MINUTE)
+    assert len(check_no_data(conn, network, back + 65 * MINUTE)) == 1
