@@ -22,12 +22,16 @@ PREPARE: Final = (
     "set tcp_keepalives_idle = 15",
     "set tcp_keepalives_interval = 5",
     "set tcp_keepalives_count = 3",
+    # A process that was stopped in mid-transaction must not hold the feed's lock, a hung statement not the worker.
+    "set idle_in_transaction_session_timeout = '60s'",
+    "set statement_timeout = '120s'",
     "listen quantrac_change",
 )
 RECOVERABLE_CLASSES: Final = ("08", "53", "57P")
 """SQLSTATEs that pass by themselves: connection, resources, shutdown and start-up of the server."""
-RECOVERABLE_STATES: Final = frozenset({"40001", "40P01", "25006"})
-"""Serialization, deadlock, and a server that is read-only while it changes its role."""
+RECOVERABLE_STATES: Final = frozenset({"40001", "40P01", "25006", "25P03", "55P03", "57014"})
+"""Serialization, deadlock, a server that is read-only while it changes its role; and what took too long: idle in a
+transaction, waiting for a lock, a statement."""
 STAND_BY_S: Final = 0.5
 TAKE_BACK_S: Final = 30.0
 """How long our own lost connection may still hold the lease, seconds."""

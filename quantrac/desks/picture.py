@@ -42,6 +42,10 @@ select count(*) filter (where status = 'queued' and queued_at < %(now)s - %(stuc
 from v_notification
 """
 DEAD_LETTERS: Final = "select coalesce(sum(count), 0)::int8 from v_dead_letter where status in ('open', 'partial')"
+GAPS: Final = """
+select station, epoch, missing, missing_since, lost, lost_at from v_ledger where missing > 0 or lost > 0
+order by station, epoch
+"""
 UNHEALTHY: Final = """
 select coalesce(extract(epoch from sum(to_t - greatest(from_t, %(since)s))), 0)::float8 from v_ingest_health
 where not healthy and to_t > %(since)s
@@ -84,6 +88,20 @@ class ConsumerSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class Gap:
+    """What a book lacks: messages that are missing, and that are lost for good."""
+
+    station: str
+    epoch: str
+    missing: int
+    missing_since: datetime | None
+    """Since when the oldest of them is known to be missing."""
+    lost: int
+    lost_at: datetime | None
+    """When the last of them was given up."""
+
+
+@dataclass(frozen=True, slots=True)
 class StandingAlarm:
     """An alarm that has not cleared."""
 
@@ -105,6 +123,7 @@ class Picture:
     stations: Sequence[StationSeen] = ()
     consumers: Sequence[ConsumerSeen] = ()
     books: Sequence[Book] = ()
+    gaps: Sequence[Gap] = ()
     alarms: Sequence[StandingAlarm] = ()
     stuck_messages: int = 0
     failed_messages: int = 0
@@ -129,6 +148,7 @@ def look(conn: Connection, now: datetime) -> Picture:
             stations=_stations(conn, now),
             consumers=_rows(conn, ConsumerSeen, CONSUMERS),
             books=books.ledger(conn),
+            gaps=_rows(conn, Gap, GAPS),
             alarms=_rows(conn, StandingAlarm, ALARMS),
             stuck_messages=row[0],
             failed_messages=row[1],

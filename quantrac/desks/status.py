@@ -12,6 +12,9 @@ from quantrac.desks.picture import Picture, StationSeen, Worker, look
 
 BEAT_MISSED_AFTER: Final = timedelta(seconds=15)
 """Services beat every 5 s."""
+MISSING_AFTER: Final = timedelta(minutes=5)
+"""Messages that are missing for less are on their way again: a station repeats what failed after a minute."""
+LOST_SHOWN_FOR: Final = timedelta(days=7)
 BACKLOG_S: Final = 60.0
 """Work that waits longer is a finding."""
 
@@ -94,8 +97,16 @@ def _of_books(picture: Picture) -> Iterator[Finding]:
         where = f"{book.station or '(unknown)'} {book.epoch or '-'}"
         if not book.balanced:
             yield Finding("books", f"{where} do not balance: quantrac ledger; please report this as a defect")
-        if book.missing:
-            yield Finding("books", f"{where}: {book.missing} messages are missing; the station sends them again")
+    for gap in picture.gaps:
+        where = f"{gap.station or '(unknown)'} {gap.epoch}"
+        if gap.missing and gap.missing_since is not None and picture.now - gap.missing_since >= MISSING_AFTER:
+            since = age(picture.now, gap.missing_since)
+            yield Finding("books", f"{where}: {gap.missing} messages are missing for {since}: see the station's log")
+        if gap.lost and gap.lost_at is not None and picture.now - gap.lost_at < LOST_SHOWN_FOR:
+            since = age(picture.now, gap.lost_at)
+            yield Finding(
+                "books", f"{where}: {gap.lost} messages are lost for good, the last {since} ago: see its disk"
+            )
     if picture.dead_letters:
         yield Finding("dead letters", f"{picture.dead_letters} messages were refused: quantrac deadletters list")
 

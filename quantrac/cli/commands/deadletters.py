@@ -74,18 +74,21 @@ def list_(
 
 @app.command()
 def show(number: Number, as_json: Json = False) -> None:
-    """Show one dead letter with its payload."""
-    from quantrac.desks import books
+    """Show one dead letter: why it was refused, in words, what can be read of it, and its payload."""
+    from quantrac.desks import books, misfits
 
     with _connect() as conn:
         letter = books.dead_letter(conn, number)
     plain = _plain(letter)
     if as_json:
-        print(json.dumps(plain))
+        print(json.dumps({**plain, "words": misfits.words(letter.reason)._asdict()}, ensure_ascii=False))
         return
     for name, value in plain.items():
-        if name != "payload" and value is not None:
+        if name not in ("payload", "detail") and value is not None:
             print(f"{name:<18} {value}")
+    print(f"{'why':<18} {misfits.words(letter.reason).en}\n{'vì sao':<18} {misfits.words(letter.reason).vi}")
+    for line in misfits.explained(letter):
+        print(line)
     print(letter.payload[:SHOWN_BYTES].decode("utf-8", "backslashreplace"))
 
 

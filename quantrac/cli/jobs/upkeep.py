@@ -16,6 +16,13 @@ RUNS_KEPT: Final = timedelta(days=90)
 BEATS_KEPT: Final = timedelta(days=1)
 
 OLD_LETTERS = "delete from dead_letter where received_at < %s"
+MOST_LETTERS: Final = 100_000
+"""More dead letters than this are not kept, however young: somebody makes them up."""
+SURPLUS_LETTERS = """
+delete from dead_letter where dead_letter_id in (
+  select dead_letter_id from dead_letter order by (status in ('open', 'partial')) desc, received_at desc offset %s)
+"""
+OLD_PICTURES = "delete from image where time < %s"
 
 log = logs.logger(__name__)
 
@@ -48,14 +55,18 @@ def prune_records(conn: Connection, now: datetime) -> str:
 
 
 def apply_retention(conn: Connection, now: datetime, keep: Retention) -> str:
-    """Drop the chunks of readings, hourly and daily values that are wholly older than asked, and old dead letters."""
+    """Drop chunks of readings, hourly and daily values wholly older than asked; old dead letters and pictures."""
     said = [
         _dropped(conn, "readings", "select drop_readings_before(%s)", now, keep.readings_ms),
         _dropped(conn, "hourly", "select drop_rollups_before('hourly', %s)", now, keep.hourly_ms),
         _dropped(conn, "daily", "select drop_rollups_before('daily', %s)", now, keep.daily_ms),
     ]
     letters = conn.execute(OLD_LETTERS, [now - timedelta(milliseconds=keep.dead_letters_ms)]).rowcount
-    return ", ".join([*said, f"{letters} dead letters removed"])
+    surplus = conn.execute(SURPLUS_LETTERS, [MOST_LETTERS]).rowcount
+    if surplus:
+        log.error("dead letters removed before their time: too many", removed=surplus, kept=MOST_LETTERS)
+    pictures = conn.execute(OLD_PICTURES, [now - timedelta(milliseconds=keep.pictures_ms)]).rowcount
+    return ", ".join([*said, f"{pictures} pictures removed", f"{letters + surplus} dead letters removed"])
 
 
 def _dropped(conn: Connection, what: str, statement: LiteralString, now: datetime, keep_ms: int | None) -> str:

@@ -81,6 +81,11 @@ class RunningIngest:
         if wait:
             eventually(lambda: self.log.read_text().count(SUBSCRIBED) >= self._starts)
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def kill(self) -> None:
         assert self._process is not None
         self._process.kill()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from quantrac.cli.jobs.upkeep import apply_retention, prune_feed, prune_records
 from quantrac.config.network import Retention
 from quantrac.database.feed import Cause, Consumer, NewChange, append_changes
@@ -77,7 +79,7 @@ def test_retention_drops_whole_weeks_older_than_asked_and_by_default_nothing(wor
     for days in (400, 380, 100, 1):
         world.reading(datetime.now(UTC) - timedelta(days=days))
     world.flag(3, time=world.one("select min(time) from reading"))
-    everything = "readings: all kept, hourly: all kept, daily: all kept, 0 dead letters removed"
+    everything = "readings: all kept, hourly: all kept, daily: all kept, 0 pictures removed, 0 dead letters removed"
     assert apply_retention(world.conn, datetime.now(UTC), Retention()) == everything
     some = Retention.model_validate({"readings": "390d"})
     assert apply_retention(world.conn, datetime.now(UTC), some).startswith("readings: 1 chunks dropped, hourly: all")
@@ -109,3 +111,25 @@ def test_hourly_and_daily_values_and_dead_letters_go_after_their_own_time(world:
     assert world.one("select count(*) from hourly") == 2
     assert world.one("select count(*) from daily") in (3, 4), "a chunk of days is 1000 days wide"
     assert world.one("select topic from dead_letter") == "300"
+
+
+def test_pictures_go_after_their_time_and_dead_letters_when_there_are_too_many(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for days in (10, 1):
+        world.conn.execute(
+            "insert into image values ('st-test', 'pond', now() - %s * interval '1 day', sha256(''), 'hourly', 'c', 1,"
+            " now(), '')",
+            [days],
+        )
+    for number in range(5):
+        world.conn.execute(
+            """insert into dead_letter (first_received_at, received_at, topic, payload, length, sha256, reason, status)
+               values (now(), now(), %s, '', 0, sha256(''), 'not_json', %s)""",
+            [str(number), "discarded" if number == 4 else "open"],
+        )
+    monkeypatch.setattr("quantrac.cli.jobs.upkeep.MOST_LETTERS", 4)
+    said = apply_retention(world.conn, datetime.now(UTC), Retention.model_validate({"pictures": "7d"}))
+    assert said.endswith("1 pictures removed, 1 dead letters removed")
+    assert world.conn.execute("select count(*) from v_image").fetchone() == (1,)
+    assert world.conn.execute("select distinct status from v_dead_letter").fetchall() == [("open",)]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from quantrac.desks.books import Book
-from quantrac.desks.picture import ConsumerSeen, Picture, StandingAlarm, StationSeen, Worker
+from quantrac.desks.picture import ConsumerSeen, Gap, Picture, StandingAlarm, StationSeen, Worker
 from quantrac.desks.status import duration, findings
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -25,6 +25,7 @@ def worker(service: str, beat_ago: float = 4, connected: bool = True, lag_s: flo
 
 STATION = StationSeen("st-test", True, ago(20), "abc", "abc", 12, ago(5))
 BOOK = Book("st-test", "9f31c2ab", 10, 8, 1, 1, 0, 12, 9, 2, 1, 0)
+GAP = Gap("st-test", "9f31c2ab", 0, ago(360), 0, ago(86_400))
 ALARM = StandingAlarm(7, "do-low", "st-test", "st-test/do", "high", ago(600), None)
 GOOD = Picture(
     NOW,
@@ -32,6 +33,7 @@ GOOD = Picture(
     stations=[STATION],
     consumers=[ConsumerSeen("quality", 3, 0.5)],
     books=[BOOK],
+    gaps=[Gap("st-test", "9f31c2ab", 4, ago(299), 1, ago(8 * 86_400))],
     alarms=[replace(ALARM, acknowledged_by="Bình")],
     unhealthy_s=300.0,
 )
@@ -41,7 +43,7 @@ def found(picture: Picture) -> list[str]:
     return [f"{finding.about}: {finding.what}" for finding in findings(picture, SERVICES)]
 
 
-def test_a_network_that_works_is_well_and_a_lost_message_of_the_past_does_not_change_that() -> None:
+def test_a_network_that_works_is_well_and_what_is_on_its_way_or_long_lost_does_not_change_that() -> None:
     assert found(GOOD) == []
 
 
@@ -89,7 +91,8 @@ def test_a_station_that_has_not_reported_its_configuration_yet_is_not_blamed() -
         (replace(GOOD, consumers=[ConsumerSeen("alerts", 5000, 61.0)]), "feed alerts: 5000 changes, 61 s behind"),
         (replace(GOOD, books=[replace(BOOK, stored=7)]), "do not balance"),
         (replace(GOOD, books=[replace(BOOK, received=13)]), "do not balance"),
-        (replace(GOOD, books=[replace(BOOK, stored=6, missing=2)]), "2 messages are missing"),
+        (replace(GOOD, gaps=[replace(GAP, missing=2)]), "2 messages are missing for 6 min"),
+        (replace(GOOD, gaps=[replace(GAP, lost=3)]), "3 messages are lost for good, the last 24 h ago"),
         (replace(GOOD, alarms=[ALARM]), "do-low at st-test/do for 10 min, not acknowledged: quantrac alarms ack 7"),
         (replace(GOOD, failed_messages=1), "1 to people failed"),
         (replace(GOOD, stuck_messages=2), "2 to people wait"),

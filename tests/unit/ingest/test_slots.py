@@ -47,7 +47,7 @@ def test_processes_that_come_and_go_settle_with_every_slot_served_once(slots: in
         for own in serving:
             if (leave := to_stop(own, members, slots)) is not None:
                 own.discard(leave)
-            free = {slot: 60.0 for slot in set(range(slots)) - set().union(*serving)}
+            free = dict.fromkeys(set(range(slots)) - set().union(*serving), 60.0)
             if (start := to_start(own, free, members, slots)) is not None:
                 own.add(start)
     assert sorted(slot for own in serving for slot in own) == list(range(slots))
