@@ -17,7 +17,7 @@ class SlotReading(NamedTuple):
 class Event(NamedTuple):
     """Something that happened at the station, so that the cause of a gap is on record.
 
-    ``kind`` is one of the wire's event kinds (``restart``, ``device_lost``, ``device_back``, ``clock_step``, …),
+    ``kind`` is one of the wire's event kinds (``restart``, ``device_lost``, ``device_back``, ``clock``, …),
     ``device`` the device's name in the station file or ``None`` for the station itself, ``t_ms`` milliseconds since
     1970 UTC.
     """
