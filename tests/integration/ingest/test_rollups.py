@@ -323,3 +323,16 @@ def test_a_month_gives_equal_bits_however_it_comes(station: psycopg.Connection, 
     station.execute("truncate hourly, daily")
     list(rebuild(station))
     assert everything(station) == arrived
+
+
+def test_the_rights_of_ingest_are_enough(station: psycopg.Connection) -> None:
+    store(station, [Given("do", minute, 5.0) for minute in range(1, 61)])
+    station.execute("set role quantrac_ingest")
+    follow(station)
+    store(station, [Given("do", 5.5, 50.0)])
+    follow(station)
+    list(rebuild(station))
+    consuming.make_everything(station)
+    assert station.execute("select drop_rollups_before('hourly', now() - interval '4000 days')").fetchall() == []
+    station.execute("reset role")
+    assert hours(station, "st-test/do", "count") == [61]
