@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent import rs485
@@ -96,6 +96,7 @@ MODULUS, MOST = 65536, 100
 
 
 @given(st.lists(st.integers(0, MOST), min_size=1, max_size=50), st.integers(0, MODULUS - 1))
+@settings(deadline=None)
 def test_rain_through_roll_overs_is_all_that_fell(tips: list[int], start: int) -> None:
     counter, total, count = CounterReading(MODULUS, MOST), 0.0, start
     counter.increase(0, count)
@@ -106,6 +107,7 @@ def test_rain_through_roll_overs_is_all_that_fell(tips: list[int], start: int) -
 
 
 @given(st.integers(MOST + 1, MODULUS - 1), st.integers(0, MOST))
+@settings(deadline=None)
 def test_a_reset_is_never_taken_for_a_roll_over(before: int, after: int) -> None:
     """Unless the counter stood so near to its end that both could be."""
     counter = CounterReading(MODULUS, MOST)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.schedule import Idle, Outcome, Schedule, Turn, Watch, next_due
@@ -188,6 +188,7 @@ def test_the_next_due_time_is_the_first_multiple_not_before_now(now: int, period
         min_size=1, max_size=4,
     )
 )  # fmt: skip
+@settings(deadline=None)
 def test_whatever_happens_no_device_is_ever_forgotten(stories: list[list[tuple[Outcome, int]]]) -> None:
     watches = [Watch(f"d{i}", 5_000, 1_000) for i in range(len(stories))]
     ends = {watch.device: telling(story) for watch, story in zip(watches, stories, strict=True)}

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent import text_lines
@@ -67,6 +67,7 @@ def test_two_checksums_that_manuals_print_wrong_are_refused() -> None:
 
 
 @given(st.sampled_from([*GOOD_NMEA, *GOOD_GILL]), st.integers(0, 200), st.integers(0, 7))
+@settings(deadline=None)
 def test_a_changed_bit_never_gives_another_line(raw: bytes, place: int, bit: int) -> None:
     of = NMEA if raw.startswith(b"$") else GILL
     whole = text_lines.parse(raw, of)
