@@ -102,7 +102,7 @@ def _messages(
     for decision in decisions:
         if decision.kind is Kind.CLEARED:
             for contact, medium in sorted(told, key=lambda pair: (pair[0].contact_id, pair[1])):
-                if routing.wants_the_end(contact, medium):
+                if routing.wants_the_end(contact, medium, Severity(worst)):
                     yield Message(contact.name, medium, decision.t_ms)
             told, worst = set(), 0
         elif decision.level is not None and decision.level.severity > worst:

@@ -37,7 +37,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A change that now stands in the history."""
+    """A change that now stands in the history; `severity` is the level's, at the end the worst that was reached."""
 
     purpose: Purpose
     alarm_id: int
@@ -111,7 +111,8 @@ def clear_alarm(
     alarm_id, severity, raised_at, texts = standing
     conn.execute(CLEAR, [time, alarm_id])
     event = add_event(conn, alarm_id, time, "cleared", now, reason=reason, detail={"value": value})
-    return Recorded(Purpose.CLEARED, alarm_id, event, time, raised_at, severity, False, texts)
+    worst = max((severity, *_reached(conn, alarm_id)))
+    return Recorded(Purpose.CLEARED, alarm_id, event, time, raised_at, worst, False, texts)
 
 
 OVERLAPPING: Final = """

@@ -73,9 +73,12 @@ class Routing:
             for medium in _reachable(contact, self._media(contact.groups & wanted, severity))
         ]
 
-    def wants_the_end(self, contact: Contact, medium: Medium) -> bool:
-        """Whether somebody who was told of an alarm is also told that it is over."""
-        return any(route.cleared and route.to in contact.groups and medium in route.by for route in self.routes)
+    def wants_the_end(self, contact: Contact, medium: Medium, severity: Severity) -> bool:
+        """Whether somebody who was told of an alarm that reached a severity is also told that it is over."""
+        return any(
+            route.cleared and route.to in contact.groups and medium in route.by and severity.word in route.severity
+            for route in self.routes
+        )
 
     def not_before(self, recipient: Recipient, now: datetime, *, breaks_quiet_hours: bool) -> datetime:
         """Return when a message may go: now, or at the end of the quiet hours of all the person's groups.

@@ -88,7 +88,7 @@ def _told(conn: Connection, change: Recorded, routing: Routing) -> list[Recipien
     told = conn.execute(TOLD, [change.alarm_id]).fetchall()
     contacts = {contact.contact_id: contact for contact in load_contacts(conn)} if told else {}
     people = [Recipient(contacts[id_], Medium(medium)) for id_, medium in sorted(told) if id_ in contacts]
-    return [person for person in people if routing.wants_the_end(person.contact, person.medium)]
+    return [person for person in people if routing.wants_the_end(person.contact, person.medium, change.severity)]
 
 
 def _notice(change: Recorded, station: Words, measured: Measured) -> Notice:

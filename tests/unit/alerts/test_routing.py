@@ -64,9 +64,9 @@ def test_contacts_of_some_stations_hear_only_of_these() -> None:
 
 def test_the_end_is_told_where_a_route_says_so() -> None:
     operator = contact(1, "operators")
-    assert ROUTING.wants_the_end(operator, Medium.EMAIL)
-    assert not ROUTING.wants_the_end(operator, Medium.SMS)
-    assert ROUTING.wants_the_end(contact(2, "farmers"), Medium.SMS)
+    assert ROUTING.wants_the_end(operator, Medium.EMAIL, Severity.HIGH)
+    assert not ROUTING.wants_the_end(operator, Medium.SMS, Severity.HIGH)
+    assert ROUTING.wants_the_end(contact(2, "farmers"), Medium.SMS, Severity.HIGH)
 
 
 @pytest.mark.parametrize(
