@@ -161,7 +161,9 @@ class Said:
 
 def device(of: LineProfile | VaisalaProfile, address: str | None, *signals: str) -> Device:
     channels = {name: SimpleNamespace(signal=name) for name in signals}
-    return cast(Device, SimpleNamespace(name="d", profile=of, address=address, timeout_ms=100, channels=channels))
+    made = SimpleNamespace(name="d", profile=of, address=address, timeout_ms=100, channels=channels)
+    made.wanted_signals = lambda: tuple(sorted(signals))
+    return cast(Device, made)
 
 
 def test_only_the_talker_and_the_sentence_that_are_meant_are_heard() -> None:
