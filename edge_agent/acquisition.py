@@ -8,32 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import structlog
 
 from edge_agent.averaging import DeviceSlots
-from edge_agent.bus_reader import BusReader, Mounting
-from edge_agent.channels import ChannelFeed, device_plan, feeds_of, slot_plan
+from edge_agent.channels import ChannelFeed, slot_plan
 from edge_agent.housekeeping import Housekeeping
-from edge_agent.instruments import Bus
 from edge_agent.maintenance import MaintenanceSwitch
-from edge_agent.mounting import mount
 from edge_agent.pauses import pause
 from edge_agent.records import Event, RecordSink
 from edge_agent.samples import Sample
 from edge_agent.schedule import next_due
-from edge_agent.serial_bus import SerialBus
 from edge_agent.surroundings import Surroundings
-from edge_agent.talker_reader import TalkerReader
-from edge_agent.talkers import Talker
+from edge_agent.sweeps import Sweeps, supervised
 from edge_agent.trust import shifted
 from edge_agent.wall_clock import WallClock
 from edge_agent.watchdog import Watchdog
 from edge_agent.watched import Outbox, Watched
-from quantrac.config.stations import AGENT, Channel, Device, Station
-from quantrac.observe.metrics import counter
+from quantrac.config.stations import AGENT, Channel, Station
 
 AGENT_SAMPLE_MS: Final = 10_000
 """How often the agent looks at its own box, at least once a report."""
@@ -41,10 +35,7 @@ AGENT_VALID_SHARE: Final = 0.5
 CLOSING_SLACK_MS: Final = 2
 CLOSING_POLL_MS: Final = 50
 """How soon a slot is looked at again whose end has passed while a read of it was under way."""
-RESTART_TASK_S: Final = 1.0
 FEEDS_IN_INTERVAL: Final = 4
-
-CRASHES = counter("quantrac_edge_crashes_total", "Errors that nobody foresaw, by task.", ["task"])
 
 log = structlog.get_logger()
 
@@ -65,27 +56,27 @@ async def acquire(
         Unsuitable: a device's profile, bus and address do not go together.
     """
     outbox = Outbox(sink, MaintenanceSwitch(station.maintenance), around.orders, around.on_event)
-    keeping, pulse = around.keeping, around.watchdog.pulse
+    keeping = around.keeping
     watched: list[Watched] = []
     wall = WallClock(around.clock, time.monotonic, lambda now_ms, by_ms: start_afresh(watched, outbox, now_ms, by_ms))
     outbox.events.append(Event("restart", None, restart, wall.now_ms()))
+    sweeps = Sweeps(station, watched, outbox, wall, around)
     tasks = []
-    for name, bus, instruments in mount(station, around.clock):
-        mountings = [Mounting(device, instrument, _watch(device, outbox, wall)) for device, instrument in instruments]
-        reader = _reader(name, bus, mountings, wall, keeping, pulse.of(f"bus {name}"))
-        watched += [mounting.watched for mounting in mountings]
-        tasks.append(_supervised(f"bus {name}", reader.run, stop))
     if station.agent_channels:
         agent = _watch_agent(list(station.agent_channels.values()), outbox, wall)
         watched.append(agent)
-        tasks.append(_supervised(AGENT, lambda stop: keep_house(agent, keeping, wall, stop), stop))
-    tasks.append(_supervised("closing", lambda stop: close_slots(watched, outbox, wall, stop), stop))
+        tasks.append(supervised(AGENT, lambda stop: keep_house(agent, keeping, wall, stop), stop))
+    tasks.append(supervised("closing", lambda stop: close_slots(watched, outbox, wall, stop), stop))
     if around.watchdog.interval_s is not None:
-        tasks.append(_supervised("watchdog", lambda stop: feed_watchdog(around.watchdog, stop), stop))
+        tasks.append(supervised("watchdog", lambda stop: feed_watchdog(around.watchdog, stop), stop))
     around.watchdog.ready()
     async with asyncio.TaskGroup() as group:
+        sweeps.start(group, stop)
+        around.link.attach(asyncio.get_running_loop(), sweeps)
         for task in tasks:
             group.create_task(task)
+        await stop.wait()
+        around.link.detach()
 
 
 async def feed_watchdog(watchdog: Watchdog, stop: asyncio.Event) -> None:
@@ -133,39 +124,8 @@ def start_afresh(watched: Sequence[Watched], outbox: Outbox, now_ms: int, by_ms:
         one.slots.restart(now_ms)
 
 
-def _reader(
-    name: str,
-    bus: Bus,
-    mountings: Sequence[Mounting],
-    wall: WallClock,
-    keeping: Housekeeping,
-    beat: Callable[[], None],
-) -> BusReader | TalkerReader:
-    """Return who owns a bus: who asks, or who listens where instruments talk by themselves."""
-    if isinstance(bus, SerialBus) and all(isinstance(mounting.instrument, Talker) for mounting in mountings):
-        return TalkerReader(name, bus, mountings, wall, keeping.misses, beat)
-    return BusReader(name, bus, mountings, wall, keeping.misses, beat)
-
-
-def _watch(device: Device, outbox: Outbox, wall: WallClock) -> Watched:
-    feeds = feeds_of(device)
-    plan = device_plan(device, feeds)
-    return Watched(device.name, feeds, DeviceSlots(plan, wall.now_ms()), outbox)
-
-
 def _watch_agent(channels: Sequence[Channel], outbox: Outbox, wall: WallClock) -> Watched:
     feeds = [ChannelFeed(channel, None) for channel in channels]
     report_ms = min(channel.interval_ms for channel in channels)
     plan = slot_plan(feeds, min(AGENT_SAMPLE_MS, report_ms), report_ms, AGENT_VALID_SHARE)
     return Watched(AGENT, feeds, DeviceSlots(plan, wall.now_ms()), outbox)
-
-
-async def _supervised(name: str, run: Callable[[asyncio.Event], Awaitable[None]], stop: asyncio.Event) -> None:
-    """Run a task until `stop`; an error that nobody foresaw stops only this task, and for a second."""
-    while not stop.is_set():
-        try:
-            await run(stop)
-        except Exception:
-            CRASHES.labels(name).inc()
-            log.exception("task_crashed", task=name)
-            await pause(RESTART_TASK_S, stop)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -95,16 +95,39 @@ class DeviceSlots:
         self._plan = plan
         self._open: dict[int, dict[str, list[Taken]]] = {}
         self._counters = {c.name: CounterReading(c.wraps_at, c.most_a_minute) for c in plan.channels}
+        self._beside: dict[int, dict[str, list[float]]] = {}
         self._in_flight: int | None = None
+        self._new: frozenset[str] = frozenset()
+        self._new_until = 0
         self.restart(started_ms)
 
     def restart(self, now_ms: int) -> None:
         """Forget open slots: the one that holds `now_ms` is not known whole (a start, or the clock was set)."""
         self._open.clear()
+        self._beside.clear()
         self._next_end = slot_end(now_ms - self._plan.lag_ms, self._plan.width_ms)
         self._unknown_until = 0 if self._plan.lag_ms else self._next_end
         for counter in self._counters.values():
             counter.at_ms = None
+
+    def take_over(self, before: DeviceSlots, same: Iterable[str]) -> bool:
+        """Go on where the slots of an earlier configuration stopped, if they are as wide; returns whether they are.
+
+        What was sampled of the channels in `same` counts; a slot that the others share with their former selves is
+        `warmup` for them.
+        """
+        old, new = before._plan, self._plan
+        if (old.width_ms, old.lag_ms) != (new.width_ms, new.lag_ms):
+            return False
+        kept = set(same)
+        self._next_end, self._unknown_until = before._next_end, before._unknown_until
+        for end, taken in before._open.items():
+            self._open[end] = {name: list(samples) for name, samples in taken.items() if name in kept}
+        self._counters |= {name: counter for name, counter in before._counters.items() if name in kept}
+        still_new = before._new if before._new_until >= before._next_end else frozenset()
+        self._new = (frozenset(channel.name for channel in new.channels) - kept) | still_new
+        self._new_until = self._next_end
+        return True
 
     @property
     def width_ms(self) -> int:
@@ -130,13 +153,23 @@ class DeviceSlots:
         if end >= self._next_end:
             self._open.setdefault(end, {}).setdefault(name, []).append(sample)
 
+    def add_beside(self, name: str, t_ms: int, value: float) -> None:
+        """Put a sample into a series that has a reading only in slots with samples, whatever their number."""
+        end = slot_end(t_ms, self._plan.width_ms)
+        if end >= self._next_end:
+            self._beside.setdefault(end, {}).setdefault(name, []).append(value)
+
     def close(self, now_ms: int) -> list[SlotRecord]:
         """Return the slots that have ended and are complete, oldest first."""
         records = []
         while self._next_end + self._plan.lag_ms < now_ms and not self._is_awaited(self._next_end):
             taken = self._open.pop(self._next_end, {})
             readings = (self._readings(channel, taken.get(channel.name, [])) for channel in self._plan.channels)
-            records.append(SlotRecord(self._next_end, tuple(itertools.chain.from_iterable(readings))))
+            beside = [
+                SlotReading(name, math.fsum(values) / len(values), State.OK)
+                for name, values in self._beside.pop(self._next_end, {}).items()
+            ]
+            records.append(SlotRecord(self._next_end, (*itertools.chain.from_iterable(readings), *beside)))
             self._next_end += self._plan.width_ms
         return records
 
@@ -152,7 +185,8 @@ class DeviceSlots:
 
     def _reading(self, channel: ChannelPlan, samples: Sequence[Taken], valid: Sequence[Taken]) -> SlotReading:
         value, state = self._combined(channel, valid)
-        if self._next_end <= self._unknown_until:
+        is_new = channel.name in self._new and self._next_end <= self._new_until
+        if is_new or self._next_end <= self._unknown_until:
             return SlotReading(channel.name, None, State.WARMUP)
         if not valid or self._covered(valid) < self._plan.valid_share * self._plan.expected:
             return SlotReading(channel.name, None, dominating(samples, self._plan.expected))

@@ -75,6 +75,10 @@ class BusReader:
         self._steps = wall.steps
         self._failed_opens = 0
         self._reopen_at = 0.0
+        self.turn = asyncio.Lock()
+        """Held during a turn; whoever else wants to use the line waits for it, and then has the line."""
+        self.idle_until_ms = 0
+        """Nothing is due before this time."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Read until `stop` is set."""
@@ -83,9 +87,12 @@ class BusReader:
                 now_ms = self._now_ms()
                 turn = self._schedule.next(now_ms)
                 if isinstance(turn, Idle):
+                    self.idle_until_ms = turn.until_ms
                     await pause(min(turn.until_ms - now_ms, LONGEST_SLEEP_MS) / 1000, stop)
                 else:
-                    await self._take(turn)
+                    self.idle_until_ms = 0
+                    async with self.turn:
+                        await self._take(turn)
                 self._beat()
         finally:
             self._bus.close()

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from edge_agent.records import Event, SlotReading, SlotRecord
-from quantrac.config.stations import AGENT, Station
+from quantrac.config.stations import AGENT, Device, Station
 from quantrac.telemetry.states import State
 from quantrac.telemetry.wire import Message
 
@@ -46,6 +46,11 @@ class Continuity:
         self._last = dict(last or {})
         self._heard: set[str] = set()
 
+    def become(self, series: Iterable[Series]) -> None:
+        """Go on with the slots of another configuration; what is known of the devices that both have stays known."""
+        self._series = list(series)
+        self._owner = {channel: one for one in self._series for channel in one.channels}
+
     def completed(self, records: Sequence[SlotRecord]) -> list[Placed]:
         """Return the records with what is missing before each of them; call `note` when they are stored."""
         last, heard = dict(self._last), set(self._heard)
@@ -77,11 +82,16 @@ class Continuity:
 def series_of(station: Station) -> list[Series]:
     """Return the slots of a station's devices and of the agent itself."""
     devices = [device for device in station.devices.values() if device.channels]
-    found = [Series(d.name, d.report_ms, tuple(c.name for c in d.channel_list())) for d in devices]
+    found = [Series(d.name, d.report_ms, _continuous(d)) for d in devices]
     agent = list(station.agent_channels.values())
     if agent:
         found.append(Series(AGENT, min(c.interval_ms for c in agent), tuple(c.name for c in agent)))
     return found
+
+
+def _continuous(device: Device) -> tuple[str, ...]:
+    """Return the series that have a reading in every slot."""
+    return tuple(c.name for c in device.channel_list() if c.statistic not in ("zero", "span"))
 
 
 def last_slots(series: Iterable[Series], newest_first: Iterable[Message]) -> dict[str, int]:

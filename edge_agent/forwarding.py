@@ -6,13 +6,13 @@ calls everything here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from edge_agent import announcement, settlement
 from edge_agent.announcement import Identity
 from edge_agent.clock import Moment
-from edge_agent.continuity import Continuity
+from edge_agent.continuity import Continuity, Series
 from edge_agent.intake import Intake
 from edge_agent.lanes import Lanes, Parcel, Transport
 from edge_agent.ranges import Range, RangeSet
@@ -25,8 +25,9 @@ from edge_agent.storing import Believed, Storing, Timekeeping
 from quantrac.mqtt.delivery import Settled
 from quantrac.observe.logs import logger
 from quantrac.observe.metrics import counter, gauge
+from quantrac.telemetry.errors import QuantracError
 from quantrac.telemetry.topics import topic
-from quantrac.telemetry.wire import Ack, Held, WireError, decode_ack
+from quantrac.telemetry.wire import Ack, Held, WireError, bundle, decode_ack
 
 log = logger(__name__)
 
@@ -37,11 +38,17 @@ FIRST_ACK_WAIT_S: Final = 1.0
 GATHER_S: Final = 0.02
 """Slots close together: what comes within this time is synced together, which spares the card."""
 FULL_DISK_EVERY_S: Final = 2.0
+MOST_AGAIN: Final = 50_000
+"""Messages that one request may have sent again: about 10 MB."""
 ROWS_FOR_FULL_DISK: Final = 500
 """Acknowledged messages dropped at each try to write to a full disk."""
 
 WAITING = gauge("quantrac_edge_waiting_messages", "Messages the centre has not acknowledged yet.")
 LOST = counter("quantrac_edge_lost_total", "Messages that will never reach the centre.", ["reason"])
+
+
+class AskedForTooMuch(QuantracError):
+    """What was asked for cannot be sent again."""
 
 
 class Forwarder:
@@ -99,6 +106,33 @@ class Forwarder:
     def disconnected(self) -> None:
         """The connection ended; the session answers every publish under way with UNKNOWN."""
         self._connected_s = None
+
+    def become(self, identity: Identity, series: Iterable[Series], rate: float, now: Moment) -> None:
+        """Go on as the same station with another configuration, and announce it."""
+        self._identity = identity
+        self._storing.become(series)
+        if rate != self._rate:
+            self._rate = rate
+            self._lanes.pace(rate)
+        if self.is_connected:
+            self.announce(now)
+
+    def send_again(self, from_ms: int, to_ms: int) -> int:
+        """Publish once more what is stored of this time (both ends included), as backfill; returns how many messages.
+
+        The books do not change: the centre has them already, or takes what it misses. Raises AskedForTooMuch.
+        """
+        if not self.is_connected:
+            raise AskedForTooMuch("there is no link now")
+        lines = self._spool.lines_between(from_ms, to_ms, MOST_AGAIN + 1)
+        if len(lines) > MOST_AGAIN:
+            raise AskedForTooMuch(f"more than {MOST_AGAIN} messages are of that time; ask for a shorter one")
+        left = lines
+        while left:
+            payload, count = bundle(left)
+            self._transport.publish(topic(self._identity.station, "backfill"), payload)
+            left = left[count:]
+        return len(lines)
 
     def announce(self, now: Moment) -> None:
         """Publish birth and status, to which the centre answers with an ack."""

@@ -88,6 +88,10 @@ class Lanes:
         self._pace = Pace(self._rate)
         self._rest_until_s = float("-inf")
 
+    def pace(self, rate: float) -> None:
+        """From now on send at most `rate` old messages a second."""
+        self._rate = self._pace.rate = rate
+
     def queue(self, made: Iterable[Spooled], now_s: float) -> None:
         """Put new messages on the live lane; what it has no room for, or is not given, is left to the other."""
         for spooled in made:

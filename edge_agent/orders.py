@@ -47,6 +47,10 @@ class Orders:
         if path is not None:
             self._load(path)
 
+    def know(self, devices: Iterable[str]) -> None:
+        """From now on an order may name these devices."""
+        self._devices = set(devices)
+
     def begin(self, device: str | None, state: State, for_ms: int, now_ms: int, why: str = "") -> int:
         """Give what a device (None: every device) measures a state for so long; returns when it ends, ms.
 

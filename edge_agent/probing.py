@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
+from edge_agent import instruments
 from edge_agent.channels import feeds_of
 from edge_agent.instruments import Instrument, Part, PlannedRequest
 from edge_agent.misses import Garbled, LateAnswer, LineDown, Miss, NoAnswer
@@ -67,15 +68,16 @@ async def _probe_bus(mounted: Mounted, only: str | None) -> list[Found]:
     try:
         for device, instrument in mounted.instruments:
             if only in (None, device.name):
-                found += await _probe_device(mounted, device, instrument)
+                found += await look_at(mounted.bus, device, instrument)
     finally:
         mounted.bus.close()
     return found
 
 
-async def _probe_device(mounted: Mounted, device: Device, instrument: Instrument) -> list[Found]:
+async def look_at(bus: instruments.Bus, device: Device, instrument: Instrument, tries: int = TRIES) -> list[Found]:
+    """Read a device once, apart from its schedule, and return its channels; the caller owns the bus meanwhile."""
     try:
-        await mounted.bus.open()
+        await bus.open()
         await asyncio.sleep(await instrument.wake() / 1000)
     except LineDown as down:
         return list(_channels(device, {}, str(down)))
@@ -84,15 +86,15 @@ async def _probe_device(mounted: Mounted, device: Device, instrument: Instrument
     why = "" if parts else f"is not asked at this minute of the hour; minutes: {device.profile.poll_minutes}"
     for part in parts:
         try:
-            samples |= {sample.signal: sample for sample in await _read(instrument, part)}
+            samples |= {sample.signal: sample for sample in await _read(instrument, part, tries)}
         except Miss as miss:
             why = str(miss)
     return list(_channels(device, samples, why))
 
 
-async def _read(instrument: Instrument, part: Part) -> list[Sample]:
+async def _read(instrument: Instrument, part: Part, tries: int) -> list[Sample]:
     """Read a part; all but the last try may miss, a sleeping instrument loses the first."""
-    for _ in range(TRIES - 1):
+    for _ in range(tries - 1):
         try:
             return await instrument.read(part)
         except (Garbled, LateAnswer, NoAnswer):

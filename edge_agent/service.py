@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
-from importlib.metadata import version
-from typing import Any, Final, Protocol
+from queue import SimpleQueue
+from typing import Final, Protocol
 
 from edge_agent import announcement
-from edge_agent.announcement import Identity
+from edge_agent.answering import Draining, report_of
 from edge_agent.clock import Moment
+from edge_agent.configuring import Pushed
 from edge_agent.continuity import Continuity, last_slots, series_of
-from edge_agent.desk import Desk, DeskRefused
+from edge_agent.desk import Desk
 from edge_agent.forwarding import Forwarder
 from edge_agent.forwarding_loop import ForwardingLoop
 from edge_agent.housekeeping import Housekeeping
@@ -26,6 +26,7 @@ from edge_agent.records import Event, RecordSink
 from edge_agent.samples import NO_MEASUREMENT, Measured
 from edge_agent.spool import Spool
 from edge_agent.spool_file import SpoolDamaged, SpoolUnwritable
+from edge_agent.steering import Steering, identity_of
 from edge_agent.surroundings import Surroundings
 from edge_agent.system_clock import SystemClock, TimeSource
 from edge_agent.timekeeping import Timekeeper
@@ -40,10 +41,10 @@ from quantrac.mqtt.session import Session
 from quantrac.mqtt.terms import Subscription, Will
 from quantrac.observe import health
 from quantrac.observe.logs import logger
+from quantrac.telemetry.commands import read_key
 from quantrac.telemetry.errors import QuantracError
-from quantrac.telemetry.states import State
 from quantrac.telemetry.topics import topic
-from quantrac.telemetry.wire import STRICT_ERRORS, BirthChannel
+from quantrac.telemetry.wire import STRICT_ERRORS
 
 log = logger(__name__)
 
@@ -81,16 +82,6 @@ class Sampling(Protocol):
         """`restart` is the text of the event that says why the first slots are not whole."""
 
 
-@dataclass(slots=True)
-class Draining:
-    """A wish to stop sampling, send everything, and end."""
-
-    wanted: threading.Event = field(default_factory=threading.Event)
-    ended: threading.Event = field(default_factory=threading.Event)
-    timeout_s: float = 0.0
-    outcome: dict[str, Any] = field(default_factory=dict)
-
-
 def run(
     settings: Settings,
     station_id: str,
@@ -99,16 +90,20 @@ def run(
     drain_s: float = 0.0,
     sampling: Sampling | None = None,
     clock: TimeSource | None = None,
+    reload: threading.Event | None = None,
 ) -> bool:
     """Run the agent until `stop` is set or a drain has been asked for at its desk.
 
     On `stop` it goes on publishing for up to `drain_s` seconds. Returns False when it was asked to drain and something
-    was left unacknowledged.
+    was left unacknowledged. Each time `reload` is set, the local files are read again and put in force.
     Raises ConfigErrors, UnknownStation, SpoolLocked, MissingSetting, AgentFailed.
     """
-    station = configured_station(settings, station_id)
+    local = configured_station(settings, station_id)
     address = MqttAddress.parse(settings.mqtt())
     folder = settings.state_dir / station_id
+    pushed, wiring = Pushed(folder), load_wiring(settings.wiring)
+    sent = pushed.load(local)
+    station = local if sent is None else wiring.wire(sent)
     failed = threading.Event()
     sampling_stop = threading.Event()
     draining = Draining(timeout_s=drain_s)
@@ -125,12 +120,13 @@ def run(
         keeper = _timekeeper(source, station, spool)
         closing.callback(keeper.stop)
         intake = Intake(wake=loop.wake, stamp=keeper.stamp)
-        session = _session(address, station_id, loop)
+        commands: SimpleQueue[Delivery] = SimpleQueue()
+        session = _session(address, station_id, loop, commands.put)
         forwarder = Forwarder(
             spool,
             intake,
             session,
-            _identity(station),
+            identity_of(station),
             rate=station.backfill_rate,
             continuity=_continuity(station, spool),
             clock=keeper,
@@ -141,9 +137,28 @@ def run(
         session.start()
         closing.callback(session.stop)
         misses = MissCounts()
-        desk = Desk(folder, lambda request: _answer(request, loop, draining, sampling_stop, orders, misses))
+        on_event, photograph = _cameras(closing, station, settings, address, source, keeper, forwarder)
+        key = None if settings.command_keys is None else read_key(settings.command_keys, station_id)
+        steering = Steering(
+            local,
+            station,
+            pushed,
+            loop,
+            session,
+            load=lambda: configured_station(settings, station_id),
+            wire=wiring.wire,
+            orders=orders,
+            misses=misses,
+            draining=draining,
+            sampling_stop=sampling_stop,
+            photograph=photograph,
+            now=_moment,
+        )
+        desk = Desk(folder, steering.answering.answer)
         closing.callback(desk.close)
-        on_event = _cameras(closing, station, settings, address, source, keeper, forwarder)
+        steering.obey(commands, key, folder)
+        if reload is not None:
+            steering.reload_on(reload)
         if settings.edge_listen is not None:
             closing.enter_context(health.serve(settings.edge_listen, ready=lambda: session.connected or "no broker"))
 
@@ -152,7 +167,7 @@ def run(
         read = sampling or _sampling()
         read(
             station,
-            sink=intake.offer,
+            sink=steering.noted(intake.offer),
             restart=restart,
             around=Surroundings(
                 source.wall_ms,
@@ -167,6 +182,7 @@ def run(
                 orders,
                 watchdog,
                 on_event,
+                steering.link,
             ),
             stop=sampling_stop,
         )
@@ -188,9 +204,16 @@ def configured_station(settings: Settings, station_id: str) -> Station:
     return load_wiring(settings.wiring).wire(stations[station_id])
 
 
-def _session(address: MqttAddress, station_id: str, loop: ForwardingLoop) -> Session:
+def _session(
+    address: MqttAddress, station_id: str, loop: ForwardingLoop, on_command: Callable[[Delivery], None]
+) -> Session:
+    acks = topic(station_id, "ack")
+
     def on_message(delivery: Delivery) -> None:
-        loop.post(lambda f, now: f.heard(delivery.payload, now, retained=delivery.retain))
+        if delivery.topic == acks:
+            loop.post(lambda f, now: f.heard(delivery.payload, now, retained=delivery.retain))
+        else:
+            on_command(delivery)
         session.acknowledge([(delivery.generation, delivery.mid)])
 
     session = Session(
@@ -198,7 +221,7 @@ def _session(address: MqttAddress, station_id: str, loop: ForwardingLoop) -> Ses
         f"edge-{station_id}",
         expiry_s=SESSION_EXPIRY_S,
         receive_maximum=16,
-        subscriptions=[Subscription(topic(station_id, "ack"), retained_always=True)],
+        subscriptions=[Subscription(acks, retained_always=True), Subscription(topic(station_id, "cmd", "+"))],
         will=Will(topic(station_id, "status"), announcement.last_will(_moment().ms)),
         on_connect=lambda _: loop.post(lambda f, now: f.connected(now)),
         on_disconnect=lambda: loop.post(lambda f, _: f.disconnected()),
@@ -206,11 +229,6 @@ def _session(address: MqttAddress, station_id: str, loop: ForwardingLoop) -> Ses
         on_publish_settled=lambda settled: loop.post(lambda f, now: f.answered(settled, now)),
     )
     return session
-
-
-def _identity(station: Station) -> Identity:
-    channels = [BirthChannel(c.name, c.parameter, c.unit, c.interval_ms / 1000) for c in station.channel_list()]
-    return Identity(station.station, f"quantrac {version('quantrac')}", station.config_hash, channels)
 
 
 def _continuity(station: Station, spool: Spool) -> Continuity:
@@ -230,10 +248,10 @@ def _cameras(
     source: TimeSource,
     keeper: Timekeeper,
     forwarder: Forwarder,
-) -> Callable[[Event], None]:
-    """Start the cameras, if the station has any; returns who wants to know of events."""
+) -> tuple[Callable[[Event], None], Callable[[str, str], bool] | None]:
+    """Start the cameras, if the station has any; returns who wants to know of events, and who takes a picture now."""
     if not station.cameras:
-        return lambda _: None
+        return lambda _: None, None
     from edge_agent.cameras.album import Album
     from edge_agent.cameras.photography import Photographer
     from edge_agent.cameras.service import PictureService
@@ -251,7 +269,7 @@ def _cameras(
     )
     photographer.start()
     closing.callback(photographer.stop)
-    return photographer.note
+    return photographer.note, photographer.ask
 
 
 def _modem(closing: ExitStack, station: Station) -> Callable[[], Measured]:
@@ -282,35 +300,6 @@ def _restart(spool: Spool, boot_id: str) -> str:
     return f"boot {boots}, agent start {starts}"
 
 
-def _answer(
-    request: dict[str, Any],
-    loop: ForwardingLoop,
-    draining: Draining,
-    sampling_stop: threading.Event,
-    orders: Orders,
-    misses: MissCounts,
-) -> Mapping[str, Any]:
-    match request:
-        case {"do": "status"}:
-            return {**_report(loop), "errors": misses.by_device()}
-        case {"do": "maint", "device": str() | None as device, "for_ms": int() as for_ms, "state": str() as word}:
-            orders.begin(device, State.from_word(word), for_ms, _moment().ms, str(request.get("why", "")))
-            return {"maintenance": orders.standing()}
-        case {"do": "maint", "device": str() | None as device, "off": True}:
-            ended = orders.end(device, _moment().ms)
-            return {"maintenance": orders.standing(), "ended": ended}
-        case {"do": "maint"}:
-            return {"maintenance": orders.standing()}
-        case {"do": "drain", "timeout_s": int() | float() as timeout_s}:
-            draining.timeout_s = float(timeout_s)
-            draining.wanted.set()
-            sampling_stop.set()
-            draining.ended.wait(timeout_s + 20)
-            return draining.outcome
-        case _:
-            raise DeskRefused(f"found {request}, expected do: status, do: maint, or do: drain with timeout_s")
-
-
 def _drain(loop: ForwardingLoop, draining: Draining, failed: threading.Event, stop: threading.Event) -> bool:
     """Publish until all is acknowledged, nothing can be any more, or the time is over."""
     started = asked = time.monotonic()
@@ -326,14 +315,9 @@ def _drain(loop: ForwardingLoop, draining: Draining, failed: threading.Event, st
             loop.post(lambda f, at: f.announce(at) if f.is_connected else None)
         time.sleep(DRAIN_STEP_S)
     with suppress(TimeoutError):
-        draining.outcome = {} if failed.is_set() else {**_report(loop), "drained": drained}
+        draining.outcome = {} if failed.is_set() else {**report_of(loop), "drained": drained}
     draining.ended.set()
     return drained
-
-
-def _report(loop: ForwardingLoop) -> dict[str, Any]:
-    report = loop.ask(lambda f: f.report())
-    return {**report._asdict(), "epochs": [each._asdict() for each in report.epochs]}
 
 
 def _follow(stop: threading.Event, sampling_stop: threading.Event) -> None:

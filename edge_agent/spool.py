@@ -30,6 +30,7 @@ log = logger(__name__)
 
 DATABASE: Final = "spool.db"
 LOCK: Final = "spool.lock"
+HOUR_MS: Final = 3_600_000
 DROPPED_AT_ONCE: Final = 500
 """Rows a dropping transaction deletes."""
 
@@ -172,6 +173,17 @@ class Spool:
                 if found and left < 0:
                     break
                 found.append(Spooled(n, line))
+        return found
+
+    def lines_between(self, from_ms: int, to_ms: int, most: int) -> list[bytes]:
+        """Return the messages of this time, both ends included, oldest first, up to `most`. Raises SpoolDamaged."""
+        found: list[bytes] = []
+        with Reading():
+            for (line,) in self._db.execute("SELECT line FROM message WHERE at >= ? ORDER BY n", (from_ms - HOUR_MS,)):
+                if from_ms <= decode_message(line).t <= to_ms:
+                    found.append(line)
+                    if len(found) >= most:
+                        break
         return found
 
     def newest_first(self, most: int) -> Iterator[Message]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, Protocol
 
 from edge_agent.clock import Moment
-from edge_agent.continuity import Continuity
+from edge_agent.continuity import Continuity, Series
 from edge_agent.intake import Intake
 from edge_agent.records import Event, SlotRecord
 from edge_agent.spool import Spool, Spooled
@@ -53,6 +53,10 @@ class Storing:
         self._noted_boot = spool.synchronised_boot()
         self._looked_at_earlier_boots = False
         self._lost = 0
+
+    def become(self, series: Iterable[Series]) -> None:
+        """Go on with the slots of another configuration."""
+        self._continuity.become(series)
 
     @property
     def has_work(self) -> bool:

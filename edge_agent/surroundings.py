@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from edge_agent.field_link import FieldLink
 from edge_agent.housekeeping import Housekeeping
 from edge_agent.orders import Orders
 from edge_agent.records import Event
@@ -22,3 +23,5 @@ class Surroundings:
     watchdog: Watchdog = field(default_factory=lambda: Watchdog(None, None))
     on_event: Callable[[Event], None] = lambda _: None
     """Told at once of each event; must return at once."""
+    link: FieldLink = field(default_factory=FieldLink)
+    """By which other threads ask something of the instruments."""

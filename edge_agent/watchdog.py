@@ -22,9 +22,14 @@ class Pulse:
         self._beaten[task] = False
 
         def beat() -> None:
-            self._beaten[task] = True
+            if task in self._beaten:
+                self._beaten[task] = True
 
         return beat
+
+    def forget(self, task: str) -> None:
+        """This task has ended on purpose."""
+        self._beaten.pop(task, None)
 
     def take(self) -> bool:
         """Return whether all have gone round since this was last true."""

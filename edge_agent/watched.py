@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from edge_agent.averaging import DeviceSlots
+from edge_agent.averaging import DeviceSlots, Taken
 from edge_agent.channels import ChannelFeed
 from edge_agent.maintenance import MaintenanceSwitch
 from edge_agent.orders import Orders
@@ -40,9 +40,15 @@ class Watched:
     outbox: Outbox
     events: list[Event] = field(default_factory=list)
     """Sent with the device's next record."""
+    last: dict[str, Taken] = field(default_factory=dict)
+    """The newest sample of each channel."""
 
     def take(self, samples: Iterable[Sample]) -> None:
         """Put samples of signals into the slots of the channels that use them."""
+        samples = [*samples]
+        for sample in samples:
+            for feed in self.feeds[:1]:  # a device's feeds share their watch
+                feed.gases.note(sample)
         for sample in samples:
             for feed in self.feeds:
                 if feed.signal == sample.signal:
@@ -52,8 +58,12 @@ class Watched:
                         self.outbox.tell(Event("maintenance", self.name, turned, taken.t_ms))
                     if (said := feed.turned(taken)) is not None:
                         self.outbox.tell(Event(feed.parameter, self.name, said, taken.t_ms))
+                    if (gas := feed.gases.of(feed.kind, taken)) is not None and taken.value is not None:
+                        self.slots.add_beside(f"{feed.name}_{gas}", taken.t_ms, taken.value)
                     taken = self.outbox.switch.marked(feed.kind, taken)
-                    self.slots.add(feed.name, self.outbox.orders.marked(self.name, feed.kind, taken))
+                    taken = self.outbox.orders.marked(self.name, feed.kind, taken)
+                    self.last[feed.name] = taken
+                    self.slots.add(feed.name, taken)
 
     def close(self, now_ms: int) -> None:
         """Hand over the slots that have ended and are complete."""

@@ -33,13 +33,15 @@ class ModbusInstrument:
         self._unit: int = device.address
         self._bus = bus
         self._timing = Timing(device.timeout_ms, device.profile.turnaround_ms)
-        self._signals = sorted({channel.signal for channel in device.channels.values()})
+        self._signals = device.wanted_signals()
         line = device.bus.line
         budget = gap_budget(line.baud if line else None, ANSWER_MS, line.bits_per_byte if line else 10)
         self._max_gap = min(self._profile.max_gap, budget)
         self._codes: tuple[int, ...] = ()
         self._parts: list[Part] | None = None
         self.notes: list[Note] = []
+        self.registers: dict[str, tuple[int, ...]] = {}
+        """The words that the newest value of each signal was made of."""
 
     @property
     def worst_ms(self) -> int:
@@ -131,6 +133,7 @@ class ModbusInstrument:
         for name in part.signals:
             fields = locate(self._profile, self._profile.signals[name], self._codes)
             at = [t for block, t in sent.items() if fields is None or block.covers(fields.value)]
+            self.registers[name] = tuple(image.get(fields.value) or ()) if fields else ()
             measured: Measured = decode(self._profile, name, image, at[0]) or NO_MEASUREMENT
             yield Sample(name, at[0], measured.value, measured.state)
 

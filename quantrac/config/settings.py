@@ -114,6 +114,9 @@ class Settings(BaseSettings):
     edge_listen: Listen | None = None
     console_listen: Listen = "127.0.0.1:8080"
 
+    command_keys: Path | None = None
+    """File of lines `<station> <key>`: of every station at the centre, of the station itself beside the instruments."""
+
     camera_login: SecretStr | None = None
     """`user:password` of a station's cameras, for their HTTP snapshots."""
 

@@ -1,0 +1,139 @@
+"""Commands of the centre: checked, carried out at most once, answered; what is refused goes on record.
+
+The network thread only offers them. Each that is allowed runs in a thread of its own, since a change of the
+configuration takes minutes; its id is on disk before it begins.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from quantrac.mqtt.delivery import Delivery
+from quantrac.observe.logs import logger
+from quantrac.telemetry.commands import BadCommand, Command, read_command
+from quantrac.telemetry.errors import QuantracError
+from quantrac.telemetry.topics import BadTopic, parse
+
+log = logger(__name__)
+
+FILE: Final = "commands.json"
+REMOTE: Final = frozenset(("status", "read", "again", "wipe", "maint", "push", "picture"))
+"""What the centre may ask. A drain ends the agent, and nobody would be there to start it."""
+MOST_REFUSALS: Final = 20
+"""Refusals that go on record within an hour; more are only counted in the log: a flood must not fill the spool."""
+HOUR_MS: Final = 3_600_000
+
+
+class SeenIds:
+    """Ids of the commands that were carried out, until they would have expired anyway."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._seen = {str(name): int(until) for name, until in json.loads(path.read_text("utf-8")).items()}
+        except FileNotFoundError:
+            self._seen = {}
+        except (OSError, ValueError, AttributeError, TypeError) as error:
+            log.warning("commands_unreadable", file=str(path), error=str(error))
+            self._seen = {}
+
+    def __contains__(self, command_id: str) -> bool:
+        return command_id in self._seen
+
+    def add(self, command: Command, now_ms: int) -> None:
+        """Remember a command, on disk before this returns; raises OSError."""
+        self._seen = {name: until for name, until in self._seen.items() if until >= now_ms}
+        self._seen[command.id] = command.expires_ms
+        draft = self._path.with_suffix(".new")
+        draft.write_text(json.dumps(self._seen), "utf-8")
+        draft.replace(self._path)
+
+
+class Commanding:
+    """See the module."""
+
+    def __init__(
+        self,
+        station: str,
+        key: bytes | None,
+        folder: Path,
+        *,
+        answer: Callable[[dict[str, Any]], Mapping[str, Any]],
+        reply: Callable[[str, bytes], None],
+        record: Callable[[str, str], None],
+        now_ms: Callable[[], int],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            station: id.
+            key: of the station; None: no command is carried out.
+            folder: where the ids are kept.
+            answer: carries out what a desk request asks, and returns the outcome.
+            reply: publishes an answer under a command's id.
+            record: puts an event on record: kind, detail.
+            now_ms: wall clock.
+        """
+        self._station, self._key = station, key
+        self._seen = SeenIds(folder / FILE)
+        self._answer, self._reply, self._record, self._now_ms = answer, reply, record, now_ms
+        self._lock = threading.Lock()
+        self._refused_ms: list[int] = []
+
+    def offer(self, delivery: Delivery) -> None:
+        """Take a message of `cmd/<id>`; returns at once."""
+        try:
+            command_id = parse(delivery.topic).request or ""
+        except BadTopic:
+            return
+        threading.Thread(
+            target=self._take, args=(command_id, delivery.payload), name=f"command {command_id}", daemon=True
+        ).start()
+
+    def _take(self, command_id: str, payload: bytes) -> None:
+        try:
+            with self._lock:
+                command = self._allowed(command_id, payload)
+        except (BadCommand, OSError) as refusal:
+            self._refuse(command_id, str(refusal))
+            return
+        what = command.order["do"]
+        log.info("command", id=command.id, do=what)
+        try:
+            outcome: Mapping[str, Any] = {"ok": True, **self._answer(command.order)}
+        except (QuantracError, TimeoutError, OSError) as error:
+            outcome = {"ok": False, "error": str(error) or type(error).__name__}
+        except Exception as error:  # the boundary of the task: the centre waits for an answer
+            log.exception("command_failed", id=command.id, do=what)
+            outcome = {"ok": False, "error": f"a mistake of the agent: {error!r}; its log says more"}
+        self._record("command", f"{what}: {'done' if outcome['ok'] else outcome['error']}"[:300])
+        self._say(command_id, outcome)
+
+    def _allowed(self, command_id: str, payload: bytes) -> Command:
+        if self._key is None:
+            raise BadCommand("this station has no key (QUANTRAC_COMMAND_KEYS), so it takes no commands")
+        now_ms = self._now_ms()
+        command = read_command(self._key, self._station, command_id, payload, now_ms)
+        if command.id in self._seen:
+            raise BadCommand("it was carried out before: a replay")
+        if command.order["do"] not in REMOTE:
+            raise BadCommand(f"found do: {command.order['do']!r}, allowed {', '.join(sorted(REMOTE))}")
+        self._seen.add(command, now_ms)
+        return command
+
+    def _refuse(self, command_id: str, why: str) -> None:
+        now_ms = self._now_ms()
+        self._refused_ms = [t for t in self._refused_ms if 0 <= now_ms - t < HOUR_MS]
+        log.warning("command_refused", id=command_id, why=why)
+        if len(self._refused_ms) < MOST_REFUSALS:
+            self._refused_ms.append(now_ms)
+            self._record("command_refused", f"{command_id[:64]}: {why}")
+            if command_id not in self._seen:  # of a replay the genuine answer is on its way, or was given
+                self._say(command_id, {"ok": False, "refused": True, "error": why})
+
+    def _say(self, command_id: str, outcome: Mapping[str, Any]) -> None:
+        self._reply(command_id, json.dumps({"t": self._now_ms(), **outcome}, ensure_ascii=False).encode())

@@ -1,0 +1,79 @@
+"""Whether a new configuration delivers what the old one did. Pure; the time is passed in.
+
+The new one is confirmed as soon as every channel that both have, and that was valid before, has been valid in a slot
+that began under the new one, and the link is there if it was there before. It is given a time for that; else the old
+one comes back.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from edge_agent.records import SlotRecord
+from quantrac.config.stations import Station
+
+SLOTS: Final = 2
+SLACK_S: Final = 5.0
+
+
+class Verdict(NamedTuple):
+    """What is known of a trial so far."""
+
+    confirmed: bool
+    rolled_back: bool
+    why: str
+
+
+class Deliveries:
+    """What each channel's newest slots were; `note` is called by acquisition, the rest by any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._valid: dict[str, bool] = {}
+        self._valid_t: dict[str, int] = {}
+
+    def note(self, record: SlotRecord) -> None:
+        """Take note of a record on its way to the spool."""
+        with self._lock:
+            for reading in record.readings:
+                valid = reading.value is not None and reading.state.is_valid
+                self._valid[reading.name] = valid
+                if valid:
+                    self._valid_t[reading.name] = record.t_ms
+
+    def delivering(self) -> set[str]:
+        """Return the channels whose newest slot was valid."""
+        with self._lock:
+            return {name for name, valid in self._valid.items() if valid}
+
+    def lacking(self, wanted: Iterable[str], since: dict[str, int]) -> list[str]:
+        """Return those that had no valid slot that ends later than `since` says for them."""
+        with self._lock:
+            return sorted(name for name in wanted if self._valid_t.get(name, 0) <= since[name])
+
+
+class Trial:
+    """One new configuration while it has to prove itself."""
+
+    def __init__(
+        self, new: Station, deliveries: Deliveries, *, switched_ms: int, began_s: float, within_s: float, linked: bool
+    ) -> None:
+        """`linked`: the link was there before, so it must be there afterwards."""
+        widths = {channel.name: channel.interval_ms for channel in new.channel_list()}
+        unhurried = {c.name for d in new.devices.values() if d.profile.poll_minutes for c in d.channel_list()}
+        self.wanted = (deliveries.delivering() & widths.keys()) - unhurried
+        self._since = {name: switched_ms + widths[name] - 1 for name in self.wanted}
+        longest_s = max((widths[name] for name in self.wanted), default=0) / 1000
+        self.until_s = began_s + max(within_s, SLOTS * longest_s + SLACK_S)
+        self._deliveries, self._linked = deliveries, linked
+
+    def verdict(self, now_s: float, connected: bool) -> Verdict:
+        """Return what is known now."""
+        lacking = self._deliveries.lacking(self.wanted, self._since)
+        offline = self._linked and not connected
+        if not lacking and not offline:
+            return Verdict(True, False, "")
+        why = "the link has not returned" if offline else f"no valid reading of {', '.join(lacking)}"
+        return Verdict(False, now_s >= self.until_s, why)
