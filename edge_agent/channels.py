@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Final
 
 from edge_agent.averaging import ChannelPlan, SlotPlan, Taken
+from edge_agent.gases import GasWatch
 from edge_agent.samples import Sample
 from edge_agent.statistics import Statistic
 from quantrac.config.lines import LineProfile
@@ -16,6 +17,7 @@ from quantrac.telemetry.parameters import CATALOGUE, Kind
 from quantrac.telemetry.states import State, worst
 
 MINUTE_MS: Final = 60_000
+GASES: Final = ("zero", "span")
 TURNS: Final = {"door": ("closed", "open"), "mains": ("off", "on")}
 """Inputs whose change is an event, and what it is called."""
 LOCAL: Final = timezone(timedelta(hours=7))
@@ -25,7 +27,14 @@ LOCAL: Final = timezone(timedelta(hours=7))
 class ChannelFeed:
     """Makes samples of one signal samples of one channel."""
 
-    def __init__(self, channel: Channel, signal: Signal | None, calibration: Calibration | None = None) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        signal: Signal | None,
+        calibration: Calibration | None = None,
+        gases: GasWatch | None = None,
+    ) -> None:
+        self.gases = gases or GasWatch()
         self.name = channel.name
         self.signal = channel.signal
         self.parameter = channel.parameter
@@ -111,8 +120,9 @@ def in_window(calibration: Calibration, t_ms: int) -> bool:
 
 def feeds_of(device: Device) -> list[ChannelFeed]:
     """Return the feeds of a device's channels."""
+    gases = GasWatch(device.gases)
     return [
-        ChannelFeed(channel, device.profile.signals[channel.signal], device.calibration)
+        ChannelFeed(channel, device.profile.signals[channel.signal], device.calibration, gases)
         for channel in device.channels.values()
     ]
 
@@ -130,7 +140,9 @@ def device_plan(device: Device, feeds: Iterable[ChannelFeed]) -> SlotPlan:
 
 
 def _statistics(device: Device, channel: ChannelPlan) -> tuple[Statistic, ...]:
-    return tuple(Statistic(name, e.kind) for name, e in device.extras.items() if e.of == channel.name)
+    return tuple(
+        Statistic(name, e.kind) for name, e in device.extras.items() if e.of == channel.name and e.kind not in GASES
+    )
 
 
 def slot_plan(feeds: Iterable[ChannelFeed], sample_ms: int, report_ms: int, valid_share: float) -> SlotPlan:

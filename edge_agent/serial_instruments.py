@@ -60,7 +60,7 @@ class _SerialInstrument(ABC):
         self._bus = bus
         self._timeout_ms = device.timeout_ms
         self._turnaround_ms = device.profile.turnaround_ms
-        self._wanted = tuple(sorted({channel.signal for channel in device.channels.values()}))
+        self._wanted = device.wanted_signals()
 
     @property
     def worst_ms(self) -> int:

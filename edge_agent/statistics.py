@@ -15,6 +15,7 @@ class Statistic(NamedTuple):
 
     name: str
     kind: ExtraKind
+    """Not `zero` or `span`, which are no statistics."""
 
 
 def beside(reading: SlotReading, values: Sequence[float], wanted: Iterable[Statistic]) -> Iterable[SlotReading]:
@@ -36,4 +37,6 @@ def statistic_of(kind: ExtraKind, values: Sequence[float]) -> float:
         case "sd":
             mean = math.fsum(values) / len(values)
             return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / len(values))
+        case "zero" | "span":
+            raise ValueError(f"{kind} is no statistic")
     assert_never(kind)

@@ -45,7 +45,7 @@ class Talker:
         self.ending = ending
         self._bus = bus
         self._timeout_ms = device.timeout_ms
-        self._wanted = tuple(sorted({channel.signal for channel in device.channels.values()}))
+        self._wanted = device.wanted_signals()
 
     def hear(self, raw: bytes, t_ms: int) -> list[Sample]:
         """Return the samples in a line that came at `t_ms`, none if it is not ours; raises Garbled."""

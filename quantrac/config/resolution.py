@@ -11,7 +11,7 @@ from quantrac.config.channels import agent_channels, make_channel
 from quantrac.config.devices import BUS_KINDS_OF_PROTOCOL, LineProfile
 from quantrac.config.documents import Key
 from quantrac.config.draft import Draft
-from quantrac.config.extras import extras_of
+from quantrac.config.extras import extras_of, gases_of
 from quantrac.config.findings import one_of
 from quantrac.config.network import Defaults
 from quantrac.config.overrides import own_profile
@@ -106,6 +106,7 @@ def _device(name: str, spec: DeviceSpec, buses: dict[str, Bus], own: Defaults, d
         for channel_name, channel_spec in spec.channels.items()
         if (channel := make_channel(channel_name, channel_spec, name, profile, report_ms, draft)) is not None
     }
+    gases = gases_of(name, spec.calibration, profile, draft)
     device = Device(
         name=name,
         profile=profile,
@@ -118,7 +119,8 @@ def _device(name: str, spec: DeviceSpec, buses: dict[str, Bus], own: Defaults, d
         timeout_ms=spec.timeout_ms or profile.timeout_ms,
         channels=channels,
         calibration=_calibration(spec.calibration),
-        extras=extras_of(name, spec.channels, channels, draft),
+        extras=extras_of(name, spec.channels, channels, gases, draft),
+        gases=gases,
     )
     if draft.whole:
         _check_intervals(path, device, draft)

@@ -159,8 +159,12 @@ def parse_window(text: object) -> tuple[int, int, int]:
 
 
 class CalibrationSpec(Model):
-    """When a device is calibrated."""
+    """When a device is calibrated, and how it says so."""
 
+    zero: Snake | None = None
+    """Signal of the profile that reads 1 while zero gas is measured: then the channels have series `<name>_zero`."""
+    span: Snake | None = None
+    """The same for span gas."""
     every_ms: PositiveDuration | None = Field(default=None, alias="every")
     window: (
         Annotated[tuple[int, int, int], BeforeValidator(parse_window), WithJsonSchema({"type": "string"})] | None

@@ -31,7 +31,8 @@ class Rs485(Model):
     rx_during_tx: bool = False
 
 
-ExtraKind = Literal["count", "min", "max", "sd"]
+ExtraKind = Literal["count", "min", "max", "sd", "zero", "span"]
+Gas = Literal["zero", "span"]
 
 
 class Bus(Model):
@@ -94,7 +95,7 @@ class Channel(Model):
     invert: bool = False
     """For inputs: 1 is published as 0 and 0 as 1."""
     statistic: ExtraKind | None = None
-    """It is no measurement but a statistic of another channel's samples."""
+    """It is no measurement but made of another channel's samples: a statistic, or its zero or span readings."""
     debounce_ms: int = 0
     """For inputs: a change counts when it has held so long; until then the reading is what it was."""
 
@@ -145,11 +146,17 @@ class Device(Model):
     channels: dict[str, Channel]
     calibration: Calibration | None = None
     extras: dict[str, Extra] = Field(default_factory=dict)
-    """Series beside the channels: statistics of their slots. The name is the channel's."""
+    """Series beside the channels: statistics, zero and span readings. The name is the channel's."""
+    gases: dict[Gas, str] = Field(default_factory=dict)
+    """The profile's signals that read 1 while zero or span gas (or solution) is measured."""
 
     def channel_list(self) -> list[Channel]:
         """Return every series of the device: its channels, then the extra ones."""
         return [*self.channels.values(), *(extra.channel for extra in self.extras.values())]
+
+    def wanted_signals(self) -> tuple[str, ...]:
+        """Return every signal of the profile that has to be read, in alphabetical order."""
+        return tuple(sorted({*(channel.signal for channel in self.channels.values()), *self.gases.values()}))
 
     def signal_of(self, channel: Channel) -> Signal:
         """Return the profile's signal behind one of the device's channels."""

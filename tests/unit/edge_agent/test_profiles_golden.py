@@ -133,7 +133,15 @@ def _instrument(profile: AnyProfile, golden: Golden, line: ReplayedLine) -> Inst
         profile = profile.model_copy(update={"verify": None})
     address = _address(profile, first)
     device = cast(
-        Device, SimpleNamespace(name="d", profile=profile, address=address, timeout_ms=1000, channels=channels)
+        Device,
+        SimpleNamespace(
+            name="d",
+            profile=profile,
+            address=address,
+            timeout_ms=1000,
+            channels=channels,
+            wanted_signals=lambda: tuple(sorted(golden.gives)),
+        ),
     )
     if isinstance(profile, VaisalaProfile):
         return VaisalaTalker(device, line) if is_talker(profile) else VaisalaTransmitter(device, line)

@@ -45,7 +45,7 @@ def test_they_are_made_of_the_valid_samples_of_the_slot_and_null_where_the_mean_
 def stations(tmp_path: Path, old: str, new: str) -> Path:
     shutil.copytree(ROOT / "station_configs", tmp_path / "configs")
     file = tmp_path / "configs" / "stations" / "st-my-thanh.yaml"
-    assert old in file.read_text()
+    assert old in file.read_text(), "the example has changed"
     file.write_text(file.read_text().replace(old, new))
     return tmp_path / "configs"
 

@@ -1,0 +1,77 @@
+"""Zero and span readings are a series of their own, and in no mean."""
+
+import shutil
+from pathlib import Path
+
+from edge_agent.averaging import DeviceSlots
+from edge_agent.channels import device_plan, feeds_of
+from edge_agent.continuity import series_of
+from edge_agent.maintenance import MaintenanceSwitch
+from edge_agent.records import SlotRecord
+from edge_agent.samples import Sample
+from edge_agent.watched import Outbox, Watched
+from quantrac.config.loading import load_network
+from quantrac.config.stations import Station
+from quantrac.telemetry.states import State
+
+T0 = 1_795_490_400_000
+STATION = "st-tp-soc-trang"
+WINDOW = 'calibration: {window: "Mon 09:00-10:00"}'
+ROOT = Path(__file__).parents[3]
+
+
+def station(tmp_path: Path) -> Station:
+    """The air station, its SO2 analyser with zero and span series."""
+    shutil.copytree(ROOT / "station_configs", tmp_path / "configs")
+    file = tmp_path / "configs" / "stations" / f"{STATION}.yaml"
+    text = file.read_text()
+    assert WINDOW in text, "the example has changed"
+    file.write_text(text.replace(WINDOW, WINDOW.replace("}", ", zero: zero_gas, span: span_gas}")))
+    return load_network(tmp_path / "configs").stations[STATION]
+
+
+def test_what_is_read_on_zero_and_span_gas_stands_beside_the_mean_and_not_in_it(tmp_path: Path) -> None:
+    found = station(tmp_path)
+    (so2,) = [device for device in found.devices.values() if device.gases]
+    channel = next(iter(so2.channels))
+    records: list[SlotRecord] = []
+    feeds = feeds_of(so2)
+    plan = device_plan(so2, feeds)._replace(expected=4, width_ms=60_000)
+    watched = Watched(
+        so2.name, feeds, DeviceSlots(plan, T0), Outbox(records.append, MaintenanceSwitch(found.maintenance))
+    )
+    signal = so2.channels[channel].signal
+
+    def reads(second: int, value: float, state: State, zero: int = 0, span: int = 0) -> None:
+        t_ms = T0 + 60_000 + second * 1_000
+        watched.take(
+            [
+                Sample("zero_gas", t_ms, float(zero), state), Sample("span_gas", t_ms, float(span), state),
+                Sample(signal, t_ms, value, state),
+            ]
+        )  # fmt: skip
+
+    for second in (1, 10, 20, 30):
+        reads(second, 5.0, State.OK)
+    for second, value in ((61, 0.2), (70, 0.4)):
+        reads(second, value, State.CAL, zero=1)
+    reads(80, 400.0, State.CAL, span=1)
+    reads(90, 399.0, State.OK, span=1)  # the state was read with the value: it is air already
+    watched.close(T0 + 200_000)
+    _, _, air, gas = ([*record.readings] for record in records)
+    published = so2.channels[channel].published
+    assert [(r.name, r.value) for r in air] == [(channel, published(5.0))]
+    assert gas[0].value is None
+    assert {r.name: r.value for r in gas[1:]} == {
+        f"{channel}_zero": (published(0.2) + published(0.4)) / 2, f"{channel}_span": published(400.0),
+    }  # fmt: skip
+
+
+def test_they_are_channels_that_are_asked_for_but_never_missed(tmp_path: Path) -> None:
+    found = station(tmp_path)
+    (so2,) = [device for device in found.devices.values() if device.gases]
+    names = {channel.name for channel in found.channel_list()}
+    assert {"so2_zero", "so2_span"} <= names
+    assert {"zero_gas", "span_gas"} <= set(so2.wanted_signals())
+    (series,) = [one for one in series_of(found) if one.device == so2.name]
+    assert not {"so2_zero", "so2_span"} & set(series.channels)
