@@ -1,0 +1,36 @@
+"""How much of ammonium is toxic, unionised ammonia. Nitrogen in mg/l, temperature in °C, salinity in ‰."""
+
+from __future__ import annotations
+
+from typing import Final
+
+ZERO_CELSIUS_K: Final = 273.15
+AMMONIA_PER_NITROGEN: Final = 17 / 14
+"""mg of NH3 in which there is 1 mg of nitrogen."""
+
+
+def pka_fresh(temperature: float) -> float:
+    """Return pKa in fresh water (Emerson and others 1975)."""
+    return 0.09018 + 2729.92 / (temperature + ZERO_CELSIUS_K)
+
+
+def pka_salt(temperature: float, salinity: float) -> float:
+    """Return pKa in salt water at 1 atm (EPA 440/5-88-004, 1989, after Hampson); 3 % from fresh water's at 0 ‰."""
+    strength = 19.9273 * salinity / (1000 - 1.005109 * salinity)
+    kelvin = temperature + ZERO_CELSIUS_K
+    return 9.245 + 0.116 * strength + 0.0324 * (298 - kelvin) + 0.0415 / kelvin
+
+
+def toxic_share(ph: float, pka: float) -> float:
+    """Return the unionised share of total ammonia nitrogen, 0 to 1."""
+    return float(1 / (1 + 10 ** (pka - ph)))
+
+
+def toxic_of_total(tan: float, ph: float, pka: float) -> float:
+    """Return NH3 of total ammonia nitrogen (TAN), as a laboratory gives it."""
+    return tan * toxic_share(ph, pka) * AMMONIA_PER_NITROGEN
+
+
+def toxic_of_ammonium(nh4_n: float, ph: float, pka: float) -> float:
+    """Return NH3 of the ionised nitrogen N-NH4+, as an ion-selective probe gives it."""
+    return float(nh4_n * 10 ** (ph - pka) * AMMONIA_PER_NITROGEN)
