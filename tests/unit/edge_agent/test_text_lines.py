@@ -161,7 +161,9 @@ class Said:
 
 def device(of: LineProfile | VaisalaProfile, address: str | None, *signals: str) -> Device:
     channels = {name: SimpleNamespace(signal=name) for name in signals}
-    made = SimpleNamespace(name="d", profile=of, address=address, timeout_ms=100, channels=channels)
+    made = SimpleNamespace(
+        name="d", profile=of, address=address, timeout_ms=100, channels=channels, wanted_signals=lambda: sorted(signals)
+    )
     made.wanted_signals = lambda: tuple(sorted(signals))
     return cast(Device, made)
 
