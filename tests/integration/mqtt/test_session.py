@@ -199,3 +199,37 @@ def test_user_properties_travel(meet: Meet, broker: PrivateMosquitto) -> None:
     eventually(lambda: len(receiver.messages) == 1)
     assert receiver.messages[0].properties == (("epoch", "e1"), ("seq", "7"))
     assert receiver.messages[0].mid
+
+
+def test_a_session_that_may_not_read_stays_alive_and_the_broker_keeps_its_messages(
+    meet: Meet, broker: PrivateMosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It pings, so the broker keeps it for far longer than its keepalive; afterwards everything comes, in order."""
+    monkeypatch.setattr("quantrac.mqtt.connection.KEEPALIVE_S", 1)
+    may_read = [True]
+    sender = edge(meet, broker)
+    receiver = centre(meet, broker, receive_maximum=1000, may_read=lambda: may_read[0])
+    may_read[0] = False
+    time.sleep(0.6)  # the turn that was under way ends
+    for number in range(300):
+        sender.session.publish(TOPIC, b"%d" % number)
+    time.sleep(5)
+    assert receiver.messages == []
+    may_read[0] = True
+    eventually(lambda: [each.payload for each in receiver.messages] == [b"%d" % number for number in range(300)])
+    assert receiver.session.generation == 1
+
+
+def test_more_subscriptions_are_made_at_once_and_again_after_a_restart(meet: Meet, broker: PrivateMosquitto) -> None:
+    receiver, sender = meet(broker.url("ingest"), "centre"), edge(meet, broker)
+    assert receiver.session.granted == frozenset()
+    receiver.session.subscribe([Subscription(TOPIC)])
+    eventually(lambda: receiver.session.granted == {TOPIC})
+    sender.session.publish(TOPIC, b"1")
+    eventually(lambda: len(receiver.messages) == 1)
+    broker.kill()
+    eventually(lambda: receiver.session.granted == frozenset())
+    broker.start()
+    eventually(lambda: receiver.session.granted == {TOPIC} and sender.session.connected)
+    sender.session.publish(TOPIC, b"2")
+    eventually(lambda: receiver.messages[-1].payload == b"2")

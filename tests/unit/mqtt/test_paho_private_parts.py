@@ -27,8 +27,14 @@ def test_they_still_take_what_we_give_them() -> None:
     }  # fmt: skip
 
 
-def publish(topic: bytes, payload: bytes, mid: int, flags: int = 0) -> bytes:
-    body = struct.pack("!H", len(topic)) + topic + struct.pack("!H", mid) + b"\0" + payload
+USER_PROPERTY = b"\x26\x00\x01a\x00\xc8" + b"b" * 200
+"""Of MQTT 5, 2.2.2.2: identifier, name, value."""
+PROPERTIES = bytes([len(USER_PROPERTY) & 0x7F | 0x80, len(USER_PROPERTY) >> 7]) + USER_PROPERTY
+"""With their length before them, a variable byte integer."""
+
+
+def publish(topic: bytes, payload: bytes, mid: int, flags: int = 0, properties: bytes = b"\0") -> bytes:
+    body = struct.pack("!H", len(topic)) + topic + struct.pack("!H", mid) + properties + payload
     length, digits = len(body), bytearray()
     while True:
         length, digit = divmod(length, 128)
@@ -66,10 +72,11 @@ def test_packets_are_cut_out_wherever_the_socket_breaks_them(size: int) -> None:
     assert [message[:5] for message in heard.messages] == sent
 
 
-@pytest.mark.parametrize("size", [100, 65_536, 1_000_000])
-def test_a_payload_too_large_is_cut_hashed_and_does_not_disturb_the_next(size: int) -> None:
+@pytest.mark.parametrize("properties", [b"\0", PROPERTIES])
+@pytest.mark.parametrize("size", [100, 65_536])
+def test_a_payload_too_large_is_cut_hashed_and_does_not_disturb_the_next(size: int, properties: bytes) -> None:
     large = bytes(range(256)) * 1200
-    stream = publish(b"a", large, 1) + publish(b"b", b"next", 2)
+    stream = publish(b"a", large, 1, properties=properties) + publish(b"b", b"next", 2)
     heard = Heard()
     heard.feed(*(stream[at : at + size] for at in range(0, len(stream), size)))
     (_, payload, mid, _, _, length, sha256), (_, following, *_) = heard.messages
@@ -80,6 +87,19 @@ def test_a_payload_too_large_is_cut_hashed_and_does_not_disturb_the_next(size: i
 
 def test_a_length_without_an_end_is_a_protocol_error() -> None:
     assert Heard().client._take(b"\x32\xff\xff\xff\xff\xff") == MQTTErrorCode.MQTT_ERR_PROTOCOL
+
+
+def test_a_whole_packet_too_large_is_cut_when_it_comes_in_one_piece() -> None:
+    heard = Heard()
+    heard.feed(publish(b"a", bytes(300_000), 1))
+    assert [len(message[1]) for message in heard.messages] == [KEPT_OF_OVERSIZE]
+
+
+def test_a_ping_whose_answer_we_do_not_read_is_excused() -> None:
+    client = Heard().client
+    client._ping_t = 12.5
+    client.excuse_ping()
+    assert client._ping_t == 0
 
 
 def test_pubacks_go_out_in_order_as_one_write() -> None:

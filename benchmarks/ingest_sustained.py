@@ -1,0 +1,128 @@
+"""Whether ingest keeps its pace for a minute, and what it does to its memory.
+
+Six stations publish as fast as the broker takes it, made on the fly, so that nothing but the servers has to hold
+18 million readings. Rate and resident memory of ingest are taken each second.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import selectors
+import struct
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import psycopg
+
+from benchmarks.ingest_throughput import FIRST_MS, READINGS, STATIONS, configure
+from benchmarks.raw_mqtt import Line, packet, string
+from benchmarks.servers import Servers, scalar, servers
+from quantrac.mqtt import MqttAddress
+from quantrac.telemetry import topics
+
+WARM_UP_S = 5.0
+DEVICES = 4
+
+
+class EndlessLine(Line):
+    """A connection whose packets are made when they are sent: sequence and time have a fixed place in them."""
+
+    def prepare(self) -> None:
+        """Encode what stays the same of each device's message."""
+        rng = np.random.default_rng(len(self.client_id))
+        self.parts = []
+        for device in range(DEVICES):
+            readings = ",".join(
+                f'["channel_{device * READINGS + n}",{rng.integers(200, 1200) / 100},"ok"]' for n in range(READINGS)
+            )
+            self.parts.append(f',"r":[{readings}]}}'.encode())
+        self.topic_bytes = string(self.topic)
+        around = len(self.topic_bytes) + 3
+        lengths = {len(self.message(seq)) for seq in range(1, DEVICES + 1)}
+        self.heads = {length: packet(0x32, bytes(around + length))[: -(around + length)] for length in lengths}
+
+    def message(self, seq: int) -> bytes:
+        """Return the message of a sequence number; JSON allows the blanks that keep its length."""
+        t = FIRST_MS + (seq - 1) // DEVICES * 1000
+        return b'{"epoch":"9f31c2ab","seq":%9d,"t":%d' % (seq, t) + self.parts[(seq - 1) % DEVICES]
+
+    def publish(self, seq: int) -> bytes:
+        """Return the PUBLISH packet of a sequence number."""
+        message = self.message(seq)
+        return self.heads[len(message)] + self.topic_bytes + struct.pack("!H", (seq - 1) % 65_535 + 1) + b"\0" + message
+
+    def send_more(self, sock: object, window: int) -> None:
+        """Fill the window."""
+        room = window - (self.sent - self.acknowledged)
+        if room >= window // 8:
+            data = b"".join(self.publish(seq) for seq in range(self.sent + 1, self.sent + room + 1))
+            sock.sendall(data)  # type: ignore[attr-defined]
+            self.sent += room
+
+
+@dataclass(frozen=True)
+class Sustained:
+    """What was measured."""
+
+    readings: int
+    seconds: float
+    slowest_rate: float
+    """Of the ten-second pieces, readings a second."""
+    rss_first_mb: float
+    rss_last_mb: float
+    rss_most_mb: float
+
+
+def _publish(lines: list[EndlessLine], window: int, seconds: float, sent: multiprocessing.Queue[int]) -> None:
+    selector = selectors.DefaultSelector()
+    for line in lines:
+        line.prepare()
+        sock = line.open()
+        selector.register(sock, selectors.EVENT_READ, line)
+        line.send_more(sock, window)
+    until = time.monotonic() + seconds
+    while time.monotonic() < until or any(key.data.acknowledged < key.data.sent for key in selector.get_map().values()):
+        for key, _ in selector.select(0.1):
+            key.data.take(key.fileobj.recv(65_536))  # type: ignore[union-attr]
+            if time.monotonic() < until:
+                key.data.send_more(key.fileobj, window)
+    sent.put(sum(line.sent for line in lines))
+
+
+def run(seconds: float) -> Sustained:
+    """Publish for so long and watch ingest."""
+    with servers(STATIONS) as system, psycopg.connect(system.database, autocommit=True) as conn:
+        configure(conn)
+        with system.ingest() as process:
+            return _watch(system, conn, process.pid, seconds)
+
+
+def _watch(system: Servers, conn: psycopg.Connection, pid: int, seconds: float) -> Sustained:
+    lines = [
+        EndlessLine(
+            MqttAddress.parse(system.broker.url(station)), f"bench-{station}", topics.topic(station, "readings"), []
+        )
+        for station in STATIONS
+    ]
+    context = multiprocessing.get_context("fork")
+    sent: multiprocessing.Queue[int] = context.Queue()
+    publisher = context.Process(target=_publish, args=(lines, 400, seconds + WARM_UP_S, sent))
+    publisher.start()
+    time.sleep(WARM_UP_S)
+    rss: list[float] = []
+    marks: list[tuple[float, int]] = []
+    while not marks or marks[-1][0] - marks[0][0] < seconds:
+        marks.append((time.perf_counter(), scalar(conn, "select coalesce(sum(new), 0) from ledger")))
+        rss.append(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096 / 1e6)
+        time.sleep(1)
+    messages = sent.get(timeout=60)
+    publisher.join()
+    while scalar(conn, "select coalesce(sum(new), 0) from ledger") < messages:
+        time.sleep(0.1)
+    assert scalar(conn, "select sum(received - new) from ledger") == 0
+    tens = [(marks[i], marks[i + 10]) for i in range(0, len(marks) - 10, 10)]
+    slowest = min((b[1] - a[1]) * READINGS / (b[0] - a[0]) for a, b in tens) if tens else 0.0
+    readings = (marks[-1][1] - marks[0][1]) * READINGS
+    return Sustained(readings, marks[-1][0] - marks[0][0], slowest, rss[0], rss[-1], max(rss))
