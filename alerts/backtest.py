@@ -78,6 +78,11 @@ class Run:
         memory = max((rule.measure.window_ms for rule in self._rules), default=0)
         self._tail = seen.since(int(block.t_ms[-1]) - memory) if memory else None
 
+    @property
+    def alarms_so_far(self) -> int:
+        """How many alarms have risen."""
+        return sum(decision.kind is Kind.RAISED for made in self._decisions for decision in made)
+
     def courses(self, contacts: Sequence[Contact], routing: Routing) -> list[Course]:
         """Return what each rule did."""
         pairs = zip(self._rules, self._decisions, strict=True)

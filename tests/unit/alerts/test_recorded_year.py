@@ -40,7 +40,7 @@ def recorded() -> dict[str, list[Sample]]:
     series: dict[str, list[Sample]] = {name: [] for name in NAMES}
     with gzip.open(PROJECT / "simulators/recordings/estuary_2012.csv.gz", "rt") as file:
         for row in csv.DictReader(file):
-            t_ms = int(datetime.fromisoformat(row["time"].replace("Z", "+00:00")).timestamp() * 1000)
+            t_ms = int(datetime.fromisoformat(row["time"]).timestamp() * 1000)
             for name in NAMES:
                 value = float(row[name]) if row[name] else None
                 quality = VERDICT[row[f"{name}_flag"].split(">")[0] + ">"] if value is not None else Quality.MISSING
