@@ -1,0 +1,274 @@
+"""The centre changes a running station over a real broker: what is good stays, what is bad does not, nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_agent import desk, inspection
+from edge_agent.service import run
+from quantrac.config.loading import load_network
+from quantrac.config.resolution import config_hash
+from quantrac.config.settings import Settings
+from quantrac.config.stations import Device, Station
+from quantrac.config.travelling import dumps
+from quantrac.mqtt.address import MqttAddress
+from quantrac.mqtt.delivery import Delivery
+from quantrac.mqtt.session import Session
+from quantrac.mqtt.terms import Subscription
+from quantrac.private_services.mosquitto import PrivateMosquitto
+from quantrac.telemetry.commands import encode_command
+from quantrac.telemetry.topics import topic
+from quantrac.telemetry.wire import decode_message
+from tests.integration.edge_agent.centre import Centre
+
+ROOT = Path(__file__).parents[3]
+STATION = "st-tran-de"
+KEY = bytes(range(32))
+REPORT_MS = 2_000
+DEFAULTS = "defaults: {sample: 500ms, report: 2s, housekeeping: 2s}\n"
+
+
+@pytest.fixture(scope="module")
+def wiring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("field")
+    command = [sys.executable, "-m", "quantrac", "simulate", "--station", STATION]
+    command += ["--wiring", str(folder / "wiring.yaml"), "--journal", str(folder / "journal")]
+    with subprocess.Popen(command, cwd=ROOT) as process:
+        until = time.monotonic() + 20
+        while not (folder / "wiring.yaml").exists():
+            assert process.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        yield folder / "wiring.yaml"
+        process.terminate()
+
+
+class Rig:
+    """An agent over simulated instruments, a centre that acknowledges, and a console that asks."""
+
+    def __init__(self, broker: PrivateMosquitto, wiring: Path, folder: Path) -> None:
+        self.config = folder / "config"
+        if not self.config.exists():
+            shutil.copytree(ROOT / "station_configs", self.config)
+            text = self.file.read_text().replace("\nbuses:", f"\n{DEFAULTS}buses:", 1).replace("keep: 60d", "keep: 7d")
+            self.file.write_text(text.replace("sample: 1m", "report: 10m"))
+        (folder / "keys").write_text(f"{STATION} {KEY.hex()}\n")
+        self.settings = Settings(
+            mqtt_url=broker.url(STATION), state_dir=folder, config=self.config, wiring=wiring,
+            command_keys=folder / "keys",
+        )  # fmt: skip
+        self.folder = folder / STATION
+        self.station = load_network(self.config).stations[STATION]
+        self.replies: dict[str, dict[str, Any]] = {}
+        self.centre = Centre(broker.url("ingest"), STATION)
+        self._console = Session(
+            MqttAddress.parse(broker.url("console")), "console-test", expiry_s=0, receive_maximum=10,
+            subscriptions=[Subscription(topic(STATION, "reply", "+"))], on_message=self._hear,
+        )  # fmt: skip
+        self._console.start()
+        assert self._console.wait_subscribed(10)
+        self._count = 0
+        self.start()
+        assert self.centre.holds(lambda c: any(v is not None for v in c.values.values()), 20)
+
+    @property
+    def file(self) -> Path:
+        return self.config / "stations" / f"{STATION}.yaml"
+
+    def start(self) -> None:
+        self.stop, self.hup = threading.Event(), threading.Event()
+        self._thread = threading.Thread(
+            target=run, args=(self.settings, STATION), kwargs={"stop": self.stop, "reload": self.hup}, daemon=True
+        )
+        self._thread.start()
+
+    def end(self) -> None:
+        self.stop.set()
+        self._thread.join(30)
+
+    def close(self) -> None:
+        self.end()
+        self._console.stop()
+        self.centre.close()
+
+    def order(self, order: dict[str, Any], within_s: float = 30.0) -> dict[str, Any]:
+        self._count += 1
+        name, now_ms = f"command-{self._count}", time.time_ns() // 1_000_000
+        payload = encode_command(KEY, STATION, name, order, issued_ms=now_ms, expires_ms=now_ms + 60_000)
+        return self.send(name, payload, within_s)
+
+    def send(self, name: str, payload: bytes, within_s: float = 30.0) -> dict[str, Any]:
+        self.replies.pop(name, None)
+        self._console.publish(topic(STATION, "cmd", name), payload)
+        until = time.monotonic() + within_s
+        while name not in self.replies:
+            assert time.monotonic() < until, f"no reply to {name}"
+            time.sleep(0.02)
+        return self.replies[name]
+
+    def push(self, station: Station, within_s: float = 5.0) -> dict[str, Any]:
+        return self.order({"do": "push", "station": json.loads(dumps(station)), "within_s": within_s}, 60)
+
+    def events(self, kind: str) -> list[str]:
+        return [detail for found, detail in list(self.centre.events) if found == kind]
+
+    def slots(self, channel: str) -> dict[int, tuple[float | None, str]]:
+        """What the spool holds of a channel, by time."""
+        messages = [decode_message(line) for line in inspection.export(self.folder)]
+        return {m.t: (value, state) for m in messages for name, value, state in m.r if name == channel}
+
+    def _hear(self, delivery: Delivery) -> None:
+        self.replies[delivery.topic.rpartition("/")[2]] = json.loads(delivery.payload)
+        self._console.acknowledge([(delivery.generation, delivery.mid)])
+
+
+@pytest.fixture
+def rig(broker: PrivateMosquitto, wiring: Path, tmp_path: Path) -> Iterator[Rig]:
+    made = Rig(broker, wiring, tmp_path)
+    yield made
+    made.close()
+
+
+def changed(station: Station, name: str, **update: object) -> Station:
+    device: Device = station.devices[name].model_copy(update=update)
+    new = station.model_copy(update={"devices": {**station.devices, name: device}})
+    return new.model_copy(update={"config_hash": config_hash(new)})
+
+
+def first_modbus(station: Station) -> Device:
+    return next(d for d in station.devices.values() if d.profile.protocol.startswith("modbus"))
+
+
+def assert_no_slot_is_missing(rig: Rig, channels: list[str]) -> None:
+    found = inspection.inspect(rig.folder)
+    assert [*inspection.verify(rig.folder)] == []
+    assert len([*inspection.export(rig.folder)]) == found.produced  # gapless
+    for channel in channels:
+        times = sorted(rig.slots(channel))
+        assert times == [*range(times[0], times[-1] + 1, REPORT_MS)], channel
+
+
+def test_a_good_change_is_put_in_force_without_losing_a_reading(rig: Rig) -> None:
+    device = first_modbus(rig.station)
+    name, channel = next(iter(device.channels.items()))
+    shifted = channel.model_copy(update={"datum_offset": 1000.0, "span": (-1e9, 1e9)})
+    rig.centre.holds(lambda c: sum(1 for v in c.values.values() if v is not None) > 60, 20)
+    new = changed(rig.station, device.name, channels={**device.channels, name: shifted})
+    answer = rig.push(new)
+    assert (answer["ok"], answer["outcome"], answer["changes"]["changed"]) == (True, "confirmed", [device.name])
+    others = [c for d in rig.station.devices.values() for c in d.channels if c != name and d.report_ms == REPORT_MS]
+    assert rig.centre.holds(lambda c: any((v or 0) > 900 for (n, _), v in c.values.items() if n == name), 10)
+    status = desk.ask(rig.folder, {"do": "live"}, 10)
+    assert status["config"] == new.config_hash
+    rig.end()
+    assert_no_slot_is_missing(rig, [name, *others])
+    (first, *_), values = sorted(rig.slots(name)), rig.slots(name)
+    lost = [t for t, (value, _) in values.items() if value is None and t > first]
+    assert len(lost) <= 1, "only the slot that belongs to both configurations"
+    for other in others:
+        assert [t for t, (value, _) in rig.slots(other).items() if value is None and t > first] == [], other
+    rig.start()  # and it outlives the agent
+    time.sleep(1.5)
+    assert desk.ask(rig.folder, {"do": "live"}, 10)["config"] == new.config_hash
+
+
+def test_a_device_that_does_not_answer_is_refused_with_its_reason(rig: Rig) -> None:
+    device = first_modbus(rig.station)
+    answer = rig.push(changed(rig.station, device.name, address=77))
+    assert answer["ok"] is False
+    assert f"{device.name}: unit 77: no answer" in answer["error"]
+    assert desk.ask(rig.folder, {"do": "live"}, 10)["config"] == rig.station.config_hash
+    assert rig.centre.holds(lambda _: any("refused" in detail for detail in rig.events("configuration")), 10)
+    rig.end()
+    assert_no_slot_is_missing(rig, list(device.channels))
+
+
+def test_a_change_that_ends_the_delivery_is_taken_back_in_time(rig: Rig) -> None:
+    device = first_modbus(rig.station)
+    impossible = {n: s.model_copy(update={"range": (1e6, 2e6)}) for n, s in device.profile.signals.items()}
+    new = changed(rig.station, device.name, profile=device.profile.model_copy(update={"signals": impossible}))
+    rig.centre.holds(lambda c: sum(1 for v in c.values.values() if v is not None) > 60, 20)
+    began = time.monotonic()
+    answer = rig.push(new, within_s=6)
+    assert answer["outcome"] == "rolled back", answer
+    assert next(iter(device.channels)) in answer["why"]
+    assert time.monotonic() - began < 20
+    assert desk.ask(rig.folder, {"do": "live"}, 10)["config"] == rig.station.config_hash
+    back_ms = time.time_ns() // 1_000_000
+    name = next(iter(device.channels))
+    later = back_ms + 2 * REPORT_MS
+    assert rig.centre.holds(
+        lambda c: any(n == name and t > later and v is not None for (n, t), v in c.values.items()), 15
+    )
+    rig.end()
+    assert_no_slot_is_missing(rig, list(device.channels))
+
+
+def test_unsigned_expired_wrongly_signed_and_replayed_commands_are_refused_and_recorded(rig: Rig) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    order = {"do": "maint", "device": None, "for_ms": 60_000, "state": "maint"}
+    unsigned = json.dumps({**order, "issued": now_ms, "expires": now_ms + 60_000}).encode()
+    forged = encode_command(bytes(32), STATION, "forged-0001", order, issued_ms=now_ms, expires_ms=now_ms + 60_000)
+    old = encode_command(KEY, STATION, "expired-001", order, issued_ms=now_ms - 9_000, expires_ms=now_ms - 1)
+    for name, payload, why in (
+        ("unsigned-01", unsigned, "not signed"), ("forged-0001", forged, "signature is wrong"),
+        ("expired-001", old, "expired"),
+    ):  # fmt: skip
+        answer = rig.send(name, payload)
+        assert answer["refused"] is True
+        assert why in answer["error"]
+    assert desk.maintenance(rig.folder)["maintenance"] == {}
+    good = encode_command(KEY, STATION, "genuine-001", order, issued_ms=now_ms, expires_ms=now_ms + 60_000)
+    assert rig.send("genuine-001", good)["maintenance"][""]["state"] == "maint"
+    desk.end_maintenance(rig.folder, None)
+    rig.end()
+    rig.start()  # the ids outlive the agent
+    time.sleep(2)
+    rig._console.publish(topic(STATION, "cmd", "genuine-001"), good)
+    assert rig.centre.holds(lambda _: any("a replay" in said for said in rig.events("command_refused")), 10)
+    assert len(rig.events("command_refused")) == 4
+    assert desk.maintenance(rig.folder)["maintenance"] == {}
+
+
+def test_read_now_send_again_and_what_is_not_there(rig: Rig) -> None:
+    device = first_modbus(rig.station)
+    readings = rig.order({"do": "read", "device": device.name})["readings"]
+    assert [one["channel"] for one in readings] == list(device.channels)
+    assert all(one["value"] is not None for one in readings)
+    assert "expected" in rig.order({"do": "wipe", "device": "nobody"})["error"]
+    assert "no camera" in rig.order({"do": "picture", "camera": "gate"})["error"]
+    assert "allowed" in rig.order({"do": "drain", "timeout_s": 1})["error"]
+    before = len(rig.centre.kinds)
+    now_ms = time.time_ns() // 1_000_000
+    count = rig.order({"do": "again", "from": now_ms - 60_000, "to": now_ms})["messages"]
+    assert count > 0
+    assert rig.centre.holds(lambda c: "backfill" in c.kinds[before:], 10)
+
+
+def test_a_wrong_file_is_refused_by_line_and_a_right_one_put_in_force(rig: Rig) -> None:
+    text = rig.file.read_text()
+    device = first_modbus(rig.station)
+    rig.file.write_text(text.replace(f"profile: {device.profile.device}", "profile: no-such", 1))
+    with pytest.raises(desk.DeskRefused, match=rf"{STATION}.yaml:\d+:\d+: devices.{device.name}.profile"):
+        desk.ask(rig.folder, {"do": "reload"}, 30)
+    assert desk.ask(rig.folder, {"do": "live"}, 10)["config"] == rig.station.config_hash
+    rig.file.write_text(text.replace("sample: 500ms", "sample: 1s"))
+    rig.hup.set()  # what SIGHUP does
+    new = load_network(rig.config).stations[STATION].config_hash
+    until = time.monotonic() + 20
+    while desk.ask(rig.folder, {"do": "live"}, 10)["config"] != new:
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    assert rig.centre.holds(lambda _: any("confirmed" in said for said in rig.events("configuration")), 20)
+    assert signal.SIGHUP
