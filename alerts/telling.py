@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -29,7 +29,7 @@ class Measured:
     limit: float | None = None
     side: Side | None = None
     trend: Callable[[], Trend | None] = lambda: None
-    """Asked only when somebody is told."""
+    """Asked only when somebody is told at once, not of the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +61,11 @@ def tell(conn: Connection, change: Recorded, to: Addressees, measured: Measured,
     people = _people(conn, change, to)
     if not people:
         return 0
-    notice = _notice(change, station_name(conn, to.station), measured)
     flooded = flooded_people(conn, change.alarm_id, to.routing.storm, now)
-    messages = [_queued(change, notice, person, to, now) for person in people]
-    enqueue(conn, [replace(m, is_held=(m.contact_id, m.medium) in flooded) for m in messages], now)
+    held = {person for person in people if (person.contact.contact_id, person.medium) in flooded}
+    trend = measured.trend() if len(held) < len(people) and change.purpose is not Purpose.CLEARED else None
+    notice = _notice(change, station_name(conn, to.station), measured, trend)
+    enqueue(conn, [_queued(change, notice, person, to, now, is_held=person in held) for person in people], now)
     return len(people)
 
 
@@ -91,8 +92,7 @@ def _told(conn: Connection, change: Recorded, routing: Routing) -> list[Recipien
     return [person for person in people if routing.wants_the_end(person.contact, person.medium, change.severity)]
 
 
-def _notice(change: Recorded, station: Words, measured: Measured) -> Notice:
-    closing = change.purpose is Purpose.CLEARED
+def _notice(change: Recorded, station: Words, measured: Measured, trend: Trend | None) -> Notice:
     return Notice(
         purpose=change.purpose,
         alarm_id=change.alarm_id,
@@ -107,11 +107,13 @@ def _notice(change: Recorded, station: Words, measured: Measured) -> Notice:
         side=measured.side,
         unit=measured.unit,
         decimals=measured.decimals,
-        trend=None if closing else measured.trend(),
+        trend=trend,
     )
 
 
-def _queued(change: Recorded, notice: Notice, person: Recipient, to: Addressees, now: datetime) -> Queued:
+def _queued(
+    change: Recorded, notice: Notice, person: Recipient, to: Addressees, now: datetime, *, is_held: bool
+) -> Queued:
     subject, body = None, ""
     if person.medium is Medium.EMAIL:
         letter = texts.email(notice, person.contact.language)
@@ -127,6 +129,7 @@ def _queued(change: Recorded, notice: Notice, person: Recipient, to: Addressees,
         subject=subject,
         body=body,
         not_before=to.routing.not_before(person, now, breaks_quiet_hours=to.breaks_quiet_hours),
+        is_held=is_held,
     )
 
 
