@@ -33,7 +33,8 @@ def inspect(folder: Path) -> Report:
     """Count what a spool holds; the newest second may not be counted yet while an agent runs."""
     with closing(_open(folder)) as db, Reading():
         pages, free, size = (int(_one(db, f"PRAGMA {name}")) for name in ("page_count", "freelist_count", "page_size"))
-        return report(folder.name, _spans(db), _fate(db), used_bytes=(pages - free) * size, size_bytes=0)
+        used = (pages - free) * size
+        return report(folder.name, _spans(db), _fate(db), used_bytes=used, size_bytes=0, undated=_undated(db))
 
 
 def export(folder: Path, epoch: str | None = None, first: int = 1, last: int = 2**62) -> Iterator[bytes]:
@@ -96,6 +97,12 @@ def _spans(db: sqlite3.Connection) -> list[EpochSpan]:
         first = _one(db, "SELECT coalesce(min(n), ? + 1) FROM message WHERE n > ? AND n <= ?", end, base, end)
         spans.append(EpochSpan(name, base, first - base, end - base))
     return spans
+
+
+def _undated(db: sqlite3.Connection) -> int:
+    """Count the records without a time; a spool of an earlier version has no room for them."""
+    there = _one(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'undated'")
+    return _one(db, "SELECT count(*) FROM undated") if there else 0
 
 
 def _fate(db: sqlite3.Connection) -> Fate:

@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import pty
+import re
 import socket
 import threading
 import time
@@ -46,6 +47,8 @@ buses: {none: {kind: modbus-tcp, host: 127.0.0.1, port: 1}}
 devices: {io: {profile: generic-di8, bus: none, address: 1, channels: {d0: {signal: input_0, parameter: door}}}}
 """
 ROOT = Path(__file__).parents[3]
+LOGGED = re.compile(r"\d{4}-\d\d-\d\d ")
+"""A line of the agent's log, which here shares the program with the command."""
 
 
 class MovedClock(SystemClock):
@@ -80,11 +83,20 @@ class Box:
         )
         self._thread.start()
 
+    def messages(self) -> list[Message]:
+        return [decode_message(line) for line in inspection.export(self.folder)]
+
+    def there(self) -> bool:
+        return (self.folder / "spool.db").exists() and (self.folder / "desk.sock").exists()
+
+    def undated(self) -> int:
+        return inspection.inspect(self.folder).undated
+
     def end(self) -> list[Message]:
         self._stop.set()
         self._thread.join(20)
         assert not self._thread.is_alive()
-        return [decode_message(line) for line in inspection.export(self.folder)]
+        return self.messages()
 
 
 def agent_times(messages: list[Message]) -> list[int]:
@@ -95,64 +107,67 @@ def events(messages: list[Message], kind: str) -> list[tuple[int, str]]:
     return [(t, detail) for m in messages for name, device, detail, t in m.e if name == kind and device is None]
 
 
-def waits(what: Callable[[], bool], within_s: float = 15) -> None:
+def waits(what: Callable[[], bool], within_s: float = 30) -> None:
     until = time.monotonic() + within_s
     while not what():
         assert time.monotonic() < until
         time.sleep(0.05)
 
 
-def test_a_clock_set_back_an_hour_repeats_slots_and_both_are_kept(tmp_path: Path) -> None:
+def repeated(messages: list[Message]) -> set[int]:
+    times = agent_times(messages)
+    return {t for t in times if times.count(t) == 2}
+
+
+def skipped(messages: list[Message]) -> list[Message]:
+    return [m for m in messages if m.r and m.r[0] == ("disk_free", None, "fault")]
+
+
+def test_a_clock_set_back_repeats_slots_and_both_are_kept(tmp_path: Path) -> None:
     clock = MovedClock()
     box = Box(tmp_path, clock)
-    time.sleep(3.5)
-    clock.moved_ms = -10_000  # ten slots instead of an hour of them
-    time.sleep(12)
+    waits(lambda: box.there() and len(agent_times(box.messages())) >= 5)
+    clock.moved_ms = -10_000
+    waits(lambda: len(repeated(box.messages())) >= 3, 40)
     messages = box.end()
-    times = agent_times(messages)
-    repeated = {t for t in times if times.count(t) == 2}
-    assert len(repeated) >= 3
-    assert len([t for t in times if t in repeated]) == 2 * len(repeated), "both are sent; the centre keeps the conflict"
     (said,) = events(messages, "clock")
-    assert abs(int(said[1].split()[2]) + 10_000) < 50
+    assert abs(int(said[1].split()[2]) + 10_000) < 100
 
 
 def test_a_clock_set_forward_an_hour_leaves_slots_that_are_null_and_an_event_that_says_so(tmp_path: Path) -> None:
     clock = MovedClock()
     box = Box(tmp_path, clock)
-    time.sleep(3.5)
+    waits(lambda: box.there() and len(agent_times(box.messages())) >= 3)
     clock.moved_ms = HOUR_MS
-    time.sleep(3.5)
+    waits(lambda: len(skipped(box.messages())) >= 1_700, 40)
     messages = box.end()
     times = agent_times(messages)
-    step = max(b - a for a, b in itertools.pairwise(times))
-    assert step <= 2 * WIDTH_MS, "no slot of the hour is left out (every second one of 3,600)"
-    skipped = [m for m in messages if m.r and m.r[0] == ("disk_free", None, "fault")]
-    assert 1_700 <= len(skipped) <= 2_000
+    assert max(b - a for a, b in itertools.pairwise(times)) <= 2 * WIDTH_MS, "every second one of 3,600 slots is sent"
+    assert len(skipped(messages)) <= 2_000
     (said,) = events(messages, "clock")
-    assert abs(int(said[1].split()[2]) - HOUR_MS) < 50
-    offsets = [tuple(reading) for m in messages for reading in m.r if reading[0] == "clock_offset"]
-    assert offsets[-1] == ("clock_offset", 1.5, "ok")
+    assert abs(int(said[1].split()[2]) - HOUR_MS) < 100
+    offsets = [tuple(reading) for m in messages for reading in m.r if reading[0] == "clock_offset" and reading[1]]
+    assert set(offsets) == {("clock_offset", 1.5, "ok")}
 
 
 def test_a_box_that_wakes_up_in_1970_dates_what_it_measured_when_its_clock_is_set(tmp_path: Path) -> None:
-    clock = MovedClock(moved_ms=-time.time_ns() // 1_000_000, look=ClockLook(False, None))
+    began_ms = time.time_ns() // 1_000_000
+    clock = MovedClock(moved_ms=-began_ms, look=ClockLook(False, None))
     box = Box(tmp_path, clock)
-    time.sleep(4.5)
-    first = box.end()
-    assert first == [], "no time, so no seq"
+    waits(lambda: box.there() and box.undated() >= 5)
+    assert box.end() == [], "no time, so no seq"
+    before = box.undated()
     box = Box(tmp_path, clock)
-    time.sleep(2.5)
+    waits(lambda: box.undated() >= before + 4)
     clock.moved_ms = 0
-    time.sleep(3.5)
-    now_ms = time.time_ns() // 1_000_000
+    waits(lambda: len(events(box.messages(), "clock")) >= 2, 40)
     messages = box.end()
-    times = agent_times(messages)
-    assert all(now_ms - 15_000 < m.t <= now_ms + 2_000 for m in messages)
-    assert all(now_ms - 15_000 < t <= now_ms + 2_000 for m in messages for *_, t in m.e)
-    assert times == sorted(times)
-    measured = [m for m in messages if m.r and m.r[0][0] == "disk_free" and m.r[0][1] is not None]
-    assert len(measured) >= 6, "those of before the restart, of before the clock was set, and of after it"
+    now_ms = time.time_ns() // 1_000_000
+    assert box.undated() == 0
+    assert all(began_ms - 1_000 < m.t <= now_ms + 1_000 for m in messages)
+    assert all(began_ms - 1_000 < t <= now_ms + 1_000 for m in messages for *_, t in m.e)
+    assert agent_times(messages) == sorted(agent_times(messages))
+    assert len([m for m in messages if m.r]) >= before + 4
     assert any("records measured before have got their time" in detail for _, detail in events(messages, "clock"))
 
 
@@ -165,10 +180,11 @@ def test_a_person_orders_maintenance_at_the_desk_and_it_is_on_record(
 
     def maint(*words: str) -> tuple[int, str]:
         result = CliRunner().invoke(app, ["maint", "--station", STATION, *words])
-        return result.exit_code, result.output
+        said = [line for line in result.output.splitlines(keepends=True) if not LOGGED.match(line)]
+        return result.exit_code, "".join(said)
 
     assert maint() == (0, "st-box: no maintenance\n")
-    code, said = maint("--device", "io", "--for", "2s", "--why", "lau đầu đo")
+    code, said = maint("--device", "io", "--for", "6s", "--why", "lau đầu đo")
     assert (code, said.startswith("st-box io: maint until 20")) == (0, True)
     found = json.loads(maint("--for", "30m", "--cal", "--json")[1])
     assert {name: order["state"] for name, order in found["maintenance"].items()} == {"": "cal", "io": "maint"}
@@ -179,7 +195,7 @@ def test_a_person_orders_maintenance_at_the_desk_and_it_is_on_record(
     time.sleep(1.2)
     told = [(device, detail) for m in box.end() for kind, device, detail, _ in m.e if kind == "maintenance"]
     assert told == [
-        ("io", "on, maint for 0.0333333 min: lau đầu đo"),
+        ("io", "on, maint for 0.1 min: lau đầu đo"),
         (None, "on, cal for 30 min"),
         ("io", "off, its time is over"),
         (None, "off"),
@@ -213,7 +229,7 @@ def test_a_line_without_a_byte_is_closed_and_opened_again() -> None:
 
     async def listen() -> None:
         stop = asyncio.Event()
-        asyncio.get_running_loop().call_later(13, stop.set)
+        asyncio.get_running_loop().call_later(16, stop.set)
         await one.run(stop)
 
     asyncio.run(listen())
