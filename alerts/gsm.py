@@ -9,12 +9,17 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
-BASIC: Final = frozenset(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+ALPHABET: Final = (
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-EXTENSION: Final = frozenset("\f^{}\\[~]|€")
-"""Each of these takes two septets."""
+"""The sign of each code of the basic table, in order; 0x1b announces a sign of the extension table."""
+EXTENDED: Final = {
+    "\f": 10, "^": 20, "{": 40, "}": 41, "\\": 47, "[": 60, "~": 61, "]": 62, "|": 64, "€": 101,
+}  # fmt: skip
+"""Codes of the extension table; each of these signs takes two septets."""
+BASIC: Final = frozenset(ALPHABET) - {"\x1b"}
+EXTENSION: Final = frozenset(EXTENDED)
 
 PLAIN: Final = str.maketrans(
     {

@@ -1,15 +1,16 @@
 """How a message is handed to whoever carries it: one Protocol, and what a hand-over may come to.
 
 UndeliverableError
-├── TryAgain      the way is blocked for now: the same message is handed over again later
-├── NeedsPerson   account, settings or template are wrong: repeating changes nothing
-└── Gone          this address takes no message
+├── TryAgain        the way is blocked for now: the same message is handed over again later
+├── NeedsPerson     account, settings or template are wrong: repeating changes nothing
+├── Gone            this address takes no message
+└── OutcomeUnknown  the carrier may have taken it or not, and nobody can know: never repeated blindly
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from quantrac.telemetry.errors import QuantracError
 
@@ -19,7 +20,15 @@ class UndeliverableError(QuantracError):
 
 
 class TryAgain(UndeliverableError):
-    """Recoverable: no connection, a time-out, the carrier is busy."""
+    """Recoverable: no connection, a time-out, the carrier is busy.
+
+    `may_have_arrived`: it was handed over and the answer is missing, so that only the same carrier, with the same key,
+    may be asked again without risk of a second message.
+    """
+
+    def __init__(self, text: str, *, may_have_arrived: bool = False) -> None:
+        super().__init__(text)
+        self.may_have_arrived = may_have_arrived
 
 
 class NeedsPerson(UndeliverableError):
@@ -28,6 +37,10 @@ class NeedsPerson(UndeliverableError):
 
 class Gone(UndeliverableError):
     """The carrier knows that this address cannot be reached."""
+
+
+class OutcomeUnknown(UndeliverableError):
+    """Handed over to a carrier without idempotency key, and the answer is lost for good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +55,26 @@ class Outgoing:
     subject: str = ""
     thread: str = ""
     """Equal for all messages about one alarm."""
+    answer: str = ""
+    """What a reader may answer, such as `OK 17`; a carrier that can be answered puts it under the text."""
+    attempts: int = 0
+    """How often it was handed over before, in vain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A message that a carrier has taken."""
+
+    carrier: str
+    reference: str | None
 
 
 class Notifier(Protocol):
-    """A carrier of one medium. Used by one thread at a time."""
+    """A carrier of one medium. Several threads may use it at a time."""
+
+    @property
+    def name(self) -> str:
+        """The word for this carrier in `v_notification`: `esms`, `modem`, `smtp`."""
 
     def send(self, message: Outgoing) -> str | None:
         """Hand the message over and return the carrier's reference, if it gives one.
@@ -57,11 +86,28 @@ class Notifier(Protocol):
         """Free what it holds."""
 
 
+@runtime_checkable
+class Attended(Protocol):
+    """A carrier that must be looked after between messages: what comes back, and whether it lives."""
+
+    def attend(self) -> None:
+        """Take in what has come. Raises UndeliverableError where the carrier is out of order."""
+
+
+@runtime_checkable
+class MayDoubt(Protocol):
+    """A carrier that may not know whether it has sent a message."""
+
+    def is_in_doubt(self, key: str) -> bool:
+        """Whether a hand-over of this message was begun and never ended."""
+
+
 class NotConfigured:
     """Stands where settings name no carrier: every message fails with the setting that is missing."""
 
     def __init__(self, setting: str) -> None:
         self._setting = setting
+        self.name = "none"
 
     def send(self, message: Outgoing) -> str | None:  # noqa: ARG002 (the Protocol's)
         """Raise NeedsPerson."""

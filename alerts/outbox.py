@@ -1,14 +1,14 @@
 """The outbox: messages to people as rows, queued in the transaction that decides them, sent afterwards.
 
 A row is locked while it is handed over, so two senders never take the same; whatever dies in between leaves it queued
-and it is handed over again with the same idempotency key. Messages about one alarm to one person by one medium go in
-order, and an all-clear goes only to whom the alarm reached.
+and it is handed over again with the same idempotency key; a carrier without one keeps a journal (`alerts.parts`).
+Messages about one alarm to one person by one medium go in order, and an all-clear goes only to whom the alarm reached.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -16,7 +16,9 @@ from uuid import UUID
 
 import psycopg
 
-from alerts.notifier import Notifier, Outgoing, TryAgain, UndeliverableError
+from alerts.carriers import Report, note_reports
+from alerts.notifier import Notifier, OutcomeUnknown, Outgoing, TryAgain, UndeliverableError
+from alerts.relay import Relay
 from alerts.routing import Medium
 from quantrac.database.pool import Connection, DatabaseUnreachable, connect
 from quantrac.observe import logs, metrics
@@ -26,6 +28,8 @@ GIVE_UP_AFTER: Final = timedelta(hours=6)
 """A warning older than this helps nobody."""
 FIRST_WAIT: Final = timedelta(seconds=2)
 LONGEST_WAIT: Final = timedelta(minutes=5)
+THREADS: Final = 4
+"""Senders a medium: a message that a carrier is slow to take holds up few others."""
 LOOK_EVERY_S: Final = 1.0
 """How long the sender sleeps at most before it looks for retries that are due, and whether to stop."""
 
@@ -92,6 +96,7 @@ class Claim:
     subject: str | None
     body: str
     thread: str
+    answer: str
     attempts: int
     queued_at: datetime
     not_before: datetime
@@ -100,12 +105,15 @@ class Claim:
 
 
 CLAIM = """
-select n.notification_id, n.key, case n.medium when 'sms' then c.phone_e164 else c.email end, n.subject, n.body,
-       'alarm-' || n.alarm_id || '-' || extract(epoch from a.raised_at)::bigint,
+select n.notification_id, n.key,
+       case n.medium when 'email' then c.email else case when c.stopped_at is null then c.phone_e164 end end,
+       n.subject, n.body, 'alarm-' || n.alarm_id || '-' || extract(epoch from a.raised_at)::bigint,
+       case when n.purpose in ('raised', 'level') then 'OK ' || n.alarm_id else '' end,
        n.attempts, n.queued_at, n.next_attempt_at,
        n.purpose = 'cleared' and not exists (
          select from notification e where e.alarm_id = n.alarm_id and e.contact_id = n.contact_id
-         and e.medium = n.medium and e.purpose <> 'cleared' and e.status in ('sent', 'delivered', 'summarised'))
+         and e.medium = n.medium and e.purpose <> 'cleared'
+         and e.status in ('sent', 'delivered', 'unknown', 'summarised'))
 from notification n join contact c using (contact_id) join alarm a using (alarm_id)
 where n.status = 'queued' and n.medium = %(medium)s and n.next_attempt_at <= %(now)s and not exists (
   select from notification e where e.alarm_id = n.alarm_id and e.contact_id = n.contact_id and e.medium = n.medium
@@ -113,7 +121,8 @@ where n.status = 'queued' and n.medium = %(medium)s and n.next_attempt_at <= %(n
 order by n.next_attempt_at, n.notification_id limit 1 for update of n skip locked
 """
 SENT = """
-update notification set status = 'sent', sent_at = %s, attempts = attempts + 1, provider_ref = %s, error = null
+update notification set status = 'sent', sent_at = %s, attempts = attempts + 1, carrier = %s, provider_ref = %s,
+  error = null
 where notification_id = %s
 """
 WAITS = """
@@ -128,7 +137,7 @@ class Sender:
     def __init__(self, url: str, medium: Medium, notifier: Notifier, clock: Clock) -> None:
         self._url = url
         self.medium = medium
-        self._notifier = notifier
+        self._relay = notifier if isinstance(notifier, Relay) else Relay([notifier])
         self._clock = clock
 
     def run(self, stop: threading.Event) -> None:
@@ -140,7 +149,6 @@ class Sender:
             except (DatabaseUnreachable, psycopg.OperationalError) as error:
                 log.warning("the outbox has no database", medium=self.medium.value, error=str(error))
                 stop.wait(1.0)
-        self._notifier.close()
 
     def _send_from(self, conn: Connection, stop: threading.Event) -> None:
         conn.execute(f"listen {OUTBOX_CHANNEL}")
@@ -163,20 +171,26 @@ class Sender:
         if claim.is_orphan:
             return self._end(conn, claim, "dead", "the alarm itself did not reach this person", attempted=False)
         if claim.to is None:
-            return self._end(conn, claim, "failed", "the contact has no such address any more", attempted=False)
+            return self._end(
+                conn, claim, "failed", "the contact has no such address any more, or said STOP", attempted=False
+            )
         if claim.attempts == 0:
             WAITED.labels(self.medium.value).observe((self._clock() - claim.not_before).total_seconds())
+        reports: list[Report] = []
         try:
-            reference = self._notifier.send(
-                Outgoing(claim.key.hex, claim.to, claim.body, subject=claim.subject or "", thread=claim.thread)
-            )
+            taken = self._relay.hand_over(_outgoing(claim), reports.append)
         except TryAgain as error:
-            return self._wait(conn, claim, error)
+            outcome = self._wait(conn, claim, error)
+        except OutcomeUnknown as error:
+            outcome = self._end(conn, claim, "unknown", str(error), attempted=True)
         except UndeliverableError as error:
-            return self._end(conn, claim, "failed", str(error), attempted=True)
-        conn.execute(SENT, [self._clock(), reference, claim.notification_id])
-        log.info("message handed over", notification=claim.notification_id, medium=self.medium.value)
-        return "sent"
+            outcome = self._end(conn, claim, "failed", str(error), attempted=True)
+        else:
+            conn.execute(SENT, [self._clock(), taken.carrier, taken.reference, claim.notification_id])
+            log.info("message handed over", notification=claim.notification_id, carrier=taken.carrier)
+            outcome = "sent"
+        note_reports(conn, self.medium, reports, self._clock())
+        return outcome
 
     def _wait(self, conn: Connection, claim: Claim, error: TryAgain) -> str:
         now = self._clock()
@@ -192,18 +206,31 @@ class Sender:
         return status
 
 
+def _outgoing(claim: Claim) -> Outgoing:
+    return Outgoing(
+        claim.key.hex, claim.to or "", claim.body, claim.subject or "", claim.thread, claim.answer, claim.attempts
+    )
+
+
 def wait_after(attempts: int) -> timedelta:
     """Return how long to wait after the given number of earlier attempts: 2 s, 4 s, 8 s, … at most 5 min."""
     return min(FIRST_WAIT * (1 << min(attempts, 16)), LONGEST_WAIT)
 
 
 def start_senders(
-    url: str, notifiers: dict[Medium, Notifier], clock: Clock, stop: threading.Event
+    url: str, notifiers: Mapping[Medium, Notifier], clock: Clock, stop: threading.Event
 ) -> list[threading.Thread]:
-    """Start one sender a medium and return their threads; they end after `stop` is set."""
-    threads = [
-        threading.Thread(target=_guarded, args=(Sender(url, medium, notifier, clock), stop), name=f"outbox-{medium}")
+    """Start the senders of each medium and return their threads; they end after `stop` is set, carriers stay open."""
+    relays = {
+        medium: Relay([notifier]) if not isinstance(notifier, Relay) else notifier
         for medium, notifier in notifiers.items()
+    }
+    threads = [
+        threading.Thread(
+            target=_guarded, args=(Sender(url, medium, relay, clock), stop), name=f"outbox-{medium}-{place}"
+        )
+        for medium, relay in relays.items()
+        for place in range(THREADS)
     ]
     for thread in threads:
         thread.start()

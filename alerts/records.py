@@ -20,7 +20,8 @@ class Subject:
     """What an alarm is about."""
 
     rule: str
-    station: str
+    station: str | None
+    """None: the centre itself."""
     channel_id: int | None
     """None: the station as a whole."""
 
@@ -56,7 +57,8 @@ values (%s, %s, %s, %s, %s, 'active', %s, %s, %s, %s) returning alarm_id
 """
 STANDING: Final = """
 select alarm_id, severity, raised_at, texts from alarm
-where rule = %s and station = %s and channel_id is not distinct from %s and cleared_at is null and not late for update
+where rule = %s and station is not distinct from %s and channel_id is not distinct from %s and cleared_at is null
+  and not late for update
 """
 WORSE: Final = """
 update alarm set level = %s, severity = %s, value = %s, "limit" = %s,

@@ -12,6 +12,7 @@ from typing import Final
 
 import psycopg
 
+from alerts.carriers import RULES as CARRIER_RULES
 from alerts.channels import notifiers_of
 from alerts.compiling import compile_rules
 from alerts.contacts import contacts_of, save_contacts
@@ -20,6 +21,7 @@ from alerts.no_data import RULE as NO_DATA_RULE
 from alerts.outbox import start_senders
 from alerts.routing import Routing
 from alerts.silence import RULE as SILENCE_RULE
+from alerts.trouble import start_attending, tell_trouble
 from alerts.watched_network import WatchedNetwork
 from quantrac.config.loading import load_network
 from quantrac.config.network import Network
@@ -81,13 +83,21 @@ def wall_clock() -> datetime:
 
 @contextmanager
 def _senders(url: str, settings: Settings, stop: threading.Event) -> Iterator[None]:
-    threads = start_senders(url, notifiers_of(settings), wall_clock, stop)
+    relays = notifiers_of(settings, wall_clock)
+    threads = start_senders(url, relays, wall_clock, stop)
+    threads += [
+        start_attending(url, medium, carrier, wall_clock, stop)
+        for medium, relay in relays.items()
+        for carrier in relay.attended()
+    ]
     try:
         yield
     finally:
         stop.set()
         for thread in threads:
             thread.join()
+        for relay in relays.values():
+            relay.close()
 
 
 class _Worker:
@@ -126,10 +136,11 @@ class _Worker:
             beat.beat(self._clock(), backlog_lag_s=lag_s)
             if self._clock() - told_at >= SUMMARIES_EVERY:
                 evaluator.tell_summaries()
+                tell_trouble(conn, network, self._clock())
                 told_at = self._clock()
             if self._clock() - asked_at >= RULES_EVERY:
                 if (changed := watched.changed()) is not None:
-                    evaluator = self._evaluator(conn, changed)
+                    network, evaluator = changed, self._evaluator(conn, changed)
                 asked_at = self._clock()
             if not changes:
                 evaluator.wait(WAIT_FOR_CHANGE_S)
@@ -140,7 +151,7 @@ class _Worker:
         save_contacts(conn, contacts_of(network), self._clock())
         rules = compile_rules(network.rules.values(), network.stations.values())
         evaluator = Evaluator(conn, rules, Routing.of(network), self._clock)
-        evaluator.close_orphans(own_rules={SILENCE_RULE, NO_DATA_RULE})
+        evaluator.close_orphans(own_rules={SILENCE_RULE, NO_DATA_RULE, *CARRIER_RULES})
         self._state = "evaluating"
         log.info("evaluating", rules=len(network.rules), channels=len(rules))
         return evaluator

@@ -36,19 +36,25 @@ class Measured:
 class Addressees:
     """Whom a change concerns."""
 
-    station: str
+    station: str | None
+    """None: the centre itself."""
     groups: tuple[str, ...]
     routing: Routing
     breaks_quiet_hours: bool = False
+    without: Medium | None = None
+    """A medium that cannot be used now."""
 
 
 CONTACTS: Final = """
-select contact_id, name, language, phone_e164, email, groups, stations from contact where active
+select contact_id, name, language, case when stopped_at is null then phone_e164 end, email, groups, stations
+from contact where active
 """
 TOLD: Final = """
 select distinct contact_id, medium from notification
-where alarm_id = %s and purpose <> 'cleared' and status in ('queued', 'sent', 'delivered', 'held', 'summarised')
+where alarm_id = %s and purpose <> 'cleared'
+  and status in ('queued', 'sent', 'delivered', 'unknown', 'held', 'summarised')
 """
+CENTRE: Final = Words("Trung tâm điều hành", "Control centre")
 STATION: Final = "select name_vi, name_en from station where station = %s"
 
 
@@ -82,7 +88,10 @@ def _people(conn: Connection, change: Recorded, to: Addressees) -> list[Recipien
         return _told(conn, change, to.routing)
     if not change.is_news:
         return []
-    return to.routing.recipients(load_contacts(conn), station=to.station, severity=change.severity, groups=to.groups)
+    people = to.routing.recipients(
+        load_contacts(conn), station=to.station or "", severity=change.severity, groups=to.groups
+    )
+    return [person for person in people if person.medium is not to.without]
 
 
 def _told(conn: Connection, change: Recorded, routing: Routing) -> list[Recipient]:
@@ -133,7 +142,9 @@ def _queued(
     )
 
 
-def station_name(conn: Connection, station: str) -> Words:
-    """Return what people call a station."""
+def station_name(conn: Connection, station: str | None) -> Words:
+    """Return what people call a station; None: the centre."""
+    if station is None:
+        return CENTRE
     row = conn.execute(STATION, [station]).fetchone()
     return Words(station, station) if row is None else Words(*row)

@@ -19,6 +19,8 @@ LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 class SmtpNotifier:
     """Hands each message over in a session of its own: `smtp://[user:password@]host[:port]` or `smtps://…`."""
 
+    name = "smtp"
+
     def __init__(self, url: str, sender: str) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("smtp", "smtps") or not parts.hostname:

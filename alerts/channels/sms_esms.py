@@ -35,6 +35,8 @@ PERSON: Final = {
 class EsmsNotifier:
     """Customer-care messages under a brandname; RequestId carries the idempotency key (deduplicated for 24 h there)."""
 
+    name = "esms"
+
     def __init__(self, *, key: str, secret: str, brandname: str, base_url: str | None = None) -> None:
         self._fixed = {
             "ApiKey": key,
@@ -52,8 +54,10 @@ class EsmsNotifier:
         request = {**self._fixed, "Phone": message.to.lstrip("+"), "Content": message.body, "RequestId": message.key}
         try:
             response = self._client.post(PATH, json=request)
-        except httpx.TransportError as error:
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise TryAgain(f"eSMS: {type(error).__name__} {error}") from error
+        except httpx.TransportError as error:
+            raise TryAgain(f"eSMS: {type(error).__name__} {error}", may_have_arrived=True) from error
         return _reference(response)
 
     def close(self) -> None:

@@ -117,6 +117,13 @@ class Storm(Model):
     """How long after a summary the next one may come."""
 
 
+class Carriers(Model):
+    """Who is told, by the other media, of a carrier of messages that fails."""
+
+    severity: Severity = "high"
+    to: tuple[Kebab, ...] = Field(min_length=1)
+
+
 class Rollups(Model):
     """Hourly and daily values."""
 
@@ -153,6 +160,7 @@ class NetworkFile(Model):
     routes: tuple[Route, ...] = ()
     quiet_hours: QuietHours | None = None
     silence: Silence | None = None
+    carriers: Carriers | None = None
     storm: Storm = Storm()
     rollups: Rollups = Rollups()
     retention: Retention = Retention()

@@ -125,10 +125,17 @@ class Settings(BaseSettings):
     smtp_from: str = "quantrac@localhost"
 
     sms_provider: str | None = None
+    """Carriers of short messages in their order, of `esms speedsms modem`, such as `esms,modem`."""
     sms_url: str | None = None
     sms_key: SecretStr | None = None
     sms_secret: SecretStr | None = None
     sms_brandname: str = "QUANTRAC"
+    sms_modem: Path | None = None
+    """Serial port of the GSM modem, a name under /dev/serial/by-id."""
+    speedsms_url: str | None = None
+    speedsms_token: SecretStr | None = None
+    speedsms_sender: str = ""
+    """Brandname at SpeedSMS; empty: a number of theirs."""
 
     def database(self, service: str) -> str:
         """Return the database address of a service: its own, else the common one; raises MissingSetting."""

@@ -183,7 +183,7 @@ CREATE TABLE public.alarm (
     alarm_id bigint NOT NULL,
     rule text NOT NULL,
     level text NOT NULL,
-    station text NOT NULL,
+    station text,
     channel_id integer,
     severity text NOT NULL,
     state text NOT NULL,
@@ -245,6 +245,15 @@ ALTER TABLE public.audit ALTER COLUMN audit_id ADD GENERATED ALWAYS AS IDENTITY 
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE public.carrier (
+    carrier text NOT NULL,
+    medium text NOT NULL,
+    ok_at timestamp with time zone,
+    failing_since timestamp with time zone,
+    needs_person boolean DEFAULT false NOT NULL,
+    error text
 );
 
 CREATE TABLE public.change (
@@ -352,12 +361,15 @@ CREATE TABLE public.contact (
     groups text[] DEFAULT '{}'::text[] NOT NULL,
     stations text[] DEFAULT '{}'::text[] NOT NULL,
     active boolean DEFAULT true NOT NULL,
+    stopped_at timestamp with time zone,
     CONSTRAINT contact_check CHECK (((phone_e164 IS NOT NULL) OR (email IS NOT NULL))),
     CONSTRAINT contact_language_check CHECK ((language = ANY (ARRAY['vi'::text, 'en'::text]))),
     CONSTRAINT contact_phone_e164_check CHECK ((phone_e164 ~ '^\+[1-9][0-9]{6,14}$'::text))
 );
 
 COMMENT ON COLUMN public.contact.stations IS 'stations this person is told about; empty: all';
+
+COMMENT ON COLUMN public.contact.stopped_at IS 'the person asked for no more short messages (STOP)';
 
 ALTER TABLE public.contact ALTER COLUMN contact_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.contact_contact_id_seq
@@ -579,8 +591,11 @@ CREATE TABLE public.notification (
     next_attempt_at timestamp with time zone,
     key uuid DEFAULT gen_random_uuid() NOT NULL,
     provider_ref text,
-    error text
+    error text,
+    carrier text
 );
+
+COMMENT ON COLUMN public.notification.carrier IS 'who took it or failed last: esms, speedsms, modem, smtp';
 
 ALTER TABLE public.notification ALTER COLUMN notification_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.notification_notification_id_seq
@@ -640,6 +655,51 @@ CREATE TABLE public.service (
     backlog_lag_s double precision
 )
 WITH (fillfactor='50');
+
+CREATE TABLE public.shelf (
+    rule text NOT NULL,
+    station text,
+    channel_id integer,
+    person text NOT NULL,
+    reason text NOT NULL,
+    since timestamp with time zone NOT NULL,
+    until timestamp with time zone NOT NULL,
+    CONSTRAINT shelf_check CHECK ((until > since))
+);
+
+CREATE TABLE public.sms_inbound (
+    inbound_id bigint NOT NULL,
+    carrier text NOT NULL,
+    from_number text NOT NULL,
+    body text NOT NULL,
+    sent_at timestamp with time zone NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    meaning text
+);
+
+ALTER TABLE public.sms_inbound ALTER COLUMN inbound_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.sms_inbound_inbound_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.sms_part (
+    key uuid NOT NULL,
+    part smallint NOT NULL,
+    parts smallint NOT NULL,
+    carrier text NOT NULL,
+    to_number text NOT NULL,
+    begun_at timestamp with time zone NOT NULL,
+    sent_at timestamp with time zone,
+    reference smallint,
+    refused text,
+    report smallint,
+    reported_at timestamp with time zone,
+    CONSTRAINT sms_part_part_check CHECK ((part >= 1))
+);
 
 CREATE TABLE public.station (
     station text NOT NULL,
@@ -716,6 +776,15 @@ CREATE VIEW public.v_alarm_event AS
     alarm_event_id,
     at
    FROM public.alarm_event;
+
+CREATE VIEW public.v_carrier AS
+ SELECT carrier,
+    medium,
+    ok_at,
+    failing_since,
+    needs_person,
+    error
+   FROM public.carrier;
 
 CREATE VIEW public.v_channel AS
  SELECT c.station,
@@ -992,13 +1061,21 @@ CREATE VIEW public.v_notification AS
             ELSE c.phone_e164
         END) AS contact_masked,
     n.medium,
-    n.status,
+        CASE
+            WHEN ((n.status = 'queued'::text) AND (n.attempts = 0) AND (n.next_attempt_at > n.queued_at)) THEN 'held'::text
+            ELSE n.status
+        END AS status,
     n.queued_at,
     n.sent_at,
     n.delivered_at,
     n.attempts,
     n.error,
-    n.purpose
+    n.purpose,
+    n.carrier,
+        CASE
+            WHEN (n.status = 'queued'::text) THEN n.next_attempt_at
+            ELSE NULL::timestamp with time zone
+        END AS next_attempt_at
    FROM (public.notification n
      JOIN public.contact c USING (contact_id));
 
@@ -1053,6 +1130,17 @@ CREATE VIEW public.v_service AS
     backlog_lag_s
    FROM public.service;
 
+CREATE VIEW public.v_shelf AS
+ SELECT s.rule,
+    s.station,
+    c.channel,
+    s.person,
+    s.reason,
+    s.since,
+    s.until
+   FROM (public.shelf s
+     LEFT JOIN public.channel c USING (channel_id));
+
 CREATE VIEW public.v_station AS
  SELECT s.station,
     s.name_vi AS name,
@@ -1080,6 +1168,9 @@ ALTER TABLE ONLY public.alarm
 
 ALTER TABLE ONLY public.audit
     ADD CONSTRAINT audit_pkey PRIMARY KEY (audit_id);
+
+ALTER TABLE ONLY public.carrier
+    ADD CONSTRAINT carrier_pkey PRIMARY KEY (carrier);
 
 ALTER TABLE ONLY public.change
     ADD CONSTRAINT change_pkey PRIMARY KEY (id);
@@ -1180,6 +1271,18 @@ ALTER TABLE ONLY public.rule_state
 ALTER TABLE ONLY public.service
     ADD CONSTRAINT service_pkey PRIMARY KEY (service, worker);
 
+ALTER TABLE ONLY public.shelf
+    ADD CONSTRAINT shelf_rule_station_channel_id_key UNIQUE NULLS NOT DISTINCT (rule, station, channel_id);
+
+ALTER TABLE ONLY public.sms_inbound
+    ADD CONSTRAINT sms_inbound_carrier_from_number_sent_at_body_key UNIQUE (carrier, from_number, sent_at, body);
+
+ALTER TABLE ONLY public.sms_inbound
+    ADD CONSTRAINT sms_inbound_pkey PRIMARY KEY (inbound_id);
+
+ALTER TABLE ONLY public.sms_part
+    ADD CONSTRAINT sms_part_pkey PRIMARY KEY (key, part);
+
 ALTER TABLE ONLY public.station_event
     ADD CONSTRAINT station_event_pkey PRIMARY KEY (station, epoch, seq, index);
 
@@ -1217,6 +1320,8 @@ CREATE INDEX notification_held ON public.notification USING btree (contact_id, m
 CREATE INDEX notification_queued ON public.notification USING btree (queued_at);
 
 CREATE INDEX reading_flag_reading ON public.reading_flag USING btree (channel_id, "time");
+
+CREATE INDEX sms_part_open ON public.sms_part USING btree (to_number, begun_at) WHERE (reported_at IS NULL);
 
 CREATE INDEX station_event_time ON public.station_event USING btree ("time");
 
@@ -1262,6 +1367,9 @@ ALTER TABLE ONLY public.notification
 ALTER TABLE ONLY public.rule_state
     ADD CONSTRAINT rule_state_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES public.channel(channel_id);
 
+ALTER TABLE ONLY public.shelf
+    ADD CONSTRAINT shelf_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES public.channel(channel_id);
+
 ALTER TABLE ONLY public.station_event
     ADD CONSTRAINT station_event_station_fkey FOREIGN KEY (station) REFERENCES public.station(station);
 
@@ -1286,6 +1394,8 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.alarm_event TO quantrac_console;
 GRANT INSERT ON TABLE public.audit TO quantrac_ingest;
 GRANT INSERT ON TABLE public.audit TO quantrac_alerts;
 GRANT SELECT,INSERT ON TABLE public.audit TO quantrac_console;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.carrier TO quantrac_alerts;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.change TO quantrac_ingest;
 GRANT SELECT ON TABLE public.change TO quantrac_alerts;
@@ -1360,6 +1470,13 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.service TO quantrac_ingest;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.service TO quantrac_alerts;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.service TO quantrac_console;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.shelf TO quantrac_alerts;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.shelf TO quantrac_console;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.sms_inbound TO quantrac_alerts;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.sms_part TO quantrac_alerts;
+
 GRANT SELECT ON TABLE public.station TO quantrac_ingest;
 GRANT SELECT ON TABLE public.station TO quantrac_alerts;
 GRANT SELECT ON TABLE public.station TO quantrac_console;
@@ -1383,6 +1500,11 @@ GRANT SELECT ON TABLE public.v_alarm_event TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_alarm_event TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_alarm_event TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_alarm_event TO quantrac_console;
+
+GRANT SELECT ON TABLE public.v_carrier TO quantrac_reader;
+GRANT SELECT ON TABLE public.v_carrier TO quantrac_ingest;
+GRANT SELECT ON TABLE public.v_carrier TO quantrac_alerts;
+GRANT SELECT ON TABLE public.v_carrier TO quantrac_console;
 
 GRANT SELECT ON TABLE public.v_channel TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_channel TO quantrac_ingest;
@@ -1453,6 +1575,11 @@ GRANT SELECT ON TABLE public.v_service TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_service TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_service TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_service TO quantrac_console;
+
+GRANT SELECT ON TABLE public.v_shelf TO quantrac_reader;
+GRANT SELECT ON TABLE public.v_shelf TO quantrac_ingest;
+GRANT SELECT ON TABLE public.v_shelf TO quantrac_alerts;
+GRANT SELECT ON TABLE public.v_shelf TO quantrac_console;
 
 GRANT SELECT ON TABLE public.v_station TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_station TO quantrac_ingest;

@@ -81,7 +81,8 @@ def send(
     from quantrac.config.settings import Settings
 
     with _connect() as conn:
-        results = send_test(conn, number, notifiers_of(Settings()), datetime.now(UTC))
+        carriers = notifiers_of(Settings(), lambda: datetime.now(UTC))
+        results = send_test(conn, number, carriers, datetime.now(UTC))
     for medium, error in results.items():
         print(f"{medium}: {'handed over' if error is None else error}")
     if any(results.values()):

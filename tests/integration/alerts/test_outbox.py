@@ -195,6 +195,8 @@ def test_two_senders_never_take_the_same_message(conn: Connection, database: str
     entered, leave = threading.Event(), threading.Event()
 
     class Slow:
+        name = "esms"
+
         def send(self, message: Outgoing) -> str | None:
             taken.append(message.key)
             entered.set()

@@ -20,6 +20,8 @@ from tests.unit.alerts.rules import MINUTE, oxygen_rule
 
 
 class Carrier:
+    name = "smtp"
+
     def send(self, message: Outgoing) -> str | None:
         return message.key
 

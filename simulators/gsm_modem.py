@@ -1,0 +1,337 @@
+"""A GSM modem on a pseudo-terminal, after 3GPP TS 27.005 and 27.007: PDU mode, status reports, stored messages, faults.
+
+It has its own reading of TS 23.040, so that a driver's mistake cannot agree with it. `log` holds what went on the air.
+A command is answered only when the one before it is: a modem that waits for the network hears nothing.
+"""
+
+import contextlib
+import os
+import pty
+import select
+import threading
+import time
+import tty
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+BASIC = (
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+MORE = {10: "\f", 20: "^", 40: "{", 41: "}", 47: "\\", 60: "[", 61: "~", 62: "]", 64: "|", 101: "€"}
+CENTRE = bytes.fromhex("07914809000020F3")
+
+
+@dataclass(frozen=True)
+class Aired:
+    """One part that went to the network."""
+
+    to: str
+    text: str
+    alphabet: str
+    group: tuple[int, int, int] | None
+    """Reference, number of parts, place."""
+    reference: int
+
+
+@dataclass
+class Faults:
+    """What goes wrong; counters count down."""
+
+    refuse: int = 0
+    refuse_code: int = 38
+    no_prompt: int = 0
+    lose_answer: int = 0
+    late_answer_s: float = 0.0
+    restart_in_submit: int = 0
+    restart_s: float = 0.3
+    pull_in_submit: int = 0
+    air_s: float = 0.0
+    signal: int = 21
+    registration: int = 1
+    pin: bool = False
+    report: int | None = 0
+    """TP-ST of status reports; None: none come."""
+    report_after_s: float = 0.0
+
+
+@dataclass
+class _Power:
+    """What is lost when the modem starts anew."""
+
+    echo: bool = True
+    reports: bool = False
+    tells_mail: bool = False
+    length: int | None = None
+    """Of the PDU that a prompt waits for."""
+    buffer: bytes = b""
+
+
+@dataclass
+class GsmModem:
+    """The modem; `link` is a name that leads to its port, whatever pseudo-terminal it is at the moment."""
+
+    link: Path
+    clock: Callable[[], float]
+    faults: Faults = field(default_factory=Faults)
+    log: list[Aired] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._power, self._store, self._reference = _Power(), dict[int, bytes](), 0
+        self._later: list[tuple[float, Callable[[], None]]] = []
+        self._deaf_until, self._master, self._slave = 0.0, -1, -1
+        self._lock, self._stop = threading.RLock(), threading.Event()
+        self.plug_in()
+        self._thread = threading.Thread(target=self._run, name="gsm-modem", daemon=True)
+        self._thread.start()
+
+    # --- what a test does to it ---
+
+    def plug_in(self) -> None:
+        """Appear under the same name."""
+        with self._lock:
+            self._master, self._slave = pty.openpty()
+            tty.setraw(self._slave)
+            new = self.link.with_suffix(".new")
+            new.unlink(missing_ok=True)
+            new.symlink_to(os.ttyname(self._slave))
+            new.replace(self.link)
+
+    def pull_out(self) -> None:
+        """Vanish, with power."""
+        with self._lock:
+            for end in (self._master, self._slave):
+                os.close(end)
+            self._master = -1
+            self.link.unlink(missing_ok=True)
+            self._power = _Power()
+
+    def be_silent(self, seconds: float) -> None:
+        """Hear and say nothing."""
+        self._deaf_until = time.monotonic() + seconds
+
+    def restart(self) -> None:
+        """Lose power for `restart_s`, then say RDY."""
+        with self._lock:
+            self.be_silent(self.faults.restart_s)
+            self._power = _Power()
+            self._after(self.faults.restart_s + 0.05, lambda: self._say("RDY"))
+
+    def receive(self, sender: str, text: str) -> None:
+        """Get a message from a telephone."""
+        with self._lock:
+            place = next(i for i in range(1, 1000) if i not in self._store)
+            self._store[place] = _deliver(sender, text, self.clock())
+            if self._power.tells_mail:
+                self._say(f'+CMTI: "SM",{place}')
+
+    @property
+    def stored(self) -> int:
+        """How many messages lie in its store."""
+        return len(self._store)
+
+    def close(self) -> None:
+        """Switch it off for good."""
+        self._stop.set()
+        self._thread.join()
+        if self._master >= 0:
+            self.pull_out()
+
+    # --- the line ---
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            with self._lock:
+                due = [work for at, work in self._later if at <= time.monotonic()]
+                self._later = [one for one in self._later if one[0] > time.monotonic()]
+                for work in due:
+                    work()
+                master = self._master
+            if master < 0:
+                time.sleep(0.01)
+                continue
+            with contextlib.suppress(OSError, ValueError):
+                if select.select([master], [], [], 0.01)[0]:
+                    data = os.read(master, 4096)
+                    with self._lock:
+                        self._hear(data)
+
+    def _after(self, seconds: float, work: Callable[[], None]) -> None:
+        self._later.append((time.monotonic() + seconds, work))
+
+    def _put(self, data: bytes) -> None:
+        if self._master >= 0 and time.monotonic() >= self._deaf_until:
+            os.write(self._master, data)
+
+    def _say(self, *lines: str) -> None:
+        for line in lines:
+            self._put(f"\r\n{line}\r\n".encode())
+
+    def _hear(self, data: bytes) -> None:
+        if time.monotonic() < self._deaf_until:
+            return
+        if self._power.echo:
+            self._put(data)
+        self._power.buffer += data
+        while self._next():
+            pass
+
+    def _next(self) -> bool:
+        """Take one command, or the PDU that a prompt waits for, from what was heard."""
+        power = self._power
+        if power.length is None:
+            line, separator, rest = power.buffer.partition(b"\r")
+            if not separator:
+                return False
+            power.buffer = rest
+            command = line.decode("latin-1").strip("\n\x1a\x1b ")
+            if command:
+                self._obey(command)
+            return True
+        ends = [at for at in (power.buffer.find(b"\x1a"), power.buffer.find(b"\x1b")) if at >= 0]
+        if not ends:
+            return False
+        at = min(ends)
+        text, end, power.buffer = power.buffer[:at], power.buffer[at : at + 1], power.buffer[at + 1 :]
+        length, power.length = power.length, None
+        if end == b"\x1a":
+            self._submit(bytes.fromhex(text.decode().strip()), length)
+        else:
+            self._say("OK")
+        return True
+
+    # --- commands ---
+
+    def _obey(self, command: str) -> None:
+        name, _, value = command.upper().partition("=")
+        if self.faults.pin and name.startswith(("AT+CM", "AT+CN")) and name != "AT+CMEE":
+            self._say("+CMS ERROR: 311")
+        elif name == "AT+CMGS":
+            if self.faults.no_prompt > 0:
+                self.faults.no_prompt -= 1
+                return
+            self._power.length = int(value)
+            self._put(b"\r\n> ")
+        elif name == "AT+CMGL":
+            for place, pdu in sorted(self._store.items()):
+                self._say(f"+CMGL: {place},1,,{len(pdu) - len(CENTRE)}", pdu.hex().upper())
+            self._say("OK")
+        elif name == "AT+CMGD":
+            self._say("OK" if self._store.pop(int(value), None) else "+CMS ERROR: 321")
+        else:
+            self._say(*self._simple(name, value))
+
+    def _simple(self, name: str, value: str) -> tuple[str, ...]:
+        if name.startswith("ATE"):
+            self._power.echo = name != "ATE0"
+        elif name == "AT+CNMI":
+            mode = [int(one) for one in value.split(",")]
+            self._power.tells_mail, self._power.reports = mode[1] == 1, mode[3] == 1
+        elif name == "AT+CPIN?":
+            return f"+CPIN: {'SIM PIN' if self.faults.pin else 'READY'}", "OK"
+        elif name == "AT+CREG?":
+            return f"+CREG: 0,{self.faults.registration}", "OK"
+        elif name == "AT+CSQ":
+            return f"+CSQ: {self.faults.signal},99", "OK"
+        elif name not in ("AT", "AT+CMEE", "AT+CMGF"):
+            return ("ERROR",)
+        return ("OK",)
+
+    def _submit(self, pdu: bytes, length: int) -> None:
+        faults = self.faults
+        if len(pdu) - 1 - pdu[0] != length:
+            return self._say("+CMS ERROR: 304")
+        if faults.registration not in (1, 5) or faults.signal == 99:
+            return self._say("+CMS ERROR: 331")
+        if faults.refuse > 0:
+            faults.refuse -= 1
+            return self._say(f"+CMS ERROR: {faults.refuse_code}")
+        self._reference = self._reference + 1 & 255
+        aired = read_submit(pdu, self._reference)
+        self.log.append(aired)
+        if pdu[1 + pdu[0]] & 0x20 and faults.report is not None:
+            self._after(faults.air_s + faults.report_after_s, lambda: self._report(aired))
+        return self._answer(aired.reference)
+
+    def _answer(self, reference: int) -> None:
+        faults = self.faults
+        if faults.restart_in_submit > 0:
+            faults.restart_in_submit -= 1
+            self.restart()
+        elif faults.pull_in_submit > 0:
+            faults.pull_in_submit -= 1
+            self.pull_out()
+            self._after(0.5, self.plug_in)
+        elif faults.lose_answer > 0:
+            faults.lose_answer -= 1
+        else:
+            wait, faults.late_answer_s = faults.air_s + faults.late_answer_s, 0.0
+            self._after(wait, lambda: self._say(f"+CMGS: {reference}", "OK"))
+
+    def _report(self, aired: Aired) -> None:
+        if not self._power.reports:
+            return  # nobody asked for it to be passed on: it is lost
+        now = _stamp(self.clock())
+        body = bytes([6, aired.reference]) + _address(aired.to) + now + now + bytes([self.faults.report or 0])
+        self._say(f"+CDS: {len(body)}", (CENTRE + body).hex().upper())
+
+
+# --- TS 23.040, as a modem reads it ---
+
+
+def read_submit(pdu: bytes, reference: int) -> Aired:
+    """Read an SMS-SUBMIT as the network would."""
+    at = 1 + pdu[0]
+    first, digits, kind = pdu[at], pdu[at + 2], pdu[at + 3]
+    number_end = at + 4 + -(-digits // 2)
+    number = "".join(f"{octet & 15:x}{octet >> 4:x}" for octet in pdu[at + 4 : number_end])[:digits]
+    alphabet = pdu[number_end + 1] & 0x0C
+    at = number_end + 2 + {0: 0, 1: 7, 2: 1, 3: 7}[first >> 3 & 3]
+    length, data = pdu[at], pdu[at + 1 :]
+    header = data[0] + 1 if first & 0x40 else 0
+    group = (data[3], data[4], data[5]) if header and data[1] == 0 else None
+    if alphabet == 8:
+        if length != len(data):
+            raise ValueError("user data length")
+        text, word = data[header:].decode("utf-16-be"), "UCS-2"
+    else:
+        if -(-length * 7 // 8) != len(data):
+            raise ValueError("user data length")
+        bits = "".join(f"{octet:08b}"[::-1] for octet in data)
+        codes = [int(bits[i * 7 : i * 7 + 7][::-1], 2) for i in range(-(-header * 8 // 7), length)]
+        text, word = _text(codes), "GSM-7"
+    return Aired(("+" if kind == 0x91 else "") + number, text, word, group, reference)
+
+
+def _text(codes: list[int]) -> str:
+    text, signs = "", iter(codes)
+    for code in signs:
+        text += MORE[next(signs)] if code == 27 else BASIC[code]
+    return text
+
+
+def _swap(digits: str) -> bytes:
+    digits += "f" * (len(digits) % 2)
+    return bytes(int(digits[i + 1] + digits[i], 16) for i in range(0, len(digits), 2))
+
+
+def _address(number: str) -> bytes:
+    digits = number.lstrip("+")
+    return bytes([len(digits), 0x91 if number.startswith("+") else 0x81]) + _swap(digits)
+
+
+def _stamp(t: float) -> bytes:
+    """A service centre's time stamp, in Vietnam's zone: 28 quarters of an hour."""
+    return _swap(time.strftime("%y%m%d%H%M%S", time.gmtime(t + 7 * 3600)) + "28")
+
+
+def _deliver(sender: str, text: str, t: float) -> bytes:
+    if all(sign in BASIC for sign in text):
+        bits = "".join(f"{BASIC.index(sign):07b}"[::-1] for sign in text)
+        data = bytes(int(bits[i : i + 8][::-1], 2) for i in range(0, len(bits), 8))
+        alphabet, length = 0, len(text)
+    else:
+        data = text.encode("utf-16-be")
+        alphabet, length = 8, len(data)
+    return CENTRE + bytes([4]) + _address(sender) + bytes([0, alphabet]) + _stamp(t) + bytes([length]) + data

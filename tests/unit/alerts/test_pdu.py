@@ -1,0 +1,115 @@
+"""PDUs against the standard's own example, known frames, and the simulated modem's independent reading."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts import gsm
+from alerts.pdu import Deliver, PduError, StatusReport, codes_of, decode, pack, submits, text_of, unpack
+from simulators.gsm_modem import read_submit
+
+GSM_SIGNS = st.text(sorted(gsm.BASIC | gsm.EXTENSION), min_size=1, max_size=600)
+
+
+def read(to: str, text: str) -> list[tuple[str, str, tuple[int, int, int] | None]]:
+    aired = [read_submit(bytes.fromhex(part.hex), 1) for part in submits(to, text, group=7)]
+    assert {one.to for one in aired} == {to}
+    return [(one.text, one.alphabet, one.group) for one in aired]
+
+
+def test_septets_are_packed_as_the_well_known_example_has_it() -> None:
+    assert pack(codes_of("hellohello")).hex().upper() == "E8329BFD4697D9EC37"
+
+
+def test_a_submit_is_the_frame_known_from_the_field() -> None:
+    # +46708251358, "hellohello": the example of countless manuals, here with status report and a validity of 6 h.
+    (part,) = submits("+46708251358", "hellohello", group=0)
+    assert part.hex == "0031000B916407281553F80000470AE8329BFD4697D9EC37"
+    assert part.length == len(bytes.fromhex(part.hex)) - 1
+
+
+@given(GSM_SIGNS)
+def test_the_network_reads_what_was_written_in_gsm_7(text: str) -> None:
+    parts = read("+84912345678", text)
+    assert "".join(part for part, _, _ in parts) == text
+    assert {alphabet for _, alphabet, _ in parts} == {"GSM-7"}
+    assert len(parts) >= gsm.length(text).segments  # an extended sign that does not fit moves to the next part
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=300))
+def test_the_network_reads_what_was_written_whatever_the_signs(text: str) -> None:
+    assert "".join(part for part, _, _ in read("+84912345678", text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("a" * 160, 1),
+        ("a" * 161, 2),
+        ("a" * 306, 2),
+        ("a" * 307, 3),
+        ("ệ" * 70, 1),
+        ("ệ" * 71, 2),
+        ("€" * 80, 1),
+        ("€" * 81, 2),
+    ],
+)
+def test_parts_are_cut_where_the_standard_cuts_them(text: str, parts: int) -> None:
+    found = read("+84912345678", text)
+    assert len(found) == parts
+    if parts > 1:
+        assert [group for _, _, group in found] == [(7, parts, place) for place in range(1, parts + 1)]
+
+
+def test_nothing_is_not_sent() -> None:
+    with pytest.raises(ValueError, match="empty"):
+        submits("+84912345678", "", group=0)
+
+
+@given(GSM_SIGNS)
+def test_septets_come_back(text: str) -> None:
+    codes = codes_of(text)
+    assert text_of(unpack(pack(codes), len(codes))) == text
+    assert unpack(pack(codes, 1), len(codes), 1) == codes
+
+
+def test_a_received_message_is_read() -> None:
+    # SMSC +27381000015, sender 27838890001, "hellohello", 99-03-29 15:16:59 +02:00: a frame of many manuals.
+    found = decode("07917283010010F5040BC87238880900F10000993092516195800AE8329BFD4697D9EC37")
+    assert isinstance(found, Deliver)
+    assert found.text == "hellohello"
+    assert found.sent_at == datetime(2099, 3, 29, 13, 16, 59, tzinfo=UTC)  # two digits of year: always 20xx
+
+
+def test_a_status_report_is_read() -> None:
+    found = decode("07914809000020F3062A0B914819325476F8621142010203826211420102058200")
+    assert found == StatusReport(
+        42,
+        "+84912345678",
+        datetime(2026, 11, 24, 3, 20, 30, tzinfo=UTC),
+        datetime(2026, 11, 24, 3, 20, 50, tzinfo=UTC),
+        0,
+    )
+    assert found.has_arrived
+
+
+@pytest.mark.parametrize(
+    ("status", "arrived", "final"), [(0, True, True), (2, True, True), (32, False, False), (70, False, True)]
+)
+def test_status_says_whether_it_arrived_and_whether_that_is_the_last_word(
+    status: int, arrived: bool, final: bool
+) -> None:
+    at = datetime(2026, 11, 24, tzinfo=UTC)
+    report = StatusReport(1, "+84912345678", at, at, status)
+    assert (report.has_arrived, report.is_final) == (arrived, final)
+
+
+@given(st.binary(max_size=60))
+def test_noise_is_refused_in_one_way(noise: bytes) -> None:
+    with contextlib.suppress(PduError):
+        decode(noise.hex())
