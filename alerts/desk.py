@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from alerts.records import add_event
@@ -18,6 +18,14 @@ class DeskRefused(QuantracError):
 
 class UnknownAlarm(DeskRefused):
     """There is no alarm of that number."""
+
+
+class BadTerm(DeskRefused):
+    """A shelf must end, and soon enough."""
+
+
+class NotShelved(DeskRefused):
+    """The alarm is not shelved."""
 
 
 class AlreadyAcknowledged(DeskRefused):
@@ -82,11 +90,54 @@ def acknowledge(conn: Connection, alarm_id: int, person: str, reason: str | None
         _note(conn, alarm_id, "acknowledged", person, reason, now)
 
 
+UNSHELVED: Final = """
+update alarm set state = case when acknowledged_at is null then 'active' else 'acknowledged' end
+where alarm_id = %s and state = 'shelved'
+"""
+
+
 def comment(conn: Connection, alarm_id: int, person: str, text: str, now: datetime) -> None:
     """Add a remark to the alarm's history. Raises UnknownAlarm."""
     with conn.transaction():
         _locked(conn, alarm_id)
         _note(conn, alarm_id, "comment", person, text, now)
+
+
+LONGEST_SHELF: Final = timedelta(days=7)
+SHELVE: Final = """
+insert into shelf (rule, station, channel_id, person, reason, since, until)
+select rule, station, channel_id, %(person)s, %(reason)s, %(now)s, %(until)s from alarm where alarm_id = %(alarm)s
+on conflict (rule, station, channel_id) do update
+  set person = excluded.person, reason = excluded.reason, since = excluded.since, until = excluded.until
+"""
+UNSHELVE: Final = """
+delete from shelf s using alarm a where a.alarm_id = %s and s.rule = a.rule
+  and s.station is not distinct from a.station and s.channel_id is not distinct from a.channel_id
+"""
+
+
+def shelve(conn: Connection, alarm_id: int, person: str, reason: str, until: datetime, now: datetime) -> None:
+    """Let nobody be told of this alarm's rule and channel until then; it goes on being evaluated and recorded.
+
+    Raises UnknownAlarm, BadTerm for an end that is past or more than 7 days away.
+    """
+    if not now < until <= now + LONGEST_SHELF:
+        raise BadTerm(f"an alarm is shelved for at most 7 days: found {until:%Y-%m-%d %H:%M:%SZ} as the end")
+    with conn.transaction():
+        _locked(conn, alarm_id)
+        conn.execute(SHELVE, {"alarm": alarm_id, "person": person, "reason": reason, "now": now, "until": until})
+        conn.execute("update alarm set state = 'shelved' where alarm_id = %s and cleared_at is null", [alarm_id])
+        _note(conn, alarm_id, "shelved", person, f"until {until:%Y-%m-%d %H:%M:%SZ}: {reason}", now)
+
+
+def unshelve(conn: Connection, alarm_id: int, person: str, reason: str | None, now: datetime) -> None:
+    """End a shelf before its time; what was withheld and still stands is told. Raises UnknownAlarm, NotShelved."""
+    with conn.transaction():
+        _locked(conn, alarm_id)
+        if conn.execute(UNSHELVE, [alarm_id]).rowcount == 0:
+            raise NotShelved(f"alarm {alarm_id} is not shelved")
+        conn.execute(UNSHELVED, [alarm_id])
+        _note(conn, alarm_id, "unshelved", person, reason, now)
 
 
 def alarms(

@@ -21,7 +21,7 @@ from alerts.no_data import RULE as NO_DATA_RULE
 from alerts.outbox import start_senders
 from alerts.routing import Routing
 from alerts.silence import RULE as SILENCE_RULE
-from alerts.trouble import start_attending, tell_trouble
+from alerts.trouble import start_attending, tell_trouble, tell_unshelved
 from alerts.watched_network import WatchedNetwork
 from quantrac.config.loading import load_network
 from quantrac.config.network import Network
@@ -137,6 +137,7 @@ class _Worker:
             if self._clock() - told_at >= SUMMARIES_EVERY:
                 evaluator.tell_summaries()
                 tell_trouble(conn, network, self._clock())
+                tell_unshelved(conn, network, self._clock())
                 told_at = self._clock()
             if self._clock() - asked_at >= RULES_EVERY:
                 if (changed := watched.changed()) is not None:

@@ -12,6 +12,7 @@ from alerts.outbox import Queued, enqueue
 from alerts.records import Recorded
 from alerts.routing import Contact, Medium, Recipient, Routing
 from alerts.rule import Side, Words
+from alerts.shelves import withhold
 from alerts.storm import flooded_people
 from alerts.texts import Notice, Purpose
 from alerts.trend import Trend
@@ -61,9 +62,11 @@ STATION: Final = "select name_vi, name_en from station where station = %s"
 def tell(conn: Connection, change: Recorded, to: Addressees, measured: Measured, now: datetime) -> int:
     """Queue the messages about a change and return how many.
 
-    Raised and worse levels go to the level's groups; the end goes to whoever was told of the alarm; a milder level is
-    history and no message.
+    Raised and worse levels go to the level's groups, unless the alarm is shelved; the end goes to whoever was told of
+    the alarm; a milder level is history and no message.
     """
+    if change.purpose is not Purpose.CLEARED and withhold(conn, change, to.groups, now):
+        return 0
     people = _people(conn, change, to)
     if not people:
         return 0

@@ -13,6 +13,7 @@ from alerts.carriers import Report, Trouble, note_reports, record_trouble
 from alerts.notifier import Attended, NeedsPerson, Notifier, UndeliverableError
 from alerts.routing import Medium, Routing
 from alerts.rule import Severity
+from alerts.shelves import end_shelves
 from alerts.telling import Addressees, Measured, tell
 from quantrac.config.network import Network
 from quantrac.database.pool import Connection, DatabaseUnreachable, connect
@@ -35,6 +36,16 @@ def tell_trouble(conn: Connection, network: Network, now: datetime) -> list[Trou
             to = Addressees(None, plan.to, Routing.of(network), breaks_quiet_hours=True, without=trouble.medium)
             tell(conn, trouble.change, to, Measured(), now)
     return found
+
+
+def tell_unshelved(conn: Connection, network: Network, now: datetime) -> int:
+    """End the shelves whose time is over, tell what they withheld and still stands, and return how many alarms."""
+    with conn.transaction():
+        found = end_shelves(conn, now)
+        for one in found:
+            measured = Measured(channel=one.channel, unit=one.unit, value=one.value, limit=one.limit)
+            tell(conn, one.change, Addressees(one.station, one.to, Routing.of(network)), measured, now)
+    return len(found)
 
 
 def start_attending(

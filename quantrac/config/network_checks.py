@@ -53,12 +53,20 @@ def check_network(
             refuse(("routes", number, "to"), one_of(route.to, groups))
     if network.quiet_hours is not None:
         known(("quiet_hours", "groups"), network.quiet_hours.groups, groups)
-    if network.silence is not None:
-        known(("silence", "to"), network.silence.to, groups)
-        if network.silence.channels is not None:
-            known(("silence", "channels", "to"), network.silence.channels.to, groups)
+    for key, told in _told_of_faults(network):
+        known(key, told, groups)
     for name, contact in network.contacts.items():
         known(("contacts", name, "groups"), contact.groups, groups)
         known(("contacts", name, "stations"), contact.stations, stations)
         if not {"email", "phone"} & set(keys_at(tree, ("contacts", name))):
             refuse(("contacts", name), "found a contact without email and phone, allowed one of them or both")
+
+
+def _told_of_faults(network: NetworkFile) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Return where groups stand that are told of what does not work, with the groups."""
+    if network.silence is not None:
+        yield ("silence", "to"), network.silence.to
+        if network.silence.channels is not None:
+            yield ("silence", "channels", "to"), network.silence.channels.to
+    if network.carriers is not None:
+        yield ("carriers", "to"), network.carriers.to

@@ -1291,6 +1291,8 @@ ALTER TABLE ONLY public.station
 
 CREATE INDEX alarm_event_alarm ON public.alarm_event USING btree (alarm_id);
 
+CREATE INDEX alarm_event_withheld ON public.alarm_event USING btree (alarm_id) WHERE (event = 'withheld'::text);
+
 CREATE INDEX alarm_late ON public.alarm USING btree (alarm_id) WHERE late;
 
 CREATE INDEX alarm_raised ON public.alarm USING btree (raised_at);

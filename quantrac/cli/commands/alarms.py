@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import getpass
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -30,7 +30,7 @@ LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
 
 @app.callback()
 def _alarms() -> None:
-    """List and acknowledge alarms. Times are those of Vietnam unless --json is given."""
+    """List, acknowledge and shelve alarms. Times are those of Vietnam unless --json is given."""
 
 
 def _connect() -> Connection:
@@ -97,6 +97,44 @@ def comment(number: Number, text: Annotated[str, typer.Argument(help="The remark
     with _connect() as conn:
         desk.comment(conn, number, person, text, datetime.now(UTC))
     print(f"alarm {number}: remark added")
+
+
+@app.command(short_help="Let nobody be told of an alarm for a while.")
+def shelve(
+    number: Number,
+    reason: Annotated[str, typer.Argument(help="Why; stands in the history.")],
+    person: Person,
+    for_: Annotated[str, typer.Option("--for", help="How long, such as 30m, 8h, 2d; at most 7d.")] = "8h",
+) -> None:
+    """Let nobody be told of this alarm's rule and channel for a while; it goes on being evaluated and recorded.
+
+    What rises meanwhile and still stands when the time is over is told then.
+    """
+    from alerts import desk
+    from quantrac.config.fields import parse_duration
+
+    now = datetime.now(UTC)
+    try:
+        until = now + timedelta(milliseconds=parse_duration(for_))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--for") from None
+    with _connect() as conn:
+        desk.shelve(conn, number, person, reason, until, now)
+    print(f"alarm {number}: shelved by {person} until {_local(until)}")
+
+
+@app.command(short_help="End the shelving of an alarm before its time.")
+def unshelve(
+    number: Number,
+    person: Person,
+    reason: Annotated[str | None, typer.Option(help="Why.")] = None,
+) -> None:
+    """End the shelving of an alarm before its time; what was withheld and still stands is told."""
+    from alerts import desk
+
+    with _connect() as conn:
+        desk.unshelve(conn, number, person, reason, datetime.now(UTC))
+    print(f"alarm {number}: no longer shelved")
 
 
 def _line(row: AlarmRow) -> str:

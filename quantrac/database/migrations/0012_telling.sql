@@ -53,6 +53,8 @@ create table shelf (
   unique nulls not distinct (rule, station, channel_id)
 );
 
+create index alarm_event_withheld on alarm_event (alarm_id) where event = 'withheld';
+
 alter table contact add column stopped_at timestamptz;
 comment on column contact.stopped_at is 'the person asked for no more short messages (STOP)';
 
