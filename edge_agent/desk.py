@@ -24,6 +24,9 @@ LONGEST_REQUEST: Final = 65_536
 STARTING_S: Final = 5.0
 """How long an agent may take from its start to its desk."""
 
+LONGEST_TRIAL_S: Final = 3_600.0
+"""Trying many devices and waiting for slots of half an hour takes so long at most."""
+
 Answerer = Callable[[dict[str, Any]], Mapping[str, Any]]
 
 
@@ -71,6 +74,19 @@ def end_maintenance(folder: Path, device: str | None) -> dict[str, Any]:
 def maintenance(folder: Path) -> dict[str, Any]:
     """Return the orders in force. Raises AgentNotRunning."""
     return ask(folder, {"do": "maint"}, timeout_s=15)
+
+
+def reload(folder: Path, within_s: float) -> dict[str, Any]:
+    """Have the local files read again and put in force; returns what came of it when that is known.
+
+    Raises AgentNotRunning, DeskRefused: a file is wrong, or a device does not answer.
+    """
+    return ask(folder, {"do": "reload", "within_s": within_s}, timeout_s=2 * within_s + LONGEST_TRIAL_S)
+
+
+def live(folder: Path) -> dict[str, Any]:
+    """Return the agent's report with the newest sample of each channel. Raises AgentNotRunning."""
+    return ask(folder, {"do": "live"}, timeout_s=15)
 
 
 def ask(folder: Path, request: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:

@@ -114,6 +114,8 @@ class Settings(BaseSettings):
     edge_listen: Listen | None = None
     console_listen: Listen = "127.0.0.1:8080"
 
+    command_mqtt_url: str | None = Field(default=None, repr=False)
+    """The broker for commands from the centre, with a user who may give them (`console`); else `mqtt_url`."""
     command_keys: Path | None = None
     """File of lines `<station> <key>`: of every station at the centre, of the station itself beside the instruments."""
 
@@ -144,6 +146,18 @@ class Settings(BaseSettings):
         if address is None:
             raise MissingSetting("QUANTRAC_DATABASE_URL is not set: postgresql://user@host:port/database")
         return str(address)
+
+    def command_mqtt(self) -> str:
+        """Return the broker's address for commands; raises MissingSetting."""
+        return self.command_mqtt_url or self.mqtt()
+
+    def keys(self) -> Path:
+        """Return the file of the stations' keys; raises MissingSetting."""
+        if self.command_keys is None:
+            raise MissingSetting(
+                "QUANTRAC_COMMAND_KEYS is not set: a file of lines `<station> <key>`; make one: quantrac commands key"
+            )
+        return self.command_keys
 
     def mqtt(self) -> str:
         """Return the broker's address; raises MissingSetting."""

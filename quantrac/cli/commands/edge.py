@@ -42,7 +42,8 @@ def run(
 ) -> None:
     """Read the station's instruments, store every message, publish it, and keep it until the centre has it.
 
-    Runs until SIGTERM, Ctrl-C or `quantrac edge drain`. Exit code 1: asked to drain, it left something unacknowledged.
+    Runs until SIGTERM, Ctrl-C or `quantrac edge drain`; SIGHUP does what `quantrac edge reload` does.
+    Exit code 1: asked to drain, it left something unacknowledged.
     Needs QUANTRAC_MQTT_URL, the files of QUANTRAC_CONFIG, and room in QUANTRAC_STATE_DIR (./state unless set).
     """
     import signal
@@ -54,10 +55,11 @@ def run(
     settings = _settings(wiring=wiring, overlay=overlay)
     logs.configure(settings.log)
     logs.bind(service="edge", station=station)
-    stop = threading.Event()
+    stop, reload = threading.Event(), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    if not run_agent(settings, station, stop=stop, drain_s=drain):
+    signal.signal(signal.SIGHUP, lambda *_: reload.set())
+    if not run_agent(settings, station, stop=stop, drain_s=drain, reload=reload):
         raise typer.Exit(1)
 
 
@@ -102,6 +104,30 @@ def probe(
             value = "-" if row.value is None else f"{row.value:g} {row.unit}"
             print(f"{row.device}/{row.channel}: {value}  {row.state}{'  ' + row.why if row.why else ''}")
     if any(row.why for row in found):
+        raise typer.Exit(1)
+
+
+@app.command(short_help="Have the running agent read its files again.")
+def reload(
+    station: Station,
+    within: Annotated[
+        float, typer.Option(min=1, help="Seconds in which it must deliver what the old one did, or it is taken back.")
+    ] = 300.0,
+    as_json: AsJson = False,
+) -> None:
+    """Have the running agent read its files again: check them, try each changed device, switch, watch.
+
+    Nothing changes when a file is wrong (file, line and key are named) or a device does not answer. Waits until the new
+    configuration has proved itself. Exit code 1: refused or rolled back.
+    """
+    from edge_agent import desk
+
+    answer = desk.reload(_folder(station), within)
+    if as_json:
+        print(json.dumps(answer))
+    else:
+        print(f"{station}: {answer['outcome']}; {answer['said']}{'; ' + answer['why'] if 'why' in answer else ''}")
+    if answer["outcome"] == "rolled back":
         raise typer.Exit(1)
 
 

@@ -1,4 +1,4 @@
-"""The centre changes a running station over a real broker: what is good stays, what is bad does not, nothing is lost."""
+"""The centre changes a running station over a real broker: what is good stays, what is bad does not."""
 
 from __future__ import annotations
 

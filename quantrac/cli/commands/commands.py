@@ -1,0 +1,201 @@
+"""`quantrac commands`: what the centre asks of a station that runs."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from quantrac.telemetry.errors import QuantracError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+
+StationId = Annotated[str, typer.Argument(help="Id of the station, such as st-my-thanh.", show_default=False)]
+Why = Annotated[str | None, typer.Option(help="Goes into the audit.")]
+Person = Annotated[str | None, typer.Option(help="Who asks, for the audit; default: the login name.")]
+Wait = Annotated[float, typer.Option(min=1, help="Longest wait for the answer, seconds.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")]
+
+
+class Refused(QuantracError):
+    """The station has said no."""
+
+
+@app.callback()
+def _commands() -> None:
+    """Ask something of a running station: signed, expiring, answered, audited."""
+
+
+@app.command("read-now", short_help="Read the station's instruments now.")
+def read_now(
+    station: StationId,
+    device: Annotated[str | None, typer.Option(help="Only this device.")] = None,
+    person: Person = None,
+    wait: Wait = 120.0,
+    as_json: AsJson = False,
+) -> None:
+    """Read the instruments now, beside their schedule. Exit code 1: refused, or no answer."""
+    answer = give(station, {"do": "read", "device": device}, person=person, wait_s=wait)
+    if as_json:
+        print(json.dumps(answer, ensure_ascii=False))
+        return
+    for one in answer["readings"]:
+        value = "-" if one["value"] is None else f"{one['value']:g} {one['unit']}"
+        print(f"{station} {one['device']}/{one['channel']}: {value}  {one['state']}  {one['why']}".rstrip())
+
+
+@app.command(short_help="Have what is stored of a time sent once more.")
+def again(
+    station: StationId,
+    start: Annotated[str, typer.Option("--from", help="UTC, such as 2026-11-24T08:00.")],
+    end: Annotated[str, typer.Option("--to", help="UTC, included.")],
+    why: Why = None,
+    person: Person = None,
+    wait: Wait = 60.0,
+    as_json: AsJson = False,
+) -> None:
+    """Have the station send again what its spool holds of a time. What the centre has stays as it is."""
+    order = {"do": "again", "from": _ms("--from", start), "to": _ms("--to", end)}
+    answer = give(station, order, person=person, reason=why, wait_s=wait)
+    print(json.dumps(answer) if as_json else f"{station}: {answer['messages']} messages sent again")
+
+
+@app.command(short_help="Start the wiper of a sensor.")
+def wipe(
+    station: StationId,
+    device: Annotated[str, typer.Option(help="Name of the device.")],
+    why: Why = None,
+    person: Person = None,
+    wait: Wait = 60.0,
+    as_json: AsJson = False,
+) -> None:
+    """Start the wiper of a sensor whose profile says how; the station refuses where it does not."""
+    answer = give(station, {"do": "wipe", "device": device}, person=person, reason=why, wait_s=wait)
+    print(json.dumps(answer) if as_json else f"{station} {device}: wiped")
+
+
+@app.command(short_help="Begin or end maintenance.")
+def maint(
+    station: StationId,
+    device: Annotated[str | None, typer.Option(help="Only this device; default: the whole station.")] = None,
+    for_: Annotated[str | None, typer.Option("--for", help="How long, such as 30m or 2h; at most 7d.")] = None,
+    cal: Annotated[bool, typer.Option("--cal", help="State cal (calibration) instead of maint.")] = False,
+    off: Annotated[bool, typer.Option("--off", help="End it now.")] = False,
+    why: Annotated[str, typer.Option(help="Goes on record at the station and into the audit.")] = "",
+    person: Person = None,
+    wait: Wait = 60.0,
+    as_json: AsJson = False,
+) -> None:
+    """Do from the centre what `quantrac edge maint` does beside the instruments; without --for or --off: show."""
+    order: dict[str, Any] = {"do": "maint"}
+    if off:
+        order |= {"device": device, "off": True}
+    elif for_ is not None:
+        state = "cal" if cal else "maint"
+        order |= {"device": device, "for_ms": _duration_ms(for_), "state": state, "why": why}
+    answer = give(station, order, person=person, reason=why or None, wait_s=wait)
+    if as_json:
+        print(json.dumps(answer))
+        return
+    for name, one in answer["maintenance"].items():
+        until = datetime.fromtimestamp(one["until"] / 1000, UTC)
+        print(f"{station} {name or 'all devices'}: {one['state']} until {until:%Y-%m-%d %H:%M:%S} UTC")
+    if not answer["maintenance"]:
+        print(f"{station}: no maintenance")
+
+
+@app.command(short_help="Have a camera take a picture now.")
+def picture(
+    station: StationId,
+    camera: Annotated[str, typer.Option(help="Name of the camera in the station file.")],
+    person: Person = None,
+    wait: Wait = 60.0,
+    as_json: AsJson = False,
+) -> None:
+    """Have a camera take a picture now; it comes on the pictures' own lane."""
+    answer = give(station, {"do": "picture", "camera": camera}, person=person, wait_s=wait)
+    print(json.dumps(answer) if as_json else f"{station} {camera}: a picture is taken")
+
+
+@app.command("list", short_help="Show the commands given, and what came of them.")
+def list_(
+    station: Annotated[str | None, typer.Option(help="Only this station.")] = None,
+    most: Annotated[int, typer.Option(min=1, help="Newest so many.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Show the commands given, newest first: when, by whom, what, and the outcome."""
+    from quantrac.config.settings import Settings
+    from quantrac.database.migrate import connect_migrated
+    from quantrac.desks import commands as desk
+
+    with connect_migrated(Settings().database("console"), "quantrac commands") as conn:
+        past = desk.history(conn, station, most)
+    for one in past:
+        if as_json:
+            print(json.dumps(one._asdict(), default=str, ensure_ascii=False))
+            continue
+        outcome = "no answer yet" if one.outcome is None else _outcome(one.outcome)
+        order = " ".join(f"{name}={value}" for name, value in one.order.items() if name != "do" and value is not None)
+        print(f"{one.at:%Y-%m-%d %H:%M:%S} {one.person} {one.station} {one.order['do']} {order}: {outcome}")
+
+
+@app.command(short_help="Make a key for a station.")
+def key(station: StationId) -> None:
+    """Print a new line for the file of QUANTRAC_COMMAND_KEYS: put it into the centre's file and the station's own.
+
+    Example: quantrac commands key st-my-thanh >> /etc/quantrac/command-keys
+    """
+    import secrets
+
+    print(f"{station} {secrets.token_hex(32)}")
+
+
+def give(
+    station: str, order: dict[str, Any], *, person: str | None, wait_s: float, reason: str | None = None
+) -> dict[str, Any]:
+    """Give one command and return the station's answer; raises Refused with its reason."""
+    from quantrac.config.settings import Settings
+    from quantrac.database.migrate import connect_migrated
+    from quantrac.desks import commands as desk
+    from quantrac.mqtt.address import MqttAddress
+    from quantrac.telemetry.commands import read_key
+
+    settings = Settings()
+    line = desk.MqttLine(MqttAddress.parse(settings.command_mqtt()))
+    key = read_key(settings.keys(), station)
+    with connect_migrated(settings.database("console"), "quantrac commands") as conn:
+        answer = desk.give(
+            conn, line, key, station, order, person=person or getpass.getuser(), reason=reason,
+            clock=lambda: datetime.now(UTC), wait_s=wait_s,
+        )  # fmt: skip
+    if not answer.get("ok"):
+        raise Refused(f"{station}: {answer.get('error')}")
+    return answer
+
+
+def _outcome(outcome: dict[str, Any]) -> str:
+    if not outcome.get("ok"):
+        return f"failed: {outcome.get('error')}"
+    return str(outcome.get("outcome", "done"))
+
+
+def _ms(option: str, text: str) -> int:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{option}: found {text!r}, allowed a time such as 2026-11-24T08:00 (UTC)") from error
+    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def _duration_ms(text: str) -> int:
+    from pydantic_core import PydanticCustomError
+
+    from quantrac.config.fields import parse_duration
+
+    try:
+        return parse_duration(text)
+    except PydanticCustomError as error:
+        raise typer.BadParameter(f"--for: found {text!r}, allowed {error.message()}") from error

@@ -1,0 +1,224 @@
+"""The commands' desk: what a person at the centre asks of a station, and what came of it.
+
+Data path: order → audit row → signed → published with its expiry → the station's reply → audit row with the outcome.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple, Protocol
+
+from quantrac.config.stations import Station
+from quantrac.config.travelling import dumps
+from quantrac.database import audit
+from quantrac.database.pool import Connection
+from quantrac.mqtt.address import MqttAddress
+from quantrac.mqtt.delivery import Delivery, Outcome, Settled
+from quantrac.mqtt.session import Session
+from quantrac.mqtt.terms import Subscription
+from quantrac.telemetry.commands import encode_command
+from quantrac.telemetry.errors import QuantracError
+from quantrac.telemetry.topics import topic
+
+LASTS_S: Final = 60
+"""How long a command may be carried out after it was given."""
+CONNECT_S: Final = 10.0
+ISSUED: Final = "command"
+ANSWERED: Final = "command outcome"
+
+APPLIED: Final = "select config_applied from station where station = %s and active"
+HISTORY: Final = """
+select asked.at, asked.person, asked.subject, asked.reason, asked.detail, answer.at, answer.detail
+  from audit asked
+  left join audit answer on answer.action = %s and answer.subject = asked.subject
+        and answer.detail ->> 'id' = asked.detail ->> 'id'
+ where asked.action = %s and (%s::text is null or asked.subject = 'station ' || %s)
+ order by asked.at desc limit %s
+"""
+
+
+class NotSent(QuantracError):
+    """The command did not leave; nothing happens at the station."""
+
+
+class NoReply(QuantracError):
+    """The station did not answer in time. What it did is unknown until its events say so."""
+
+
+class NotApplied(QuantracError):
+    """The centre itself does not know the configuration that is to be pushed."""
+
+    exit_code = 2
+
+
+class UnknownStation(QuantracError):
+    """No such station is known to the database."""
+
+    exit_code = 2
+
+
+class Line(Protocol):
+    """The way to a station."""
+
+    def ask(self, station: str, command_id: str, payload: bytes, expires_s: int, wait_s: float) -> bytes:
+        """Publish a command and return its reply; raises NotSent, NoReply."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MqttLine:
+    """A session of its own for each command, gone when the reply is there; the broker's user must be `console`."""
+
+    address: MqttAddress
+
+    def ask(self, station: str, command_id: str, payload: bytes, expires_s: int, wait_s: float) -> bytes:
+        """See Line."""
+        replies: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        fates: queue.SimpleQueue[Settled] = queue.SimpleQueue()
+
+        def hear(delivery: Delivery) -> None:
+            replies.put(delivery.payload)
+            session.acknowledge([(delivery.generation, delivery.mid)])
+
+        session = Session(
+            self.address,
+            f"command-{command_id}",
+            expiry_s=0,
+            receive_maximum=4,
+            subscriptions=[Subscription(topic(station, "reply", command_id))],
+            on_message=hear,
+            on_publish_settled=fates.put,
+        )
+        with ExitStack() as closing:
+            session.start()
+            closing.callback(session.stop)
+            if not session.wait_subscribed(CONNECT_S):
+                raise NotSent(f"{self.address}: no connection, or no right to read {station}'s replies (user console)")
+            session.publish(topic(station, "cmd", command_id), payload, expires_s=expires_s)
+            _check_sent(station, fates)
+            try:
+                return replies.get(timeout=wait_s)
+            except queue.Empty:
+                raise NoReply(
+                    f"{station} has not answered within {wait_s:g} s; if it comes back within {expires_s} s of the "
+                    "order it still carries it out, and its events say so"
+                ) from None
+
+
+def _check_sent(station: str, fates: queue.SimpleQueue[Settled]) -> None:
+    try:
+        fate = fates.get(timeout=CONNECT_S)
+    except queue.Empty:
+        raise NotSent("the broker did not acknowledge the command") from None
+    if fate.outcome is Outcome.NO_SUBSCRIBER:
+        raise NotSent(f"{station} is not connected, and the broker keeps no session of it")
+    if fate.outcome is not Outcome.DELIVERED:
+        raise NotSent(f"the broker did not take the command ({fate.outcome.value}, reason {fate.reason:#04x})")
+
+
+class Past(NamedTuple):
+    """A command given earlier; `outcome` is None while none is known."""
+
+    at: datetime
+    person: str
+    station: str
+    reason: str | None
+    order: dict[str, Any]
+    answered_at: datetime | None
+    outcome: dict[str, Any] | None
+
+
+def give(
+    conn: Connection,
+    line: Line,
+    key: bytes,
+    station: str,
+    order: Mapping[str, Any],
+    *,
+    person: str,
+    reason: str | None,
+    clock: Callable[[], datetime],
+    wait_s: float = 60.0,
+    lasts_s: int = LASTS_S,
+) -> dict[str, Any]:
+    """Have a station do something, and return its answer; the order and the outcome are audited, whatever happens.
+
+    Raises UnknownStation, NotSent, NoReply.
+    """
+    if conn.execute(APPLIED, [station]).fetchone() is None:
+        raise UnknownStation(f"the database knows no active station {station}: quantrac stations apply")
+    command_id, now = secrets.token_hex(12), clock()
+    subject = f"station {station}"
+    said = {"id": command_id, "order": _brief(order), "expires_s": lasts_s}
+    with conn.transaction():
+        audit.record(conn, now, person, ISSUED, subject, reason, said)
+    expires = now + timedelta(seconds=lasts_s)
+    payload = encode_command(key, station, command_id, order, issued_ms=_ms(now), expires_ms=_ms(expires))
+    try:
+        answer: dict[str, Any] = json.loads(line.ask(station, command_id, payload, lasts_s, wait_s))
+    except (NotSent, NoReply) as failure:
+        _note(conn, clock(), person, subject, command_id, {"ok": False, "error": str(failure)})
+        raise
+    _note(conn, clock(), person, subject, command_id, answer)
+    return answer
+
+
+def push(
+    conn: Connection,
+    line: Line,
+    key: bytes,
+    station: Station,
+    *,
+    person: str,
+    reason: str | None,
+    clock: Callable[[], datetime],
+    within_s: float,
+) -> dict[str, Any]:
+    """Send a resolved station to its agent; returns the outcome: `confirmed`, `unchanged`, `rolled back`, or refused.
+
+    Raises NotApplied: the centre would refuse the new channels; and what `give` raises.
+    """
+    found = conn.execute(APPLIED, [station.station]).fetchone()
+    if found is None or found[0] != station.config_hash:
+        raise NotApplied(
+            f"{station.station}: the database has not this configuration; run `quantrac stations apply` first, "
+            "or the centre would refuse what is new in it"
+        )
+    order = {"do": "push", "station": json.loads(dumps(station)), "within_s": within_s}
+    # Trying the devices and the trial itself take their time, and slots of ten minutes take longer than `within_s`.
+    longest_s = max((channel.interval_ms for channel in station.channel_list()), default=0) / 1000
+    wait_s = max(within_s, 2 * longest_s) + 180
+    return give(conn, line, key, station.station, order, person=person, reason=reason, clock=clock, wait_s=wait_s)
+
+
+def history(conn: Connection, station: str | None = None, most: int = 20) -> list[Past]:
+    """Return the commands given, newest first."""
+    rows = conn.execute(HISTORY, [ANSWERED, ISSUED, station, station, most]).fetchall()
+    return [
+        Past(at, person, subject.removeprefix("station "), reason, asked["order"], answered_at, outcome)
+        for at, person, subject, reason, asked, answered_at, answer in rows
+        for outcome in [None if answer is None else answer["outcome"]]
+    ]
+
+
+def _note(
+    conn: Connection, now: datetime, person: str, subject: str, command_id: str, answer: Mapping[str, Any]
+) -> None:
+    with conn.transaction():
+        audit.record(conn, now, person, ANSWERED, subject, None, {"id": command_id, "outcome": dict(answer)})
+
+
+def _brief(order: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an order as the audit keeps it: of a configuration its hash."""
+    station = order.get("station")
+    return {**order, "station": station["config_hash"]} if isinstance(station, dict) else dict(order)
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)

@@ -1,0 +1,92 @@
+"""What a person at the centre asks of a station happens there, is answered, and is on record whatever happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from quantrac.config.loading import load_network
+from quantrac.database.pool import Connection, connect
+from quantrac.desks import commands
+from quantrac.desks.network import apply_network
+from quantrac.mqtt.address import MqttAddress
+from quantrac.private_services.mosquitto import PrivateMosquitto
+from tests.integration.edge_agent.test_commands import KEY, STATION, Rig, changed, first_modbus, wiring
+
+__all__ = ["wiring"]
+
+
+def clock() -> datetime:
+    return datetime.now(UTC)
+
+
+@pytest.fixture
+def conn(database: str) -> Iterator[Connection]:
+    with connect(database, "test") as made:
+        yield made
+
+
+def test_a_command_and_a_push_are_carried_out_and_audited(
+    conn: Connection, broker: PrivateMosquitto, wiring: Path, tmp_path: Path
+) -> None:
+    rig = Rig(broker, wiring, tmp_path)
+    line = commands.MqttLine(MqttAddress.parse(broker.url("console")))
+    device = first_modbus(rig.station)
+    network = load_network(rig.config)
+    new = changed(rig.station, device.name, serial="after the change")
+    try:
+        apply_network(conn, network, "an", clock())
+        answer = commands.give(
+            conn, line, KEY, STATION, {"do": "read", "device": device.name}, person="an", reason="is it real?",
+            clock=clock,
+        )  # fmt: skip
+        assert [one["channel"] for one in answer["readings"]] == list(device.channels)
+        with pytest.raises(commands.NotApplied, match="stations apply"):
+            commands.push(conn, line, KEY, new, person="an", reason=None, clock=clock, within_s=5)
+        apply_network(conn, replace(network, stations={**network.stations, STATION: new}), "an", clock())
+        outcome = commands.push(conn, line, KEY, new, person="bình", reason="new serial", clock=clock, within_s=5)
+        assert (outcome["ok"], outcome["outcome"]) == (True, "confirmed")
+        forged = commands.give(conn, line, bytes(32), STATION, {"do": "read"}, person="an", reason=None, clock=clock)
+        assert forged["refused"] is True
+    finally:
+        rig.close()
+    last, pushed, read = commands.history(conn, STATION)
+    assert (read.person, read.reason, read.order["do"]) == ("an", "is it real?", "read")
+    assert read.outcome is not None
+    assert read.outcome["ok"] is True
+    assert (pushed.person, pushed.order["station"]) == ("bình", new.config_hash)
+    assert last.outcome is not None
+    assert "signature is wrong" in last.outcome["error"]
+
+
+def test_a_station_that_is_not_there_is_said_to_be_away_and_the_attempt_is_on_record(
+    conn: Connection, broker: PrivateMosquitto
+) -> None:
+    apply_network(conn, load_network(Path(__file__).parents[3] / "station_configs"), "an", clock())
+    line = commands.MqttLine(MqttAddress.parse(broker.url("console")))
+    with pytest.raises(commands.NotSent, match="is not connected"):
+        commands.give(conn, line, KEY, STATION, {"do": "read"}, person="an", reason=None, clock=clock)
+    (one,) = commands.history(conn)
+    assert one.outcome is not None
+    assert one.outcome["ok"] is False
+    with pytest.raises(commands.UnknownStation):
+        commands.give(conn, line, KEY, "st-nowhere", {"do": "read"}, person="an", reason=None, clock=clock)
+
+
+def test_a_user_without_the_right_is_told_so(conn: Connection, broker: PrivateMosquitto) -> None:
+    apply_network(conn, load_network(Path(__file__).parents[3] / "station_configs"), "an", clock())
+    line = commands.MqttLine(MqttAddress.parse(broker.url("st-dai-ngai")))
+    with pytest.raises(commands.NotSent):
+        commands.give(conn, line, KEY, STATION, {"do": "read"}, person="an", reason=None, clock=clock)
+
+
+def test_the_console_may_audit_and_look(conn: Connection) -> None:
+    conn.execute("set role quantrac_console")
+    assert commands.history(conn) == []
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        conn.execute("delete from audit")
