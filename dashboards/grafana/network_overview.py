@@ -44,4 +44,3 @@ def network_overview() -> Dashboard:
         .with_panel(table_panel("Dịch vụ / Services", queries.SERVICES, span=12, height=7))
         .with_panel(table_panel("Tin nhắn / Messages to people", queries.NOTIFICATIONS, span=12, height=7))
     )
-

@@ -34,9 +34,10 @@ def test_bytes_take_their_time_on_the_wire(settings: LineSettings) -> None:
     data = bytes(range(256))[: round(0.25 / settings.character_s)]  # a quarter of a second, or less at high speed
     with PtyPair(settings) as line:
         for back in (False, True):
-            received, took_s = carry(line, data, back)
-            assert received == data
-            assert took_s == pytest.approx(len(data) * settings.character_s, rel=0.1)
+            tries = [carry(line, data, back) for _ in range(3)]
+            assert all(received == data for received, _ in tries)
+            quickest_s = min(took_s for _, took_s in tries)  # a busy machine delays the reader, never the wire
+            assert quickest_s == pytest.approx(len(data) * settings.character_s, rel=0.1)
 
 
 def test_every_byte_value_passes_unchanged(pair: PtyPair) -> None:
@@ -51,8 +52,7 @@ def test_the_far_end_receives_piece_by_piece_not_all_at_once(pair: PtyPair) -> N
         first_s = time.perf_counter() - started
         receiver.read(95)
         last_s = time.perf_counter() - started
-    assert first_s < 0.03
-    assert last_s > 0.09
+    assert last_s - first_s > 0.06
 
 
 def test_a_cut_line_loses_a_delayed_one_waits_a_garbled_one_changes(pair: PtyPair) -> None:

@@ -40,9 +40,9 @@ def test_the_files_say_that_the_stations_are_assumed() -> None:
 
 
 def test_loading_the_whole_network_takes_less_than_a_second() -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()  # of this process alone: others may use the machine
     load_network(ROOT, "demo")
-    assert time.perf_counter() - begin < 1.0
+    assert time.process_time() - begin < 1.0
 
 
 def test_the_hash_is_that_of_the_resolved_station_and_not_of_its_files(tmp_path: Path) -> None:
