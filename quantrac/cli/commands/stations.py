@@ -82,6 +82,56 @@ def apply(
         )
 
 
+@app.command(short_help="Send a station's configuration to its agent.")
+def push(
+    station: Annotated[str, typer.Argument(help="Id of the station.", show_default=False)],
+    folder: Annotated[Path | None, typer.Option("--config", help="Configuration; default QUANTRAC_CONFIG.")] = None,
+    overlay: Overlay = None,
+    within: Annotated[
+        float, typer.Option(min=1, help="Seconds in which it must deliver what the old one did, or it is taken back.")
+    ] = 300.0,
+    why: Annotated[str | None, typer.Option(help="Goes into the audit.")] = None,
+    person: Annotated[str | None, typer.Option(help="Who sends it, for the audit; default: the login name.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Send a station's configuration to its running agent, which tries every changed device before it switches.
+
+    The agent takes it back by itself if channels that were valid before are not afterwards, or the link stays away.
+    Apply it to the database first. Exit code 1: refused, rolled back, or no answer.
+    """
+    from quantrac.config.loading import load_network
+    from quantrac.config.settings import Settings
+    from quantrac.database.migrate import connect_migrated
+    from quantrac.desks import commands
+    from quantrac.mqtt.address import MqttAddress
+    from quantrac.telemetry.commands import read_key
+
+    settings = Settings()
+    stations = load_network(folder or settings.config, overlay or settings.overlay).stations
+    if station not in stations:
+        raise typer.BadParameter(f"found {station!r}, there are: {', '.join(sorted(stations))}")
+    key, line = read_key(settings.keys(), station), commands.MqttLine(MqttAddress.parse(settings.command_mqtt()))
+    with connect_migrated(settings.database("stations"), "quantrac stations push") as conn:
+        answer = commands.push(
+            conn,
+            line,
+            key,
+            stations[station],
+            person=person or getpass.getuser(),
+            reason=why,
+            clock=lambda: datetime.now(UTC),
+            within_s=within,
+        )
+    if as_json:
+        print(json.dumps(answer, ensure_ascii=False))
+    elif answer.get("ok"):
+        print(f"{station}: {answer['outcome']}; {answer['said']}{'; ' + answer['why'] if 'why' in answer else ''}")
+    else:
+        print(f"{station}: refused: {answer.get('error')}")
+    if answer.get("outcome") not in ("confirmed", "unchanged"):
+        raise typer.Exit(1)
+
+
 @app.command(short_help="Print the JSON schema of a kind of file, for editors.")
 def schema(
     kind: Annotated[str, typer.Argument(help="Kind of file: station, device, rules, network or wiring.")] = "station",
