@@ -39,7 +39,8 @@ class AlarmRow:
     alarm_id: int
     rule: str
     level: str
-    station: str
+    station: str | None
+    """None: the centre itself."""
     channel: str | None
     severity: str
     state: str

@@ -60,7 +60,8 @@ class AlarmNow(msgspec.Struct, frozen=True):
     alarm_id: int
     rule: str
     level: str
-    station: str
+    station: str | None
+    """None: the centre itself."""
     channel: str | None
     severity: str
     state: str

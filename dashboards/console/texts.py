@@ -11,6 +11,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "network": ("Mạng quan trắc", "Monitoring network"),
     "overview": ("Tổng quan", "Overview"),
     "alarms": ("Cảnh báo", "Alarms"),
+    "centre": ("Trung tâm điều hành", "Control centre"),
     "stations": ("Các trạm", "Stations"),
     "live": ("TRỰC TIẾP", "LIVE"),
     "old_data": ("DỮ LIỆU CŨ", "OLD DATA"),

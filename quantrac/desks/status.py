@@ -114,7 +114,7 @@ def _of_books(picture: Picture) -> Iterator[Finding]:
 def _of_people(picture: Picture) -> Iterator[Finding]:
     for alarm in picture.alarms:
         if alarm.acknowledged_by is None:
-            what = f"{alarm.severity}, {alarm.rule} at {alarm.channel or alarm.station}"
+            what = f"{alarm.severity}, {alarm.rule} at {alarm.channel or alarm.station or 'the centre'}"
             since = f"for {age(picture.now, alarm.raised_at)}, not acknowledged: quantrac alarms ack {alarm.alarm_id}"
             yield Finding(f"alarm {alarm.alarm_id}", f"{what} {since}")
     if picture.failed_messages:

@@ -125,6 +125,7 @@ function showAges() {
 // ---- alarms
 
 function stationName(id) {
+  if (id === null) return TEXT.centre;
   const station = seen.stations.get(id);
   return station ? (LANG === "vi" ? station.name : station.name_en) : id;
 }

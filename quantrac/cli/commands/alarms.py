@@ -141,7 +141,7 @@ def _line(row: AlarmRow) -> str:
     value = "" if row.value is None else f"  {row.value:g} (limit {row.limit:g}) {row.unit}"
     over = "" if row.cleared_at is None else f"  until {_local(row.cleared_at)}"
     unknown = "" if row.no_data_since is None else f"  no data since {_local(row.no_data_since)}"
-    where = row.channel or row.station
+    where = row.channel or row.station or "centre"
     return (
         f"{row.alarm_id:>6}  {_local(row.raised_at)}  {row.severity:<8}  {row.state:<12}  {where}  "
         f"{row.rule} {row.level}{value}{over}{unknown}"
