@@ -8,11 +8,16 @@ from typing import Final, NamedTuple
 
 from edge_agent import instruments
 from edge_agent.channels import feeds_of
-from edge_agent.instruments import Instrument, Part, PlannedRequest
+from edge_agent.instruments import Instrument, Part, PlannedRequest, Unsuitable
 from edge_agent.misses import Garbled, LateAnswer, LineDown, Miss, NoAnswer
+from edge_agent.modbus.bus import ModbusBus
+from edge_agent.modbus.instrument import ModbusInstrument
 from edge_agent.mounting import Mounted, mount
 from edge_agent.samples import Sample
-from quantrac.config.stations import Bus, Device, Station
+from quantrac.config.devices import AnyProfile
+from quantrac.config.modbus import ModbusProfile
+from quantrac.config.stations import Bus as BusPlace
+from quantrac.config.stations import Channel, Device, Station
 
 TRIES: Final = 4
 BETWEEN_TRIES_S: Final = 1.0
@@ -42,6 +47,70 @@ class Found(NamedTuple):
     unit: str
     state: str
     why: str
+
+
+class SignalFound(NamedTuple):
+    """One signal of a profile as it is now: in the profile's unit, or why there is nothing."""
+
+    signal: str
+    value: float | None
+    unit: str
+    state: str
+    raw: str
+    """The registers, hexadecimal."""
+    why: str
+
+
+def read_profile(
+    profile: AnyProfile, bus: BusPlace, unit: int, timeout_ms: int, clock: Callable[[], int]
+) -> list[SignalFound]:
+    """Read every signal of a Modbus profile once from a unit of a line that no station file knows; blocking.
+
+    Raises Unsuitable, LineDown.
+    """
+    if not isinstance(profile, ModbusProfile):
+        raise Unsuitable(f"{profile.device} speaks {profile.protocol}; only Modbus profiles are read without a station")
+    return asyncio.run(_read_profile(profile, bus, unit, timeout_ms, clock))
+
+
+async def _read_profile(
+    profile: ModbusProfile, place: BusPlace, unit: int, timeout_ms: int, clock: Callable[[], int]
+) -> list[SignalFound]:
+    channels = {
+        name: Channel(
+            name=name, parameter=name, unit=signal.unit, device="probe", signal=name, interval_ms=1_000, span=(0.0, 0.0)
+        )
+        for name, signal in profile.signals.items()
+    }
+    device = Device(
+        name="probe", profile=profile, bus=place, address=unit, sample_ms=1_000, report_ms=1_000, valid_share=1.0,
+        timeout_ms=timeout_ms, channels=channels,
+    )  # fmt: skip
+    bus = ModbusBus(place, clock)
+    instrument = ModbusInstrument(device, bus)
+    samples: dict[str, Sample] = {}
+    why: dict[str, str] = {}
+    try:
+        await bus.open()
+        await asyncio.sleep(await instrument.wake() / 1000)
+        for part in instrument.parts():
+            try:
+                samples |= {sample.signal: sample for sample in await _read(instrument, part, TRIES)}
+            except Miss as miss:
+                why |= dict.fromkeys(part.signals, str(miss))
+    finally:
+        bus.close()
+    return [_signal_found(name, signal.unit, samples, instrument, why) for name, signal in profile.signals.items()]
+
+
+def _signal_found(
+    name: str, unit: str, samples: dict[str, Sample], instrument: ModbusInstrument, why: dict[str, str]
+) -> SignalFound:
+    raw = " ".join(f"{word:04X}" for word in instrument.registers.get(name, ()))
+    sample = samples.get(name)
+    if sample is None:
+        return SignalFound(name, None, unit, "comm", raw, why.get(name, "was not asked"))
+    return SignalFound(name, sample.value, unit, sample.state.word, raw, "")
 
 
 def plan_of(station: Station, clock: Callable[[], int]) -> list[DevicePlan]:
@@ -122,5 +191,5 @@ def _device_plan(device: Device, instrument: Instrument) -> DevicePlan:
     return DevicePlan(device.name, device.bus.name, device.bus.place, device.sample_ms, requests, wire_ms, load)
 
 
-def _gap_ms(device: Device, bus: Bus) -> float:
+def _gap_ms(device: Device, bus: BusPlace) -> float:
     return bus.gap_ms + device.profile.turnaround_ms

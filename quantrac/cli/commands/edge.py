@@ -63,9 +63,9 @@ def run(
         raise typer.Exit(1)
 
 
-@app.command(short_help="Read each instrument once and show its channels.")
+@app.command(short_help="Read instruments once, or find what hangs on a line.")
 def probe(
-    station: Station,
+    station: Annotated[str | None, typer.Option("--station", help="Id of the station, such as st-my-thanh.")] = None,
     wiring: Annotated[
         Path | None, typer.Option(help="File that says where the buses are on this bench; default QUANTRAC_WIRING.")
     ] = None,
@@ -75,12 +75,44 @@ def probe(
     ] = None,
     device: Annotated[str | None, typer.Option(help="Only this device of the station.")] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Only show what would be asked; nothing is opened.")] = False,
+    port: Annotated[str | None, typer.Option(help="Instead of a station: a serial port, or host:port.")] = None,
+    scan: Annotated[bool, typer.Option("--scan", help="Find line settings and addresses on --port.")] = False,
+    line: Annotated[str, typer.Option(help="Line settings such as '19200 8E1'; with --scan only these.")] = "",
+    rtu: Annotated[bool, typer.Option("--rtu", help="RTU frames over host:port (a serial-device server).")] = False,
+    units: Annotated[str | None, typer.Option(help="Units to look for, such as 1-20.")] = None,
+    unit: Annotated[int, typer.Option(min=0, max=255, help="Modbus unit to read.")] = 1,
+    register: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Address of a value as the manual prints it, without 3 or 4xxxx."),
+    ] = None,
+    table: Annotated[str, typer.Option(help="Kind of registers: holding or input.")] = "holding",
+    kind: Annotated[str | None, typer.Option("--type", help="Only this type, such as float32.")] = None,
+    expect: Annotated[float | None, typer.Option(help="What the instrument's display shows.")] = None,
+    profile: Annotated[Path | None, typer.Option(help="Device profile (a file) to read from --port.")] = None,
+    timeout: Annotated[float, typer.Option(min=0.05, help="Longest wait for an answer, seconds.")] = 1.5,
+    limit: Annotated[float, typer.Option(min=1, help="Longest time of --scan, seconds.")] = 120.0,
     as_json: AsJson = False,
 ) -> None:
-    """Read each instrument once and show its channels, or what would be asked of it. The agent must not be running.
+    """Read each instrument of a station once, or show what would be asked; or look round on a line (--port).
 
-    Exit code 1: an instrument did not answer.
+    The agent must not be running. Exit code 1: an instrument did not answer.
+    Examples: quantrac edge probe --port /dev/ttyUSB0 --scan
+    quantrac edge probe --port /dev/ttyUSB0 --line '9600 8N1' --unit 1 --register 46 --expect 7.62
     """
+    if (port is None) == (station is None):
+        raise typer.BadParameter("give --station, or --port")
+    if table not in ("holding", "input"):
+        raise typer.BadParameter(f"--table: found {table!r}, allowed holding, input")
+    if port is not None:
+        from quantrac.cli.commands.edge_probe import Wish, probe_port
+
+        timeout_ms = round(timeout * 1000)
+        wish = Wish(
+            port, line, rtu, scan, units, unit, register, table, kind, expect, profile, timeout_ms, limit, as_json
+        )
+        probe_port(wish)
+        return
+    assert station is not None
     import time
 
     from edge_agent import probing
@@ -149,25 +181,32 @@ def drain(
         raise typer.Exit(1)
 
 
-@app.command(short_help="Print the running agent's spool and link, until Ctrl-C.")
+@app.command(short_help="Show values, states, registers, misses, spool and link, live.")
 def watch(
     station: Station,
-    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two lines.")] = 1.0,
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 1.0,
+    once: Annotated[bool, typer.Option("--once", help="One look, as text.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Print the running agent's spool and link, and what each device missed so far, until Ctrl-C.
+    """Show the newest value, state, age and raw registers of each channel, what each device missed, spool and uplink.
 
+    Needs no link: it asks the running agent on this machine. Live on a terminal until Ctrl-C, a block a time off it.
     check: a CRC or checksum did not fit; frame: bytes that are no frame; late: an answer after its time; silent: no
     answer; refused: an exception; line: the port or connection was away.
     """
     import contextlib
-    import time
 
     from edge_agent import desk
+    from quantrac.cli.commands import edge_watch
 
-    with contextlib.suppress(KeyboardInterrupt):
-        while True:
-            _say(desk.status(_folder(station)), as_json=False)
-            time.sleep(every)
+    folder = _folder(station)
+    if as_json:
+        print(json.dumps(desk.live(folder)))
+    elif once:
+        print("\n".join(edge_watch.text_of(desk.live(folder))))
+    else:
+        with contextlib.suppress(KeyboardInterrupt):
+            edge_watch.show(lambda: desk.live(folder), every)
 
 
 @app.command(short_help="Mark what is measured as maintenance or calibration for a time.")

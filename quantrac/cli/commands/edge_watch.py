@@ -1,0 +1,93 @@
+"""What `quantrac edge watch` shows: a live picture on a terminal, a block a time off it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+COLOURS: Final = {
+    "ok": "green", "suspect": "yellow", "warmup": "cyan", "maint": "magenta", "cal": "magenta", "range": "yellow",
+    "fault": "red", "comm": "red",
+}  # fmt: skip
+Ask = Callable[[], dict[str, Any]]
+
+
+def show(ask: Ask, every_s: float) -> None:
+    """Show what `ask` returns until Ctrl-C: live on a terminal, else as text."""
+    if not sys.stdout.isatty():
+        while True:
+            print("\n".join(text_of(ask())), flush=True)
+            time.sleep(every_s)
+    from rich.live import Live
+
+    with Live(picture_of(ask()), auto_refresh=False, screen=True) as live:
+        while True:
+            time.sleep(every_s)
+            live.update(picture_of(ask()), refresh=True)
+
+
+def text_of(found: dict[str, Any]) -> Iterator[str]:
+    """Yield the lines of one block."""
+    yield _link(found)
+    for row in found["rows"]:
+        raw = f"  [{row['raw']}]" if row["raw"] else ""
+        yield f"  {row['device']}/{row['channel']}: {_value(row)}  {row['state'] or '-'}  {_age(row, found)}{raw}"
+    for device, kinds in found["errors"].items():
+        yield f"  {device} missed: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    for line in _maintenance(found):
+        yield f"  {line}"
+
+
+def picture_of(found: dict[str, Any]) -> Group:
+    """Return the same as a table for a terminal."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(expand=True)
+    for name in ("device", "channel", "value", "state", "age", "raw registers"):
+        table.add_column(name, justify="right" if name in ("value", "age") else "left", no_wrap=True)
+    for row in found["rows"]:
+        state = Text("lost" if row["lost"] else row["state"] or "-", style=COLOURS.get(row["state"], ""))
+        value = Text(_value(row))  # not markup: a unit may be [pH]
+        table.add_row(row["device"], row["channel"], value, state, _age(row, found), row["raw"])
+    lines: list[Text | Table] = [Text(_link(found), style="bold" if found["connected"] else "bold red"), table]
+    lines += [
+        Text(f"{device} missed: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items()), style="yellow")
+        for device, kinds in found["errors"].items()
+    ]
+    return Group(*lines, *(Text(line, style="magenta") for line in _maintenance(found)))
+
+
+def _link(found: dict[str, Any]) -> str:
+    link = "connected" if found["connected"] else "NOT connected"
+    return (
+        f"{_clock(found['t'])} {found['station']}  uplink {link}  config {found['config'][:12]}  spool: "
+        f"{found['waiting'] + found['in_memory']} waiting, {found['acknowledged']} acknowledged, "
+        f"{found['refused']} refused, {found['lost']} lost, {found['used_bytes'] / 1e6:.1f} MB, disk {found['disk']}"
+    )
+
+
+def _maintenance(found: dict[str, Any]) -> list[str]:
+    return [
+        f"{name or 'all devices'}: {order['state']} until {_clock(order['until'])}"
+        for name, order in found["maintenance"].items()
+    ]
+
+
+def _value(row: dict[str, Any]) -> str:
+    return "-" if row["value"] is None else f"{row['value']:.6g} {row['unit']}"
+
+
+def _age(row: dict[str, Any], found: dict[str, Any]) -> str:
+    return "never" if row["t"] is None else f"{max(0, found['t'] - row['t']) / 1000:.1f} s"
+
+
+def _clock(t_ms: int) -> str:
+    return f"{datetime.fromtimestamp(t_ms / 1000, UTC):%H:%M:%S}Z"

@@ -1,0 +1,138 @@
+"""A technician with a port and no manual: settings, unit and byte order are found on a simulated line."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import struct
+import subprocess
+import sys
+import termios
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_agent.modbus.framing import crc16
+from simulators.lines import LineSettings, PtyLine
+from tests.unit.edge_agent.test_interpreting import ORDERS, wire
+
+ROOT = Path(__file__).parents[3]
+SPEEDS = {9600: termios.B9600, 19200: termios.B19200, 38400: termios.B38400}
+
+
+class Slave:
+    """Answers reads of holding registers, but only at its own speed: at another it hears noise and sends noise."""
+
+    def __init__(self, unit: int, words: dict[int, int], baud: int = 9600) -> None:
+        self.unit, self.words, self.baud = unit, words, baud
+        self.line = PtyLine(LineSettings.parse(f"{baud} 8N1"))
+        self._heard = b""
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    @property
+    def port(self) -> str:
+        return self.line.path
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+
+    def _run(self) -> None:
+        async def begin() -> None:
+            self.line.open(self._receive)
+
+        self._loop.run_until_complete(begin())
+        self._loop.run_forever()
+        self.line.close()
+        self._loop.close()
+
+    def _receive(self, data: bytes) -> None:
+        if termios.tcgetattr(self.line._port._slave)[5] != SPEEDS[self.baud]:
+            self.line.send(b"\x00\xf8\xe0")
+            return
+        self._heard += data
+        while len(self._heard) >= 8:
+            frame, self._heard = self._heard[:8], self._heard[8:]
+            if crc16(frame[:6]) == frame[6:] and frame[0] == self.unit:
+                self._answer(frame)
+
+    def _answer(self, frame: bytes) -> None:
+        _, function, at, count = struct.unpack(">BBHH", frame[:6])
+        if all(place in self.words for place in range(at, at + count)):
+            words = [self.words[place] for place in range(at, at + count)]
+            reply = struct.pack(f">BBB{count}H", self.unit, function, 2 * count, *words)
+        else:
+            reply = bytes((self.unit, function | 0x80, 2))
+        self.line.send(reply + crc16(reply))
+
+
+@pytest.fixture
+def slave() -> Iterator[Callable[..., Slave]]:
+    with contextlib.ExitStack() as closing:
+
+        def make(*args: object, **settings: object) -> Slave:
+            made = Slave(*args, **settings)  # type: ignore[arg-type]
+            closing.callback(made.close)
+            return made
+
+        yield make
+
+
+def probe(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "quantrac", "edge", "probe", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_the_display_picks_the_byte_order_and_the_base(slave: Callable[..., Slave], order: str) -> None:
+    port = slave(3, {44: 1, 45: 0, 46: 0, 47: 0, 48: 0} | wire(7.62, order, 45)).port
+    shown = probe("--port", port, "--unit", "3", "--register", "46", "--expect", "7.62")
+    assert shown.returncode == 0, shown.stderr
+    assert f"reads 7.62: address_base: 1, at: 46, read: holding, type: float32, order: {order}" in shown.stdout
+    for name in ORDERS:
+        assert name in shown.stdout
+    machine = probe("--port", port, "--unit", "3", "--register", "46", "--type", "float32", "--json")
+    rows = json.loads(machine.stdout)["readings"]
+    assert len(rows) == 8  # four orders, two bases
+    assert [row["order"] for row in rows if row["base"] == 1 and row["value"] == pytest.approx(7.62)] == [order]
+
+
+def test_a_scan_finds_settings_and_unit(slave: Callable[..., Slave]) -> None:
+    found = probe("--port", slave(7, {0: 0x1234}, baud=19200).port, "--scan", "--units", "5-8", "--json")
+    assert found.returncode == 0, found.stderr
+    one = json.loads(found.stdout)
+    assert (one["kind"], one["line"], one["address"]) == ("modbus-rtu", "19200 8E1", "7")  # a pty has no parity
+    assert "1234" in one["said"]
+    assert "9600 8N1: Modbus units" in found.stderr  # progress
+
+
+def test_a_silent_line_ends_in_time_with_advice(slave: Callable[..., Slave]) -> None:
+    silent = probe("--port", slave(200, {}).port, "--scan", "--line", "9600 8N1", "--units", "1-9", "--limit", "3")
+    assert silent.returncode == 1
+    assert "nobody answered; are A and B crossed" in silent.stderr
+
+
+def test_holes_are_read_round_and_what_does_not_match_is_said(slave: Callable[..., Slave]) -> None:
+    port = slave(1, {10: 762}).port
+    shown = probe("--port", port, "--register", "10", "--expect", "7.62")
+    assert shown.returncode == 0, shown.stderr
+    assert "type: int16, order: ABCD, scale: 0.01" in shown.stdout
+    other = probe("--port", port, "--register", "10", "--expect", "8.5")
+    assert other.returncode == 1
+    assert "nothing at 10 reads 8.5" in other.stderr
+
+
+def test_a_profile_is_read_with_its_raw_registers(slave: Callable[..., Slave]) -> None:
+    profile = ROOT / "station_configs/devices/generic-io8.yaml"
+    shown = probe("--port", slave(9, dict.fromkeys(range(64), 0)).port, "--unit", "9", "--profile", str(profile))
+    assert "exception" in shown.stdout or "battery_v" in shown.stdout, shown.stderr
+
+
+def test_one_of_station_and_port_is_needed() -> None:
+    assert probe("--scan").returncode == 2
+    assert probe("--port", "/dev/null", "--station", "st-x").returncode == 2
