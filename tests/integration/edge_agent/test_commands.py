@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
 import signal
 import subprocess
@@ -254,6 +256,24 @@ def test_read_now_send_again_and_what_is_not_there(rig: Rig) -> None:
     count = rig.order({"do": "again", "from": now_ms - 60_000, "to": now_ms})["messages"]
     assert count > 0
     assert rig.centre.holds(lambda c: "backfill" in c.kinds[before:], 10)
+
+
+def quantrac(rig: Rig, *words: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "QUANTRAC_STATE_DIR": str(rig.folder.parent)}
+    command = [sys.executable, "-m", "quantrac", "edge", *words, "--station", STATION]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=90, check=False)
+
+
+def test_the_commands_beside_the_instruments(rig: Rig) -> None:
+    device = first_modbus(rig.station)
+    shown = quantrac(rig, "watch", "--once")
+    assert "uplink connected" in shown.stdout, shown.stderr
+    for channel in device.channels:
+        assert f"{device.name}/{channel}: " in shown.stdout
+    assert re.search(r"\[[0-9A-F]{4} [0-9A-F]{4}\]", shown.stdout), "raw registers"
+    assert quantrac(rig, "reload").stdout == f"{STATION}: unchanged; nothing differs\n"
+    rig.file.write_text(rig.file.read_text().replace('serial: "19D100742"', 'serial: "another probe"', 1))
+    assert quantrac(rig, "reload").stdout == f"{STATION}: confirmed; changed: {device.name}\n"
 
 
 def test_a_wrong_file_is_refused_by_line_and_a_right_one_put_in_force(rig: Rig) -> None:

@@ -1,0 +1,94 @@
+"""Commands are carried out at most once; a flood of bad ones fills neither the spool nor the link."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edge_agent.commanding import FILE, MOST_REFUSALS, Commanding
+from quantrac.mqtt.delivery import Delivery
+from quantrac.telemetry.commands import encode_command
+from quantrac.telemetry.errors import QuantracError
+from quantrac.telemetry.topics import topic
+
+KEY, NOW = bytes(32), 1_795_490_400_000
+
+
+class Station:
+    def __init__(self, folder: Path, key: bytes | None = KEY) -> None:
+        self.done: list[dict[str, Any]] = []
+        self.replies: list[tuple[str, dict[str, Any]]] = []
+        self.events: list[tuple[str, str]] = []
+        self.commanding = Commanding(
+            "st-test", key, folder, answer=self.answer, now_ms=lambda: NOW,
+            reply=lambda name, payload: self.replies.append((name, json.loads(payload))),
+            record=lambda kind, detail: self.events.append((kind, detail)),
+        )  # fmt: skip
+
+    def answer(self, order: dict[str, Any]) -> Mapping[str, Any]:
+        self.done.append(order)
+        if order["do"] == "read":
+            raise QuantracError("the line is down")
+        if order["do"] == "status":
+            raise ZeroDivisionError
+        return {"maintenance": {}}
+
+    def hear(self, name: str, payload: bytes) -> None:
+        self.commanding.offer(
+            Delivery(topic("st-test", "cmd", name), payload, 1, 1, False, False, len(payload), None, ())
+        )
+        until = time.monotonic() + 5
+        while any(t.name.startswith("command ") for t in threading.enumerate()) and time.monotonic() < until:
+            time.sleep(0.005)
+
+
+def command(name: str, order: dict[str, Any]) -> bytes:
+    return encode_command(KEY, "st-test", name, order, issued_ms=NOW, expires_ms=NOW + 60_000)
+
+
+def test_once_even_over_a_restart(tmp_path: Path) -> None:
+    payload = command("command-1", {"do": "maint"})
+    Station(tmp_path).hear("command-1", payload)
+    again = Station(tmp_path)
+    again.hear("command-1", payload)
+    assert again.done == []
+    assert again.replies == []  # the genuine answer stands
+    assert [kind for kind, _ in again.events] == ["command_refused"]
+    assert json.loads((tmp_path / FILE).read_text()) == {"command-1": NOW + 60_000}
+
+
+def test_an_order_that_fails_is_answered_with_why(tmp_path: Path) -> None:
+    station = Station(tmp_path)
+    station.hear("command-1", command("command-1", {"do": "read"}))
+    station.hear("command-2", command("command-2", {"do": "status"}))
+    assert [(answer["ok"], answer["error"]) for _, answer in station.replies] == [
+        (False, "the line is down"), (False, "a mistake of the agent: ZeroDivisionError(); its log says more"),
+    ]  # fmt: skip
+
+
+def test_a_station_without_a_key_takes_none(tmp_path: Path) -> None:
+    station = Station(tmp_path, key=None)
+    station.hear("command-1", command("command-1", {"do": "maint"}))
+    assert station.done == []
+    assert "has no key" in station.replies[0][1]["error"]
+
+
+def test_a_flood_of_forgeries_is_bounded_on_record(tmp_path: Path) -> None:
+    station = Station(tmp_path)
+    for number in range(MOST_REFUSALS + 30):
+        station.hear(f"forgery-{number}", b"{}")
+    assert len(station.events) == len(station.replies) == MOST_REFUSALS
+    station.hear("command-1", command("command-1", {"do": "maint"}))
+    assert len(station.done) == 1
+
+
+def test_what_stands_in_no_list_is_refused(tmp_path: Path) -> None:
+    station = Station(tmp_path)
+    for number, do in enumerate(("drain", "reload", "live")):
+        station.hear(f"command-{number}", command(f"command-{number}", {"do": do}))
+    assert station.done == []
+    assert all(answer["refused"] for _, answer in station.replies)
