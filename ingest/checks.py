@@ -57,11 +57,20 @@ def bad_reading(columns: Columns) -> npt.NDArray[np.bool_]:
     bad: npt.NDArray[np.bool_] = (
         (columns.row_channel == UNKNOWN)
         | (columns.row_state == UNKNOWN_STATE)
-        | columns.row_twice
         | (null & (columns.row_state == State.OK))
         | (~null & (columns.row_state == State.COMM))
     )
-    return bad
+    return bad | _repeats(columns, bad) if columns.row_twice.any() else bad
+
+
+def _repeats(columns: Columns, bad: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Tell which readings come after a fit one of the same channel and message; a refused one costs none its place."""
+    fit = np.flatnonzero(~bad)
+    key = columns.row_message[fit].astype(np.int64) << 32 | columns.row_channel[fit]
+    repeats = np.zeros(len(bad), np.bool_)
+    repeats[fit] = True
+    repeats[fit[np.unique(key, return_index=True)[1]]] = False
+    return repeats
 
 
 def stateless_tests(columns: Columns, registry: Registry) -> npt.NDArray[np.int16]:
@@ -131,9 +140,12 @@ def _reason(columns: Columns, row: int) -> Misfit:
         return Misfit.UNKNOWN_CHANNEL
     if columns.row_state[row] == UNKNOWN_STATE:
         return Misfit.UNKNOWN_STATE
-    if columns.row_twice[row]:
-        return Misfit.CHANNEL_TWICE
-    return Misfit.NULL_WITH_OK if np.isnan(columns.row_value[row]) else Misfit.VALUE_WITH_COMM
+    null, state = bool(np.isnan(columns.row_value[row])), int(columns.row_state[row])
+    if null and state == State.OK:
+        return Misfit.NULL_WITH_OK
+    if not null and state == State.COMM:
+        return Misfit.VALUE_WITH_COMM
+    return Misfit.CHANNEL_TWICE
 
 
 def _found(columns: Columns, row: int) -> str:

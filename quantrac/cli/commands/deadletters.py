@@ -74,7 +74,10 @@ def list_(
 
 @app.command()
 def show(number: Number, as_json: Json = False) -> None:
-    """Show one dead letter: why it was refused, in words, what can be read of it, and its payload."""
+    """Show one dead letter: why it was refused, and its payload.
+
+    In words, in Vietnamese and English, with what can be read of it.
+    """
     from quantrac.desks import books, misfits
 
     with _connect() as conn:
