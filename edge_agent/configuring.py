@@ -52,8 +52,8 @@ class Pushed:
                 log.warning("pushed_configuration_set_aside", why="the local files have changed since it was sent")
                 return None
             return loads(json.dumps(saved["station"]))
-        except FileNotFoundError:
-            return None
+        except (FileNotFoundError, NotADirectoryError):
+            return None  # the spool, which needs the folder, says what is wrong with it
         except (OSError, ValueError, TypeError, KeyError, BadStation) as error:
             log.warning("pushed_configuration_unreadable", file=str(self._path), error=str(error))
             return None

@@ -2,7 +2,7 @@
 // What every page does: listen to the one stream, keep ages running by the server's clock, and say in big letters when
 // the data are old or the connection is dead. A page that hears nothing greys by its own timer.
 
-const DEAD_AFTER_MS = 4500; // the server speaks at least every two seconds
+const DEAD_AFTER_MS = 4000; // the server speaks at least every two seconds
 const TRY_AGAIN_MS = 5000;
 const TEXT = JSON.parse(document.getElementById("texts").textContent);
 const LANG = document.body.dataset.lang;
