@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -216,6 +217,7 @@ def run(minutes: float, seed: int) -> dict[str, object]:
             return {"minutes": minutes, "faults": dict(soak.faults), "settled": settled, **judge(conn, soak.stations)}
     finally:
         soak.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def main() -> None:
