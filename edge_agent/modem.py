@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import termios
 import threading
 from typing import Final
 
@@ -63,7 +64,7 @@ class ModemWatch:
                 port.reset_input_buffer()
                 port.write(b"AT+CSQ\r")
                 return signal_of(port.read_until(b"OK\r\n"))
-        except (OSError, serial.SerialException) as error:
+        except (OSError, serial.SerialException, termios.error) as error:  # termios.error is no OSError
             log.debug("modem_silent", port=self._modem.port, error=str(error))
             return NO_MEASUREMENT
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import termios
 import time
 from collections import deque
 from collections.abc import Callable
@@ -11,6 +12,9 @@ from typing import Final
 import serial
 
 from quantrac.telemetry.errors import QuantracError
+
+PORT_GONE: Final = (serial.SerialException, OSError, termios.error)
+"""What pyserial lets through when the modem is pulled out; termios.error is no OSError."""
 
 COMMAND_S: Final = 5.0
 PROMPT_S: Final = 5.0
@@ -51,7 +55,7 @@ class AtDialogue:
     def __init__(self, path: str, baud: int = 115_200, clock: Callable[[], float] = time.monotonic) -> None:
         try:
             self._port = serial.Serial(path, baud, timeout=READ_S, write_timeout=COMMAND_S, exclusive=True)
-        except (serial.SerialException, OSError, ValueError) as error:
+        except (*PORT_GONE, ValueError) as error:
             raise NoPort(f"{path}: {error}") from error
         self._clock = clock
         self._buffer = b""
@@ -178,7 +182,7 @@ class AtDialogue:
     def _read_more(self) -> bool:
         try:
             data = self._port.read(max(1, self._port.in_waiting))
-        except (serial.SerialException, OSError, TypeError) as error:
+        except (*PORT_GONE, TypeError) as error:
             raise NoPort(f"{self._port.port}: {error}") from error
         self._buffer += data
         return bool(data)
@@ -187,5 +191,5 @@ class AtDialogue:
         try:
             self._port.write(data)
             self._port.flush()
-        except (serial.SerialException, OSError) as error:
+        except PORT_GONE as error:
             raise NoPort(f"{self._port.port}: {error}") from error

@@ -1,6 +1,7 @@
 """`quantrac simulate` read by independent masters (pymodbus, pyserial): the journal equals what they read."""
 
 import json
+import math
 import os
 import re
 import signal
@@ -213,10 +214,12 @@ def test_sdi12_takes_the_time_of_its_1200_baud_line(line: Callable[[str, int], s
     port = line("st-a/level", 9600)
     port.write(b"0!")
     assert port.readline() == b"0\r\n"  # the line is free
-    started = time.perf_counter()
-    port.write(b"0I!")
-    reply = port.readline()
-    took_s = time.perf_counter() - started
+    took_s = math.inf
+    for _ in range(3):  # a busy machine delays the reader, never the wire
+        started = time.perf_counter()
+        port.write(b"0I!")
+        reply = port.readline()
+        took_s = min(took_s, time.perf_counter() - started)
     wire_s = 3 * 10 / 9600 + 0.021 + 3 * 10 / 1200 + 0.012 + len(reply) * 10 / 1200
     assert took_s == pytest.approx(wire_s, rel=0.1)
 
