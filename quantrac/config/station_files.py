@@ -254,7 +254,7 @@ class SpoolSpec(Model):
 class BackfillSpec(Model):
     """How fast old messages are sent after an outage."""
 
-    max_rate: Rate = 50.0
+    max_rate: Rate = 500.0
 
 
 class StationFile(Model):
