@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Final, Protocol
 
@@ -122,15 +123,7 @@ def run(
         intake = Intake(wake=loop.wake, stamp=keeper.stamp)
         commands: SimpleQueue[Delivery] = SimpleQueue()
         session = _session(address, station_id, loop, commands.put)
-        forwarder = Forwarder(
-            spool,
-            intake,
-            session,
-            identity_of(station),
-            rate=station.backfill_rate,
-            continuity=_continuity(station, spool),
-            clock=keeper,
-        )
+        forwarder = _forwarder(spool, intake, session, station, keeper)
         restart = _restart(spool, keeper.boot_id)
         loop.start(forwarder)
         closing.callback(loop.stop)
@@ -171,14 +164,7 @@ def run(
             restart=restart,
             around=Surroundings(
                 source.wall_ms,
-                Housekeeping(
-                    folder,
-                    lambda: forwarder.depth,
-                    spool_lost=lambda: forwarder.lost,
-                    clock_offset=keeper.offset,
-                    signal=_modem(closing, station),
-                    misses=misses,
-                ),
+                _housekeeping(closing, folder, station, forwarder, keeper, misses),
                 orders,
                 watchdog,
                 on_event,
@@ -194,6 +180,31 @@ def run(
     if failed.is_set():
         raise AgentFailed(f"the agent of {station_id} failed; see its log")
     return drained or not (draining.wanted.is_set() or drain_s > 0)
+
+
+def _forwarder(spool: Spool, intake: Intake, session: Session, station: Station, keeper: Timekeeper) -> Forwarder:
+    return Forwarder(
+        spool,
+        intake,
+        session,
+        identity_of(station),
+        rate=station.backfill_rate,
+        continuity=_continuity(station, spool),
+        clock=keeper,
+    )
+
+
+def _housekeeping(
+    closing: ExitStack, folder: Path, station: Station, forwarder: Forwarder, keeper: Timekeeper, misses: MissCounts
+) -> Housekeeping:
+    return Housekeeping(
+        folder,
+        lambda: forwarder.depth,
+        spool_lost=lambda: forwarder.lost,
+        clock_offset=keeper.offset,
+        signal=_modem(closing, station),
+        misses=misses,
+    )
 
 
 def configured_station(settings: Settings, station_id: str) -> Station:
