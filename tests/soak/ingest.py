@@ -127,7 +127,8 @@ class Soak:
     def _cut(self) -> None:
         with psycopg.connect(self.database, autocommit=True) as conn:
             conn.execute(
-                "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'quantrac ingest'"
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "where application_name = 'quantrac ingest' and datname = current_database()"
             )
 
     def _send_again(self) -> None:

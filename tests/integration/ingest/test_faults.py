@@ -113,7 +113,10 @@ def test_broker_killed_before_it_saved_anything(
 def test_every_connection_of_ingest_to_the_database_cut(
     patient: PatientEdge, network: psycopg.Connection, ingest: RunningIngest
 ) -> None:
-    cut = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'quantrac ingest'"
+    cut = (
+        "select pg_terminate_backend(pid) from pg_stat_activity "
+        "where application_name = 'quantrac ingest' and datname = current_database()"
+    )
     for share in (0.1, 0.3, 0.5, 0.7):
         eventually(lambda share=share: stored(network) >= MESSAGES * share)
         network.execute(cut)

@@ -108,9 +108,11 @@ def test_quality_runs_judges_and_stops(network: psycopg.Connection, database: st
     )
     try:
         eventually(lambda: flags(network) == {200: 3, 300: 4})
-        assert network.execute("select connected from v_service where service = 'quality'").fetchone() == (True,)
+        beats = "select connected from v_service where service = 'quality'"
+        eventually(lambda: network.execute(beats).fetchone() == (True,))
         network.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'quantrac quality'"
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where application_name = 'quantrac quality' and datname = current_database()"
         )
         store(network, [each._replace(at_s=each.at_s + 600) for each in CALM])
         eventually(lambda: flags(network) == {200: 3, 300: 4, 800: 3, 900: 4})
