@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Final, Protocol
 
@@ -36,7 +37,7 @@ class ListeningBus(Protocol):
         ...
 
 
-class Talker:
+class Talker(ABC):
     """What the two kinds have in common. As an instrument it can be probed: it is read by listening."""
 
     def __init__(self, device: Device, bus: ListeningBus, ending: Ending) -> None:
@@ -47,9 +48,9 @@ class Talker:
         self._timeout_ms = device.timeout_ms
         self._wanted = device.wanted_signals()
 
+    @abstractmethod
     def hear(self, raw: bytes, t_ms: int) -> list[Sample]:
         """Return the samples in a line that came at `t_ms`, none if it is not ours; raises Garbled."""
-        raise NotImplementedError
 
     @property
     def worst_ms(self) -> int:
@@ -83,7 +84,7 @@ class Talker:
         """It never sleeps."""
         return 0
 
-    async def probe(self) -> None:
+    async def probe(self) -> None:  # noqa: B027 (there is nothing to ask, and that is the whole of it)
         """Listening is as cheap as anything."""
 
 
