@@ -10,6 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -140,10 +141,10 @@ def test_every_recorded_mean_is_the_mean_of_what_the_instruments_served(run: Run
 
 def _compare(served: list[tuple[int, float]], t_ms: int, value: float | None) -> None:
     """The mean over the slot equals the recorded one for some choice of the entries at its edges."""
-    sure = [v for t, v in served if t_ms - REPORT_MS + EDGE_MS < t <= t_ms - EDGE_MS]
-    edge = [v for t, v in served if abs(t - t_ms) < EDGE_MS or abs(t - (t_ms - REPORT_MS)) < EDGE_MS]
+    sure = [v for t, v in served if t_ms - REPORT_MS + EDGE_MS < t < t_ms - EDGE_MS]
+    edge = [v for t, v in served if abs(t - t_ms) <= EDGE_MS or abs(t - (t_ms - REPORT_MS)) <= EDGE_MS]
     assert sure
-    choices = [[*sure], *([*sure, v] for v in edge), [*sure, *edge]]
+    choices = [[*sure, *some] for count in range(len(edge) + 1) for some in combinations(edge, count)]
     assert any(value == pytest.approx(sum(c) / len(c), rel=1e-6, abs=1e-9) for c in choices), (t_ms, value, sure, edge)
 
 
