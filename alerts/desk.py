@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from alerts.records import add_event
+from alerts.evaluating.records import add_event
 from quantrac.database import audit
 from quantrac.database.pool import Connection
 from quantrac.telemetry.errors import QuantracError

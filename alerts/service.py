@@ -12,17 +12,17 @@ from typing import Final
 
 import psycopg
 
-from alerts.carriers import RULES as CARRIER_RULES
 from alerts.channels import notifiers_of
-from alerts.compiling import compile_rules
-from alerts.contacts import contacts_of, save_contacts
-from alerts.evaluator import Evaluator
-from alerts.no_data import RULE as NO_DATA_RULE
-from alerts.outbox import start_senders
-from alerts.routing import Routing
-from alerts.silence import RULE as SILENCE_RULE
-from alerts.trouble import start_attending, tell_trouble, tell_unshelved
-from alerts.watched_network import WatchedNetwork
+from alerts.evaluating.evaluator import Evaluator
+from alerts.evaluating.no_data import RULE as NO_DATA_RULE
+from alerts.evaluating.silence import RULE as SILENCE_RULE
+from alerts.people.contacts import contacts_of, save_contacts
+from alerts.rules.compiling import compile_rules
+from alerts.rules.watched_network import WatchedNetwork
+from alerts.telling.carriers import RULES as CARRIER_RULES
+from alerts.telling.outbox import start_senders
+from alerts.telling.routing import Routing
+from alerts.telling.trouble import start_attending, tell_trouble, tell_unshelved
 from quantrac.config.loading import load_network
 from quantrac.config.network import Network
 from quantrac.config.settings import Settings

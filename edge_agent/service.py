@@ -10,28 +10,28 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Final, Protocol
 
-from edge_agent import announcement
-from edge_agent.answering import Draining, report_of
-from edge_agent.clock import Moment
-from edge_agent.configuring import Pushed
-from edge_agent.continuity import Continuity, last_slots, series_of
+from edge_agent.acquiring.miss_counts import MissCounts
+from edge_agent.acquiring.surroundings import Surroundings
+from edge_agent.clocks.clock import Moment
+from edge_agent.clocks.system_clock import SystemClock, TimeSource
+from edge_agent.clocks.timekeeping import Timekeeper
+from edge_agent.control.answering import Draining, report_of
+from edge_agent.control.configuring import Pushed
+from edge_agent.control.orders import FILE as ORDERS
+from edge_agent.control.orders import Orders
+from edge_agent.control.steering import Steering, identity_of
 from edge_agent.desk import Desk
-from edge_agent.forwarding import Forwarder
-from edge_agent.forwarding_loop import ForwardingLoop
-from edge_agent.housekeeping import Housekeeping
-from edge_agent.intake import Intake
-from edge_agent.miss_counts import MissCounts
-from edge_agent.orders import FILE as ORDERS
-from edge_agent.orders import Orders
+from edge_agent.health.housekeeping import Housekeeping
+from edge_agent.health.watchdog import Watchdog
+from edge_agent.instruments.samples import NO_MEASUREMENT, Measured
 from edge_agent.records import Event, RecordSink
-from edge_agent.samples import NO_MEASUREMENT, Measured
-from edge_agent.spool import Spool
-from edge_agent.spool_file import SpoolDamaged, SpoolUnwritable
-from edge_agent.steering import Steering, identity_of
-from edge_agent.surroundings import Surroundings
-from edge_agent.system_clock import SystemClock, TimeSource
-from edge_agent.timekeeping import Timekeeper
-from edge_agent.watchdog import Watchdog
+from edge_agent.sending import announcement
+from edge_agent.sending.forwarding import Forwarder
+from edge_agent.sending.forwarding_loop import ForwardingLoop
+from edge_agent.slots.continuity import Continuity, last_slots, series_of
+from edge_agent.spooling.intake import Intake
+from edge_agent.spooling.spool import Spool
+from edge_agent.spooling.spool_file import SpoolDamaged, SpoolUnwritable
 from quantrac.config.loading import load_network
 from quantrac.config.settings import Settings
 from quantrac.config.stations import Station
@@ -287,7 +287,7 @@ def _modem(closing: ExitStack, station: Station) -> Callable[[], Measured]:
     """Watch the modem's signal, if the station has one; returns where to ask for it."""
     if station.modem is None:
         return lambda: NO_MEASUREMENT
-    from edge_agent.modem import ModemWatch  # the serial driver
+    from edge_agent.health.modem import ModemWatch  # the serial driver
 
     watch = ModemWatch(station.modem)
     watch.start()
@@ -342,7 +342,7 @@ def _follow(stop: threading.Event, sampling_stop: threading.Event) -> None:
 
 
 def _sampling() -> Sampling:
-    from edge_agent.sampling import sample  # the drivers of the buses
+    from edge_agent.acquiring.sampling import sample  # the drivers of the buses
 
     return sample
 

@@ -1,4 +1,4 @@
-"""Carriers of messages, each behind `alerts.notifier.Notifier`."""
+"""Carriers of messages, each behind `alerts.telling.notifier.Notifier`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from alerts.channels.email_smtp import SmtpNotifier
 from alerts.channels.sms_esms import EsmsNotifier
 from alerts.channels.sms_modem import ModemNotifier
 from alerts.channels.sms_speedsms import SpeedSmsNotifier
-from alerts.inbox import SmsInbox
-from alerts.notifier import NotConfigured, Notifier
-from alerts.parts import PartJournal
-from alerts.relay import Relay
-from alerts.routing import Medium
+from alerts.people.inbox import SmsInbox
+from alerts.telling.notifier import NotConfigured, Notifier
+from alerts.telling.parts import PartJournal
+from alerts.telling.relay import Relay
+from alerts.telling.routing import Medium
 from quantrac.config.settings import MissingSetting, Settings
 
 Clock = Callable[[], datetime]

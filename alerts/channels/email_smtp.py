@@ -9,7 +9,7 @@ from email.utils import parseaddr
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from alerts.notifier import Gone, NeedsPerson, Outgoing, TryAgain
+from alerts.telling.notifier import Gone, NeedsPerson, Outgoing, TryAgain
 from quantrac.config.settings import MissingSetting
 
 TIMEOUT_S: Final = 10.0

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import httpx
 
-from alerts.notifier import Gone, NeedsPerson, Outgoing, TryAgain
+from alerts.telling.notifier import Gone, NeedsPerson, Outgoing, TryAgain
 
 BASE_URL: Final = "https://rest.esms.vn"
 PATH: Final = "/MainService.svc/json/SendMultipleMessage_V4_post_json/"

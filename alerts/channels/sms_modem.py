@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from alerts import gsm, pdu
+from alerts.channels import gsm, pdu
 from alerts.channels.at_dialogue import AtDialogue, ModemError, NoAnswer, NoPort, Refused
-from alerts.notifier import Gone, NeedsPerson, OutcomeUnknown, Outgoing, TryAgain, UndeliverableError
-from alerts.parts import Fate, PartJournal, PartState
+from alerts.telling.notifier import Gone, NeedsPerson, OutcomeUnknown, Outgoing, TryAgain, UndeliverableError
+from alerts.telling.parts import Fate, PartJournal, PartState
 from quantrac.observe import logs, metrics
 
 GONE: Final = {1: "number not assigned", 28: "unidentified subscriber", 30: "unknown subscriber"}

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import httpx
 
-from alerts.notifier import Gone, NeedsPerson, OutcomeUnknown, Outgoing, TryAgain
-from alerts.parts import PartJournal, PartState
+from alerts.telling.notifier import Gone, NeedsPerson, OutcomeUnknown, Outgoing, TryAgain
+from alerts.telling.parts import PartJournal, PartState
 
 BASE_URL: Final = "https://api.speedsms.vn"
 PATH: Final = "/index.php/sms/send"

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from edge_agent.ranges import Range, RangeSet
+from edge_agent.spooling.ranges import Range, RangeSet
 from quantrac.observe.logs import logger
 
 log = logger(__name__)

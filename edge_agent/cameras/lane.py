@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-from edge_agent import settlement
 from edge_agent.cameras.album import Album
-from edge_agent.clock import Moment
-from edge_agent.ranges import Range, RangeSet
-from edge_agent.settlement import RESEND_AFTER_S, Settlement, read_ack
+from edge_agent.clocks.clock import Moment
+from edge_agent.spooling import settlement
+from edge_agent.spooling.ranges import Range, RangeSet
+from edge_agent.spooling.settlement import RESEND_AFTER_S, Settlement, read_ack
 from quantrac.mqtt.delivery import Outcome, Settled
 from quantrac.observe.logs import logger
 from quantrac.telemetry.topics import topic

@@ -8,11 +8,11 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from edge_agent.acquiring.schedule import next_due
 from edge_agent.cameras.album import Album
 from edge_agent.cameras.snapshot import NoPicture, Snapshot
+from edge_agent.clocks.trust import Stamp
 from edge_agent.records import Event
-from edge_agent.schedule import next_due
-from edge_agent.trust import Stamp
 from quantrac.config.stations import Camera
 from quantrac.observe.logs import logger
 from quantrac.observe.metrics import counter

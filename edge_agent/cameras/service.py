@@ -9,7 +9,7 @@ from typing import Final
 
 from edge_agent.cameras.album import Album
 from edge_agent.cameras.lane import PictureLane
-from edge_agent.clock import Now
+from edge_agent.clocks.clock import Now
 from quantrac.mqtt.address import MqttAddress
 from quantrac.mqtt.delivery import Delivery
 from quantrac.mqtt.session import Session

@@ -20,11 +20,11 @@ from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusException, ModbusIOException
 from pymodbus.pdu import ModbusPDU
 
-from edge_agent.misses import BadCheck, Garbled, LateAnswer, LineDown, Miss, NoAnswer, Refused
+from edge_agent.acquiring.misses import BadCheck, Garbled, LateAnswer, LineDown, Miss, NoAnswer, Refused
+from edge_agent.acquiring.patience import Patience
+from edge_agent.lines.serial_line import check_port, port_settings, set_direction
 from edge_agent.modbus.framing import Request, find_reply, is_frame
 from edge_agent.modbus.planning import Function, Span
-from edge_agent.patience import Patience
-from edge_agent.serial_line import check_port, port_settings, set_direction
 from quantrac.config.stations import Bus, Rs485
 
 SILENCE_S: Final = 0.06

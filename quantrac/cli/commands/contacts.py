@@ -44,8 +44,8 @@ def import_(
     person: Person,
 ) -> None:
     """Add contacts, or bring those with the same phone or e-mail up to date; if a line is wrong nothing is imported."""
-    from alerts.contact_files import read_csv
-    from alerts.contacts import save_contacts
+    from alerts.people.contact_files import read_csv
+    from alerts.people.contacts import save_contacts
     from quantrac.config.loading import load_network
     from quantrac.config.settings import Settings
 
@@ -60,7 +60,7 @@ def import_(
 @app.command("list", short_help="List who is told of what.")
 def list_(as_json: Json = False) -> None:
     """List who is told of what; phone numbers and addresses are masked."""
-    from alerts.contacts import listed
+    from alerts.people.contacts import listed
 
     with _connect() as conn:
         rows = listed(conn)
@@ -77,7 +77,7 @@ def send(
 ) -> None:
     """Send a test message to one contact by every way that is set up, now; exit 1 if one fails."""
     from alerts.channels import notifiers_of
-    from alerts.contacts import send_test
+    from alerts.people.contacts import send_test
     from quantrac.config.settings import Settings
 
     with _connect() as conn:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from edge_agent.probing import DevicePlan
-    from edge_agent.report import Report
+    from edge_agent.commissioning.probing import DevicePlan
+    from edge_agent.spooling.report import Report
     from quantrac.config.settings import Settings
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
@@ -115,7 +115,7 @@ def probe(
     assert station is not None
     import time
 
-    from edge_agent import probing
+    from edge_agent.commissioning import probing
     from edge_agent.service import configured_station
 
     found_station = configured_station(_settings(wiring=wiring, overlay=overlay), station)
@@ -241,7 +241,8 @@ def maint(
 @spool_app.command(short_help="Count what was produced, acknowledged, and waits.")
 def status(station: Station, as_json: AsJson = False) -> None:
     """Count the messages that were produced, acknowledged end to end, refused, lost, and still wait."""
-    from edge_agent import desk, inspection
+    from edge_agent import desk
+    from edge_agent.spooling import inspection
 
     folder = _folder(station)
     try:
@@ -262,7 +263,7 @@ def export(
     """Write the stored messages as JSON Lines, as they are published, oldest first."""
     import sys
 
-    from edge_agent import inspection
+    from edge_agent.spooling import inspection
 
     lines = inspection.export(_folder(station), epoch, first, last or 2**62)
     if out is None:
@@ -277,7 +278,7 @@ def export(
 @spool_app.command(short_help="Read every stored message and report what is wrong.")
 def verify(station: Station) -> None:
     """Read every stored message and report what is wrong. Exit code 1: something is."""
-    from edge_agent import inspection
+    from edge_agent.spooling import inspection
 
     folder = _folder(station)
     findings = list(inspection.verify(folder))

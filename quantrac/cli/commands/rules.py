@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from alerts.backtesting import Report
-    from alerts.rule_checks import Finding
+    from alerts.backtests.backtesting import Report
+    from alerts.rules.rule_checks import Finding
     from quantrac.config.network import Network
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
@@ -51,7 +51,7 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Check the rules: files, limits, texts, and whether anybody is told; exit 2 if a file is wrong, 1 for findings."""
-    from alerts.rule_checks import findings
+    from alerts.rules.rule_checks import findings
 
     network = _network(root, overlay)
     found = findings(network)
@@ -68,8 +68,8 @@ def check(
 
 
 def _noisy(network: Network, days: int, confirmed: frozenset[str]) -> list[Finding]:
-    from alerts.backtesting import too_often
-    from alerts.rule_checks import Finding
+    from alerts.backtests.backtesting import too_often
+    from alerts.rules.rule_checks import Finding
     from quantrac.config.settings import Settings
     from quantrac.database.migrate import connect_migrated
 
@@ -86,7 +86,7 @@ def _noisy(network: Network, days: int, confirmed: frozenset[str]) -> list[Findi
 @app.command("test", short_help="Run the tests that stand in the rule files.")
 def run_tests(root: Root = None, overlay: Overlay = None, as_json: Json = False) -> None:
     """Run the tests that stand in the rule files: series in, alarms out; exit 1 if one fails."""
-    from alerts.rule_tests import run_rule_tests
+    from alerts.rules.rule_tests import run_rule_tests
 
     results = run_rule_tests(_network(root, overlay))
     if as_json:
@@ -122,7 +122,7 @@ def backtest(
 
     Every reading counts at its own time, as if none had come late. Nothing is recorded and nobody is told.
     """
-    from alerts.backtesting import run_backtest
+    from alerts.backtests.backtesting import run_backtest
     from quantrac.config.loading import load_rules
     from quantrac.config.settings import Settings
     from quantrac.database.migrate import connect_migrated

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from alerts.contacts import contacts_of, save_contacts
+from alerts.people.contacts import contacts_of, save_contacts
 from quantrac.config.network import Network
 from quantrac.database.migrate import migrate
 from quantrac.database.pool import connect

@@ -17,8 +17,8 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from alerts.no_data import check_no_data
-from alerts.silence import check_silence
+from alerts.evaluating.no_data import check_no_data
+from alerts.evaluating.silence import check_silence
 from quantrac.cli.jobs.runs import Job, run_if_due
 from quantrac.cli.jobs.schedule import Daily, Every, Schedule
 from quantrac.cli.jobs.upkeep import apply_retention, prune_feed, prune_records

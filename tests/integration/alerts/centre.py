@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from alerts.block import Sample
-from alerts.readings import instant
-from alerts.routing import Routing
+from alerts.evaluating.block import Sample
+from alerts.evaluating.readings import instant
+from alerts.telling.routing import Routing
 from quantrac.config.network import Route
 from quantrac.database.feed import NewChange, append_changes
 from quantrac.database.pool import Connection

@@ -9,9 +9,9 @@ import sys
 from datetime import date, timedelta
 from pathlib import Path
 
-from alerts.backtesting import run_backtest, too_often
-from alerts.history import stored_blocks
-from alerts.series import read_series
+from alerts.backtests.backtesting import run_backtest, too_often
+from alerts.backtests.history import stored_blocks
+from alerts.rules.series import read_series
 from quantrac.config.loading import load_network
 from quantrac.database.pool import Connection
 from quantrac.telemetry.quality import Quality

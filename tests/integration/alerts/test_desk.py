@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from alerts import desk
-from alerts.contacts import NewContact, save_contacts
-from alerts.records import Mark, Subject, clear_alarm, raise_alarm
-from alerts.rule import Severity
+from alerts.evaluating.records import Mark, Subject, clear_alarm, raise_alarm
+from alerts.people.contacts import NewContact, save_contacts
+from alerts.rules.rule import Severity
 from quantrac.database.pool import Connection
 from quantrac.private_services.catchers import MailCatcher, SmsCatcher
 from tests.integration.alerts.centre import START, STATION, add_network, rows

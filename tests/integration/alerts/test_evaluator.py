@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from alerts.evaluator import CHANGES_A_ROUND, Evaluator
-from alerts.past import SETTLE
-from alerts.readings import instant
-from alerts.rule import ChannelRule
-from alerts.series import read_series
+from alerts.evaluating.evaluator import CHANGES_A_ROUND, Evaluator
+from alerts.evaluating.past import SETTLE
+from alerts.evaluating.readings import instant
+from alerts.rules.rule import ChannelRule
+from alerts.rules.series import read_series
 from quantrac.database.feed import NewChange, append_changes
 from quantrac.database.pool import Connection, connect
 from quantrac.telemetry.quality import Quality
@@ -176,7 +176,7 @@ def test_a_round_that_fails_leaves_nothing_behind_and_is_repeated_whole(
     store(conn, channel_id, read_series("2.8x10", MINUTE, start_ms=START_MS))
     worker = evaluator(other)
     with monkeypatch.context() as patch:
-        patch.setattr("alerts.evaluator.save_states", lambda *_: 1 / 0)
+        patch.setattr("alerts.evaluating.evaluator.save_states", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             worker.round()
     for table in ("alarm", "alarm_event", "notification", "rule_state"):

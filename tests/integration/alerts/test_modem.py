@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from alerts.channels.sms_modem import ModemNotifier
-from alerts.inbox import SmsInbox
-from alerts.notifier import UndeliverableError
-from alerts.outbox import Queued, Sender, enqueue
-from alerts.parts import PartJournal
-from alerts.records import Mark, Subject, raise_alarm
-from alerts.routing import Medium
-from alerts.rule import Severity
+from alerts.evaluating.records import Mark, Subject, raise_alarm
+from alerts.people.inbox import SmsInbox
+from alerts.rules.rule import Severity
+from alerts.telling.notifier import UndeliverableError
+from alerts.telling.outbox import Queued, Sender, enqueue
+from alerts.telling.parts import PartJournal
+from alerts.telling.routing import Medium
 from quantrac.database.pool import Connection
 from simulators.gsm_modem import Faults, GsmModem
 from tests.integration.alerts.centre import STATION, add_network, rows, until

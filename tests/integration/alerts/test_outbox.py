@@ -10,11 +10,11 @@ import pytest
 
 from alerts.channels.email_smtp import SmtpNotifier
 from alerts.channels.sms_esms import EsmsNotifier
-from alerts.notifier import Notifier, Outgoing
-from alerts.outbox import GIVE_UP_AFTER, Queued, Sender, enqueue, start_senders
-from alerts.records import Mark, Subject, raise_alarm
-from alerts.routing import Medium
-from alerts.rule import Severity
+from alerts.evaluating.records import Mark, Subject, raise_alarm
+from alerts.rules.rule import Severity
+from alerts.telling.notifier import Notifier, Outgoing
+from alerts.telling.outbox import GIVE_UP_AFTER, Queued, Sender, enqueue, start_senders
+from alerts.telling.routing import Medium
 from quantrac.database.pool import Connection
 from quantrac.private_services.catchers import MailCatcher, SmsCatcher
 from tests.integration.alerts.centre import START, STATION, add_network, rows, until

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from alerts import desk
-from alerts.contacts import NewContact, listed, save_contacts
-from alerts.evaluator import Evaluator
-from alerts.notifier import Outgoing
-from alerts.outbox import Sender
-from alerts.routing import Medium
-from alerts.series import read_series
+from alerts.evaluating.evaluator import Evaluator
+from alerts.people.contacts import NewContact, listed, save_contacts
+from alerts.rules.series import read_series
+from alerts.telling.notifier import Outgoing
+from alerts.telling.outbox import Sender
+from alerts.telling.routing import Medium
 from quantrac.database.beat import Beat
 from quantrac.database.pool import Connection, connect
 from tests.integration.alerts.centre import CHANNEL, ROUTING, START, START_MS, add_network, minutes_of, rows, store

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from alerts.block import Sample
-from alerts.outbox import THREADS
-from alerts.series import read_series
+from alerts.evaluating.block import Sample
+from alerts.rules.series import read_series
+from alerts.telling.outbox import THREADS
 from quantrac.database.pool import Connection
 from quantrac.private_services.catchers import MailCatcher, SmsCatcher
 from tests.integration.alerts.centre import START_MS, add_network, minutes_of, rows, store, until

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from alerts import desk
-from alerts.evaluator import Evaluator
-from alerts.series import read_series
-from alerts.trouble import tell_unshelved
+from alerts.evaluating.evaluator import Evaluator
+from alerts.rules.series import read_series
+from alerts.telling.trouble import tell_unshelved
 from quantrac.config.loading import load_network
 from quantrac.config.network import Network
 from quantrac.database.pool import Connection

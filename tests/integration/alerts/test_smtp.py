@@ -12,7 +12,7 @@ import pytest
 from aiosmtpd.smtp import SMTP, AuthResult
 
 from alerts.channels.email_smtp import SmtpNotifier
-from alerts.notifier import Gone, NeedsPerson, Outgoing, TryAgain, UndeliverableError
+from alerts.telling.notifier import Gone, NeedsPerson, Outgoing, TryAgain, UndeliverableError
 from quantrac.config.settings import MissingSetting
 from quantrac.private_services.catchers import MailCatcher
 

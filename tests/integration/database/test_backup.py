@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from quantrac.database.backup import BackupFailed, RestoreFailed, backup, backup
 from quantrac.database.feed import Cause, Consumer, NewChange, append_changes
 from quantrac.database.migrate import migrate, migrations
 from quantrac.database.pool import Connection, connect
-from quantrac.private_services.postgres import PrivatePostgres
 from tests.integration.database.conftest import NOON, World
 
 NOW = datetime(2026, 11, 24, 18, 30, tzinfo=UTC)
@@ -59,9 +57,9 @@ def counts(conn: Connection) -> dict[str, int]:
 
 
 @pytest.fixture
-def second(postgres: PrivatePostgres) -> Iterator[str]:
-    yield postgres.create_database("restored")
-    postgres.drop_database("restored")
+def second(empty_database: str) -> str:
+    """Another database, to restore into."""
+    return empty_database
 
 
 def test_a_restored_database_holds_the_same_rows_and_goes_on(

@@ -8,9 +8,9 @@ import threading
 import time
 from pathlib import Path
 
+from edge_agent.acquiring.surroundings import Surroundings
 from edge_agent.records import Event, RecordSink, SlotReading, SlotRecord
 from edge_agent.service import run
-from edge_agent.surroundings import Surroundings
 from quantrac.config.settings import Settings
 from quantrac.config.stations import Station
 from quantrac.telemetry.states import State

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.housekeeping import Housekeeping
+from edge_agent.acquiring.sampling import sample
+from edge_agent.acquiring.surroundings import Surroundings
+from edge_agent.clocks.system_clock import SystemClock
+from edge_agent.health.housekeeping import Housekeeping
 from edge_agent.records import SlotRecord
-from edge_agent.sampling import sample
-from edge_agent.surroundings import Surroundings
-from edge_agent.system_clock import SystemClock
 from quantrac.config.loading import load_network
 from quantrac.config.stations import Station
 from quantrac.config.wiring import load_wiring

@@ -11,18 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.averaging import DeviceSlots
-from edge_agent.bus_reader import BusReader, Mounting
-from edge_agent.channels import feeds_of, slot_plan
-from edge_agent.instruments import Note, Part, PlannedRequest
-from edge_agent.maintenance import MaintenanceSwitch
-from edge_agent.miss_counts import MissCounts
-from edge_agent.misses import LineDown
+from edge_agent.acquiring.bus_reader import BusReader, Mounting
+from edge_agent.acquiring.miss_counts import MissCounts
+from edge_agent.acquiring.misses import LineDown
+from edge_agent.acquiring.watched import Outbox, Watched
+from edge_agent.clocks.wall_clock import WallClock
+from edge_agent.control.maintenance import MaintenanceSwitch
+from edge_agent.instruments.instrument import Note, Part, PlannedRequest
+from edge_agent.instruments.samples import Sample
 from edge_agent.modbus.bus import ModbusBus
 from edge_agent.modbus.instrument import ModbusInstrument
-from edge_agent.samples import Sample
-from edge_agent.wall_clock import WallClock
-from edge_agent.watched import Outbox, Watched
+from edge_agent.slots.averaging import DeviceSlots
+from edge_agent.slots.channels import feeds_of, slot_plan
 from quantrac.config.modbus import ModbusProfile
 from quantrac.config.stations import Bus, Channel, Device
 from tests.integration.edge_agent.line_of_slaves import LineOfSlaves, Slave

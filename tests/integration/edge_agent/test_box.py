@@ -16,15 +16,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from edge_agent import inspection
-from edge_agent.bus_reader import BusReader
-from edge_agent.miss_counts import MissCounts
-from edge_agent.modem import ModemWatch, signal_of
+from edge_agent.acquiring.bus_reader import BusReader
+from edge_agent.acquiring.miss_counts import MissCounts
+from edge_agent.clocks.system_clock import SystemClock
+from edge_agent.clocks.trust import ClockLook
+from edge_agent.health.modem import ModemWatch, signal_of
+from edge_agent.instruments.samples import NO_MEASUREMENT, Measured
 from edge_agent.records import SlotRecord
-from edge_agent.samples import NO_MEASUREMENT, Measured
 from edge_agent.service import run
-from edge_agent.system_clock import SystemClock
-from edge_agent.trust import ClockLook
+from edge_agent.spooling import inspection
 from quantrac.cli.commands.edge import app
 from quantrac.config.settings import Settings
 from quantrac.config.stations import Modem

@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 
-from edge_agent import desk, inspection
+from edge_agent import desk
 from edge_agent.service import run
+from edge_agent.spooling import inspection
 from quantrac.config.loading import load_network
 from quantrac.config.resolution import config_hash
 from quantrac.config.settings import Settings

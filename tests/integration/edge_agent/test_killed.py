@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import inspection
+from edge_agent.spooling import inspection
 from quantrac.cli.demo.comparison import Absence, Stored, differences
 from quantrac.cli.demo.journals import ABSENCE, channel_series, milliseconds, read_journal
 from quantrac.config.loading import load_network

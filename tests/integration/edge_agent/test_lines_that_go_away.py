@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.acquisition import acquire
-from edge_agent.housekeeping import Housekeeping
-from edge_agent.misses import LineDown, NoAnswer
+from edge_agent.acquiring.acquisition import acquire
+from edge_agent.acquiring.misses import LineDown, NoAnswer
+from edge_agent.acquiring.surroundings import Surroundings
+from edge_agent.health.housekeeping import Housekeeping
+from edge_agent.instruments.serial_instruments import PolledLines
+from edge_agent.lines.serial_bus import Ending, SerialBus
 from edge_agent.records import SlotRecord
-from edge_agent.serial_bus import Ending, SerialBus
-from edge_agent.serial_instruments import PolledLines
-from edge_agent.surroundings import Surroundings
 from quantrac.config.loading import load_network
 from quantrac.config.stations import Bus, Device
 from quantrac.telemetry.states import State

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from edge_agent.misses import Garbled, LineDown, NoAnswer, Refused
+from edge_agent.acquiring.misses import Garbled, LineDown, NoAnswer, Refused
 from edge_agent.modbus.bus import ModbusBus, Timing
 from edge_agent.modbus.planning import Function, Span
 from quantrac.config.stations import Bus

@@ -7,7 +7,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from edge_agent import desk, lanes, service, settlement
+from edge_agent import desk, service
+from edge_agent.sending import lanes
+from edge_agent.spooling import settlement
 from ingest.rollups import consuming
 from quantrac.database.backup import backup, restore
 from quantrac.database.feed import Consumer

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import desk, inspection, lanes, service, settlement
+from edge_agent import desk, service
+from edge_agent.sending import lanes
+from edge_agent.spooling import inspection, settlement
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from tests.fixtures.proxy import TcpProxy
 from tests.integration.edge_agent.agent import PROJECT, STATION, Numbers, Running

@@ -7,7 +7,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from edge_agent import desk, lanes, service, settlement
+from edge_agent import desk, service
+from edge_agent.sending import lanes
+from edge_agent.spooling import settlement
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from tests.integration.edge_agent.agent import STATION, Numbers, Running
 from tests.integration.ingest.conftest import RunningIngest, add_channel, add_station

@@ -16,8 +16,11 @@ from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.telemetry import topics, wire
 from quantrac.telemetry.wire import Ack
 
-SUBSCRIBED = '"mqtt_subscribed", "client_id": "quantrac-ingest", '
-"""In the log: slot 0 hears the stations."""
+SUBSCRIBED = (
+    '"mqtt_subscribed", "client_id": "quantrac-ingest", ',
+    '"mqtt_subscribed", "client_id": "quantrac-ingest-pictures"',
+)
+"""In the log: slot 0 hears the stations, and their cameras."""
 STATIONS = ("st-my-thanh", "st-test")
 CHANNELS = ("water_temp", "do", "ph", "salinity")
 
@@ -79,7 +82,12 @@ class RunningIngest:
                 [sys.executable, "-m", "quantrac", "ingest", "run"], env={**self._env, **env}, stderr=out
             )
         if wait:
-            eventually(lambda: self.log.read_text().count(SUBSCRIBED) >= self._starts)
+            eventually(lambda: self.subscriptions() >= self._starts)
+
+    def subscriptions(self) -> int:
+        """How often it has subscribed, by its log."""
+        text = self.log.read_text()
+        return min(text.count(each) for each in SUBSCRIBED)
 
     @property
     def pid(self) -> int:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from alerts.block import Block, Sample
-from alerts.evaluation import Decision, Kind, RuleState, step
-from alerts.rule import ChannelRule, Level, RuleTexts, Severity, Side, Words
+from alerts.evaluating.block import Block, Sample
+from alerts.evaluating.evaluation import Decision, Kind, RuleState, step
+from alerts.rules.rule import ChannelRule, Level, RuleTexts, Severity, Side, Words
 from quantrac.telemetry.quality import Quality
 
 MINUTE = 60_000

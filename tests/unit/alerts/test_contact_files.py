@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from alerts.contact_files import ContactsRefused, PhoneRefused, phone_e164, read_csv
-from alerts.contacts import NewContact
+from alerts.people.contact_files import ContactsRefused, PhoneRefused, phone_e164, read_csv
+from alerts.people.contacts import NewContact
 
 GROUPS, STATIONS = {"farmers", "operators"}, {"st-my-thanh", "st-tran-de"}
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from alerts.channels.sms_esms import _reference
-from alerts.notifier import Gone, NeedsPerson, TryAgain, UndeliverableError
+from alerts.telling.notifier import Gone, NeedsPerson, TryAgain, UndeliverableError
 
 
 def answer(code: object, **more: object) -> httpx.Response:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.block import Block, Sample
-from alerts.evaluation import Decision, Kind, RuleState, step
-from alerts.rule import ChannelRule
+from alerts.evaluating.block import Block, Sample
+from alerts.evaluating.evaluation import Decision, Kind, RuleState, step
+from alerts.rules.rule import ChannelRule
 from quantrac.telemetry.quality import Quality
 from tests.unit.alerts.rules import ACT, DANGER, MINUTE, WATCH, oxygen_rule, run, told
 

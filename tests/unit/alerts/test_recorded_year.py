@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from alerts.backtest import Course, Run, people_of
-from alerts.block import Block, Sample
-from alerts.compiling import compile_rules
-from alerts.routing import Contact, Routing
-from alerts.rule import ChannelRule
+from alerts.backtests.backtest import Course, Run, people_of
+from alerts.evaluating.block import Block, Sample
+from alerts.rules.compiling import compile_rules
+from alerts.rules.rule import ChannelRule
+from alerts.telling.routing import Contact, Routing
 from quantrac.config.loading import load_network
 from quantrac.telemetry.quality import Quality
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from alerts.carriers import Report
-from alerts.notifier import Gone, NeedsPerson, OutcomeUnknown, Outgoing, Taken, TryAgain, UndeliverableError
-from alerts.relay import REST_S, Relay
+from alerts.telling.carriers import Report
+from alerts.telling.notifier import Gone, NeedsPerson, OutcomeUnknown, Outgoing, Taken, TryAgain, UndeliverableError
+from alerts.telling.relay import REST_S, Relay
 
 
 class Carrier:

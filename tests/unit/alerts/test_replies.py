@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from alerts.replies import Reply, Wish, read_reply
+from alerts.people.replies import Reply, Wish, read_reply
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from alerts.routing import Contact, Medium, Recipient, Routing
-from alerts.rule import Severity
+from alerts.rules.rule import Severity
+from alerts.telling.routing import Contact, Medium, Recipient, Routing
 from quantrac.config.network import QuietHours, Route
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from alerts.compiling import compile_rules
-from alerts.rule import Severity, Side
-from alerts.rule_checks import findings
-from alerts.rule_tests import Alarm, TestResult, run_rule_tests
+from alerts.rules.compiling import compile_rules
+from alerts.rules.rule import Severity, Side
+from alerts.rules.rule_checks import findings
+from alerts.rules.rule_tests import Alarm, TestResult, run_rule_tests
 from quantrac.config.loading import load_network
 from quantrac.config.network import Network
 from quantrac.config.rules import RuleTest

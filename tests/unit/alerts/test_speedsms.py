@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from alerts.channels.sms_speedsms import reference_of
-from alerts.notifier import Gone, NeedsPerson, OutcomeUnknown, TryAgain, UndeliverableError
+from alerts.telling.notifier import Gone, NeedsPerson, OutcomeUnknown, TryAgain, UndeliverableError
 
 
 def test_accepted() -> None:

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from alerts import gsm, texts
-from alerts.rule import RuleTexts, Severity, Side, Words
-from alerts.texts import Notice, Purpose
-from alerts.trend import Trend
+from alerts.channels import gsm
+from alerts.evaluating.trend import Trend
+from alerts.rules.rule import RuleTexts, Severity, Side, Words
+from alerts.telling import texts
+from alerts.telling.texts import Notice, Purpose
 from tests.unit.alerts.rules import TEXTS
 
 RAISED_AT = datetime(2026, 2, 28, 22, 10, tzinfo=UTC)  # 05:10 on 1 March in Vietnam

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.announcement import Identity
-from edge_agent.clock import Moment
-from edge_agent.continuity import Continuity
-from edge_agent.forwarding import FIRST_ACK_WAIT_S, GATHER_S, STATUS_EVERY_S, Forwarder
-from edge_agent.intake import Intake
-from edge_agent.lanes import BACKFILL_WINDOW, LIVE_AGE_S, LIVE_MOST, WINDOW
+from edge_agent.clocks.clock import Moment
 from edge_agent.records import SlotReading, SlotRecord
-from edge_agent.settlement import MOST_FAILURES, RESEND_AFTER_S
-from edge_agent.spool import Spool
+from edge_agent.sending.announcement import Identity
+from edge_agent.sending.forwarding import FIRST_ACK_WAIT_S, GATHER_S, STATUS_EVERY_S, Forwarder
+from edge_agent.sending.lanes import BACKFILL_WINDOW, LIVE_AGE_S, LIVE_MOST, WINDOW
+from edge_agent.slots.continuity import Continuity
+from edge_agent.spooling.intake import Intake
+from edge_agent.spooling.settlement import MOST_FAILURES, RESEND_AFTER_S
+from edge_agent.spooling.spool import Spool
 from quantrac.mqtt.delivery import Outcome, Settled
 from quantrac.telemetry import wire
 from quantrac.telemetry.states import State

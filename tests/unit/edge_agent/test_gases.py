@@ -3,13 +3,13 @@
 import shutil
 from pathlib import Path
 
-from edge_agent.averaging import DeviceSlots
-from edge_agent.channels import device_plan, feeds_of
-from edge_agent.continuity import series_of
-from edge_agent.maintenance import MaintenanceSwitch
+from edge_agent.acquiring.watched import Outbox, Watched
+from edge_agent.control.maintenance import MaintenanceSwitch
+from edge_agent.instruments.samples import Sample
 from edge_agent.records import SlotRecord
-from edge_agent.samples import Sample
-from edge_agent.watched import Outbox, Watched
+from edge_agent.slots.averaging import DeviceSlots
+from edge_agent.slots.channels import device_plan, feeds_of
+from edge_agent.slots.continuity import series_of
 from quantrac.config.loading import load_network
 from quantrac.config.stations import Station
 from quantrac.telemetry.states import State

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.inspection import NoSpool, export, inspect, verify
-from edge_agent.ranges import Range
 from edge_agent.records import SlotReading, SlotRecord
-from edge_agent.spool import DATABASE, Spool
+from edge_agent.spooling.inspection import NoSpool, export, inspect, verify
+from edge_agent.spooling.ranges import Range
+from edge_agent.spooling.spool import DATABASE, Spool
 from quantrac.telemetry.states import State
 from quantrac.telemetry.wire import decode_message
 

@@ -13,16 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent import rs485
-from edge_agent.averaging import ChannelPlan, CounterReading, DeviceSlots, SlotPlan, Taken
-from edge_agent.channels import Debounce
-from edge_agent.instruments import Note
-from edge_agent.misses import LineDown
+from edge_agent.acquiring.misses import LineDown
+from edge_agent.instruments.instrument import Note
+from edge_agent.instruments.poll_window import WindowedInstrument, is_open
+from edge_agent.instruments.samples import Measured, Sample
+from edge_agent.lines import rs485
+from edge_agent.lines.serial_line import set_direction
 from edge_agent.modbus.decoding import Image, decode
 from edge_agent.modbus.planning import Function, Span
-from edge_agent.poll_window import WindowedInstrument, is_open
-from edge_agent.samples import Measured, Sample
-from edge_agent.serial_line import set_direction
+from edge_agent.slots.averaging import ChannelPlan, CounterReading, DeviceSlots, SlotPlan, Taken
+from edge_agent.slots.channels import Debounce
 from quantrac.config.modbus import ModbusProfile
 from quantrac.config.stations import Rs485
 from quantrac.telemetry.parameters import Kind
@@ -212,7 +212,7 @@ def test_a_port_is_asked_to_switch_its_direction_only_if_the_station_says_so(
     tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[int, int, bytes]] = []
-    monkeypatch.setattr("edge_agent.rs485.fcntl.ioctl", lambda fd, code, data: asked.append((fd, code, data)))
+    monkeypatch.setattr("edge_agent.lines.rs485.fcntl.ioctl", lambda fd, code, data: asked.append((fd, code, data)))
     port = str(tmp_path / "ttyRS485")
     set_direction(7, port, None)
     assert asked == []

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.averaging import Taken
-from edge_agent.orders import FILE, BadOrder, Orders
+from edge_agent.control.orders import FILE, BadOrder, Orders
+from edge_agent.slots.averaging import Taken
 from quantrac.telemetry.parameters import Kind
 from quantrac.telemetry.states import State
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.pace import FIRST_BUNDLE, SMALLEST_BUNDLE, Pace
+from edge_agent.sending.pace import FIRST_BUNDLE, SMALLEST_BUNDLE, Pace
 from quantrac.telemetry.wire import MAX_BUNDLE
 
 

@@ -9,9 +9,9 @@ from edge_agent.cameras.album import FILE, Album
 from edge_agent.cameras.lane import PictureLane
 from edge_agent.cameras.photography import Timetable
 from edge_agent.cameras.snapshot import NoPicture, checked
-from edge_agent.clock import Moment
+from edge_agent.clocks.clock import Moment
 from edge_agent.records import Event
-from edge_agent.settlement import MOST_FAILURES, RESEND_AFTER_S
+from edge_agent.spooling.settlement import MOST_FAILURES, RESEND_AFTER_S
 from quantrac.config.stations import Camera
 from quantrac.mqtt.delivery import Outcome, Settled
 from quantrac.telemetry import wire

@@ -14,14 +14,14 @@ from typing import Any, cast
 
 import pytest
 
-from edge_agent.instruments import Instrument
+from edge_agent.instruments.instrument import Instrument
+from edge_agent.instruments.samples import Measured
+from edge_agent.instruments.serial_instruments import BayernHessenAnalyser, PolledLines, Sdi12Sensor, VaisalaTransmitter
+from edge_agent.instruments.talkers import LineTalker, Talker, VaisalaTalker
+from edge_agent.lines.serial_bus import Ending, TextAnswer
 from edge_agent.modbus.decoding import Image, decode
 from edge_agent.modbus.framing import Request, crc16, find_reply
 from edge_agent.modbus.planning import Function, Span
-from edge_agent.samples import Measured
-from edge_agent.serial_bus import Ending, TextAnswer
-from edge_agent.serial_instruments import BayernHessenAnalyser, PolledLines, Sdi12Sensor, VaisalaTransmitter
-from edge_agent.talkers import LineTalker, Talker, VaisalaTalker
 from quantrac.config.devices import AnyProfile, LineProfile, ModbusProfile, Sdi12Profile, VaisalaProfile, is_talker
 from quantrac.config.loading import load_profile
 from quantrac.config.profiles import Golden, HexExchange, TextExchange

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.ranges import Range, RangeSet
+from edge_agent.spooling.ranges import Range, RangeSet
 
 Pair = tuple[int, int]
 pairs = st.tuples(st.integers(0, 60), st.integers(0, 60))

@@ -9,7 +9,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.schedule import Idle, Outcome, Schedule, Turn, Watch, next_due
+from edge_agent.acquiring.schedule import Idle, Outcome, Schedule, Turn, Watch, next_due
 
 START = 1_000_800_000_000
 """A full hour."""

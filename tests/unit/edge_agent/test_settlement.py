@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.ranges import Range, RangeSet
-from edge_agent.settlement import (
+from edge_agent.spooling.ranges import Range, RangeSet
+from edge_agent.spooling.settlement import (
     GRAIN_S,
     MOST_FAILURES,
     MOST_SENDS,

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.ranges import Range, RangeSet
 from edge_agent.records import Event, SlotReading, SlotRecord
-from edge_agent.spool import DATABASE, Spool
-from edge_agent.spool_file import SpoolDamaged, SpoolLocked, SpoolUnwritable
+from edge_agent.spooling.ranges import Range, RangeSet
+from edge_agent.spooling.spool import DATABASE, Spool
+from edge_agent.spooling.spool_file import SpoolDamaged, SpoolLocked, SpoolUnwritable
 from quantrac.telemetry.states import State
 from quantrac.telemetry.wire import decode_message
 
@@ -87,7 +87,7 @@ def test_two_agents_cannot_share_a_spool(tmp_path: Path) -> None:
 APPENDER = """
 import sys, pathlib
 from edge_agent.records import SlotReading, SlotRecord
-from edge_agent.spool import Spool
+from edge_agent.spooling.spool import Spool
 from quantrac.telemetry.states import State
 spool = Spool(pathlib.Path(sys.argv[1]), size_bytes=10**9, keep_ms=10**9, now_ms=1)
 while True:

@@ -7,8 +7,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from edge_agent.records import SlotReading, SlotRecord
-from edge_agent.spool import Spool
-from edge_agent.spool_file import SpoolError
+from edge_agent.spooling.spool import Spool
+from edge_agent.spooling.spool_file import SpoolError
 from quantrac.cli.commands.edge import app
 from quantrac.telemetry.states import State
 

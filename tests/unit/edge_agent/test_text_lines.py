@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent import text_lines
-from edge_agent.bayern_hessen import parse_measurements
-from edge_agent.misses import BadCheck, Garbled, NoAnswer
-from edge_agent.samples import Measured
-from edge_agent.serial_bus import Ending
-from edge_agent.talkers import LineTalker, VaisalaTalker
+from edge_agent.acquiring.misses import BadCheck, Garbled, NoAnswer
+from edge_agent.instruments import text_lines
+from edge_agent.instruments.bayern_hessen import parse_measurements
+from edge_agent.instruments.samples import Measured
+from edge_agent.instruments.talkers import LineTalker, VaisalaTalker
+from edge_agent.lines.serial_bus import Ending
 from quantrac.config.devices import PROFILE_OF_PROTOCOL, LineProfile, VaisalaProfile
 from quantrac.config.lines import Stamp
 from quantrac.config.stations import Device

@@ -1,0 +1,1 @@
+"""From the change feed to alarms, in event time."""

@@ -1,0 +1,277 @@
+"""The state machine of one rule on one channel, in event time. Pure: no clock, no database.
+
+Each level of a rule is a machine of its own: normal → pending → active → recovering → normal. A reading counts for its
+interval, its time being the end of that interval; what is missing, null or of a quality that the rule does not use
+counts neither as time in alarm nor as recovery: the machines wait. The alarm of the rule stands while any level is
+active or recovering; its level is the most severe of them.
+
+Blocks, not readings: a level looks for spells (readings in a row that hold its condition, or are past its clear limit)
+that last as long as its delay, and visits only those. A block whose extremes cross no limit is not looked into.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import groupby
+
+import msgspec
+import numpy as np
+
+from alerts.evaluating.block import Block
+from alerts.evaluating.course import Course, Mask, course_of, fresh_until
+from alerts.rules.rule import ChannelRule, Level, Side
+
+
+class Phase(StrEnum):
+    """Where a level's machine stands."""
+
+    NORMAL = "normal"
+    PENDING = "pending"
+    ACTIVE = "active"
+    RECOVERING = "recovering"
+
+    @property
+    def is_standing(self) -> bool:
+        """Whether the level is in alarm."""
+        return self in (Phase.ACTIVE, Phase.RECOVERING)
+
+
+class LevelState(msgspec.Struct, frozen=True):
+    """What one level remembers."""
+
+    phase: Phase = Phase.NORMAL
+    counted_ms: int = 0
+    """Time of readings counted towards the on-delay (pending) or the off-delay (recovering)."""
+    since_ms: int | None = None
+    """Start of the first reading that held the condition of the present episode."""
+
+
+class RuleState(msgspec.Struct):
+    """What one rule remembers of one channel; `msgspec.json` writes and reads it."""
+
+    cursor_ms: int | None = None
+    """Time of the newest reading evaluated."""
+    level: str | None = None
+    """Key of the level of the standing alarm."""
+    levels: dict[str, LevelState] = {}
+    counted_ms: int | None = None
+    """Time of the newest reading that counted: since then the rule knows nothing."""
+    late: tuple[int, int] | None = None
+    """First and last of the late readings that have not been put back into their own time yet."""
+
+
+class Kind(StrEnum):
+    """What a decision says."""
+
+    RAISED = "raised"
+    LEVEL = "level"
+    CLEARED = "cleared"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A change of the alarm of one rule and channel."""
+
+    kind: Kind
+    t_ms: int
+    """Time of the reading that made it so."""
+    value: float
+    level: Level | None
+    """The level reached; of a cleared alarm the one that was left, None if the rule has it no more."""
+    since_ms: int
+    """When the condition began (raised, level), or the alarm's own time (cleared)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a block of readings did."""
+
+    state: RuleState
+    decisions: list[Decision]
+    late: int
+    """Readings that were late and not counted."""
+
+
+def step(rule: ChannelRule, state: RuleState, block: Block) -> Outcome:
+    """Evaluate one rule over a block of readings of its channel.
+
+    Late readings (see `Block.is_late`, and those at or behind the cursor) change nothing.
+
+    Args:
+        rule: the rule on this channel.
+        state: what the last call returned; `RuleState()` at first. Not changed.
+        block: readings, any number, of any time, perhaps with context before `start_ms`.
+    """
+    newest = fresh_until(block, rule.interval_ms)
+    late = _late(rule, state, block)
+    if newest is None or (state.cursor_ms is not None and newest <= state.cursor_ms):
+        return Outcome(state, [], late)
+    course = course_of(rule, block, state.cursor_ms)
+    if course is None:
+        return Outcome(msgspec.structs.replace(state, cursor_ms=newest), [], late)
+    turns, levels = _run_levels(rule, state, course)
+    decisions = list(_decisions(rule, state, turns, course))
+    standing = [level.key for level in rule.levels if levels[level.key].phase.is_standing]
+    kept = {key: level for key, level in levels.items() if level.phase is not Phase.NORMAL}
+    level, counted = standing[-1] if standing else None, int(course.t_ms[-1])
+    after = RuleState(newest, level, kept, counted, state.late)
+    return Outcome(after, decisions, late)
+
+
+def _late(rule: ChannelRule, state: RuleState, block: Block) -> int:
+    late = block.is_late(rule.interval_ms)
+    if state.cursor_ms is not None and len(block) and block.t_ms[0] <= state.cursor_ms:
+        late = late | (block.t_ms <= state.cursor_ms)
+    return int(np.count_nonzero(late))
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """A level that becomes active, or normal again, at one reading of the course."""
+
+    at: int
+    level: Level
+    is_alarm: bool
+    since_ms: int
+
+
+def _run_levels(rule: ChannelRule, state: RuleState, course: Course) -> tuple[list[_Turn], dict[str, LevelState]]:
+    """Run each level over the course; return all turns in order, and where the levels stand afterwards."""
+    turns: list[_Turn] = []
+    after: dict[str, LevelState] = {}
+    for level in rule.levels:
+        before = state.levels.get(level.key, LevelState())
+        if _cannot_change(level, before, course):
+            after[level.key] = before
+        else:
+            after[level.key] = _run(level, before, course, turns)
+    turns.sort(key=lambda turn: turn.at)
+    return turns, after
+
+
+def _cannot_change(level: Level, state: LevelState, course: Course) -> bool:
+    """Whether no reading crosses the limit that matters in the present phase."""
+    worst = course.least if level.side is Side.BELOW else course.greatest
+    best = float(course.below.max()) if level.side is Side.BELOW else float(course.above.min())
+    if state.phase is Phase.NORMAL:
+        return not level.holds(worst)
+    return state.phase is Phase.ACTIVE and course.in_force is None and not level.has_recovered(best)
+
+
+def _run(level: Level, state: LevelState, course: Course, turns: list[_Turn]) -> LevelState:
+    """Append the turns of one level to `turns` and return where it stands at the end."""
+    holds, recovers = _masks(level, course)
+    pending_ms = state.counted_ms if state.phase is Phase.PENDING else 0
+    recovering_ms = state.counted_ms if state.phase is Phase.RECOVERING else 0
+    alarms, recoveries = _Spells(holds, course, pending_ms), _Spells(recovers, course, recovering_ms)
+    raising, clearing = alarms.lasting(level.on_delay_ms), recoveries.lasting(level.off_delay_ms)
+    standing, at, since = state.phase.is_standing, -1, state.since_ms
+    while (found := (clearing if standing else raising).after(at)) is not None:
+        start, at = found
+        standing = not standing
+        if standing and not (start == 0 and pending_ms):
+            since = int(course.t_ms[start] - course.span_ms[start])
+        turns.append(_Turn(at, level, standing, int(course.t_ms[at]) if since is None else since))
+    last = (recoveries if standing else alarms).unfinished(at)
+    if last is None:
+        return LevelState(Phase.ACTIVE, 0, since) if standing else LevelState()
+    start, counted = last
+    if standing:
+        return LevelState(Phase.RECOVERING, counted, since)
+    begun = since if start == 0 and pending_ms else int(course.t_ms[start] - course.span_ms[start])
+    return LevelState(Phase.PENDING, counted, begun)
+
+
+def _masks(level: Level, course: Course) -> tuple[Mask, Mask]:
+    """Mark the readings that hold the condition, and those past the clear limit."""
+    value = course.of(level.side)
+    if level.side is Side.BELOW:
+        holds = value < level.limit
+        recovers = ~holds if level.clear is None else value > level.clear
+    else:
+        holds = value > level.limit
+        recovers = ~holds if level.clear is None else value < level.clear
+    if course.can_recover is not None:
+        recovers = recovers & course.can_recover
+    if course.in_force is not None:
+        holds, recovers = holds & course.in_force, recovers | ~course.in_force
+    return holds, recovers
+
+
+@dataclass(frozen=True, slots=True)
+class _Lasting:
+    """Spells that lasted long enough: where they start, and the reading at which they had."""
+
+    starts: list[int]
+    reached: list[int]
+
+    def after(self, at: int) -> tuple[int, int] | None:
+        """Return the first that starts behind a reading."""
+        k = bisect_right(self.starts, at)
+        return None if k == len(self.starts) else (self.starts[k], self.reached[k])
+
+
+class _Spells:
+    """Readings in a row for which a mask is true; the first may go on from before the course."""
+
+    def __init__(self, mask: Mask, course: Course, carried_ms: int) -> None:
+        edges = np.flatnonzero(mask[1:] != mask[:-1]) + 1
+        bounds = np.concatenate(([0], edges, [len(mask)]))
+        first = 0 if mask[0] else 1
+        self._starts = bounds[first:-1:2]
+        self._ends = bounds[first + 1 :: 2] - 1
+        self._elapsed = course.elapsed_ms
+        self._before = course.elapsed_ms[self._starts] - course.span_ms[self._starts]
+        if mask[0]:
+            self._before[0] -= carried_ms
+        self._ends_open = bool(mask[-1])
+
+    def lasting(self, delay_ms: int) -> _Lasting:
+        """Return the spells that cover the delay."""
+        long = self._elapsed[self._ends] - self._before >= delay_ms
+        starts = self._starts[long]
+        reached = np.maximum(np.searchsorted(self._elapsed, self._before[long] + delay_ms, side="left"), starts)
+        return _Lasting(starts.tolist(), reached.tolist())
+
+    def unfinished(self, at: int) -> tuple[int, int] | None:
+        """Return start and time covered of the spell that reaches the end, if it starts behind a reading."""
+        if not self._ends_open or self._starts[-1] <= at:
+            return None
+        return int(self._starts[-1]), int(self._elapsed[-1] - self._before[-1])
+
+
+def _decisions(rule: ChannelRule, before: RuleState, turns: list[_Turn], course: Course) -> Iterator[Decision]:
+    """Compare, at each reading at which a level turned, the alarm that stands with the one before."""
+    standing = before.level
+    since = {key: state.since_ms for key, state in before.levels.items() if state.phase.is_standing and rule.level(key)}
+    moments = [(at, list(group)) for at, group in groupby(turns, key=lambda turn: turn.at)]
+    if standing is not None and standing not in since and (not moments or moments[0][0] > 0):
+        moments.insert(0, (0, []))  # a level that the rule has no more is left at the first reading
+    for at, group in moments:
+        for turn in group:
+            if turn.is_alarm:
+                since[turn.level.key] = turn.since_ms
+            else:
+                since.pop(turn.level.key, None)
+        top = next((level for level in reversed(rule.levels) if level.key in since), None)
+        if (top.key if top else None) == standing:
+            continue
+        left = rule.level(standing) if standing is not None else None
+        yield _decision(at, top, left, standing is None, since, course)
+        standing = top.key if top else None
+
+
+def _decision(
+    at: int, top: Level | None, left: Level | None, is_new: bool, since: dict[str, int | None], course: Course
+) -> Decision:
+    t_ms = int(course.t_ms[at])
+    concerned = top or left
+    value = float(course.of(Side.ABOVE if concerned is None else concerned.side)[at])
+    if top is None:
+        return Decision(Kind.CLEARED, t_ms, value, left, t_ms)
+    kind = Kind.RAISED if is_new else Kind.LEVEL
+    began = since[top.key]
+    return Decision(kind, t_ms, value, top, t_ms if began is None else began)

@@ -1,0 +1,87 @@
+"""Alarms of the past: what late readings, put back into their own time, would have raised. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from alerts.evaluating.block import Block
+from alerts.evaluating.evaluation import Decision, Kind, Outcome, Phase, RuleState, step
+from alerts.rules.rule import ChannelRule, Level
+
+LOOK_AHEAD_MS: Final = 24 * 3_600_000
+"""How far behind the late readings an alarm of the past is followed to its end, at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """An alarm over its whole life."""
+
+    level: Level
+    """The worst that it reached."""
+    raised_ms: int
+    value: float
+    """At the reading that took it to its worst level."""
+    cleared_ms: int | None
+    """None: it stands at the end of the readings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What the readings of a period make of a rule when each counts at its own time."""
+
+    episodes: tuple[Episode, ...]
+    state: RuleState
+    """Where the rule would stand at the end."""
+    last: Decision | None
+
+
+def reach_back_ms(rule: ChannelRule) -> int:
+    """Return how much before a late reading the replay must begin to know what it could complete."""
+    return rule.longest_delay_ms + rule.measure.window_ms + rule.interval_ms
+
+
+def reach_ahead_ms(rule: ChannelRule) -> int:
+    """Return how much behind a late reading the replay goes on."""
+    longest_off = max((level.off_delay_ms for level in rule.levels), default=0)
+    return max(LOOK_AHEAD_MS, 2 * (rule.longest_delay_ms + longest_off))
+
+
+def replay(rule: ChannelRule, block: Block) -> Replay:
+    """Run a rule over a period as if every reading had come at its own time, beginning with nothing remembered."""
+    outcome: Outcome = step(rule, RuleState(), block.as_timely())
+    decisions = outcome.decisions
+    return Replay(tuple(episodes(decisions)), outcome.state, decisions[-1] if decisions else None)
+
+
+def episodes(decisions: list[Decision]) -> Iterator[Episode]:
+    """Return the alarms that decisions, in order, make up."""
+    open_: Episode | None = None
+    for decision in decisions:
+        if decision.kind is Kind.CLEARED:
+            if open_ is not None:
+                yield replace(open_, cleared_ms=decision.t_ms)
+            open_ = None
+        elif decision.level is not None and open_ is None:
+            open_ = Episode(decision.level, decision.t_ms, decision.value, None)
+        elif decision.level is not None and open_ is not None and decision.level.severity > open_.level.severity:
+            open_ = replace(open_, level=decision.level, value=decision.value)
+    if open_ is not None:
+        yield open_
+
+
+def still_holds(present: RuleState, past: Replay) -> bool:
+    """Whether an alarm of the past still holds at the newest fresh reading, and nobody knows of it yet.
+
+    `past` must reach up to the present: its newest reading is the newest fresh one.
+    """
+    if present.level is not None or past.state.level is None or past.state.cursor_ms != present.cursor_ms:
+        return False
+    standing = past.state.levels.get(past.state.level)
+    return standing is not None and standing.phase is Phase.ACTIVE
+
+
+def concerns(episode: Episode, rule: ChannelRule, from_ms: int, to_ms: int) -> bool:
+    """Whether readings between two times can have had a part in raising an alarm."""
+    return from_ms <= episode.raised_ms <= to_ms + rule.longest_delay_ms + rule.measure.window_ms

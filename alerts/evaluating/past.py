@@ -1,0 +1,126 @@
+"""Late readings of a round: put back into their own time, and the alarms of the past that they bring to light."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from alerts.evaluating.block import Block
+from alerts.evaluating.evaluation import Decision, RuleState
+from alerts.evaluating.evaluation import Kind as Change
+from alerts.evaluating.late import Episode, Replay, concerns, reach_ahead_ms, reach_back_ms, replay, still_holds
+from alerts.evaluating.readings import Window, instant, read_blocks
+from alerts.evaluating.records import Mark, Subject, record_late
+from alerts.rules.rule import ChannelRule, Kind
+from quantrac.database.pool import Connection
+
+SETTLE: Final = timedelta(seconds=20)
+"""Late readings come in pieces: so long after the last of them they are put back into their own time."""
+LONGEST_PERIOD_MS: Final = 40 * 86_400_000
+"""A replay of more than this is cut at its start: it would not fit the memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class LateReadings:
+    """Late readings of one channel, and the rules that they concern."""
+
+    channel_id: int
+    from_ms: int
+    to_ms: int
+    rules: tuple[ChannelRule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What late readings bring to light of one rule and channel."""
+
+    rule: ChannelRule
+    channel_id: int
+    episodes: tuple[Episode, ...]
+    """Alarms of the past."""
+    after: RuleState
+    """The state to go on from."""
+    raised: Decision | None
+    """An alarm that nobody knows of and that still holds at the newest fresh reading."""
+    end_ms: int
+    """Time of the newest reading of the replay."""
+
+
+def late_of(rules: Sequence[ChannelRule], channel_id: int, block: Block, *, all_late: bool) -> LateReadings | None:
+    """Return the late readings of a block, with the rules whose alarms they may have raised; None: there are none."""
+    late = np.ones(len(block), dtype=np.bool_) if all_late else block.is_late(rules[0].interval_ms)
+    if block.start_ms is not None:
+        late = late & (block.t_ms >= block.start_ms)
+    if not late.any():
+        return None
+    concerned = tuple(rule for rule in rules if _may_raise(rule, block, late))
+    times = block.t_ms[late]
+    return LateReadings(channel_id, int(times[0]), int(times[-1]), concerned)
+
+
+def _may_raise(rule: ChannelRule, block: Block, late: NDArray[np.bool_]) -> bool:
+    """Whether one of the late readings holds the condition of a level; rules that look back are always run."""
+    if rule.measure.kind is not Kind.VALUE:
+        return True
+    value = block.value[late & block.counts(rule.use)]
+    if not len(value):
+        return False
+    low, high = float(value.min()), float(value.max())
+    return any(level.holds(low) or level.holds(high) for level in rule.levels)
+
+
+def with_late(state: RuleState, late: LateReadings) -> RuleState:
+    """Return a state that remembers the late readings until they have settled."""
+    first, last = state.late or (late.from_ms, late.to_ms)
+    return msgspec.structs.replace(state, late=(min(first, late.from_ms), max(last, late.to_ms)))
+
+
+def look_back(conn: Connection, rule: ChannelRule, channel_id: int, state: RuleState) -> Found | None:
+    """Replay the period of the late readings that a state remembers with all that is stored of it now."""
+    if state.late is None:
+        return None
+    window = _period(rule, channel_id, state.late, state.cursor_ms)
+    block = read_blocks(conn, [window]).get(channel_id)
+    if block is None:
+        return None
+    return _found(rule, channel_id, state, replay(rule, block), int(block.t_ms[-1]))
+
+
+def _period(rule: ChannelRule, channel_id: int, late: tuple[int, int], cursor_ms: int | None) -> Window:
+    """From where the replay must know everything up to where its alarms end, but never beyond what is evaluated."""
+    first, last = late
+    ahead = last + reach_ahead_ms(rule)
+    end = ahead if cursor_ms is None else max(last, min(cursor_ms, ahead))
+    start = max(first - reach_back_ms(rule), end - LONGEST_PERIOD_MS)
+    return Window(channel_id, rule.channel, instant(start), instant(end))
+
+
+def _found(rule: ChannelRule, channel_id: int, present: RuleState, past: Replay, end_ms: int) -> Found:
+    assert present.late is not None
+    told = [episode for episode in past.episodes if concerns(episode, rule, *present.late)]
+    after, now_told = msgspec.structs.replace(present, late=None), None
+    if still_holds(present, past) and past.last is not None and past.last.level is not None:
+        assert present.cursor_ms is not None
+        now_told = Decision(Change.RAISED, present.cursor_ms, past.last.value, past.last.level, past.last.since_ms)
+        after = past.state
+        told = [episode for episode in told if episode.cleared_ms is not None]
+    return Found(rule, channel_id, tuple(told), after, now_told, end_ms)
+
+
+def record_found(conn: Connection, found: Found, now: datetime) -> int:
+    """Put the alarms of the past on record and return how many were new."""
+    subject = Subject(found.rule.rule, found.rule.station, found.channel_id)
+    new = 0
+    for episode in found.episodes:
+        level = episode.level
+        end = found.end_ms if episode.cleared_ms is None else episode.cleared_ms
+        mark = Mark(level.name, level.severity, episode.value, level.limit)
+        period = (instant(episode.raised_ms), instant(end))
+        new += record_late(conn, subject, mark, period, found.rule.texts, level.to, now) is not None
+    return new

@@ -1,0 +1,150 @@
+"""What evaluation reads from the database: the readings that changed, the states of rules, the course of an hour."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from alerts.evaluating.block import Block, Sample
+from alerts.evaluating.evaluation import RuleState
+from alerts.evaluating.trend import WINDOW_MS
+from quantrac.database.feed import Cause, Change
+from quantrac.database.pool import Connection
+from quantrac.telemetry.quality import Quality
+from quantrac.telemetry.states import State
+
+Key = tuple[str, int]
+"""(rule, channel_id)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Readings of a channel that may be new: between two times, both inclusive."""
+
+    channel_id: int
+    channel: str
+    from_t: datetime
+    to_t: datetime
+    start_ms: int | None = None
+    """Readings before it are wanted as context only; None: there is no context."""
+
+
+STATES: Final = {state.word: int(state) for state in State}
+
+# "Not evaluated" (2) says that the consumer `quality` is still to come. Where it was never registered nobody will come:
+# then the stateless verdict stands, for a centre without quality tests must still alarm.
+READINGS: Final = """
+select w.channel_id, (extract(epoch from r.time) * 1000)::bigint, r.value,
+       case when r.quality = 2 and not exists (select from consumer where consumer = 'quality') then 1
+            else r.quality end,
+       (extract(epoch from r.received_at) * 1000)::bigint, r.state
+from unnest(%(ids)s::int4[], %(channels)s::text[], %(from)s::timestamptz[], %(to)s::timestamptz[])
+       as w (channel_id, channel, from_t, to_t)
+cross join lateral (
+  select v.time, v.value, v.quality, v.received_at, v.state from v_reading v
+  where v.channel = w.channel and v.time >= w.from_t and v.time <= w.to_t
+    and v.time >= %(first)s and v.time <= %(last)s offset 0) r
+"""
+
+
+def windows_of(changes: Iterable[Change], channels: Mapping[int, str]) -> dict[int, list[Window]]:
+    """Return for each known channel the stretches that its changes of readings cover."""
+    windows: dict[int, list[Window]] = {}
+    for change in changes:
+        id_ = change.channel_id
+        if change.cause is Cause.READING and id_ is not None and id_ in channels:
+            windows.setdefault(id_, []).append(Window(id_, channels[id_], change.from_t, change.to_t))
+    return windows
+
+
+def hull(windows: Iterable[Window]) -> Window | None:
+    """Return the window from the first to the last moment of windows of one channel."""
+    found = list(windows)
+    if not found:
+        return None
+    return replace(found[0], from_t=min(w.from_t for w in found), to_t=max(w.to_t for w in found))
+
+
+def read_blocks(conn: Connection, windows: Sequence[Window]) -> dict[int, Block]:
+    """Return the readings of the windows, by channel_id."""
+    if not windows:
+        return {}
+    rows = conn.execute(
+        READINGS,
+        {
+            "ids": [window.channel_id for window in windows],
+            "channels": [window.channel for window in windows],
+            "from": [window.from_t for window in windows],
+            "to": [window.to_t for window in windows],
+            "first": min(window.from_t for window in windows),
+            "last": max(window.to_t for window in windows),
+        },
+    )
+    samples: dict[int, list[Sample]] = {}
+    for channel_id, t_ms, value, quality, received_ms, state in rows:
+        sample = Sample(t_ms, value, quality, received_ms, STATES[state])
+        samples.setdefault(channel_id, []).append(sample)
+    starts = {window.channel_id: window.start_ms for window in windows}
+    return {channel_id: Block.of(found, starts[channel_id]) for channel_id, found in samples.items()}
+
+
+def hour_before(conn: Connection, channel: str, time: datetime) -> list[tuple[int, float]]:
+    """Return the good readings of the hour up to a time, as (ms, value)."""
+    return conn.execute(
+        """
+        select (extract(epoch from time) * 1000)::bigint, value from v_reading
+        where channel = %s and time > %s and time <= %s and quality = %s and value is not null order by time
+        """,
+        [channel, time - timedelta(milliseconds=WINDOW_MS), time, int(Quality.GOOD)],
+    ).fetchall()
+
+
+def load_states(conn: Connection, keys: Iterable[Key]) -> dict[Key, RuleState]:
+    """Return what is remembered of the keys; one that has no row is new."""
+    wanted = list(keys)
+    rows = conn.execute(
+        """
+        select rule, channel_id, state::text from rule_state
+        where (rule, channel_id) in (select * from unnest(%s::text[], %s::int4[]))
+        """,
+        [[rule for rule, _ in wanted], [channel_id for _, channel_id in wanted]],
+    )
+    known = {(rule, channel_id): msgspec.json.decode(state, type=RuleState) for rule, channel_id, state in rows}
+    return {key: known.get(key) or RuleState() for key in wanted}
+
+
+def unsettled(conn: Connection) -> list[Key]:
+    """Return the rules and channels that remember late readings."""
+    return conn.execute("select rule, channel_id from rule_state where state->'late' <> 'null'").fetchall()
+
+
+def save_states(conn: Connection, states: Mapping[Key, RuleState]) -> None:
+    """Remember, one row a key, in order of the keys."""
+    rows = sorted(states.items())
+    conn.execute(
+        """
+        insert into rule_state (rule, channel_id, state, cursor)
+        select * from unnest(%s::text[], %s::int4[], %s::text[]::jsonb[], %s::timestamptz[])
+        on conflict (rule, channel_id) do update set state = excluded.state, cursor = excluded.cursor
+        """,
+        [
+            [rule for (rule, _), _ in rows],
+            [channel_id for (_, channel_id), _ in rows],
+            [msgspec.json.encode(state).decode() for _, state in rows],
+            [None if state.cursor_ms is None else instant(state.cursor_ms) for _, state in rows],
+        ],
+    )
+
+
+def instant(t_ms: int) -> datetime:
+    """Return the UTC time of milliseconds since 1970."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=t_ms)
+
+
+def milliseconds(time: datetime) -> int:
+    """Return milliseconds since 1970 of a time."""
+    return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)

@@ -1,0 +1,1 @@
+"""Those who are told: contacts, what they answer, what they shelve."""

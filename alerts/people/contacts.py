@@ -1,0 +1,139 @@
+"""Contacts in the database: added and brought up to date, listed with masked addresses, tried out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import uuid4
+
+from alerts.channels.gsm import unaccented
+from alerts.rules.rule import Words
+from alerts.telling.notifier import Notifier, Outgoing, UndeliverableError
+from alerts.telling.routing import Medium
+from alerts.telling.texts import clock
+from quantrac.config.network import Network
+from quantrac.database import audit
+from quantrac.database.pool import Connection
+from quantrac.telemetry.errors import QuantracError
+
+TEST_SUBJECT: Final = Words("Quantrac: tin nhắn thử", "Quantrac: test message")
+TEST_TEXT: Final = Words(
+    "Quantrac {time}: tin nhắn thử, không phải cảnh báo.", "Quantrac {time}: a test message, no alarm."
+)
+
+
+class UnknownContact(QuantracError):
+    """There is no active contact of that number."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewContact:
+    """A contact as it is to stand in the database."""
+
+    name: str
+    phone: str | None
+    """E.164."""
+    email: str | None
+    language: str = "vi"
+    groups: tuple[str, ...] = ()
+    stations: tuple[str, ...] = ()
+
+
+def contacts_of(network: Network) -> list[NewContact]:
+    """Return the contacts that stand in network.yaml."""
+    return [NewContact(c.name, c.phone, c.email, c.language, c.groups, c.stations) for c in network.contacts.values()]
+
+
+def save_contacts(
+    conn: Connection, contacts: Iterable[NewContact], now: datetime, person: str = "configuration"
+) -> int:
+    """Add the contacts, or bring those with the same phone or e-mail up to date; return how many changed."""
+    changed = 0
+    with conn.transaction():
+        for contact in contacts:
+            changed += _save(conn, contact, now, person)
+    return changed
+
+
+def listed(conn: Connection) -> list[dict[str, Any]]:
+    """Return the active contacts with their addresses masked."""
+    rows = conn.execute(
+        """
+        select contact_id, name, masked(phone_e164), masked(email), language, groups, stations
+        from contact where active order by contact_id
+        """
+    )
+    names = ("contact_id", "name", "phone", "email", "language", "groups", "stations")
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def send_test(
+    conn: Connection, contact_id: int, notifiers: Mapping[Medium, Notifier], now: datetime
+) -> dict[str, str | None]:
+    """Hand a test message to every carrier that has an address of the contact; return the error, or None, by medium.
+
+    Raises UnknownContact.
+    """
+    row = conn.execute(
+        "select phone_e164, email, language from contact where contact_id = %s and active", [contact_id]
+    ).fetchone()
+    if row is None:
+        raise UnknownContact(f"there is no contact {contact_id}; see `quantrac contacts list`")
+    phone, email, language = row
+    addresses = {Medium.SMS: phone, Medium.EMAIL: email}
+    return {
+        medium.value: _try(notifier, _test_message(to, language, medium, now))
+        for medium, notifier in notifiers.items()
+        if (to := addresses[medium]) is not None
+    }
+
+
+def _test_message(to: str, language: str, medium: Medium, now: datetime) -> Outgoing:
+    text = TEST_TEXT.in_language(language).format(time=clock(now))
+    body = unaccented(text) if medium is Medium.SMS else text + "\n"
+    return Outgoing(key=uuid4().hex, to=to, body=body, subject=TEST_SUBJECT.in_language(language))
+
+
+def _try(notifier: Notifier, message: Outgoing) -> str | None:
+    try:
+        notifier.send(message)
+    except UndeliverableError as error:
+        return str(error)
+    finally:
+        notifier.close()
+    return None
+
+
+FIND: Final = """
+select contact_id, name, phone_e164, email, language, groups, stations from contact
+where active and (phone_e164 = %s or lower(email) = lower(%s))
+order by phone_e164 = %s desc nulls last limit 1 for update
+"""
+ADD: Final = """
+insert into contact (name, phone_e164, email, language, groups, stations) values (%s, %s, %s, %s, %s, %s)
+returning contact_id
+"""
+CHANGE: Final = """
+update contact set name = %s, phone_e164 = %s, email = %s, language = %s, groups = %s, stations = %s
+where contact_id = %s
+"""
+
+
+def _save(conn: Connection, contact: NewContact, now: datetime, person: str) -> bool:
+    wanted = [
+        contact.name, contact.phone, contact.email, contact.language, list(contact.groups), list(contact.stations)
+    ]  # fmt: skip
+    found = conn.execute(FIND, [contact.phone, contact.email, contact.phone]).fetchone()
+    if found is None:
+        row = conn.execute(ADD, wanted).fetchone()
+        assert row is not None
+        audit.record(conn, now, person, "add", f"contact {row[0]}")
+        return True
+    contact_id, *known = found
+    if known == wanted:
+        return False
+    conn.execute(CHANGE, [*wanted, contact_id])
+    audit.record(conn, now, person, "change", f"contact {contact_id}")
+    return True

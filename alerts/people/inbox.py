@@ -1,0 +1,85 @@
+"""Short messages that people send: kept, understood, and asked of the desk, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+import psycopg
+
+from alerts import desk
+from alerts.channels.pdu import Deliver
+from alerts.people.replies import Reply, Wish, read_reply
+from alerts.telling.notifier import TryAgain
+from quantrac.database import audit
+from quantrac.database.pool import Connection, DatabaseUnreachable, connect
+from quantrac.observe import logs
+
+KEEP: Final = """
+insert into sms_inbound (carrier, from_number, body, sent_at, received_at) values (%s, %s, %s, %s, %s)
+on conflict do nothing returning inbound_id
+"""
+WHO: Final = "select contact_id, name from contact where phone_e164 = %s and active for update"
+TOLD_OF: Final = """
+select a.alarm_id from alarm a join notification n using (alarm_id)
+where n.contact_id = %(contact)s and n.status in ('sent', 'delivered', 'unknown') and not a.late
+  and (a.alarm_id = %(alarm)s or %(alarm)s::bigint is null and a.cleared_at is null and a.acknowledged_at is null)
+order by a.raised_at desc, a.alarm_id desc limit 1
+"""
+
+log = logs.logger(__name__)
+
+
+class SmsInbox:
+    """Takes what one carrier brings. A message that was taken before changes nothing."""
+
+    def __init__(self, url: str, carrier: str, clock: Callable[[], datetime]) -> None:
+        self._url, self._carrier, self._clock = url, carrier, clock
+
+    def take(self, message: Deliver) -> None:
+        """Keep a message and do what it asks. Raises TryAgain where the database is away."""
+        try:
+            with connect(self._url, f"quantrac alerts inbox {self._carrier}") as conn:
+                take(conn, self._carrier, message, self._clock())
+        except (DatabaseUnreachable, psycopg.OperationalError) as error:
+            raise TryAgain(f"the inbox has no database: {error}") from error
+
+
+def take(conn: Connection, carrier: str, message: Deliver, now: datetime) -> str | None:
+    """Keep a message, do what it asks, and return what was made of it; None: it was taken before."""
+    with conn.transaction():
+        kept = conn.execute(KEEP, [carrier, message.sender, message.text, message.sent_at, now]).fetchone()
+        if kept is None:
+            return None
+        meaning = _obey(conn, message, read_reply(message.text), now)
+        conn.execute("update sms_inbound set meaning = %s where inbound_id = %s", [meaning, kept[0]])
+    log.info("short message received", inbound=kept[0], meaning=meaning)
+    return meaning
+
+
+def _obey(conn: Connection, message: Deliver, reply: Reply, now: datetime) -> str:
+    person = conn.execute(WHO, [message.sender]).fetchone()
+    if person is None:
+        return "from nobody we know"
+    contact_id, name = person
+    if reply.wish is Wish.ACKNOWLEDGE:
+        return _acknowledge(conn, contact_id, name, reply, now)
+    if reply.wish is Wish.NOTHING:
+        return "not understood"
+    stopped = now if reply.wish is Wish.STOP else None
+    conn.execute("update contact set stopped_at = %s where contact_id = %s", [stopped, contact_id])
+    audit.record(conn, now, name, reply.wish.value, f"contact {contact_id}", "by SMS")
+    return reply.wish.value
+
+
+def _acknowledge(conn: Connection, contact_id: int, name: str, reply: Reply, now: datetime) -> str:
+    """Only an alarm that the person was told of."""
+    found = conn.execute(TOLD_OF, {"contact": contact_id, "alarm": reply.alarm_id}).fetchone()
+    if found is None:
+        return "no alarm that this person was told of"
+    try:
+        desk.acknowledge(conn, found[0], name, reply.remark or "SMS", now)
+    except desk.DeskRefused as error:
+        return str(error)
+    return f"acknowledged {found[0]}"

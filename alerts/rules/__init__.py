@@ -1,0 +1,1 @@
+"""Rules as evaluation sees them: compiled, checked, tested."""

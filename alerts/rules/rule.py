@@ -1,0 +1,167 @@
+"""A rule as evaluation sees it: limits of one channel, resolved, in base units. `compiling` builds it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+from quantrac.telemetry.quality import Quality
+from quantrac.telemetry.states import State
+
+
+class Severity(IntEnum):
+    """How bad; larger is worse. The names are those of rule files."""
+
+    LOW = 1
+    MEDIUM = 2
+    HIGH = 3
+    CRITICAL = 4
+
+    @property
+    def word(self) -> str:
+        """`low`, `medium`, `high`, `critical`."""
+        return self.name.lower()
+
+    @classmethod
+    def from_word(cls, word: str) -> Severity:
+        """Return the severity of its word; raises KeyError."""
+        return cls[word.upper()]
+
+
+class Side(StrEnum):
+    """On which side of the limit the alarm lies."""
+
+    BELOW = "below"
+    ABOVE = "above"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One text in both languages."""
+
+    vi: str
+    en: str
+
+    def in_language(self, language: str) -> str:
+        """Return the text for `vi` or `en`."""
+        return self.vi if language == "vi" else self.en
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One level of a rule: limit with its own delays, deadband and addressees."""
+
+    name: str
+    side: Side
+    limit: float
+    """The condition holds strictly beyond it, in the channel's unit."""
+    clear: float | None
+    """Recovered strictly beyond it (hysteresis); None: recovered as soon as the condition does not hold."""
+    on_delay_ms: int
+    """Time that readings must hold the condition without one that does not, before the level is active."""
+    off_delay_ms: int
+    """Time that readings must be past `clear` without one that is not, before the level is left."""
+    severity: Severity
+    to: tuple[str, ...] = ()
+    """Groups of contacts to tell."""
+    breaks_quiet_hours: bool = False
+
+    @property
+    def key(self) -> str:
+        """Unique in its rule: two sides may both have an `act`."""
+        return f"{self.side}.{self.name}"
+
+    def holds(self, value: float) -> bool:
+        """Whether a value is beyond the limit."""
+        return value < self.limit if self.side is Side.BELOW else value > self.limit
+
+    def has_recovered(self, value: float) -> bool:
+        """Whether a value is past the clear limit."""
+        if self.clear is None:
+            return not self.holds(value)
+        return value > self.clear if self.side is Side.BELOW else value < self.clear
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTexts:
+    """What people are told (rationalisation: cause, consequence, response, time to respond)."""
+
+    title: Words
+    cause: Words | None = None
+    consequence: Words | None = None
+    response: Words | None = None
+    respond_within_ms: int | None = None
+    sms: Words | None = None
+    """Templates of the short message; an empty one: made from the title. Placeholders: `quantrac.config.rules`."""
+    sms_cleared: Words | None = None
+    """The same for the message that ends it."""
+    source: str | None = None
+
+
+class Kind(StrEnum):
+    """What of the readings is compared with the limits."""
+
+    VALUE = "value"
+    CHANGE = "change"
+    """Rise (levels above) since the least, or fall (levels below, negative) since the greatest value of the window."""
+    SWING = "swing"
+    """Greatest minus least value of the window."""
+    STATE = "state"
+    """1 while the device says one of the states, else 0; whatever the quality."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What is compared with the limits, and how far back it looks."""
+
+    kind: Kind = Kind.VALUE
+    window_ms: int = 0
+    states: frozenset[State] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """When the limits are in force, local time; outside, a condition does not hold and a standing alarm runs out."""
+
+    months: frozenset[int] = frozenset(range(1, 13))
+    from_minute: int = 0
+    """Minute of the local day from which they are in force."""
+    to_minute: int = 24 * 60
+    """Minute until which; less than `from_minute`: over midnight."""
+    offset_ms: int = 0
+    """Local time minus UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRule:
+    """One rule on one channel."""
+
+    rule: str
+    channel: str
+    """`<station>/<name>`."""
+    parameter: str
+    unit: str
+    decimals: int
+    interval_ms: int
+    """What one reading of the channel covers."""
+    levels: tuple[Level, ...]
+    """From the mildest to the most severe: a later one wins."""
+    use: frozenset[Quality]
+    """Qualities whose readings count; others neither raise nor clear."""
+    texts: RuleTexts
+    measure: Measure = Measure()
+    validity: Validity | None = None
+
+    @property
+    def longest_delay_ms(self) -> int:
+        """The longest on-delay of its levels."""
+        return max((level.on_delay_ms for level in self.levels), default=0)
+
+    @property
+    def station(self) -> str:
+        """The station of the channel."""
+        return self.channel.partition("/")[0]
+
+    def level(self, key: str) -> Level | None:
+        """Return the level with that key, None when the rule no longer has it."""
+        return next((level for level in self.levels if level.key == key), None)

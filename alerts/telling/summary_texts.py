@@ -1,0 +1,90 @@
+"""What people read when several alarms are told at once, in Vietnamese and English. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from alerts.channels import gsm
+from alerts.rules.rule import Severity, Words
+from alerts.telling.texts import LOCAL, SEVERITY_WORDS, Letter, Purpose, capped, clock
+
+MOST_LINES: Final = 200
+"""Alarms that a mail lists; the rest is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One alarm in a summary."""
+
+    alarm_id: int
+    severity: Severity
+    station: Words
+    title: Words
+    raised_at: datetime
+    cleared_at: datetime | None
+
+
+def sms(lines: Sequence[Line], purpose: Purpose, now: datetime, language: str) -> str:
+    """Return one short message: how many, the worst, and as many stations as fit one part."""
+    vi = language == "vi"
+    worst = max(lines, key=lambda line: line.severity)
+    if purpose is Purpose.LATE:
+        head = "Số liệu đến muộn" if vi else "Late data"
+        tail = "Đã qua, không phải hiện tại." if vi else "Past, not now."
+        told = [f"{w.station.in_language(language)}: {w.title.in_language(language)} {_period(w)}" for w in lines]
+    else:
+        head = f"Thêm {len(lines)} cảnh báo, {clock(now)}" if vi else f"{len(lines)} more alarms, {clock(now)}"
+        tail = f"{'Nặng nhất' if vi else 'Worst'}: {worst.title.in_language(language)}."
+        told = [f"{name} {count}" for name, count in _by_station(lines, language)]
+    return capped(gsm.unaccented(_fitting(head, told, tail, "còn nữa" if vi else "and more")))
+
+
+def _fitting(head: str, told: Sequence[str], tail: str, more: str) -> str:
+    """Return head, as much of the list as fits one part, and tail; at least the first of the list."""
+    for count in range(len(told), 0, -1):
+        shown = "; ".join(told[:count]) + (f"; {more}" if count < len(told) else "")
+        text = f"{head}: {shown}. {tail}"
+        if count == 1 or gsm.length(gsm.unaccented(text)).segments == 1:
+            return text
+    return f"{head}. {tail}"
+
+
+def email(lines: Sequence[Line], purpose: Purpose, language: str) -> Letter:
+    """Return subject and body; the body lists the alarms."""
+    vi, late = language == "vi", purpose is Purpose.LATE
+    if late:
+        subject = f"[Đến muộn] {len(lines)} cảnh báo đã qua" if vi else f"[Late] {len(lines)} alarms of the past"
+        first = "Số liệu đến muộn cho thấy:" if vi else "Data that came late show:"
+    else:
+        subject = f"[Tóm tắt] {len(lines)} cảnh báo" if vi else f"[Summary] {len(lines)} alarms"
+        first = "Nhiều cảnh báo cùng lúc, gửi chung một thư:" if vi else "Many alarms at once, in one message:"
+    ordered = sorted(lines, key=lambda line: -line.severity)
+    listed = [_listed(line, language) for line in ordered[:MOST_LINES]]
+    rest = len(lines) - len(listed)
+    if rest:
+        listed.append(f"… và {rest} cảnh báo nữa" if vi else f"… and {rest} more")
+    return Letter(subject, "\n".join([first, "", *listed]) + "\n")
+
+
+def _listed(line: Line, language: str) -> str:
+    severity = SEVERITY_WORDS[line.severity].in_language(language)
+    where, what = line.station.in_language(language), line.title.in_language(language)
+    return f"[{severity}] {where}: {what}, {_period(line)} (#{line.alarm_id})"
+
+
+def _by_station(lines: Sequence[Line], language: str) -> list[tuple[str, int]]:
+    return Counter(line.station.in_language(language) for line in lines).most_common()
+
+
+def _period(line: Line) -> str:
+    """Return `02:10-03:40 24/11`, local."""
+    start = line.raised_at.astimezone(LOCAL)
+    if line.cleared_at is None:
+        return f"{start:%H:%M %d/%m}-"
+    end = line.cleared_at.astimezone(LOCAL)
+    same_day = start.date() == end.date()
+    return f"{start:%H:%M}-{end:%H:%M %d/%m}" if same_day else f"{start:%H:%M %d/%m}-{end:%H:%M %d/%m}"

@@ -1,0 +1,239 @@
+"""What people read: short messages and e-mails about an alarm, in Vietnamese and English. Pure.
+
+Times are those of Asia/Ho_Chi_Minh. A short message is unaccented GSM-7 text: where, when, what, limit, trend, advice.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from alerts.channels import gsm
+from alerts.evaluating.trend import Trend
+from alerts.rules.rule import RuleTexts, Severity, Side, Words
+
+LOCAL: Final = ZoneInfo("Asia/Ho_Chi_Minh")
+MAX_SEPTETS: Final = 459
+"""Three parts: what Vietnamese networks take of an unaccented service message."""
+
+SEVERITY_WORDS: Final = {
+    Severity.LOW: Words("Lưu ý", "Notice"),
+    Severity.MEDIUM: Words("Cảnh báo", "Warning"),
+    Severity.HIGH: Words("Cảnh báo cao", "High alarm"),
+    Severity.CRITICAL: Words("KHẨN CẤP", "CRITICAL"),
+}
+SIDE_WORDS: Final = {Side.BELOW: Words("dưới", "below"), Side.ABOVE: Words("trên", "above")}
+
+
+class Purpose(StrEnum):
+    """Why a message is sent."""
+
+    RAISED = "raised"
+    LEVEL = "level"
+    """The alarm stands at a more severe level than the one told before."""
+    CLEARED = "cleared"
+    LATE = "late"
+    """Alarms of the past that late readings brought to light."""
+    SUMMARY = "summary"
+    """Many alarms at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What is to be told, before it is put into a language."""
+
+    purpose: Purpose
+    alarm_id: int
+    severity: Severity
+    station: Words
+    time: datetime
+    """When it came so, aware."""
+    raised_at: datetime
+    """When the alarm rose, aware."""
+    texts: RuleTexts
+    channel: str = ""
+    """`<station>/<name>`; empty where a station as a whole is meant."""
+    value: float | None = None
+    limit: float | None = None
+    side: Side | None = None
+    unit: str = ""
+    decimals: int = 2
+    trend: Trend | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """An e-mail."""
+
+    subject: str
+    body: str
+
+
+def sms(notice: Notice, language: str) -> str:
+    """Return the short message, GSM-7 only and at most three parts long."""
+    closing = notice.purpose is Purpose.CLEARED
+    template = notice.texts.sms_cleared if closing else notice.texts.sms
+    written = "" if template is None else template.in_language(language)
+    if written:
+        text = fill(written, _slots(notice, language))
+    else:
+        text = _closing_sms(notice, language) if closing else _plain_sms(notice, language)
+    return capped(gsm.unaccented(text).strip())
+
+
+def fill(template: str, slots: dict[str, str]) -> str:
+    """Return a template with `{name}` replaced by its slot; a name that is no slot stays as it is written."""
+    return re.sub(r"\{(\w+)\}", lambda match: slots.get(match[1], match[0]), template)
+
+
+def email(notice: Notice, language: str) -> Letter:
+    """Return subject and plain-text body."""
+    vietnamese = language == "vi"
+    if notice.purpose is Purpose.CLEARED:
+        return _closing_letter_vi(notice) if vietnamese else _closing_letter_en(notice)
+    return _alarm_letter_vi(notice) if vietnamese else _alarm_letter_en(notice)
+
+
+def number(value: float, decimals: int, language: str) -> str:
+    """Return a number as people write it: a decimal comma in Vietnamese, a point in English."""
+    text = f"{value:.{decimals}f}"
+    return text.replace(".", ",") if language == "vi" else text
+
+
+def clock(time: datetime) -> str:
+    """Return `05:10 01/03`, local."""
+    return time.astimezone(LOCAL).strftime("%H:%M %d/%m")
+
+
+def _slots(notice: Notice, language: str) -> dict[str, str]:
+    return {
+        "title": notice.texts.title.in_language(language),
+        "level": SEVERITY_WORDS[notice.severity].in_language(language),
+        "channel": notice.channel,
+        "station": notice.station.in_language(language),
+        "time": clock(notice.time),
+        "value": "" if notice.value is None else number(notice.value, notice.decimals, language),
+        "limit": "" if notice.limit is None else _limit(notice.limit, language),
+        "unit": notice.unit,
+        "trend": "" if notice.trend is None else notice.trend.words.in_language(language),
+    }
+
+
+def _limit(limit: float, language: str) -> str:
+    text = f"{limit:.10g}"
+    return text.replace(".", ",") if language == "vi" else text
+
+
+def _plain_sms(notice: Notice, language: str) -> str:
+    """The message of a rule without a template; the advice is left out where it would cost a second part."""
+    slots = _slots(notice, language)
+    kind = SEVERITY_WORDS[notice.severity].in_language(language).upper()
+    text = f"{kind}: {slots['station']} {slots['time']}: {notice.texts.title.in_language(language)}"
+    if notice.value is not None:
+        text += f" {slots['value']} {slots['unit']}".rstrip()
+    if notice.limit is not None:
+        text += f", {_limit_words(notice, language)}"
+    if notice.trend is not None:
+        text += f", {slots['trend']}"
+    response = notice.texts.response
+    longer = f"{text}. {response.in_language(language)}." if response is not None else f"{text}."
+    return longer if gsm.length(gsm.unaccented(longer)).segments == 1 else f"{text}."
+
+
+def _closing_sms(notice: Notice, language: str) -> str:
+    slots = _slots(notice, language)
+    over = "ĐÃ HẾT CẢNH BÁO" if language == "vi" else "ALL CLEAR"
+    text = f"{over}: {slots['station']} {slots['time']}: {notice.texts.title.in_language(language)}"
+    if notice.value is not None:
+        now = "hiện" if language == "vi" else "now"
+        text += f", {now} {slots['value']} {slots['unit']}".rstrip()
+    return f"{text}."
+
+
+def capped(text: str) -> str:
+    """Return a text of the alphabet cut to three parts."""
+    if gsm.length(text).units <= MAX_SEPTETS:
+        return text
+    while gsm.length(text).units > MAX_SEPTETS - 3:
+        text = text[:-1]
+    return text + "..."
+
+
+def _limit_words(notice: Notice, language: str) -> str:
+    assert notice.limit is not None
+    side = "" if notice.side is None else SIDE_WORDS[notice.side].in_language(language) + " "
+    return f"{side}{_limit(notice.limit, language)} {notice.unit}".rstrip()
+
+
+def _value_words(notice: Notice, language: str) -> str:
+    assert notice.value is not None
+    return f"{number(notice.value, notice.decimals, language)} {notice.unit}".rstrip()
+
+
+def _alarm_letter_vi(notice: Notice) -> Letter:
+    texts, station = notice.texts, notice.station.vi
+    kind = SEVERITY_WORDS[notice.severity].vi
+    worse = "tăng mức: " if notice.purpose is Purpose.LEVEL else ""
+    value = "" if notice.value is None else f" {_value_words(notice, 'vi')}"
+    lines = [f"{station}: {texts.title.vi}", f"Mức độ: {kind}", f"Thời điểm: {_moment(notice.time)} (giờ Việt Nam)"]
+    if notice.purpose is Purpose.LEVEL:
+        lines.append(f"Cảnh báo bắt đầu: {_moment(notice.raised_at)}")
+    lines += _measured(notice, "vi", value="Giá trị", limit="Ngưỡng", trend="Xu hướng")
+    lines += _advice(texts, "vi", cause="Nguyên nhân có thể", consequence="Hậu quả", response="Việc cần làm")
+    if texts.respond_within_ms is not None:
+        lines.append(f"Xử lý trong vòng: {texts.respond_within_ms // 60_000} phút")
+    lines += ["", f"Cảnh báo số {notice.alarm_id}. Khi hết cảnh báo, hệ thống sẽ gửi một thư nữa."]
+    return Letter(f"[{kind}] {worse}{texts.title.vi}: {station}{value}, {clock(notice.time)}", "\n".join(lines) + "\n")
+
+
+def _alarm_letter_en(notice: Notice) -> Letter:
+    texts, station = notice.texts, notice.station.en
+    kind = SEVERITY_WORDS[notice.severity].en
+    worse = "worse: " if notice.purpose is Purpose.LEVEL else ""
+    value = "" if notice.value is None else f" {_value_words(notice, 'en')}"
+    lines = [f"{station}: {texts.title.en}", f"Severity: {kind}", f"Time: {_moment(notice.time)} (Vietnam time)"]
+    if notice.purpose is Purpose.LEVEL:
+        lines.append(f"Alarm since: {_moment(notice.raised_at)}")
+    lines += _measured(notice, "en", value="Value", limit="Limit", trend="Trend")
+    lines += _advice(texts, "en", cause="Possible cause", consequence="Consequence", response="What to do")
+    if texts.respond_within_ms is not None:
+        lines.append(f"Respond within: {texts.respond_within_ms // 60_000} minutes")
+    lines += ["", f"Alarm {notice.alarm_id}. One more message follows when it is over."]
+    return Letter(f"[{kind}] {worse}{texts.title.en}: {station}{value}, {clock(notice.time)}", "\n".join(lines) + "\n")
+
+
+def _closing_letter_vi(notice: Notice) -> Letter:
+    title, station = notice.texts.title.vi, notice.station.vi
+    lines = [f"{station}: {title} đã hết.", f"Từ: {_moment(notice.raised_at)}", f"Đến: {_moment(notice.time)}"]
+    lines += [] if notice.value is None else [f"Giá trị hiện nay: {_value_words(notice, 'vi')}"]
+    lines += ["", f"Cảnh báo số {notice.alarm_id} đã kết thúc."]
+    return Letter(f"[Hết cảnh báo] {title}: {station}, {clock(notice.time)}", "\n".join(lines) + "\n")
+
+
+def _closing_letter_en(notice: Notice) -> Letter:
+    title, station = notice.texts.title.en, notice.station.en
+    lines = [f"{station}: {title} is over.", f"From: {_moment(notice.raised_at)}", f"To: {_moment(notice.time)}"]
+    lines += [] if notice.value is None else [f"Value now: {_value_words(notice, 'en')}"]
+    lines += ["", f"Alarm {notice.alarm_id} has ended."]
+    return Letter(f"[All clear] {title}: {station}, {clock(notice.time)}", "\n".join(lines) + "\n")
+
+
+def _measured(notice: Notice, language: str, *, value: str, limit: str, trend: str) -> list[str]:
+    lines = [] if notice.value is None else [f"{value}: {_value_words(notice, language)}"]
+    lines += [] if notice.limit is None else [f"{limit}: {_limit_words(notice, language)}"]
+    lines += [] if notice.trend is None else [f"{trend}: {notice.trend.words.in_language(language)}"]
+    return lines
+
+
+def _advice(texts: RuleTexts, language: str, *, cause: str, consequence: str, response: str) -> list[str]:
+    known = [(cause, texts.cause), (consequence, texts.consequence), (response, texts.response)]
+    lines = [f"{word}: {words.in_language(language)}" for word, words in known if words is not None]
+    return ["", *lines] if lines else []
+
+
+def _moment(time: datetime) -> str:
+    return time.astimezone(LOCAL).strftime("%H:%M:%S %d/%m/%Y")

@@ -1,0 +1,82 @@
+"""Alarms of carriers: looked after between messages, told by the other media."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+import psycopg
+
+from alerts.people.shelves import end_shelves
+from alerts.rules.rule import Severity
+from alerts.telling.carriers import Report, Trouble, note_reports, record_trouble
+from alerts.telling.messages import Addressees, Measured, tell
+from alerts.telling.notifier import Attended, NeedsPerson, Notifier, UndeliverableError
+from alerts.telling.routing import Medium, Routing
+from quantrac.config.network import Network
+from quantrac.database.pool import Connection, DatabaseUnreachable, connect
+from quantrac.observe import logs
+
+ATTEND_EVERY_S: Final = 1.0
+ATTEND_AFTER_FAILURE_S: Final = 5.0
+
+log = logs.logger(__name__)
+
+
+def tell_trouble(conn: Connection, network: Network, now: datetime) -> list[Trouble]:
+    """Raise and clear the alarms of carriers and tell whom network.yaml names (`carriers`); one transaction."""
+    plan = network.settings.carriers
+    if plan is None:
+        return []
+    with conn.transaction():
+        found = record_trouble(conn, Severity.from_word(plan.severity), now)
+        for trouble in found:
+            to = Addressees(None, plan.to, Routing.of(network), breaks_quiet_hours=True, without=trouble.medium)
+            tell(conn, trouble.change, to, Measured(), now)
+    return found
+
+
+def tell_unshelved(conn: Connection, network: Network, now: datetime) -> int:
+    """End the shelves whose time is over, tell what they withheld and still stands, and return how many alarms."""
+    with conn.transaction():
+        found = end_shelves(conn, now)
+        for one in found:
+            measured = Measured(channel=one.channel, unit=one.unit, value=one.value, limit=one.limit)
+            tell(conn, one.change, Addressees(one.station, one.to, Routing.of(network)), measured, now)
+    return len(found)
+
+
+def start_attending(
+    url: str, medium: Medium, carrier: Notifier, clock: Callable[[], datetime], stop: threading.Event
+) -> threading.Thread:
+    """Start the thread that looks after a carrier and return it; it ends after `stop` is set."""
+    thread = threading.Thread(target=attend, args=(url, medium, carrier, clock, stop), name=f"attend-{carrier.name}")
+    thread.start()
+    return thread
+
+
+def attend(url: str, medium: Medium, carrier: Notifier, clock: Callable[[], datetime], stop: threading.Event) -> None:
+    """Look after a carrier until stopped: what comes back, and whether it lives. Runs in its own thread."""
+    if not isinstance(carrier, Attended):
+        return
+    while not stop.is_set():
+        error = _attended(carrier)
+        try:
+            with connect(url, f"quantrac alerts {carrier.name}") as conn:
+                note_reports(conn, medium, [Report(carrier.name, error)], clock())
+        except (DatabaseUnreachable, psycopg.OperationalError) as failure:
+            log.warning("a carrier cannot be put down", carrier=carrier.name, error=str(failure))
+        stop.wait(ATTEND_EVERY_S if error is None else ATTEND_AFTER_FAILURE_S)
+
+
+def _attended(carrier: Attended) -> UndeliverableError | None:
+    try:
+        carrier.attend()
+    except UndeliverableError as error:
+        return error
+    except Exception as error:  # the boundary of the task: the carrier is looked after again
+        log.exception("looking after a carrier failed")
+        return NeedsPerson(f"defect: {error}")
+    return None

@@ -1,0 +1,1 @@
+"""When instruments are asked: schedules, the tasks that own the buses, misses and patience."""

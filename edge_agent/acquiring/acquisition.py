@@ -1,0 +1,131 @@
+"""Reads a station's instruments and hands over one record a device and slot.
+
+The way of a sample: `bus_reader` takes a turn of its schedule → the instrument answers → `channels` converts →
+`averaging` puts it into its slot → the slot closes → the sink gets a record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+
+from edge_agent.acquiring.pauses import pause
+from edge_agent.acquiring.schedule import next_due
+from edge_agent.acquiring.surroundings import Surroundings
+from edge_agent.acquiring.sweeps import Sweeps, supervised
+from edge_agent.acquiring.watched import Outbox, Watched
+from edge_agent.clocks.trust import shifted
+from edge_agent.clocks.wall_clock import WallClock
+from edge_agent.control.maintenance import MaintenanceSwitch
+from edge_agent.health.housekeeping import Housekeeping
+from edge_agent.health.watchdog import Watchdog
+from edge_agent.instruments.samples import Sample
+from edge_agent.records import Event, RecordSink
+from edge_agent.slots.averaging import DeviceSlots
+from edge_agent.slots.channels import ChannelFeed, slot_plan
+from quantrac.config.stations import AGENT, Channel, Station
+
+AGENT_SAMPLE_MS: Final = 10_000
+"""How often the agent looks at its own box, at least once a report."""
+AGENT_VALID_SHARE: Final = 0.5
+CLOSING_SLACK_MS: Final = 2
+CLOSING_POLL_MS: Final = 50
+"""How soon a slot is looked at again whose end has passed while a read of it was under way."""
+FEEDS_IN_INTERVAL: Final = 4
+
+log = structlog.get_logger()
+
+
+async def acquire(
+    station: Station, *, sink: RecordSink, stop: asyncio.Event, restart: str, around: Surroundings
+) -> None:
+    """Read a station until `stop` is set.
+
+    Args:
+        station: resolved, with its buses at their places (`Wiring.wire`).
+        sink: takes each record and returns at once; called in the loop's thread.
+        stop: ends it after the reads that are under way.
+        restart: text of the `restart` event that the first record carries, such as ``boot 17``.
+        around: clock, sources of the agent's own channels, orders, watchdog.
+
+    Raises:
+        Unsuitable: a device's profile, bus and address do not go together.
+    """
+    outbox = Outbox(sink, MaintenanceSwitch(station.maintenance), around.orders, around.on_event)
+    keeping = around.keeping
+    watched: list[Watched] = []
+    wall = WallClock(around.clock, time.monotonic, lambda now_ms, by_ms: start_afresh(watched, outbox, now_ms, by_ms))
+    outbox.events.append(Event("restart", None, restart, wall.now_ms()))
+    sweeps = Sweeps(station, watched, outbox, wall, around)
+    tasks = []
+    if station.agent_channels:
+        agent = _watch_agent(list(station.agent_channels.values()), outbox, wall)
+        watched.append(agent)
+        tasks.append(supervised(AGENT, lambda stop: keep_house(agent, keeping, wall, stop), stop))
+    tasks.append(supervised("closing", lambda stop: close_slots(watched, outbox, wall, stop), stop))
+    if around.watchdog.interval_s is not None:
+        tasks.append(supervised("watchdog", lambda stop: feed_watchdog(around.watchdog, stop), stop))
+    around.watchdog.ready()
+    async with asyncio.TaskGroup() as group:
+        sweeps.start(group, stop)
+        around.link.attach(asyncio.get_running_loop(), sweeps)
+        for task in tasks:
+            group.create_task(task)
+        await stop.wait()
+        around.link.detach()
+
+
+async def feed_watchdog(watchdog: Watchdog, stop: asyncio.Event) -> None:
+    """Tell systemd that the sweeps go on, only if every bus has finished one since the last time."""
+    while not stop.is_set():
+        watchdog.feed()
+        await pause((watchdog.interval_s or 1.0) / FEEDS_IN_INTERVAL, stop)
+
+
+async def close_slots(watched: Sequence[Watched], outbox: Outbox, wall: WallClock, stop: asyncio.Event) -> None:
+    """Close each slot when its end has passed, and let orders end."""
+    while not stop.is_set():
+        now_ms = wall.now_ms()
+        for event in outbox.orders.turn(now_ms):
+            outbox.tell(event)
+        for one in watched:
+            one.close(now_ms)
+        next_end = min((one.slots.closing_ms for one in watched), default=now_ms + 1_000)
+        wait_ms = next_end + CLOSING_SLACK_MS - now_ms if next_end >= now_ms else CLOSING_POLL_MS
+        await pause(min(wait_ms, 1_000) / 1000, stop)
+
+
+async def keep_house(agent: Watched, keeping: Housekeeping, wall: WallClock, stop: asyncio.Event) -> None:
+    """Measure the agent's own channels when they are due."""
+    period_ms, steps = min(AGENT_SAMPLE_MS, agent.slots.width_ms), wall.steps
+    due_ms = next_due(wall.now_ms(), period_ms)
+    while not stop.is_set():
+        now_ms = wall.now_ms()
+        if wall.steps != steps:
+            steps, due_ms = wall.steps, next_due(now_ms, period_ms)
+        if due_ms < now_ms:
+            agent.take(Sample(feed.signal, now_ms, *keeping.measure(feed.signal)) for feed in agent.feeds)
+            due_ms = next_due(now_ms, period_ms)
+        await pause(min(due_ms + 1 - now_ms, 1_000) / 1000, stop)
+
+
+def start_afresh(watched: Sequence[Watched], outbox: Outbox, now_ms: int, by_ms: int) -> None:
+    """Give up the open slots after the wall clock was set: none of them is known whole.
+
+    Events that wait for their record are dated by the clock as it is now.
+    """
+    outbox.events[:] = [*shifted(outbox.events, by_ms), Event("clock", None, f"set by {by_ms:+d} ms", now_ms)]
+    for one in watched:
+        one.events[:] = shifted(one.events, by_ms)
+        one.slots.restart(now_ms)
+
+
+def _watch_agent(channels: Sequence[Channel], outbox: Outbox, wall: WallClock) -> Watched:
+    feeds = [ChannelFeed(channel, None) for channel in channels]
+    report_ms = min(channel.interval_ms for channel in channels)
+    plan = slot_plan(feeds, min(AGENT_SAMPLE_MS, report_ms), report_ms, AGENT_VALID_SHARE)
+    return Watched(AGENT, feeds, DeviceSlots(plan, wall.now_ms()), outbox)

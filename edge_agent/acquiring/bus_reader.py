@@ -1,0 +1,231 @@
+"""The one task that owns a bus: takes the turns of its schedule, one after the other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from edge_agent.acquiring.miss_counts import MissCounts
+from edge_agent.acquiring.misses import Garbled, LateAnswer, LineDown, Miss, NoAnswer, Refused
+from edge_agent.acquiring.pauses import pause
+from edge_agent.acquiring.schedule import Idle, Outcome, Schedule, Turn, Watch
+from edge_agent.acquiring.watched import Watched
+from edge_agent.clocks.wall_clock import WallClock
+from edge_agent.instruments.instrument import Bus, Instrument, Part
+from edge_agent.instruments.samples import NO_MEASUREMENT, Sample
+from edge_agent.lines.bus_watch import BusWatch
+from edge_agent.records import Event
+from quantrac.config.stations import Device
+from quantrac.observe.metrics import counter
+
+LONGEST_SLEEP_MS: Final = 1_000
+"""A sleeping bus looks at the wall clock at least so often: it may have been set."""
+REOPEN_S: Final = (1.0, 2.0, 5.0, 10.0)
+"""Waits between tries to open a bus that is away; the last holds on."""
+LEAST_QUARANTINE_MS: Final = 1_000
+"""A silent instrument is not asked again sooner: its answer could still come, and be taken for the next."""
+
+TURNS = counter("quantrac_edge_turns_total", "Turns of instruments, by how they ended.", ["bus", "outcome"])
+MISFIRES = counter("quantrac_edge_misfires_total", "Due times that passed because the bus was busy.", ["bus"])
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Mounting:
+    """One device on this bus."""
+
+    device: Device
+    instrument: Instrument
+    watched: Watched
+    left: Sequence[Part] = field(default_factory=tuple)
+    """What the last turn did not bring."""
+    waking_ms: int = 0
+    """Time that the instrument needs after it was woken."""
+    lost: bool = False
+
+
+class BusReader:
+    """Reads the devices of one bus when they are due."""
+
+    def __init__(
+        self,
+        name: str,
+        bus: Bus,
+        mountings: Sequence[Mounting],
+        wall: WallClock,
+        misses: MissCounts,
+        beat: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Prepare; `misses` counts each read that brought nothing, `beat` is called after each turn or idle wait."""
+        self._name = name
+        self._bus = bus
+        self._wall = wall
+        self._misses = misses
+        self._beat = beat
+        self._watch = BusWatch(mounting.device.name for mounting in mountings)
+        self._mountings = {mounting.device.name: mounting for mounting in mountings}
+        self._schedule = Schedule(
+            [Watch(m.device.name, m.device.sample_ms, m.instrument.worst_ms) for m in mountings], wall.now_ms()
+        )
+        self._steps = wall.steps
+        self._failed_opens = 0
+        self._reopen_at = 0.0
+        self.turn = asyncio.Lock()
+        """Held during a turn; whoever else wants to use the line waits for it, and then has the line."""
+        self.idle_until_ms = 0
+        """Nothing is due before this time."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Read until `stop` is set."""
+        try:
+            while not stop.is_set():
+                now_ms = self._now_ms()
+                turn = self._schedule.next(now_ms)
+                if isinstance(turn, Idle):
+                    self.idle_until_ms = turn.until_ms
+                    await pause(min(turn.until_ms - now_ms, LONGEST_SLEEP_MS) / 1000, stop)
+                else:
+                    self.idle_until_ms = 0
+                    async with self.turn:
+                        await self._take(turn)
+                self._beat()
+        finally:
+            self._bus.close()
+
+    async def _take(self, turn: Turn) -> None:
+        mounting = self._mountings[turn.device]
+        slots = mounting.watched.slots
+        slots.begin(self._now_ms())
+        try:
+            outcome = await self._read(mounting, turn)
+        finally:
+            slots.finish()
+        now_ms = self._now_ms()
+        waking = outcome is Outcome.WAKING
+        quarantine_ms = mounting.waking_ms if waking else max(LEAST_QUARANTINE_MS, mounting.device.timeout_ms)
+        self._schedule.report(turn, outcome, now_ms, quarantine_ms)
+        self._schedule.expect(turn.device, mounting.instrument.worst_ms)
+        TURNS.labels(self._name, outcome.name.lower()).inc()
+        self._reopen_if_deaf(turn, outcome, now_ms)
+        self._tell(mounting, now_ms)
+        mounting.watched.close(now_ms)
+
+    async def _read(self, mounting: Mounting, turn: Turn) -> Outcome:
+        """Read what a turn is for, part by part; what did not come stays in `left` for another try."""
+        parts: Sequence[Part] = ()
+        try:
+            await self._open()
+            if turn.probe and not turn.woken:
+                mounting.waking_ms = await mounting.instrument.wake()
+                if mounting.waking_ms:
+                    return Outcome.WAKING
+            if turn.probe:
+                await mounting.instrument.probe()
+            parts = mounting.left if turn.attempt > 1 and mounting.left else mounting.instrument.parts()
+            missed = await self._read_parts(mounting, parts)
+        except LineDown as down:
+            self._line_down(down)
+            return Outcome.LINE_DOWN
+        except (Garbled, LateAnswer, NoAnswer) as miss:
+            mounting.left = ()
+            self._note_miss(mounting, miss)
+            return Outcome.SILENT if isinstance(miss, NoAnswer) else Outcome.GARBLED
+        mounting.left = tuple(part for part in parts if part in missed)
+        if not missed:
+            return Outcome.READ
+        silent = len(missed) == len(parts) and all(isinstance(miss, NoAnswer) for miss in missed.values())
+        return Outcome.SILENT if silent else Outcome.GARBLED
+
+    async def _read_parts(self, mounting: Mounting, parts: Sequence[Part]) -> dict[Part, Miss]:
+        """Return the parts that did not come; after silence the others are not asked in this turn."""
+        missed: dict[Part, Miss] = {}
+        for place, part in enumerate(parts):
+            try:
+                samples = await mounting.instrument.read(part)
+            except Refused as refusal:
+                self._misses.note(mounting.device.name, refusal)
+                log.info("instrument_refused", bus=self._name, device=mounting.device.name, why=str(refusal))
+                samples = [Sample(name, self._now_ms(), *NO_MEASUREMENT) for name in part.signals]
+            except NoAnswer as miss:
+                self._note_miss(mounting, miss)
+                missed.update(dict.fromkeys(parts[place:], miss))
+                break
+            except (Garbled, LateAnswer) as miss:
+                self._note_miss(mounting, miss)
+                missed[part] = miss
+                continue
+            if self._wall.steps == self._steps:
+                mounting.watched.take(samples)
+        return missed
+
+    def _reopen_if_deaf(self, turn: Turn, outcome: Outcome, now_ms: int) -> None:
+        """Close a bus on which nobody is heard any more; the next turn opens it again, with every rest over."""
+        if outcome in (Outcome.LINE_DOWN, Outcome.WAKING):
+            return
+        if self._watch.note(turn.device, heard=outcome is not Outcome.SILENT):
+            log.warning("bus_reopened", bus=self._name, why="not a byte from any device")
+            self._first_watched.events.append(Event("bus_reopened", None, f"{self._name}: not a byte", now_ms))
+            self._bus.close()
+            self._schedule.realign(now_ms)
+
+    async def _open(self) -> None:
+        """Open the bus, but not more often than `REOPEN_S` allows; raises LineDown."""
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._reopen_at:
+            raise LineDown("waiting to open it again")
+        await self._bus.open()
+        if self._failed_opens:
+            log.info("bus_back", bus=self._name)
+            self._first_watched.events.append(Event("bus_back", None, self._name, self._now_ms()))
+        self._failed_opens, self._reopen_at = 0, 0.0
+
+    def _line_down(self, down: LineDown) -> None:
+        self._misses.note(self._name, down)
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._reopen_at:
+            return
+        self._bus.close()
+        if self._failed_opens == 0:
+            log.warning("bus_lost", bus=self._name, why=str(down))
+            self._first_watched.events.append(Event("bus_lost", None, f"{self._name}: {down}", self._now_ms()))
+        self._reopen_at = loop.time() + REOPEN_S[min(self._failed_opens, len(REOPEN_S) - 1)]
+        self._failed_opens += 1
+
+    def _note_miss(self, mounting: Mounting, miss: Miss) -> None:
+        self._misses.note(mounting.device.name, miss)
+        log.debug("read_missed", bus=self._name, device=mounting.device.name, why=str(miss))
+
+    def _tell(self, mounting: Mounting, now_ms: int) -> None:
+        """Make events of what the instrument noticed, and of its being lost or back."""
+        name = mounting.device.name
+        for note in mounting.instrument.notes:
+            mounting.watched.events.append(Event(note.kind, name, note.detail, now_ms))
+        mounting.instrument.notes.clear()
+        lost = self._schedule.is_lost(name)
+        if lost != mounting.lost:
+            mounting.lost = lost
+            log.warning("device_lost" if lost else "device_back", bus=self._name, device=name)
+            mounting.watched.events.append(Event("device_lost" if lost else "device_back", name, "", now_ms))
+        self._count_misfires()
+
+    def _count_misfires(self) -> None:
+        for name, count in self._schedule.misfires.items():
+            MISFIRES.labels(self._name).inc(count)
+            self._schedule.misfires[name] = 0
+
+    def _now_ms(self) -> int:
+        """Return the wall clock; if it was set, start the schedule afresh."""
+        now_ms = self._wall.now_ms()
+        if self._wall.steps != self._steps:
+            self._steps = self._wall.steps
+            self._schedule.realign(now_ms)
+        return now_ms
+
+    @property
+    def _first_watched(self) -> Watched:
+        return next(iter(self._mountings.values())).watched

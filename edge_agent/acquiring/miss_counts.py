@@ -1,0 +1,52 @@
+"""Reads that brought nothing, counted by device and kind, so that a bad cable can be told from a bad instrument."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+
+from edge_agent.acquiring.misses import BadCheck, Garbled, LateAnswer, LineDown, Miss, Refused
+from quantrac.observe.metrics import counter
+
+MISSES = counter("quantrac_edge_misses_total", "Reads that brought nothing, by device and kind.", ["device", "kind"])
+_KINDS: Final[tuple[tuple[type[Miss], str], ...]] = (
+    (BadCheck, "check"), (Garbled, "frame"), (LateAnswer, "late"), (Refused, "refused"), (LineDown, "line"),
+)  # fmt: skip
+
+
+def kind_of(miss: Miss) -> str:
+    """Return the kind of a miss.
+
+    `check`: CRC, block check or checksum does not fit; `frame`: bytes that are no frame; `late`: an answer after its
+    time; `refused`: an exception; `line`: the port or connection is away; `silent`: nothing came.
+    """
+    return next((kind for cls, kind in _KINDS if isinstance(miss, cls)), "silent")
+
+
+class MissCounts:
+    """Counts since the agent started."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, str]] = Counter()
+
+    def note(self, device: str, miss: Miss) -> None:
+        """Count a miss of a device (or of a bus, where the line itself was away)."""
+        kind = kind_of(miss)
+        self._counts[device, kind] += 1
+        MISSES.labels(device, kind).inc()
+
+    @property
+    def total(self) -> int:
+        """All misses but refusals: an instrument that refuses is no error of its bus."""
+        return sum(count for (_, kind), count in self._counts.items() if kind != "refused")
+
+    def errors_of(self, device: str) -> int:
+        """Return the misses of a device but refusals."""
+        return sum(count for (name, kind), count in self._counts.items() if name == device and kind != "refused")
+
+    def by_device(self) -> dict[str, dict[str, int]]:
+        """Return device → kind → count."""
+        table: dict[str, dict[str, int]] = {}
+        for (device, kind), count in sorted(dict(self._counts).items()):  # a copy: the desk's thread asks, too
+            table.setdefault(device, {})[kind] = count
+        return table

@@ -1,0 +1,74 @@
+"""A station file made into buses and instruments that can be read."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from edge_agent.instruments.instrument import Bus, Instrument, Unsuitable
+from edge_agent.instruments.poll_window import WindowedInstrument
+from edge_agent.instruments.samples import Clock
+from edge_agent.instruments.serial_instruments import (
+    BayernHessenAnalyser,
+    PolledLines,
+    Sdi12Sensor,
+    VaisalaTransmitter,
+)
+from edge_agent.instruments.talkers import LineTalker, VaisalaTalker
+from edge_agent.lines.serial_bus import SerialBus
+from edge_agent.modbus.bus import ModbusBus
+from edge_agent.modbus.instrument import ModbusInstrument
+from quantrac.config import stations
+from quantrac.config.devices import BayernHessenProfile, LineProfile, Sdi12Profile, VaisalaProfile
+
+
+class Mounted(NamedTuple):
+    """One bus and what hangs on it."""
+
+    name: str
+    bus: Bus
+    instruments: list[tuple[stations.Device, Instrument]]
+
+
+def mount(station: stations.Station, clock: Clock) -> list[Mounted]:
+    """Return the station's buses with their instruments, nothing opened yet; raises Unsuitable."""
+    mounted = []
+    for name, bus in station.buses.items():
+        devices = [device for device in station.devices.values() if device.bus.name == name]
+        if devices:
+            mounted.append(_mount_bus(bus, devices, clock))
+    return mounted
+
+
+def _mount_bus(bus: stations.Bus, devices: list[stations.Device], clock: Clock) -> Mounted:
+    if bus.kind in ("modbus-rtu", "modbus-tcp", "modbus-rtu-tcp"):
+        modbus = ModbusBus(bus, clock)
+        return Mounted(
+            bus.name,
+            modbus,
+            [(device, _windowed(device, ModbusInstrument(device, modbus), clock)) for device in devices],
+        )
+    line = SerialBus(bus, clock)
+    return Mounted(
+        bus.name,
+        line,
+        [(device, _windowed(device, _text_instrument(device, line, clock), clock)) for device in devices],
+    )
+
+
+def _windowed(device: stations.Device, instrument: Instrument, clock: Clock) -> Instrument:
+    minutes = device.profile.poll_minutes
+    return instrument if minutes is None else WindowedInstrument(instrument, minutes, clock)
+
+
+def _text_instrument(device: stations.Device, line: SerialBus, clock: Clock) -> Instrument:
+    match device.profile:
+        case Sdi12Profile():
+            return Sdi12Sensor(device, line, clock)
+        case BayernHessenProfile():
+            return BayernHessenAnalyser(device, line)
+        case VaisalaProfile(mode=mode):
+            return VaisalaTalker(device, line) if mode == "talker" else VaisalaTransmitter(device, line)
+        case LineProfile(mode=mode):
+            return LineTalker(device, line) if mode == "talker" else PolledLines(device, line)
+        case _:
+            raise Unsuitable(f"{device.name}: a bus of kind {device.bus.kind} cannot carry {device.profile.protocol}")

@@ -1,0 +1,74 @@
+"""A device while it is read: its instrument, its channels' slots, and what has happened to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from edge_agent.control.maintenance import MaintenanceSwitch
+from edge_agent.control.orders import Orders
+from edge_agent.instruments.samples import Sample
+from edge_agent.records import Event, RecordSink
+from edge_agent.slots.averaging import DeviceSlots, Taken
+from edge_agent.slots.channels import ChannelFeed
+
+
+@dataclass(slots=True)
+class Outbox:
+    """What a station's devices share: where closed slots go, the station's own events, its maintenance switch."""
+
+    sink: RecordSink
+    switch: MaintenanceSwitch
+    orders: Orders = field(default_factory=Orders)
+    on_event: Callable[[Event], None] = lambda _: None
+    events: list[Event] = field(default_factory=list)
+    """Sent with the next record of any device."""
+
+    def tell(self, event: Event) -> None:
+        """Put an event on record, and say it at once to whoever wants to know."""
+        self.events.append(event)
+        self.on_event(event)
+
+
+@dataclass(slots=True)
+class Watched:
+    """The channels of one device (or of the agent itself) on their way from sample to record."""
+
+    name: str
+    feeds: list[ChannelFeed]
+    slots: DeviceSlots
+    outbox: Outbox
+    events: list[Event] = field(default_factory=list)
+    """Sent with the device's next record."""
+    last: dict[str, Taken] = field(default_factory=dict)
+    """The newest sample of each channel."""
+
+    def take(self, samples: Iterable[Sample]) -> None:
+        """Put samples of signals into the slots of the channels that use them."""
+        samples = [*samples]
+        for sample in samples:
+            for feed in self.feeds[:1]:  # a device's feeds share their watch
+                feed.gases.note(sample)
+        for sample in samples:
+            for feed in self.feeds:
+                if feed.signal == sample.signal:
+                    taken = feed.taken(sample)
+                    turned = self.outbox.switch.note(self.name, feed.name, taken)
+                    if turned is not None:
+                        self.outbox.tell(Event("maintenance", self.name, turned, taken.t_ms))
+                    if (said := feed.turned(taken)) is not None:
+                        self.outbox.tell(Event(feed.parameter, self.name, said, taken.t_ms))
+                    if (gas := feed.gases.of(feed.kind, taken)) is not None and taken.value is not None:
+                        self.slots.add_beside(f"{feed.name}_{gas}", taken.t_ms, taken.value)
+                    taken = self.outbox.switch.marked(feed.kind, taken)
+                    taken = self.outbox.orders.marked(self.name, feed.kind, taken)
+                    self.last[feed.name] = taken
+                    self.slots.add(feed.name, taken)
+
+    def close(self, now_ms: int) -> None:
+        """Hand over the slots that have ended and are complete."""
+        for record in self.slots.close(now_ms):
+            events = (*self.outbox.events, *self.events)
+            self.outbox.events.clear()
+            self.events.clear()
+            self.outbox.sink(record._replace(events=events))

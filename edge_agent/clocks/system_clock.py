@@ -1,0 +1,119 @@
+"""The machine's clocks, and what the kernel, chrony or systemd-timesyncd say of them. Reads only, never sets."""
+
+from __future__ import annotations
+
+import ctypes
+import subprocess
+import time
+from pathlib import Path
+from typing import Final, Protocol
+
+from edge_agent.clocks.trust import ClockLook
+
+STA_UNSYNC: Final = 0x0040
+"""The kernel clock is not synchronised (linux/timex.h)."""
+STA_NANO: Final = 0x2000
+"""`offset` is in nanoseconds instead of microseconds."""
+BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+TIMESYNCD: Final = Path("/run/systemd/timesync/synchronized")
+CHRONYD: Final = Path("/run/chrony")
+CHRONYC: Final = ("chronyc", "-n", "-c", "tracking")
+CHRONYC_S: Final = 2.0
+NOBODY: Final = ClockLook(None, None)
+
+
+class TimeSource(Protocol):
+    """The clocks of a machine."""
+
+    def wall_ms(self) -> int:
+        """Return the wall clock, ms since 1970 UTC."""
+        ...
+
+    def boot_ms(self) -> int:
+        """Return the time since the machine started, standby included, ms."""
+        ...
+
+    def boot_id(self) -> str:
+        """Return a word that changes with each start of the machine; empty where there is none."""
+        ...
+
+    def look(self) -> ClockLook:
+        """Return what is known of the wall clock; may take seconds."""
+        ...
+
+
+class SystemClock:
+    """The clocks of this machine."""
+
+    def wall_ms(self) -> int:
+        """Return the wall clock, ms since 1970 UTC."""
+        return time.time_ns() // 1_000_000  # noqa: TID251 (where the agent's clocks come from)
+
+    def boot_ms(self) -> int:
+        """Return the time since the machine started, standby included, ms."""
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+
+    def boot_id(self) -> str:
+        """Return the kernel's boot id."""
+        return BOOT_ID.read_text("ascii").strip() if BOOT_ID.exists() else ""
+
+    def look(self) -> ClockLook:
+        """Ask chrony where it runs, else the kernel; systemd-timesyncd says with a file that it has set the clock."""
+        if CHRONYD.is_dir() and (found := _ask_chrony()) is not None:
+            return found
+        kernel = ask_kernel()
+        return ClockLook(True, kernel.offset_ms) if TIMESYNCD.exists() else kernel
+
+
+class _Timex(ctypes.Structure):
+    """struct timex of adjtimex(2) on 64-bit Linux, as far as it is read here."""
+
+    _fields_ = (
+        ("modes", ctypes.c_uint),
+        ("offset", ctypes.c_long),
+        ("freq", ctypes.c_long),
+        ("maxerror", ctypes.c_long),
+        ("esterror", ctypes.c_long),
+        ("status", ctypes.c_int),
+        ("unread", ctypes.c_byte * 256),
+    )
+
+
+def ask_kernel() -> ClockLook:
+    """Return what adjtimex(2) says; nothing is known where it cannot be called."""
+    timex = _Timex()
+    try:
+        answer = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(timex))
+    except (OSError, AttributeError):
+        return NOBODY
+    return NOBODY if answer < 0 else kernel_look(timex.status, timex.offset)
+
+
+def kernel_look(status: int, offset: int) -> ClockLook:
+    """Return what adjtimex's status and offset mean; an unsynchronised clock has no known offset."""
+    if status & STA_UNSYNC:
+        return ClockLook(False, None)
+    return ClockLook(True, offset / (1e6 if status & STA_NANO else 1e3))
+
+
+def chrony_look(tracking: str) -> ClockLook | None:
+    """Return what a line of `chronyc -c tracking` means; None if it is no such line.
+
+    Fields (chronyc(1)): reference id, its address, stratum, reference time, seconds that the system clock is behind
+    (chronyc prints the correction that remains), last offset, RMS offset, …, leap status last.
+    """
+    fields = tracking.strip().split(",")
+    if len(fields) < 14:
+        return None
+    try:
+        return ClockLook(True, float(fields[4]) * 1000) if fields[-1] != "Not synchronised" else ClockLook(False, None)
+    except ValueError:
+        return None
+
+
+def _ask_chrony() -> ClockLook | None:
+    try:
+        answer = subprocess.run(CHRONYC, capture_output=True, text=True, timeout=CHRONYC_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return chrony_look(answer.stdout) if answer.returncode == 0 else None

@@ -1,0 +1,69 @@
+"""Keeps an eye on the machine's clock, in a thread of its own: who sets it may take seconds to answer."""
+
+from __future__ import annotations
+
+import threading
+from typing import Final
+
+from edge_agent.clocks.system_clock import TimeSource
+from edge_agent.clocks.trust import ClockLook, Stamp, is_trusted
+from edge_agent.instruments.samples import Measured
+from quantrac.config.stations import ClockPlan
+from quantrac.observe.logs import logger
+from quantrac.telemetry.states import State
+
+log = logger(__name__)
+
+LOOK_EVERY_S: Final = 30.0
+LOOK_AT_FIRST_EVERY_S: Final = 1.0
+
+
+class Timekeeper:
+    """What the agent knows of its clock; any thread may ask."""
+
+    def __init__(self, source: TimeSource, plan: ClockPlan, *, was_synchronised: bool) -> None:
+        """`was_synchronised`: an earlier run of the agent has seen it synchronised since the machine started."""
+        self._source, self._plan = source, plan
+        self.boot_id = source.boot_id()
+        self.was_synchronised = was_synchronised
+        """Whether the clock has been synchronised since the machine started."""
+        self._look = ClockLook(None, None)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="clock", daemon=True)
+
+    def start(self) -> None:
+        """Look once, and then again and again."""
+        self.refresh()
+        if not self.stamp().trusted:
+            log.warning("clock_not_trusted", wall_ms=self._source.wall_ms(), synchronised=self._look.synchronised)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stop.set()
+        self._thread.join()
+
+    def refresh(self) -> None:
+        """Ask who sets the clock."""
+        self._look = self._source.look()
+        self.was_synchronised = self.was_synchronised or self._look.synchronised is True
+
+    def stamp(self) -> Stamp:
+        """Return the clocks now."""
+        wall_ms = self._source.wall_ms()
+        trusted = is_trusted(self._plan, wall_ms, self._look, self.was_synchronised)
+        return Stamp(wall_ms - self._source.boot_ms(), trusted)
+
+    def offset(self) -> Measured:
+        """Return the clock's known error in ms.
+
+        A clock that nothing synchronises has none: null, `warmup`; nobody there to be asked: null, `fault`.
+        """
+        look = self._look
+        if look.offset_ms is not None:
+            return Measured(look.offset_ms, State.OK)
+        return Measured(None, State.FAULT if look.synchronised is None else State.WARMUP)
+
+    def _watch(self) -> None:
+        while not self._stop.wait(LOOK_EVERY_S if self.stamp().trusted else LOOK_AT_FIRST_EVERY_S):
+            self.refresh()

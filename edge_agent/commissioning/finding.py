@@ -1,0 +1,257 @@
+"""Finding what hangs on a line that nobody documented: line settings, Modbus units, an SDI-12 sensor, a talker.
+
+The usual settings are tried, the most usual first, for the usual units; the other units only with settings under which
+somebody answered. Where no Modbus unit is, the line is listened to, and an SDI-12 sensor asked for. All within a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, NamedTuple
+
+from edge_agent.acquiring.misses import Garbled, LateAnswer, LineDown, Miss, NoAnswer, Refused
+from edge_agent.instruments.instrument import Unsuitable
+from edge_agent.lines.serial_bus import LINE, SerialBus
+from edge_agent.modbus.bus import ModbusBus, Timing
+from edge_agent.modbus.planning import Function, Span
+from quantrac.config.fields import LineSettings, parse_line
+from quantrac.config.stations import Bus, BusKind
+
+COMMON: Final = (
+    "9600 8N1", "19200 8E1", "19200 8N1", "9600 8E1", "38400 8N1", "4800 8N1", "115200 8N1", "57600 8N1",
+    "38400 8E1", "9600 8N2", "9600 8O1", "19200 8N2", "2400 8N1", "1200 7E1",
+)  # fmt: skip
+"""Line settings, the most usual first: 9600 8N1 is what most manuals print, 19200 8E1 the default of the Modbus
+serial line specification V1.02 (2.5.1)."""
+USUAL_UNITS: Final = (1, 2, 3, 4, 5, 10, 247)
+ALL_UNITS: Final = range(1, 248)
+LISTEN_S: Final = 1.2
+ANSWER_MS: Final = 250
+"""Time for an answer beyond what its characters take on the line."""
+FRAME_BITS: Final = 180
+"""A request of eight characters and its short answer."""
+GUARD_MS: Final = 60
+SDI12_LINES: Final = ("9600 8N1", "1200 7E1")
+LONGEST_TEXT: Final = 60
+
+
+class Place(NamedTuple):
+    """A serial port, or a network endpoint."""
+
+    port: str | None
+    host: str | None = None
+    tcp_port: int | None = None
+
+    @property
+    def text(self) -> str:
+        """For people."""
+        return self.port or f"{self.host}:{self.tcp_port}"
+
+    @classmethod
+    def parse(cls, text: str) -> Place:
+        """Read `/dev/…` or `host:port`."""
+        host, colon, port = text.rpartition(":")
+        if colon and port.isdecimal() and "/" not in text:
+            return cls(None, host, int(port))
+        return cls(text)
+
+
+class Discovery(NamedTuple):
+    """Something that lives on the line."""
+
+    kind: BusKind
+    line: str
+    """Line settings; empty behind a network."""
+    address: str
+    said: str
+    """How it answered."""
+
+
+Progress = Callable[[str], None]
+
+
+def bus_at(place: Place, kind: BusKind, line: LineSettings | None) -> Bus:
+    """Return a bus for looking round."""
+    return Bus(
+        name="probe", kind=kind, port=place.port, line=line, host=place.host, tcp_port=place.tcp_port, guard_ms=GUARD_MS
+    )
+
+
+def find(
+    place: Place,
+    *,
+    units: Sequence[int] | None,
+    lines: Sequence[str],
+    limit_s: float,
+    say: Progress,
+    clock: Callable[[], int],
+) -> list[Discovery]:
+    """Return what was found within `limit_s`; blocking. `units` None: the usual ones, then all."""
+    return asyncio.run(_find(place, units, lines, limit_s, say, clock))
+
+
+async def _find(
+    place: Place,
+    units: Sequence[int] | None,
+    lines: Sequence[str],
+    limit_s: float,
+    say: Progress,
+    clock: Callable[[], int],
+) -> list[Discovery]:
+    until = time.monotonic() + limit_s
+    if place.port is None:
+        found = await _network(place, units, until, say, clock)
+    else:
+        found = await _serial(place, units, lines, until, say, clock)
+    if time.monotonic() >= until:
+        say(f"the time is over ({limit_s:g} s); not everything was tried")
+    return found
+
+
+async def _serial(
+    place: Place,
+    units: Sequence[int] | None,
+    lines: Sequence[str],
+    until: float,
+    say: Progress,
+    clock: Callable[[], int],
+) -> list[Discovery]:
+    found: list[Discovery] = []
+    for line in lines:
+        if time.monotonic() >= until:
+            break
+        say(f"{place.text} {line}: Modbus units {_brief(units or USUAL_UNITS)}")
+        found = await _units(place, "modbus-rtu", line, units or USUAL_UNITS, until, clock)
+        if found:
+            break
+    if found and units is None:
+        line = found[0].line
+        rest = [unit for unit in ALL_UNITS if unit not in USUAL_UNITS]
+        say(f"{place.text} {line}: the other units")
+        return found + await _units(place, "modbus-rtu", line, rest, until, clock)
+    return found or await _text(place, lines, until, say, clock)
+
+
+async def _network(
+    place: Place, units: Sequence[int] | None, until: float, say: Progress, clock: Callable[[], int]
+) -> list[Discovery]:
+    kinds: tuple[BusKind, ...] = ("modbus-tcp", "modbus-rtu-tcp")
+    for kind in kinds:
+        wanted = [0, 255, *USUAL_UNITS] if units is None and kind == "modbus-tcp" else units or USUAL_UNITS
+        say(f"{place.text}: {kind}, units {_brief(wanted)}")
+        if found := await _units(place, kind, "", wanted, until, clock):
+            return found
+    return []
+
+
+async def _units(
+    place: Place, kind: BusKind, line: str, units: Iterable[int], until: float, clock: Callable[[], int]
+) -> list[Discovery]:
+    settings = parse_line(line) if line else None
+    bus = ModbusBus(bus_at(place, kind, settings), clock)
+    timing = Timing(ANSWER_MS + (FRAME_BITS * 1000 // settings.baud if settings else ANSWER_MS))
+    found: list[Discovery] = []
+    garbled = 0
+    try:
+        for unit in units:
+            if time.monotonic() >= until:
+                break
+            await bus.open()
+            said, is_frame = await _answer(bus, unit, timing)
+            if is_frame:
+                found.append(Discovery(kind, line, str(unit), said))
+            garbled += bool(said) and not is_frame
+            if garbled >= 2 and not found:
+                break  # somebody speaks here, but not with these settings
+    finally:
+        bus.close()
+    return found
+
+
+async def _answer(bus: ModbusBus, unit: int, timing: Timing) -> tuple[str, bool]:
+    """Return what a unit said to a request for one register, and whether it was a proper frame."""
+    try:
+        answer = await bus.read(unit, Span(Function.HOLDING, 0, 1), timing)
+        return f"holding register 0 = {answer.words[0]:04X}", True
+    except Refused as refusal:
+        return f"exception {refusal.code}: it lives", True
+    except LateAnswer as late:
+        return str(late), True
+    except Garbled as garbled:
+        return str(garbled), False
+    except NoAnswer:
+        return "", False
+
+
+async def _text(
+    place: Place, lines: Sequence[str], until: float, say: Progress, clock: Callable[[], int]
+) -> list[Discovery]:
+    """Listen for who talks by itself, and ask for an SDI-12 sensor."""
+    for line in lines:
+        if time.monotonic() >= until:
+            break
+        say(f"{place.text} {line}: listening")
+        bus = SerialBus(bus_at(place, "ascii", parse_line(line)), clock)
+        try:
+            await bus.open()
+            heard = await bus.listen(LINE, round(LISTEN_S * 1000))
+            text = heard.decode("ascii").strip()
+            if text.isprintable() and text:
+                return [Discovery("ascii", line, "", f"talks: {text[:LONGEST_TEXT]}")]
+            if line in SDI12_LINES and (address := await _sdi12(bus)):
+                return [Discovery("sdi-12", line, address, "SDI-12 address")]
+        except (Miss, UnicodeDecodeError):
+            if line in SDI12_LINES and (address := await _sdi12(bus)):
+                return [Discovery("sdi-12", line, address, "SDI-12 address")]
+        except Unsuitable:
+            return []
+        finally:
+            bus.close()
+    return []
+
+
+async def _sdi12(bus: SerialBus) -> str:
+    """Return the address of the only sensor on an SDI-12 line (SDI-12 1.4, 4.4.2), empty if nobody answers."""
+    try:
+        answer = await bus.ask(b"?!", LINE, 1_000)
+    except (Garbled, LateAnswer, NoAnswer, LineDown):
+        return ""
+    text = answer.raw.decode("ascii", "replace").strip()
+    return text if len(text) == 1 and text.isalnum() else ""
+
+
+async def read_words(
+    place: Place,
+    kind: BusKind,
+    line: LineSettings | None,
+    unit: int,
+    span: Span,
+    timeout_ms: int,
+    clock: Callable[[], int],
+) -> dict[int, int]:
+    """Return registers by wire address; one at a time where a block is refused. Raises Miss."""
+    bus = ModbusBus(bus_at(place, kind, line), clock)
+    timing = Timing(timeout_ms)
+    words: dict[int, int] = {}
+    try:
+        await bus.open()
+        try:
+            return dict(enumerate((await bus.read(unit, span, timing)).words, span.at))
+        except Refused as refusal:
+            why = refusal
+        for at in range(span.at, span.end):
+            try:
+                words[at] = (await bus.read(unit, Span(span.function, at, 1), timing)).words[0]
+            except Refused:
+                continue
+        if not words:
+            raise why
+        return words
+    finally:
+        bus.close()
+
+
+def _brief(units: Sequence[int]) -> str:
+    return ", ".join(map(str, units)) if len(units) <= 12 else f"{units[0]}-{units[-1]}"

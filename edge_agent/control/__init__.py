@@ -1,0 +1,1 @@
+"""How a running agent is steered: its desk, commands of the centre, maintenance, another configuration."""

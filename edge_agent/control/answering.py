@@ -1,0 +1,167 @@
+"""What the agent answers at its desk, to a person beside it and to the centre's commands alike."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from edge_agent.acquiring.field_link import FieldLink, NothingIsRead
+from edge_agent.acquiring.miss_counts import MissCounts
+from edge_agent.clocks.clock import Now
+from edge_agent.control.configuring import ChangeRefused, Configuring
+from edge_agent.control.orders import Orders
+from edge_agent.desk import DeskRefused
+from edge_agent.sending.forwarding_loop import ForwardingLoop
+from quantrac.config.stations import Station
+from quantrac.config.travelling import loads
+from quantrac.telemetry.states import State
+
+READ_S: Final = 120.0
+WITHIN_S: Final = 300.0
+"""A new configuration that has not proved itself within this time is taken back, unless another time is given."""
+LONGEST_WITHIN_S: Final = 3_000.0
+
+
+@dataclass(slots=True)
+class Draining:
+    """A wish to stop sampling, send everything, and end."""
+
+    wanted: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event = field(default_factory=threading.Event)
+    timeout_s: float = 0.0
+    outcome: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Files:
+    """The local files of the station's configuration, and what the centre has sent in their place."""
+
+    load: Callable[[], Station]
+    keep: Callable[[Station], None]
+    """A configuration that the centre has sent is confirmed."""
+    forget: Callable[[], None]
+    """The local files hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """See the module; any thread may call it."""
+
+    loop: ForwardingLoop
+    draining: Draining
+    sampling_stop: threading.Event
+    orders: Orders
+    misses: MissCounts
+    configuring: Configuring
+    files: Files
+    link: FieldLink
+    photograph: Callable[[str, str], bool] | None
+    """Has a camera take a picture for a cause; None: no camera."""
+    now: Now
+
+    def answer(self, request: dict[str, Any]) -> Mapping[str, Any]:
+        """Carry out a request and return its outcome; raises QuantracError with what stands against it."""
+        ways: dict[str, Callable[[dict[str, Any]], Mapping[str, Any]]] = {
+            "status": self._status,
+            "live": self._live,
+            "read": self._read,
+            "again": self._send_again,
+            "maint": self._maintain,
+            "push": self._push,
+            "reload": lambda wish: self.reload(_within_s(wish)),
+            "picture": self._picture,
+            "wipe": self._wipe,
+            "drain": self._drain,
+        }
+        what = request.get("do")
+        if not isinstance(what, str) or what not in ways:
+            raise DeskRefused(f"found do: {what!r}, expected one of {', '.join(ways)}")
+        return ways[what](request)
+
+    def reload(self, within_s: float = WITHIN_S) -> Mapping[str, Any]:
+        """Read the local files again and put them in force; raises ConfigErrors, ChangeRefused."""
+        new = self.files.load()
+        return self.configuring.change(new, "reload", within_s, self.files.forget)
+
+    def _status(self, _: dict[str, Any]) -> Mapping[str, Any]:
+        return {**report_of(self.loop), "errors": self.misses.by_device()}
+
+    def _live(self, wish: dict[str, Any]) -> Mapping[str, Any]:
+        try:
+            rows = self.link.ask(_now, timeout_s=10)
+        except NothingIsRead:
+            rows = []
+        more = {"t": self.now().ms, "config": self.configuring.station.config_hash}
+        return {**self._status(wish), **more, "maintenance": self.orders.standing(), "rows": rows}
+
+    def _read(self, wish: dict[str, Any]) -> Mapping[str, Any]:
+        device = wish.get("device")
+        if device is not None and not isinstance(device, str):
+            raise DeskRefused(f"found device {device!r}, expected its name")
+        found = self.link.ask(lambda sweeps: sweeps.read(device), READ_S)
+        return {"readings": [one._asdict() for one in found]}
+
+    def _send_again(self, wish: dict[str, Any]) -> Mapping[str, Any]:
+        begin, end = wish.get("from"), wish.get("to")
+        if not isinstance(begin, int) or not isinstance(end, int) or begin > end:
+            raise DeskRefused(f"found from: {begin!r}, to: {end!r}; expected two times, ms since 1970 UTC, in order")
+        return {"messages": self.loop.ask(lambda f: f.send_again(begin, end), timeout_s=60)}
+
+    def _maintain(self, wish: dict[str, Any]) -> Mapping[str, Any]:
+        now_ms = self.now().ms
+        match wish:
+            case {"device": str() | None as device, "for_ms": int() as for_ms, "state": str() as word}:
+                self.orders.begin(device, State.from_word(word), for_ms, now_ms, str(wish.get("why", "")))
+                return {"maintenance": self.orders.standing()}
+            case {"device": str() | None as device, "off": True}:
+                ended = self.orders.end(device, now_ms)
+                return {"maintenance": self.orders.standing(), "ended": ended}
+            case _:
+                return {"maintenance": self.orders.standing()}
+
+    def _push(self, wish: dict[str, Any]) -> Mapping[str, Any]:
+        new = loads(json.dumps(wish.get("station")))
+        return self.configuring.change(new, "push", _within_s(wish), lambda: self.files.keep(new))
+
+    def _picture(self, wish: dict[str, Any]) -> Mapping[str, Any]:
+        camera = str(wish.get("camera", ""))
+        if self.photograph is None or not self.photograph(camera, "asked"):
+            raise DeskRefused(f"the station has no camera {camera!r}")
+        return {"camera": camera}
+
+    def _wipe(self, wish: dict[str, Any]) -> Mapping[str, Any]:
+        device = wish.get("device")
+        if device not in self.configuring.station.devices:
+            raise DeskRefused(f"found device {device!r}, expected: {', '.join(self.configuring.station.devices)}")
+        raise DeskRefused(f"{device}: its profile declares no register that starts a wiper")
+
+    def _drain(self, wish: dict[str, Any]) -> Mapping[str, Any]:
+        timeout_s = wish.get("timeout_s")
+        if not isinstance(timeout_s, int | float):
+            raise DeskRefused(f"found timeout_s: {timeout_s!r}, expected seconds")
+        self.draining.timeout_s = float(timeout_s)
+        self.draining.wanted.set()
+        self.sampling_stop.set()
+        self.draining.ended.wait(timeout_s + 20)
+        return self.draining.outcome
+
+
+def report_of(loop: ForwardingLoop) -> dict[str, Any]:
+    """Return the state of spool and link."""
+    report = loop.ask(lambda f: f.report())
+    return {**report._asdict(), "epochs": [each._asdict() for each in report.epochs]}
+
+
+async def _now(sweeps: Any) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = sweeps.now()
+    return rows
+
+
+def _within_s(request: dict[str, Any]) -> float:
+    within_s = request.get("within_s", WITHIN_S)
+    if not isinstance(within_s, int | float) or not 1 <= within_s <= LONGEST_WITHIN_S:
+        raise ChangeRefused(f"found within_s: {within_s!r}, expected 1 to {LONGEST_WITHIN_S:g} seconds")
+    return float(within_s)

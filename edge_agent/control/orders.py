@@ -1,0 +1,127 @@
+"""Maintenance and calibration that a person has ordered, for a device or the whole station, until a time."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from edge_agent.records import Event
+from edge_agent.slots.averaging import Taken
+from quantrac.observe.logs import logger
+from quantrac.telemetry.errors import QuantracError
+from quantrac.telemetry.parameters import Kind
+from quantrac.telemetry.states import State, worst
+
+log = logger(__name__)
+
+FILE: Final = "maintenance.json"
+LONGEST_MS: Final = 7 * 86_400_000
+WHOLE_STATION: Final = ""
+
+
+class BadOrder(QuantracError):
+    """An order that cannot be followed."""
+
+
+class Order(NamedTuple):
+    """What is measured in the time gets this state."""
+
+    state: State
+    until_ms: int
+
+
+class Orders:
+    """The orders in force; any thread may call everything here. They outlive the agent, in a file."""
+
+    def __init__(self, path: Path | None = None, devices: Iterable[str] = ()) -> None:
+        """`devices`: those an order may name."""
+        self._path = path
+        self._devices = set(devices)
+        self._lock = threading.Lock()
+        self._orders: dict[str, Order] = {}
+        self._untold: list[Event] = []
+        if path is not None:
+            self._load(path)
+
+    def know(self, devices: Iterable[str]) -> None:
+        """From now on an order may name these devices."""
+        self._devices = set(devices)
+
+    def begin(self, device: str | None, state: State, for_ms: int, now_ms: int, why: str = "") -> int:
+        """Give what a device (None: every device) measures a state for so long; returns when it ends, ms.
+
+        Raises BadOrder.
+        """
+        if device is not None and device not in self._devices:
+            raise BadOrder(f"found device {device!r}, the station has: {', '.join(sorted(self._devices))}")
+        if state not in (State.MAINT, State.CAL):
+            raise BadOrder(f"found state {state.word}, allowed: maint, cal")
+        if not 0 < for_ms <= LONGEST_MS:
+            raise BadOrder(f"found {for_ms / 60_000:g} minutes, allowed: up to seven days")
+        until_ms = now_ms + for_ms
+        with self._lock:
+            self._orders[device or WHOLE_STATION] = Order(state, until_ms)
+            said = f"on, {state.word} for {for_ms / 60_000:g} min" + (f": {why}" if why else "")
+            self._untold.append(Event("maintenance", device, said, now_ms))
+            self._save()
+        return until_ms
+
+    def end(self, device: str | None, now_ms: int) -> bool:
+        """End an order before its time; returns whether there was one."""
+        with self._lock:
+            found = self._orders.pop(device or WHOLE_STATION, None)
+            if found is not None:
+                self._untold.append(Event("maintenance", device, "off", now_ms))
+                self._save()
+        return found is not None
+
+    def turn(self, now_ms: int) -> list[Event]:
+        """Let orders end whose time is over; return the events since the last turn."""
+        with self._lock:
+            over = [name for name, order in self._orders.items() if now_ms >= order.until_ms]
+            for name in over:
+                del self._orders[name]
+                self._untold.append(Event("maintenance", name or None, "off, its time is over", now_ms))
+            if over:
+                self._save()
+            told, self._untold = self._untold, []
+        return told
+
+    def marked(self, device: str, kind: Kind, taken: Taken) -> Taken:
+        """Return a sample with the state that is ordered; the device's own word counts where it is worse.
+
+        States and voltages (kind `last`) stay what they are.
+        """
+        if not self._orders or kind is Kind.LAST:
+            return taken
+        orders = [order for name in (device, WHOLE_STATION) if (order := self._orders.get(name)) is not None]
+        return taken._replace(state=worst((taken.state, *(o.state for o in orders if taken.t_ms < o.until_ms))))
+
+    def standing(self) -> dict[str, dict[str, object]]:
+        """Return the orders in force, by device (empty name: the whole station), for people."""
+        with self._lock:
+            return {name: {"state": o.state.word, "until": o.until_ms} for name, o in sorted(self._orders.items())}
+
+    def _load(self, path: Path) -> None:
+        with suppress(FileNotFoundError):
+            try:
+                saved = json.loads(path.read_text("utf-8"))
+                self._orders = {name: Order(State.from_word(word), int(until)) for name, (word, until) in saved.items()}
+            except (ValueError, TypeError, AttributeError, QuantracError) as error:
+                log.warning("maintenance_unreadable", file=str(path), error=str(error))
+
+    def _save(self) -> None:
+        if self._path is None:
+            return
+        draft = self._path.with_suffix(".new")
+        try:
+            draft.write_text(
+                json.dumps({name: (o.state.word, o.until_ms) for name, o in self._orders.items()}), "utf-8"
+            )
+            draft.replace(self._path)
+        except OSError as error:  # the order holds all the same, until the agent ends
+            log.warning("maintenance_not_saved", file=str(self._path), error=str(error))

@@ -1,0 +1,1 @@
+"""The agent's own box: housekeeping channels, the modem's signal, systemd's watchdog."""

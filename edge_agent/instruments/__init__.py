@@ -1,0 +1,1 @@
+"""What is asked of instruments, and what their answers mean: one module a protocol."""

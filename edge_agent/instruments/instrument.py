@@ -1,0 +1,84 @@
+"""What acquisition needs of an instrument, whatever it speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from edge_agent.instruments.samples import Sample
+from quantrac.telemetry.errors import QuantracError
+
+
+class Unsuitable(QuantracError):
+    """A device's profile, bus and address do not go together."""
+
+    exit_code = 2
+
+
+class Part(Protocol):
+    """A piece of a sample that is read, and read again, on its own."""
+
+    @property
+    def signals(self) -> Sequence[str]:
+        """Names of the signals it brings."""
+        ...
+
+
+class Note(NamedTuple):
+    """Something that an instrument noticed about itself."""
+
+    kind: str
+    detail: str
+
+
+class PlannedRequest(NamedTuple):
+    """A request that a sample sends, for people who want to see the plan."""
+
+    text: str
+    signals: Sequence[str]
+    wire_bytes: int | None
+    """Bytes of request and answer on the line; None if the answer's length is not known beforehand."""
+
+
+class Bus(Protocol):
+    """A line or endpoint with one owner."""
+
+    async def open(self) -> None:
+        """Open it if it is not open; raises LineDown."""
+        ...
+
+    def close(self) -> None:
+        """Close it."""
+        ...
+
+
+class Instrument(Protocol):
+    """One instrument on one bus."""
+
+    notes: list[Note]
+    """Taken and emptied by acquisition."""
+
+    @property
+    def worst_ms(self) -> int:
+        """Longest time that a failing read can hold the bus."""
+        ...
+
+    def parts(self) -> Sequence[Part]:
+        """Return what one sample reads, in order."""
+        ...
+
+    def requests(self) -> list[PlannedRequest]:
+        """Return the requests that one sample sends."""
+        ...
+
+    async def read(self, part: Part) -> list[Sample]:
+        """Read one part; raises Miss."""
+        ...
+
+    async def wake(self) -> int:
+        """Wake an instrument that sleeps between requests; return how many ms it needs then, 0 if it never sleeps."""
+        ...
+
+    async def probe(self) -> None:
+        """Find out cheaply whether an instrument that was silent is there; raises Miss."""
+        ...

@@ -1,0 +1,89 @@
+r"""Vaisala WXT and WMT transmitters in ASCII mode, polled or automatic. Pure: bytes in, fields out.
+
+``0R0\r\n`` is answered by ``0R0,Dm=214D,Sm=3.4M,Ta=28.4C,…\r\n``: a field's last letter is its unit, ``#`` in its
+place means invalid data. With a small ``r`` command and answer carry the SDI-12 CRC. Source: WXT530 user's guide.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+from edge_agent.acquiring.misses import Garbled, Refused
+from edge_agent.instruments.sdi12 import crc_characters, without_crc
+
+MAX_LINE: Final = 512
+_FIELD: Final = re.compile(r"([A-Z][a-z])=([+-]?\d+(?:\.\d+)?)([A-Za-z#])")
+
+_UNITS: Final[dict[str, dict[str, str]]] = {
+    "D": {"D": "deg"},
+    "S": {"M": "m/s", "K": "km/h", "S": "[mi_i]/h", "N": "[kn_i]"},
+    "T": {"C": "Cel", "F": "[degF]"},
+    "U": {"P": "%"},
+    "P": {"H": "hPa", "P": "Pa", "B": "bar", "M": "mm[Hg]", "I": "[in_i'Hg]"},
+    "V": {"V": "V"},
+}
+_RAIN_UNITS: Final[dict[str, dict[str, str]]] = {
+    "Rc": {"M": "mm", "I": "[in_i]"},
+    "Rd": {"S": "s"},
+    "Ri": {"M": "mm/h", "I": "[in_i]/h"},
+    "Rp": {"M": "mm/h", "I": "[in_i]/h"},
+}
+
+
+class Field(NamedTuple):
+    """One measured field; `unit` is its letter, ``#`` when the instrument says that the value is invalid."""
+
+    value: float
+    unit: str
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether the instrument vouches for the value."""
+        return self.unit != "#"
+
+
+def request(address: str, message: str = "R0") -> bytes:
+    """Return the poll: ``R1`` wind, ``R2`` air, ``R3`` rain, ``R5`` supervisor, ``R0`` composite; ``r…`` with CRC."""
+    if not re.fullmatch(r"[Rr]\d?", message):
+        raise ValueError(f"{message!r} is no Vaisala message; expected R, R0…R5, or r0…r5 with CRC")
+    text = address + message
+    return (text + crc_characters(text) if message[0] == "r" else text).encode("ascii") + b"\r\n"
+
+
+def parse(raw: bytes, address: str, message: str = "R0") -> dict[str, Field]:
+    """Return the fields of an answer by their two-letter name.
+
+    Raises:
+        Garbled: not an answer to this message of this address, a wrong CRC, or one malformed field.
+        Refused: the transmitter answered with an error text (``0TX,…``).
+    """
+    if len(raw) > MAX_LINE or not raw.isascii():
+        raise Garbled(f"not an ASCII line of at most {MAX_LINE} characters: {raw[:40]!r}")
+    line = raw.decode("ascii").strip("\r\n\0 ")
+    text = without_crc(line) if message[0] == "r" else line
+    if text[:3].upper() == f"{address}TX":
+        raise Refused(f"transmitter answered {text!r}")
+    head, *fields = text.split(",")
+    if head != address + message or not fields:
+        raise Garbled(f"expected {address}{message},…, got {line[:40]!r}")
+    return dict(_field(field, line) for field in fields)
+
+
+def message_of(raw: bytes, address: str, *, checked: bool) -> str | None:
+    """Return which message (`R1`, `r2`) an unasked line holds, None if it is of another address or kind."""
+    letter = "r" if checked else "R"
+    match = re.match(re.escape(address) + f"({letter}[0-5]?),", raw.decode("latin-1"))
+    return match[1] if match else None
+
+
+def unit_of(name: str, letter: str) -> str | None:
+    """Return the UCUM unit of a field's unit letter, None if the letter is unknown for that field."""
+    return _RAIN_UNITS.get(name, _UNITS.get(name[:1], {})).get(letter.upper())
+
+
+def _field(text: str, line: str) -> tuple[str, Field]:
+    match = _FIELD.fullmatch(text)
+    if not match:
+        raise Garbled(f"malformed field {text!r} in {line[:80]!r}")
+    return match[1], Field(float(match[2]), match[3])

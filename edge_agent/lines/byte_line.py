@@ -1,0 +1,136 @@
+"""Bytes that come and go on a serial port or a TCP connection: write, read up to an end with a timeout, be quiet."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from typing import Final
+
+from edge_agent.acquiring.misses import Garbled, LineDown, NoAnswer
+
+LONGEST: Final = 4096
+"""Bytes kept without a reader; more is noise."""
+STALE_S: Final = 2.0
+"""A line that has begun and does not go on for so long is over."""
+
+
+class ByteLine(ABC):
+    """One line, used by the one task that owns its bus."""
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+        self._heard = bytearray()
+        self._news = asyncio.Event()
+        self.last_byte = 0.0
+        """Loop time of the last byte."""
+
+    @property
+    @abstractmethod
+    def is_open(self) -> bool:
+        """Whether bytes can come and go."""
+
+    @abstractmethod
+    async def open(self) -> None:
+        """Open it for ourselves alone; raises LineDown with the reason. Does nothing if it is open."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close it."""
+
+    @abstractmethod
+    def write(self, data: bytes) -> None:
+        """Send bytes; raises LineDown. Requests are shorter than any driver's buffer, so this does not wait."""
+
+    def discard(self) -> bytes:
+        """Return and forget what came unasked."""
+        heard = bytes(self._heard)
+        self._heard.clear()
+        return heard
+
+    async def read_until(self, end: bytes, timeout_s: float, longest: int, more: int = 0) -> bytes:
+        """Return what comes up to and including `end`, and `more` bytes behind it.
+
+        Raises:
+            NoAnswer: nothing came in time.
+            Garbled: something came but no end, or more than `longest` bytes without one.
+            LineDown: the port or connection went away.
+        """
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        while True:
+            at = self._heard.find(end)
+            if at >= 0 and len(self._heard) >= at + len(end) + more:
+                taken = bytes(self._heard[: at + len(end) + more])
+                del self._heard[: len(taken)]
+                return taken
+            if not self.is_open:
+                raise LineDown(f"{self._place}: went away")
+            if at < 0 and len(self._heard) > longest:
+                raise Garbled(f"more than {longest} bytes without an end: {self.discard()[:40]!r}")
+            if not await self._wait_for_news(deadline):
+                heard = self.discard()
+                raise (
+                    Garbled(f"only {heard[:40]!r} within {timeout_s:.1f} s")
+                    if heard
+                    else NoAnswer(f"no answer within {timeout_s:.1f} s")
+                )
+
+    async def next_line(self, end: bytes, timeout_s: float, longest: int) -> bytes | None:
+        """Return the next line of somebody who talks by himself, None if none is whole within `timeout_s`.
+
+        What has come of a line is kept for the next call. Raises Garbled (it stopped in the middle, or never ends) and
+        LineDown.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
+        while True:
+            at = self._heard.find(end)
+            if at >= 0:
+                taken = bytes(self._heard[: at + len(end)])
+                del self._heard[: len(taken)]
+                return taken
+            if not self.is_open:
+                raise LineDown(f"{self._place}: went away")
+            if len(self._heard) > longest or (self._heard and loop.time() - self.last_byte > STALE_S):
+                raise Garbled(f"{len(self._heard)} bytes without an end: {self.discard()[:40]!r}")
+            if not await self._wait_for_news(deadline):
+                return None
+
+    async def be_quiet(self, guard_s: float, silence_s: float) -> bool:
+        """Stay silent for `guard_s`, or until bytes came and then none for `silence_s`; drop what came.
+
+        Returns whether anything came.
+        """
+        loop = asyncio.get_running_loop()
+        end, came = loop.time() + guard_s, False
+        while (now := loop.time()) < end:
+            came = bool(self.discard()) or came
+            if came and now - self.last_byte > silence_s:
+                break
+            await asyncio.sleep(min(0.02, end - now))
+        self.discard()
+        return came
+
+    def _forget(self) -> None:
+        """Begin afresh after opening."""
+        self._heard.clear()
+        self._news.clear()
+
+    def _took(self, data: bytes) -> None:
+        """Keep bytes that came."""
+        self._heard += data
+        del self._heard[:-LONGEST]
+        self.last_byte = asyncio.get_running_loop().time()
+        self._news.set()
+
+    def _went_away(self) -> None:
+        """Wake whoever waits for bytes that will not come."""
+        self._news.set()
+
+    async def _wait_for_news(self, deadline: float) -> bool:
+        self._news.clear()
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._news.wait()
+        except TimeoutError:
+            return False
+        return True

@@ -1,0 +1,54 @@
+"""What the station says of itself: birth, status and last will (design 5). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from edge_agent.spooling.fate import EpochSpan, Fate
+from edge_agent.spooling.ranges import RangeSet
+from quantrac.telemetry.wire import Birth, BirthChannel, Held, Status, encode
+
+MOST_REFUSED: Final = 2000
+"""Seqs given up that one status names; the rest follow when these are settled."""
+
+
+class Identity(NamedTuple):
+    """What does not change while the agent runs."""
+
+    station: str
+    agent: str
+    """Name and version of the program."""
+    config: str
+    """sha256 of the resolved station."""
+    channels: list[BirthChannel]
+
+
+def held(spans: Iterable[EpochSpan], fate: Fate) -> dict[str, Held]:
+    """Return for every epoch the range of seq held, and what of it is given up and not yet settled."""
+    given_up = RangeSet([*fate.refused, *fate.lost]).minus(fate.settled)
+    return {span.name: Held(span.first, span.last, _seqs(span, given_up)) for span in spans}
+
+
+def birth(identity: Identity, epoch: str, epochs: dict[str, Held], now_ms: int) -> bytes:
+    """Return the payload of `birth`."""
+    return encode(Birth(epoch, epochs, now_ms, identity.agent, identity.config, identity.channels))
+
+
+def status(epoch: str, epochs: dict[str, Held], now_ms: int, *, online: bool = True) -> bytes:
+    """Return the payload of `status`."""
+    return encode(Status(online, now_ms, epoch, epochs))
+
+
+def last_will(now_ms: int) -> bytes:
+    """Return what the broker says when the station is gone: as old as the connection, so without epochs."""
+    return encode(Status(online=False, t=now_ms))
+
+
+def _seqs(span: EpochSpan, places: RangeSet) -> list[int]:
+    found: list[int] = []
+    for part in places.within(span.base + span.first, span.base + span.last):
+        found.extend(range(part.lo - span.base, part.hi - span.base + 1)[: MOST_REFUSED - len(found)])
+        if len(found) >= MOST_REFUSED:
+            break
+    return found

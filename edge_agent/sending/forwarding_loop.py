@@ -1,0 +1,97 @@
+"""The one thread that owns spool and lanes. Everything reaches it as a call, in order; nothing of it is shared."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+from edge_agent.clocks.clock import Moment, Now
+from edge_agent.sending.forwarding import Forwarder
+from edge_agent.spooling.spool_file import SpoolDamaged
+from quantrac.observe.logs import logger
+
+log = logger(__name__)
+T = TypeVar("T")
+
+Call = Callable[[Forwarder, Moment], object]
+
+
+class ForwardingLoop:
+    """Runs a Forwarder: calls that are posted, then its turn, then sleep until the next of either."""
+
+    def __init__(self, now: Now, on_failure: Callable[[], None]) -> None:
+        """`on_failure` is called when the thread ends by a mistake of ours: the agent must then be started anew."""
+        self._now = now
+        self._on_failure = on_failure
+        self._inbox: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+        self._woken = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, forwarder: Forwarder) -> None:
+        """Begin; calls posted before are made first."""
+        self._thread = threading.Thread(target=self._run, args=(forwarder,), name="forwarding", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Make the calls posted so far, take a last turn, and end."""
+        self._inbox.put(None)
+        if self._thread is not None:
+            self._thread.join()
+
+    def post(self, call: Call) -> None:
+        """Have `call` made by the thread, soon."""
+        self._inbox.put(call)
+
+    def wake(self) -> None:
+        """Let the forwarder take a turn now; cheap when it is woken already."""
+        if not self._woken.is_set():
+            self._woken.set()
+            self._inbox.put(_nothing)
+
+    def ask(self, question: Callable[[Forwarder], T], timeout_s: float = 10.0) -> T:
+        """Have `question` answered by the thread. Raises TimeoutError, or what the question raises."""
+        answer: Future[T] = Future()
+
+        def call(forwarder: Forwarder, _: Moment) -> None:
+            try:
+                answer.set_result(question(forwarder))
+            except Exception as error:  # noqa: BLE001  the asker gets it
+                answer.set_exception(error)
+
+        self.post(call)
+        return answer.result(timeout_s)
+
+    def _run(self, forwarder: Forwarder) -> None:
+        try:
+            pause_s = 0.0
+            while self._make_calls(forwarder, pause_s):
+                pause_s = forwarder.turn(self._now())
+            forwarder.turn(self._now())
+        except Exception:
+            log.exception("forwarding_failed")
+            self._on_failure()
+
+    def _make_calls(self, forwarder: Forwarder, wait_s: float) -> bool:
+        """Make the calls that wait, or the first that comes within `wait_s`; False when told to stop."""
+        try:
+            call = self._inbox.get(timeout=wait_s) if wait_s > 0 else self._inbox.get_nowait()
+            self._woken.clear()
+            while call is not None:
+                self._make(call, forwarder)
+                call = self._inbox.get_nowait()
+        except queue.Empty:
+            return True
+        return False
+
+    def _make(self, call: Call, forwarder: Forwarder) -> None:
+        try:
+            call(forwarder, self._now())
+        except SpoolDamaged as damage:
+            forwarder.renew(damage, self._now())
+
+
+def _nothing(_: Forwarder, __: Moment) -> None:
+    return None

@@ -1,0 +1,1 @@
+"""Every message on disk before anything of it is published, and what becomes of each."""

@@ -1,0 +1,115 @@
+"""A look into a spool that no agent needs to be running for. Reads only."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+from edge_agent.spooling.fate import EpochSpan, Fate
+from edge_agent.spooling.ranges import RangeSet
+from edge_agent.spooling.report import Report, report
+from edge_agent.spooling.spool import DATABASE
+from edge_agent.spooling.spool_file import Reading, SpoolError
+from quantrac.telemetry.wire import STRICT_ERRORS, decode_message
+
+
+class NoSpool(SpoolError):
+    """There is no spool in this folder."""
+
+
+class Finding(NamedTuple):
+    """Something in a spool that should not be so."""
+
+    epoch: str
+    seq: int
+    what: str
+
+
+def inspect(folder: Path) -> Report:
+    """Count what a spool holds; the newest second may not be counted yet while an agent runs."""
+    with closing(_open(folder)) as db, Reading():
+        pages, free, size = (int(_one(db, f"PRAGMA {name}")) for name in ("page_count", "freelist_count", "page_size"))
+        used = (pages - free) * size
+        return report(folder.name, _spans(db), _fate(db), used_bytes=used, size_bytes=0, undated=_undated(db))
+
+
+def export(folder: Path, epoch: str | None = None, first: int = 1, last: int = 2**62) -> Iterator[bytes]:
+    """Yield the stored messages as they are published, oldest first, seqs `first` to `last` of one epoch or of all."""
+    with closing(_open(folder)) as db, Reading():
+        for span in _spans(db):
+            if epoch in (None, span.name):
+                wanted = (span.base + first, span.base + min(last, span.last))
+                for (line,) in db.execute("SELECT line FROM message WHERE n BETWEEN ? AND ? ORDER BY n", wanted):
+                    yield line
+
+
+def verify(folder: Path) -> Iterator[Finding]:
+    """Read everything and yield what is wrong: damaged pages, messages out of place, gaps nobody accounts for."""
+    with closing(_open(folder)) as db:
+        try:
+            (health,) = db.execute("PRAGMA quick_check(1)").fetchone()
+        except sqlite3.DatabaseError as error:
+            health = str(error)
+        if health != "ok":
+            yield Finding("", 0, f"the file is damaged: {health}; the agent sets it aside when it meets the place")
+            return
+        fate = _fate(db)
+        for span in _spans(db):
+            held = RangeSet()
+            wanted = (span.base + 1, span.base + span.last)
+            for n, line in db.execute("SELECT n, line FROM message WHERE n BETWEEN ? AND ? ORDER BY n", wanted):
+                held.add(n, n)
+                if (wrong := _wrong(line, span.name, n - span.base)) is not None:
+                    yield Finding(span.name, n - span.base, wrong)
+            for part in RangeSet(held.gaps(*wanted)).minus(fate.settled).minus(fate.lost):
+                yield Finding(span.name, part.lo - span.base, f"{part.hi - part.lo + 1} messages are not there")
+
+
+def _wrong(line: bytes, epoch: str, seq: int) -> str | None:
+    try:
+        message = decode_message(line)
+    except STRICT_ERRORS as error:
+        return f"not a message: {error}"
+    if (message.epoch, message.seq) != (epoch, seq):
+        return f"found epoch {message.epoch} seq {message.seq}"
+    return None
+
+
+def _open(folder: Path) -> sqlite3.Connection:
+    path = folder / DATABASE
+    if not path.exists():
+        raise NoSpool(f"{path}: there is no spool; check the station's name and QUANTRAC_STATE_DIR")
+    with Reading():
+        db = sqlite3.connect(path.absolute().as_uri() + "?mode=rw", uri=True, timeout=5)
+        db.execute("PRAGMA query_only = 1")
+        return db
+
+
+def _spans(db: sqlite3.Connection) -> list[EpochSpan]:
+    newest = _one(db, "SELECT coalesce(max(n), 0) FROM message")
+    spans = []
+    for base, name, last in db.execute("SELECT base, name, last FROM epoch ORDER BY base").fetchall():
+        end = max(base, newest) if last is None else last
+        first = _one(db, "SELECT coalesce(min(n), ? + 1) FROM message WHERE n > ? AND n <= ?", end, base, end)
+        spans.append(EpochSpan(name, base, first - base, end - base))
+    return spans
+
+
+def _undated(db: sqlite3.Connection) -> int:
+    """Count the records without a time; a spool of an earlier version has no room for them."""
+    there = _one(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'undated'")
+    return _one(db, "SELECT count(*) FROM undated") if there else 0
+
+
+def _fate(db: sqlite3.Connection) -> Fate:
+    row = db.execute("SELECT value FROM note WHERE name = 'fate'").fetchone()
+    saved = json.loads(row[0]) if row else {}
+    return Fate(*(RangeSet(saved.get(name, ())) for name in Fate._fields))
+
+
+def _one(db: sqlite3.Connection, query: str, *values: int) -> int:
+    return int(db.execute(query, values).fetchone()[0])

@@ -1,0 +1,386 @@
+"""The station's spool: every message on disk, synced, before anything of it is published.
+
+One SQLite file in WAL mode. An append returns only when its transaction is synced, so a message that was announced
+survives a power cut. One thread uses a Spool; a lock file keeps a second agent away from it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import secrets
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, NamedTuple, Self
+
+from edge_agent.clocks.trust import Offered
+from edge_agent.records import SlotRecord
+from edge_agent.spooling import salvage, undated
+from edge_agent.spooling.fate import EpochSpan, Fate
+from edge_agent.spooling.ranges import Range, RangeSet
+from edge_agent.spooling.spool_file import (
+    Reading,
+    SpoolDamaged,
+    SpoolError,
+    SpoolUnwritable,
+    Transaction,
+    connect,
+    lock,
+)
+from edge_agent.spooling.undated import Undated
+from quantrac.observe.logs import logger
+from quantrac.telemetry.states import State
+from quantrac.telemetry.wire import Message, WireReading, decode_message, encode
+
+log = logger(__name__)
+
+DATABASE: Final = "spool.db"
+LOCK: Final = "spool.lock"
+HOUR_MS: Final = 3_600_000
+DROPPED_AT_ONCE: Final = 500
+"""Rows a dropping transaction deletes."""
+
+
+class Spooled(NamedTuple):
+    """A message on disk: its place in the spool and the bytes to publish."""
+
+    n: int
+    line: bytes
+
+
+class Spool:
+    """Messages of one station in the order they were made; see `spool.sql` for what is kept."""
+
+    _db: sqlite3.Connection
+    _epoch: str
+    _base: int
+    _last: int
+    _fate: Fate
+    _unsaved: bool
+    _doubtful: bool
+
+    def __init__(self, folder: Path, *, size_bytes: int, keep_ms: int, now_ms: int) -> None:
+        """Open the spool of `folder`, made if absent; a damaged one is set aside and replaced.
+
+        Raises SpoolLocked, SpoolUnwritable.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.size_bytes = size_bytes
+        self.keep_ms = keep_ms
+        self._lock = lock(folder / LOCK)
+        try:
+            self._open(now_ms)
+        except SpoolDamaged as damage:
+            self.renew(str(damage), now_ms)
+
+    def close(self) -> None:
+        """Save what is known and let go of the file and the lock."""
+        with suppress(SpoolError):
+            self.save()
+        self._db.close()
+        self._lock.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def epoch(self) -> str:
+        """Name of the epoch that new messages belong to."""
+        return self._epoch
+
+    @property
+    def last(self) -> int:
+        """Place of the newest message; 0 for a spool that never held one."""
+        return self._last
+
+    @property
+    def fate(self) -> Fate:
+        """What is known of the messages; whoever changes it calls `note_change`."""
+        return self._fate
+
+    def note_change(self) -> None:
+        """The fate has changed: it is written with the next append, or by `save`."""
+        self._unsaved = True
+
+    def save(self) -> None:
+        """Write the fate now. Raises SpoolUnwritable, SpoolDamaged."""
+        if self._unsaved:
+            with Transaction(self._db):
+                self._write_fate()
+            self._unsaved = False
+
+    def append(self, records: Sequence[SlotRecord], now_ms: int, dated: Sequence[int] = ()) -> list[Spooled]:
+        """Write records as the next messages, in one synced transaction, and return them.
+
+        `dated`: numbers of the undated records among them, which wait no longer.
+        Raises SpoolUnwritable (nothing was written), SpoolDamaged.
+        """
+        if self._doubtful:
+            self._reopen()
+        first = self._last + 1
+        made = [Spooled(n, _line(self._epoch, n - self._base, record)) for n, record in enumerate(records, first)]
+        try:
+            with Transaction(self._db):
+                self._db.executemany("INSERT INTO message VALUES (?, ?, ?)", [(n, now_ms, line) for n, line in made])
+                undated.forget(self._db, dated)
+                if self._unsaved:
+                    self._write_fate()
+        except SpoolUnwritable:
+            self._doubtful = True
+            raise
+        self._unsaved = False
+        self._last += len(made)
+        return made
+
+    def keep_undated(self, boot_id: str, offered: Sequence[Offered]) -> int:
+        """Store records that have no time yet, synced; return how many older ones had to go.
+
+        Raises SpoolUnwritable (nothing was written), SpoolDamaged.
+        """
+        with Transaction(self._db):
+            return undated.keep(self._db, boot_id, offered)
+
+    def read_undated(self, boot_id: str, most: int) -> list[Undated]:
+        """Return records without a time of one start of the machine, oldest first. Raises SpoolDamaged."""
+        with Reading():
+            return undated.read(self._db, boot_id, most)
+
+    def count_undated(self, boot_id: str | None = None) -> int:
+        """Return how many records have no time yet, of one start of the machine or of all. Raises SpoolDamaged."""
+        with Reading():
+            return undated.count(self._db, boot_id)
+
+    def synchronised_boot(self, boot_id: str | None = None) -> str:
+        """Return in which start of the machine its clock was last seen synchronised; with a `boot_id`, note that.
+
+        Raises SpoolUnwritable, SpoolDamaged.
+        """
+        if boot_id is not None:
+            with Transaction(self._db):
+                self._db.execute("REPLACE INTO note VALUES ('synchronised', ?)", (boot_id,))
+        return self._note("synchronised") or ""
+
+    def read(self, lo: int, hi: int, most: int, most_bytes: int = 2**30) -> list[Spooled]:
+        """Return messages of the places `lo` to `hi`, oldest first: up to `most` and `most_bytes`, but at least one.
+
+        Raises SpoolDamaged.
+        """
+        found: list[Spooled] = []
+        left = most_bytes
+        with Reading():
+            for n, line in self._db.execute(
+                "SELECT n, line FROM message WHERE n BETWEEN ? AND ? ORDER BY n LIMIT ?", (lo, hi, most)
+            ):
+                left -= len(line) + 1
+                if found and left < 0:
+                    break
+                found.append(Spooled(n, line))
+        return found
+
+    def lines_between(self, from_ms: int, to_ms: int, most: int) -> list[bytes]:
+        """Return the messages of this time, both ends included, oldest first, up to `most`. Raises SpoolDamaged."""
+        found: list[bytes] = []
+        with Reading():
+            for (line,) in self._db.execute("SELECT line FROM message WHERE at >= ? ORDER BY n", (from_ms - HOUR_MS,)):
+                if from_ms <= decode_message(line).t <= to_ms:
+                    found.append(line)
+                    if len(found) >= most:
+                        break
+        return found
+
+    def newest_first(self, most: int) -> Iterator[Message]:
+        """Yield the newest messages, up to `most`. Raises SpoolDamaged."""
+        with Reading():
+            rows = self._db.execute("SELECT line FROM message ORDER BY n DESC LIMIT ?", (most,))
+            yield from (decode_message(line) for (line,) in rows)
+
+    def spans(self) -> list[EpochSpan]:
+        """Return every epoch held, oldest first. Raises SpoolDamaged."""
+        with Reading():
+            rows = self._db.execute("SELECT base, name, last FROM epoch ORDER BY base").fetchall()
+            return [self._span(base, name, self._last if last is None else last) for base, name, last in rows]
+
+    def first(self) -> int:
+        """Return the place of the oldest message held; `last` + 1 when there is none."""
+        with Reading():
+            (n,) = self._db.execute("SELECT min(n) FROM message").fetchone()
+        return self._last + 1 if n is None else int(n)
+
+    def used_bytes(self) -> int:
+        """Return how much of the file holds something, bytes."""
+        with Reading():
+            pages, free, size = (self._pragma(name) for name in ("page_count", "freelist_count", "page_size"))
+        return int((pages - free) * size)
+
+    def begin_epoch(self, repeat: Iterable[Range], now_ms: int) -> str:
+        """Close the current epoch and begin a new one, which says again, under seqs of its own, what `repeat` holds.
+
+        Needed when the centre knows more of this epoch than the spool itself (a restored or cloned card): the seqs
+        above the spool's last are somebody else's. Raises SpoolUnwritable, SpoolDamaged.
+        """
+        name, base = secrets.token_hex(4), self._last
+        n = base
+        with Transaction(self._db):
+            self._db.execute("UPDATE epoch SET last = ? WHERE last IS NULL", (base,))
+            self._db.execute("INSERT INTO epoch VALUES (?, ?, ?, NULL)", (base, name, now_ms))
+            for part in repeat:
+                for (line,) in self._db.execute(
+                    "SELECT line FROM message WHERE n BETWEEN ? AND ? ORDER BY n", part
+                ).fetchall():
+                    n += 1
+                    again = _renamed(line, name, n - base)
+                    self._db.execute("INSERT INTO message VALUES (?, ?, ?)", (n, now_ms, again))
+        self._epoch, self._base, self._last = name, base, n
+        return name
+
+    def make_room(self, now_ms: int, *, at_least_rows: int = 0) -> RangeSet:
+        """Drop what must go for the size bound, and return what was lost by it.
+
+        Order: acknowledged older than `keep`, then acknowledged, then unacknowledged, which is loss and is entered as
+        such in the fate. `at_least_rows` are dropped of the acknowledged ones even below the bound: a full disk can be
+        served by the spool's own freed pages. Raises SpoolUnwritable, SpoolDamaged.
+        """
+        lost = RangeSet()
+        while at_least_rows > 0 or self.used_bytes() > self.size_bytes:
+            rows = self._oldest_settled()
+            if rows:
+                if rows[-1][1] > now_ms - self.keep_ms and at_least_rows <= 0:
+                    log.warning("spool_keeps_too_little", size_bytes=self.size_bytes, keep_ms=self.keep_ms)
+            elif self.used_bytes() > self.size_bytes:
+                rows = self._oldest()
+            if not rows:
+                break
+            lost_now = RangeSet((n, n) for n, _ in rows).minus(self._fate.settled)
+            for part in lost_now:
+                lost.add(*part)
+                self._fate.lost.add(*part)
+            with Transaction(self._db):
+                self._db.executemany("DELETE FROM message WHERE n = ?", [(n,) for n, _ in rows])
+                self._write_fate()
+            at_least_rows -= len(rows)
+        return lost
+
+    def renew(self, reason: str, now_ms: int) -> None:
+        """Set the damaged file aside, begin a new one, and take over what can still be read of the old.
+
+        What was read keeps its epoch and seq and is sent under them. Raises SpoolUnwritable.
+        """
+        with suppress(AttributeError, sqlite3.Error):
+            self._db.close()
+        aside = salvage.set_aside(self.folder / DATABASE, now_ms)
+        log.error("spool_damaged", reason=reason, set_aside=str(aside))
+        self._open(now_ms, salvaged=aside)
+        log.warning("spool_salvaged", messages=self._last, epochs=[span.name for span in self.spans()])
+
+    def number_of_starts(self, boot_id: str) -> tuple[int, int]:
+        """Count this start, and return how often the machine and the agent have started since the spool was made.
+
+        `boot_id` changes with each start of the machine. Raises SpoolUnwritable.
+        """
+        known = json.loads(self._note("starts") or '["", 0, 0]')
+        boots, starts = known[1] + (known[0] != boot_id), known[2] + 1
+        with Transaction(self._db):
+            self._db.execute("REPLACE INTO note VALUES ('starts', ?)", (json.dumps([boot_id, boots, starts]),))
+        return boots, starts
+
+    def _open(self, now_ms: int, salvaged: Path | None = None) -> None:
+        self._db = connect(self.folder / DATABASE)
+        self._fate, self._unsaved, self._doubtful = Fate.unknown(), False, False
+        with Transaction(self._db):
+            held = self._db.execute("SELECT count(*) FROM epoch").fetchone()[0]
+            if not held:
+                base = self._take_over(salvaged, now_ms) if salvaged else 0
+                self._db.execute("INSERT INTO epoch VALUES (?, ?, ?, NULL)", (base, secrets.token_hex(4), now_ms))
+        self._load()
+
+    def _load(self) -> None:
+        with Reading():
+            row = self._db.execute("SELECT base, name FROM epoch WHERE last IS NULL").fetchone()
+            if row is None:
+                raise SpoolDamaged("no epoch is current")
+            self._base, self._epoch = row
+            (newest,) = self._db.execute("SELECT max(n) FROM message").fetchone()
+        self._last = max(self._base, newest or 0)
+        saved = json.loads(self._note("fate") or "{}")
+        if saved:
+            self._fate = Fate(*(RangeSet(saved[name]) for name in Fate._fields))
+
+    def _reopen(self) -> None:
+        """After a failed write only the file knows what is in it. Raises SpoolUnwritable, and all stays as it was."""
+        fresh = connect(self.folder / DATABASE)
+        self._db.close()
+        self._db, self._doubtful = fresh, False
+        fate, unsaved = self._fate, self._unsaved
+        self._load()
+        self._fate, self._unsaved = fate, unsaved
+
+    def _take_over(self, aside: Path, now_ms: int) -> int:
+        base = 0
+        for found in salvage.epochs(aside):
+            end = base + found.last
+            self._db.execute("INSERT INTO epoch VALUES (?, ?, ?, ?)", (base, found.name, now_ms, end))
+            self._db.executemany(
+                "INSERT OR IGNORE INTO message VALUES (?, ?, ?)",
+                ((base + seq, now_ms, line) for seq, line in salvage.messages(aside, found.name)),
+            )
+            held = self._db.execute("SELECT n FROM message WHERE n > ? ORDER BY n", (base,))
+            for gap in RangeSet((n, n) for (n,) in held).gaps(base + found.first, end):
+                self._fate.lost.add(*gap)
+            base = end
+        self._write_fate()
+        return base
+
+    def _span(self, base: int, name: str, last: int) -> EpochSpan:
+        (first,) = self._db.execute("SELECT min(n) FROM message WHERE n > ? AND n <= ?", (base, last)).fetchone()
+        return EpochSpan(name, base, (last + 1 if first is None else first) - base, last - base)
+
+    def _oldest_settled(self) -> list[tuple[int, int]]:
+        first = self.first()
+        for part in self._fate.settled.within(first, self._last - 1):
+            if rows := self._rows(part.lo, part.hi):
+                return rows
+        return []
+
+    def _oldest(self) -> list[tuple[int, int]]:
+        return self._rows(0, self._last - 1)
+
+    def _rows(self, lo: int, hi: int) -> list[tuple[int, int]]:
+        with Reading():
+            return self._db.execute(
+                "SELECT n, at FROM message WHERE n BETWEEN ? AND ? ORDER BY n LIMIT ?", (lo, hi, DROPPED_AT_ONCE)
+            ).fetchall()
+
+    def _write_fate(self) -> None:
+        saved = {name: [*ranges] for name, ranges in zip(Fate._fields, self._fate, strict=True)}
+        self._db.execute("REPLACE INTO note VALUES ('fate', ?)", (json.dumps(saved),))
+
+    def _note(self, name: str) -> str | None:
+        with Reading():
+            row = self._db.execute("SELECT value FROM note WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def _pragma(self, name: str) -> int:
+        return int(self._db.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+def _line(epoch: str, seq: int, record: SlotRecord) -> bytes:
+    readings = [_reading(*reading) for reading in record.readings]
+    events = [(event.kind, event.device, event.detail, event.t_ms) for event in record.events]
+    return encode(Message(epoch, seq, record.t_ms, readings, events))
+
+
+def _reading(name: str, value: float | None, state: State) -> WireReading:
+    if value is not None and not math.isfinite(value):  # JSON has no word for it
+        return name, None, max(state, State.FAULT).word
+    return name, value, state.word
+
+
+def _renamed(line: bytes, epoch: str, seq: int) -> bytes:
+    message = decode_message(line)
+    return encode(Message(epoch, seq, message.t, message.r, message.e))
