@@ -5,7 +5,7 @@ import time
 import psycopg
 
 from quantrac.telemetry.wire import Message
-from tests.integration.ingest.conftest import SUBSCRIBED, Edge, RunningIngest, eventually
+from tests.integration.ingest.conftest import Edge, RunningIngest, eventually
 
 T = 1_790_000_000_000
 
@@ -32,5 +32,5 @@ def test_ingest_is_subscribed_within_three_seconds(edge: Edge, ingest: RunningIn
     edge.session.stop()
     started = time.monotonic()
     ingest.start()
-    eventually(lambda: ingest.log.read_text().count(SUBSCRIBED) == 2)
+    eventually(lambda: ingest.subscriptions() == 2)
     assert time.monotonic() - started < 3
