@@ -12,7 +12,7 @@ from typing import Final
 
 import psycopg
 
-from alerts.channels import notifiers_of
+from alerts.channels.configured import notifiers_of
 from alerts.evaluating.evaluator import Evaluator
 from alerts.evaluating.no_data import RULE as NO_DATA_RULE
 from alerts.evaluating.silence import RULE as SILENCE_RULE

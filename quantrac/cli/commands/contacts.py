@@ -76,7 +76,7 @@ def send(
     number: Annotated[int, typer.Argument(help="Number of the contact, see list.")],
 ) -> None:
     """Send a test message to one contact by every way that is set up, now; exit 1 if one fails."""
-    from alerts.channels import notifiers_of
+    from alerts.channels.configured import notifiers_of
     from alerts.people.contacts import send_test
     from quantrac.config.settings import Settings
 

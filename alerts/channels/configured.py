@@ -1,0 +1,84 @@
+"""The carriers that the settings name, by medium and in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from alerts.channels.email_smtp import SmtpNotifier
+from alerts.channels.sms_esms import EsmsNotifier
+from alerts.channels.sms_modem import ModemNotifier
+from alerts.channels.sms_speedsms import SpeedSmsNotifier
+from alerts.people.inbox import SmsInbox
+from alerts.telling.notifier import NotConfigured, Notifier
+from alerts.telling.parts import PartJournal
+from alerts.telling.relay import Relay
+from alerts.telling.routing import Medium
+from quantrac.config.settings import MissingSetting, Settings
+
+Clock = Callable[[], datetime]
+
+
+def notifiers_of(settings: Settings, clock: Clock) -> dict[Medium, Relay]:
+    """Return the carriers of each medium. Raises MissingSetting for a provider that is unknown or half configured."""
+    return {Medium.EMAIL: Relay([_email(settings)]), Medium.SMS: Relay(_sms(settings, clock))}
+
+
+def _email(settings: Settings) -> Notifier:
+    if settings.smtp_url is None:
+        return NotConfigured("QUANTRAC_SMTP_URL")
+    return SmtpNotifier(settings.smtp_url.get_secret_value(), settings.smtp_from)
+
+
+def _sms(settings: Settings, clock: Clock) -> list[Notifier]:
+    if not settings.sms_provider:
+        return [NotConfigured("QUANTRAC_SMS_PROVIDER")]
+    names = [name.strip() for name in settings.sms_provider.split(",")]
+    unknown = [name for name in names if name not in SMS_CARRIERS]
+    if unknown or len(set(names)) < len(names):
+        raise MissingSetting(
+            f"QUANTRAC_SMS_PROVIDER: found {settings.sms_provider!r}, allowed one or several of"
+            f" {', '.join(SMS_CARRIERS)}, each once, separated by commas"
+        )
+    return [SMS_CARRIERS[name](settings, clock) for name in names]
+
+
+def _esms(settings: Settings, _: Clock) -> Notifier:
+    if settings.sms_key is None or settings.sms_secret is None:
+        raise MissingSetting(
+            "QUANTRAC_SMS_PROVIDER is esms: QUANTRAC_SMS_KEY and QUANTRAC_SMS_SECRET are needed with it"
+        )
+    return EsmsNotifier(
+        key=settings.sms_key.get_secret_value(),
+        secret=settings.sms_secret.get_secret_value(),
+        brandname=settings.sms_brandname,
+        base_url=settings.sms_url,
+    )
+
+
+def _speedsms(settings: Settings, clock: Clock) -> Notifier:
+    if settings.speedsms_token is None:
+        raise MissingSetting("QUANTRAC_SMS_PROVIDER names speedsms: QUANTRAC_SPEEDSMS_TOKEN is needed with it")
+    return SpeedSmsNotifier(
+        token=settings.speedsms_token.get_secret_value(),
+        sender=settings.speedsms_sender,
+        journal=PartJournal(settings.database("alerts"), "speedsms", clock),
+        base_url=settings.speedsms_url,
+    )
+
+
+def _modem(settings: Settings, clock: Clock) -> Notifier:
+    if settings.sms_modem is None:
+        raise MissingSetting(
+            "QUANTRAC_SMS_PROVIDER names modem: QUANTRAC_SMS_MODEM is needed with it, such as /dev/serial/by-id/usb-…"
+        )
+    url = settings.database("alerts")
+    return ModemNotifier(str(settings.sms_modem), PartJournal(url, "modem", clock), SmsInbox(url, "modem", clock))
+
+
+SMS_CARRIERS: Final[dict[str, Callable[[Settings, Clock], Notifier]]] = {
+    "esms": _esms,
+    "speedsms": _speedsms,
+    "modem": _modem,
+}
