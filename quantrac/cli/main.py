@@ -42,6 +42,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "db": Entry("db", "The database: migrate, tune, status."),
     "dashboards": Entry("dashboards", "Grafana dashboards as code: render, check."),
     "broker": Entry("broker", "Configuration of the MQTT broker."),
+    "review": Entry("review", "Verdicts and corrections of people, reversible."),
     "import": Entry("import_files", "The years before Quantrac: CSV and the ministry's files."),
     "export": Entry("export", "Readings as CSV or Excel."),
     "ledger": Entry("ledger", "Both books of every station: is anything missing?"),

@@ -4,7 +4,8 @@ grant usage on schema public to quantrac_ingest, quantrac_alerts, quantrac_conso
 
 -- Views are for everybody who may look; tables are not.
 grant select on v_station, v_channel, v_reading, v_latest, v_ledger, v_dead_letter, v_event, v_feed, v_service,
-  v_ingest_health, v_alarm, v_alarm_event, v_notification, v_shelf, v_carrier, v_hourly, v_daily, v_import, v_image
+  v_ingest_health, v_alarm, v_alarm_event, v_notification, v_shelf, v_carrier, v_hourly, v_daily, v_import, v_image,
+  v_review, v_job
   to quantrac_reader, quantrac_ingest, quantrac_alerts, quantrac_console;
 
 -- What every service does: beat, follow the feed, know the network.
@@ -23,7 +24,7 @@ grant select, insert, update on hourly, daily, import, channel_interval to quant
 grant select on network, dropped to quantrac_ingest, quantrac_alerts, quantrac_console;
 grant delete on dead_letter to quantrac_ingest;
 grant select, insert, update, delete on ingest_lease to quantrac_ingest;
-grant select, insert, delete on image to quantrac_ingest;
+grant select, insert, delete on image, dead_picture to quantrac_ingest;
 
 -- Alerts: rules, alarms, the outbox.
 grant select on reading, latest, reading_flag, correction, ledger, ingest_health to quantrac_alerts;
@@ -37,4 +38,5 @@ grant select, insert, update, delete on shelf to quantrac_alerts, quantrac_conso
 grant select on audit, contact, ledger to quantrac_console;
 grant select, insert, update on alarm, alarm_event, notification, dead_letter to quantrac_console;
 grant select, insert on reading_flag, change to quantrac_console;
-grant select, insert, update on correction to quantrac_console;
+grant select, insert, update on correction, review to quantrac_console;
+grant select, delete on dead_picture to quantrac_console;

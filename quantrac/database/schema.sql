@@ -393,6 +393,7 @@ CREATE TABLE public.correction (
     revoked_by text,
     revoked_reason text,
     revoked_at timestamp with time zone,
+    review_id bigint,
     CONSTRAINT correction_check CHECK (((approved_by IS NULL) = (approved_at IS NULL))),
     CONSTRAINT correction_check1 CHECK (((revoked_by IS NULL) = (revoked_at IS NULL)))
 );
@@ -456,6 +457,13 @@ ALTER TABLE public.dead_letter ALTER COLUMN dead_letter_id ADD GENERATED ALWAYS 
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE public.dead_picture (
+    dead_letter_id bigint NOT NULL,
+    properties jsonb NOT NULL,
+    jpeg bytea NOT NULL
+);
+ALTER TABLE ONLY public.dead_picture ALTER COLUMN jpeg SET STORAGE EXTERNAL;
 
 CREATE TABLE public.dropped (
     relation text NOT NULL,
@@ -622,15 +630,54 @@ CREATE TABLE public.reading_flag (
     channel_id integer NOT NULL,
     "time" timestamp with time zone NOT NULL,
     test text,
-    flag smallint NOT NULL,
+    flag smallint,
     by text NOT NULL,
     reason text,
     at timestamp with time zone NOT NULL,
+    review_id bigint,
+    CONSTRAINT reading_flag_check CHECK (((flag IS NOT NULL) OR (test IS NULL))),
     CONSTRAINT reading_flag_flag_check CHECK ((flag = ANY (ARRAY[1, 2, 3, 4, 9])))
 );
 
 ALTER TABLE public.reading_flag ALTER COLUMN flag_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.reading_flag_flag_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.review (
+    review_id bigint NOT NULL,
+    channel_id integer NOT NULL,
+    kind text NOT NULL,
+    from_t timestamp with time zone NOT NULL,
+    to_t timestamp with time zone NOT NULL,
+    readings integer NOT NULL,
+    flag smallint,
+    value double precision,
+    factor double precision,
+    added double precision,
+    person text NOT NULL,
+    reason text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    approved_by text,
+    approved_at timestamp with time zone,
+    withdrawn_by text,
+    withdrawn_reason text,
+    withdrawn_at timestamp with time zone,
+    CONSTRAINT review_check CHECK ((from_t <= to_t)),
+    CONSTRAINT review_check1 CHECK (((kind = 'flag'::text) = (flag IS NOT NULL))),
+    CONSTRAINT review_check2 CHECK (((approved_by IS NULL) = (approved_at IS NULL))),
+    CONSTRAINT review_check3 CHECK (((withdrawn_by IS NULL) = (withdrawn_at IS NULL))),
+    CONSTRAINT review_flag_check CHECK ((flag = ANY (ARRAY[1, 2, 3, 4, 9]))),
+    CONSTRAINT review_kind_check CHECK ((kind = ANY (ARRAY['flag'::text, 'correction'::text]))),
+    CONSTRAINT review_readings_check CHECK ((readings > 0))
+);
+
+ALTER TABLE public.review ALTER COLUMN review_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.review_review_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -931,6 +978,15 @@ CREATE VIEW public.v_ingest_health AS
     healthy
    FROM public.ingest_health;
 
+CREATE VIEW public.v_job AS
+ SELECT job,
+    due_at,
+    started_at,
+    finished_at,
+    outcome,
+    detail
+   FROM public.job_run;
+
 CREATE VIEW public.v_latest AS
  SELECT r."time",
     c.station,
@@ -1121,6 +1177,34 @@ CREATE VIEW public.v_reading AS
                   WHERE ((g_1.channel_id = r.channel_id) AND (g_1."time" = r."time"))
                   ORDER BY g_1.test, g_1.flag_id DESC) g) f ON (true));
 
+CREATE VIEW public.v_review AS
+ SELECT v.review_id,
+    c.station,
+    c.channel,
+    v.kind,
+        CASE
+            WHEN (v.withdrawn_at IS NOT NULL) THEN 'withdrawn'::text
+            WHEN (v.approved_at IS NULL) THEN 'proposed'::text
+            ELSE 'in force'::text
+        END AS state,
+    v.from_t,
+    v.to_t,
+    v.readings,
+    v.flag,
+    v.value,
+    v.factor,
+    v.added,
+    v.person,
+    v.reason,
+    v.at,
+    v.approved_by,
+    v.approved_at,
+    v.withdrawn_by,
+    v.withdrawn_reason,
+    v.withdrawn_at
+   FROM (public.review v
+     JOIN public.channel c USING (channel_id));
+
 CREATE VIEW public.v_service AS
  SELECT service,
     worker,
@@ -1211,6 +1295,9 @@ ALTER TABLE ONLY public.dead_letter
 ALTER TABLE ONLY public.dead_letter
     ADD CONSTRAINT dead_letter_topic_sha256_reason_key UNIQUE (topic, sha256, reason);
 
+ALTER TABLE ONLY public.dead_picture
+    ADD CONSTRAINT dead_picture_pkey PRIMARY KEY (dead_letter_id);
+
 ALTER TABLE ONLY public.dropped
     ADD CONSTRAINT dropped_pkey PRIMARY KEY (relation);
 
@@ -1264,6 +1351,9 @@ ALTER TABLE ONLY public.reading_flag
 
 ALTER TABLE ONLY public.reading
     ADD CONSTRAINT reading_pkey PRIMARY KEY (channel_id, "time");
+
+ALTER TABLE ONLY public.review
+    ADD CONSTRAINT review_pkey PRIMARY KEY (review_id);
 
 ALTER TABLE ONLY public.rule_state
     ADD CONSTRAINT rule_state_pkey PRIMARY KEY (rule, channel_id);
@@ -1323,6 +1413,8 @@ CREATE INDEX notification_queued ON public.notification USING btree (queued_at);
 
 CREATE INDEX reading_flag_reading ON public.reading_flag USING btree (channel_id, "time");
 
+CREATE INDEX review_channel ON public.review USING btree (channel_id, from_t);
+
 CREATE INDEX sms_part_open ON public.sms_part USING btree (to_number, begun_at) WHERE (reported_at IS NULL);
 
 CREATE INDEX station_event_time ON public.station_event USING btree ("time");
@@ -1354,6 +1446,12 @@ ALTER TABLE ONLY public.channel_interval
 ALTER TABLE ONLY public.channel
     ADD CONSTRAINT channel_station_fkey FOREIGN KEY (station) REFERENCES public.station(station);
 
+ALTER TABLE ONLY public.correction
+    ADD CONSTRAINT correction_review_id_fkey FOREIGN KEY (review_id) REFERENCES public.review(review_id);
+
+ALTER TABLE ONLY public.dead_picture
+    ADD CONSTRAINT dead_picture_dead_letter_id_fkey FOREIGN KEY (dead_letter_id) REFERENCES public.dead_letter(dead_letter_id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.import
     ADD CONSTRAINT import_station_fkey FOREIGN KEY (station) REFERENCES public.station(station);
 
@@ -1365,6 +1463,12 @@ ALTER TABLE ONLY public.notification
 
 ALTER TABLE ONLY public.notification
     ADD CONSTRAINT notification_contact_id_fkey FOREIGN KEY (contact_id) REFERENCES public.contact(contact_id);
+
+ALTER TABLE ONLY public.reading_flag
+    ADD CONSTRAINT reading_flag_review_id_fkey FOREIGN KEY (review_id) REFERENCES public.review(review_id);
+
+ALTER TABLE ONLY public.review
+    ADD CONSTRAINT review_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES public.channel(channel_id);
 
 ALTER TABLE ONLY public.rule_state
     ADD CONSTRAINT rule_state_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES public.channel(channel_id);
@@ -1427,6 +1531,9 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.daily TO quantrac_ingest;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dead_letter TO quantrac_ingest;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.dead_letter TO quantrac_console;
 
+GRANT SELECT,INSERT,DELETE ON TABLE public.dead_picture TO quantrac_ingest;
+GRANT SELECT,DELETE ON TABLE public.dead_picture TO quantrac_console;
+
 GRANT SELECT ON TABLE public.dropped TO quantrac_ingest;
 GRANT SELECT ON TABLE public.dropped TO quantrac_alerts;
 GRANT SELECT ON TABLE public.dropped TO quantrac_console;
@@ -1465,6 +1572,8 @@ GRANT SELECT ON TABLE public.reading TO quantrac_alerts;
 GRANT SELECT,INSERT ON TABLE public.reading_flag TO quantrac_ingest;
 GRANT SELECT ON TABLE public.reading_flag TO quantrac_alerts;
 GRANT SELECT,INSERT ON TABLE public.reading_flag TO quantrac_console;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.review TO quantrac_console;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.rule_state TO quantrac_alerts;
 
@@ -1553,6 +1662,11 @@ GRANT SELECT ON TABLE public.v_ingest_health TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_ingest_health TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_ingest_health TO quantrac_console;
 
+GRANT SELECT ON TABLE public.v_job TO quantrac_reader;
+GRANT SELECT ON TABLE public.v_job TO quantrac_ingest;
+GRANT SELECT ON TABLE public.v_job TO quantrac_alerts;
+GRANT SELECT ON TABLE public.v_job TO quantrac_console;
+
 GRANT SELECT ON TABLE public.v_latest TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_latest TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_latest TO quantrac_alerts;
@@ -1572,6 +1686,11 @@ GRANT SELECT ON TABLE public.v_reading TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_reading TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_reading TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_reading TO quantrac_console;
+
+GRANT SELECT ON TABLE public.v_review TO quantrac_reader;
+GRANT SELECT ON TABLE public.v_review TO quantrac_ingest;
+GRANT SELECT ON TABLE public.v_review TO quantrac_alerts;
+GRANT SELECT ON TABLE public.v_review TO quantrac_console;
 
 GRANT SELECT ON TABLE public.v_service TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_service TO quantrac_ingest;

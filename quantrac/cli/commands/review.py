@@ -1,0 +1,172 @@
+"""`quantrac review …`: what people say of readings: verdicts and corrections, each with a reason, each reversible."""
+
+from __future__ import annotations
+
+import dataclasses
+import getpass
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+
+if TYPE_CHECKING:
+    from quantrac.database.pool import Connection
+    from quantrac.desks.review import Act, Stretch
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+
+Channel = Annotated[str, typer.Argument(help="Such as st-my-thanh/do.")]
+Number = Annotated[int, typer.Argument(help="Number of the review, see list.")]
+Reason = Annotated[str, typer.Option(help="Why; stands in the audit.")]
+Person = Annotated[
+    str,
+    typer.Option(
+        help="Who says it; stands in the audit.", show_default="the login name", default_factory=getpass.getuser
+    ),
+]
+From = Annotated[str | None, typer.Option("--from", metavar="TIME", help="From here on (exclusive), local time.")]
+To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="Up to here (inclusive), local time.")]
+At = Annotated[str | None, typer.Option("--at", metavar="TIME", help="Only the reading of this time.")]
+Json = Annotated[bool, typer.Option("--json", help="For programs; times in UTC.")]
+LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
+
+
+@app.callback()
+def _review() -> None:
+    """Verdicts and corrections of people. Raw values never change; each act has a reason and can be withdrawn.
+
+    Times without an offset are those of Vietnam. A reading bears the end of its slot: FROM < time <= TO.
+    """
+
+
+@app.command(short_help="Give readings a verdict that stands above every test.")
+def flag(
+    channel: Channel,
+    verdict: Annotated[str, typer.Argument(help="Good, suspect or fail.")],
+    reason: Reason,
+    person: Person,
+    from_: From = None,
+    to: To = None,
+    at: At = None,
+) -> None:
+    """Give readings a verdict that stands above every test; failed ones leave the hourly and daily values."""
+    from quantrac.desks import review
+
+    if verdict not in review.VERDICTS:
+        raise typer.BadParameter(f"found {verdict}, allowed {', '.join(review.VERDICTS)}", param_hint="VERDICT")
+    stretch = _stretch(channel, from_, to, at)
+    with _connect() as conn:
+        act = review.flag(conn, stretch, review.VERDICTS[verdict], person, reason, datetime.now(UTC))
+    print(_line(act))
+
+
+@app.command(short_help="Correct readings; the raw values stay beside it.")
+def correct(
+    channel: Channel,
+    reason: Reason,
+    person: Person,
+    from_: From = None,
+    to: To = None,
+    at: At = None,
+    value: Annotated[float | None, typer.Option(help="The right value.")] = None,
+    factor: Annotated[float, typer.Option(help="Corrected = raw * FACTOR + ADD.")] = 1.0,
+    add: Annotated[float, typer.Option(help="See --factor; in the channel's unit.")] = 0.0,
+    propose: Annotated[bool, typer.Option("--propose", help="Only propose it: another person approves.")] = False,
+) -> None:
+    """Correct readings, by a value or by raw * FACTOR + ADD; views show the correction, and the raw value beside it."""
+    from quantrac.desks import review
+
+    if value is not None and (factor, add) != (1.0, 0.0):
+        raise typer.BadParameter("found a value and a formula, expected one of them", param_hint="--value")
+    stretch, formula = _stretch(channel, from_, to, at), review.Formula(value, factor, add)
+    with _connect() as conn:
+        act = review.correct(conn, stretch, formula, person, reason, datetime.now(UTC), proposed=propose)
+    print(_line(act))
+
+
+@app.command()
+def approve(number: Number, person: Person) -> None:
+    """Put into force what somebody else has proposed."""
+    from quantrac.desks import review
+
+    with _connect() as conn:
+        print(_line(review.approve(conn, number, person, datetime.now(UTC))))
+
+
+@app.command(short_help="Take a verdict or a correction back.")
+def withdraw(number: Number, reason: Reason, person: Person) -> None:
+    """Take a verdict or a correction back: what stood before stands again."""
+    from quantrac.desks import review
+
+    with _connect() as conn:
+        print(_line(review.withdraw(conn, number, person, reason, datetime.now(UTC))))
+
+
+@app.command("list")
+def list_(
+    place: Annotated[str | None, typer.Argument(help="Only of this channel or station.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Also those that were withdrawn.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 100,
+    as_json: Json = False,
+) -> None:
+    """List reviews, the newest first."""
+    from quantrac.desks import review
+
+    with _connect() as conn:
+        found = review.acts(conn, place, every=every, limit=limit)
+    if as_json:
+        print(json.dumps([_plain(act) for act in found], ensure_ascii=False))
+        return
+    for act in found:
+        print(_line(act))
+
+
+def _connect() -> Connection:
+    from quantrac.config.settings import Settings
+    from quantrac.database.migrate import connect_migrated
+
+    return connect_migrated(Settings().database("console"), "quantrac review")
+
+
+def _stretch(channel: str, from_: str | None, to: str | None, at: str | None) -> Stretch:
+    from quantrac.desks.review import Stretch
+
+    if at is not None and from_ is None and to is None:
+        return Stretch.at(channel, _moment(at, "--at"))
+    if at is not None or from_ is None or to is None:
+        raise typer.BadParameter("expected --from and --to, or --at alone", param_hint="--from")
+    stretch = Stretch(channel, _moment(from_, "--from"), _moment(to, "--to"))
+    if stretch.after >= stretch.until:
+        raise typer.BadParameter(f"found {from_} up to {to}, expected a later time", param_hint="--to")
+    return stretch
+
+
+def _moment(text: str, option: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}, expected such as 2026-11-24T07:00", param_hint=option) from None
+    return (time if time.tzinfo else time.replace(tzinfo=LOCAL)).astimezone(UTC)
+
+
+def _line(act: Act) -> str:
+    from quantrac.desks.review import VERDICTS
+
+    if act.kind == "flag":
+        said = next((word for word, quality in VERDICTS.items() if quality == act.flag), str(act.flag))
+    elif act.value is not None:
+        said = f"= {act.value:g}"
+    else:
+        said = f"= raw * {act.factor:g} {'-' if (act.added or 0) < 0 else '+'} {abs(act.added or 0):g}"
+    span = f"{act.from_t.astimezone(LOCAL):%Y-%m-%d %H:%M:%S} .. {act.to_t.astimezone(LOCAL):%Y-%m-%d %H:%M:%S}"
+    return (
+        f"{act.review_id:>6}  {act.state:<9}  {act.channel}  {span}  {act.readings} readings  {said}  "
+        f"{act.person}: {act.reason}"
+    )
+
+
+def _plain(act: Act) -> dict[str, Any]:
+    values = dataclasses.asdict(act)
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}

@@ -1,0 +1,176 @@
+"""What people say of readings: above every test, beside the raw value, reversible, audited, and told to the feed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from ingest.rollups import consuming
+from quantrac.database.feed import Cause, Consumer
+from quantrac.database.pool import Connection
+from quantrac.desks import review
+from quantrac.desks.review import BadReview, Formula, NotPossible, Stretch
+from quantrac.telemetry.quality import Quality
+from quantrac.telemetry.states import State
+from tests.integration.database.conftest import NOON, World
+
+NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+DO = "st-test/do"
+
+
+@pytest.fixture
+def readings(world: World) -> World:
+    """Ten readings, 1 to 10 mg/L, of 12:01 to 12:10 UTC+7."""
+    for minute in range(1, 11):
+        world.reading(NOON + minute * MINUTE, value=float(minute))
+    return world
+
+
+def between(low: int, high: int) -> Stretch:
+    return Stretch(DO, NOON + low * MINUTE, NOON + high * MINUTE)
+
+
+def seen(conn: Connection, what: str) -> list[Any]:
+    return [row[0] for row in conn.execute(f"select {what} from v_reading order by time").fetchall()]
+
+
+def told(conn: Connection) -> list[tuple[str, int]]:
+    return conn.execute("select cause, rows from change order by id").fetchall()  # type: ignore[return-value]
+
+
+def test_a_verdict_stands_above_tests_and_only_on_its_stretch(readings: World) -> None:
+    readings.flag(4, time=NOON + 3 * MINUTE)
+    act = review.flag(readings.conn, between(2, 4), Quality.GOOD, "lan", "compared with the hand meter", NOW)
+    assert (act.readings, act.from_t, act.to_t) == (2, NOON + 3 * MINUTE, NOON + 4 * MINUTE)
+    review.flag(readings.conn, Stretch.at(DO, NOON + 9 * MINUTE), Quality.FAIL, "lan", "probe in the air", NOW)
+    assert seen(readings.conn, "quality") == [1, 1, 1, 1, 1, 1, 1, 1, 4, 1]
+    assert seen(readings.conn, "raw_value") == list(map(float, range(1, 11)))
+    assert told(readings.conn) == [("flag", 2), ("flag", 1)]
+
+
+def test_withdrawing_brings_back_what_stood_before_in_any_order(readings: World) -> None:
+    conn, time = readings.conn, NOON + 5 * MINUTE
+    readings.flag(3, time=time)
+    first = review.flag(conn, between(4, 6), Quality.FAIL, "lan", "fouled", NOW)
+    second = review.flag(conn, between(4, 5), Quality.GOOD, "an", "cleaned before", NOW)
+    assert seen(conn, "quality")[4:6] == [1, 4]
+    review.withdraw(conn, second.review_id, "an", "mixed up the days", NOW)
+    assert seen(conn, "quality")[4:6] == [4, 4]
+    review.withdraw(conn, first.review_id, "lan", "not this probe", NOW)
+    assert seen(conn, "quality")[4:6] == [3, 1]  # the spike test speaks again
+    third = review.flag(conn, between(4, 5), Quality.SUSPECT, "lan", "fouled", NOW)
+    fourth = review.flag(conn, between(4, 5), Quality.FAIL, "lan", "very fouled", NOW)
+    review.withdraw(conn, third.review_id, "lan", "doubled", NOW)
+    assert seen(conn, "quality")[4] == 4
+    review.withdraw(conn, fourth.review_id, "lan", "doubled", NOW)
+    assert seen(conn, "quality")[4] == 3
+    with pytest.raises(NotPossible, match="withdrawn already"):
+        review.withdraw(conn, fourth.review_id, "lan", "again", NOW)
+    assert conn.execute("select count(*) from reading_flag").fetchone() > (5,)  # append only
+
+
+@pytest.mark.parametrize(
+    ("formula", "expected"),
+    [(Formula(value=6.5), [6.5, 6.5]), (Formula(factor=1.1, added=-0.3), [3 * 1.1 - 0.3, 4 * 1.1 - 0.3])],
+)
+def test_a_correction_replaces_the_value_and_keeps_the_raw_one(
+    readings: World, formula: Formula, expected: list[float]
+) -> None:
+    conn = readings.conn
+    act = review.correct(conn, between(2, 4), formula, "lan", "calibration of the day after", NOW)
+    assert seen(conn, "value")[2:4] == pytest.approx(expected)
+    assert seen(conn, "raw_value") == list(map(float, range(1, 11)))
+    assert told(conn) == [("correction", 2)]
+    with pytest.raises(NotPossible, match=f"corrected already, by review {act.review_id}: withdraw"):
+        review.correct(conn, between(3, 6), Formula(value=1), "an", "also", NOW)
+    review.withdraw(conn, act.review_id, "lan", "wrong factor", NOW)
+    assert seen(conn, "value") == seen(conn, "raw_value")
+    review.correct(conn, between(3, 6), Formula(value=1), "an", "also", NOW)
+
+
+def test_a_proposal_counts_once_another_person_approves_it(readings: World) -> None:
+    conn = readings.conn
+    act = review.correct(conn, between(0, 1), Formula(added=1), "lan", "drift", NOW, proposed=True)
+    assert (act.state, seen(conn, "value")[0], told(conn)) == ("proposed", 1.0, [])
+    with pytest.raises(BadReview, match="another person"):
+        review.approve(conn, act.review_id, "lan", NOW)
+    approved = review.approve(conn, act.review_id, "an", NOW)
+    assert (approved.state, approved.approved_by, seen(conn, "value")[0]) == ("in force", "an", 2.0)
+    assert told(conn) == [("correction", 1)]
+    with pytest.raises(NotPossible, match="is in force"):
+        review.approve(conn, act.review_id, "an", NOW)
+
+
+def test_missing_values_are_not_made_up_by_a_formula(world: World) -> None:
+    world.reading(NOON, value=None, state=State.COMM)
+    stretch = Stretch.at(DO, NOON)
+    with pytest.raises(BadReview, match="has no readings there"):
+        review.correct(world.conn, stretch, Formula(added=1), "lan", "drift", NOW)
+    review.correct(world.conn, stretch, Formula(value=5.2), "lan", "read by hand", NOW)
+    assert world.one("select value, raw_value, state, quality from v_reading") == (5.2, None, "comm", 9)
+
+
+def test_what_makes_no_sense_is_refused_and_leaves_nothing(readings: World) -> None:
+    conn = readings.conn
+    for stretch, formula, reason, why in (
+        (Stretch("st-test/none", NOON, NOW), Formula(1), "x", "not known"),
+        (between(20, 30), Formula(1), "x", "no readings"),
+        (between(0, 3), Formula(), "x", "needs a value"),
+        (between(0, 3), Formula(float("nan")), "x", "finite"),
+        (between(0, 3), Formula(1), " ", "needs a reason"),
+    ):
+        with pytest.raises(BadReview, match=why):
+            review.correct(conn, stretch, formula, "lan", reason, NOW)
+    with pytest.raises(review.NoSuchReview):
+        review.withdraw(conn, 77, "lan", "x", NOW)
+    assert conn.execute("select count(*) from review").fetchone() == (0,)
+
+
+def test_each_act_is_audited_and_listed(readings: World) -> None:
+    conn = readings.conn
+    first = review.flag(conn, between(0, 2), Quality.FAIL, "lan", "fouled", NOW)
+    second = review.correct(conn, between(4, 5), Formula(7.0), "an", "hand meter", NOW)
+    review.withdraw(conn, first.review_id, "binh", "not fouled", NOW)
+    assert [act.review_id for act in review.acts(conn, DO)] == [second.review_id]
+    assert [act.state for act in review.acts(conn, "st-test", every=True)] == ["in force", "withdrawn"]
+    assert review.acts(conn, "st-other", every=True) == []
+    audit = conn.execute("select at, person, action, subject, reason from audit order by audit_id").fetchall()
+    assert audit == [
+        (NOW, "lan", "flag", f"review {first.review_id} of {DO}", "fouled"),
+        (NOW, "an", "correct", f"review {second.review_id} of {DO}", "hand meter"),
+        (NOW, "binh", "withdraw", f"review {first.review_id} of {DO}", "not fouled"),
+    ]
+
+
+def test_hours_follow_a_verdict_a_correction_and_their_withdrawal(readings: World) -> None:
+    conn = readings.conn
+    feed = Consumer(conn, consuming.NAME, consuming.CAUSES)
+
+    def hour() -> Any:
+        consuming.round_of(conn, feed, 100)
+        return readings.one("select mean, count from v_hourly")
+
+    low = review.flag(conn, between(0, 5), Quality.FAIL, "lan", "in the air", NOW)
+    assert hour() == (8.0, 5)  # of 6 to 10
+    high = review.correct(conn, between(9, 10), Formula(added=-5), "lan", "drift", NOW)
+    assert hour() == (7.0, 5)
+    review.withdraw(conn, high.review_id, "lan", "no drift", NOW)
+    review.withdraw(conn, low.review_id, "lan", "not in the air", NOW)
+    assert hour() == (5.5, 10)
+    assert {cause for cause, _ in told(conn)} == {str(Cause.FLAG), str(Cause.CORRECTION)}
+
+
+def test_a_long_review_is_told_in_changes_of_a_day(readings: World) -> None:
+    readings.reading(NOON + timedelta(days=1))
+    review.flag(readings.conn, between(0, 2000), Quality.FAIL, "lan", "fouled", NOW)
+    assert told(readings.conn) == [("flag", 10), ("flag", 1)]
+
+
+def test_the_consoles_user_may_review(readings: World) -> None:
+    readings.conn.execute("set role quantrac_console")
+    act = review.flag(readings.conn, between(0, 2), Quality.FAIL, "lan", "fouled", NOW)
+    review.correct(readings.conn, between(0, 2), Formula(3.0), "lan", "hand meter", NOW)
+    review.withdraw(readings.conn, act.review_id, "lan", "not fouled", NOW)
