@@ -19,7 +19,8 @@ grant select, insert, update on latest, conflict, ledger, dead_letter, ingest_he
 grant select on correction to quantrac_ingest;
 grant update (config_reported, status_online, status_at) on station to quantrac_ingest;
 grant delete on change, ingest_health, job_run to quantrac_ingest;
-grant execute on function drop_readings_before(timestamptz), drop_rollups_before(text, timestamptz) to quantrac_ingest;
+grant execute on function drop_readings_before(timestamptz), drop_rollups_before(text, timestamptz),
+  compress_readings(timestamptz) to quantrac_ingest;
 grant select, insert, update on hourly, daily, import, channel_interval to quantrac_ingest;
 grant select on network, dropped to quantrac_ingest, quantrac_alerts, quantrac_console;
 grant delete on dead_letter to quantrac_ingest;

@@ -13,7 +13,8 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 """A connection whose rows are plain tuples."""
 
 CONNECT_TIMEOUT_S = 10
-OPTIONS = "-c TimeZone=UTC"
+OPTIONS = "-c TimeZone=UTC -c timescaledb.max_tuples_decompressed_per_dml_transaction=0"
+"""No limit on what a transaction may unpack: late readings must go into compressed weeks, however many they are."""
 
 
 class DatabaseUnreachable(QuantracError):

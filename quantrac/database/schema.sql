@@ -27,6 +27,32 @@ begin
   return null;
 end $$;
 
+CREATE FUNCTION public.compress_readings(week timestamp with time zone) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    SET lock_timeout TO '5s'
+    AS $$
+declare
+  chunk regclass;
+  compressed boolean;
+  late boolean;
+begin
+  if week > now() - interval '14 days' then
+    raise exception 'readings of the last 14 days are never compressed (asked for: the week from %)', week;
+  end if;
+  select format('%I.%I', c.chunk_schema, c.chunk_name)::regclass, c.is_compressed into chunk, compressed
+  from timescaledb_information.chunks c join timescaledb_information.hypertables h using (hypertable_schema, hypertable_name)
+  where c.hypertable_schema = 'public' and c.hypertable_name = 'reading' and c.range_start = week and h.compression_enabled;
+  if chunk is null then
+    return null;
+  end if;
+  execute format('select exists (select from only %s)', chunk) into late;
+  if compressed and not late then
+    return null;
+  end if;
+  return compress_chunk(chunk)::text;
+end $$;
+
 CREATE FUNCTION public.drop_readings_before(before timestamp with time zone) RETURNS SETOF text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -1480,6 +1506,9 @@ ALTER TABLE ONLY public.station_event
     ADD CONSTRAINT station_event_station_fkey FOREIGN KEY (station) REFERENCES public.station(station);
 
 GRANT ALL ON SCHEMA public TO quantrac_owner;
+
+REVOKE ALL ON FUNCTION public.compress_readings(week timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.compress_readings(week timestamp with time zone) TO quantrac_ingest;
 
 REVOKE ALL ON FUNCTION public.drop_readings_before(before timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.drop_readings_before(before timestamp with time zone) TO quantrac_ingest;

@@ -19,6 +19,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from alerts.evaluating.no_data import check_no_data
 from alerts.evaluating.silence import check_silence
+from quantrac.cli.jobs.compression import compress_old
 from quantrac.cli.jobs.runs import Job, run_if_due
 from quantrac.cli.jobs.schedule import Daily, Every, Schedule
 from quantrac.cli.jobs.upkeep import apply_retention, prune_feed, prune_records
@@ -34,6 +35,7 @@ from quantrac.observe import health, logs
 CATCH_UP: Final = timedelta(seconds=15)
 """How often it is looked for due times that could not be kept: after a start, and while the database was away."""
 BACKUP_AT: Final = time(1, 30)
+COMPRESS_AT: Final = time(4, 0)
 SILENCE_EVERY: Final = timedelta(seconds=30)
 ROUND_S: Final = 1.0
 WAIT_AFTER_FAILURE_S: Final = 2.0
@@ -55,9 +57,10 @@ def run(settings: Settings, *, stop: threading.Event) -> None:
         if settings.jobs_listen is not None:
             stack.enter_context(health.serve(settings.jobs_listen, ready=pulse.is_ready))
         stack.callback(start_clock(jobs_of(network), url, wall_clock).shutdown)
-        if settings.backup_dir is not None:  # a clock of its own: silence is not looked for later because of a backup
-            backups = backup_job(settings.database("jobs"), settings.backup_dir, settings.backups_kept)
-            stack.callback(start_clock([backups], url, wall_clock).shutdown)
+        slow = [compression_job(url)]  # on a clock of its own, one at a time: silence is not looked for later for them
+        if settings.backup_dir is not None:
+            slow.append(backup_job(url, settings.backup_dir, settings.backups_kept))
+        stack.callback(start_clock(slow, url, wall_clock).shutdown)
         pulse.beat_until(stop)
 
 
@@ -101,6 +104,17 @@ def backup_job(url: str, folder: Path, keep: int) -> Job:
         return f"{file.name}: {file.stat().st_size / 1e6:.1f} MB, {len(removed)} old ones removed"
 
     return Job("backup", Daily(BACKUP_AT), write)
+
+
+def compression_job(url: str) -> Job:
+    """Return the nightly compression of old readings, on a connection of its own: a transaction a week."""
+
+    def compress(conn: Connection, now: datetime) -> str:
+        del conn
+        with connect(url, "quantrac jobs compress") as own:
+            return compress_old(own, now)
+
+    return Job("compress", Daily(COMPRESS_AT), compress)
 
 
 def start_clock(jobs: Sequence[Job], url: str, clock: Clock) -> BackgroundScheduler:
