@@ -7,11 +7,13 @@ The record carries the end of its hour, the concentration in mg/m³, and twelve 
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-from simulators.journal import Served
+from simulators.journal import Exchange, Served
 from simulators.lines import SerialLine
-from simulators.mount import Mount, garble
+from simulators.mount import Mount
 from simulators.sample import Source
+from simulators.treatment import Treatment
 
 DEAF_BEFORE, DEAF_FROM = 8, 58
 """It hears in minutes 8 to 57 of the hour."""
@@ -54,17 +56,19 @@ class BamTerminal:
 
     def _receive(self, data: bytes) -> None:
         t = self._clock()
-        mishap = self._mount.mishap(t)
-        if not DEAF_BEFORE <= t % HOUR_S // 60 < DEAF_FROM or mishap in ("silent", "busy"):
+        treatment = self._mount.asked(t)
+        if not DEAF_BEFORE <= self._mount.seen(t) % HOUR_S // 60 < DEAF_FROM or treatment.mute:
             return
         for key in data.decode("ascii", "replace"):
-            answer = self._key(key, t)
+            answer = self._key(key, t, treatment)
             if answer:
-                frame = answer.encode("ascii")
-                frame = garble(frame) if mishap == "garbled" else frame
-                self._loop.call_later(self._mount.delay_s(mishap), self._line.send, frame)
+                self._loop.call_later(treatment.wait_s, self._say, Exchange(t, data, answer.encode("ascii")), treatment)
 
-    def _key(self, key: str, t: float) -> str:
+    def _say(self, answered: Exchange, treatment: Treatment) -> None:
+        wire = treatment.damaged(answered.made, text=True)
+        self._mount.send(self._line.send, treatment, replace(answered, wire=wire))
+
+    def _key(self, key: str, t: float, treatment: Treatment) -> str:
         self._returns = self._returns + 1 if key == "\r" else 0
         if self._returns == 3:
             self._returns, self._place = 0, "*"
@@ -73,8 +77,8 @@ class BamTerminal:
             self._place = "6"
             return "6\r\nCSV Type Report\r\n2 - Display All Data\r\n3 - Display New Data\r\n4 - Display Last Data\r\n>"
         if key == "4" and self._place == "6":
-            line, served = self._mount.instrument.record(t)
-            self._mount.record(t, served, self._mount.mishap(t))
+            line, served = self._mount.instrument.record(self._mount.seen(t))
+            self._mount.record(t, served, treatment)
             return f"4\r\nStation, 5\r\n{HEADER}\r\n{line}\r\n>"
         return ""
 

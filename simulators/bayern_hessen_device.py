@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from simulators.journal import Served
+from simulators.journal import Exchange, Served
 from simulators.lines import SerialLine
-from simulators.mount import Mishap, Mount, garble
+from simulators.mount import Mount
+from simulators.treatment import Treatment
 
 STX, ETX, CR = b"\x02", b"\x03", b"\r"
 LONGEST_TEXT = 120
@@ -109,19 +110,26 @@ class HessenLine:
         if match := re.fullmatch(r"DA ?(\d{0,3})", text):
             if match[1] and match[1] != mount.address:
                 return
-            mishap = mount.mishap(self._clock())
-            if mishap not in ("silent", "busy"):
-                self._loop.call_later(mount.delay_s(mishap), self._answer, with_checksum, mishap)
+            now = self._clock()
+            treatment = mount.asked(now)
+            if not mount.hear(now) or treatment.mute:
+                mount.keep_silent(now, text.encode(), treatment)
+            else:
+                self._loop.call_later(treatment.wait_s, self._answer, text, with_checksum, treatment)
         elif match := re.fullmatch(r"ST ?(\d{0,3}) ([A-Z])", text):
             mount.instrument.control(match[2])
 
-    def _answer(self, with_checksum: bool, mishap: Mishap | None) -> None:
-        t = self._clock()
-        blocks, served = self._mount.instrument.blocks(t)
-        self._mount.record(t, served, mishap)
+    def _answer(self, command: str, with_checksum: bool, treatment: Treatment) -> None:
+        t, mount = self._clock(), self._mount
+        blocks, served = mount.instrument.blocks(mount.seen(t))
+        mount.record(t, served, treatment)
+        if treatment.hit_by("hangup"):
+            self._line.hang_up()
+            return
         text = f"MD{len(blocks):02d} " + " ".join(block.text() for block in blocks) + " "
-        frame = framed(text, with_checksum)
-        self._line.send(garble(frame) if mishap == "garbled" else frame)
+        made = framed(text, with_checksum)
+        exchange = Exchange(t, command.encode(), made, treatment.damaged(made, text=True))
+        mount.send(self._line.send, treatment, exchange)
 
     def stop(self) -> None:
         """Unplug."""

@@ -6,11 +6,13 @@ It is the simulators' own and shares with the stations' configuration only a bus
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from quantrac.telemetry.errors import QuantracError
+from simulators.fault_grammar import parse_fault
+from simulators.faults import Fault, FaultError
 
 PACKAGED = Path(__file__).parent / "fields" / "soc_trang.yaml"
 State = Literal["ok", "suspect", "cal", "maint", "warmup", "range", "fault"]
@@ -20,6 +22,18 @@ class FieldError(QuantracError):
     """A field file that cannot be used."""
 
     exit_code = 2
+
+
+def _fault(text: object) -> object:
+    if not isinstance(text, str):
+        raise ValueError("expected one line of text, such as late:0.45s@sondes/1")  # noqa: TRY004 (pydantic's way)
+    try:
+        return parse_fault(text)
+    except FaultError as error:
+        raise ValueError(str(error)) from error
+
+
+FaultText = Annotated[Fault, BeforeValidator(_fault)]
 
 
 class _Strict(BaseModel):
@@ -68,10 +82,11 @@ class ReplayOf(_Strict):
 class InstrumentSpec(_Strict):
     """One instrument at an address of a bus."""
 
+    name: str | None = None
     instrument: Literal[
         "aqua-troll", "exo2", "io-module", "T100", "T200", "T300", "T400", "ott-pls", "wxt536", "grimm-edm180",
         "wtw-iq", "liquiline", "rain-bucket", "thermo-49i", "bam-1020", "maximet", "nmea-weather", "wxt536-automatic",
-        "grimm-lines", "pulse-module",
+        "grimm-lines", "pulse-module", "tally",
     ]  # fmt: skip
     address: str | int
     latency_s: float = Field(0.02, ge=0)
@@ -119,23 +134,12 @@ class StateSpec(_Strict):
     every_s: float | None = None
 
 
-class MishapSpec(_Strict):
-    """An instrument does not answer, answers late, damaged, or is busy."""
-
-    bus: str
-    address: str | int
-    kind: Literal["silent", "late", "garbled", "busy"]
-    start_s: float
-    for_s: float
-    every_s: float | None = None
-
-
 class ScriptSpec(_Strict):
-    """What happens at a station."""
+    """What happens at a station; a fault is one line of `fault_grammar`, and strikes only here."""
 
     episodes: list[EpisodeSpec] = []
     states: list[StateSpec] = []
-    mishaps: list[MishapSpec] = []
+    faults: list[FaultText] = []
 
 
 class StationSpec(_Strict):

@@ -9,11 +9,12 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from simulators.journal import Served
+from simulators.journal import Exchange, Served
 from simulators.lines import SerialLine
-from simulators.mount import Mishap, Mount, garble
+from simulators.mount import Mount
+from simulators.treatment import Treatment
 
-ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE, BUSY, GATEWAY_TARGET_SILENT = 1, 2, 3, 6, 11
+ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE, GATEWAY_TARGET_SILENT = 1, 2, 3, 11
 READ_COILS, READ_DISCRETE, READ_HOLDING, READ_INPUT, WRITE_ONE, WRITE_MANY = 1, 2, 3, 4, 6, 16
 MAX_REGISTERS, MAX_BITS, MAX_WRITTEN = 125, 2000, 123
 
@@ -34,6 +35,9 @@ class Area(Protocol):
 
     def write(self, start: int, words: list[int], t: float) -> None:
         """Write registers."""
+
+    def has_holes(self, start: int, count: int) -> bool:
+        """Whether an address without content lies among these."""
 
 
 class RegisterInstrument(Protocol):
@@ -97,13 +101,42 @@ def _check_count(count: int, most: int) -> None:
         raise Refusal(ILLEGAL_VALUE)
 
 
-def reply(mount: Mount[RegisterInstrument], pdu: bytes, t: float, mishap: Mishap | None) -> bytes:
-    """The reply PDU made at `t`, journaled before it leaves."""
-    if mishap == "busy":
-        return bytes([pdu[0] | 0x80, BUSY])
-    response, served = answer(mount.instrument, pdu, t)
-    mount.record(t, served, mishap)
-    return response
+def reply(mount: Mount[RegisterInstrument], pdu: bytes, t: float, treatment: Treatment) -> tuple[bytes, bytes]:
+    """The reply PDU made at `t`, journaled before it leaves; and as faults of the slave itself change it."""
+    if treatment.exception is not None:
+        refused = bytes([pdu[0] | 0x80, treatment.exception])
+        return refused, refused
+    if treatment.hit_by("holes") and _reads_across(mount.instrument, pdu):
+        refused = bytes([pdu[0] | 0x80, ILLEGAL_ADDRESS])
+        return refused, refused
+    made, served = answer(mount.instrument, pdu, mount.seen(t))
+    mount.record(t, served, treatment)
+    return made, _changed(made, treatment)
+
+
+def _reads_across(instrument: RegisterInstrument, pdu: bytes) -> bool:
+    area = instrument.areas.get(pdu[0])
+    if area is None or len(pdu) != 5:
+        return False
+    start, count = struct.unpack_from(">HH", pdu, 1)
+    return area.has_holes(start, count)
+
+
+def _changed(made: bytes, treatment: Treatment) -> bytes:
+    """A reply of registers with one too few, or with the words of each pair exchanged."""
+    if made[0] not in (READ_HOLDING, READ_INPUT):
+        return made
+    words = [made[at : at + 2] for at in range(2, len(made), 2)]
+    if treatment.hit_by("swapped"):
+        words = [word for at in range(0, len(words), 2) for word in reversed(words[at : at + 2])]
+    if treatment.hit_by("length"):
+        words = words[:-1]
+    return bytes([made[0], 2 * len(words)]) + b"".join(words)
+
+
+def foreign(unit: int) -> int:
+    """The unit number that a reply carries which seems to come from another."""
+    return unit % 247 + 1
 
 
 class RtuSlaves:
@@ -122,7 +155,7 @@ class RtuSlaves:
 
     def _receive(self, data: bytes) -> None:
         now = self._clock()
-        asleep = {address for address, mount in self._units.items() if not mount.hear(now)}
+        asleep = {mount.address for mount in self._units.values() if not mount.hear(now)}
         self._buffer += data
         while (length := _request_length(self._buffer)) is not None and len(self._buffer) >= length:
             frame = self._buffer[:length]
@@ -130,8 +163,9 @@ class RtuSlaves:
                 self._buffer = self._buffer[1:]
                 continue
             self._buffer = self._buffer[length:]
-            if frame[0] not in asleep:
-                self._request(frame[0], frame[1:-2], now)
+            mount = unit_at(self._units, frame[0], now)
+            if mount is not None and mount.address not in asleep:
+                self._request(mount, frame, now)
         self._expect_silence()
 
     def _expect_silence(self) -> None:
@@ -144,20 +178,36 @@ class RtuSlaves:
     def _drop_partial(self) -> None:
         self._buffer, self._flush = b"", None
 
-    def _request(self, address: int, pdu: bytes, now: float) -> None:
-        mount = self._units.get(address)
-        if mount is None or (mishap := mount.mishap(now)) == "silent":
-            return
-        self._loop.call_later(mount.delay_s(mishap), self._reply, address, mount, pdu, mishap)
+    def _request(self, mount: Mount[RegisterInstrument], request: bytes, now: float) -> None:
+        treatment = mount.asked(now)
+        if treatment.mute:
+            mount.keep_silent(now, request, treatment)
+        else:
+            self._loop.call_later(treatment.wait_s, self._reply, mount, request, treatment)
 
-    def _reply(self, address: int, mount: Mount[RegisterInstrument], pdu: bytes, mishap: Mishap | None) -> None:
-        frame = bytes([address]) + reply(mount, pdu, self._clock(), mishap)
-        frame += crc16(frame)
-        self._line.send(garble(frame) if mishap == "garbled" else frame)
+    def _reply(self, mount: Mount[RegisterInstrument], request: bytes, treatment: Treatment) -> None:
+        t = self._clock()
+        made, changed = reply(mount, request[1:-2], t, treatment)
+        if treatment.hit_by("hangup"):
+            self._line.hang_up()
+            return
+        unit = foreign(request[0]) if treatment.hit_by("foreign") else request[0]
+        wire = treatment.damaged(_with_crc(unit, changed))
+        mount.send(self._line.send, treatment, Exchange(t, request, _with_crc(request[0], made), wire))
 
     def stop(self) -> None:
         """Unplug."""
         self._line.close()
+
+
+def _with_crc(unit: int, pdu: bytes) -> bytes:
+    frame = bytes([unit]) + pdu
+    return frame + crc16(frame)
+
+
+def unit_at(units: Units, address: int, t: float) -> Mount[RegisterInstrument] | None:
+    """Who answers at a unit number at Unix time `t`."""
+    return next((mount for mount in units.values() if mount.unit(t) == str(address)), None)
 
 
 def _request_length(buffer: bytes) -> int | None:
@@ -167,54 +217,3 @@ def _request_length(buffer: bytes) -> int | None:
     if buffer[1] in (15, WRITE_MANY):
         return 9 + buffer[6] if len(buffer) >= 7 else None
     return 8
-
-
-class TcpSlaves:
-    """Modbus TCP units behind one address; a unit that does not exist is what a gateway reports: exception 11."""
-
-    def __init__(self, units: Units, clock: Clock, host: str = "127.0.0.1", port: int = 0) -> None:
-        self._units, self._clock = units, clock
-        self.host, self.port = host, port
-        self._clients: set[asyncio.StreamWriter] = set()
-
-    async def start(self) -> None:
-        """Bind and listen; afterwards `port` is the real one. Raises OSError if the port is taken."""
-        self._server = await asyncio.start_server(self._serve, self.host, self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def stop(self) -> None:
-        """Close the listener and every connection."""
-        self._server.close()
-        for client in list(self._clients):
-            client.close()
-        await self._server.wait_closed()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._clients.add(writer)
-        try:
-            while True:
-                header = await reader.readexactly(7)
-                transaction, protocol, length, unit = struct.unpack(">HHHB", header)
-                if protocol != 0 or not 2 <= length <= 254:
-                    return
-                await self._request(transaction, unit, await reader.readexactly(length - 1), writer)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return
-        finally:
-            self._clients.discard(writer)
-            writer.close()
-
-    async def _request(self, transaction: int, unit: int, pdu: bytes, writer: asyncio.StreamWriter) -> None:
-        mount = self._units.get(unit)
-        if mount is None:
-            response = bytes([pdu[0] | 0x80, GATEWAY_TARGET_SILENT])
-        else:
-            mishap = mount.mishap(self._clock())
-            if mishap == "silent":
-                return
-            await asyncio.sleep(mount.delay_s(mishap))
-            response = reply(mount, pdu, self._clock(), mishap)
-            if mishap == "garbled":
-                response = response[: len(response) // 2]
-        writer.write(struct.pack(">HHHB", transaction, 0, len(response) + 1, unit) + response)
-        await writer.drain()

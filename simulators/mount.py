@@ -1,11 +1,16 @@
-"""An instrument mounted on a bus: its address, how fast it answers, how it misbehaves, where its journal goes."""
+"""An instrument mounted on a bus: its address, how fast it answers, what faults strike it, where its journal goes."""
 
+import asyncio
+import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
-from simulators.journal import Journal, Served
+from simulators.fault_book import FaultBook
+from simulators.faults import Fault, Place
+from simulators.journal import Exchange, Journal, Served
+from simulators.treatment import Treatment, treat
 
-Mishap = Literal["silent", "late", "garbled", "busy"]
 InstrumentT = TypeVar("InstrumentT")
 
 
@@ -25,20 +30,12 @@ class ScriptClock:
         return float("-inf") if self.started is None else t - self.started
 
 
-@dataclass(frozen=True)
-class Window:
-    """A stretch of the script: from `start_s` on for `for_s` seconds, repeated every `every_s` if given."""
+@runtime_checkable
+class Counting(Protocol):
+    """An instrument with a counter that can be set."""
 
-    start_s: float
-    for_s: float
-    every_s: float | None = None
-
-    def holds(self, elapsed_s: float) -> bool:
-        """Whether the script time `elapsed_s` lies in the stretch."""
-        since = elapsed_s - self.start_s
-        if since < 0:
-            return False
-        return (since % self.every_s if self.every_s else since) < self.for_s
+    def restart(self, count: int, t: float) -> None:
+        """The counter stands at `count` at Unix time `t`."""
 
 
 @dataclass
@@ -51,33 +48,88 @@ class Mount(Generic[InstrumentT]):
     journal: Journal
     script: ScriptClock = field(default_factory=ScriptClock)
     latency_s: float = 0.02
-    late_s: float = 1.0
-    mishaps: list[tuple[Mishap, Window]] = field(default_factory=list)
     sleep_after_s: float | None = None
+    place: Place = field(default_factory=lambda: Place("", "", ("",)))
+    book: FaultBook = field(default_factory=FaultBook)
+    seed: int = 1
     _last_heard: float = float("-inf")
+    _counter_began: float | None = None
+    _rebooting: bool = False
+    _free_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._chance = random.Random(f"{self.seed}/{self.place}")
+
+    def in_force(self, t: float) -> tuple[Fault, ...]:
+        """The faults that strike it at Unix time `t`."""
+        return self.book.at(self.place, self.script.elapsed(t))
 
     def hear(self, t: float) -> bool:
         """Something is on the line at `t`. False if the instrument was asleep: it wakes, and misses what was said."""
-        awake = self.sleep_after_s is None or t - self._last_heard <= self.sleep_after_s
+        naps = [fault.low for fault in self.in_force(t) if fault.kind == "sleep"]
+        sleep_s = min(naps) if naps else self.sleep_after_s
+        awake = sleep_s is None or t - self._last_heard <= sleep_s
         self._last_heard = t
         return awake
 
-    def mishap(self, t: float) -> Mishap | None:
-        """Begin the script if need be, and return what goes wrong with a request that arrives at `t`."""
+    def asked(self, t: float) -> Treatment:
+        """Begin the script if need be, and return how a request that arrives at `t` is treated."""
         self.script.begin(t)
+        faults, elapsed = self.in_force(t), self.script.elapsed(t)
+        self._move_counter(faults, elapsed, t)
+        return treat(faults, self.latency_s, elapsed, self._chance)
+
+    def _move_counter(self, faults: tuple[Fault, ...], elapsed: float, t: float) -> None:
+        if not isinstance(self.instrument, Counting):
+            return
+        for fault in faults:
+            if fault.kind == "counter" and self._counter_began != (began := fault.window.began(elapsed)):
+                self._counter_began = began
+                self.instrument.restart(int(fault.low), t)
+        rebooting = any(fault.kind == "reboot" for fault in faults)
+        if self._rebooting and not rebooting:
+            self.instrument.restart(0, t)
+        self._rebooting = rebooting
+
+    def seen(self, t: float) -> float:
+        """What the instrument takes for the time at `t`: its clock may be wrong, or its values stand still."""
         elapsed = self.script.elapsed(t)
-        return next((kind for kind, window in self.mishaps if window.holds(elapsed)), None)
+        for fault in self.in_force(t):
+            age = elapsed - fault.window.began(elapsed)
+            if fault.kind == "frozen":
+                return t - age
+            if fault.kind == "clock":
+                t += fault.low
+            elif fault.kind == "drift":
+                t += fault.low * age
+        return t
 
-    def delay_s(self, mishap: Mishap | None) -> float:
-        """Seconds from the end of a request to the start of its reply."""
-        return self.latency_s + (self.late_s if mishap == "late" else 0.0)
+    def unit(self, t: float) -> str:
+        """The address at which it answers."""
+        moved = [fault for fault in self.in_force(t) if fault.kind == "address"]
+        return str(int(moved[-1].low)) if moved else self.address
 
-    def record(self, t: float, served: list[Served], mishap: Mishap | None = None) -> None:
-        """Write what goes into a reply at `t` to the journal; a late or garbled reply is marked as of no use."""
-        self.journal.record(t, self.bus, self.address, served, mishap if mishap in ("late", "garbled") else None)
+    def record(self, t: float, served: list[Served], treatment: Treatment) -> None:
+        """Write what goes into an answer made at `t` to the journal, and whether the line will carry it unharmed."""
+        self.journal.record(
+            t, self.bus, self.address, served, treatment.faults, sent=treatment.intact, late_s=treatment.late_s
+        )
 
+    def send(
+        self,
+        put: Callable[[bytes], None],
+        treatment: Treatment,
+        exchange: Exchange,
+    ) -> None:
+        """Put the answer of an exchange on the line when its time has come; never before an earlier answer."""
+        if treatment.faults:
+            self.journal.record_exchange(self.bus, self.address, exchange, treatment.faults, treatment.late_s)
+        loop = asyncio.get_running_loop()
+        start = max(loop.time() + treatment.late_s, self._free_at)
+        for after_s, piece in treatment.pieces(exchange.wire):
+            self._free_at = start + after_s
+            loop.call_at(self._free_at, put, piece)
 
-def garble(frame: bytes) -> bytes:
-    """The frame with one byte in its middle damaged, as noise on the line does; every checksum notices."""
-    middle = len(frame) // 2
-    return frame[:middle] + bytes([frame[middle] ^ 0x15]) + frame[middle + 1 :]
+    def keep_silent(self, t: float, request: bytes, treatment: Treatment) -> None:
+        """Write down that a request was not answered."""
+        self.journal.record_exchange(self.bus, self.address, Exchange(t, request), treatment.faults)

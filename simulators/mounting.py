@@ -1,30 +1,24 @@
 """From the field file to instruments mounted on buses: scenes, scripts, lines and servers of every station."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simulators.bam_terminal import Bam1020, BamTerminal
+from simulators.bam_terminal import BamTerminal
 from simulators.bayern_hessen_device import HessenLine
+from simulators.fault_book import FaultBook
+from simulators.faults import Place as FaultPlace
 from simulators.field import BusSpec, FieldError, FieldPlan, InstrumentSpec, StationSpec
-from simulators.instruments.aqua_troll import AquaTroll
-from simulators.instruments.exo2 import Exo2
-from simulators.instruments.grimm_edm180 import GrimmEdm180
-from simulators.instruments.io_module import IoModule
-from simulators.instruments.liquiline import Liquiline
-from simulators.instruments.ott_pls import OttPls
-from simulators.instruments.rain_bucket import PulseModule, RainBucket
-from simulators.instruments.talking import AutomaticWxt, GrimmLines, MaxiMet, NmeaWeather
-from simulators.instruments.teledyne import MODELS, TeledyneAnalyser
-from simulators.instruments.thermo_49i import Thermo49i
-from simulators.instruments.wtw_iq import IqSensorNet
-from simulators.instruments.wxt536 import Wxt536
+from simulators.instruments.building import COUNTERS, build
 from simulators.journal import Journal
+from simulators.line_faults import LineFaults
 from simulators.lines import LineSettings, PtyLine, SerialLine, TcpLine
-from simulators.modbus_server import RtuSlaves, TcpSlaves
-from simulators.mount import Mount, ScriptClock, Window
+from simulators.modbus_server import RtuSlaves
+from simulators.modbus_tcp import TcpSlaves
+from simulators.mount import Mount, ScriptClock
 from simulators.replay import Dithered, Recording
+from simulators.sample import Sample, Source
 from simulators.scene import (
     Scene,
     air_scene,
@@ -54,6 +48,7 @@ class Bus:
     start: Callable[[], Any]
     stop: Callable[[], Any]
     place: Callable[[], Place]
+    faults: LineFaults
 
 
 @dataclass(frozen=True)
@@ -66,33 +61,68 @@ class Recordings:
 
 @dataclass
 class Station:
-    """A station's buses and its journal."""
+    """A station's buses, its journal and its faults."""
 
     id: str
     buses: list[Bus]
     journal: Journal
+    book: FaultBook
+    places: Sequence[FaultPlace]
 
 
 def mount_station(
-    station: str, plan: StationSpec, seed: int, recordings: Recordings, journal_dir: Path, clock: Clock
+    station: str,
+    plan: StationSpec,
+    seed: int,
+    recordings: Recordings,
+    journal_dir: Path,
+    clock: Clock,
+    *,
+    ports: Path | None = None,
 ) -> Station:
-    """Build a station; nothing runs yet. Raises FieldError for a plan whose instruments lack signals."""
+    """Build a station; nothing runs yet. With `ports` serial lines have stable names in that folder.
+
+    Raises FieldError for a plan whose instruments lack signals, FaultError for faults of its script that strike nobody.
+    """
     journal = Journal(journal_dir / f"{station}.jsonl")
     script = ScriptClock()
     scene = _scene(station, plan, seed, recordings, script)
+    places = {(name, spec.address): _fault_place(station, name, bus, spec)
+              for name, bus in plan.buses.items() for spec in bus.instruments}  # fmt: skip
+    book = FaultBook(plan.script.faults, list(places.values()))
     buses = []
     for name, bus in plan.buses.items():
+        key = f"{station}/{name}"
         mounts = {}
         for spec in bus.instruments:
+            place = places[name, spec.address]
+            judged = {signal: _judged(source, place, book, script) for signal, source in scene.items()}
             mounts[str(spec.address)] = Mount(
-                name, str(spec.address), _instrument(station, name, spec, scene, script), journal, script,
-                latency_s=spec.latency_s, sleep_after_s=spec.sleep_after_s,
-                mishaps=[(m.kind, Window(m.start_s, m.for_s, m.every_s)) for m in plan.script.mishaps
-                         if m.bus == name and str(m.address) == str(spec.address)],
+                name, str(spec.address), build(f"{station}.buses.{name}", spec, judged, script), journal, script,
+                latency_s=spec.latency_s, sleep_after_s=spec.sleep_after_s, place=place, book=book, seed=seed,
             )  # fmt: skip
         described = ", ".join(f"{spec.instrument} {spec.address}".strip() for spec in bus.instruments)
-        buses.append(_bus(f"{station}/{name}", f"{bus.kind} {described}", bus, mounts, clock))
-    return Station(station, buses, journal)
+        link = None if ports is None else ports / f"{station}.{name}"
+        buses.append(_bus(key, f"{bus.kind} {described}", bus, mounts, clock, link))
+    return Station(station, buses, journal, book, list(places.values()))
+
+
+def _fault_place(station: str, name: str, bus: BusSpec, spec: InstrumentSpec) -> FaultPlace:
+    names = tuple(word for word in (str(spec.address), spec.name, spec.instrument) if word)
+    return FaultPlace(station, name, names, bus.kind, bus.served, spec.instrument in COUNTERS)
+
+
+def _judged(source: Source, place: FaultPlace, book: FaultBook, script: ScriptClock) -> Source:
+    """The source as an instrument judges it on which a fault may have laid a state."""
+
+    def judged(t: float) -> Sample:
+        sample = source(t)
+        for fault in book.at(place, script.elapsed(t)):
+            if fault.kind == "state":
+                return Sample(sample.value, fault.state)
+        return sample
+
+    return judged
 
 
 def _scene(station: str, plan: StationSpec, seed: int, recordings: Recordings, script: ScriptClock) -> Scene:
@@ -122,50 +152,17 @@ def _scene(station: str, plan: StationSpec, seed: int, recordings: Recordings, s
     return with_saturation(scene)
 
 
-def _instrument(station: str, bus: str, spec: InstrumentSpec, scene: Scene, script: ScriptClock) -> Any:
-    """The instrument of a specification, connected to its station's scene."""
-    if spec.instrument == "rain-bucket":
-        return RainBucket(script, spec.count, spec.rate, spec.reboot_s)
-    if spec.instrument == "pulse-module":
-        return PulseModule(script, spec.count, spec.rate, spec.reboot_s)
-    try:
-        return BUILDERS[spec.instrument](spec, scene)
-    except KeyError as missing:
-        raise FieldError(
-            f"{station}.buses.{bus}: {spec.instrument} needs the signal {missing}, found {', '.join(sorted(scene))}"
-        ) from missing
-
-
-def _analyser(spec: InstrumentSpec, scene: Scene) -> TeledyneAnalyser:
-    gases = MODELS[spec.instrument].gases
-    return TeledyneAnalyser(spec.instrument, {gas.signal: scene[gas.signal] for gas in gases})
-
-
-BUILDERS: Mapping[str, Callable[[InstrumentSpec, Scene], Any]] = {
-    "aqua-troll": lambda spec, scene: AquaTroll({signal: scene[signal] for signal in spec.signals}),
-    "exo2": lambda spec, scene: Exo2(scene, spec.codes),
-    "io-module": lambda _, scene: IoModule(scene),
-    "ott-pls": lambda spec, scene: OttPls(scene["water_level"], scene["water_temp"], spec.measuring_s),
-    "wxt536": lambda _, scene: Wxt536(scene),
-    "grimm-edm180": lambda _, scene: GrimmEdm180(scene),
-    "wtw-iq": lambda _, scene: IqSensorNet(scene),
-    "liquiline": lambda _, scene: Liquiline(scene),
-    "thermo-49i": lambda _, scene: Thermo49i(scene),
-    "bam-1020": lambda _, scene: Bam1020(scene),
-    "maximet": lambda _, scene: MaxiMet(scene),
-    "nmea-weather": lambda _, scene: NmeaWeather(scene),
-    "wxt536-automatic": lambda spec, scene: AutomaticWxt(scene, str(spec.address)),
-    "grimm-lines": lambda _, scene: GrimmLines(scene),
-} | dict.fromkeys(MODELS, _analyser)
-
-
-def _bus(key: str, description: str, spec: BusSpec, mounts: dict[str, Mount[Any]], clock: Clock) -> Bus:
+def _bus(
+    key: str, description: str, spec: BusSpec, mounts: dict[str, Mount[Any]], clock: Clock, link: Path | None
+) -> Bus:
     """The server of a bus, by its kind."""
+    all_mounts = list(mounts.values())
     if spec.kind == "modbus-tcp":
         tcp = TcpSlaves({int(address): mount for address, mount in mounts.items()}, clock, port=spec.port)
-        return Bus(key, description, tcp.start, tcp.stop, lambda: {"host": tcp.host, "port": tcp.port})
+        faults = LineFaults(tcp, all_mounts, clock)
+        return Bus(key, description, tcp.start, tcp.stop, lambda: {"host": tcp.host, "port": tcp.port}, faults)
     settings = LineSettings.parse(spec.line)
-    line: SerialLine = TcpLine(settings, port=spec.port) if spec.served else PtyLine(settings)
+    line: SerialLine = TcpLine(settings, port=spec.port) if spec.served else PtyLine(settings, link)
     server: RtuSlaves | Sdi12Bus | WxtLine | HessenLine | TalkerLine | BamTerminal
     match spec.kind:
         case "modbus-rtu":
@@ -180,7 +177,8 @@ def _bus(key: str, description: str, spec: BusSpec, mounts: dict[str, Mount[Any]
             server = TalkerLine(line, mounts, clock)
         case "terminal":
             server = BamTerminal(line, _only(key, mounts), clock)
-    return Bus(key, description, server.start, server.stop, lambda: _place(line))
+    faults = LineFaults(line, all_mounts, clock)
+    return Bus(key, description, server.start, server.stop, lambda: _place(line), faults)
 
 
 def _only(key: str, mounts: dict[str, Mount[Any]]) -> Mount[Any]:

@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from simulators.journal import Served
+from simulators.journal import Exchange, Served
 from simulators.lines import LineSettings, SerialLine, Wire
-from simulators.mount import Mishap, Mount, garble
+from simulators.mount import Mount
+from simulators.treatment import Treatment
 
 SENSOR_LINE = LineSettings(1200, 7, "E", 1)
 BREAK_AND_MARKING_S = 0.021
@@ -115,43 +116,46 @@ class Sdi12Bus:
         if sensor.running is not None:  # a new command aborts a measurement
             sensor.running.cancel()
             sensor.running = None
-        mishap = sensor.mount.mishap(self._clock())
-        if mishap in ("silent", "busy"):
+        now = self._clock()
+        treatment = sensor.mount.asked(now)
+        if not sensor.mount.hear(now) or treatment.mute:
+            sensor.mount.keep_silent(now, f"{address}{body}!".encode(), treatment)
             return
-        late_s = sensor.mount.late_s if mishap == "late" else 0.0
-        self._loop.call_later(RESPONSE_S + late_s, self._answer, sensor, body, mishap)
+        thinking_s = treatment.wait_s - sensor.mount.latency_s
+        self._loop.call_later(RESPONSE_S + thinking_s, self._answer, sensor, body, treatment)
 
-    def _answer(self, sensor: _Sensor, body: str, mishap: Mishap | None) -> None:
-        address, t = sensor.mount.address, self._clock()
+    def _answer(self, sensor: _Sensor, body: str, treatment: Treatment) -> None:
+        address, t = sensor.mount.address, sensor.mount.seen(self._clock())
         if body == "":
-            self._say(address, mishap)
+            self._say(sensor, address, treatment)
         elif body == "I":
-            self._say(address + sensor.mount.instrument.identification, mishap)
+            self._say(sensor, address + sensor.mount.instrument.identification, treatment)
         elif match := re.fullmatch(r"A([0-9A-Za-z])", body):
-            self._readdress(sensor, match[1], mishap)
+            self._readdress(sensor, match[1], treatment)
         elif match := re.fullmatch(r"([MCV])(C?)(\d?)", body):
-            self._begin(sensor, match[1], bool(match[2]), match[3], mishap)
+            self._begin(sensor, match[1], bool(match[2]), match[3], treatment)
         elif match := re.fullmatch(r"D(\d)", body):
-            self._say_values(sensor, sensor.group(int(match[1])), sensor.crc, mishap)
+            self._say_values(sensor, sensor.group(int(match[1])), sensor.crc, treatment)
         elif match := re.fullmatch(r"R(C?)(\d)", body):
             sensor.values = sensor.mount.instrument.measure(t) if match[2] == "0" else []
             sensor.limit = C_LIMIT
-            self._say_values(sensor, sensor.group(0), bool(match[1]), mishap)
+            self._say_values(sensor, sensor.group(0), bool(match[1]), treatment)
 
-    def _readdress(self, sensor: _Sensor, address: str, mishap: Mishap | None) -> None:
+    def _readdress(self, sensor: _Sensor, address: str, treatment: Treatment) -> None:
         if address not in self._sensors:
             self._sensors[address] = self._sensors.pop(sensor.mount.address)
             sensor.mount.address = address
-        self._say(sensor.mount.address, mishap)
+        self._say(sensor, sensor.mount.address, treatment)
 
-    def _begin(self, sensor: _Sensor, kind: str, crc: bool, set_number: str, mishap: Mishap | None) -> None:
+    def _begin(self, sensor: _Sensor, kind: str, crc: bool, set_number: str, treatment: Treatment) -> None:
         """`aM!`, `aC!`, `aV!`: say how long and how many, measure, and for M and V ask to be served."""
-        instrument, t = sensor.mount.instrument, self._clock()
+        instrument, t = sensor.mount.instrument, sensor.mount.seen(self._clock())
         sensor.crc, sensor.limit, sensor.values = crc, C_LIMIT if kind == "C" else M_LIMIT, []
         wait_s = 0.0 if kind == "V" else instrument.measuring_s
         promised = instrument.verify(t) if kind == "V" else instrument.measure(t) if set_number in ("", "0") else []
         seconds = -int(-wait_s // 1) if promised else 0
-        self._say(f"{sensor.mount.address}{seconds:03d}{len(promised):0{2 if kind == 'C' else 1}d}", mishap)
+        count = f"{len(promised):0{2 if kind == 'C' else 1}d}"
+        self._say(sensor, f"{sensor.mount.address}{seconds:03d}{count}", treatment)
         if seconds == 0:
             sensor.values = promised
         else:
@@ -159,19 +163,26 @@ class Sdi12Bus:
 
     def _ready(self, sensor: _Sensor, kind: str) -> None:
         sensor.running = None
-        sensor.values = sensor.mount.instrument.measure(self._clock())
+        sensor.values = sensor.mount.instrument.measure(sensor.mount.seen(self._clock()))
         if kind == "M":
-            self._say(sensor.mount.address, None)
+            self._say(sensor, sensor.mount.address, Treatment())
 
-    def _say_values(self, sensor: _Sensor, values: list[Measured], crc: bool, mishap: Mishap | None) -> None:
+    def _say_values(self, sensor: _Sensor, values: list[Measured], crc: bool, treatment: Treatment) -> None:
         served = [value.served for value in values if value.served is not None]
-        sensor.mount.record(self._clock(), served, mishap)
+        sensor.mount.record(self._clock(), served, treatment)
         text = sensor.mount.address + "".join(value.text for value in values)
-        self._say(text + (crc_characters(text) if crc else ""), mishap)
+        self._say(sensor, text + (crc_characters(text) if crc else ""), treatment)
 
-    def _say(self, text: str, mishap: Mishap | None) -> None:
-        data = text.encode("ascii") + b"\r\n"
-        for due, piece in self._wire.put(garble(data) if mishap == "garbled" else data, self._loop.time()):
+    def _say(self, sensor: _Sensor, text: str, treatment: Treatment) -> None:
+        if treatment.hit_by("hangup"):
+            self._line.hang_up()
+            return
+        made = text.encode("ascii") + b"\r\n"
+        exchange = Exchange(self._clock(), b"", made, treatment.damaged(made, text=True))
+        sensor.mount.send(self._crawl, treatment, exchange)
+
+    def _crawl(self, data: bytes) -> None:
+        for due, piece in self._wire.put(data, self._loop.time()):
             self._loop.call_at(due, self._line.send, piece)
 
     def stop(self) -> None:

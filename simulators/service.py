@@ -1,81 +1,79 @@
 """`quantrac simulate`: mounts the field, tells where its buses are, serves until told to stop."""
 
 import asyncio
-import inspect
 import json
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
 
+from simulators.faults import Fault
 from simulators.field import FieldError, FieldPlan
 from simulators.mounting import Station, load_recordings, mount_station
+from simulators.serving import Field
 
 log = structlog.get_logger()
 WATCH_S = 0.25
 
 
-def run(
-    plan: FieldPlan,
-    *,
-    stations: list[str],
-    wiring: Path,
-    journal_dir: Path,
-    replay: list[Path],
-    seed: int | None,
-    stop: threading.Event,
-    tell: Callable[[str], None],
-    with_parent: bool = True,
-) -> None:
-    """Simulate `stations` (all if empty) until `stop` is set, or the process that started this one is gone.
+@dataclass(frozen=True)
+class Asked:
+    """What a run is asked for: stations (all if empty), where to write, and what differs from the field file."""
+
+    wiring: Path
+    journal_dir: Path
+    stations: Sequence[str] = ()
+    replay: Sequence[Path] = ()
+    seed: int | None = None
+    faults: Sequence[Fault] = field(default=())
+    fault_file: Path | None = None
+    """Faults that may change during the run; `faults` are always on."""
+    with_parent: bool = True
+    """End when the process that started this one is gone."""
+
+
+def run(plan: FieldPlan, asked: Asked, *, stop: threading.Event, tell: Callable[[str], None]) -> None:
+    """Simulate until `stop` is set, or the process that started this one is gone.
 
     The wiring file is written when every instrument is on its bus. Raises FieldError (also for a TCP port that is
-    taken), RecordingError, and OSError where the journal or the wiring file cannot be written.
+    taken), FaultError, RecordingError, and OSError where the journal or the wiring file cannot be written.
     """
-    chosen = stations or list(plan.stations)
+    chosen = list(asked.stations) or list(plan.stations)
     for station in chosen:
         if station not in plan.stations:
             raise FieldError(f"station {station!r} is not in the field: it has {', '.join(plan.stations)}")
-    recordings = load_recordings(plan, chosen, replay)
+    recordings = load_recordings(plan, chosen, list(asked.replay))
+    seed = plan.seed if asked.seed is None else asked.seed
+    ports = asked.wiring.parent.absolute() / "ports" if _may_be_unplugged(plan, chosen, asked) else None
     mounted = [
-        mount_station(
-            station, plan.stations[station], plan.seed if seed is None else seed, recordings, journal_dir, time.time
-        )
+        mount_station(station, plan.stations[station], seed, recordings, asked.journal_dir, time.time, ports=ports)
         for station in chosen
     ]
-    asyncio.run(_serve(mounted, wiring, stop, tell, os.getppid() if with_parent else None))
+    asyncio.run(_serve(mounted, asked, stop, tell))
 
 
-async def _serve(
-    stations: list[Station], wiring: Path, stop: threading.Event, tell: Callable[[str], None], parent: int | None
-) -> None:
-    buses = [bus for station in stations for bus in station.buses]
-    for bus in buses:
-        try:
-            await _finished(bus.start())
-        except OSError as error:
-            raise FieldError(
-                f"{bus.key}: cannot listen on {bus.place()}: {error.strerror}; choose another port"
-            ) from error
-    write_wiring(wiring, {bus.key: bus.place() for bus in buses})
-    for bus in buses:
-        tell(f"{bus.key}  {bus.description}  {':'.join(str(part) for part in bus.place().values())}")
-    log.info("field is up", stations=len(stations), buses=len(buses), wiring=str(wiring))
+def _may_be_unplugged(plan: FieldPlan, chosen: Sequence[str], asked: Asked) -> bool:
+    """Whether a port must have a name that stays when it is unplugged."""
+    faults = [*asked.faults, *(fault for station in chosen for fault in plan.stations[station].script.faults)]
+    return asked.fault_file is not None or any(fault.kind == "unplug" for fault in faults)
+
+
+async def _serve(stations: Sequence[Station], asked: Asked, stop: threading.Event, tell: Callable[[str], None]) -> None:
+    parent = os.getppid() if asked.with_parent else None
+    served = Field(stations, asked.faults, asked.fault_file)
+    places = await served.start()
+    write_wiring(asked.wiring, places)
+    for bus in (bus for station in stations for bus in station.buses):
+        tell(f"{bus.key}  {bus.description}  {':'.join(str(part) for part in places[bus.key].values())}")
+    log.info("field is up", stations=len(stations), buses=len(places), wiring=str(asked.wiring))
     while not await asyncio.to_thread(stop.wait, WATCH_S) and parent in (None, os.getppid()):
         pass
-    for bus in buses:
-        await _finished(bus.stop())
-    for station in stations:
-        station.journal.close()
+    await served.stop()
     log.info("field is down", reason="stopped" if stop.is_set() else "the process that started it is gone")
-
-
-async def _finished(result: object) -> None:
-    if inspect.isawaitable(result):
-        await result
 
 
 def write_wiring(path: Path, places: dict[str, dict[str, str | int]]) -> None:

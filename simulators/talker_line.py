@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from simulators.journal import Served
+from simulators.journal import Exchange, Served
 from simulators.lines import SerialLine
-from simulators.mount import Mount, garble
+from simulators.mount import Mount
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,14 @@ class TalkerLine:
 
     def _talk(self, address: str, kind: str) -> None:
         mount, t = self._mounts[address], self._clock()
-        mishap = mount.mishap(t)
-        if mishap not in ("silent", "busy"):
-            message = mount.instrument.message(kind, t)
-            mount.record(t, message.served, mishap)
-            self._line.send(garble(message.frame) if mishap == "garbled" else message.frame)
+        treatment = mount.asked(t)
+        if treatment.mute:
+            mount.keep_silent(t, b"", treatment)
+        else:
+            message = mount.instrument.message(kind, mount.seen(t))
+            mount.record(t, message.served, treatment)
+            wire = treatment.damaged(message.frame, text=True)
+            mount.send(self._line.send, treatment, Exchange(t, b"", message.frame, wire))
         self._plan(address, kind)
 
     def stop(self) -> None:

@@ -8,10 +8,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from simulators.journal import Served
+from simulators.journal import Exchange, Served
 from simulators.lines import SerialLine
-from simulators.mount import Mishap, Mount, garble
+from simulators.mount import Mount
 from simulators.sdi12_sensor import crc_characters
+from simulators.treatment import Treatment
 
 LONGEST_COMMAND = 64
 
@@ -50,16 +51,23 @@ class WxtLine:
             command = mount.address
         if mount is None:
             return
-        mishap = mount.mishap(self._clock())
-        if mishap != "silent":
-            self._loop.call_later(mount.delay_s(mishap), self._answer, mount, command, mishap)
+        now = self._clock()
+        treatment = mount.asked(now)
+        if not mount.hear(now) or treatment.mute:
+            mount.keep_silent(now, command.encode(), treatment)
+        else:
+            self._loop.call_later(treatment.wait_s, self._answer, mount, command, treatment)
 
-    def _answer(self, mount: Mount[WeatherTransmitter], command: str, mishap: Mishap | None) -> None:
+    def _answer(self, mount: Mount[WeatherTransmitter], command: str, treatment: Treatment) -> None:
         t = self._clock()
-        text, served = reply(mount.instrument, mount.address, command, t)
-        mount.record(t, served, mishap)
-        data = text.encode("ascii") + b"\r\n"
-        self._line.send(garble(data) if mishap == "garbled" else data)
+        text, served = reply(mount.instrument, mount.address, command, mount.seen(t))
+        mount.record(t, served, treatment)
+        if treatment.hit_by("hangup"):
+            self._line.hang_up()
+            return
+        made = text.encode("ascii") + b"\r\n"
+        exchange = Exchange(t, command.encode(), made, treatment.damaged(made, text=True))
+        mount.send(self._line.send, treatment, exchange)
 
     def stop(self) -> None:
         """Unplug."""

@@ -23,10 +23,15 @@ class Counter:
 
     def __init__(self, script: ScriptClock, count: int, rate: float, reboot_s: float | None) -> None:
         self._script, self._count, self._rate, self._reboot_s = script, count, rate, reboot_s
+        self._since = 0.0
+
+    def restart(self, count: int, t: float) -> None:
+        """It stands at `count` at Unix time `t`, and goes on from there."""
+        self._count, self._since, self._reboot_s = count, self._script.elapsed(t), None
 
     def at(self, t: float) -> int:
         """What it shows at Unix time `t`."""
-        elapsed = max(0.0, self._script.elapsed(t))
+        elapsed = max(0.0, self._script.elapsed(t) - self._since)
         if self._reboot_s is not None and elapsed >= self._reboot_s:
             return int((elapsed - self._reboot_s) * self._rate)
         return (self._count + int(elapsed * self._rate)) % MODULUS
@@ -37,6 +42,7 @@ class RainBucket:
 
     def __init__(self, script: ScriptClock, count: int, rate: float, reboot_s: float | None) -> None:
         self._counter = Counter(script, count, rate, reboot_s)
+        self.restart = self._counter.restart
         self.areas = {READ_HOLDING: Bank([Cell(0, 1, self._register)], [(0, 1)])}
 
     def _register(self, t: float) -> tuple[Words, Served]:
@@ -50,6 +56,7 @@ class PulseModule:
     def __init__(self, script: ScriptClock, count: int, rate: float, reboot_s: float | None) -> None:
         self._script = script
         counter = Counter(script, count, rate, reboot_s)
+        self.restart = counter.restart
         counts = [Cell(number, 1, _counted(counter if number == 3 else None)) for number in range(INPUTS)]
         contacts = [bit(number, self._contact(number)) for number in range(INPUTS)]
         self.areas = {

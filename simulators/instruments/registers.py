@@ -71,6 +71,11 @@ class Bank:
                 served.append(value)
         return words, served
 
+    def has_holes(self, start: int, count: int) -> bool:
+        """Whether a register without a cell lies among these."""
+        filled = {cell.address + offset for cell in self._cells for offset in range(cell.width)}
+        return not filled.issuperset(range(start, start + count))
+
     def write(self, start: int, words: list[int], t: float) -> None:
         """Write words from `start` on; refuses where nothing is writable."""
         if self._writer is None:

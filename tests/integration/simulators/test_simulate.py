@@ -47,11 +47,7 @@ stations:
       late: {kind: modbus-rtu, instruments: [{instrument: exo2, address: 1, codes: [212]}]}
       asleep: {kind: modbus-rtu, instruments: [{instrument: exo2, address: 1, codes: [212], sleep_after_s: 30}]}
     script:
-      mishaps:
-        - {bus: silent, address: 1, kind: silent, start_s: 0, for_s: 3600}
-        - {bus: garbled, address: 1, kind: garbled, start_s: 0, for_s: 3600}
-        - {bus: busy, address: 1, kind: busy, start_s: 0, for_s: 3600}
-        - {bus: late, address: 1, kind: late, start_s: 0, for_s: 3600}
+      faults: [dead@silent, garble@garbled/1, busy@busy/1, "late:1s@st-b/late+0s.."]
   st-c:
     water: {oxygen: 4.5, oxygen_swing: 0}
     buses:
@@ -253,14 +249,19 @@ def test_the_journal_equals_what_a_dust_master_read(
 
 
 @pytest.mark.parametrize("kind", ["silent", "garbled", "late"])
-def test_a_reply_that_the_master_cannot_use_is_marked_in_the_journal(
+def test_a_reply_that_was_damaged_or_left_late_is_marked_in_the_journal(
     simulation: Simulation, rtu: Callable[..., ModbusSerialClient], kind: str
 ) -> None:
     with pytest.raises(ModbusIOException):
         rtu(f"st-b/{kind}", timeout=0.4).read_holding_registers(384, count=2, device_id=1)
     time.sleep(1.0 if kind == "late" else 0.0)
     entries = simulation.journal("st-b", kind)
-    assert [entry["sent"] for entry in entries] == ([] if kind == "silent" else [False])
+    if kind == "silent":
+        assert entries == []
+    else:
+        (entry,) = entries
+        assert entry.get("sent", True) is (kind == "late")
+        assert round(entry.get("left", entry["t"]) - entry["t"], -2) == (1000 if kind == "late" else 0)
 
 
 def test_a_busy_instrument_says_so_and_a_sleeping_one_misses_the_first_request(

@@ -9,7 +9,7 @@ import pytest
 from simulators.field import PACKAGED, FieldError, load_field
 from simulators.journal import Journal, Served
 from simulators.lines import LineSettings, Wire
-from simulators.mount import Mount, ScriptClock, Window, garble
+from simulators.mount import Mount
 from simulators.mounting import Recordings, mount_station
 
 
@@ -31,6 +31,10 @@ def test_the_packaged_field_has_the_six_stations_and_the_dip_of_the_demo() -> No
         ("schema: quantrac/field/1\nstations: {a: {buses: {}, colour: red}}", "stations.a.colour: found 'red'"),
         ("schema: quantrac/field/1\nstations: {a: {buses: {b: {kind: sdi-12, line: 9600, instruments: []}}}}", "line"),
         ("{", "cannot be read"),
+        (
+            "schema: quantrac/field/1\nstations: {a: {buses: {}, script: {faults: [slow@b/1]}}}",
+            "stations.a.script.faults.0: found 'slow@b/1', Value error, fault 'slow@b/1': no kind 'slow', but dead,",
+        ),
     ],
 )
 def test_a_bad_field_file_is_refused_with_its_keys(tmp_path: Path, text: str, complaint: str) -> None:
@@ -99,28 +103,17 @@ def test_a_wire_can_be_cut_delayed_and_garbled() -> None:
 def test_the_journal_is_in_the_file_at_once_with_the_exact_value(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "j" / "st-a.jsonl")
     journal.record(1795490400.1234, "sondes", "1", [Served("do", 4.210000038146973, "mg/L")])
-    journal.record(1795490401.0, "dust", "", [Served("pm10", 17520.0, "ng/m3", "fault", measured=1795490400.0)], "late")
+    old = Served("pm10", 17520.0, "ng/m3", "fault", measured=1795490400.0)
+    journal.record(1795490401.0, "dust", "", [old], ["late", "garble"], sent=False, late_s=0.5)
     lines = [json.loads(line) for line in (tmp_path / "j" / "st-a.jsonl").read_text().splitlines()]
     assert lines[0] == {
         "t": 1795490400123, "bus": "sondes", "address": "1", "signal": "do", "value": 4.210000038146973,
         "unit": "mg/L", "state": "ok",
     }  # fmt: skip
-    assert (lines[1]["sent"], lines[1]["mishap"], lines[1]["measured"]) == (False, "late", 1795490400000)
-
-
-def test_mishaps_follow_the_script_and_the_script_the_first_reading(tmp_path: Path) -> None:
-    mount = Mount(
-        "sondes", "1", None, Journal(tmp_path / "a"), ScriptClock(), mishaps=[("silent", Window(10, 5, every_s=60))]
-    )
-    assert [mount.mishap(t) for t in (1000.0, 1009.9, 1010.0, 1014.9, 1015.0, 1071.0)] == [
-        None, None, "silent", "silent", None, "silent",
-    ]  # fmt: skip
+    assert (lines[1]["sent"], lines[1]["faults"], lines[1]["left"]) == (False, ["late", "garble"], 1795490401500)
+    assert lines[1]["measured"] == 1795490400000
 
 
 def test_a_sleeping_instrument_misses_what_wakes_it(tmp_path: Path) -> None:
     mount = Mount("sondes", "1", None, Journal(tmp_path / "a"), sleep_after_s=30)
     assert [mount.hear(t) for t in (0.0, 2.0, 32.0, 62.1, 63.0)] == [False, True, True, False, True]
-
-
-def test_garbling_changes_one_byte_and_keeps_the_length() -> None:
-    assert sum(a != b for a, b in zip(garble(b"0123456789"), b"0123456789", strict=True)) == 1

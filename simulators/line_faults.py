@@ -1,0 +1,57 @@
+"""Faults of the line itself: looked at many times a second, because they begin and end without any request."""
+
+import inspect
+import random
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from simulators.faults import Fault
+from simulators.lines import SerialLine
+from simulators.modbus_tcp import TcpSlaves
+from simulators.mount import Mount
+
+TICK_S: Final = 0.02
+LINE_KINDS: Final = ("echo", "chatter", "baud", "unplug", "half-open", "connections")
+LEAST_CHATTER, MOST_CHATTER = 4, 40
+
+
+class LineFaults:
+    """What befalls one line: the faults of its kinds that strike any of its instruments."""
+
+    def __init__(self, line: SerialLine | TcpSlaves, mounts: Sequence[Mount[Any]], clock: Callable[[], float]) -> None:
+        self._line, self._mounts, self._clock = line, mounts, clock
+        self._chance = random.Random(f"line/{mounts[0].seed}/{mounts[0].place}")
+        self._unplugged = False
+        self._chatter_at = 0.0
+
+    async def tick(self) -> None:
+        """Bring the line into the state that the faults of this moment demand."""
+        now = self._clock()
+        faults = {fault.kind: fault for mount in self._mounts for fault in mount.in_force(now) if _of_line(fault)}
+        if ("unplug" in faults) != self._unplugged:
+            self._unplugged = not self._unplugged
+            done = self._line.unplug() if self._unplugged else self._line.plug()
+            if inspect.isawaitable(done):
+                await done
+        if isinstance(self._line, TcpSlaves):
+            self._network(self._line, faults)
+        else:
+            self._serial(self._line, faults, now)
+
+    def _network(self, line: Any, faults: dict[str, Fault]) -> None:
+        line.half_open = "half-open" in faults
+        line.most = int(faults["connections"].low) if "connections" in faults else None
+
+    def _serial(self, line: SerialLine, faults: dict[str, Fault], now: float) -> None:
+        line.echo = "echo" in faults
+        line.pace(faults["baud"].low if "baud" in faults else None)
+        chatter = faults.get("chatter")
+        if chatter is not None and now >= self._chatter_at and not self._unplugged:
+            self._chatter_at = now + self._chance.uniform(chatter.low, chatter.high)
+            line.send(self._chance.randbytes(self._chance.randint(LEAST_CHATTER, MOST_CHATTER)))
+        if hasattr(line, "half_open"):
+            self._network(line, faults)
+
+
+def _of_line(fault: Fault) -> bool:
+    return fault.kind in LINE_KINDS
