@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Final
 
-from ingest import registry_table
+from ingest import pictures, registry_table
 from ingest.preparing import prepare
 from ingest.receipt import Receipt
 from ingest.storing import Batch, Purpose, store
@@ -15,9 +16,10 @@ from quantrac.database.pool import Connection
 from quantrac.mqtt.delivery import Delivery
 from quantrac.telemetry.errors import QuantracError
 
-LETTER = """
-select topic, payload, length, status, first_received_at from dead_letter where dead_letter_id = %s for update
-"""
+LETTER = "select topic, status, first_received_at from dead_letter where dead_letter_id = %s for update"
+PAYLOAD = "select payload, length from dead_letter where dead_letter_id = %s"
+PICTURE = "select properties, jpeg from dead_picture where dead_letter_id = %s"
+FORGET_PICTURE = "delete from dead_picture where dead_letter_id = %s"
 CLOSE = """
 update dead_letter set status = 'replayed', closed_by = %s, closed_reason = %s, closed_at = %s where dead_letter_id = %s
 """
@@ -36,6 +38,8 @@ class Replayed:
     """Readings added to the database."""
     still_refused: int
     """Readings that are refused still."""
+    pictures: int = 0
+    """Pictures added to the database."""
 
 
 def replay(conn: Connection, dead_letter: int, person: str, now: datetime, reason: str = "replayed") -> Replayed:
@@ -45,30 +49,61 @@ def replay(conn: Connection, dead_letter: int, person: str, now: datetime, reaso
     Raises ReplayError when it is closed already, was cut on receipt, or nothing of it can be stored still.
     """
     with conn.transaction():
-        delivery, received_at = _load(conn, dead_letter)
-        received_us = int(received_at.timestamp() * 1_000_000)
-        batch = prepare([Receipt(delivery, received_us)], registry_table.load_in(conn))
-        _require_storable(batch, dead_letter)
-        stored = store(conn, batch, cautious=True, purpose=Purpose.REPLAY)
-        refused = sum(len(each.letter.refused) for each in batch.checked.misfits)
-        if not refused:
+        topic, received_us = _lock(conn, dead_letter)
+        if topic.endswith("/image"):
+            replayed = _replay_picture(conn, dead_letter, topic, received_us)
+        else:
+            replayed = _replay_message(conn, dead_letter, topic, received_us)
+        if not replayed.still_refused:
             conn.execute(CLOSE, [person, reason, now, dead_letter])
-        detail = {"readings": stored.readings, "still_refused": refused}
-        audit.record(conn, now, person, "replay", f"dead letter {dead_letter}", reason, detail)
-    return Replayed(stored.readings, refused)
+        audit.record(conn, now, person, "replay", f"dead letter {dead_letter}", reason, asdict(replayed))
+    return replayed
 
 
-def _load(conn: Connection, dead_letter: int) -> tuple[Delivery, datetime]:
+def _lock(conn: Connection, dead_letter: int) -> tuple[str, int]:
+    """Return topic and first receipt of a dead letter that is open, and hold it."""
     row = conn.execute(LETTER, [dead_letter]).fetchone()
     if row is None:
         raise ReplayError(f"dead letter {dead_letter}: there is none of this number")
-    topic, payload, length, status, received_at = row
+    topic, status, received_at = row
     if status not in REPLAYABLE:
         raise ReplayError(f"dead letter {dead_letter} is {status}; only {' and '.join(REPLAYABLE)} ones are replayed")
+    return topic, int(received_at.timestamp() * 1_000_000)
+
+
+def _replay_message(conn: Connection, dead_letter: int, topic: str, received_us: int) -> Replayed:
+    payload, length = conn.execute(PAYLOAD, [dead_letter]).fetchone() or (b"", 0)
     if length != len(payload):
         raise ReplayError(f"dead letter {dead_letter}: only {len(payload)} of its {length} bytes were kept")
-    delivery = Delivery(topic, bytes(payload), 0, 0, retain=False, dup=False, length=length, sha256=None, properties=())
-    return delivery, received_at
+    receipt = Receipt(_delivery(topic, payload, {}), received_us)
+    batch = prepare([receipt], registry_table.load_in(conn))
+    _require_storable(batch, dead_letter)
+    stored = store(conn, batch, cautious=True, purpose=Purpose.REPLAY)
+    return Replayed(stored.readings, sum(len(each.letter.refused) for each in batch.checked.misfits))
+
+
+def _replay_picture(conn: Connection, dead_letter: int, topic: str, received_us: int) -> Replayed:
+    kept = conn.execute(PICTURE, [dead_letter]).fetchone()
+    if kept is None:
+        raise ReplayError(
+            f"dead letter {dead_letter} is a picture of which only the beginning was kept: whole are those of unknown "
+            "stations and of times before in_service"
+        )
+    properties, jpeg = kept
+    try:
+        receipt = Receipt(_delivery(topic, jpeg, properties), received_us)
+        pictures.store_again(conn, receipt, registry_table.load_in(conn))
+    except pictures.NoPictureError as refusal:
+        raise ReplayError(f"dead letter {dead_letter} is refused still: {refusal.reason}: {refusal}") from refusal
+    conn.execute(FORGET_PICTURE, [dead_letter])
+    return Replayed(readings=0, still_refused=0, pictures=1)
+
+
+def _delivery(topic: str, payload: bytes, properties: Mapping[str, str]) -> Delivery:
+    return Delivery(
+        topic, bytes(payload), 0, 0, retain=False, dup=False, length=len(payload), sha256=None,
+        properties=tuple(properties.items()),
+    )  # fmt: skip
 
 
 def _require_storable(batch: Batch, dead_letter: int) -> None:

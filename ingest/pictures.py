@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from psycopg.types.json import Jsonb
 
 from ingest import dead_letters, ledger
 from ingest.checks import FUTURE_ALLOWED_MS
@@ -27,10 +28,21 @@ BAD_PROPERTIES: Final = "bad_properties"
 JPEG_BEGINS: Final = b"\xff\xd8\xff"
 LONGEST_WORD: Final = 200
 """Of camera and cause, characters."""
+CURED_BY_CONFIGURATION: Final = frozenset({Misfit.UNKNOWN_STATION.value, Misfit.BEFORE_SERVICE.value})
+"""Reasons of refusals that a person can put right: such pictures are kept whole, to be replayed."""
+MOST_REFUSED_BYTES: Final = 256 * 1024 * 1024
+"""Of refused pictures that are kept whole; of what is refused beyond it only the beginning is kept."""
 
 INSERT = """
 insert into image (station, camera, time, sha256, cause, epoch, seq, received_at, jpeg)
 values (%s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing
+"""
+KEEP_WHOLE = """
+insert into dead_picture (dead_letter_id, properties, jpeg)
+select dead_letter_id, %(properties)s, %(jpeg)s from dead_letter
+where topic = %(topic)s and sha256 = %(sha256)s and reason = %(reason)s and status = 'open'
+  and (select coalesce(sum(length(jpeg)), 0) from dead_picture) + length(%(jpeg)s::bytea) <= %(most)s
+on conflict do nothing
 """
 OTHERS = "select exists (select from image where station = %s and camera = %s and time = %s and sha256 <> %s)"
 
@@ -134,18 +146,26 @@ def store(conn: Connection, receipt: Receipt, registry: Registry) -> Outcome:
         picture = read(receipt, registry)
     except NoPictureError as refusal:
         return _refuse(conn, receipt, refusal)
-    received = moment(receipt.received_us)
-    key = (picture.station, picture.camera, moment(picture.time_ms * 1000), hashlib.sha256(picture.jpeg).digest())
     with conn.transaction():
-        group = Group(picture.station, picture.epoch)
-        new = conn.execute(INSERT, [*key, picture.cause, *group[1:], picture.seq, received, picture.jpeg]).rowcount
-        other = conn.execute(OTHERS, key).fetchone() == (True,)
-        seq = np.array([picture.seq], np.int64)
-        ledger.book(
-            conn,
-            [Entry(group, seq, seq[:0], 1, new, 1 - new, 0, int(bool(new) and other), receipt.received_us)],
-        )
-    return Outcome(picture.station, "new" if new else "duplicate")
+        entry = _insert(conn, picture, receipt.received_us)
+        ledger.book(conn, [entry])
+    return Outcome(picture.station, "new" if entry.new else "duplicate")
+
+
+def store_again(conn: Connection, receipt: Receipt, registry: Registry) -> None:
+    """Store a picture that was refused when it arrived, in the caller's transaction. Raises NoPictureError."""
+    picture = read(receipt, registry)
+    ledger.book(conn, [_insert(conn, picture, receipt.received_us).as_replay()])
+
+
+def _insert(conn: Connection, picture: Picture, received_us: int) -> Entry:
+    """Insert a picture that is not there and return its entry in the books."""
+    key = (picture.station, picture.camera, moment(picture.time_ms * 1000), hashlib.sha256(picture.jpeg).digest())
+    group, seq = Group(picture.station, picture.epoch), np.array([picture.seq], np.int64)
+    row = [*key, picture.cause, picture.epoch, picture.seq, moment(received_us), picture.jpeg]
+    new = conn.execute(INSERT, row).rowcount
+    other = conn.execute(OTHERS, key).fetchone() == (True,)
+    return Entry(group, seq, seq[:0], 1, new, 1 - new, 0, int(bool(new) and other), received_us)
 
 
 def _refuse(conn: Connection, receipt: Receipt, refusal: NoPictureError) -> Outcome:
@@ -159,4 +179,21 @@ def _refuse(conn: Connection, receipt: Receipt, refusal: NoPictureError) -> Outc
         group = Group(station, refusal.epoch or ledger.UNPARSED)
         ledger.book(conn, [ledger.rejected(group, refusal.seq, receipt.received_us)])
         dead_letters.store(conn, [(letter, moment(receipt.received_us))])
+        if refusal.reason in CURED_BY_CONFIGURATION:
+            _keep_whole(conn, receipt, refusal.reason)
     return Outcome(station, "rejected")
+
+
+def _keep_whole(conn: Connection, receipt: Receipt, reason: str) -> None:
+    delivery = receipt.delivery
+    conn.execute(
+        KEEP_WHOLE,
+        {
+            "topic": delivery.topic,
+            "sha256": hashlib.sha256(delivery.payload).digest(),
+            "reason": reason,
+            "properties": Jsonb(dict(delivery.properties)),
+            "jpeg": delivery.payload,
+            "most": MOST_REFUSED_BYTES,
+        },
+    )

@@ -83,6 +83,7 @@ DEAD_LETTERS = f"""
 select {_columns(DeadLetter)} from v_dead_letter where status = any(%s) order by dead_letter_id desc limit %s
 """  # noqa: S608
 DEAD_LETTER = f"select {_columns(DeadLetter)} from v_dead_letter where dead_letter_id = %s"  # noqa: S608
+FORGET_PICTURE = "delete from dead_picture where dead_letter_id = %s"
 CLOSE = """
 update dead_letter set status = 'discarded', closed_by = %s, closed_reason = %s, closed_at = %s
 where dead_letter_id = %s and status in ('open', 'partial')
@@ -128,4 +129,5 @@ def discard(conn: Connection, dead_letter_id: int, person: str, reason: str, now
         if conn.execute(CLOSE, [person, reason, now, dead_letter_id]).rowcount != 1:
             closed = dead_letter(conn, dead_letter_id)
             raise AlreadyClosed(f"dead letter {dead_letter_id} is {closed.status} already (by {closed.closed_by})")
+        conn.execute(FORGET_PICTURE, [dead_letter_id])
         audit.record(conn, now, person, "discard", f"dead letter {dead_letter_id}", reason)

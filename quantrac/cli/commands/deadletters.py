@@ -106,7 +106,10 @@ def replay(
 
     with _connect() as conn:
         replayed = desk.replay(conn, number, person, datetime.now(UTC), reason)
-    print(f"replayed {number}: {replayed.readings} readings added, {replayed.still_refused} refused still")
+    if replayed.pictures:
+        print(f"replayed {number}: the picture is stored")
+    else:
+        print(f"replayed {number}: {replayed.readings} readings added, {replayed.still_refused} refused still")
 
 
 @app.command()

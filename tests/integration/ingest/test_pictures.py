@@ -2,18 +2,24 @@
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
 
-from quantrac.mqtt import Outcome
+from ingest import pictures
+from ingest.desk import ReplayError, replay
+from ingest.receipt import Receipt
+from ingest.registry import Registry
+from quantrac.mqtt import Delivery, Outcome
 from quantrac.private_services.mosquitto import PrivateMosquitto
-from tests.integration.ingest.conftest import Edge, RunningIngest, eventually
+from tests.integration.ingest.conftest import Edge, RunningIngest, add_station, eventually
 from tests.integration.ingest.test_path import message
 
 JPEG = bytes.fromhex("ffd8ffe000104a464946") + bytes(range(256)) * 700 + bytes.fromhex("ffd9")
 TOPIC = "quantrac/v1/st-test/image"
 T = int(time.time() * 1000) - 60_000
+NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 
 
 def show(edge: Edge, jpeg: bytes = JPEG, **said: object) -> None:
@@ -96,9 +102,45 @@ def stranger(broker: PrivateMosquitto, ingest: RunningIngest) -> Iterator[Edge]:
     edge.session.stop()
 
 
-def test_a_picture_of_an_unknown_station_is_a_dead_letter(stranger: Edge, network: psycopg.Connection) -> None:
+def test_a_picture_of_an_unknown_station_is_kept_whole_and_replayed_once_the_station_is_known(
+    stranger: Edge, network: psycopg.Connection
+) -> None:
     stranger.session.publish(
         "quantrac/v1/st-tran-de/image", JPEG,
         user_properties=[("epoch", "cam1"), ("seq", "1"), ("t", str(T)), ("camera", "gate"), ("cause", "motion")],
     )  # fmt: skip
     eventually(lambda: network.execute("select reason, seq from v_dead_letter").fetchall() == [("unknown_station", 1)])
+    ((number,),) = network.execute("select dead_letter_id from v_dead_letter").fetchall()
+    with pytest.raises(ReplayError, match="refused still: unknown_station"):
+        replay(network, number, "lan", NOW)
+    add_station(network, "st-tran-de")
+    network.execute("set role quantrac_ingest")
+    assert replay(network, number, "lan", NOW, "station added").pictures == 1
+    network.execute("reset role")
+    shown = network.execute("select station, camera, cause, bytes, epoch, seq from v_image").fetchall()
+    assert shown == [("st-tran-de", "gate", "motion", JPEG, "cam1", 1)]
+    assert book(network) == (1, 0, 1, 0, 0, 1, 0)  # stored now; in the book by arrival it stays rejected
+    assert network.execute("select status, closed_by from v_dead_letter").fetchall() == [("replayed", "lan")]
+    assert network.execute("select count(*) from dead_picture").fetchone() == (0,)
+
+
+def test_of_a_picture_that_nothing_can_cure_only_the_beginning_is_kept(edge: Edge, network: psycopg.Connection) -> None:
+    show(edge, JPEG, camera=None)
+    eventually(lambda: network.execute("select count(*) from v_dead_letter").fetchone() == (1,))
+    ((number,),) = network.execute("select dead_letter_id from v_dead_letter").fetchall()
+    with pytest.raises(ReplayError, match="only the beginning was kept"):
+        replay(network, number, "lan", NOW)
+
+
+def test_refused_pictures_are_kept_whole_up_to_a_bound(
+    network: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "MOST_REFUSED_BYTES", 2 * len(JPEG) + 100)
+    properties = {"epoch": "cam1", "seq": "1", "t": str(T), "camera": "gate", "cause": "motion"}
+    for number in range(4):
+        jpeg = JPEG + bytes([number])
+        delivery = Delivery("quantrac/v1/st-tran-de/image", jpeg, 1, 1, retain=False, dup=False, length=len(jpeg),
+                            sha256=None, properties=tuple(properties.items()))  # fmt: skip
+        pictures.store(network, Receipt(delivery, T * 1000), Registry.of([], []))
+    assert network.execute("select count(*) from v_dead_letter").fetchone() == (4,)
+    assert network.execute("select count(*), sum(length(jpeg)) from dead_picture").fetchone() == (2, 2 * len(JPEG) + 2)
