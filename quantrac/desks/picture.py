@@ -46,6 +46,18 @@ GAPS: Final = """
 select station, epoch, missing, missing_since, lost, lost_at from v_ledger where missing > 0 or lost > 0
 order by station, epoch
 """
+# Of each job the newest run: one look into the key a job, for years of runs every 30 s are not read through.
+JOBS: Final = """
+with recursive names as (
+  (select job from v_job order by job limit 1)
+  union all
+  select (select v.job from v_job v where v.job > n.job order by v.job limit 1) from names n where n.job is not null
+)
+select newest.* from names n cross join lateral (
+  select job, due_at, started_at, finished_at, outcome, detail from v_job v
+  where v.job = n.job order by v.due_at desc limit 1) newest
+where n.job is not null order by newest.job
+"""
 UNHEALTHY: Final = """
 select coalesce(extract(epoch from sum(to_t - greatest(from_t, %(since)s))), 0)::float8 from v_ingest_health
 where not healthy and to_t > %(since)s
@@ -102,6 +114,18 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
+class JobSeen:
+    """The newest run of a job; `outcome` is `running`, `done` or `failed`."""
+
+    job: str
+    due_at: datetime
+    started_at: datetime
+    finished_at: datetime | None
+    outcome: str
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class StandingAlarm:
     """An alarm that has not cleared."""
 
@@ -124,6 +148,7 @@ class Picture:
     consumers: Sequence[ConsumerSeen] = ()
     books: Sequence[Book] = ()
     gaps: Sequence[Gap] = ()
+    jobs: Sequence[JobSeen] = ()
     alarms: Sequence[StandingAlarm] = ()
     stuck_messages: int = 0
     failed_messages: int = 0
@@ -149,6 +174,7 @@ def look(conn: Connection, now: datetime) -> Picture:
             consumers=_rows(conn, ConsumerSeen, CONSUMERS),
             books=books.ledger(conn),
             gaps=_rows(conn, Gap, GAPS),
+            jobs=_rows(conn, JobSeen, JOBS),
             alarms=_rows(conn, StandingAlarm, ALARMS),
             stuck_messages=row[0],
             failed_messages=row[1],

@@ -15,6 +15,10 @@ BEAT_MISSED_AFTER: Final = timedelta(seconds=15)
 MISSING_AFTER: Final = timedelta(minutes=5)
 """Messages that are missing for less are on their way again: a station repeats what failed after a minute."""
 LOST_SHOWN_FOR: Final = timedelta(days=7)
+RUNS_TOO_LONG: Final = timedelta(hours=2)
+"""A job that has not ended by then hangs, or its process was killed."""
+FAILED_RUN_SHOWN_FOR: Final = timedelta(days=7)
+"""Of a job that does not run any more."""
 BACKLOG_S: Final = 60.0
 """Work that waits longer is a finding."""
 
@@ -59,6 +63,7 @@ def findings(picture: Picture, services: Sequence[str]) -> Iterator[Finding]:
         if consumer.lag_s > BACKLOG_S:
             behind = f"{consumer.lag_rows} changes, {duration(consumer.lag_s)} behind"
             yield Finding(f"feed {consumer.consumer}", f"{behind}: look at the log of this service")
+    yield from _of_jobs(picture)
     yield from _of_people(picture)
 
 
@@ -71,7 +76,15 @@ def _of_service(service: str, workers: Sequence[Worker], now: datetime) -> Itera
         yield Finding(about, f"no sign of life for {age(now, max(one.beat_at for one in workers))}: {start}")
     elif not any(one.connected for one in alive):
         yield Finding(about, "runs but is not connected: see whether the broker runs and QUANTRAC_MQTT_URL is right")
-    elif (lag_s := max(one.backlog_lag_s or 0.0 for one in alive)) > BACKLOG_S:
+    else:
+        yield from _of_workers(about, alive)
+
+
+def _of_workers(about: str, alive: Sequence[Worker]) -> Iterator[Finding]:
+    for one in alive:
+        if not one.connected:
+            yield Finding(about, f"its worker {one.worker} is not connected to the broker: look at its log")
+    if (lag_s := max(one.backlog_lag_s or 0.0 for one in alive)) > BACKLOG_S:
         yield Finding(about, f"its oldest work waits for {duration(lag_s)}: is the database slow, the disk full?")
 
 
@@ -109,6 +122,16 @@ def _of_books(picture: Picture) -> Iterator[Finding]:
             )
     if picture.dead_letters:
         yield Finding("dead letters", f"{picture.dead_letters} messages were refused: quantrac deadletters list")
+
+
+def _of_jobs(picture: Picture) -> Iterator[Finding]:
+    for run in picture.jobs:
+        if run.outcome == "failed" and picture.now - run.started_at < FAILED_RUN_SHOWN_FOR:
+            since, why = age(picture.now, run.finished_at or run.started_at), run.detail or "no reason was given"
+            yield Finding(f"job {run.job}", f"failed {since} ago: {why}")
+        elif run.outcome == "running" and picture.now - run.started_at > RUNS_TOO_LONG:
+            since = age(picture.now, run.started_at)
+            yield Finding(f"job {run.job}", f"has been running for {since}: see the log of jobs")
 
 
 def _of_people(picture: Picture) -> Iterator[Finding]:

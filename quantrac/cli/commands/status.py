@@ -87,7 +87,7 @@ def _summary(picture: Picture) -> Iterator[tuple[str, str]]:
     now, total = picture.now, picture.total
     for one in picture.workers:
         connected = "connected" if one.connected else "not connected"
-        yield f"{one.service}", f"beat {age(now, one.beat_at)} ago, {connected}, up {age(now, one.started_at)}"
+        yield one.service, f"beat {age(now, one.beat_at)} ago, {connected}, up {age(now, one.started_at)}"
     for station in picture.stations:
         link = "online" if station.online else "offline"
         newest = "no readings yet" if station.newest is None else f"newest reading {age(now, station.newest)} ago"
@@ -99,6 +99,10 @@ def _summary(picture: Picture) -> Iterator[tuple[str, str]]:
     yield "by sequence", f"{total.highest_seq} messages = {' + '.join(parts)}"
     parts = (f"{name} {getattr(total, name)}" for name in ("new", "duplicate", "rejected"))
     yield "by arrival", f"{total.received} received = {' + '.join(parts)}; {total.conflict} readings in conflict"
+    if picture.jobs:
+        failed = sum(run.outcome == "failed" for run in picture.jobs)
+        newest = age(now, max(run.started_at for run in picture.jobs))
+        yield "jobs", f"{len(picture.jobs)} known, the last began {newest} ago; of {failed} the last run failed"
     seen = sum(alarm.acknowledged_by is not None for alarm in picture.alarms)
     yield "alarms", f"{len(picture.alarms)} stand, {seen} of them acknowledged"
     yield "ingest health", f"not healthy for {duration(picture.unhealthy_s)} of the last 24 h"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from quantrac.desks.books import Book
-from quantrac.desks.picture import ConsumerSeen, Gap, Picture, StandingAlarm, StationSeen, Worker
+from quantrac.desks.picture import ConsumerSeen, Gap, JobSeen, Picture, StandingAlarm, StationSeen, Worker
 from quantrac.desks.status import duration, findings
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -26,6 +26,7 @@ def worker(service: str, beat_ago: float = 4, connected: bool = True, lag_s: flo
 STATION = StationSeen("st-test", True, ago(20), "abc", "abc", 12, ago(5))
 BOOK = Book("st-test", "9f31c2ab", 10, 8, 1, 1, 0, 12, 9, 2, 1, 0)
 GAP = Gap("st-test", "9f31c2ab", 0, ago(360), 0, ago(86_400))
+JOB = JobSeen("backup", ago(7200), ago(7200), ago(7100), "done", "quantrac-20261124T010000Z.dump: 12 MB")
 ALARM = StandingAlarm(7, "do-low", "st-test", "st-test/do", "high", ago(600), None)
 GOOD = Picture(
     NOW,
@@ -34,6 +35,7 @@ GOOD = Picture(
     consumers=[ConsumerSeen("quality", 3, 0.5)],
     books=[BOOK],
     gaps=[Gap("st-test", "9f31c2ab", 4, ago(299), 1, ago(8 * 86_400))],
+    jobs=[JOB, JobSeen("retention", ago(60), ago(60), None, "running", None)],
     alarms=[replace(ALARM, acknowledged_by="Bình")],
     unhealthy_s=300.0,
 )
@@ -60,6 +62,20 @@ def test_a_service_that_does_not_do_its_work_is_named(workers: list[Worker], abo
     (line,) = found(replace(GOOD, workers=[*workers, worker("alerts")]))
     assert about in line
     assert do in line
+
+
+def test_a_worker_that_is_not_connected_beside_others_is_named() -> None:
+    slot = replace(worker("ingest", connected=False), worker="box-17/1")
+    (line,) = found(replace(GOOD, workers=[*GOOD.workers, slot]))
+    assert line == "service ingest: its worker box-17/1 is not connected to the broker: look at its log"
+
+
+def test_a_job_whose_last_run_failed_or_hangs_is_named_with_the_reason() -> None:
+    failed = replace(JOB, outcome="failed", detail="no room on /backups")
+    assert found(replace(GOOD, jobs=[failed])) == ["job backup: failed 2 h ago: no room on /backups"]
+    assert found(replace(GOOD, jobs=[replace(failed, started_at=ago(8 * 86_400))])) == []
+    hangs = replace(JOB, outcome="running", started_at=ago(7201), finished_at=None)
+    assert found(replace(GOOD, jobs=[hangs])) == ["job backup: has been running for 2 h: see the log of jobs"]
 
 
 def test_a_dead_worker_of_old_does_not_matter_beside_one_that_lives() -> None:
