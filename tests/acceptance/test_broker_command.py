@@ -24,6 +24,8 @@ def test_the_rendered_files_start_a_broker_and_name_who_lacks_a_password(tmp_pat
     assert done.returncode == 0, done.stderr
     missing = [line for line in done.stdout.splitlines() if line.startswith("no password yet: ")]
     assert {line.split()[-1] for line in missing} >= {"ingest", "console", "st-my-thanh"}
+    assert sum(" -c " in line for line in missing) == 1, "each -c empties the file that the line before it filled"
+    assert "chown mosquitto:" in done.stdout.splitlines()[-1]
     subprocess.run([_program("mosquitto_passwd"), "-b", "-c", str(tmp_path / "passwords"), "ingest", "x"], check=True)
     again = quantrac(
         "broker", "config", "--out", str(tmp_path), "--port", str(port), "--persistence", str(tmp_path / "p")

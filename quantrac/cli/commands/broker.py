@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -72,10 +72,8 @@ def config(
     plan.acl.write_text(broker_config.render_acl(stations), encoding="utf-8")
     typer.echo(f"{out / 'quantrac.conf'}: listener {host}:{port}, {'TLS' if certificate else 'no TLS'}")
     typer.echo(f"{plan.acl}: {len(stations)} stations, {', '.join(broker_config.CENTRE_USERS)}")
-    for user in without_password(broker_config.users(stations), plan.passwords):
-        typer.echo(
-            f"no password yet: mosquitto_passwd {_create(plan.passwords)}{shlex.quote(str(plan.passwords))} {user}"
-        )
+    for line in still_to_do(broker_config.users(stations), plan.passwords):
+        typer.echo(line)
 
 
 def without_password(users: Iterable[str], passwords: Path) -> list[str]:
@@ -85,5 +83,15 @@ def without_password(users: Iterable[str], passwords: Path) -> list[str]:
     return [user for user in users if user not in known]
 
 
-def _create(passwords: Path) -> str:
-    return "" if passwords.exists() else "-c "
+def still_to_do(users: Iterable[str], passwords: Path) -> Iterator[str]:
+    """Yield the commands that give a password to each user without one, and the file to the broker's account.
+
+    Only the first one may make the file: `mosquitto_passwd -c` empties one that is there.
+    """
+    file, create = shlex.quote(str(passwords)), "" if passwords.exists() else "-c "
+    waiting = without_password(users, passwords)
+    for user in waiting:
+        yield f"no password yet: mosquitto_passwd {create}{file} {user}"
+        create = ""
+    if waiting:
+        yield f"then: chown mosquitto: {file}   (mosquitto_passwd leaves it to root alone)"

@@ -1,0 +1,51 @@
+"""Each machine gets what its programs import: the locked requirements of `edge` and `centre` against the code."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+OURS = {"alerts", "dashboards", "edge_agent", "ingest", "quantrac", "simulators"}
+SHARED = ("quantrac/config", "quantrac/mqtt", "quantrac/observe", "quantrac/telemetry")
+ROOMS = {
+    "edge": ("edge_agent", *SHARED),
+    "centre": ("alerts", "dashboards", "ingest", "quantrac/database", "quantrac/desks", *SHARED),
+}
+
+
+@pytest.mark.parametrize("machine", ROOMS)
+def test_a_machine_has_every_library_that_its_programs_import(machine: str) -> None:
+    """Found by installing a centre by the book: the short-message modem needs pyserial, which only stations had."""
+    locked = re.findall(
+        r"^([a-z0-9.-]+)(?:\[[^\]]*\])?==", (ROOT / f"requirements/{machine}.txt").read_text(), re.MULTILINE
+    )
+    distributions = packages_distributions()
+    missing = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for room in ROOMS[machine]
+        for path in (ROOT / room).rglob("*.py")
+        for name in _imported(path)
+        if not {_plain(d) for d in distributions.get(name, [name])} & set(locked)
+    }
+    assert missing == set()
+
+
+def _imported(path: Path) -> set[str]:
+    """Return the top names of all libraries that a module imports, those inside functions too."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.partition(".")[0])
+    return names - OURS - set(sys.stdlib_module_names)
+
+
+def _plain(distribution: str) -> str:
+    return re.sub(r"[-_.]+", "-", distribution).lower()
