@@ -55,6 +55,8 @@ class Callbacks:
     connected: Callable[[Connected], None]
     subscribed: Callable[[Sequence[str]], None]
     """The topics that the broker has granted."""
+    unsubscribed: Callable[[Sequence[str]], None]
+    """The topics that the broker sends no more."""
     message: Callable[[Delivery], None]
     settled: Callable[[Settled], None]
     may_read: Callable[[], bool]
@@ -74,6 +76,7 @@ class Connection:
         self._tell = callbacks
         self._in_flight: dict[int, object] = {}
         self._subscribing: dict[int, Sequence[Subscription]] = {}
+        self._unsubscribing: dict[int, Sequence[str]] = {}
         self._window = terms.window
         self._largest_packet = LARGEST_PACKET
         self._refused: str | None = None
@@ -150,9 +153,16 @@ class Connection:
         else:
             self._tell.settled(Settled(message.tag, Outcome.UNKNOWN, -1))
 
-    def say_goodbye(self, until: float) -> None:
-        """Disconnect so that no will is published, writing until the monotonic time `until`."""
-        self._client.disconnect()
+    def say_goodbye(self, until: float, *, end_session: bool = False) -> None:
+        """Disconnect so that no will is published, writing until the monotonic time `until`.
+
+        With `end_session` the broker forgets the session and what waits in it.
+        """
+        properties = None
+        if end_session:
+            properties = _properties(PacketTypes.DISCONNECT)
+            properties.SessionExpiryInterval = 0
+        self._client.disconnect(properties=properties)
         while self._client.want_write() and self.is_open and time.monotonic() < until:
             self._client.loop_write()
 
@@ -171,7 +181,7 @@ class Connection:
         client = BufferedClient(terms.client_id, largest_payload=terms.largest_payload, on_qos1=self._receive)
         client.on_connect, client.on_disconnect = cast(Any, self._connack), cast(Any, self._disconnected)
         client.on_message, client.on_publish = self._message, cast(Any, self._puback)
-        client.on_subscribe = cast(Any, self._suback)
+        client.on_subscribe, client.on_unsubscribe = cast(Any, self._suback), cast(Any, self._unsuback)
         client.username_pw_set(terms.address.user, terms.address.password)
         client.connect_timeout = CONNECT_TIMEOUT_S
         if terms.address.tls:
@@ -221,6 +231,18 @@ class Connection:
         else:
             log.info("mqtt_subscribed", client_id=self._terms.client_id, topics=[each.topic for each in asked])
             self._tell.subscribed([each.topic for each in asked])
+
+    def unsubscribe(self, topics: Sequence[str]) -> None:
+        """Ask to be sent no more of these; what has ended, or never was, is told."""
+        if not topics:
+            return
+        rc, mid = self._client.unsubscribe(list(topics))
+        if rc == MQTTErrorCode.MQTT_ERR_SUCCESS and mid is not None:
+            self._unsubscribing[mid] = topics
+
+    def _unsuback(self, _client: Any, _userdata: Any, mid: int, reasons: Sequence[Any], _properties: Any) -> None:
+        asked = self._unsubscribing.pop(mid, ())
+        self._tell.unsubscribed([topic for topic, reason in zip(asked, reasons, strict=False) if not reason.is_failure])
 
     def _disconnected(self, _client: Any, _userdata: Any, flags: Any, reason: Any, _properties: Any) -> None:
         self.taken_over = flags.is_disconnect_packet_from_server and reason.value == SESSION_TAKEN_OVER

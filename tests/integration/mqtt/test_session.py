@@ -233,3 +233,33 @@ def test_more_subscriptions_are_made_at_once_and_again_after_a_restart(meet: Mee
     eventually(lambda: receiver.session.granted == {TOPIC} and sender.session.connected)
     sender.session.publish(TOPIC, b"2")
     eventually(lambda: receiver.messages[-1].payload == b"2")
+
+
+def test_what_is_given_up_comes_no_more_not_even_from_an_earlier_life(meet: Meet, broker: PrivateMosquitto) -> None:
+    """A durable session keeps its subscriptions at the broker: they have to be ended by name."""
+    sender = edge(meet, broker)
+    earlier = centre(meet, broker)
+    earlier.session.stop()
+    receiver, every = meet(broker.url("ingest"), "centre"), "quantrac/v1/+/readings"
+    receiver.session.unsubscribe([every])
+    eventually(lambda: receiver.session.ended == {every})
+    sender.session.publish(TOPIC, b"1")
+    eventually(lambda: [each.outcome for each in sender.settled] == [Outcome.NO_SUBSCRIBER])
+    receiver.session.subscribe([Subscription(TOPIC)])
+    eventually(lambda: receiver.session.granted == {TOPIC})
+    sender.session.publish(TOPIC, b"2")
+    eventually(lambda: [each.payload for each in receiver.messages] == [b"2"])
+    receiver.session.unsubscribe([TOPIC])
+    eventually(lambda: not receiver.session.granted)
+    broker.kill()
+    eventually(lambda: not receiver.session.connected)
+    broker.start()
+    eventually(lambda: receiver.session.ended == {every, TOPIC} and receiver.session.granted == frozenset())
+
+
+def test_a_session_that_is_ended_is_forgotten_by_the_broker(meet: Meet, broker: PrivateMosquitto) -> None:
+    sender, receiver = edge(meet, broker), centre(meet, broker)
+    receiver.session.stop(end_session=True)
+    sender.session.publish(TOPIC, b"1")
+    eventually(lambda: [each.outcome for each in sender.settled] == [Outcome.NO_SUBSCRIBER])
+    assert [each.session_present for each in centre(meet, broker).connects] == [False]
