@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from edge_agent.acquiring.miss_counts import MissCounts
 from edge_agent.acquiring.surroundings import Surroundings
@@ -19,6 +19,7 @@ from edge_agent.control.answering import Draining, report_of
 from edge_agent.control.configuring import Pushed
 from edge_agent.control.orders import FILE as ORDERS
 from edge_agent.control.orders import Orders
+from edge_agent.control.replies import Replies
 from edge_agent.control.steering import Steering, identity_of
 from edge_agent.desk import Desk
 from edge_agent.health.housekeeping import Housekeeping
@@ -37,7 +38,7 @@ from quantrac.config.settings import Settings
 from quantrac.config.stations import Station
 from quantrac.config.wiring import load_wiring
 from quantrac.mqtt.address import MqttAddress
-from quantrac.mqtt.delivery import Delivery
+from quantrac.mqtt.delivery import Delivery, Settled
 from quantrac.mqtt.session import Session
 from quantrac.mqtt.terms import Subscription, Will
 from quantrac.observe import health
@@ -46,6 +47,9 @@ from quantrac.telemetry.commands import read_key
 from quantrac.telemetry.errors import QuantracError
 from quantrac.telemetry.topics import topic
 from quantrac.telemetry.wire import STRICT_ERRORS
+
+if TYPE_CHECKING:
+    from edge_agent.cameras.starting import Cameras
 
 log = logger(__name__)
 
@@ -122,7 +126,8 @@ def run(
         closing.callback(keeper.stop)
         intake = Intake(wake=loop.wake, stamp=keeper.stamp)
         commands: SimpleQueue[Delivery] = SimpleQueue()
-        session = _session(address, station_id, loop, commands.put)
+        replies = Replies(station_id, lambda: _moment().ms)
+        session = _session(address, station_id, loop, commands.put, replies)
         forwarder = _forwarder(spool, intake, session, station, keeper)
         restart = _restart(spool, keeper.boot_id)
         loop.start(forwarder)
@@ -130,8 +135,7 @@ def run(
         session.start()
         closing.callback(session.stop)
         misses = MissCounts()
-        on_event, photograph = _cameras(closing, station, settings, address, source, keeper, forwarder)
-        key = None if settings.command_keys is None else read_key(settings.command_keys, station_id)
+        cameras = _cameras(closing, station, settings, address, source, keeper, forwarder)
         steering = Steering(
             local,
             station,
@@ -144,12 +148,13 @@ def run(
             misses=misses,
             draining=draining,
             sampling_stop=sampling_stop,
-            photograph=photograph,
+            photograph=None if cameras is None else cameras.photograph,
+            replies=replies,
             now=_moment,
         )
         desk = Desk(folder, steering.answering.answer)
         closing.callback(desk.close)
-        steering.obey(commands, key, folder)
+        steering.obey(commands, _command_key(settings, station_id), folder)
         if reload is not None:
             steering.reload_on(reload)
         if settings.edge_listen is not None:
@@ -160,14 +165,14 @@ def run(
         read = sampling or _sampling()
         read(
             station,
-            sink=steering.noted(intake.offer),
+            sink=steering.noted(intake.offer if cameras is None else cameras.looked(intake.offer)),
             restart=restart,
             around=Surroundings(
                 source.wall_ms,
                 _housekeeping(closing, folder, station, forwarder, keeper, misses),
                 orders,
                 watchdog,
-                on_event,
+                _nobody if cameras is None else cameras.note,
                 steering.link,
             ),
             stop=sampling_stop,
@@ -216,7 +221,11 @@ def configured_station(settings: Settings, station_id: str) -> Station:
 
 
 def _session(
-    address: MqttAddress, station_id: str, loop: ForwardingLoop, on_command: Callable[[Delivery], None]
+    address: MqttAddress,
+    station_id: str,
+    loop: ForwardingLoop,
+    on_command: Callable[[Delivery], None],
+    replies: Replies,
 ) -> Session:
     acks = topic(station_id, "ack")
 
@@ -226,6 +235,10 @@ def _session(
         else:
             on_command(delivery)
         session.acknowledge([(delivery.generation, delivery.mid)])
+
+    def on_settled(settled: Settled) -> None:
+        replies.settled(settled)
+        loop.post(lambda f, now: f.answered(settled, now))
 
     session = Session(
         address,
@@ -237,8 +250,9 @@ def _session(
         on_connect=lambda _: loop.post(lambda f, now: f.connected(now)),
         on_disconnect=lambda: loop.post(lambda f, _: f.disconnected()),
         on_message=on_message,
-        on_publish_settled=lambda settled: loop.post(lambda f, now: f.answered(settled, now)),
+        on_publish_settled=on_settled,
     )
+    replies.transport = session
     return session
 
 
@@ -259,28 +273,23 @@ def _cameras(
     source: TimeSource,
     keeper: Timekeeper,
     forwarder: Forwarder,
-) -> tuple[Callable[[Event], None], Callable[[str, str], bool] | None]:
-    """Start the cameras, if the station has any; returns who wants to know of events, and who takes a picture now."""
+) -> Cameras | None:
+    """Start the cameras, if the station has any."""
     if not station.cameras:
-        return lambda _: None, None
-    from edge_agent.cameras.album import Album
-    from edge_agent.cameras.photography import Photographer
-    from edge_agent.cameras.service import PictureService
-    from edge_agent.cameras.snapshot import HttpSnapshot, Login
+        return None
+    from edge_agent.cameras.starting import start_cameras
 
-    album = Album(settings.state_dir / station.station)
-    closing.callback(album.close)
-    pictures = PictureService(station.station, address, album, _moment)
-    forwarder.others = pictures.lane.said
-    pictures.start()
-    closing.callback(pictures.stop)
-    login = None if settings.camera_login is None else Login.parse(settings.camera_login.get_secret_value())
-    photographer = Photographer(
-        station.cameras, album, HttpSnapshot(login), source.wall_ms, keeper.stamp, pictures.wake
-    )
-    photographer.start()
-    closing.callback(photographer.stop)
-    return photographer.note, photographer.ask
+    cameras = start_cameras(closing, station, settings, address, source.wall_ms, keeper.stamp, _moment)
+    forwarder.others = cameras.lane.said
+    return cameras
+
+
+def _command_key(settings: Settings, station_id: str) -> bytes | None:
+    return None if settings.command_keys is None else read_key(settings.command_keys, station_id)
+
+
+def _nobody(_: Event) -> None:
+    """Nobody wants to know of events."""
 
 
 def _modem(closing: ExitStack, station: Station) -> Callable[[], Measured]:

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 from simulators.jpeg import grey_jpeg
 
 REALM: Final = "camera"
-Scheme = Literal["none", "basic", "digest"]
+Scheme = Literal["none", "basic", "digest", "digest-sha256"]
 
 
 class SimulatedCamera:
@@ -59,10 +59,11 @@ class SimulatedCamera:
         fields = {name: quoted or bare for name, quoted, bare in re.findall(r'(\w+)=(?:"([^"]*)"|([^\s,]+))', said)}
         if not said.startswith("Digest ") or fields.get("nonce") != self.nonce:
             return False
-        secret = _md5(f"{self.user}:{REALM}:{self.password}")
-        asked = _md5(f"{method}:{fields.get('uri')}")
+        digest = _sha256 if self.scheme == "digest-sha256" else _md5
+        secret = digest(f"{self.user}:{REALM}:{self.password}")
+        asked = digest(f"{method}:{fields.get('uri')}")
         middle = ":".join(fields.get(name, "") for name in ("nonce", "nc", "cnonce", "qop"))
-        return fields.get("response") == _md5(f"{secret}:{middle}:{asked}")
+        return fields.get("response") == digest(f"{secret}:{middle}:{asked}")
 
     def picture(self, path: str) -> bytes:
         """Return a picture of the size that a path asks for: water that moves with each one."""
@@ -82,8 +83,9 @@ class _Handler(BaseHTTPRequestHandler):
         camera = self.camera
         if not camera.lets_in("GET", self.headers.get("Authorization", "")):
             challenge = f'Basic realm="{REALM}"'
-            if camera.scheme == "digest":
-                challenge = f'Digest realm="{REALM}", nonce="{camera.nonce}", qop="auth", algorithm=MD5'
+            if camera.scheme != "basic":
+                algorithm = "SHA-256" if camera.scheme == "digest-sha256" else "MD5"
+                challenge = f'Digest realm="{REALM}", nonce="{camera.nonce}", qop="auth", algorithm={algorithm}'
             self.send_response(401)
             self.send_header("WWW-Authenticate", challenge)
             self.send_header("Content-Length", "0")
@@ -102,3 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _md5(text: str) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -6,13 +6,16 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping
-from typing import Final
+from concurrent.futures import Future
+from typing import Any, Final, NamedTuple
 
 from edge_agent.acquiring.schedule import next_due
 from edge_agent.cameras.album import Album
+from edge_agent.cameras.departures import Departures
+from edge_agent.cameras.scaling import scaled
 from edge_agent.cameras.snapshot import NoPicture, Snapshot
 from edge_agent.clocks.trust import Stamp
-from edge_agent.records import Event
+from edge_agent.records import Event, SlotRecord
 from quantrac.config.stations import Camera
 from quantrac.observe.logs import logger
 from quantrac.observe.metrics import counter
@@ -23,6 +26,9 @@ LOOK_EVERY_S: Final = 1.0
 SAME_EVENT_MS: Final = 60_000
 """A door that bangs gives one picture a minute."""
 SCHEDULED: Final = "scheduled"
+ALARM: Final = "alarm"
+ASKED_S: Final = 90.0
+"""Longest wait of somebody who asked for a picture."""
 CAUSES: Final = {("door", "open"), ("mains", "off"), ("maintenance", "on")}
 """Events of which a camera with `on_alarm` takes a picture: kind, and how its text begins."""
 
@@ -58,6 +64,13 @@ class Timetable:
         return [name for name, camera in self._cameras.items() if camera.on_alarm]
 
 
+class _Wish(NamedTuple):
+    camera: str
+    cause: str
+    answer: Future[dict[str, Any]]
+    """Read by whoever asked, if anybody did."""
+
+
 class Photographer:
     """Takes pictures into the album, in a thread of its own: a camera may take seconds."""
 
@@ -69,12 +82,14 @@ class Photographer:
         clock: Callable[[], int],
         stamp: Callable[[], Stamp],
         on_taken: Callable[[], None],
+        departures: Departures | None = None,
     ) -> None:
         """`clock`: wall clock, ms; without a clock that can be believed there are no pictures."""
         self._cameras, self._album, self._snapshot = cameras, album, snapshot
         self._clock, self._stamp, self._on_taken = clock, stamp, on_taken
+        self._departures = departures or Departures({})
         self._timetable = Timetable(cameras, clock())
-        self._asked: queue.SimpleQueue[tuple[str, str] | None] = queue.SimpleQueue()
+        self._wishes: queue.SimpleQueue[_Wish | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="cameras", daemon=True)
 
     def start(self) -> None:
@@ -83,45 +98,68 @@ class Photographer:
 
     def stop(self) -> None:
         """End, when a picture that is being taken is there."""
-        self._asked.put(None)
+        self._wishes.put(None)
         self._thread.join()
 
     def note(self, event: Event) -> None:
         """Something happened at the station; returns at once."""
         for camera in self._timetable.asked(event):
-            self._asked.put((camera, event.kind))
+            self._wishes.put(_wish(camera, event.kind))
 
-    def ask(self, camera: str, cause: str) -> bool:
-        """Take a picture now, from any thread; returns whether there is such a camera."""
-        if camera in self._cameras:
-            self._asked.put((camera, cause))
-        return camera in self._cameras
+    def look(self, record: SlotRecord) -> None:
+        """Take note of a record on its way to the spool; returns at once."""
+        if self._departures.of(record):
+            for name, camera in self._cameras.items():
+                if camera.on_alarm:
+                    self._wishes.put(_wish(name, ALARM))
+
+    def ask(self, camera: str, cause: str) -> dict[str, Any]:
+        """Take a picture now, and return its time, size and number when it is in the album; blocking, any thread.
+
+        Raises NoPicture, TimeoutError.
+        """
+        if camera not in self._cameras:
+            raise NoPicture(f"the station has no camera {camera!r}; it has: {', '.join(sorted(self._cameras))}")
+        wish = _wish(camera, cause)
+        self._wishes.put(wish)
+        return wish.answer.result(ASKED_S)
 
     def _run(self) -> None:
         while True:
             try:
-                asked = self._asked.get(timeout=LOOK_EVERY_S)
+                wish = self._wishes.get(timeout=LOOK_EVERY_S)
             except queue.Empty:
                 for camera in self._timetable.due(self._clock()):
-                    self._take(camera, SCHEDULED)
+                    self._fulfil(_wish(camera, SCHEDULED))
                 continue
-            if asked is None:
+            if wish is None:
                 return
-            self._take(*asked)
+            self._fulfil(wish)
 
-    def _take(self, name: str, cause: str) -> None:
+    def _fulfil(self, wish: _Wish) -> None:
+        """Take a picture, count what came of it, and tell who asked."""
+        outcome = "taken"
+        try:
+            told = self._take(wish.camera, wish.cause)
+            wish.answer.set_result(told)
+            self._on_taken()
+        except NoPicture as why:
+            outcome = "none"
+            log.warning("no_picture", camera=wish.camera, why=str(why))
+            wish.answer.set_exception(why)
+        except Exception as error:  # the boundary of the task: the other cameras' pictures go on
+            outcome = "not stored" if isinstance(error, sqlite3.Error) else "failed"
+            log.exception("picture_failed", camera=wish.camera)
+            wish.answer.set_exception(error)
+        PICTURES.labels(wish.camera, outcome).inc()
+
+    def _take(self, name: str, cause: str) -> dict[str, Any]:
         t_ms, camera = self._clock(), self._cameras[name]
         if not self._stamp().trusted:
-            return
-        try:
-            jpeg = self._snapshot(camera.url, camera.max_kb * 1024)
-            self._album.put(t_ms, name, cause, jpeg)
-        except NoPicture as why:
-            PICTURES.labels(name, "none").inc()
-            log.warning("no_picture", camera=name, why=str(why))
-        except sqlite3.Error as error:
-            PICTURES.labels(name, "not stored").inc()
-            log.warning("picture_not_stored", camera=name, error=str(error))
-        else:
-            PICTURES.labels(name, "taken").inc()
-            self._on_taken()
+            raise NoPicture("the station's clock is not believed yet, so a picture would have no time")
+        jpeg = scaled(self._snapshot(camera.url), camera.width, camera.height, camera.max_kb * 1024)
+        return {"camera": name, "t": t_ms, "bytes": len(jpeg), "seq": self._album.put(t_ms, name, cause, jpeg)}
+
+
+def _wish(camera: str, cause: str) -> _Wish:
+    return _Wish(camera, cause, Future())

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from http.client import HTTPException
 from typing import Final, NamedTuple, Protocol
 
 from quantrac.telemetry.errors import QuantracError
 
 TIMEOUT_S: Final = 20.0
+LARGEST: Final = 12_000_000
+"""Bytes of a snapshot: a camera of twelve megapixels sends half of it."""
 JPEG_BEGINS: Final = b"\xff\xd8\xff"
 JPEG_ENDS: Final = b"\xff\xd9"
 
@@ -34,8 +38,8 @@ class NoPicture(QuantracError):
 class Snapshot(Protocol):
     """Takes a picture; blocking."""
 
-    def __call__(self, url: str, max_bytes: int) -> bytes:
-        """Return a JPEG of at most `max_bytes`; raises NoPicture."""
+    def __call__(self, url: str) -> bytes:
+        """Return a whole JPEG as the camera sends it; raises NoPicture."""
         ...
 
 
@@ -45,18 +49,18 @@ class HttpSnapshot:
     def __init__(self, login: Login | None = None) -> None:
         self._login = login
 
-    def __call__(self, url: str, max_bytes: int) -> bytes:
-        """Return a JPEG of at most `max_bytes`; raises NoPicture."""
+    def __call__(self, url: str) -> bytes:
+        """Return a whole JPEG as the camera sends it; raises NoPicture."""
         try:
             with self._opener(url).open(url, timeout=TIMEOUT_S) as answer:
-                jpeg: bytes = answer.read(max_bytes + 1)
+                jpeg: bytes = answer.read(LARGEST + 1)
         except urllib.error.HTTPError as refusal:
             refusal.close()
             hint = "; set QUANTRAC_CAMERA_LOGIN=user:password" if refusal.code == 401 else ""
             raise NoPicture(f"{url}: the camera answered {refusal.code} {refusal.reason}{hint}") from None
         except (OSError, HTTPException, ValueError) as error:
             raise NoPicture(f"{url}: {error}") from error
-        return checked(url, jpeg, max_bytes)
+        return checked(url, jpeg)
 
     def _opener(self, url: str) -> urllib.request.OpenerDirector:
         """Return a way to ask, with nothing remembered of the last time: a digest's nonce may be used up."""
@@ -64,17 +68,27 @@ class HttpSnapshot:
         if self._login is not None:
             known = urllib.request.HTTPPasswordMgrWithDefaultRealm()
             known.add_password(None, url, *self._login)
-            handlers += [urllib.request.HTTPDigestAuthHandler(known), urllib.request.HTTPBasicAuthHandler(known)]
+            handlers += [_Digest(known), urllib.request.HTTPBasicAuthHandler(known)]
         return urllib.request.build_opener(*handlers)
 
 
-def checked(url: str, jpeg: bytes, max_bytes: int) -> bytes:
-    """Return what a camera sent if it is a whole JPEG of an allowed size; raises NoPicture."""
-    if len(jpeg) > max_bytes:
-        raise NoPicture(
-            f"{url}: the picture is larger than {max_bytes // 1024} kB; ask the camera for a smaller one"
-            " ({width} and {height} in its url), or raise max_kb"
-        )
+class _Digest(urllib.request.HTTPDigestAuthHandler):
+    """Also answers cameras that ask for SHA-256 (RFC 7616), which the library does only from Python 3.14 on."""
+
+    def get_algorithm_impls(self, algorithm: str) -> tuple[Callable[[str], str], Callable[[str, str], str]]:
+        if algorithm != "SHA-256":
+            return super().get_algorithm_impls(algorithm)
+
+        def digest(text: str) -> str:
+            return hashlib.sha256(text.encode()).hexdigest()
+
+        return digest, lambda secret, data: digest(f"{secret}:{data}")
+
+
+def checked(url: str, jpeg: bytes) -> bytes:
+    """Return what a camera sent if it is a whole JPEG; raises NoPicture."""
+    if len(jpeg) > LARGEST:
+        raise NoPicture(f"{url}: more than {LARGEST // 1_000_000} MB; is it a video stream instead of a snapshot?")
     if not jpeg.startswith(JPEG_BEGINS):
         raise NoPicture(f"{url}: found {jpeg[:12]!r}…, expected a JPEG")
     if JPEG_ENDS not in jpeg[-64:]:

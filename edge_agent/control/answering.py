@@ -58,8 +58,8 @@ class Answering:
     configuring: Configuring
     files: Files
     link: FieldLink
-    photograph: Callable[[str, str], bool] | None
-    """Has a camera take a picture for a cause; None: no camera."""
+    photograph: Callable[[str, str], Mapping[str, Any]] | None
+    """Has a camera take a picture for a cause, and tells of it when it is taken; None: no camera."""
     now: Now
 
     def answer(self, request: dict[str, Any]) -> Mapping[str, Any]:
@@ -128,9 +128,9 @@ class Answering:
 
     def _picture(self, wish: dict[str, Any]) -> Mapping[str, Any]:
         camera = str(wish.get("camera", ""))
-        if self.photograph is None or not self.photograph(camera, "asked"):
-            raise DeskRefused(f"the station has no camera {camera!r}")
-        return {"camera": camera}
+        if self.photograph is None:
+            raise DeskRefused(f"the station has no camera {camera!r}: it has none")
+        return self.photograph(camera, "asked")
 
     def _wipe(self, wish: dict[str, Any]) -> Mapping[str, Any]:
         device = wish.get("device")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Final
+from typing import Any, Final
 
 from edge_agent.acquiring.field_link import FieldLink
 from edge_agent.acquiring.miss_counts import MissCounts
@@ -17,6 +17,7 @@ from edge_agent.control.answering import Answering, Draining, Files
 from edge_agent.control.commanding import Commanding
 from edge_agent.control.configuring import Configuring, Pushed
 from edge_agent.control.orders import Orders
+from edge_agent.control.replies import Replies
 from edge_agent.control.trial import Deliveries
 from edge_agent.records import RecordSink, SlotRecord
 from edge_agent.sending.announcement import Identity
@@ -28,7 +29,6 @@ from quantrac.mqtt.delivery import Delivery
 from quantrac.mqtt.session import Session
 from quantrac.observe.logs import logger
 from quantrac.telemetry.errors import QuantracError
-from quantrac.telemetry.topics import topic
 from quantrac.telemetry.wire import BirthChannel
 
 log = logger(__name__)
@@ -59,14 +59,16 @@ class Steering:
         misses: MissCounts,
         draining: Draining,
         sampling_stop: threading.Event,
-        photograph: Callable[[str, str], bool] | None,
+        photograph: Callable[[str, str], Mapping[str, Any]] | None,
+        replies: Replies,
         now: Now,
     ) -> None:
         """`local`: what the files say; `station`: what is in force; `load` reads the files, `wire` places the buses."""
         self.link = FieldLink()
         self._deliveries = Deliveries()
-        self._loop, self._session, self._stop, self._now = loop, session, sampling_stop, now
+        self._loop, self._stop, self._now = loop, sampling_stop, now
         self._station, self._local, self._load = station.station, local, load
+        self._replies = replies
         configuring = Configuring(
             station,
             wire=wire,
@@ -99,7 +101,7 @@ class Steering:
             key,
             folder,
             answer=self.answering.answer,
-            reply=lambda name, payload: self._session.publish(topic(self._station, "reply", name), payload),
+            reply=self._replies.say,
             record=self._record,
             now_ms=lambda: self._now().ms,
         )
@@ -108,6 +110,7 @@ class Steering:
             while not self._stop.is_set():
                 with suppress(Empty):
                     commanding.offer(commands.get(timeout=LOOK_S))
+                self._replies.turn()
 
         threading.Thread(target=take, name="commands", daemon=True).start()
 

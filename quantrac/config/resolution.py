@@ -129,7 +129,9 @@ def _device(name: str, spec: DeviceSpec, buses: dict[str, Bus], own: Defaults, d
 
 def _camera(spec: CameraSpec) -> Camera:
     url = spec.url.replace("{width}", str(spec.width)).replace("{height}", str(spec.height))
-    return Camera(url=url, every_ms=spec.every_ms, on_alarm=spec.on_alarm, max_kb=spec.max_kb)
+    return Camera(
+        url=url, every_ms=spec.every_ms, on_alarm=spec.on_alarm, max_kb=spec.max_kb, width=spec.width, height=spec.height
+    )
 
 
 def _clock(file: StationFile, draft: Draft) -> ClockPlan:

@@ -204,11 +204,11 @@ class CameraSpec(Model):
     """A camera whose pictures are sent."""
 
     url: str = Field(pattern=r"^https?://")
-    """`{width}` and `{height}` in it are replaced: the camera scales, not the agent."""
+    """`{width}` and `{height}` in it are replaced, for cameras that scale; the agent scales what is still larger."""
     every_ms: PositiveDuration = Field(alias="every")
     on_alarm: Flag = False
     max_kb: Whole = Field(default=150, ge=1, le=240)
-    """A larger picture is refused; the broker takes 256 KiB."""
+    """A larger picture is made smaller; the broker takes 256 KiB."""
     width: Whole = Field(default=640, ge=16)
     height: Whole = Field(default=480, ge=16)
 

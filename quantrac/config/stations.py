@@ -205,8 +205,11 @@ class Camera(Model):
     """Address of its snapshot, already with the width and height that are asked for."""
     every_ms: int
     on_alarm: bool
-    """A picture too when a door opens, the mains go or maintenance begins."""
+    """A picture too when a door opens, the mains go, maintenance begins or a channel leaves its expected range."""
     max_kb: int
+    width: int
+    """Pixels; a larger picture is scaled to fit into width and height."""
+    height: int
 
 
 class ClockPlan(Model):

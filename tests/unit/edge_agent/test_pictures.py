@@ -6,15 +6,19 @@ from pathlib import Path
 import pytest
 
 from edge_agent.cameras.album import FILE, Album
+from edge_agent.cameras.departures import Departures
 from edge_agent.cameras.lane import PictureLane
-from edge_agent.cameras.photography import Timetable
-from edge_agent.cameras.snapshot import NoPicture, checked
+from edge_agent.cameras.photography import Photographer, Timetable
+from edge_agent.cameras.scaling import scaled
+from edge_agent.cameras.snapshot import LARGEST, NoPicture, checked
 from edge_agent.clocks.clock import Moment
-from edge_agent.records import Event
+from edge_agent.clocks.trust import Stamp
+from edge_agent.records import Event, SlotReading, SlotRecord
 from edge_agent.spooling.settlement import MOST_FAILURES, RESEND_AFTER_S
 from quantrac.config.stations import Camera
 from quantrac.mqtt.delivery import Outcome, Settled
 from quantrac.telemetry import wire
+from quantrac.telemetry.states import State
 from quantrac.telemetry.wire import Ack
 from simulators.jpeg import grey_jpeg, size_of
 
@@ -196,7 +200,8 @@ def test_a_damaged_album_is_set_aside(tmp_path: Path) -> None:
 
 
 def camera(every_minutes: int, on_alarm: bool = True) -> Camera:
-    return Camera(url="http://c/", every_ms=every_minutes * MINUTE, on_alarm=on_alarm, max_kb=100)
+    every_ms = every_minutes * MINUTE
+    return Camera(url="http://c/", every_ms=every_ms, on_alarm=on_alarm, max_kb=100, width=64, height=48)
 
 
 def test_pictures_are_due_on_the_wall_clock_and_missed_ones_are_not_made_up_for() -> None:
@@ -219,9 +224,82 @@ def test_a_door_the_mains_and_maintenance_make_a_picture_at_most_one_a_minute_ea
     assert table.asked(Event("door", "io", "open", T0 + 90_000)) == ["river"]
 
 
-def test_only_a_whole_jpeg_of_an_allowed_size_is_taken() -> None:
-    assert size_of(checked("u", JPEG, len(JPEG))) == (64, 48)
-    half = JPEG[: len(JPEG) // 2]
-    for wrong, why in ((JPEG, "larger than"), (b"<html>", "expected a JPEG"), (half, "in its middle")):
+def test_only_a_whole_jpeg_is_taken() -> None:
+    assert size_of(checked("u", JPEG)) == (64, 48)
+    stream = JPEG + bytes(LARGEST)
+    for wrong, why in ((stream, "a video stream"), (b"<html>", "expected a JPEG"), (JPEG[: len(JPEG) // 2], "middle")):
         with pytest.raises(NoPicture, match=why):
-            checked("u", wrong, len(JPEG) - (wrong is JPEG))
+            checked("u", wrong)
+
+
+def test_a_larger_picture_is_scaled_to_fit_and_keeps_its_shape() -> None:
+    large = grey_jpeg(1920, 1080, lambda x, y: (x * 7 + y * 13) % 200)
+    assert size_of(scaled(large, 640, 480, 150_000)) == (640, 360)
+    assert size_of(scaled(large, 4000, 480, 150_000)) == (853, 480)
+
+
+def test_a_picture_that_fits_is_sent_as_the_camera_made_it() -> None:
+    assert scaled(JPEG, 64, 48, len(JPEG)) is JPEG
+    assert scaled(JPEG, 640, 480, 150_000) is JPEG, "it is never enlarged"
+
+
+def test_a_picture_becomes_small_enough_or_the_reason_is_said() -> None:
+    noise = grey_jpeg(1600, 1200, lambda x, y: (x * x * 31 + y * y * 17) % 251)
+    best = scaled(noise, 800, 600, 10**6)
+    small = scaled(noise, 800, 600, len(best) - 1)
+    assert len(small) < len(best)
+    assert size_of(small) == (800, 600), "at a lower quality, not in another size"
+    with pytest.raises(NoPicture, match="quality 40: lower width and height, or raise max_kb"):
+        scaled(noise, 800, 600, 2_000)
+    with pytest.raises(NoPicture, match="cannot be scaled"):
+        scaled(b"\xff\xd8\xff" + bytes(5_000) + b"\xff\xd9", 64, 48, 1_000)
+
+
+def record(t_ms: int, **values: float | None) -> SlotRecord:
+    readings = [SlotReading(name, v, State.COMM if v is None else State.OK) for name, v in values.items()]
+    return SlotRecord(t_ms, tuple(readings))
+
+
+def test_a_channel_that_leaves_its_expected_range_is_an_alarm_once() -> None:
+    departures = Departures({"do": (4.0, 12.0)})
+    values = [5.0, 3.9, 2.0, None, 3.0, 4.1, 3.9, 4.1]
+    found = [departures.of(record(T0 + n * MINUTE, do=v, ph=99.0)) for n, v in enumerate(values)]
+    assert found == [[], ["do"], [], [], [], [], [], []], "back and out again within half an hour is the same alarm"
+    later = T0 + 40 * MINUTE
+    assert departures.of(record(later, do=13.0)) == ["do"]
+
+
+class Shutter:
+    """A camera that gives what it is told to, or fails."""
+
+    def __init__(self) -> None:
+        self.reply: bytes | Exception = JPEG
+
+    def __call__(self, url: str) -> bytes:
+        if isinstance(self.reply, Exception):
+            raise self.reply
+        return self.reply
+
+
+def test_who_asks_for_a_picture_hears_what_came_of_it_and_a_fault_ends_nothing(album: Album) -> None:
+    shutter, trusted = Shutter(), True
+    photographer = Photographer(
+        {"river": camera(15)}, album, shutter, lambda: T0, lambda: Stamp(0, trusted), lambda: None,
+        Departures({"do": (4.0, 12.0)}),
+    )  # fmt: skip
+    photographer.start()
+    assert photographer.ask("river", "asked") == {"camera": "river", "t": T0, "bytes": len(JPEG), "seq": 1}
+    with pytest.raises(NoPicture, match="no camera 'gate'; it has: river"):
+        photographer.ask("gate", "asked")
+    for fault in (NoPicture("http://c/: the camera answered 503"), RuntimeError("nobody foresaw this")):
+        shutter.reply = fault
+        with pytest.raises(type(fault), match=str(fault)):
+            photographer.ask("river", "asked")
+    shutter.reply, trusted = JPEG, False
+    with pytest.raises(NoPicture, match="clock is not believed"):
+        photographer.ask("river", "asked")
+    trusted = True
+    photographer.look(record(T0, do=3.0))
+    photographer.stop()
+    causes = [found.cause for seq in (1, 2) if (found := album.read(seq)) is not None]
+    assert causes == ["asked", "alarm"]
