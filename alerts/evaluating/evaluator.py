@@ -14,6 +14,7 @@ from alerts.evaluating.evaluation import Decision, Kind, RuleState, step
 from alerts.evaluating.past import SETTLE, LateReadings, late_of, look_back, record_found, with_late
 from alerts.evaluating.readings import (
     Key,
+    NotJudgedYet,
     Window,
     hour_before,
     hull,
@@ -85,22 +86,30 @@ class Evaluator:
         self._learn_network()
 
     def round(self) -> list[Change]:
-        """Evaluate the next changes of the feed and return them; none: there was nothing to do."""
+        """Evaluate the next changes of the feed and return them; none: nothing to do, or quality is awaited."""
         changes = self._take()
         if any(change.cause is Cause.CONFIGURATION for change in changes):
             self._learn_network()
             changes = self._take()
         if not changes:
             return []
+        try:
+            events = self._commit(changes)
+        except NotJudgedYet:
+            return []
+        for event in events:
+            log.info("alarm", rule=event.rule.rule, channel=event.rule.channel, change=event.decision.kind.value)
+        return changes
+
+    def _commit(self, changes: Sequence[Change]) -> list[Event]:
+        """State, history, outbox and position of these changes in one transaction."""
         with self._conn.transaction():
             states, events = self._evaluate(windows_of(changes, self._channels))
             for event in events:
                 self._record(event, self._clock())
             save_states(self._conn, states)
             self._consumer.advance(changes[-1].id)
-        for event in events:
-            log.info("alarm", rule=event.rule.rule, channel=event.rule.channel, change=event.decision.kind.value)
-        return changes
+        return events
 
     def close_orphans(self, own_rules: Iterable[str]) -> int:
         """End the alarms whose rule watches their channel no more, and return how many.
@@ -143,25 +152,28 @@ class Evaluator:
         now = self._clock()
         settled = [key for key, at in self._unsettled.items() if now - at >= SETTLE]
         with self._conn.transaction():
-            for key in settled:
-                self._look_back(key, now)
-            told = tell_late(self._conn, self._routing, now) if settled else 0
-        for key in settled:
+            done = [key for key in settled if self._look_back(key, now)]
+            told = tell_late(self._conn, self._routing, now) if done else 0
+        for key in done:
             del self._unsettled[key]
         return told + tell_held(self._conn, self._routing, now)
 
-    def _look_back(self, key: Key, now: datetime) -> None:
-        """Put the late readings that a rule remembers back into their own time."""
+    def _look_back(self, key: Key, now: datetime) -> bool:
+        """Put the late readings that a rule remembers back into their own time; False: quality is awaited."""
         rule = next((rule for rule in self._rules.get(self._channels.get(key[1], ""), ()) if rule.rule == key[0]), None)
         state = load_states(self._conn, [key])[key]
-        past = None if rule is None else look_back(self._conn, rule, key[1], state)
+        try:
+            past = None if rule is None else look_back(self._conn, rule, key[1], state)
+        except NotJudgedYet:
+            return False
         if past is None:
-            return
+            return True
         if new := record_found(self._conn, past, now):
             EVENTS.labels("late").inc(new)
         if past.raised is not None:
             self._record(Event(past.rule, past.channel_id, past.raised), now)
         save_states(self._conn, {key: past.after})
+        return True
 
     def _take(self) -> list[Change]:
         """Return the next changes, no more than a round's worth of readings."""

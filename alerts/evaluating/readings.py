@@ -51,6 +51,10 @@ cross join lateral (
 """
 
 
+class NotJudgedYet(Exception):
+    """Among the readings wanted are some that `quality` is still to look at: ask again when it has."""
+
+
 def windows_of(changes: Iterable[Change], channels: Mapping[int, str]) -> dict[int, list[Window]]:
     """Return for each known channel the stretches that its changes of readings cover."""
     windows: dict[int, list[Window]] = {}
@@ -70,7 +74,11 @@ def hull(windows: Iterable[Window]) -> Window | None:
 
 
 def read_blocks(conn: Connection, windows: Sequence[Window]) -> dict[int, Block]:
-    """Return the readings of the windows, by channel_id."""
+    """Return the readings of the windows, by channel_id.
+
+    Raises NotJudgedYet: a change that is still to come (a repeat, a late neighbour) covers some of them. To pass over
+    them would lose them for good, for the cursor goes on.
+    """
     if not windows:
         return {}
     rows = conn.execute(
@@ -86,6 +94,8 @@ def read_blocks(conn: Connection, windows: Sequence[Window]) -> dict[int, Block]
     )
     samples: dict[int, list[Sample]] = {}
     for channel_id, t_ms, value, quality, received_ms, state in rows:
+        if quality == Quality.NOT_EVALUATED:
+            raise NotJudgedYet
         sample = Sample(t_ms, value, quality, received_ms, STATES[state])
         samples.setdefault(channel_id, []).append(sample)
     starts = {window.channel_id: window.start_ms for window in windows}

@@ -162,6 +162,25 @@ def test_the_position_never_passes_that_of_quality(conn: Connection, other: Conn
     assert minutes_of(conn) == [("act", 9.0, None)]
 
 
+def test_a_reading_that_quality_is_to_look_at_again_is_waited_for_and_not_passed_over(
+    conn: Connection, other: Connection, channel_id: int
+) -> None:
+    """A repeat of judged readings, unread by quality, hid their recovery: the alarm stood for six hours more."""
+    conn.execute("update channel set history_tests = '{spike}'")
+    conn.execute("insert into consumer (consumer, position) values ('quality', 0)")
+    worker = evaluator(other)
+    store(conn, channel_id, read_series("2.8x30 4.6x40", MINUTE, start_ms=START_MS))
+    conn.execute("update consumer set position = (select max(id) from change) where consumer = 'quality'")
+    with conn.transaction():
+        append_changes(conn, [NewChange(STATION, channel_id, START, START + timedelta(minutes=70), 70, "reading")])
+    run_all(worker)
+    assert rows(conn, "select position from consumer where consumer = 'alerts'") == [(0,)]
+    conn.execute("update consumer set position = (select max(id) from change) where consumer = 'quality'")
+    run_all(worker)
+    assert minutes_of(conn) == [("act", 9.0, 59.0)]
+    assert rows(conn, "select lag_rows from v_feed where consumer = 'alerts'") == [(0,)]
+
+
 def test_a_centre_that_never_ran_quality_still_alarms(conn: Connection, other: Connection, channel_id: int) -> None:
     conn.execute("update channel set history_tests = '{spike}'")
     store(conn, channel_id, read_series("2.8x30", MINUTE, start_ms=START_MS))
