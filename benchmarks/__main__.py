@@ -5,9 +5,20 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
-from benchmarks import ingest_steps, ingest_sustained, ingest_throughput, rule_evaluation, sensor_to_row, year
+from benchmarks import (
+    edge_forwarding,
+    edge_spool,
+    ingest_steps,
+    ingest_sustained,
+    ingest_throughput,
+    rule_evaluation,
+    sensor_to_row,
+    year,
+)
 from quantrac.observe import logs
 
 
@@ -57,15 +68,57 @@ def rules(arguments: argparse.Namespace) -> None:
         print(f"rules, {name:19} {rate:>12,.0f} readings/s  {ratio:7.1f} x making blocks  {alarms} alarms", flush=True)
 
 
+def spool(arguments: argparse.Namespace) -> None:
+    """Messages a second into the edge's spool, beside bare SQLite's synced inserts of the same bytes."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        for found in edge_spool.appending(Path(folder), arguments.spooled // 50):
+            print(
+                f"spool, {found.together:>2} a transaction  {found.spool:>9,.0f} messages/s  {found.ratio:5.2f} x bare"
+                f" SQLite ({found.bare:,.0f})",
+                flush=True,
+            )
+
+
+def cut(_: argparse.Namespace) -> None:
+    """What the drain of a cut of six hours costs new readings, on a line of a megabit."""
+    six_hours = edge_forwarding.Cut(21_600, 1000, live_per_s=5.0, rate=500.0, line_bytes_s=128_000)
+    _say_drained("cut of 6 h", edge_forwarding.drain(six_hours))
+
+
+def million(arguments: argparse.Namespace) -> None:
+    """How fast a spool of a million messages opens, and how fast it is emptied with `max_rate` lifted."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        station = Path(folder) / "station"
+        edge_spool.fill(station, arguments.spooled, 1000, 1_795_490_400_000)
+        mb = sum(file.stat().st_size for file in station.iterdir()) / 1e6
+        seconds = edge_spool.opening(station)
+    print(f"spool of {arguments.spooled:,}     {mb:.0f} MB, opened in {seconds:.2f} s", flush=True)
+    full = edge_forwarding.Cut(arguments.spooled, 1000, live_per_s=5.0)
+    _say_drained(f"{arguments.spooled:,}", edge_forwarding.drain(full))
+
+
+def _say_drained(name: str, found: edge_forwarding.Drained) -> None:
+    rate = found.messages / found.seconds
+    print(
+        f"drain of {name:13} {rate:>9,.0f} messages/s over {found.seconds:.0f} s; {found.live} new ones meanwhile:"
+        f" median {found.live_median_s:.2f} s, p99 {found.live_p99_s:.2f} s; published more than once:"
+        f" {found.published_twice}, most often {found.published_most}; agent {found.agent_mb:.0f} MB",
+        flush=True,
+    )
+
+
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "throughput": throughput,
     "latency": latency,
     "rules": rules,
+    "spool": spool,
+    "cut": cut,
 }
 ON_DEMAND: dict[str, Callable[[argparse.Namespace], None]] = {
     "year": year_of_data,
     "sustained": sustained,
     "steps": steps,
+    "million": million,
 }
 """Only when named: they take minutes and gigabytes."""
 
@@ -77,6 +130,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20, help="how long latency is measured")
     parser.add_argument("--weeks", type=int, default=52, help="how long the year is")
     parser.add_argument("--readings", type=int, default=1_000_000, help="readings of each course in rules")
+    parser.add_argument("--spooled", type=int, default=1_000_000, help="messages in the spool of million")
     arguments = parser.parse_args()
     logs.configure("text", level=logging.ERROR)
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}", flush=True)

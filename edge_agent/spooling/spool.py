@@ -41,6 +41,8 @@ LOCK: Final = "spool.lock"
 HOUR_MS: Final = 3_600_000
 DROPPED_AT_ONCE: Final = 500
 """Rows a dropping transaction deletes."""
+WORDS: Final = tuple(state.word for state in sorted(State))
+"""By number; asking a State for its word is a third of the time that a message takes to be encoded."""
 
 
 class Spooled(NamedTuple):
@@ -370,7 +372,7 @@ class Spool:
 
 
 def _line(epoch: str, seq: int, record: SlotRecord) -> bytes:
-    readings = [_reading(*reading) for reading in record.readings]
+    readings = [_reading(name, value, state) for name, value, state in record.readings]
     events = [(event.kind, event.device, event.detail, event.t_ms) for event in record.events]
     return encode(Message(epoch, seq, record.t_ms, readings, events))
 
@@ -378,7 +380,7 @@ def _line(epoch: str, seq: int, record: SlotRecord) -> bytes:
 def _reading(name: str, value: float | None, state: State) -> WireReading:
     if value is not None and not math.isfinite(value):  # JSON has no word for it
         return name, None, max(state, State.FAULT).word
-    return name, value, state.word
+    return name, value, WORDS[state]
 
 
 def _renamed(line: bytes, epoch: str, seq: int) -> bytes:
