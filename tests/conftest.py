@@ -4,8 +4,12 @@ import os
 from collections.abc import Callable
 
 import pytest
+from hypothesis import settings
 
 from quantrac.private_services import ports
+
+settings.register_profile("quantrac", deadline=None)  # a busy machine is no finding
+settings.load_profile("quantrac")
 
 pytest_plugins = [
     "tests.fixtures.broker",
