@@ -16,29 +16,39 @@ STAGE: Final = (
     """
 create temp table if not exists staged_reading (
   channel_id int4 not null, time timestamptz not null, value float8, state int2 not null, tests int2 not null,
-  received_at timestamptz not null, ordinal int4 not null, message int4 not null, new boolean not null default false
+  received_at timestamptz not null, ordinal int4 not null, message int4 not null, new boolean not null default false,
+  known boolean not null default false, conflict boolean not null default false
 ) on commit delete rows
 """,
     "truncate staged_reading",
 )
-LOOK_UP: Final = (
-    # Without statistics of the staging table the planner may read whole chunks to look up a few keys.
-    "set local enable_hashjoin = off",
-    "set local enable_mergejoin = off",
-)
-LOOKED_UP: Final = ("set local enable_hashjoin = on", "set local enable_mergejoin = on")
 MATCH: Final = (
-    # And here it may compare each row with each: it takes the staging table for a small one.
+    # Without statistics the planner takes the staging table for a small one, and may compare each row with each.
     "set local enable_nestloop = off",
 )
 MATCHED: Final = ("set local enable_nestloop = on",)
 COPY: Final = """
 copy staged_reading (channel_id, time, value, state, tests, received_at, ordinal, message) from stdin (format binary)
 """
+SPREAD = "select min(time), max(time) from staged_reading where not new and not known"
+# `hour` spans the staged times of a channel and hour. `offset 0` keeps it a loop over the key: whole chunks are never
+# read for a few rows, and what is compressed is unpacked once for an hour, not once for a reading.
+COMPARE = """
+update staged_reading s set known = true, conflict = r.value is distinct from s.value or r.state <> s.state
+from (
+  select channel_id, min(time) as low, max(time) as high from staged_reading where not new and not known
+  group by channel_id, date_trunc('hour', time)
+) hour cross join lateral (
+  select channel_id, time, value, state from reading
+  where channel_id = hour.channel_id and time between hour.low and hour.high and time between %s and %s offset 0
+) r
+where s.channel_id = r.channel_id and s.time = r.time and not s.new and not s.known
+"""
 INSERT = """
 with added as (
   insert into reading (channel_id, time, value, state, tests, received_at)
-  select channel_id, time, value, state, tests, received_at from staged_reading order by channel_id, time, ordinal
+  select channel_id, time, value, state, tests, received_at from staged_reading
+  where not known order by channel_id, time, ordinal
   on conflict do nothing
   returning channel_id, time
 ), firsts as (
@@ -47,12 +57,9 @@ with added as (
 )
 update staged_reading s set new = true from firsts join added using (channel_id, time) where s.ordinal = firsts.ordinal
 """
-SPREAD = "select min(time), max(time) from staged_reading where not new"
 CONFLICTS = """
-select s.channel_id, s.time, s.value, s.state, s.received_at, s.message
-from staged_reading s join reading r on r.channel_id = s.channel_id and r.time = s.time
-where not s.new and r.time between %s and %s and (r.value is distinct from s.value or r.state <> s.state)
-order by s.channel_id, s.time, s.ordinal
+select channel_id, time, value, state, received_at, message from staged_reading where conflict
+order by channel_id, time, ordinal
 """
 KEEP_CONFLICT = """
 insert into conflict (channel_id, time, value, state, epoch, seq, received_at) values (%s, %s, %s, %s, %s, %s, %s)
@@ -90,7 +97,9 @@ def merge(conn: Connection, packed: bytes, identity: dict[int, tuple[str, int]])
     with conn.cursor() as cursor, cursor.copy(COPY) as copy:
         copy.write(packed)
     _all(conn, MATCH)
+    _compare(conn)
     conn.execute(INSERT)
+    _compare(conn)  # what repeats within the batch, or was stored by another worker in between
     _all(conn, MATCHED)
     return Merged(
         new_messages={row[0] for row in conn.execute(NEW_MESSAGES)},
@@ -100,13 +109,15 @@ def merge(conn: Connection, packed: bytes, identity: dict[int, tuple[str, int]])
     )
 
 
-def _keep_conflicts(conn: Connection, identity: dict[int, tuple[str, int]]) -> set[int]:
+def _compare(conn: Connection) -> None:
+    """Mark which of the staged readings are stored by now, and which of these with another value or state."""
     spread = conn.execute(SPREAD).fetchone()
-    if spread is None or spread[0] is None:
-        return set()
-    _all(conn, LOOK_UP)
-    found = conn.execute(CONFLICTS, spread).fetchall()
-    _all(conn, LOOKED_UP)
+    if spread is not None and spread[0] is not None:
+        conn.execute(COMPARE, spread)
+
+
+def _keep_conflicts(conn: Connection, identity: dict[int, tuple[str, int]]) -> set[int]:
+    found = conn.execute(CONFLICTS).fetchall()
     with conn.cursor() as cursor:
         cursor.executemany(
             KEEP_CONFLICT,

@@ -7,7 +7,7 @@ from typing import Final
 
 import psycopg
 
-from quantrac.database.pool import Connection
+from quantrac.database.pool import Connection, one_line
 from quantrac.observe import logs
 
 UNCOMPRESSED: Final = timedelta(days=30)
@@ -24,6 +24,11 @@ select compression_enabled from timescaledb_information.hypertables
 where hypertable_schema = 'public' and hypertable_name = 'reading'
 """
 COMPRESS = "select compress_readings(%s)"
+IN_USE: Final = (
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,  # late readings came while those before them were taken in
+)
 
 log = logs.logger(__name__)
 
@@ -31,7 +36,7 @@ log = logs.logger(__name__)
 def compress_old(conn: Connection, now: datetime) -> str:
     """Compress each week of readings older than 30 days that is not, or that got late ones; says what it did.
 
-    Each week is a transaction of its own. One that is in use for longer than a few seconds is left for the next time.
+    Each week is a transaction of its own. One that others use at that moment is left for the next night.
     """
     if conn.execute(ENABLED).fetchone() != (True,):
         return "off: see quantrac db tune"
@@ -45,6 +50,6 @@ def _compress(conn: Connection, week: datetime) -> bool | None:
     """Return whether there was something to compress; None where the week was in use."""
     try:
         return conn.execute(COMPRESS, [week]).fetchone() != (None,)
-    except psycopg.errors.LockNotAvailable:
-        log.warning("week not compressed: it is in use", week=week)
+    except IN_USE as error:
+        log.warning("week not compressed: it is in use", week=week, error=one_line(error))
         return None
