@@ -1,4 +1,4 @@
-"""End-to-end acknowledgements: what the edge may forget and what it must send again.
+"""End-to-end acknowledgements: what the edge may forget and what it must send again. Imports are no concern of its.
 
 A station's ack is published when ingest starts, on its birth, and at most once a second after a commit.
 """
@@ -30,7 +30,9 @@ from (
            coalesce((extract(epoch from l.last_seen_at) * 1000)::int8, 0) as seen_ms,
            l.stored + l.dead + l.lost + l.refused_reported
              + case when l.first > 1 then int8multirange(int8range(1, l.first)) else '{}' end as settled
-    from ledger l where l.epoch <> '' and (%(all)s or l.station = any(%(stations)s))
+    from ledger l
+    where l.epoch <> '' and (%(all)s or l.station = any(%(stations)s))
+      and not exists (select from import i where i.station = l.station and i.epoch = l.epoch)
   ) books
 ) book order by station, epoch
 """
@@ -91,9 +93,9 @@ class Acknowledger:
         stations = self.due(now)
         return self._publish(read(conn, stations), stations, now) if stations else 0
 
-    def publish_all(self, conn: Connection, now: float) -> int:
-        """Publish the ack of every station that has a book."""
-        acks = read(conn)
+    def publish_all(self, conn: Connection, now: float, stations: Iterable[str] | None = None) -> int:
+        """Publish the ack of every one of these stations that has a book; of all where None."""
+        acks = read(conn, stations)
         return self._publish(acks, list(acks), now)
 
     def _publish(self, acks: dict[str, Ack], stations: Iterable[str], now: float) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from ingest import acks
 from ingest.importing import importing, ministry, sources, table
 from ingest.importing.importing import Order, Progress, run_import
 from ingest.importing.line import Line, LineProblem, Place, moment_ms
@@ -93,6 +94,7 @@ def test_a_ministry_file_becomes_readings(conn: psycopg.Connection, tmp_path: Pa
     )
     assert conn.execute(traced).fetchone() == (4,)
     assert conn.execute("select person from audit where action = 'import'").fetchone() == ("an",)
+    assert acks.read(conn) == {}  # it is no epoch of the station's
 
 
 def test_every_line_that_cannot_be_used_is_named_and_costs_no_other(conn: psycopg.Connection, tmp_path: Path) -> None:

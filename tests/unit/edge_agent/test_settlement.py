@@ -43,6 +43,12 @@ class TestReadingAnAck:
     def test_an_absent_epoch_counts_as_nothing(self) -> None:
         assert not len(read_ack(Ack(5, {"other": Settled(40)}), ONE).settled)
 
+    def test_epochs_that_the_spool_never_had_change_nothing(self) -> None:
+        """Of an import, of another card that was replaced: they settle nothing and are not beyond anything."""
+        answer = read_ack(Ack(5, {"import-9f31c2ab0c1d": Settled(5_000_000, [(2, 9)]), "e1": Settled(40)}), ONE)
+        assert answer == read_ack(Ack(5, {"e1": Settled(40)}), ONE)
+        assert not answer.beyond
+
     def test_epochs_lie_behind_one_another(self) -> None:
         spans = [Span("e1", 0, 100, False), Span("e2", 100, 10, True)]
         answer = read_ack(Ack(5, {"e1": Settled(100), "e2": Settled(4, [(2, 2)])}), spans)
