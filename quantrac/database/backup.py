@@ -29,6 +29,11 @@ where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'v', 'p')
   and not exists (select from pg_depend d where d.objid = c.oid and d.deptype = 'e')
 """
 
+APACHE: Final = 'not supported under the current "apache" license'
+COMPRESSED: Final = (
+    " The backup holds compressed readings, which only TimescaleDB's Community edition can read: restore it there."
+)
+
 
 class BackupFailed(QuantracError):
     """No backup was written; the text says why."""
@@ -87,8 +92,9 @@ def restore(url: str, file: Path) -> None:
         ours = [] if with_roles else ["--no-owner", "--no-privileges"]
         _run(url, "pg_restore", "--exit-on-error", "--no-password", *ours, str(file))
     except _ProgramFailed as error:
+        needs = COMPRESSED if APACHE in str(error) else ""
         raise RestoreFailed(
-            f"{file}: {error}. The database is half filled: drop it and restore into a new one"
+            f"{file}: {error}.{needs} The database is half filled: drop it and restore into a new one"
         ) from error
     finally:
         with connect(url, "quantrac db restore") as conn:

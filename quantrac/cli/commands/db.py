@@ -104,38 +104,44 @@ def restore(file: Annotated[Path, typer.Argument(help="File that `quantrac db ba
     from quantrac.database.backup import restore as fill
     from quantrac.database.migrate import pending
     from quantrac.database.pool import connect
+    from quantrac.database.tuning import tune as switch_on
 
     url = _url()
     fill(url, file)
     with connect(url, "quantrac db restore") as conn:
         todo = pending(conn)
+        if not todo:
+            switch_on(conn)  # settings of the database are in no backup
     print(f"{file}: restored" + ("; it is of an older version: run quantrac db migrate" if todo else ""))
 
 
-@app.command(short_help="Make hourly and daily values anew from the readings.")
+@app.command(short_help="Make derived, or hourly and daily values anew.")
 def rebuild(
-    what: Annotated[str, typer.Argument(help="What to make anew: rollups (hourly and daily values).")],
+    what: Annotated[str, typer.Argument(help="derived (channels), or rollups (hours and days).")],
     after: Annotated[
         str | None, typer.Option("--from", help="Date or time; without offset it is Asia/Ho_Chi_Minh.")
     ] = None,
     until: Annotated[str | None, typer.Option("--to", help="The same; readings with FROM < time <= TO.")] = None,
 ) -> None:
-    """Make hourly and daily values anew from the readings: all, or those between two times.
+    """Make derived channels, or hourly and daily values, anew from the readings: all, or those between two times.
 
     Everything may go on running. It may be stopped and repeated; each week is a transaction of its own.
     """
-    from ingest.rollups.refreshing import rebuild as make
+    from ingest.derived.consuming import rebuild as derive
+    from ingest.rollups.refreshing import rebuild as roll_up
     from quantrac.database.migrate import connect_migrated
 
-    if what != "rollups":
-        raise typer.BadParameter(f"found {what!r}, allowed rollups", param_hint="WHAT")
+    makers = {"derived": (derive, "values differed"), "rollups": (roll_up, "hours and their days made anew")}
+    if what not in makers:
+        raise typer.BadParameter(f"found {what!r}, allowed {', '.join(makers)}", param_hint="WHAT")
+    make, done = makers[what]
     low, high = _moment(after, "--from"), _moment(until, "--to")
     total = 0
     with connect_migrated(_url(), "quantrac db rebuild") as conn:
         for week, written in make(conn, low, high):
             total += written
-            print(f"{week:%Y-%m-%d} {written} hours", flush=True)
-    print(f"{total} hours and their days made anew")
+            print(f"{week:%Y-%m-%d} {written}", flush=True)
+    print(f"{total} {done}")
 
 
 def _moment(text: str | None, option: str) -> datetime | None:
