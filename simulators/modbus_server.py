@@ -183,7 +183,8 @@ class RtuSlaves:
         if treatment.mute:
             mount.keep_silent(now, request, treatment)
         else:
-            self._loop.call_later(treatment.wait_s, self._reply, mount, request, treatment)
+            made_at = mount.made_at(self._loop.time(), treatment.wait_s)
+            self._loop.call_at(made_at, self._reply, mount, request, treatment)
 
     def _reply(self, mount: Mount[RegisterInstrument], request: bytes, treatment: Treatment) -> None:
         t = self._clock()

@@ -56,6 +56,7 @@ class Mount(Generic[InstrumentT]):
     _counter_began: float | None = None
     _rebooting: bool = False
     _free_at: float = 0.0
+    _thinks_until: float = 0.0
 
     def __post_init__(self) -> None:
         self._chance = random.Random(f"{self.seed}/{self.place}")
@@ -114,6 +115,11 @@ class Mount(Generic[InstrumentT]):
         self.journal.record(
             t, self.bus, self.address, served, treatment.faults, sent=treatment.intact, late_s=treatment.late_s
         )
+
+    def made_at(self, now: float, wait_s: float) -> float:
+        """When the answer to a request that came at `now` (loop time) is made: one request after the other."""
+        self._thinks_until = max(now, self._thinks_until) + wait_s
+        return self._thinks_until
 
     def send(
         self,

@@ -59,12 +59,12 @@ class Field:
         loop = asyncio.get_running_loop()
         looked = loop.time()
         while True:
-            struck = [station for station in self._stations if station.book.strikes_at_all()]
-            for bus in (bus for station in struck for bus in station.buses):
+            for bus in (bus for station in self._stations for bus in station.buses):
                 await bus.faults.tick()
             if self._fault_file is not None and loop.time() - looked >= LOOK_S:
                 looked = loop.time()
                 self._look_again()
+            struck = any(station.book.strikes_at_all() for station in self._stations)
             await asyncio.sleep(TICK_S if struck else LOOK_S)
 
     def _look_again(self) -> None:

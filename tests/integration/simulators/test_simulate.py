@@ -294,6 +294,27 @@ def test_sigterm_ends_it_cleanly_and_the_choice_of_stations_holds(tmp_path: Path
     assert running.end() == 0
 
 
+def test_a_file_of_faults_is_obeyed_as_it_changes(tmp_path: Path) -> None:
+    faults = tmp_path / "faults.txt"
+    faults.write_text("dead@sondes/1\n")
+    running = Simulation(tmp_path, "--station", "st-c", "--faults", str(faults), "--fault", "latency:10ms@st-c")
+    try:
+        with ModbusSerialClient(running.buses["st-c/sondes"]["port"], baudrate=9600, timeout=0.2, retries=0) as client:
+            with pytest.raises(ModbusIOException):
+                client.read_holding_registers(5583, count=2, device_id=1)
+            faults.write_text("dead@sondes/7\n")  # nobody: what was on stays on
+            time.sleep(0.6)
+            with pytest.raises(ModbusIOException):
+                client.read_holding_registers(5583, count=2, device_id=1)
+            faults.write_text("busy@sondes  # from now on\n")
+            time.sleep(0.6)
+            assert client.read_holding_registers(5583, count=2, device_id=1).exception_code == 6
+    finally:
+        assert running.end() == 0
+    hit = [json.loads(line)["faults"] for line in (running.journals / "st-c.faults").read_text().splitlines()]
+    assert hit == [["latency", "dead"], ["latency", "dead"], ["latency", "busy"]]
+
+
 def test_what_was_served_is_on_record_after_a_kill(tmp_path: Path) -> None:
     running = Simulation(tmp_path, "--station", "st-c")
     with ModbusSerialClient(running.buses["st-c/sondes"]["port"], baudrate=9600, timeout=1, retries=0) as client:
@@ -336,7 +357,12 @@ def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
-    [(["--station", "st-x"], "'st-x' is not in the field"), (["--replay", "/nowhere.csv"], "/nowhere.csv")],
+    [
+        (["--station", "st-x"], "'st-x' is not in the field"),
+        (["--replay", "/nowhere.csv"], "/nowhere.csv"),
+        (["--fault", "late@sondes"], "fault 'late@sondes': needs a value behind a colon, such as :0.45s"),
+        (["--station", "st-tran-de", "--fault", "dead@sondes/7"], "strikes nobody; there are st-tran-de/sondes/1,"),
+    ],
 )
 def test_a_wrong_choice_is_one_line_and_exit_2(tmp_path: Path, arguments: list[str], complaint: str) -> None:
     ended = subprocess.run(
