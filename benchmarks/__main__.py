@@ -33,6 +33,15 @@ def throughput(arguments: argparse.Namespace) -> None:
         )
 
 
+def workers(arguments: argparse.Namespace) -> None:
+    """Readings a second of the live lane, stored by two workers, beside one."""
+    alone = 0.0
+    for lane, rate, cpu in ingest_throughput.run_workers(arguments.messages):
+        alone = alone or rate
+        ratio = f"{rate / alone:5.2f} x one"
+        print(f"{lane:22} {rate:>9,.0f} readings/s  {ratio}  ingest CPU {cpu:5.2f} s a million", flush=True)
+
+
 def sustained(arguments: argparse.Namespace) -> None:
     """Readings a second over a minute, and ingest's memory meanwhile."""
     found = ingest_sustained.run(max(arguments.seconds, 60))
@@ -116,6 +125,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
 }
 ON_DEMAND: dict[str, Callable[[argparse.Namespace], None]] = {
     "year": year_of_data,
+    "workers": workers,
     "sustained": sustained,
     "steps": steps,
     "million": million,

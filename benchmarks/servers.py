@@ -33,9 +33,10 @@ class Servers:
     folder: Path
 
     @contextlib.contextmanager
-    def ingest(self, **env: str) -> Iterator[subprocess.Popen[bytes]]:
-        """`quantrac ingest run` until the block ends, subscribed when the block begins."""
-        log = self.folder / "ingest.log"
+    def ingest(self, slot: int = 0, **env: str) -> Iterator[subprocess.Popen[bytes]]:
+        """`quantrac ingest run` until the block ends, serving this slot and subscribed when the block begins."""
+        log = self.folder / f"ingest-{slot}.log"
+        client = f'"client_id": "quantrac-ingest{f"-{slot}" if slot else ""}", '.encode()
         log.write_bytes(b"")
         settings = {
             "QUANTRAC_DATABASE_URL": self.database,
@@ -47,7 +48,7 @@ class Servers:
             process = subprocess.Popen(command, env={**os.environ, **settings, **env}, stderr=out)
         try:
             until = time.monotonic() + 20
-            while b'"mqtt_subscribed", "client_id": "quantrac-ingest", ' not in log.read_bytes():
+            while b'"mqtt_subscribed", ' + client not in log.read_bytes():
                 assert time.monotonic() < until, log.read_text()
                 assert process.poll() is None, log.read_text()
                 time.sleep(0.02)

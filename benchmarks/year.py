@@ -19,6 +19,7 @@ from benchmarks.servers import PROJECT, scalar
 from dashboards.console import series, snapshot
 from dashboards.grafana import queries
 from ingest.rollups.refreshing import rebuild
+from quantrac.cli.jobs.ordering import order_old_hours
 from quantrac.config.loading import load_network
 from quantrac.database.migrate import migrate
 from quantrac.database.pool import Connection, connect
@@ -99,6 +100,7 @@ def _fill(conn: Connection, weeks: int, say: Callable[[str], None]) -> Year:
     begun = time.monotonic()
     made = sum(hours for _, hours in rebuild(conn))
     took = time.monotonic() - begun
+    order_old_hours(conn, last)
     say(f"rebuilt {made} hours in {took:.0f} s: {readings / took:,.0f} readings/s")
     conn.execute("vacuum analyze")
     return Year(conn, readings, first, last)

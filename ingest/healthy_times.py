@@ -20,8 +20,11 @@ insert into ingest_health (from_t, to_t, healthy) values (%s, %s, %s)
 on conflict (from_t) do update set to_t = excluded.to_t, healthy = excluded.healthy
 """
 WELL = """
-select count(distinct substring(worker from '/([0-9]+)$')) from service
-where service = 'ingest' and worker ~ '/[0-9]+$' and beat_at > %(since)s and connected and backlog_lag_s < %(backlog)s
+select not exists (
+  select from (select slot from ingest_slot union select slot from ingest_lease where slot > 0) n
+  where not exists (
+    select from service s where s.service = 'ingest' and s.worker like '%%/' || n.slot and s.beat_at > %(since)s
+      and s.connected and s.backlog_lag_s < %(backlog)s))
 """
 
 
@@ -55,12 +58,9 @@ def continued(newest: Stretch | None, now: datetime, healthy: bool) -> list[Stre
     return [newest._replace(to_t=now), Stretch(now, now, healthy)]
 
 
-def all_slots_well(conn: Connection, now: datetime, last_slot: int, backlog_s: float) -> bool:
+def all_slots_well(conn: Connection, now: datetime, backlog_s: float) -> bool:
     """Tell whether the workers of the slots above 0 are connected and keep up."""
-    if not last_slot:
-        return True
-    row = conn.execute(WELL, {"since": now - HOLE, "backlog": backlog_s}).fetchone()
-    return row is not None and row[0] >= last_slot
+    return conn.execute(WELL, {"since": now - HOLE, "backlog": backlog_s}).fetchone() == (True,)
 
 
 def record(conn: Connection, now: datetime, healthy: bool) -> None:

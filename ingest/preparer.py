@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from ingest.columns import station_in
-from ingest.preparing import prepare
+from ingest.preparing import REPORT_ENDINGS, prepare
 from ingest.receipt import Receipt
 from ingest.receiving import Inbox
 from ingest.registry import Registry
@@ -26,7 +26,7 @@ class Prepared(NamedTuple):
     received: Sequence[Receipt]
     """All of them: what has to be acknowledged."""
     receipts: Sequence[Receipt]
-    """Those to be stored: not what another worker stores."""
+    """Those to be stored: not the births and statuses that another worker reads."""
     batch: Batch | None
     """None when it could not be prepared: one of the deliveries has to be singled out."""
 
@@ -35,7 +35,7 @@ class Preparer:
     """One batch ahead of the writer, never more, so that batches grow while the writer is busy."""
 
     def __init__(self, inbox: Inbox, registry: Callable[[], Registry], others: Callable[[], frozenset[str]]) -> None:
-        """Prepare; `others` returns the stations that other workers store now."""
+        """Prepare; `others` returns the stations whose births and statuses another worker reads."""
         self._inbox, self._registry, self._others = inbox, registry, others
         self._ready: queue.SimpleQueue[Prepared] = queue.SimpleQueue()
         self._room = threading.Semaphore(1)
@@ -74,7 +74,7 @@ class Preparer:
 
     def _own(self, received: Sequence[Receipt]) -> Sequence[Receipt]:
         others = self._others()
-        return [each for each in received if station_in(each.delivery.topic) not in others] if others else received
+        return [each for each in received if not _is_report_of(each, others)] if others else received
 
     def _prepare(self, receipts: Sequence[Receipt]) -> Batch | None:
         try:
@@ -82,3 +82,8 @@ class Preparer:
         except Exception:  # the boundary of the task: a defect of ours must not stop what follows
             log.exception("batch_not_understood", deliveries=len(receipts))
             return None
+
+
+def _is_report_of(receipt: Receipt, stations: frozenset[str]) -> bool:
+    topic = receipt.delivery.topic
+    return topic.endswith(REPORT_ENDINGS) and station_in(topic) in stations

@@ -13,6 +13,8 @@ from quantrac.telemetry.wire import Misfit
 
 CURED_BY_CONFIGURATION = frozenset({Misfit.UNKNOWN_STATION, Misfit.UNKNOWN_CHANNEL, Misfit.BEFORE_SERVICE})
 """Misfits that a newer registry may not see."""
+REPORT_ENDINGS = tuple(f"/{kind}" for kind in reports.KINDS)
+"""How the topics of births and statuses end."""
 
 
 def prepare(receipts: Iterable[Receipt], registry: Registry) -> Batch:
@@ -20,7 +22,7 @@ def prepare(receipts: Iterable[Receipt], registry: Registry) -> Batch:
     data: list[Receipt] = []
     said: list[Receipt] = []
     for receipt in receipts:
-        (said if receipt.delivery.topic.endswith(_REPORT_ENDINGS) else data).append(receipt)
+        (said if receipt.delivery.topic.endswith(REPORT_ENDINGS) else data).append(receipt)
     decoded, misfits = columns.decode(data, registry)
     read, unreadable, passed_over = reports.read(said, registry)
     return Batch(registry, check(decoded, registry), [*misfits, *unreadable], read, passed_over)
@@ -31,6 +33,3 @@ def may_be_cured(batch: Batch) -> bool:
     letters = [each.letter for each in (*batch.misfits, *batch.checked.misfits)]
     reasons = {letter.reason for letter in letters} | {each.reason for letter in letters for each in letter.refused}
     return batch.passed_over > 0 or not CURED_BY_CONFIGURATION.isdisjoint(reasons)
-
-
-_REPORT_ENDINGS = tuple(f"/{kind}" for kind in reports.KINDS)

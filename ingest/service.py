@@ -14,7 +14,7 @@ import psycopg
 
 from ingest import leases, slots
 from ingest.tenure import LeaseLostError, NotMigratedError, is_recoverable
-from ingest.worker import Clock, Place, Worker
+from ingest.worker import Clock, Worker
 from quantrac.config.settings import Settings
 from quantrac.database.pool import Connection, DatabaseUnreachable, connect, one_line
 from quantrac.mqtt import Backoff, MqttAddress
@@ -61,7 +61,7 @@ class Process:
             while not self._stop.is_set():
                 try:
                     with self._open() as conn:
-                        slots.join(conn)
+                        slots.join(conn, self._workers)
                         backoff.reset()
                         self._follow(conn)
                 except psycopg.errors.UndefinedTable as error:
@@ -80,11 +80,14 @@ class Process:
     def _follow(self, conn: Connection) -> None:
         while not self._stop.is_set():
             self._raise_failure()
-            self.look(slots.see(conn), max(self._workers, leases.last_slot(conn) + 1))
+            seen = slots.see(conn)
+            self.look(seen, max(seen.slots, leases.last_slot(conn) + 1))
             self._stop.wait(LOOK_EVERY_S)
 
     def look(self, seen: slots.Seen, number: int) -> None:
-        """Begin or end to serve a slot, as what is seen of all `number` of them demands."""
+        """Begin or end to serve a slot, as what is seen demands; `number` counts those that are to be closed too."""
+        for served in self._served.values():
+            served.worker.slots = seen.slots
         now = self._clock.monotonic()
         free = set(range(number)) - seen.held - set(self._served)
         self._free_since = {slot: self._free_since.get(slot, now) for slot in free}
@@ -92,21 +95,19 @@ class Process:
         start = slots.to_start(self._served.keys(), free_for_s, seen.members, number)
         leave = slots.to_stop(self._served.keys(), seen.members, number)
         if start is not None:
-            self._begin(Place(start, number))
+            self._begin(start, seen.slots)
         elif leave is not None:
             self._end(leave)
         if not self._served and not self._stands_by:
             log.info("standing_by", why="other processes serve every slot", slots=number)
         self._stands_by = not self._served
 
-    def _begin(self, place: Place) -> None:
-        log.info("serves", slot=place.slot, slots=place.slots)
+    def _begin(self, slot: int, number: int) -> None:
+        log.info("serves", slot=slot, slots=number)
         stop = threading.Event()
-        worker = Worker(self._address, self._open, self._clock, stop, place)
-        served = Served(
-            worker, stop, threading.Thread(target=self._serve, args=[place.slot], name=f"slot-{place.slot}")
-        )
-        self._served[place.slot] = served
+        worker = Worker(self._address, self._open, self._clock, stop, slot, number)
+        served = Served(worker, stop, threading.Thread(target=self._serve, args=[slot], name=f"slot-{slot}"))
+        self._served[slot] = served
         served.thread.start()
 
     def _serve(self, slot: int) -> None:

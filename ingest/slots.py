@@ -9,10 +9,12 @@ from ingest.tenure import INGEST_LOCK
 from quantrac.database.pool import Connection
 
 INGEST_MEMBERS_LOCK: Final = 0x5154_0018
-"""Held, shared, by every process of ingest: how many hold it is how many there are."""
+"""Held, shared, by every process of ingest: how many hold it is how many there are. Its upper half is how many slots
+the process was told of."""
 JOIN = "select pg_advisory_lock_shared(%s)"
 SEEN = """
 select count(*) filter (where objid = %(members)s and mode = 'ShareLock')::int4,
+       coalesce(max(classid::int4) filter (where objid = %(members)s and mode = 'ShareLock'), 1),
        coalesce(array_agg(classid::int4) filter (where objid = %(lease)s and mode = 'ExclusiveLock'), '{}')
 from pg_locks
 where locktype = 'advisory' and objsubid = 1 and granted
@@ -27,20 +29,22 @@ class Seen(NamedTuple):
 
     members: int
     """Processes that run."""
+    slots: int
+    """How many slots there shall be: the most that one of them was told of."""
     held: frozenset[int]
     """Slots that somebody serves."""
 
 
-def join(conn: Connection) -> None:
-    """Count as a process of ingest as long as the connection lives."""
-    conn.execute(JOIN, [INGEST_MEMBERS_LOCK])
+def join(conn: Connection, slots: int) -> None:
+    """Count as a process of ingest, told of so many slots, as long as the connection lives."""
+    conn.execute(JOIN, [slots << 32 | INGEST_MEMBERS_LOCK])
 
 
 def see(conn: Connection) -> Seen:
     """Look who is there and what is held."""
     row = conn.execute(SEEN, {"members": INGEST_MEMBERS_LOCK, "lease": INGEST_LOCK}).fetchone()
     assert row is not None
-    return Seen(row[0], frozenset(row[1]))
+    return Seen(row[0], max(1, row[1]), frozenset(row[2]))
 
 
 def to_start(own: Set[int], free_for_s: Mapping[int, float], members: int, slots: int) -> int | None:

@@ -18,12 +18,14 @@ from typing import Final
 
 from ingest import counts, healthy_times, leases
 from ingest.acks import Acknowledger
-from ingest.leases import Leases
+from ingest.columns import station_in
 from ingest.pictures import Album
 from ingest.preparer import IDLE_S, Prepared, Preparer
+from ingest.preparing import REPORT_ENDINGS
 from ingest.receipt import Receipt
 from ingest.receiving import DEFAULT_LIMITS, BatchLimits, Inbox
 from ingest.storing import Stored
+from ingest.subscribing import Subscriber
 from ingest.tenure import Stopped
 from ingest.writer import Writer
 from quantrac.database.beat import BEAT_EVERY, Beat
@@ -42,9 +44,10 @@ RECEIVE_MAXIMUM: Final = 8192
 PICTURES_AT_ONCE: Final = 4
 LARGEST_PICTURE: Final = 4 * 1024 * 1024
 """Bytes; a broker of ours takes no more than 256 KiB."""
-KINDS: Final[tuple[topics.TopicKind, ...]] = ("readings", "backfill", "birth", "status")
 BACKLOG_S: Final = 5.0
 """Older waiting messages are a backlog, seconds."""
+QUIET_S: Final = 2.0
+"""A slot that is to be closed is empty when the broker has sent it nothing for so long, seconds."""
 STUCK_S: Final = 120.0
 """A round that takes longer means the process should be restarted, seconds."""
 
@@ -61,19 +64,6 @@ class Clock:
     monotonic: Callable[[], float] = time.monotonic
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Which part of the stations a worker serves: one of `slots` slots."""
-
-    slot: int = 0
-    slots: int = 1
-
-    @property
-    def client_id(self) -> str:
-        """The name of the slot's session: whoever serves the slot takes the session over."""
-        return f"{CLIENT_ID}-{self.slot}" if self.slot else CLIENT_ID
-
-
 class Worker:
     """One slot; `run` until `stop` is set."""
 
@@ -83,39 +73,42 @@ class Worker:
         open_database: Callable[[], Connection],
         clock: Clock,
         stop: threading.Event,
-        place: Place = Place(),
+        slot: int = 0,
+        slots: int = 1,
         limits: BatchLimits = DEFAULT_LIMITS,
     ) -> None:
-        self._clock, self._stop, self._place = clock, stop, place
+        """Prepare to serve `slot`; `slots` is how many there shall be, with itself perhaps one too many."""
+        self._clock, self._stop, self._slot = clock, stop, slot
         self._announce = threading.Event()
         """Set when every station wants an ack: at the start, or when database or broker may not be what they were."""
         self._sessions_lost = threading.Event()
-        self._leases = Leases()
-        self._others: frozenset[str] = frozenset()
+        self._subscriber = Subscriber(slot)
+        self.slots = slots
         self._next_look = 0.0
+        self._busy_at = clock.monotonic()
         self._inbox = Inbox(clock.us, limits)
         self._album = Album()
-        self._writer = Writer(open_database, self._announce.set, stop.wait, place.slot)
-        self._preparer = Preparer(self._inbox, lambda: self._writer.registry, lambda: self._others)
+        self._writer = Writer(open_database, self._announce.set, stop.wait, slot)
+        self._preparer = Preparer(self._inbox, lambda: self._writer.registry, lambda: self._subscriber.elsewhere)
         self._lag_s = 0.0
         self._acks = Acknowledger(self._publish_ack)
         self._acks_not_taken: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._name = f"{socket.gethostname()}-{os.getpid()}" + (f"/{place.slot}" if place.slot else "")
+        self._name = f"{socket.gethostname()}-{os.getpid()}" + (f"/{slot}" if slot else "")
         self._started_at = clock.now()
         self._next_beat = 0.0
         self._round_at = clock.monotonic()
         self._session = Session(
             address,
-            place.client_id,
+            f"{CLIENT_ID}-{slot}" if slot else CLIENT_ID,  # whoever serves the slot takes its session over
             expiry_s=SESSION_EXPIRY_S,
             receive_maximum=RECEIVE_MAXIMUM,
-            subscriptions=[] if place.slot else [Subscription(topics.subscription(kind)) for kind in KINDS],
+            subscriptions=self._subscriber.first,
             on_connect=self._connected,
             on_message=self._inbox.put,
             on_publish_settled=self._ack_settled,
             may_read=self._inbox.has_room,
         )
-        self._pictures = None if place.slot else self._pictures_session(address)
+        self._pictures = None if slot else self._pictures_session(address)
 
     def _pictures_session(self, address: MqttAddress) -> Session:
         return Session(
@@ -128,17 +121,30 @@ class Worker:
             on_message=self._picture_arrived,
         )
 
+    @property
+    def slots(self) -> int:
+        """How many slots there shall be; the process says so, and a slot that is one too many ends when it is empty."""
+        return self._subscriber.slots
+
+    @slots.setter
+    def slots(self, number: int) -> None:
+        self._subscriber.slots = number
+
     def run(self) -> None:
         """Store what arrives until told to stop; what is not stored by then stays with the broker."""
         persist = self._writer.tenure.persist
         sessions = [self._session] if self._pictures is None else [self._session, self._pictures]
         try:
+            persist(self._open_slot)
             persist(self._look_at_leases)
             self._preparer.start()
             for session in sessions:
                 session.start()
-            while not self._stop.is_set():
+            while not self._stop.is_set() and not self._is_done():
                 self.round()
+            if self._is_done():
+                self._session.stop(end_session=True)
+                persist(self._close_slot)
             persist(self._end_beat)
         except Stopped:
             log.info("stopped_without_database")
@@ -157,6 +163,8 @@ class Worker:
             stored = self._writer.write(prepared.receipts, prepared.batch) if prepared.receipts else []  # commits
             self._acknowledge(prepared.received)  # only now may the broker forget them
             self._account(stored, prepared)
+            self._claim_strangers(prepared.receipts)
+            self._busy_at = self._clock.monotonic()
         else:
             self._lag_s = 0.0
         self._store_pictures()
@@ -175,7 +183,7 @@ class Worker:
             counts.count(each)
             self._acks.note(each.stations, at_once=births)
         self._lag_s = max(0.0, (self._clock.us() - prepared.received[0].received_us) / 1e6)
-        counts.account(self._place.slot, self._inbox, self._lag_s, self._session.stale_acknowledgements)
+        counts.account(self._slot, self._inbox, self._lag_s, self._session.stale_acknowledgements)
         counts.PASSED_OVER.labels("station_of_another_worker").inc(len(prepared.received) - len(prepared.receipts))
         if any(each.dead_letters or each.conflict for each in stored):
             log.warning(
@@ -195,34 +203,36 @@ class Worker:
             self._acks.note({outcome.station: receipt.received_us})
             counts.PICTURES.labels(outcome.outcome).inc()
 
+    def _open_slot(self) -> None:
+        if self._slot:
+            leases.open_slot(self._writer.tenure.conn, self._slot)
+
+    def _close_slot(self) -> None:
+        leases.close_slot(self._writer.tenure.conn, self._slot)
+        log.info("slot_closed", slot=self._slot)
+
+    def _is_done(self) -> bool:
+        """Whether the slot is one too many, has no stations, and has been sent nothing for a while."""
+        quiet = self._clock.monotonic() - self._busy_at > QUIET_S
+        return self._subscriber.is_needless and quiet and self._session.connected and not self._inbox.depth
+
     def _look_at_leases(self) -> None:
-        """Learn which stations are whose; as slot 0 divide them, as another slot subscribe to those that are new."""
+        """Learn which stations are whose, and be sent what this slot receives; as slot 0 move them."""
+        conn, now = self._writer.tenure.conn, self._clock.now()
         if self._sessions_lost.is_set():
             self._sessions_lost.clear()
-            leases.forget_granted(self._writer.tenure.conn)
+            leases.forget_granted(conn)
             self._next_look = 0.0
         if self._clock.monotonic() < self._next_look:
             return
         self._next_look = self._clock.monotonic() + leases.EVERY_S
-        conn = self._writer.tenure.conn
-        before, self._leases = self._leases, leases.read(conn)
-        if self._place.slot == 0:
-            self._others = self._leases.received_elsewhere
-            given = leases.divide(self._writer.registry.stations, self._leases.slot_of, self._place.slots)
-            if given:
-                leases.add(conn, given)
-                log.info("stations_given", slots=dict(sorted(given.items())))
-        else:
-            self._subscribe_to_own(conn, before)
+        may_move = self._slot == 0 and self._lag_s < BACKLOG_S and healthy_times.all_slots_well(conn, now, BACKLOG_S)
+        self._subscriber.look(conn, self._session, self._writer.registry.stations.keys(), may_move=may_move)
 
-    def _subscribe_to_own(self, conn: Connection, before: Leases) -> None:
-        own, slot = self._leases.of(self._place.slot), self._place.slot
-        new = sorted(set(own) - set(before.of(slot)))
-        if new:
-            log.info("stations_taken", slot=slot, stations=new)
-            self._session.subscribe([Subscription(each) for station in new for each in _filters(station)])
-        granted = self._session.granted
-        leases.note_granted(conn, slot, [station for station in own if granted.issuperset(_filters(station))])
+    def _claim_strangers(self, receipts: Sequence[Receipt]) -> None:
+        heard = {station_in(each.delivery.topic) for each in receipts if each.delivery.topic.endswith(REPORT_ENDINGS)}
+        if heard:
+            self._writer.tenure.persist(lambda: self._subscriber.claim(self._writer.tenure.conn, heard))
 
     def _publish_acks(self) -> None:
         if not self._session.connected:
@@ -231,7 +241,7 @@ class Worker:
             self._acks.again(self._acks_not_taken.get_nowait())
         if self._announce.is_set():
             self._announce.clear()
-            self._acks.publish_all(self._writer.tenure.conn, self._clock.monotonic())
+            self._acks.publish_all(self._writer.tenure.conn, self._clock.monotonic(), self._subscriber.own)
         self._acks.publish_due(self._writer.tenure.conn, self._clock.monotonic())
 
     def _publish_ack(self, topic: str, payload: bytes, station: str) -> None:
@@ -243,8 +253,8 @@ class Worker:
         conn, now, lag_s = self._writer.tenure.conn, self._clock.now(), self._lag_s
         beat = Beat(conn, "ingest", self._name, self._started_at)
         beat.beat(now, connected=self._session.connected, backlog_lag_s=lag_s)
-        if self._place.slot == 0:
-            whole = healthy_times.all_slots_well(conn, now, leases.last_slot(conn), BACKLOG_S)
+        if self._slot == 0:
+            whole = healthy_times.all_slots_well(conn, now, BACKLOG_S)
             healthy_times.record(conn, now, whole and self._session.subscribed and lag_s < BACKLOG_S)
         self._next_beat = self._clock.monotonic() + BEAT_EVERY.total_seconds()
 
@@ -254,9 +264,8 @@ class Worker:
     def _connected(self, connected: Connected) -> None:
         if connected.generation == 1 or not connected.session_present:
             self._announce.set()
-        if not connected.session_present and self._place.slot == 0:
-            self._others = frozenset()  # the sessions of the other slots are gone too
-            self._sessions_lost.set()
+        if not connected.session_present and self._slot == 0:
+            self._sessions_lost.set()  # those of the other slots are gone too
         if connected.generation > 1 and not connected.session_present:
             log.error("broker_lost_session", do="the stations send again what is missing; look at the broker")
 
@@ -275,7 +284,3 @@ class Worker:
         still_s = self._clock.monotonic() - self._round_at
         stuck = still_s > STUCK_S and self._writer.tenure.connected
         return f"no round for {still_s:.0f} s" if stuck else True
-
-
-def _filters(station: str) -> list[str]:
-    return [topics.subscription(kind, station) for kind in KINDS]

@@ -5,7 +5,7 @@ grant usage on schema public to quantrac_ingest, quantrac_alerts, quantrac_conso
 -- Views are for everybody who may look; tables are not.
 grant select on v_station, v_channel, v_reading, v_latest, v_ledger, v_dead_letter, v_event, v_feed, v_service,
   v_ingest_health, v_alarm, v_alarm_event, v_notification, v_shelf, v_carrier, v_hourly, v_daily, v_import, v_image,
-  v_review, v_job
+  v_review, v_job, v_ingest_slot
   to quantrac_reader, quantrac_ingest, quantrac_alerts, quantrac_console;
 
 -- What every service does: beat, follow the feed, know the network.
@@ -20,11 +20,11 @@ grant select on correction to quantrac_ingest;
 grant update (config_reported, status_online, status_at) on station to quantrac_ingest;
 grant delete on change, ingest_health, job_run to quantrac_ingest;
 grant execute on function drop_readings_before(timestamptz), drop_rollups_before(text, timestamptz),
-  compress_readings(timestamptz) to quantrac_ingest;
+  compress_readings(timestamptz), order_hourly(timestamptz) to quantrac_ingest;
 grant select, insert, update on hourly, daily, import, channel_interval to quantrac_ingest;
 grant select on network, dropped to quantrac_ingest, quantrac_alerts, quantrac_console;
 grant delete on dead_letter to quantrac_ingest;
-grant select, insert, update, delete on ingest_lease to quantrac_ingest;
+grant select, insert, update, delete on ingest_lease, ingest_slot to quantrac_ingest;
 grant select, insert, delete on image, dead_picture to quantrac_ingest;
 
 -- Alerts: rules, alarms, the outbox.
@@ -41,3 +41,12 @@ grant select, insert, update on alarm, alarm_event, notification, dead_letter to
 grant select, insert on reading_flag, change to quantrac_console;
 grant select, insert, update on correction, review to quantrac_console;
 grant select, delete on dead_picture to quantrac_console;
+
+-- Derived channels and values.
+grant select, insert, update, delete on derived_reading to quantrac_ingest;
+grant select on derived_channel to quantrac_ingest, quantrac_alerts, quantrac_console;
+grant update (made) on derived_channel to quantrac_ingest;
+grant delete on hourly, daily to quantrac_ingest;
+
+-- Rules: what is normal, and what composite rules remember.
+grant select, insert, update, delete on channel_normal, composite_state to quantrac_alerts;

@@ -71,6 +71,7 @@ begin
   insert into dropped as d values ('reading', "end")
   on conflict (relation) do update set before = greatest(d.before, excluded.before);
   delete from reading_flag f where f.time < "end" and f.test is not null;
+  perform drop_chunks('public.derived_reading', older_than => "end");
   return query select chunk::text from drop_chunks('public.reading', older_than => "end") chunk;
 end $$;
 
@@ -176,6 +177,27 @@ CREATE FUNCTION public.masked(contact text) RETURNS text
   select case when contact like '%@%' then left(contact, 1) || '•••@' || split_part(contact, '@', 2)
               else left(contact, 3) || '•••' || right(contact, 3) end
 $$;
+
+CREATE FUNCTION public.order_hourly(start timestamp with time zone) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    SET lock_timeout TO '5s'
+    AS $$
+declare
+  chunk regclass;
+  key text;
+begin
+  select format('%I.%I', chunk_schema, chunk_name)::regclass into chunk from timescaledb_information.chunks
+  where hypertable_schema = 'public' and hypertable_name = 'hourly' and range_start = start and range_end < now();
+  select c.relname into key from pg_index i join pg_class c on c.oid = i.indexrelid
+  where i.indrelid = chunk and i.indisprimary and not i.indisclustered;
+  if key is null then
+    return null;
+  end if;
+  execute format('cluster %s using %I', chunk, key);
+  execute format('analyze %s', chunk);
+  return chunk::text;
+end $$;
 
 CREATE FUNCTION public.quality_of(state smallint, tests smallint) RETURNS smallint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -324,12 +346,15 @@ CREATE TABLE public.channel (
     expect_high double precision,
     history_tests text[] DEFAULT '{}'::text[] NOT NULL,
     active boolean DEFAULT true NOT NULL,
+    history_limits jsonb DEFAULT '{}'::jsonb NOT NULL,
     CONSTRAINT channel_interval_s_check CHECK ((interval_s > (0)::double precision)),
     CONSTRAINT channel_kind_check CHECK ((kind = ANY (ARRAY['mean'::text, 'vector'::text, 'sum'::text, 'last'::text]))),
     CONSTRAINT channel_name_check CHECK ((name ~ '^[a-z0-9_]+$'::text))
 );
 
 COMMENT ON COLUMN public.channel.history_tests IS 'quality tests with a history that run on this channel; empty: the stateless verdict is final';
+
+COMMENT ON COLUMN public.channel.history_limits IS 'limits of the tests in history_tests, by test; absent: those built in';
 
 ALTER TABLE public.channel ALTER COLUMN channel_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.channel_channel_id_seq
@@ -346,6 +371,31 @@ CREATE TABLE public.channel_interval (
     during tstzmultirange NOT NULL,
     CONSTRAINT channel_interval_interval_s_check CHECK ((interval_s > (0)::double precision))
 );
+
+CREATE TABLE public.channel_normal (
+    channel_id integer NOT NULL,
+    month smallint NOT NULL,
+    phase smallint NOT NULL,
+    median double precision NOT NULL,
+    mad double precision NOT NULL,
+    count integer NOT NULL,
+    from_t timestamp with time zone NOT NULL,
+    to_t timestamp with time zone NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    CONSTRAINT channel_normal_mad_check CHECK ((mad >= (0)::double precision)),
+    CONSTRAINT channel_normal_month_check CHECK (((month >= 1) AND (month <= 12))),
+    CONSTRAINT channel_normal_phase_check CHECK (((phase >= 0) AND (phase <= 4)))
+);
+
+COMMENT ON TABLE public.channel_normal IS 'made by quantrac rules normals; read by rules of departure';
+
+CREATE TABLE public.composite_state (
+    rule text NOT NULL,
+    station text NOT NULL,
+    state jsonb NOT NULL,
+    cursor timestamp with time zone
+)
+WITH (fillfactor='50');
 
 CREATE TABLE public.conflict (
     conflict_id bigint NOT NULL,
@@ -491,6 +541,26 @@ CREATE TABLE public.dead_picture (
 );
 ALTER TABLE ONLY public.dead_picture ALTER COLUMN jpeg SET STORAGE EXTERNAL;
 
+CREATE TABLE public.derived_channel (
+    channel_id integer NOT NULL,
+    formula text NOT NULL,
+    inputs jsonb NOT NULL,
+    options jsonb DEFAULT '{}'::jsonb NOT NULL,
+    made jsonb
+);
+
+CREATE TABLE public.derived_reading (
+    channel_id integer NOT NULL,
+    "time" timestamp with time zone NOT NULL,
+    value double precision,
+    state smallint NOT NULL,
+    quality smallint NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    CONSTRAINT derived_reading_quality_check CHECK ((quality = ANY (ARRAY[1, 2, 3, 4, 9]))),
+    CONSTRAINT derived_reading_state_check CHECK (((state >= 0) AND (state <= 7)))
+)
+WITH (fillfactor='90');
+
 CREATE TABLE public.dropped (
     relation text NOT NULL,
     before timestamp with time zone NOT NULL
@@ -567,10 +637,22 @@ CREATE TABLE public.ingest_lease (
     station text NOT NULL,
     slot integer NOT NULL,
     subscribed boolean DEFAULT false NOT NULL,
-    CONSTRAINT ingest_lease_slot_check CHECK ((slot > 0))
+    leaves integer,
+    CONSTRAINT ingest_lease_check CHECK ((leaves <> slot)),
+    CONSTRAINT ingest_lease_slot_check CHECK ((slot >= 0))
 );
 
+COMMENT ON COLUMN public.ingest_lease.slot IS 'the slot that receives the station, or shall';
+
 COMMENT ON COLUMN public.ingest_lease.subscribed IS 'the broker has granted the slot every filter of the station';
+
+COMMENT ON COLUMN public.ingest_lease.leaves IS 'the slot that received it before, until its subscriptions have ended';
+
+CREATE TABLE public.ingest_slot (
+    slot integer NOT NULL,
+    opened_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT ingest_slot_slot_check CHECK ((slot > 0))
+);
 
 CREATE TABLE public.job_run (
     job text NOT NULL,
@@ -1004,6 +1086,23 @@ CREATE VIEW public.v_ingest_health AS
     healthy
    FROM public.ingest_health;
 
+CREATE VIEW public.v_ingest_slot AS
+ SELECT n.slot,
+    count(l.station) FILTER (WHERE (l.slot = n.slot)) AS stations,
+    count(l.station) FILTER (WHERE ((l.slot = n.slot) AND (NOT l.subscribed))) AS arriving,
+    count(l.station) FILTER (WHERE (l.leaves = n.slot)) AS leaving
+   FROM (( SELECT ingest_slot.slot
+           FROM public.ingest_slot
+        UNION
+         SELECT 0
+        UNION
+         SELECT ingest_lease.slot
+           FROM public.ingest_lease) n
+     LEFT JOIN public.ingest_lease l ON (((n.slot = l.slot) OR (n.slot = l.leaves))))
+  GROUP BY n.slot;
+
+COMMENT ON VIEW public.v_ingest_slot IS 'with one slot no station has a lease: slot 0 receives all';
+
 CREATE VIEW public.v_job AS
  SELECT job,
     due_at,
@@ -1056,7 +1155,34 @@ CREATE VIEW public.v_latest AS
                    FROM public.reading_flag g_1
                   WHERE ((g_1.channel_id = r.channel_id) AND (g_1."time" = r."time"))
                   ORDER BY g_1.test, g_1.flag_id DESC) g) f ON (true))
-  WHERE (c.active AND s.active);
+  WHERE (c.active AND s.active)
+UNION ALL
+ SELECT d."time",
+    c.station,
+    c.channel,
+    c.parameter,
+    d.value,
+    d.value AS raw_value,
+    c.unit,
+    public.state_word(d.state) AS state,
+    d.quality,
+    '{}'::text AS tests,
+    d.received_at,
+    ((d.received_at - d."time") > GREATEST('00:15:00'::interval, (((3)::double precision * c.interval_s) * '00:00:01'::interval))) AS late,
+    (EXTRACT(epoch FROM (now() - d."time")))::double precision AS age_s
+   FROM ((public.channel c
+     JOIN public.station s ON ((s.station = c.station)))
+     CROSS JOIN LATERAL ( SELECT n.channel_id,
+            n."time",
+            n.value,
+            n.state,
+            n.quality,
+            n.received_at
+           FROM public.derived_reading n
+          WHERE (n.channel_id = c.channel_id)
+          ORDER BY n."time" DESC
+         LIMIT 1) d)
+  WHERE (c.derived AND c.active AND s.active);
 
 CREATE VIEW public.v_ledger AS
  SELECT station,
@@ -1201,7 +1327,22 @@ CREATE VIEW public.v_reading AS
                     g_1.flag
                    FROM public.reading_flag g_1
                   WHERE ((g_1.channel_id = r.channel_id) AND (g_1."time" = r."time"))
-                  ORDER BY g_1.test, g_1.flag_id DESC) g) f ON (true));
+                  ORDER BY g_1.test, g_1.flag_id DESC) g) f ON (true))
+UNION ALL
+ SELECT d."time",
+    c.station,
+    c.channel,
+    c.parameter,
+    d.value,
+    d.value AS raw_value,
+    c.unit,
+    public.state_word(d.state) AS state,
+    d.quality,
+    '{}'::text AS tests,
+    d.received_at,
+    ((d.received_at - d."time") > GREATEST('00:15:00'::interval, (((3)::double precision * c.interval_s) * '00:00:01'::interval))) AS late
+   FROM (public.channel c
+     JOIN public.derived_reading d USING (channel_id));
 
 CREATE VIEW public.v_review AS
  SELECT v.review_id,
@@ -1291,11 +1432,17 @@ ALTER TABLE ONLY public.channel
 ALTER TABLE ONLY public.channel_interval
     ADD CONSTRAINT channel_interval_pkey PRIMARY KEY (channel_id, interval_s);
 
+ALTER TABLE ONLY public.channel_normal
+    ADD CONSTRAINT channel_normal_pkey PRIMARY KEY (channel_id, month, phase);
+
 ALTER TABLE ONLY public.channel
     ADD CONSTRAINT channel_pkey PRIMARY KEY (channel_id);
 
 ALTER TABLE ONLY public.channel
     ADD CONSTRAINT channel_station_name_key UNIQUE (station, name);
+
+ALTER TABLE ONLY public.composite_state
+    ADD CONSTRAINT composite_state_pkey PRIMARY KEY (rule, station);
 
 ALTER TABLE ONLY public.conflict
     ADD CONSTRAINT conflict_channel_id_time_value_state_key UNIQUE NULLS NOT DISTINCT (channel_id, "time", value, state);
@@ -1324,6 +1471,12 @@ ALTER TABLE ONLY public.dead_letter
 ALTER TABLE ONLY public.dead_picture
     ADD CONSTRAINT dead_picture_pkey PRIMARY KEY (dead_letter_id);
 
+ALTER TABLE ONLY public.derived_channel
+    ADD CONSTRAINT derived_channel_pkey PRIMARY KEY (channel_id);
+
+ALTER TABLE ONLY public.derived_reading
+    ADD CONSTRAINT derived_reading_pkey PRIMARY KEY (channel_id, "time");
+
 ALTER TABLE ONLY public.dropped
     ADD CONSTRAINT dropped_pkey PRIMARY KEY (relation);
 
@@ -1347,6 +1500,9 @@ ALTER TABLE ONLY public.ingest_health
 
 ALTER TABLE ONLY public.ingest_lease
     ADD CONSTRAINT ingest_lease_pkey PRIMARY KEY (station);
+
+ALTER TABLE ONLY public.ingest_slot
+    ADD CONSTRAINT ingest_slot_pkey PRIMARY KEY (slot);
 
 ALTER TABLE ONLY public.job_run
     ADD CONSTRAINT job_run_pkey PRIMARY KEY (job, due_at);
@@ -1453,6 +1609,8 @@ CREATE TRIGGER ledger_tail BEFORE INSERT OR UPDATE ON public.ledger FOR EACH ROW
 
 CREATE TRIGGER ts_insert_blocker BEFORE INSERT ON public.daily FOR EACH ROW EXECUTE FUNCTION _timescaledb_functions.insert_blocker();
 
+CREATE TRIGGER ts_insert_blocker BEFORE INSERT ON public.derived_reading FOR EACH ROW EXECUTE FUNCTION _timescaledb_functions.insert_blocker();
+
 CREATE TRIGGER ts_insert_blocker BEFORE INSERT ON public.hourly FOR EACH ROW EXECUTE FUNCTION _timescaledb_functions.insert_blocker();
 
 CREATE TRIGGER ts_insert_blocker BEFORE INSERT ON public.reading FOR EACH ROW EXECUTE FUNCTION _timescaledb_functions.insert_blocker();
@@ -1469,14 +1627,23 @@ ALTER TABLE ONLY public.alarm
 ALTER TABLE ONLY public.channel_interval
     ADD CONSTRAINT channel_interval_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES public.channel(channel_id);
 
+ALTER TABLE ONLY public.channel_normal
+    ADD CONSTRAINT channel_normal_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES public.channel(channel_id);
+
 ALTER TABLE ONLY public.channel
     ADD CONSTRAINT channel_station_fkey FOREIGN KEY (station) REFERENCES public.station(station);
+
+ALTER TABLE ONLY public.composite_state
+    ADD CONSTRAINT composite_state_station_fkey FOREIGN KEY (station) REFERENCES public.station(station);
 
 ALTER TABLE ONLY public.correction
     ADD CONSTRAINT correction_review_id_fkey FOREIGN KEY (review_id) REFERENCES public.review(review_id);
 
 ALTER TABLE ONLY public.dead_picture
     ADD CONSTRAINT dead_picture_dead_letter_id_fkey FOREIGN KEY (dead_letter_id) REFERENCES public.dead_letter(dead_letter_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.derived_channel
+    ADD CONSTRAINT derived_channel_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES public.channel(channel_id);
 
 ALTER TABLE ONLY public.import
     ADD CONSTRAINT import_station_fkey FOREIGN KEY (station) REFERENCES public.station(station);
@@ -1520,6 +1687,9 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.ledger TO quantrac_ingest;
 GRANT SELECT ON TABLE public.ledger TO quantrac_alerts;
 GRANT SELECT ON TABLE public.ledger TO quantrac_console;
 
+REVOKE ALL ON FUNCTION public.order_hourly(start timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.order_hourly(start timestamp with time zone) TO quantrac_ingest;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE public.alarm TO quantrac_alerts;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.alarm TO quantrac_console;
 
@@ -1542,6 +1712,10 @@ GRANT SELECT ON TABLE public.channel TO quantrac_console;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.channel_interval TO quantrac_ingest;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.channel_normal TO quantrac_alerts;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.composite_state TO quantrac_alerts;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE public.conflict TO quantrac_ingest;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.consumer TO quantrac_ingest;
@@ -1555,7 +1729,7 @@ GRANT SELECT ON TABLE public.correction TO quantrac_ingest;
 GRANT SELECT ON TABLE public.correction TO quantrac_alerts;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.correction TO quantrac_console;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE public.daily TO quantrac_ingest;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.daily TO quantrac_ingest;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dead_letter TO quantrac_ingest;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.dead_letter TO quantrac_console;
@@ -1563,11 +1737,19 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.dead_letter TO quantrac_console;
 GRANT SELECT,INSERT,DELETE ON TABLE public.dead_picture TO quantrac_ingest;
 GRANT SELECT,DELETE ON TABLE public.dead_picture TO quantrac_console;
 
+GRANT SELECT ON TABLE public.derived_channel TO quantrac_ingest;
+GRANT SELECT ON TABLE public.derived_channel TO quantrac_alerts;
+GRANT SELECT ON TABLE public.derived_channel TO quantrac_console;
+
+GRANT UPDATE(made) ON TABLE public.derived_channel TO quantrac_ingest;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.derived_reading TO quantrac_ingest;
+
 GRANT SELECT ON TABLE public.dropped TO quantrac_ingest;
 GRANT SELECT ON TABLE public.dropped TO quantrac_alerts;
 GRANT SELECT ON TABLE public.dropped TO quantrac_console;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE public.hourly TO quantrac_ingest;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.hourly TO quantrac_ingest;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.image TO quantrac_ingest;
 
@@ -1577,6 +1759,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ingest_health TO quantrac_inge
 GRANT SELECT ON TABLE public.ingest_health TO quantrac_alerts;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ingest_lease TO quantrac_ingest;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ingest_slot TO quantrac_ingest;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.job_run TO quantrac_ingest;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.job_run TO quantrac_alerts;
@@ -1690,6 +1874,11 @@ GRANT SELECT ON TABLE public.v_ingest_health TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_ingest_health TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_ingest_health TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_ingest_health TO quantrac_console;
+
+GRANT SELECT ON TABLE public.v_ingest_slot TO quantrac_reader;
+GRANT SELECT ON TABLE public.v_ingest_slot TO quantrac_ingest;
+GRANT SELECT ON TABLE public.v_ingest_slot TO quantrac_alerts;
+GRANT SELECT ON TABLE public.v_ingest_slot TO quantrac_console;
 
 GRANT SELECT ON TABLE public.v_job TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_job TO quantrac_ingest;

@@ -26,7 +26,7 @@ MOST_READINGS: Final = 600_000
 """Of one act: a year of one-minute readings."""
 VERDICTS: Final[Mapping[str, Quality]] = {"good": Quality.GOOD, "suspect": Quality.SUSPECT, "fail": Quality.FAIL}
 
-CHANNEL: Final = "select channel_id, station from channel where channel = %s"
+CHANNEL: Final = "select channel_id, station, derived from channel where channel = %s"
 SPAN: Final = """
 select min(time), max(time), count(*) from (
   select time from v_reading
@@ -271,6 +271,8 @@ def _asked(
     channel = conn.execute(CHANNEL, [stretch.channel]).fetchone()
     if channel is None:
         raise BadReview(f"found channel {stretch.channel}, which is not known: see v_channel")
+    if channel[2]:
+        raise BadReview(f"found channel {stretch.channel}, which is derived: review the readings that it is made of")
     span = conn.execute(SPAN, {
         "channel": stretch.channel, "after": stretch.after, "until": stretch.until, "from_raw": from_raw,
         "most": MOST_READINGS + 1,

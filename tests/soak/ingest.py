@@ -1,8 +1,9 @@
 """`./dev soak --ingest [minutes]`: ingest under every fault at once, judged by what the stations know they produced.
 
-Two processes of ingest share the stations. At random, one is killed (SIGKILL) or stopped, the broker killed or
-stopped, the database killed or stopped, or all stations send everything again. One message of a thousand is poison. In
-the end everything must be stored once, both books must balance, and every poisoned message must be a dead letter.
+Two processes of ingest share the stations. At random, one is killed (SIGKILL) or stopped, a third one comes and goes,
+the broker is killed or stopped, or the database, or all stations send everything again. One message of a thousand is
+poison. In the end everything must be stored once, both books must balance, and every poisoned message must be a dead
+letter.
 """
 
 from __future__ import annotations
@@ -39,10 +40,10 @@ RATE = 100.0
 class Ingest:
     """One process of ingest that is killed and started again."""
 
-    def __init__(self, number: int, database: str, broker: str, folder: Path) -> None:
+    def __init__(self, number: int, database: str, broker: str, folder: Path, slots: int = 2) -> None:
         self._log = folder / f"ingest-{number}.log"
         self._env = {**os.environ, "QUANTRAC_DATABASE_URL": database, "QUANTRAC_MQTT_URL": broker,
-                     "QUANTRAC_INGEST_WORKERS": "2", "QUANTRAC_LOG": "json"}  # fmt: skip
+                     "QUANTRAC_INGEST_WORKERS": str(slots), "QUANTRAC_LOG": "json"}  # fmt: skip
         self.start()
 
     def start(self) -> None:
@@ -80,6 +81,7 @@ class Soak:
         migrate(self.database)
         with psycopg.connect(self.database, autocommit=True) as conn:
             configure(conn)
+        self._folder = folder
         self.ingests = [Ingest(n, self.database, self.broker.url("ingest"), folder) for n in range(2)]
         self.stations = [Station(self.broker.url(name), name, RATE) for name in STATIONS]
         self.faults: Counter[str] = Counter()
@@ -95,6 +97,7 @@ class Soak:
             "database killed": lambda: self._away(self.postgres.kill, self.postgres.start),
             "database stopped": lambda: self._away(self.postgres.stop, self.postgres.start),
             "connections cut": self._cut,
+            "a third worker came and went": self._third_worker,
             "all sent again": self._send_again,
         }
         name = min(kinds, key=lambda kind: (self.faults[kind], self._rng.random()))
@@ -118,6 +121,12 @@ class Soak:
         one = self._rng.choice(self.ingests)
         one.stop()
         one.start()
+
+    def _third_worker(self) -> None:
+        """It says that there are three slots, so stations move to a third one and, when it is gone, back."""
+        third = Ingest(2, self.database, self.broker.url("ingest"), self._folder, slots=3)
+        time.sleep(self._rng.uniform(3, 10))
+        self._rng.choice([third.kill, third.stop])()
 
     def _away(self, end: Callable[[], None], begin: Callable[[], None]) -> None:
         end()

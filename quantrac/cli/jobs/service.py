@@ -20,6 +20,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from alerts.evaluating.no_data import check_no_data
 from alerts.evaluating.silence import check_silence
 from quantrac.cli.jobs.compression import compress_old
+from quantrac.cli.jobs.ordering import order_old_hours
 from quantrac.cli.jobs.runs import Job, run_if_due
 from quantrac.cli.jobs.schedule import Daily, Every, Schedule
 from quantrac.cli.jobs.upkeep import apply_retention, prune_feed, prune_records
@@ -36,6 +37,7 @@ CATCH_UP: Final = timedelta(seconds=15)
 """How often it is looked for due times that could not be kept: after a start, and while the database was away."""
 BACKUP_AT: Final = time(1, 30)
 COMPRESS_AT: Final = time(4, 0)
+ORDER_AT: Final = time(4, 30)
 SILENCE_EVERY: Final = timedelta(seconds=30)
 ROUND_S: Final = 1.0
 WAIT_AFTER_FAILURE_S: Final = 2.0
@@ -57,7 +59,8 @@ def run(settings: Settings, *, stop: threading.Event) -> None:
         if settings.jobs_listen is not None:
             stack.enter_context(health.serve(settings.jobs_listen, ready=pulse.is_ready))
         stack.callback(start_clock(jobs_of(network), url, wall_clock).shutdown)
-        slow = [compression_job(url)]  # on a clock of its own, one at a time: silence is not looked for later for them
+        # On a clock of their own, one at a time: silence is not looked for later for them.
+        slow = [compression_job(url), ordering_job(url)]
         if settings.backup_dir is not None:
             slow.append(backup_job(url, settings.backup_dir, settings.backups_kept))
         stack.callback(start_clock(slow, url, wall_clock).shutdown)
@@ -115,6 +118,17 @@ def compression_job(url: str) -> Job:
             return compress_old(own, now)
 
     return Job("compress", Daily(COMPRESS_AT), compress)
+
+
+def ordering_job(url: str) -> Job:
+    """Return the nightly ordering of old hourly values, on a connection of its own: a transaction a chunk."""
+
+    def order(conn: Connection, now: datetime) -> str:
+        del conn
+        with connect(url, "quantrac jobs order") as own:
+            return order_old_hours(own, now)
+
+    return Job("order-hours", Daily(ORDER_AT), order)
 
 
 def start_clock(jobs: Sequence[Job], url: str, clock: Clock) -> BackgroundScheduler:

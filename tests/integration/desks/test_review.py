@@ -14,7 +14,7 @@ from quantrac.desks import review
 from quantrac.desks.review import BadReview, Formula, NotPossible, Stretch
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.states import State
-from tests.integration.database.conftest import NOON, World
+from tests.integration.database.conftest import NOON, World, add_channel
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -115,7 +115,9 @@ def test_missing_values_are_not_made_up_by_a_formula(world: World) -> None:
 
 def test_what_makes_no_sense_is_refused_and_leaves_nothing(readings: World) -> None:
     conn = readings.conn
+    conn.execute("update channel set derived = true where channel_id = %s", [add_channel(conn, "aqi")])
     for stretch, formula, reason, why in (
+        (Stretch("st-test/aqi", NOON, NOW), Formula(1), "x", "is derived"),
         (Stretch("st-test/none", NOON, NOW), Formula(1), "x", "not known"),
         (between(20, 30), Formula(1), "x", "no readings"),
         (between(0, 3), Formula(), "x", "needs a value"),

@@ -1,5 +1,7 @@
-"""Two workers divide the stations; killed at random they lose nothing, count nothing twice, and keep the order."""
+"""Workers divide the stations; killed, added and taken away they lose nothing and count nothing twice."""
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,21 +11,21 @@ import pytest
 from quantrac.mqtt import Outcome
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.telemetry import topics, wire
-from tests.integration.ingest.conftest import STATIONS, Edge, RunningIngest, eventually
-from tests.integration.ingest.test_path import message
+from tests.integration.ingest.conftest import STATIONS, Edge, RunningIngest, add_channel, add_station, eventually
+from tests.integration.ingest.test_path import T, message
 
-Start = Callable[[], RunningIngest]
+Start = Callable[..., RunningIngest]
 
 
 @pytest.fixture
 def start(network: psycopg.Connection, database: str, broker: PrivateMosquitto, tmp_path: Path) -> Iterator[Start]:
-    """Start a process of ingest that knows of two slots."""
+    """Start a process of ingest that is told of two slots, or of more."""
     running: list[RunningIngest] = []
 
-    def one() -> RunningIngest:
+    def one(slots: int = 2) -> RunningIngest:
         ingest = RunningIngest(database, broker, tmp_path / f"ingest-{len(running)}.log")
         running.append(ingest)
-        ingest.start(wait=False, QUANTRAC_INGEST_WORKERS="2")
+        ingest.start(wait=False, QUANTRAC_INGEST_WORKERS=str(slots))
         return ingest
 
     yield one
@@ -39,8 +41,11 @@ def edges(broker: PrivateMosquitto) -> Iterator[dict[str, Edge]]:
         each.session.stop()
 
 
-def divided(conn: psycopg.Connection) -> bool:
-    return conn.execute("select station, slot, subscribed from ingest_lease").fetchall() == [("st-test", 1, True)]
+def divided(conn: psycopg.Connection, *ingests: RunningIngest) -> bool:
+    """Whether each station has its slot, and slot 0 is not sent everything any more."""
+    rows = conn.execute("select station, slot, subscribed, leaves from ingest_lease order by station").fetchall()
+    narrow = any('"fewer": ["quantrac/v1/+/backfill"' in each.log.read_text() for each in ingests)
+    return rows == [("st-my-thanh", 0, True, None), ("st-test", 1, True, None)] and narrow
 
 
 def serves(ingest: RunningIngest, slot: int) -> bool:
@@ -67,7 +72,7 @@ def test_a_single_process_serves_both_slots_and_leaves_one_to_a_second(
     start: Start, edges: dict[str, Edge], network: psycopg.Connection
 ) -> None:
     first = start()
-    eventually(lambda: serves(first, 0) and serves(first, 1) and divided(network))
+    eventually(lambda: serves(first, 0) and serves(first, 1) and divided(network, first))
     for edge in edges.values():
         send_all(edge, 1, 50)
     eventually(lambda: books(network) == dict.fromkeys(STATIONS, (50, 0, 0, 0, 0)))
@@ -91,7 +96,7 @@ def test_what_waits_in_a_dead_workers_session_is_stored_by_the_one_that_takes_ov
     start: Start, edges: dict[str, Edge], network: psycopg.Connection
 ) -> None:
     first = start()
-    eventually(lambda: divided(network))
+    eventually(lambda: divided(network, first))
     second = start()
     eventually(lambda: serves(second, 1) and not serves(first, 1))
     second.kill()
@@ -106,16 +111,22 @@ def test_what_waits_in_a_dead_workers_session_is_stored_by_the_one_that_takes_ov
     assert in_order == (True,)
 
 
-def test_slot_0_also_hears_stations_that_no_file_names(
+def test_slot_0_hears_stations_that_no_file_names_and_then_listens_to_them(
     start: Start, network: psycopg.Connection, broker: PrivateMosquitto
 ) -> None:
-    start()
-    eventually(lambda: divided(network))
+    first = start()
+    eventually(lambda: divided(network, first))
     stranger = Edge(broker, "st-tran-de")
     try:
+        birth = wire.Birth(epoch="e1", epochs={}, t=T, agent="1", config="x", channels=[])
+        stranger.session.publish(topics.topic("st-tran-de", "birth"), wire.encode(birth), retain=True)
+        reasons = "select topic, reason from v_dead_letter order by topic"
+        eventually(lambda: network.execute(reasons).fetchall() == [("quantrac/v1/st-tran-de/birth", "unknown_station")])
+        eventually(lambda: network.execute("select subscribed from ingest_lease where station = 'st-tran-de'"
+                                           ).fetchall() == [(True,)])  # fmt: skip
         stranger.send(message(1))
-        eventually(lambda: network.execute("select reason, count from v_dead_letter").fetchall()
-                   == [("unknown_station", 1)])  # fmt: skip
+        eventually(lambda: [row[0] for row in network.execute(reasons).fetchall()]
+                   == ["quantrac/v1/st-tran-de/birth", "quantrac/v1/st-tran-de/readings"])  # fmt: skip
     finally:
         stranger.session.stop()
 
@@ -124,7 +135,7 @@ def test_slot_0_keeps_everything_while_the_broker_knows_no_other_session(
     start: Start, edges: dict[str, Edge], network: psycopg.Connection, broker: PrivateMosquitto
 ) -> None:
     first = start()
-    eventually(lambda: divided(network) and serves(first, 1))
+    eventually(lambda: divided(network, first) and serves(first, 1))
     broker.kill()
     broker.start()
     eventually(lambda: first.log.read_text().count('"broker_lost_session"') == 2)
@@ -132,4 +143,77 @@ def test_slot_0_keeps_everything_while_the_broker_knows_no_other_session(
     for edge in edges.values():
         edge.send(message(1))
     eventually(lambda: books(network) == dict.fromkeys(STATIONS, (1, 0, 0, 0, 0)))
-    eventually(lambda: divided(network))
+    eventually(lambda: divided(network, first))
+
+
+class Stream:
+    """Stations that publish without a pause, each message once."""
+
+    def __init__(self, edges: dict[str, Edge]) -> None:
+        self._edges = edges
+        self.seq = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stop.wait(0.02):
+            self.seq += 1
+            for edge in self._edges.values():
+                send_all(edge, self.seq, self.seq)
+
+    def end(self) -> int:
+        """Stop, wait for every PUBACK, and return the last seq; each message has reached a session of ingest."""
+        self._stop.set()
+        self._thread.join()
+        for edge in self._edges.values():
+            eventually(lambda edge=edge: len(edge.settled) == self.seq)
+            assert {each.outcome for each in edge.settled} == {Outcome.DELIVERED}
+        return self.seq
+
+
+FOUR = (*STATIONS, "st-tran-de", "st-vinh-chau")
+
+
+def held(conn: psycopg.Connection) -> list[tuple[int, int]]:
+    """Slots and how many stations are at rest there."""
+    return conn.execute("select slot, stations - arriving from v_ingest_slot where leaving = 0 order by 1").fetchall()
+
+
+def test_stations_move_to_new_slots_and_back_while_they_send_and_workers_are_killed(
+    start: Start, network: psycopg.Connection, broker: PrivateMosquitto
+) -> None:
+    """No message is published twice here and none may be lost: the broker always has a session of ingest for it."""
+    for station in FOUR[2:]:
+        add_station(network, station)
+        add_channel(network, station, "do")
+    edges = {station: Edge(broker, station) for station in FOUR}
+    first = start(slots=1)
+    eventually(lambda: '"mqtt_subscribed"' in first.log.read_text())
+    stream = Stream(edges)
+    try:
+        second = start(slots=2)  # it says that there are two now
+        eventually(lambda: held(network) == [(0, 2), (1, 2)])
+        third = start(slots=3)
+        eventually(lambda: sorted(count for _, count in held(network)) == [1, 1, 2])
+        second.kill()
+        time.sleep(0.5)
+        second.start(wait=False, QUANTRAC_INGEST_WORKERS="2")
+        third.kill()  # for good: only two are wanted now
+        eventually(lambda: held(network) == [(0, 2), (1, 2)], 40)
+        second.stop()  # and one
+        eventually(lambda: network.execute("select slot, stations from v_ingest_slot").fetchall() == [(0, 0)], 40)
+    finally:
+        last = stream.end()
+        for edge in edges.values():
+            edge.session.stop()
+    assert last > 100
+    eventually(lambda: books(network) == dict.fromkeys(FOUR, (last, 0, 0, 0, 0)))
+    expected = [(f"{station}/do", last) for station in FOUR]
+    counted = "select channel, count(*) from v_reading group by channel order by channel"
+    assert network.execute(counted).fetchall() == expected
+    told = (
+        "select channel, sum(rows)::int8 from change join channel using (channel_id) group by channel order by channel"
+    )
+    assert network.execute(told).fetchall() == expected
+    assert '"slot_closed", "slot": 1' in first.log.read_text() + second.log.read_text()

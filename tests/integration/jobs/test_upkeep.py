@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from quantrac.cli.jobs.ordering import order_old_hours
 from quantrac.cli.jobs.upkeep import apply_retention, prune_feed, prune_records
 from quantrac.config.network import Retention
 from quantrac.database.feed import Cause, Consumer, NewChange, append_changes
-from tests.integration.database.conftest import NOON, World
+from tests.integration.database.conftest import NOON, World, add_channel
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 
@@ -133,3 +134,25 @@ def test_pictures_go_after_their_time_and_dead_letters_when_there_are_too_many(
     assert said.endswith("1 pictures removed, 1 dead letters removed")
     assert world.conn.execute("select count(*) from v_image").fetchone() == (1,)
     assert world.conn.execute("select distinct status from v_dead_letter").fetchall() == [("open",)]
+
+
+def test_old_hours_are_put_in_order_of_their_key_once_and_nothing_else_changes(world: World) -> None:
+    """Neighbouring hours of a channel were made one by one, each behind those of all other channels."""
+    second = add_channel(world.conn, "ph")
+    world.conn.execute(
+        """insert into hourly (channel_id, time, value, count, received, expected)
+           select c, %s + n * interval '1 hour', n, 60, 60, 60
+           from generate_series(1, 5000) n, unnest(%s::int4[]) c order by n, c""",
+        [NOW - timedelta(hours=5000), [world.channel_id, second]],
+    )
+    before = world.one("select md5(string_agg(h::text, '|' order by channel_id, time)) from hourly h")
+    turns = """select count(*) from (select channel_id <> lag(channel_id) over (order by tableoid, ctid) as turn
+               from hourly where time < %s) h where turn"""
+    young = NOW - timedelta(days=91)  # chunks are 90 days long
+    assert world.one(turns, young) > 4000
+    world.conn.execute("set role quantrac_ingest")
+    assert order_old_hours(world.conn, datetime.now(UTC)).endswith(" chunks ordered")
+    assert order_old_hours(world.conn, datetime.now(UTC)) == "0 chunks ordered"
+    world.conn.execute("reset role")
+    assert world.one(turns, young) <= 6
+    assert world.one("select md5(string_agg(h::text, '|' order by channel_id, time)) from hourly h") == before

@@ -1,41 +1,88 @@
-"""How slots fall to processes, and stations to slots."""
+"""How slots fall to processes, stations to slots, and what a slot is sent by the broker meanwhile."""
+
+from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.leases import Leases, divide
+from ingest.leases import Leases, balance
 from ingest.slots import GRACE_S, share, to_start, to_stop
+from ingest.subscribing import KINDS, filters, wanted
+from quantrac.telemetry import topics
 
 NAMES = [f"st-{n:02}" for n in range(30)]
 
 
-@given(st.sets(st.sampled_from(NAMES)), st.integers(1, 6), st.data())
-def test_stations_are_shared_evenly_and_none_ever_changes_its_slot(
-    stations: set[str], slots: int, data: st.DataObject
+@given(st.sets(st.sampled_from(NAMES)), st.integers(1, 6), st.dictionaries(st.sampled_from(NAMES), st.integers(0, 8)))
+def test_stations_are_shared_evenly_and_as_few_as_possible_move(
+    stations: set[str], slots: int, had: dict[str, int]
 ) -> None:
-    had = data.draw(st.dictionaries(st.sampled_from(NAMES), st.integers(1, 5)))
-    given_now = divide(stations, had, slots)
-    assert given_now.keys() <= stations - had.keys()
-    assert all(0 < slot < slots for slot in given_now.values())
-    after = had | given_now
-    assert divide(stations, after, slots) == {}
-    if slots > 1:
-        counts = [sum(slot == n for slot in after.values()) for n in range(1, slots)]
-        at_0 = len(stations - after.keys())
-        assert at_0 <= max(counts)
-        if not had:
-            assert max(counts) - min(counts) <= 1
-            assert max(counts) - at_0 <= 1
+    given_now = balance(stations, had, slots)
+    after = {name: given_now.get(name, had.get(name)) for name in stations}
+    counts = Counter(after.values())
+    assert all(slot is not None and 0 <= slot < slots for slot in after.values())
+    sizes = [counts[slot] for slot in range(slots)]
+    assert max(sizes) - min(sizes) <= 1
+    assert balance(stations, {name: slot for name, slot in after.items() if slot is not None}, slots) == {}
+    # the least that have to move: those without a slot that stays, and of each slot what exceeds its share
+    before = Counter(slot for name, slot in had.items() if name in stations and slot < slots)
+    most = -(-len(stations) // slots)
+    homeless = sum(had.get(name, slots) >= slots for name in stations)
+    assert len(given_now) <= homeless + sum(max(0, before[slot] - len(stations) // slots) for slot in range(slots))
+    assert len(given_now) >= homeless + sum(max(0, before[slot] - most) for slot in range(slots))
 
 
-def test_one_worker_needs_no_lease() -> None:
-    assert divide(NAMES, {}, 1) == {}
+def test_a_new_slot_takes_a_fair_share_from_each_and_a_closed_one_gives_all_back() -> None:
+    had = {name: n % 2 for n, name in enumerate(NAMES)}
+    grown = balance(NAMES, had, 3)
+    assert Counter(grown.values()) == {2: 10}
+    assert Counter(had[name] for name in grown) == {0: 5, 1: 5}
+    shrunk = balance(NAMES, had | grown, 2)
+    assert shrunk.keys() == grown.keys()
+    assert Counter(shrunk.values()) == {0: 5, 1: 5}
 
 
-def test_slot_0_drops_only_what_the_broker_has_granted_another_slot() -> None:
-    leases = Leases([("st-a", 1, True), ("st-b", 1, False), ("st-c", 2, True)])
-    assert leases.received_elsewhere == {"st-a", "st-c"}
-    assert leases.of(1) == ["st-a", "st-b"]
+def names(found: frozenset[str]) -> set[str]:
+    """Filters without what they all begin with."""
+    return {each.removeprefix("quantrac/v1/") for each in found}
+
+
+def test_a_single_slot_is_sent_everything_and_needs_no_lease() -> None:
+    want = wanted(0, 1, Leases(), NAMES)
+    assert want.filters == {topics.subscription(kind) for kind in KINDS}
+    assert want.ended == frozenset()
+
+
+def test_slot_0_is_sent_everything_until_each_station_has_a_slot_that_receives_it() -> None:
+    held = Leases([("st-a", 0, True, None), ("st-b", 1, False, None)])
+    want = wanted(0, 2, held, ["st-a", "st-b"])
+    assert names(want.filters) == {
+        "+/readings", "+/backfill", "+/birth", "+/status", "st-a/readings", "st-a/backfill"
+    }  # fmt: skip
+    assert want.ended == frozenset()
+    held = Leases([("st-a", 0, True, None), ("st-b", 1, True, None)])
+    want = wanted(0, 2, held, ["st-a", "st-b"])
+    assert names(want.filters) == {"+/birth", "+/status", "st-a/readings", "st-a/backfill"}
+    assert names(want.ended) == {"+/readings", "+/backfill"}
+    assert "+/readings" in names(wanted(0, 2, held, ["st-a", "st-b", "st-new"]).filters)
+    assert wanted(1, 2, held, []).filters == filters(1, "st-b")
+    assert held.received_elsewhere == {"st-b"}
+
+
+def test_a_station_that_moves_is_received_by_the_old_slot_until_the_new_one_does() -> None:
+    moving, arrived = Leases([("st-a", 2, False, 1)]), Leases([("st-a", 2, True, 1)])
+    assert wanted(1, 3, moving, ["st-a"]).filters == wanted(2, 3, moving, ["st-a"]).filters == filters(1, "st-a")
+    assert wanted(1, 3, arrived, ["st-a"]) == (frozenset(), filters(1, "st-a"))
+    assert wanted(2, 3, arrived, ["st-a"]).filters == filters(2, "st-a")
+    assert moving.at_rest == arrived.at_rest == frozenset()
+    assert arrived.concern(1)
+    assert not Leases([("st-a", 2, True, None)]).concern(1)
+
+
+def test_the_last_slot_ends_its_own_filters_when_it_is_sent_everything_again() -> None:
+    held = Leases([("st-a", 0, True, 1)])
+    assert wanted(0, 1, held, ["st-a"]).ended == filters(0, "st-a")
+    assert wanted(1, 1, held, ["st-a"]).ended == filters(1, "st-a")
 
 
 @given(st.integers(1, 8), st.integers(1, 8))
