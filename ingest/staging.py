@@ -31,18 +31,20 @@ COPY: Final = """
 copy staged_reading (channel_id, time, value, state, tests, received_at, ordinal, message) from stdin (format binary)
 """
 SPREAD = "select min(time), max(time) from staged_reading where not new and not known"
-# `hour` spans the staged times of a channel and hour. `offset 0` keeps it a loop over the key: whole chunks are never
-# read for a few rows, and what is compressed is unpacked once for an hour, not once for a reading.
+# `part` spans the staged times of a channel within ten minutes. `offset 0` keeps it a loop over the key: whole chunks
+# are never read for a few rows, and what is compressed is unpacked once for ten minutes, not once for a reading.
 COMPARE = """
+with stored as materialized (
+  select r.* from (
+    select channel_id, min(time) as low, max(time) as high from staged_reading where not new and not known
+    group by channel_id, date_bin('10 minutes', time, '1970-01-01 00:00Z')
+  ) part cross join lateral (
+    select channel_id, time, value, state from reading
+    where channel_id = part.channel_id and time between part.low and part.high and time between %s and %s offset 0
+  ) r
+)
 update staged_reading s set known = true, conflict = r.value is distinct from s.value or r.state <> s.state
-from (
-  select channel_id, min(time) as low, max(time) as high from staged_reading where not new and not known
-  group by channel_id, date_trunc('hour', time)
-) hour cross join lateral (
-  select channel_id, time, value, state from reading
-  where channel_id = hour.channel_id and time between hour.low and hour.high and time between %s and %s offset 0
-) r
-where s.channel_id = r.channel_id and s.time = r.time and not s.new and not s.known
+from stored r where s.channel_id = r.channel_id and s.time = r.time and not s.new and not s.known
 """
 INSERT = """
 with added as (
