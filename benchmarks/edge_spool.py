@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Final
 
 from edge_agent.records import SlotReading, SlotRecord
-from edge_agent.service import LOOKED_BACK
 from edge_agent.slots.continuity import Series, last_slots
+from edge_agent.spooling.opening import LOOKED_BACK
 from edge_agent.spooling.spool import Spool
 from edge_agent.spooling.spool_file import connect
 from quantrac.telemetry.states import State

@@ -47,6 +47,10 @@ class Parcel(NamedTuple):
     parts: list[Range]
     live: bool
     published_s: float
+    size: int
+    """Bytes of the payload."""
+    bytes_ahead: int
+    """Old messages under way when it was published, itself included, bytes."""
     lanes: Lanes
     """Answers to parcels of lanes that have been replaced mean nothing to their successors."""
 
@@ -70,7 +74,7 @@ class Lanes:
         self._live: deque[tuple[Spooled, float]] = deque()
         self._queued = RangeSet()
         self._pace = Pace(rate)
-        self._under_way = self._old_under_way = 0
+        self._under_way = self._old_under_way = self._old_bytes = 0
         self._rest_until_s = self._unheard_until_s = float("-inf")
         self._held_by_rate = False
 
@@ -111,27 +115,32 @@ class Lanes:
             self._queued.remove(*part)
             if spooled.n not in self.settlement.settled:
                 self.settlement.publish(part, now_s)
-                self._publish("readings", spooled.line, Parcel([part], True, now_s, self))
+                parcel = Parcel([part], True, now_s, len(spooled.line), self._old_bytes, self)
+                self._publish("readings", spooled.line, parcel)
 
     def send_old(self, first: int, now_s: float) -> None:
         """Publish old messages, from place `first` on, as far as rate and window allow."""
         self._held_by_rate = False
         if now_s < max(self._rest_until_s, self._unheard_until_s):
             return
-        while self._old_under_way < BACKFILL_WINDOW and self._under_way < WINDOW:
+        while self._old_under_way < self._old_window and self._under_way < WINDOW:
             allowed = self._pace.allowance(now_s)
             parts, lines = self._collect(first, allowed, now_s) if allowed else ([], [])
             if not lines:
                 self._held_by_rate = not allowed
                 return
             self._pace.spend(len(lines))
+            payload = bundle(lines)[0]
             self._old_under_way += 1
-            self._publish("backfill", bundle(lines)[0], Parcel(parts, False, now_s, self))
+            self._old_bytes += len(payload)
+            self._publish("backfill", payload, Parcel(parts, False, now_s, len(payload), self._old_bytes, self))
 
     def answered(self, parcel: Parcel, answer: Settled, now_s: float) -> None:
         """The session tells what became of a parcel of these lanes."""
         self._under_way -= 1
-        self._old_under_way -= not parcel.live
+        if not parcel.live:
+            self._old_under_way -= 1
+            self._old_bytes -= parcel.size
         match answer.outcome:
             case Outcome.DELIVERED:
                 self._delivered(parcel, now_s)
@@ -146,6 +155,10 @@ class Lanes:
                 self._withdraw(parcel, self._rest_until_s)
             case Outcome.REFUSED:
                 self._refused(parcel, answer.reason, now_s)
+
+    @property
+    def _old_window(self) -> int:
+        return BACKFILL_WINDOW if self._pace.is_measured else 1
 
     def _collect(self, first: int, most: int, now_s: float) -> tuple[list[Range], list[bytes]]:
         """Return the oldest due messages of one bundle and their places, marked as published."""
@@ -182,7 +195,7 @@ class Lanes:
             self.settlement.deliver(part, now_s)
         self._unheard_until_s = float("-inf")
         if not parcel.live:
-            self._pace.answered(now_s - parcel.published_s)
+            self._pace.answered(now_s - parcel.published_s, parcel.bytes_ahead, BACKFILL_WINDOW)
 
     def _withdraw(self, parcel: Parcel, due_s: float) -> None:
         for part in parcel.parts:

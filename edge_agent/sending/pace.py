@@ -1,7 +1,9 @@
-"""How fast old messages follow the new ones: a rate, and bundles as large as the link carries in about a second. Pure.
+"""How fast old messages follow the new ones: a rate, and bundles of a size that the line carries quickly. Pure.
 
-A link that holds only a few seconds must still bring something over, so bundles start small, double while the broker
-answers quickly, and are halved by slow answers and by a connection that ends under them.
+A new message waits behind what is under way on the line, so that must not be much: the bundles under way together are
+kept to what the line carries in `LINE_S`. How long an answer took says how fast the line is, because what was under way
+before is known. A link that holds only a few seconds must still bring something over, so a connection begins with a
+single small bundle, and bundles are halved when a connection ends under them.
 """
 
 from __future__ import annotations
@@ -14,8 +16,8 @@ from quantrac.telemetry.wire import MAX_BUNDLE
 SMALLEST_BUNDLE: Final = 1024
 """Bytes; a single longer message still goes."""
 FIRST_BUNDLE: Final = 8192
-QUICK_S: Final = 0.5
-SLOW_S: Final = 2.0
+LINE_S: Final = 1.0
+"""What is under way of old messages may keep the line busy for so long."""
 SHARE_S: Final = 0.1
 """Tokens are saved up for this long, so that bundles are worth their envelope."""
 
@@ -27,6 +29,8 @@ class Pace:
     rate: float
     """Messages a second."""
     bundle_bytes: int = FIRST_BUNDLE
+    is_measured: bool = False
+    """Whether anything is known of the line; until then one bundle at a time is enough."""
     _tokens: float = 0.0
     _at_s: float = field(default=float("-inf"))
 
@@ -45,12 +49,18 @@ class Pace:
         """Return how long until there is an allowance again."""
         return max(0.0, (max(1.0, self.rate * SHARE_S) - self._tokens) / self.rate)
 
-    def answered(self, took_s: float) -> None:
-        """The broker has acknowledged a bundle."""
-        if took_s < QUICK_S:
-            self.bundle_bytes = min(MAX_BUNDLE, self.bundle_bytes * 2)
-        elif took_s > SLOW_S:
-            self.shrink()
+    def answered(self, took_s: float, bytes_ahead: int, bundles: int) -> None:
+        """The broker has acknowledged a bundle.
+
+        `bytes_ahead`: old messages that were under way when it was published, itself included; `bundles`: how many may
+        be under way together.
+        """
+        self.is_measured = True
+        fitting = round(bytes_ahead / max(took_s, 1e-3) * LINE_S / bundles)
+        if took_s < LINE_S:
+            self.bundle_bytes = max(self.bundle_bytes, min(MAX_BUNDLE, self.bundle_bytes * 2, fitting))
+        else:
+            self.bundle_bytes = max(SMALLEST_BUNDLE, min(self.bundle_bytes, fitting))
 
     def shrink(self) -> None:
         """A bundle was lost under way or too large: try a smaller one."""

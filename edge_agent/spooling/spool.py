@@ -11,7 +11,7 @@ import math
 import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
@@ -72,11 +72,13 @@ class Spool:
         self.folder = folder
         self.size_bytes = size_bytes
         self.keep_ms = keep_ms
-        self._lock = lock(folder / LOCK)
-        try:
-            self._open(now_ms)
-        except SpoolDamaged as damage:
-            self.renew(str(damage), now_ms)
+        with ExitStack() as opening:
+            self._lock = opening.enter_context(lock(folder / LOCK))
+            try:
+                self._open(now_ms)
+            except SpoolDamaged as damage:
+                self.renew(str(damage), now_ms)
+            opening.pop_all()  # held from here on; until here a failure lets go of it
 
     def close(self) -> None:
         """Save what is known and let go of the file and the lock."""

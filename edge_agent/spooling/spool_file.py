@@ -53,8 +53,14 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def lock(path: Path) -> IO[bytes]:
-    """Take the lock, held until the returned file is closed or the process ends. Raises SpoolLocked."""
-    file = path.open("ab")
+    """Take the lock, held until the returned file is closed or the process ends.
+
+    Raises SpoolLocked, SpoolUnwritable.
+    """
+    try:
+        file = path.open("ab")
+    except OSError as error:
+        raise SpoolUnwritable(f"the spool cannot be written: {error}") from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -112,6 +112,7 @@ class Soak:
 
     def _fault(self, name: str) -> None:
         free = [a for a in self.agents if not (a.is_down or a.disk_is_full or (a.line_is_down and "line" in name))]
+        free = [a for a in free if name != "disk full" or a.has_begun]
         agent = self._rng.choice(free) if free else None
         happens: dict[str, Callable[[], bool]] = {
             "agent killed": lambda: agent is not None and self._kill(agent),

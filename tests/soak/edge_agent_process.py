@@ -71,6 +71,11 @@ class AgentProcess:
         self._limit_files(resource.RLIM_INFINITY)
 
     @property
+    def has_begun(self) -> bool:
+        """Whether it reads its instruments."""
+        return not self.is_down and self.lives[-1].began_s < float("inf")
+
+    @property
     def disk_serves(self) -> bool:
         """Whether the agent says that its disk can be written."""
         try:
