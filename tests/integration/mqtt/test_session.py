@@ -122,6 +122,19 @@ def test_the_first_session_is_durable_through_a_clean_restart_of_the_broker(
     eventually(lambda: [each.payload for each in again.messages] == [b"kept"])
 
 
+def test_the_broker_keeps_more_than_a_thousand_messages_for_a_session_that_is_away(
+    meet: Meet, broker: PrivateMosquitto
+) -> None:
+    """Mosquitto's default drops the 1,001st and says success all the same."""
+    sender, away = edge(meet, broker), centre(meet, broker)
+    away.session.stop()
+    for number in range(1500):
+        sender.session.publish(TOPIC, b"%d" % number)
+    eventually(lambda: len(sender.settled) == 1500)
+    receiver = centre(meet, broker, receive_maximum=2000)
+    eventually(lambda: [each.payload for each in receiver.messages] == [b"%d" % number for number in range(1500)])
+
+
 def test_an_acknowledgement_for_an_older_connection_is_dropped(meet: Meet, broker: PrivateMosquitto) -> None:
     """The broker lost the session and numbers from 1 again: the old 1 must not settle the new one."""
     sender, receiver = edge(meet, broker), centre(meet, broker, receive_maximum=1)
