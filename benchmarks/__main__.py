@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks import (
     edge_forwarding,
+    edge_reading,
     edge_spool,
     ingest_steps,
     ingest_sustained,
@@ -122,6 +123,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "rules": rules,
     "spool": spool,
     "cut": cut,
+    **edge_reading.BENCHMARKS,
 }
 ON_DEMAND: dict[str, Callable[[argparse.Namespace], None]] = {
     "year": year_of_data,

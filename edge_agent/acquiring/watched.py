@@ -42,6 +42,12 @@ class Watched:
     """Sent with the device's next record."""
     last: dict[str, Taken] = field(default_factory=dict)
     """The newest sample of each channel."""
+    by_signal: dict[str, list[ChannelFeed]] = field(default_factory=dict)
+    """The channels that use a signal."""
+
+    def __post_init__(self) -> None:
+        for feed in self.feeds:
+            self.by_signal.setdefault(feed.signal, []).append(feed)
 
     def take(self, samples: Iterable[Sample]) -> None:
         """Put samples of signals into the slots of the channels that use them."""
@@ -50,20 +56,22 @@ class Watched:
             for feed in self.feeds[:1]:  # a device's feeds share their watch
                 feed.gases.note(sample)
         for sample in samples:
-            for feed in self.feeds:
-                if feed.signal == sample.signal:
-                    taken = feed.taken(sample)
-                    turned = self.outbox.switch.note(self.name, feed.name, taken)
-                    if turned is not None:
-                        self.outbox.tell(Event("maintenance", self.name, turned, taken.t_ms))
-                    if (said := feed.turned(taken)) is not None:
-                        self.outbox.tell(Event(feed.parameter, self.name, said, taken.t_ms))
-                    if (gas := feed.gases.of(feed.kind, taken)) is not None and taken.value is not None:
-                        self.slots.add_beside(f"{feed.name}_{gas}", taken.t_ms, taken.value)
-                    taken = self.outbox.switch.marked(feed.kind, taken)
-                    taken = self.outbox.orders.marked(self.name, feed.kind, taken)
-                    self.last[feed.name] = taken
-                    self.slots.add(feed.name, taken)
+            for feed in self.by_signal.get(sample.signal, ()):
+                self._put(feed, sample)
+
+    def _put(self, feed: ChannelFeed, sample: Sample) -> None:
+        taken = feed.taken(sample)
+        turned = self.outbox.switch.note(self.name, feed.name, taken)
+        if turned is not None:
+            self.outbox.tell(Event("maintenance", self.name, turned, taken.t_ms))
+        if (said := feed.turned(taken)) is not None:
+            self.outbox.tell(Event(feed.parameter, self.name, said, taken.t_ms))
+        if (gas := feed.gases.of(feed.kind, taken)) is not None and taken.value is not None:
+            self.slots.add_beside(f"{feed.name}_{gas}", taken.t_ms, taken.value)
+        taken = self.outbox.switch.marked(feed.kind, taken)
+        taken = self.outbox.orders.marked(self.name, feed.kind, taken)
+        self.last[feed.name] = taken
+        self.slots.add(feed.name, taken)
 
     def close(self, now_ms: int) -> None:
         """Hand over the slots that have ended and are complete."""

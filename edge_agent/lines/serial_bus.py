@@ -100,7 +100,7 @@ class SerialBus:
             await self._line.be_quiet(self._bus.guard_ms / 1000, SILENCE_S)
             raise
         finally:
-            self._free_at = loop.time() + (self._bus.gap_ms + turnaround_ms) / 1000
+            self._free_at = loop.time() + max(self._bus.gap_ms, turnaround_ms) / 1000
 
     async def _answer(self, request: bytes, ending: Ending, timeout_ms: int) -> bytes:
         if self._bus.echo:

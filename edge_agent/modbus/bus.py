@@ -4,7 +4,8 @@ pymodbus moves the bytes; everything that decides is here, because on RTU the li
 answer to the next request, does not compare lengths, and with its own retries lets one dead unit hold the line for
 seconds. So: no retries and no reconnecting in the library; its timeout is the only one (an outer one would leave a
 transaction half done); a frame is passed on only if it can be the answer (`framing`); after a miss the line stays
-quiet until a late answer has come or can no longer come. On TCP the transaction number does this work.
+quiet for a while, and a unit that still owes an answer is asked for something else first (`owed_answers`). On TCP the
+transaction number does this work.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from pymodbus import FramerType
@@ -21,9 +23,10 @@ from pymodbus.exceptions import ModbusException, ModbusIOException
 from pymodbus.pdu import ModbusPDU
 
 from edge_agent.acquiring.misses import BadCheck, Garbled, LateAnswer, LineDown, Miss, NoAnswer, Refused
-from edge_agent.acquiring.patience import Patience
+from edge_agent.acquiring.patience import LONGEST_MS, Patience
 from edge_agent.lines.serial_line import check_port, port_settings, set_direction
-from edge_agent.modbus.framing import Request, find_reply, is_frame
+from edge_agent.modbus.framing import Request, find_reply, has_begun, is_frame
+from edge_agent.modbus.owed_answers import Owed, OwedAnswers
 from edge_agent.modbus.planning import Function, Span
 from quantrac.config.stations import Bus, Rs485
 
@@ -45,6 +48,8 @@ class Timing(NamedTuple):
     """Longest time from request to the end of the answer."""
     turnaround_ms: int = 0
     """Silence between its answer and the next request."""
+    most_ms: int = LONGEST_MS
+    """However late it answers, it is not waited for longer than this (or its timeout): its neighbours are due."""
 
 
 class Answer(NamedTuple):
@@ -62,6 +67,8 @@ class _Pending:
     heard: bytes = b""
     answered: bool = False
     last_byte: float = 0.0
+    foreign: list[bytes] = field(default_factory=list)
+    """Late answers to earlier requests that came meanwhile."""
 
 
 class ModbusBus:
@@ -74,7 +81,7 @@ class ModbusBus:
         self._silence_s = SILENCE_S if bus.port is not None else SILENCE_NETWORK_S
         self._client: AsyncModbusSerialClient | AsyncModbusTcpClient | None = None
         self._pending: _Pending | None = None
-        self._unanswered: _Pending | None = None
+        self._owed = OwedAnswers()
         self._silence: asyncio.TimerHandle | None = None
         self._free_at = 0.0
         self.patience = Patience()
@@ -119,7 +126,10 @@ class ModbusBus:
     def worst_ms(self, unit: int, timing: Timing) -> int:
         """Return the longest time that one read of a unit can hold the bus."""
         guard_ms = self._bus.guard_ms if self._rtu else 0
-        return self.patience.wait_ms(unit, timing.timeout_ms) + guard_ms + self._bus.gap_ms + timing.turnaround_ms
+        return self._wait_ms(unit, timing) + guard_ms + max(self._bus.gap_ms, timing.turnaround_ms)
+
+    def _wait_ms(self, unit: int, timing: Timing) -> int:
+        return min(self.patience.wait_ms(unit, timing.timeout_ms), max(timing.timeout_ms, timing.most_ms))
 
     async def read(self, unit: int, span: Span, timing: Timing) -> Answer:
         """Read one span of one unit.
@@ -128,20 +138,36 @@ class ModbusBus:
             NoAnswer, LateAnswer, Garbled, Refused: see `misses`.
             LineDown: the connection is gone.
         """
+        request = Request(unit, span)
+        fence = self._owed.fence(request, asyncio.get_running_loop().time()) if self._rtu else None
+        if fence is not None:
+            await self._pass(fence, timing)
+        return await self._exchange(request, timing)
+
+    async def _pass(self, fence: Request, timing: Timing) -> None:
+        """Have a fence answered, if only by a refusal; raises Miss."""
+        sent = asyncio.get_running_loop().time()
+        with suppress(Refused):
+            await self._exchange(fence, timing)
+        self._owed.settle(fence.unit, sent)
+
+    async def _exchange(self, request: Request, timing: Timing) -> Answer:
         await self._wait_until_free()
         loop = asyncio.get_running_loop()
-        self._pending = pending = _Pending(Request(unit, span), loop.time())
+        unit, span = request
+        self._pending = pending = _Pending(request, loop.time())
         sent_ms = self._clock()
         try:
-            reply = await self._transact(pending, self.patience.wait_ms(unit, timing.timeout_ms) / 1000)
+            reply = await self._transact(pending, self._wait_ms(unit, timing) / 1000)
             if reply is None:
                 raise await self._miss(pending)
             self.patience.answered(unit, (loop.time() - pending.sent) * 1000)
-            _check(reply, pending.request)
+            _check(reply, request)
+            self._owed.settle(unit, pending.sent)
             return Answer(sent_ms, _words(reply, span))
         finally:
             self._pending = None
-            self._free_at = loop.time() + (self._bus.gap_ms + timing.turnaround_ms) / 1000
+            self._free_at = loop.time() + max(self._bus.gap_ms, timing.turnaround_ms) / 1000
 
     async def send_raw(self, frame: bytes) -> None:
         """Put bytes on the line that are no request, to wake an instrument that sleeps."""
@@ -185,11 +211,12 @@ class ModbusBus:
             took_ms = (pending.last_byte - pending.sent) * 1000
             self.patience.late(unit, took_ms)
             return LateAnswer(f"unit {unit}: answered after {took_ms:.0f} ms, too late")
+        if self._rtu and not has_begun(pending.heard, pending.request):
+            self._owed.owe(pending.request, pending.sent)
         if garbled or (self._rtu and is_frame(pending.heard, pending.request)):
             whole = len(pending.heard) >= pending.request.reply_length
             text = f"unit {unit}: no valid frame in {pending.heard[:16].hex(' ')} ({len(pending.heard)} bytes)"
             return BadCheck(text) if whole else Garbled(text)
-        self._unanswered = pending
         self.patience.silent(unit)
         return NoAnswer(f"unit {unit}: no answer")
 
@@ -213,18 +240,33 @@ class ModbusBus:
         if pending is None:
             self._hear_unasked(data)
             return b""
-        pending.heard, pending.last_byte = data, asyncio.get_running_loop().time()
-        reply = find_reply(data, pending.request)
-        self._watch_silence(reply is None and is_frame(data, pending.request))
+        heard = self._without_late(data, pending)
+        if not heard:
+            return b""
+        pending.heard, pending.last_byte = heard, asyncio.get_running_loop().time()
+        reply = find_reply(heard, pending.request)
+        self._watch_silence(reply is None and is_frame(heard, pending.request))
         pending.answered = pending.answered or reply is not None
         return reply or b""
 
+    def _without_late(self, data: bytes, pending: _Pending) -> bytes:
+        """Take late answers to earlier requests out of what has come since a request."""
+        for frame in pending.foreign:
+            data = data.replace(frame, b"", 1)
+        while (late := self._owed.late(data, pending.request)) is not None:
+            frame, owed = late
+            pending.foreign.append(frame)
+            data = data.replace(frame, b"", 1)
+            self._learn(owed)
+        return data
+
     def _hear_unasked(self, heard: bytes) -> None:
         """Learn from an answer that comes when nobody waits for it any more."""
-        late = self._unanswered
-        if late is not None and find_reply(heard, late.request):
-            self._unanswered = None
-            self.patience.late(late.request.unit, (asyncio.get_running_loop().time() - late.sent) * 1000)
+        if (late := self._owed.late(heard, None)) is not None:
+            self._learn(late[1])
+
+    def _learn(self, owed: Owed) -> None:
+        self.patience.late(owed.request.unit, (asyncio.get_running_loop().time() - owed.sent) * 1000)
 
     def _watch_silence(self, frame: bool) -> None:
         """When a frame has come or begun and is not valid, end the transaction once the line is silent."""

@@ -65,6 +65,10 @@ def is_frame(heard: bytes, request: Request) -> bool:
     Silence within a frame ends it (MODBUS over serial line V1.02, 2.5.1.1); a few stray bytes are only a glitch, and
     the answer may still come.
     """
+    return has_begun(heard, request) or len(heard) >= request.reply_length
+
+
+def has_begun(heard: bytes, request: Request) -> bool:
+    """Return whether unit and function of an answer are among what was heard."""
     function = request.span.function.value
-    begun = bytes((request.unit, function)) in heard or bytes((request.unit, function | 0x80)) in heard
-    return begun or len(heard) >= request.reply_length
+    return bytes((request.unit, function)) in heard or bytes((request.unit, function | 0x80)) in heard

@@ -32,12 +32,13 @@ class ModbusInstrument:
         self._profile: ModbusProfile = device.profile
         self._unit: int = device.address
         self._bus = bus
-        self._timing = Timing(device.timeout_ms, device.profile.turnaround_ms)
+        self._timing = Timing(device.timeout_ms, device.profile.turnaround_ms, device.sample_ms)
         self._signals = device.wanted_signals()
         line = device.bus.line
         budget = gap_budget(line.baud if line else None, ANSWER_MS, line.bits_per_byte if line else 10)
         self._max_gap = min(self._profile.max_gap, budget)
-        self._codes: tuple[int, ...] = ()
+        self.codes: tuple[int, ...] = ()
+        """What the device's directory lists, as far as it has been read."""
         self._parts: list[Part] | None = None
         self.notes: list[Note] = []
         self.registers: dict[str, tuple[int, ...]] = {}
@@ -69,7 +70,7 @@ class ModbusInstrument:
     async def read(self, part: AnyPart) -> list[Sample]:
         """Read one part, state and value of each of its signals; raises Miss."""
         assert isinstance(part, Part)
-        if directory_spans(self._profile) and (not self._codes or part not in self.parts()):
+        if directory_spans(self._profile) and (not self.codes or part not in self.parts()):
             return await self._read_listed(part)
         image, sent = Image(), dict[Span, int]()
         for block in part.blocks:
@@ -101,37 +102,37 @@ class ModbusInstrument:
 
     def _plan(self) -> list[Part]:
         directory = directory_spans(self._profile)
-        if directory and not self._codes:
+        if directory and not self.codes:
             return [Part(tuple(plan([directory], 0, self._profile.max_registers)), tuple(self._signals))]
         needs = {}
         for name in self._signals:
-            fields = locate(self._profile, self._profile.signals[name], self._codes)
+            fields = locate(self._profile, self._profile.signals[name], self.codes)
             needs[name] = list(spans(fields)) if fields else [directory] if directory else []
         return parts(needs, self._max_gap, self._profile.max_registers)
 
     async def _read_listed(self, part: Part) -> list[Sample]:
         """Learn what is plugged in if that is not known, then read it."""
-        if not self._codes:
+        if not self.codes:
             image = Image()
             for block in part.blocks:
                 image.put(block, (await self._bus.read(self._unit, block, self._timing)).words)
-            self._codes, self._parts = listed_codes(image, self._profile), None
-        if not self._codes:
+            self.codes, self._parts = listed_codes(image, self._profile), None
+        if not self.codes:
             return [Sample(name, self._bus.now_ms(), *NO_MEASUREMENT) for name in part.signals]
         return [sample for found in self.parts() for sample in await self.read(found)]
 
     def _relisted(self, image: Image) -> bool:
         """Return whether the list of what is plugged in has changed; then it is read again before the next sample."""
         listed = listed_codes(image, self._profile)
-        if listed == self._codes[: len(listed)]:
+        if listed == self.codes[: len(listed)]:
             return False
-        self.notes.append(Note("probe_change", f"parameter codes {list(self._codes)} became {list(listed)}"))
-        self._codes, self._parts = (), None
+        self.notes.append(Note("probe_change", f"parameter codes {list(self.codes)} became {list(listed)}"))
+        self.codes, self._parts = (), None
         return True
 
     def _samples(self, part: Part, image: Image, sent: dict[Span, int]) -> Iterable[Sample]:
         for name in part.signals:
-            fields = locate(self._profile, self._profile.signals[name], self._codes)
+            fields = locate(self._profile, self._profile.signals[name], self.codes)
             at = [t for block, t in sent.items() if fields is None or block.covers(fields.value)]
             self.registers[name] = tuple(image.get(fields.value) or ()) if fields else ()
             measured: Measured = decode(self._profile, name, image, at[0]) or NO_MEASUREMENT

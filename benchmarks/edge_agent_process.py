@@ -1,0 +1,158 @@
+"""Memory and processor of the whole agent: `quantrac edge run`, ten devices read and sent each second, a real broker.
+
+Its baseline is the same interpreter with nothing but the agent's modules loaded. Every second is also acknowledged, as
+ingest does it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from benchmarks.edge_field import PROJECT, Field, simulated
+from benchmarks.servers import cpu_seconds
+from quantrac.mqtt.address import MqttAddress
+from quantrac.mqtt.delivery import Delivery
+from quantrac.mqtt.session import Session
+from quantrac.mqtt.terms import Subscription
+from quantrac.private_services.mosquitto import PrivateMosquitto
+from quantrac.private_services.place import account_for, runtime_directory
+from quantrac.telemetry.topics import topic
+from quantrac.telemetry.wire import Ack, Settled, decode_messages, encode
+
+STATION: Final = "st-bench-agent"
+WARM_UP_S: Final = 15.0
+IMPORTS: Final = "import edge_agent.service, time; print('up', flush=True); time.sleep(60)"
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """What the agent took."""
+
+    rss_mb: float
+    """At the end."""
+    most_mb: float
+    imports_mb: float
+    core: float
+    """Share of one core, 0..1, after the first seconds."""
+    messages: int
+    readings: int
+    valid: float
+    """Share of the readings that were valid."""
+    seconds: float
+
+
+class Centre:
+    """Counts what comes and acknowledges it once a second."""
+
+    def __init__(self, url: str) -> None:
+        self.messages = self.readings = self.valid = 0
+        self._upto: dict[str, int] = {}
+        self._stop = threading.Event()
+        self._session = Session(
+            MqttAddress.parse(url), "bench-centre", expiry_s=60, receive_maximum=1000, on_message=self._hear,
+            subscriptions=[Subscription(topic(STATION, kind)) for kind in ("readings", "backfill")],
+        )  # fmt: skip
+        self._thread = threading.Thread(target=self._acknowledge, daemon=True)
+
+    def __enter__(self) -> Centre:
+        self._session.start()
+        assert self._session.wait_subscribed(10)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._session.stop()
+
+    def _hear(self, delivery: Delivery) -> None:
+        for message in decode_messages(delivery.payload):
+            self.messages += 1
+            self.readings += len(message.r)
+            self.valid += sum(state in ("ok", "suspect") for _, _, state in message.r)
+            self._upto[message.epoch] = max(message.seq, self._upto.get(message.epoch, 0))
+        self._session.acknowledge([(delivery.generation, delivery.mid)])
+
+    def _acknowledge(self) -> None:
+        while not self._stop.wait(1.0):
+            settled = {epoch: Settled(upto, []) for epoch, upto in self._upto.copy().items()}
+            payload = encode(Ack(time.time_ns() // 1_000_000, settled))
+            self._session.publish(topic(STATION, "ack"), payload, retain=True)
+
+
+def run(seconds: float) -> Footprint:
+    """Run the agent for `seconds` after its first ones."""
+    with simulated([STATION]) as field, _broker() as broker, Centre(broker.url("ingest")) as centre:
+        with _agent(field, broker.url(STATION)) as agent:
+            time.sleep(WARM_UP_S)
+            before = (centre.messages, centre.readings, centre.valid)
+            used, began = cpu_seconds(agent.pid), time.monotonic()
+            time.sleep(seconds)
+            took = time.monotonic() - began
+            core = (cpu_seconds(agent.pid) - used) / took
+            messages, readings, valid = (
+                now - then for now, then in zip((centre.messages, centre.readings, centre.valid), before, strict=True)
+            )
+            assert agent.poll() is None, (field.folder / "agent.log").read_text()
+            rss, most = _memory_mb(agent.pid)
+        return Footprint(rss, most, _imports_mb(), core, messages, readings, valid / readings, took)
+
+
+@contextlib.contextmanager
+def _broker() -> Iterator[PrivateMosquitto]:
+    place = runtime_directory(PROJECT, account_for("mosquitto", "mosquitto"))
+    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=place))
+    folder.chmod(0o711)
+    try:
+        with PrivateMosquitto(folder / "mq", stations=[STATION]) as broker:
+            yield broker
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _agent(field: Field, url: str) -> Iterator[subprocess.Popen[bytes]]:
+    environment = {
+        **os.environ,
+        "QUANTRAC_MQTT_URL": url,
+        "QUANTRAC_CONFIG": str(field.configs),
+        "QUANTRAC_WIRING": str(field.wiring),
+        "QUANTRAC_STATE_DIR": str(field.folder / "state"),
+    }
+    command = [sys.executable, "-m", "quantrac", "edge", "run", "--station", STATION]
+    log = field.folder / "agent.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, cwd=PROJECT, env=environment, stderr=out)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _memory_mb(pid: int) -> tuple[float, float]:
+    """Resident set now, and its largest."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    now, most = (int(re.findall(rf"{name}:\s+(\d+) kB", status)[0]) / 1000 for name in ("VmRSS", "VmHWM"))
+    return now, most
+
+
+def _imports_mb() -> float:
+    with subprocess.Popen([sys.executable, "-c", IMPORTS], cwd=PROJECT, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        rss, _ = _memory_mb(process.pid)
+        process.terminate()
+    return rss

@@ -1,0 +1,81 @@
+"""The simulated field of the edge's benchmarks: instruments in a process of their own, and stations to read them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from quantrac.config.loading import load_network
+from quantrac.config.stations import Station
+from quantrac.config.wiring import load_wiring
+
+PROJECT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+START_S = 30
+
+
+@dataclass(frozen=True)
+class Field:
+    """Instruments that serve."""
+
+    folder: Path
+    configs: Path
+    wiring: Path
+
+    def station(self, name: str) -> Station:
+        """Return one of the stations beside this file, its buses at their places."""
+        return load_wiring(self.wiring).wire(load_network(self.configs).stations[name])
+
+    def place(self, bus: str) -> dict[str, Any]:
+        """Return where a bus (`station/bus`) is: `port`, or `host` and `port`."""
+        places: dict[str, dict[str, Any]] = json.loads(self.wiring.read_text())["buses"]
+        return places[bus]
+
+    def journal(self, station: str, bus: str) -> list[dict[str, Any]]:
+        """What the instruments of a bus say they served."""
+        return self._entries(f"{station}.jsonl", bus)
+
+    def faults(self, station: str, bus: str) -> list[dict[str, Any]]:
+        """What befell their exchanges."""
+        return self._entries(f"{station}.faults", bus)
+
+    def _entries(self, file: str, bus: str) -> list[dict[str, Any]]:
+        lines = (self.folder / "journal" / file).read_text().splitlines()
+        return [entry for entry in map(json.loads, lines) if entry["bus"] == bus]
+
+
+@contextlib.contextmanager
+def simulated(stations: Sequence[str], faults: Sequence[str] = (), seed: int = 11) -> Iterator[Field]:
+    """Serve stations of `field.yaml` until the block ends."""
+    folder = Path(tempfile.mkdtemp(prefix="edge-bench-"))
+    field = Field(folder, folder / "configs", folder / "wiring.yaml")
+    shutil.copytree(PROJECT / "station_configs", field.configs, ignore=shutil.ignore_patterns("demo", "rules"))
+    for file in HERE.glob("st-*.yaml"):
+        shutil.copy(file, field.configs / "stations")
+    command = [sys.executable, "-m", "quantrac", "simulate", "--field", str(HERE / "field.yaml"), "--seed", str(seed)]
+    command += ["--wiring", str(field.wiring), "--journal", str(folder / "journal")]
+    command += [word for station in stations for word in ("--station", station)]
+    command += [word for fault in faults for word in ("--fault", fault)]
+    log = folder / "simulate.log"
+    try:
+        with log.open("wb") as out, subprocess.Popen(command, cwd=PROJECT, stdout=out, stderr=out) as process:
+            try:
+                until = time.monotonic() + START_S
+                while not field.wiring.exists():
+                    assert process.poll() is None, log.read_text()
+                    assert time.monotonic() < until, log.read_text()
+                    time.sleep(0.05)
+                yield field
+            finally:
+                process.terminate()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

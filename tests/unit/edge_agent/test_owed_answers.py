@@ -1,0 +1,87 @@
+"""Late answers on a line without transaction numbers: none is taken for the answer to a later request."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_agent.modbus.framing import Request, crc16, find_reply
+from edge_agent.modbus.owed_answers import OWED_S, OwedAnswers
+from edge_agent.modbus.planning import Function, Span
+
+FIRST = Request(1, Span(Function.HOLDING, 0, 4))
+ALIKE = Request(1, Span(Function.HOLDING, 80, 4))
+OTHER = Request(1, Span(Function.HOLDING, 80, 6))
+NEIGHBOUR = Request(2, Span(Function.HOLDING, 0, 4))
+REQUESTS = st.builds(
+    Request,
+    st.integers(1, 3),
+    st.builds(Span, st.sampled_from(Function), st.integers(0, 50), st.integers(1, 20)),
+)
+
+
+def answer(request: Request, filling: int = 0x41) -> bytes:
+    frame = bytes((request.unit, request.span.function.value, request.data_bytes)) + bytes(
+        [filling] * request.data_bytes
+    )
+    return frame + crc16(frame)
+
+
+def test_a_request_that_the_late_answer_would_fit_waits_for_a_fence_of_another_length() -> None:
+    owed = OwedAnswers()
+    assert owed.fence(FIRST, 0.0) is None
+    owed.owe(FIRST, 0.0)
+    fence = owed.fence(ALIKE, 1.0)
+    assert fence is not None
+    assert find_reply(answer(FIRST), fence) is None
+    assert (fence.unit, fence.span.at) == (1, 80), "it asks within what is asked anyway"
+    assert owed.fence(OTHER, 1.0) is None
+    assert owed.fence(NEIGHBOUR, 1.0) is None
+
+
+def test_units_answer_in_order_so_an_answered_fence_ends_the_doubt() -> None:
+    owed = OwedAnswers()
+    owed.owe(FIRST, 0.0)
+    owed.settle(1, 1.0)
+    assert owed.fence(ALIKE, 1.1) is None
+
+
+def test_what_was_sent_after_the_answered_request_is_still_owed() -> None:
+    owed = OwedAnswers()
+    owed.owe(FIRST, 2.0)
+    owed.settle(1, 1.0)
+    assert owed.fence(FIRST, 2.5) is not None
+
+
+def test_after_ten_seconds_nobody_answers_any_more() -> None:
+    owed = OwedAnswers()
+    owed.owe(FIRST, 0.0)
+    assert owed.fence(FIRST, OWED_S + 0.1) is None
+
+
+def test_a_late_answer_is_known_by_whom_it_is_from_while_a_neighbour_is_asked() -> None:
+    owed = OwedAnswers()
+    owed.owe(FIRST, 0.0)
+    found = owed.late(b"\x00" + answer(FIRST) + answer(NEIGHBOUR)[:3], NEIGHBOUR)
+    assert found is not None
+    assert (found[0], found[1].sent) == (answer(FIRST), 0.0)
+    assert owed.late(answer(FIRST), NEIGHBOUR) is None, "it has been heard"
+
+
+@given(st.lists(REQUESTS, max_size=6), REQUESTS)
+def test_no_answer_owed_fits_the_fence_or_what_is_asked_without_one(unanswered: list[Request], asked: Request) -> None:
+    owed = OwedAnswers()
+    for number, request in enumerate(unanswered):
+        owed.owe(request, float(number) / 10)
+    sent = owed.fence(asked, 1.0) or asked
+    for request in unanswered:
+        assert find_reply(answer(request), sent) is None
+
+
+@given(st.lists(REQUESTS, min_size=1, max_size=6), REQUESTS)
+def test_the_answer_to_what_is_asked_is_never_called_late(unanswered: list[Request], asked: Request) -> None:
+    owed = OwedAnswers()
+    for number, request in enumerate(unanswered):
+        owed.owe(request, float(number) / 10)
+    late = owed.late(answer(asked, 0x17), asked)
+    assert late is None or late[0] != answer(asked, 0x17)
