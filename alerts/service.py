@@ -17,7 +17,8 @@ from alerts.evaluating.evaluator import Evaluator
 from alerts.evaluating.no_data import RULE as NO_DATA_RULE
 from alerts.evaluating.silence import RULE as SILENCE_RULE
 from alerts.people.contacts import contacts_of, save_contacts
-from alerts.rules.compiling import compile_rules
+from alerts.rules.compiling import compile_network
+from alerts.rules.composite import compile_composites
 from alerts.rules.watched_network import WatchedNetwork
 from alerts.telling.carriers import RULES as CARRIER_RULES
 from alerts.telling.outbox import start_senders
@@ -140,6 +141,7 @@ class _Worker:
                 tell_unshelved(conn, network, self._clock())
                 told_at = self._clock()
             if self._clock() - asked_at >= RULES_EVERY:
+                evaluator.take_normals()
                 if (changed := watched.changed()) is not None:
                     network, evaluator = changed, self._evaluator(conn, changed)
                 asked_at = self._clock()
@@ -150,8 +152,9 @@ class _Worker:
     def _evaluator(self, conn: Connection, network: Network) -> Evaluator:
         """Return what evaluates the rules of a network; alarms that none of them watches any more end here."""
         save_contacts(conn, contacts_of(network), self._clock())
-        rules = compile_rules(network.rules.values(), network.stations.values())
-        evaluator = Evaluator(conn, rules, Routing.of(network), self._clock)
+        rules = compile_network(network)
+        composites = compile_composites(network)
+        evaluator = Evaluator(conn, rules, Routing.of(network), self._clock, composites)
         evaluator.close_orphans(own_rules={SILENCE_RULE, NO_DATA_RULE, *CARRIER_RULES})
         self._state = "evaluating"
         log.info("evaluating", rules=len(network.rules), channels=len(rules))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Final
 
 from alerts.evaluating.block import Block
+from alerts.evaluating.composite import verdicts
 from alerts.evaluating.evaluation import Decision, Kind, RuleState, step
 from alerts.evaluating.late import episodes
+from alerts.rules.composite import CompositeRule
 from alerts.rules.rule import ChannelRule, Severity
 from alerts.telling.routing import Contact, Medium, Routing
 
@@ -29,6 +31,7 @@ class PastAlarm:
 
     rule: str
     channel: str
+    """`<station>/<name>`; of a composite rule the station alone."""
     level: str
     severity: Severity
     raised_ms: int
@@ -89,6 +92,32 @@ class Run:
         return [
             Course(tuple(_alarms(rule, made)), tuple(_messages(rule, made, contacts, routing))) for rule, made in pairs
         ]
+
+
+class CompositeRun:
+    """A composite rule, fed with the readings of its members stretch by stretch."""
+
+    def __init__(self, composite: CompositeRule) -> None:
+        self._composite = composite
+        self._run = Run([composite.rule])
+        self._tails: dict[str, Block] = {}
+
+    def take(self, blocks: Mapping[str, Block], from_ms: int, until_ms: int) -> None:
+        """Evaluate from_ms < t <= until_ms; what the members look back for is kept from the stretches before."""
+        seen = {channel: _joined(self._tails.get(channel), blocks.get(channel)) for channel in self._composite.channels}
+        own = {channel: block for channel, block in seen.items() if block is not None}
+        self._run.take(verdicts(self._composite, own, from_ms, until_ms))
+        self._tails = {channel: block.since(until_ms - self._composite.memory_ms) for channel, block in own.items()}
+
+    def courses(self, contacts: Sequence[Contact], routing: Routing) -> list[Course]:
+        """Return what the rule did."""
+        return self._run.courses(contacts, routing)
+
+
+def _joined(before: Block | None, now: Block | None) -> Block | None:
+    if before is None or not len(before):
+        return now
+    return before if now is None else replace(before.followed_by(now), start_ms=None)
 
 
 def _alarms(rule: ChannelRule, decisions: list[Decision]) -> Iterable[PastAlarm]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 from alerts.backtests.backtest import (
+    CompositeRun,
     Course,
     Difference,
     Kpis,
@@ -21,20 +22,22 @@ from alerts.backtests.backtest import (
     lines_of,
     people_of,
 )
-from alerts.backtests.history import stored_blocks
-from alerts.evaluating.block import Block
+from alerts.backtests.history import Stretch, stored_stretches
 from alerts.evaluating.readings import milliseconds
-from alerts.rules.compiling import compile_rules
+from alerts.evaluating.stored_normals import composites_with_normals, with_normals
+from alerts.rules.compiling import compile_network
+from alerts.rules.composite import CompositeRule, compile_composites
 from alerts.rules.rule import ChannelRule
 from alerts.telling.messages import load_contacts
 from alerts.telling.routing import Contact, Routing
+from quantrac.config.composites import Composite
+from quantrac.config.loading import LoadedRules
 from quantrac.config.network import Network
 from quantrac.config.rules import Rule
 from quantrac.database.pool import Connection
 
 TOO_OFTEN: Final = 0.2
 """Share of days with an alarm above which people stop listening."""
-NO_RULES: Final[Mapping[str, Sequence[ChannelRule]]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,39 +52,43 @@ class Report:
     alarms: list[PastAlarm]
     readings: int
     channels: int
-    reading_s: float
     evaluation_s: float
+    whole_s: float
+    """Reading and evaluating, which go on at the same time."""
 
 
-@dataclass(slots=True)
-class _Tally:
-    """What runs over all channels add up to."""
+class _Trial:
+    """One set of rules, run over all channels."""
 
-    contacts: list[Contact]
-    routing: Routing
-    in_force: list[Course] = field(default_factory=list)
-    tried: list[Course] = field(default_factory=list)
-    readings: int = 0
-    channels: int = 0
-    reading_s: float = 0.0
-    evaluation_s: float = 0.0
+    def __init__(self, rules: Mapping[str, Sequence[ChannelRule]], composites: Iterable[CompositeRule]) -> None:
+        self._channels = {channel: Run(own) for channel, own in rules.items()}
+        self._composites = [(composite, CompositeRun(composite)) for composite in composites]
 
-    def run(self, blocks: Iterable[Block], in_force: Sequence[ChannelRule], tried: Sequence[ChannelRule]) -> None:
-        """Run the rules of one channel over its blocks."""
-        runs, size = [Run(in_force), Run(tried)], 0
-        begun = time.perf_counter()
-        for block in blocks:
-            read = time.perf_counter()
-            self.reading_s += read - begun
-            for run in runs:
-                run.take(block)
-            size += len(block)
-            begun = time.perf_counter()
-            self.evaluation_s += begun - read
-        self.readings += size
-        self.channels += size > 0
-        self.in_force += runs[0].courses(self.contacts, self.routing)
-        self.tried += runs[1].courses(self.contacts, self.routing)
+    @property
+    def channels(self) -> set[str]:
+        """Channels whose readings it needs."""
+        return {*self._channels, *(channel for composite, _ in self._composites for channel in composite.channels)}
+
+    def take(self, stretch: Stretch) -> None:
+        """Evaluate the readings of some days."""
+        for channel, run in self._channels.items():
+            if channel in stretch.blocks:
+                run.take(stretch.blocks[channel])
+        for _, run_of_many in self._composites:
+            run_of_many.take(stretch.blocks, stretch.from_ms, stretch.until_ms)
+
+    def courses(self, contacts: Sequence[Contact], routing: Routing) -> list[Course]:
+        """Return what each rule did."""
+        runs: list[Run | CompositeRun] = [*self._channels.values(), *(run for _, run in self._composites)]
+        return [course for run in runs for course in run.courses(contacts, routing)]
+
+
+def _trial(
+    conn: Connection, network: Network, rules: Mapping[str, Rule], composites: Mapping[str, Composite]
+) -> _Trial:
+    """Return a trial of rules with what is normal for their channels."""
+    own = with_normals(conn, compile_network(network, rules.values()))
+    return _Trial(own, composites_with_normals(conn, compile_composites(network, composites.values())))
 
 
 def run_backtest(
@@ -90,23 +97,57 @@ def run_backtest(
     first: date,
     last: date,
     *,
-    new: Mapping[str, Rule] | None = None,
+    new: LoadedRules | None = None,
     stations: Collection[str] | None = None,
 ) -> Report:
     """Run the rules of a network over the local days first … last, both included.
 
     With `new`, only rules of these names are run, in both versions, and the report is that of the new ones.
     """
+    begun = time.perf_counter()
     start = datetime.combine(first, datetime.min.time(), network.zone)
     end = datetime.combine(last, datetime.min.time(), network.zone) + timedelta(days=1)
-    places = [s for s in network.stations.values() if not stations or s.station in stations]
-    old = [rule for rule in network.rules.values() if new is None or rule.name in new]
-    in_force = compile_rules(old, places)
-    tried = NO_RULES if new is None else compile_rules(new.values(), places)
-    tally = _Tally(load_contacts(conn), Routing.of(network))
-    for channel in sorted({*in_force, *tried}):
-        tally.run(stored_blocks(conn, channel, start, end), in_force.get(channel, ()), tried.get(channel, ()))
-    return _report(tally, milliseconds(start), milliseconds(end), is_trial=new is not None)
+    if stations:
+        network = replace(network, stations={name: s for name, s in network.stations.items() if name in stations})
+    names = None if new is None else {*new.rules, *new.composites}
+    in_force = _trial(conn, network, _only(network.rules, names), _only(network.composites, names))
+    tried = None if new is None else _trial(conn, network, new.rules, new.composites)
+    trials = [trial for trial in (in_force, tried) if trial is not None]
+    effort = _run(conn, trials, start, end)
+    people = load_contacts(conn), Routing.of(network)
+    before = in_force.courses(*people)
+    after = before if tried is None else tried.courses(*people)
+    effort = replace(effort, whole_s=time.perf_counter() - begun)
+    return _report(before, after, effort, milliseconds(start), milliseconds(end), is_trial=new is not None)
+
+
+R = TypeVar("R")
+
+
+def _only(rules: Mapping[str, R], names: set[str] | None) -> dict[str, R]:
+    return {name: rule for name, rule in rules.items() if names is None or name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class _Effort:
+    readings: int
+    channels: int
+    evaluation_s: float
+    whole_s: float = 0.0
+
+
+def _run(conn: Connection, trials: Sequence[_Trial], start: datetime, end: datetime) -> _Effort:
+    """Run trials over what is stored, each week read once."""
+    channels = sorted(set().union(*(trial.channels for trial in trials)))
+    readings, evaluation_s, seen = 0, 0.0, set[str]()
+    for stretch in stored_stretches(conn, channels, start, end):
+        read = time.perf_counter()
+        for trial in trials:
+            trial.take(stretch)
+        evaluation_s += time.perf_counter() - read
+        readings += sum(len(block) for block in stretch.blocks.values())
+        seen |= stretch.blocks.keys()
+    return _Effort(readings, len(seen), evaluation_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,18 +168,19 @@ def too_often(conn: Connection, network: Network, first: date, last: date) -> li
     return [one for one in found if one.share > TOO_OFTEN]
 
 
-def _report(tally: _Tally, from_ms: int, to_ms: int, *, is_trial: bool) -> Report:
-    courses = tally.tried if is_trial else tally.in_force
-    alarms = sorted((alarm for course in courses for alarm in course.alarms), key=lambda alarm: alarm.raised_ms)
-    before = [alarm for course in tally.in_force for alarm in course.alarms]
+def _report(
+    before: Sequence[Course], after: Sequence[Course], effort: _Effort, from_ms: int, to_ms: int, *, is_trial: bool
+) -> Report:
+    alarms = sorted((alarm for course in after for alarm in course.alarms), key=lambda alarm: alarm.raised_ms)
+    in_force = [alarm for course in before for alarm in course.alarms]
     return Report(
         lines=lines_of(alarms, to_ms),
         kpis=kpis_of(alarms, from_ms, to_ms),
-        people=people_of((message for course in courses for message in course.messages), from_ms, to_ms),
-        difference=difference(before, alarms) if is_trial else None,
+        people=people_of((message for course in after for message in course.messages), from_ms, to_ms),
+        difference=difference(in_force, alarms) if is_trial else None,
         alarms=alarms,
-        readings=tally.readings,
-        channels=tally.channels,
-        reading_s=tally.reading_s,
-        evaluation_s=tally.evaluation_s,
+        readings=effort.readings,
+        channels=effort.channels,
+        evaluation_s=effort.evaluation_s,
+        whole_s=effort.whole_s,
     )

@@ -1,75 +1,150 @@
-"""Stored readings of a channel as columns, a month at a time: what a back-test runs over."""
+"""Stored readings as columns, a week of many channels at a time: what a back-test runs over.
+
+The server gathers each channel's readings into arrays, so that a week comes as a few rows of large binary values and no
+row is touched in Python. While a week is evaluated the next one is being read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from itertools import pairwise
+from typing import Any, Final
 
 import numpy as np
-from psycopg.sql import SQL, Composed, Literal
+from numpy.typing import NDArray
 
 from alerts.evaluating.block import Block
+from alerts.evaluating.readings import milliseconds
 from quantrac.database.pool import Connection
+from quantrac.telemetry.quality import StatelessTest, quality_of
 from quantrac.telemetry.states import State
 
-A_STRETCH: Final = timedelta(days=31)
+A_STRETCH: Final = timedelta(days=7)
 EPOCH_MS: Final = 946_684_800_000
 """2000-01-01, from which PostgreSQL counts microseconds."""
+CHANNELS: Final = "select channel_id, channel from channel where channel = any(%s)"
 
-# As `alerts.evaluating.readings`: where the consumer `quality` was never registered the stateless verdict stands.
+# Word: state * 256 + tests; of derived values, whose quality stands in their row, -(state * 256 + quality).
 READINGS: Final = """
-copy (
-  select v.time, coalesce(v.value, 'NaN')::float8,
-         (case when v.quality = 2 and not exists (select from consumer where consumer = 'quality') then 1
-               else v.quality end)::int2,
-         (array_position({states}, v.state) - 1)::int2
-  from v_reading v where v.channel = {channel} and v.time > {first} and v.time <= {last} order by v.time
-) to stdout (format binary)
+select channel_id, array_agg(time), array_agg(coalesce(value, 'NaN')), array_agg(word) from (
+  select channel_id, time, value, (state * 256 + tests)::int2 as word from reading
+  where channel_id = any(%(ids)s) and time > %(first)s and time <= %(last)s
+  union all
+  select channel_id, time, value, (-(state * 256 + quality))::int2 from derived_reading
+  where channel_id = any(%(ids)s) and time > %(first)s and time <= %(last)s) r
+group by channel_id
 """
-
-HEADER: Final = 19
-"""Signature (11 bytes), flags and length of the extension (4 each)."""
-ROW: Final = np.dtype(
-    [
-        ("fields", ">i2"),
-        ("time_length", ">i4"), ("time", ">i8"),
-        ("value_length", ">i4"), ("value", ">f8"),
-        ("quality_length", ">i4"), ("quality", ">i2"),
-        ("state_length", ">i4"), ("state", ">i2"),
-    ]
-)  # fmt: skip
-"""A row of binary COPY; no column is null, so all rows are equally long."""
-
-
-def stored_blocks(conn: Connection, channel: str, first: datetime, last: datetime) -> Iterator[Block]:
-    """Yield the readings of a channel with first < time ≤ last, in order, each as if received at its own time."""
-    start = first
-    while start < last:
-        end = min(start + A_STRETCH, last)
-        block = _stretch(conn, channel, start, end)
-        if len(block):
-            yield block
-        start = end
+FLAGS: Final = """
+select channel_id, time, coalesce(max(flag) filter (where test is null), 0),
+       coalesce(max(flag) filter (where test is not null), 0)
+from (select distinct on (channel_id, time, test) channel_id, time, test, flag from reading_flag
+      where channel_id = any(%(ids)s) and time > %(first)s and time <= %(last)s
+      order by channel_id, time, test, flag_id desc) g
+group by channel_id, time order by channel_id, time
+"""
+CORRECTIONS: Final = """
+select channel_id, time, coalesce(value, 'NaN') from correction
+where channel_id = any(%(ids)s) and time > %(first)s and time <= %(last)s
+  and approved_at is not null and revoked_at is null order by channel_id, time
+"""
+ARRAY_HEADER: Final = 20
+"""Dimensions, flags, type, length, lower bound: 4 bytes each."""
+QUALITIES: Final = np.array(
+    [[quality_of(state, StatelessTest(tests)) for tests in range(256)] for state in State], dtype=np.int8
+)
 
 
-def _stretch(conn: Connection, channel: str, first: datetime, last: datetime) -> Block:
-    query = _composed(channel, first, last)
-    with conn.cursor() as cursor, cursor.copy(query) as copy:
-        content = b"".join(bytes(part) for part in copy)
-    rows = np.frombuffer(content, dtype=ROW, offset=HEADER, count=(len(content) - HEADER - 2) // ROW.itemsize)
-    t_ms = rows["time"].astype(np.int64) // 1000 + EPOCH_MS
-    return Block(
-        t_ms=t_ms,
-        value=rows["value"].astype(np.float64),
-        quality=rows["quality"].astype(np.int8),
-        received_ms=t_ms,
-        state=rows["state"].astype(np.int8),
-    )
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Some days of channels."""
+
+    from_ms: int
+    until_ms: int
+    """Readings with from_ms < time <= until_ms."""
+    blocks: Mapping[str, Block]
+    """By `<station>/<name>`; each reading as if received at its own time. A channel without readings is not there."""
 
 
-def _composed(channel: str, first: datetime, last: datetime) -> Composed:
-    words = [state.word for state in State]
-    return SQL(READINGS).format(
-        states=Literal(words), channel=Literal(channel), first=Literal(first), last=Literal(last)
-    )
+def stored_stretches(conn: Connection, channels: Sequence[str], first: datetime, last: datetime) -> Iterator[Stretch]:
+    """Yield the readings of channels with first < time <= last, week by week, with quality and corrections as they are.
+
+    Readings that the tests with a history are still to look at count with their stateless verdict.
+    """
+    names: dict[int, str] = dict(conn.execute(CHANNELS, [list(channels)]).fetchall())
+    weeks = (last - first) // A_STRETCH
+    edges = [first + number * A_STRETCH for number in range(weeks + 1)]
+    edges += [last] if edges[-1] < last else []
+    with ThreadPoolExecutor(1, thread_name_prefix="read history") as ahead:
+        coming = [ahead.submit(_read, conn, names, *edge) for edge in list(pairwise(edges))[:1]]
+        for edge in [*list(pairwise(edges))[1:], None]:
+            stretch = coming.pop().result() if coming else None
+            if edge is not None:
+                coming.append(ahead.submit(_read, conn, names, *edge))
+            if stretch is not None:
+                yield stretch
+
+
+def _read(conn: Connection, names: Mapping[int, str], first: datetime, last: datetime) -> Stretch:
+    window = {"ids": list(names), "first": first, "last": last}
+    with conn.transaction():
+        conn.execute("set local work_mem = '256MB'")  # the arrays of a week must not go through files
+        result = conn.execute(READINGS, window, binary=True).pgresult
+        assert result is not None
+        found = {}
+        for row in range(result.ntuples):
+            times, values, words = (_array(result.get_value(row, column), kind) for column, kind in enumerate(KINDS, 1))
+            found[_whole(result.get_value(row, 0))] = _block(times // 1000 + EPOCH_MS, values, words)
+        flags = conn.execute(FLAGS, window).fetchall()
+        corrections = conn.execute(CORRECTIONS, window).fetchall()
+    for channel_id, time, person, test in flags:
+        _flag(found, channel_id, milliseconds(time), person, test)
+    for channel_id, time, value in corrections:
+        _correct(found, channel_id, milliseconds(time), value)
+    return Stretch(milliseconds(first), milliseconds(last), {names[id_]: block for id_, block in found.items()})
+
+
+KINDS: Final = (">i8", ">f8", ">i2")
+"""Elements of the three arrays."""
+
+
+def _whole(content: bytes | None) -> int:
+    assert content is not None
+    return int.from_bytes(content, "big")
+
+
+def _array(content: bytes | None, kind: str) -> NDArray[Any]:
+    """Return the elements of a binary array; none is null, so all are equally long."""
+    element = np.dtype([("length", ">i4"), ("value", kind)])
+    return np.frombuffer(content or b"", dtype=element, offset=ARRAY_HEADER)["value"].astype(kind[1:])
+
+
+def _block(t_ms: NDArray[np.int64], value: NDArray[np.float64], word: NDArray[np.int16]) -> Block:
+    if np.any(t_ms[1:] < t_ms[:-1]):
+        order = np.argsort(t_ms, kind="stable")
+        t_ms, value, word = t_ms[order], value[order], word[order]
+    state, low = np.abs(word) // 256, np.abs(word) % 256
+    quality = np.where(word < 0, low.astype(np.int8), QUALITIES[state, low])
+    return Block(t_ms=t_ms, value=value, quality=quality, received_ms=t_ms, state=state.astype(np.int8))
+
+
+def _flag(found: dict[int, Block], channel_id: int, t_ms: int, person: int, test: int) -> None:
+    """Lay flags over a reading: a person's overrides, a test's counts where it is worse."""
+    block = found.get(channel_id)
+    place = None if block is None else _place(block, t_ms)
+    if block is not None and place is not None:
+        block.quality[place] = person or max(test, int(block.quality[place]))
+
+
+def _correct(found: dict[int, Block], channel_id: int, t_ms: int, value: float) -> None:
+    block = found.get(channel_id)
+    place = None if block is None else _place(block, t_ms)
+    if block is not None and place is not None:
+        block.value[place] = value
+
+
+def _place(block: Block, t_ms: int) -> int | None:
+    place = int(np.searchsorted(block.t_ms, t_ms))
+    return place if place < len(block) and block.t_ms[place] == t_ms else None

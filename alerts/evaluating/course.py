@@ -60,7 +60,7 @@ def course_of(rule: ChannelRule, block: Block, cursor_ms: int | None) -> Course 
 
     Rules on the same channel share it.
     """
-    key = ("course", rule.interval_ms, rule.use, rule.measure, rule.validity, cursor_ms)
+    key = ("course", rule.interval_ms, rule.use, rule.measure, rule.validity, rule.normals, rule.tide, cursor_ms)
     return once(block.derived, key, lambda: _course(rule, block, cursor_ms))
 
 
@@ -68,10 +68,14 @@ def _course(rule: ChannelRule, block: Block, cursor_ms: int | None) -> Course | 
     timely = ~block.is_late(rule.interval_ms)
     is_state = rule.measure.kind is Kind.STATE
     counting = timely if is_state else block.counts(rule.use) & timely
+    all_values = block.value
+    if rule.measure.kind is Kind.DEPARTURE:
+        all_values = departures(rule, block)
+        counting = counting & ~np.isnan(all_values)
     span = np.zeros(len(block), dtype=np.int64)
     span[timely] = _covered(block.t_ms[timely], rule.interval_ms, cursor_ms)
     t_ms, span = block.t_ms[counting], span[counting]
-    value = _says(block, rule.measure)[counting] if is_state else block.value[counting]
+    value = _says(block, rule.measure)[counting] if is_state else all_values[counting]
     ahead = int(np.searchsorted(t_ms, _behind(block, cursor_ms), side="right"))
     if ahead == len(t_ms):
         return None
@@ -105,13 +109,20 @@ def _covered(t_ms: Times, interval_ms: int, cursor_ms: int | None) -> Times:
     return np.minimum(np.diff(t_ms, prepend=first), interval_ms)
 
 
+def departures(rule: ChannelRule, block: Block) -> Floats:
+    """Return how far each reading departs from what is normal for its month and tide phase; NaN: nobody knows."""
+    if rule.normals is None:
+        return np.full(len(block), np.nan)
+    return rule.normals.departures(block.t_ms, block.value, rule.offset_ms, rule.tide)
+
+
 def _says(block: Block, measure: Measure) -> Floats:
     return np.isin(block.state, [int(state) for state in measure.states]).astype(np.float64)
 
 
 def _measured(measure: Measure, t_ms: Times, span: Times, value: Floats) -> tuple[Floats, Floats, Mask | None]:
     """Return what the sides compare, and where a window is covered well enough to say that all is well."""
-    if measure.kind in (Kind.VALUE, Kind.STATE):
+    if measure.kind not in (Kind.CHANGE, Kind.SWING):
         return value, value, None
     first = np.searchsorted(t_ms, t_ms - measure.window_ms, side="left")
     least, greatest = sliding(np.minimum, value, first), sliding(np.maximum, value, first)
@@ -147,4 +158,7 @@ def in_force(validity: Validity, t_ms: Times) -> Mask:
     minute = local % DAY_MS // 60_000
     start, end = validity.from_minute, validity.to_minute
     hours = (start <= minute) & (minute < end) if start <= end else (minute >= start) | (minute < end)
-    return hours & np.isin(month, list(validity.months))
+    valid = hours & np.isin(month, list(validity.months))
+    if validity.phases is not None and validity.tide is not None:
+        valid = valid & np.isin(validity.tide.phases(t_ms - 1), list(validity.phases))
+    return valid

@@ -4,38 +4,36 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import accumulate
 from typing import Final
 
+from alerts.evaluating.announcing import EVENTS, Event, announce
 from alerts.evaluating.block import LATE_AFTER_MS
-from alerts.evaluating.evaluation import Decision, Kind, RuleState, step
-from alerts.evaluating.past import SETTLE, LateReadings, late_of, look_back, record_found, with_late
+from alerts.evaluating.composing import Composing
+from alerts.evaluating.evaluation import RuleState, step
+from alerts.evaluating.feed_windows import divided
+from alerts.evaluating.past import SETTLE, Found, LateReadings, late_of, look_back, record_found, with_late
 from alerts.evaluating.readings import (
     Key,
     NotJudgedYet,
     Window,
-    hour_before,
-    hull,
-    instant,
     load_states,
-    milliseconds,
     read_blocks,
     save_states,
     unsettled,
     windows_of,
 )
-from alerts.evaluating.records import Mark, Recorded, Subject, change_level, clear_alarm, raise_alarm, standing_subjects
-from alerts.evaluating.trend import trend_of
+from alerts.evaluating.records import Subject, clear_alarm, standing_subjects
+from alerts.evaluating.stored_normals import composites_with_normals, stamp, with_normals
+from alerts.rules.composite import CompositeRule
 from alerts.rules.rule import ChannelRule
-from alerts.rules.rule import Kind as Measures
 from alerts.telling.messages import Addressees, Measured, tell
 from alerts.telling.routing import Routing
 from alerts.telling.summaries import tell_held, tell_late
 from quantrac.database.feed import Cause, Change, Consumer, is_registered
 from quantrac.database.pool import Connection
-from quantrac.observe import logs, metrics
+from quantrac.observe import logs
 
 CHANGES_A_ROUND: Final = 1000
 READINGS_A_ROUND: Final = 200_000
@@ -47,23 +45,8 @@ select exists (select from consumer where consumer = 'quality')
     or exists (select from channel where active and history_tests <> '{}')
 """
 
-EVENTS = metrics.counter("quantrac_alerts_events_total", "Changes of alarms recorded.", ["event"])
 
 log = logs.logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """A decision and what it is about."""
-
-    rule: ChannelRule
-    channel_id: int
-    decision: Decision
-
-    @property
-    def subject(self) -> Subject:
-        """The alarm's key."""
-        return Subject(self.rule.rule, self.rule.station, self.channel_id)
 
 
 class Evaluator:
@@ -75,9 +58,13 @@ class Evaluator:
         rules: Mapping[str, Sequence[ChannelRule]],
         routing: Routing,
         clock: Callable[[], datetime],
+        composites: Sequence[CompositeRule] = (),
     ) -> None:
         self._conn = conn
-        self._rules = rules
+        self._as_written = rules, composites
+        self._normals_at = stamp(conn)
+        self._rules = with_normals(conn, rules)
+        self._composing = Composing(conn, composites_with_normals(conn, composites))
         self._routing = routing
         self._clock = clock
         self._channels: dict[int, str] = {}
@@ -105,9 +92,13 @@ class Evaluator:
         """State, history, outbox and position of these changes in one transaction."""
         with self._conn.transaction():
             states, events = self._evaluate(windows_of(changes, self._channels))
+            composed, decided = self._composing.evaluate(changes, self._clock())
+            events += [Event(rule.rule, None, decision) for rule, decision in decided]
+            events.sort(key=lambda event: event.decision.t_ms)
             for event in events:
-                self._record(event, self._clock())
+                announce(self._conn, event, self._routing, self._clock())
             save_states(self._conn, states)
+            self._composing.save(composed)
             self._consumer.advance(changes[-1].id)
         return events
 
@@ -117,11 +108,12 @@ class Evaluator:
         `own_rules` are rules that are not evaluated here, such as the silence of a station.
         """
         watched = {(rule.rule, rule.channel) for rules in self._rules.values() for rule in rules}
+        watched |= {(rule.rule.rule, rule.station) for rule in self._composing.rules}
         kept = set(own_rules)
         orphans = [
             subject
             for subject, channel in standing_subjects(self._conn)
-            if subject.rule not in kept and (subject.rule, channel) not in watched
+            if subject.rule not in kept and (subject.rule, channel or subject.station) not in watched
         ]
         now = self._clock()
         with self._conn.transaction():
@@ -137,9 +129,18 @@ class Evaluator:
         """Learn the ids of the watched channels, and follow quality where it has something to say."""
         found = self._conn.execute(CHANNELS, [list(self._rules)])
         self._channels = dict(found.fetchall())
+        self._composing.learn(self._clock())
         start = 0 if is_registered(self._conn, "alerts") else self._head_of_the_past()
         after = "quality" if self._conn.execute(QUALITY_IS_CONFIGURED).fetchone() == (True,) else None
         self._consumer = Consumer(self._conn, "alerts", {Cause.READING, Cause.CONFIGURATION}, after=after, start=start)
+
+    def take_normals(self) -> None:
+        """Take what `rules normals` has made since it was last asked."""
+        made_at = stamp(self._conn)
+        if made_at != self._normals_at:
+            rules, composites = self._as_written
+            self._normals_at, self._rules = made_at, with_normals(self._conn, rules)
+            self._composing.rules = composites_with_normals(self._conn, composites)
 
     def _head_of_the_past(self) -> int:
         """Return the newest change that is too old to tell of as now: a consumer that is new begins behind it."""
@@ -153,7 +154,11 @@ class Evaluator:
         settled = [key for key, at in self._unsettled.items() if now - at >= SETTLE]
         with self._conn.transaction():
             done = [key for key in settled if self._look_back(key, now)]
-            told = tell_late(self._conn, self._routing, now) if done else 0
+            composed = self._composing.settled(now)
+            for _, _, past in composed:
+                self._bring_to_light(past, now)
+            self._composing.save({key: state for key, state, _ in composed})
+            told = tell_late(self._conn, self._routing, now) if done or composed else 0
         for key in done:
             del self._unsettled[key]
         return told + tell_held(self._conn, self._routing, now)
@@ -166,14 +171,17 @@ class Evaluator:
             past = None if rule is None else look_back(self._conn, rule, key[1], state)
         except NotJudgedYet:
             return False
-        if past is None:
-            return True
+        if past is not None:
+            self._bring_to_light(past, now)
+            save_states(self._conn, {key: past.after})
+        return True
+
+    def _bring_to_light(self, past: Found, now: datetime) -> None:
+        """Record the alarms of the past that late readings make, and one that still holds as of now."""
         if new := record_found(self._conn, past, now):
             EVENTS.labels("late").inc(new)
         if past.raised is not None:
-            self._record(Event(past.rule, past.channel_id, past.raised), now)
-        save_states(self._conn, {key: past.after})
-        return True
+            announce(self._conn, Event(past.rule, past.channel_id, past.raised), self._routing, now)
 
     def _take(self) -> list[Change]:
         """Return the next changes, no more than a round's worth of readings."""
@@ -185,7 +193,7 @@ class Evaluator:
         """Run the rules of the changed channels; return their new states and what they decide, in order of time."""
         rules = {id_: self._rules[self._channels[id_]] for id_ in windows}
         states = load_states(self._conn, [(rule.rule, id_) for id_, own in rules.items() for rule in own])
-        ahead, behind = _divided(windows, rules, states)
+        ahead, behind = divided(windows, rules, states)
         blocks, old = read_blocks(self._conn, ahead), read_blocks(self._conn, behind)
         events: list[Event] = []
         for id_, block in blocks.items():
@@ -196,7 +204,7 @@ class Evaluator:
             self._remember_late(late_of(rules[id_], id_, block, all_late=False), states)
         for id_, block in old.items():
             self._remember_late(late_of(rules[id_], id_, block, all_late=True), states)
-        return states, sorted(events, key=lambda event: event.decision.t_ms)
+        return states, events
 
     def _remember_late(self, late: LateReadings | None, states: dict[Key, RuleState]) -> None:
         if late is None:
@@ -210,84 +218,16 @@ class Evaluator:
             if key[1] == late.channel_id:
                 self._unsettled[key] = now
 
-    def _record(self, event: Event, now: datetime) -> None:
-        change = _recorded(self._conn, event, now)
-        if change is None:
-            return
-        EVENTS.labels(change.purpose.value).inc()
-        level = event.decision.level
-        addressees = Addressees(
-            station=event.rule.station,
-            groups=() if level is None else level.to,
-            routing=self._routing,
-            breaks_quiet_hours=level is not None and level.breaks_quiet_hours,
-        )
-        tell(self._conn, change, addressees, self._measured(event), now)
-
-    def _measured(self, event: Event) -> Measured:
-        rule, decision = event.rule, event.decision
-        if rule.measure.kind is Measures.STATE:
-            return Measured(channel=rule.channel)
-        level = decision.level
-        time = instant(decision.t_ms)
-        return Measured(
-            channel=rule.channel,
-            unit=rule.unit,
-            decimals=rule.decimals,
-            value=decision.value,
-            limit=None if level is None else level.limit,
-            side=None if level is None else level.side,
-            trend=lambda: trend_of(hour_before(self._conn, rule.channel, time), rule.decimals),
-        )
-
     def _close_orphan(self, subject: Subject, now: datetime) -> None:
-        is_known = any(rule.rule == subject.rule for rules in self._rules.values() for rule in rules)
-        reason = "the rule no longer watches this channel" if is_known else "the rule was removed"
+        known = {rule.rule for rules in self._rules.values() for rule in rules}
+        known |= {rule.rule.rule for rule in self._composing.rules}
+        place = "station" if subject.channel_id is None else "channel"
+        reason = f"the rule no longer watches this {place}" if subject.rule in known else "the rule was removed"
         change = clear_alarm(self._conn, subject, None, now, now, reason=reason)
         self._conn.execute(
             "delete from rule_state where rule = %s and channel_id = %s", [subject.rule, subject.channel_id]
         )
+        if subject.station is not None and subject.channel_id is None:
+            self._composing.forget((subject.rule, subject.station))
         if change is not None:
             tell(self._conn, change, Addressees(subject.station, (), self._routing), Measured(), now)
-
-
-def _divided(
-    windows: Mapping[int, list[Window]],
-    rules: Mapping[int, Sequence[ChannelRule]],
-    states: Mapping[Key, RuleState],
-) -> tuple[list[Window], list[Window]]:
-    """Return what lies beyond the cursor of some rule of its channel, with context, and what lies behind all of them.
-
-    A backfill of days, read again with every live reading, would otherwise hold up what is happening now.
-    """
-    ahead: list[Window] = []
-    behind: list[Window] = []
-    for id_, found in windows.items():
-        known_ms = min(states[rule.rule, id_].cursor_ms or -1 for rule in rules[id_])
-        known = instant(known_ms)
-        if (old := hull(window for window in found if window.to_t <= known)) is not None:
-            behind.append(old)
-        if (new := hull(window for window in found if window.to_t > known)) is not None:
-            ahead.append(_with_context(replace(new, from_t=max(new.from_t, instant(known_ms + 1))), rules[id_]))
-    return ahead, behind
-
-
-def _with_context(window: Window, rules: Sequence[ChannelRule]) -> Window:
-    """Widen a window by what rules of its channel look back."""
-    memory = max(rule.measure.window_ms for rule in rules)
-    if not memory:
-        return window
-    start = window.from_t
-    return replace(window, from_t=start - timedelta(milliseconds=memory), start_ms=milliseconds(start))
-
-
-def _recorded(conn: Connection, event: Event, now: datetime) -> Recorded | None:
-    """Put a decision into the history; pending and subsided are no history."""
-    decision, level, time = event.decision, event.decision.level, instant(event.decision.t_ms)
-    if decision.kind is Kind.CLEARED:
-        return clear_alarm(conn, event.subject, decision.value, time, now)
-    if level is None or decision.kind not in (Kind.RAISED, Kind.LEVEL):
-        return None
-    mark = Mark(level.name, level.severity, decision.value, level.limit)
-    stands_already = change_level(conn, event.subject, mark, time, now)
-    return stands_already or raise_alarm(conn, event.subject, mark, time, event.rule.texts, now)

@@ -41,7 +41,8 @@ class Found:
     """What late readings bring to light of one rule and channel."""
 
     rule: ChannelRule
-    channel_id: int
+    channel_id: int | None
+    """None: of the station as a whole."""
     episodes: tuple[Episode, ...]
     """Alarms of the past."""
     after: RuleState
@@ -85,23 +86,24 @@ def look_back(conn: Connection, rule: ChannelRule, channel_id: int, state: RuleS
     """Replay the period of the late readings that a state remembers with all that is stored of it now."""
     if state.late is None:
         return None
-    window = _period(rule, channel_id, state.late, state.cursor_ms)
+    start, end = period_of(rule, state.late, state.cursor_ms)
+    window = Window(channel_id, rule.channel, instant(start), instant(end))
     block = read_blocks(conn, [window]).get(channel_id)
     if block is None:
         return None
-    return _found(rule, channel_id, state, replay(rule, block), int(block.t_ms[-1]))
+    return found_in(rule, channel_id, state, replay(rule, block), int(block.t_ms[-1]))
 
 
-def _period(rule: ChannelRule, channel_id: int, late: tuple[int, int], cursor_ms: int | None) -> Window:
-    """From where the replay must know everything up to where its alarms end, but never beyond what is evaluated."""
+def period_of(rule: ChannelRule, late: tuple[int, int], cursor_ms: int | None) -> tuple[int, int]:
+    """Return from where a replay must know everything to where its alarms end, never beyond what is evaluated."""
     first, last = late
     ahead = last + reach_ahead_ms(rule)
     end = ahead if cursor_ms is None else max(last, min(cursor_ms, ahead))
-    start = max(first - reach_back_ms(rule), end - LONGEST_PERIOD_MS)
-    return Window(channel_id, rule.channel, instant(start), instant(end))
+    return max(first - reach_back_ms(rule), end - LONGEST_PERIOD_MS), end
 
 
-def _found(rule: ChannelRule, channel_id: int, present: RuleState, past: Replay, end_ms: int) -> Found:
+def found_in(rule: ChannelRule, channel_id: int | None, present: RuleState, past: Replay, end_ms: int) -> Found:
+    """Return what a replay brings to light."""
     assert present.late is not None
     told = [episode for episode in past.episodes if concerns(episode, rule, *present.late)]
     after, now_told = msgspec.structs.replace(present, late=None), None

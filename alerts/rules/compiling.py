@@ -2,53 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from alerts.rules.rule import ChannelRule, Kind, Level, Measure, RuleTexts, Severity, Side, Validity, Words
+from alerts.rules.tide import Phase, Tide
 from alerts.telling.texts import LOCAL
 from quantrac.config import rules as config
 from quantrac.config.fields import Text
+from quantrac.config.network import Network
 from quantrac.config.stations import Channel, Station
+from quantrac.config.tides import TIDE_PHASES, PlaceTide
 from quantrac.telemetry.parameters import CATALOGUE
 from quantrac.telemetry.quality import Quality
 
 
-def compile_rules(rules: Iterable[config.Rule], stations: Iterable[Station]) -> dict[str, list[ChannelRule]]:
-    """Return the rules of each watched channel, by `<station>/<name>`."""
+def compile_rules(
+    rules: Iterable[config.Rule], stations: Iterable[Station], tides: Mapping[str, Tide] | None = None
+) -> dict[str, list[ChannelRule]]:
+    """Return the rules of each watched channel, by `<station>/<name>`; `tides` by station."""
     compiled: dict[str, list[ChannelRule]] = {}
     places = list(stations)
     for rule in rules:
         for station in places:
-            for channel_rule in _at_station(rule, station):
+            for channel_rule in _at_station(rule, station, (tides or {}).get(station.station)):
                 compiled.setdefault(channel_rule.channel, []).append(channel_rule)
     return compiled
 
 
-def _at_station(rule: config.Rule, station: Station) -> Iterator[ChannelRule]:
+def compile_network(network: Network, rules: Iterable[config.Rule] | None = None) -> dict[str, list[ChannelRule]]:
+    """Return the rules of each watched channel of a network; `rules`: these in place of its own."""
+    own = network.rules.values() if rules is None else rules
+    return compile_rules(own, network.stations.values(), tides_of(network.settings.tides.values()))
+
+
+def tides_of(places: Iterable[PlaceTide]) -> dict[str, Tide]:
+    """Return the tide of each station that has one."""
+    tides: dict[str, Tide] = {}
+    for place in places:
+        tide = Tide(tuple((name, c.amplitude, c.lag) for name, c in sorted(place.constituents.items())))
+        tides |= dict.fromkeys(place.stations, tide)
+    return tides
+
+
+def _at_station(rule: config.Rule, station: Station, tide: Tide | None) -> Iterator[ChannelRule]:
     there = rule.for_station(station)
     if there is None:
         return
     levels = _levels(there.below, Side.BELOW) + _levels(there.above, Side.ABOVE)
     for channel in there.channels:
-        yield _channel_rule(rule, station, channel, tuple(sorted(levels, key=_badness)))
+        yield _channel_rule(rule, station, channel, tuple(sorted(levels, key=_badness)), tide)
 
 
-def _channel_rule(rule: config.Rule, station: Station, channel: Channel, levels: tuple[Level, ...]) -> ChannelRule:
+def _channel_rule(
+    rule: config.Rule, station: Station, channel: Channel, levels: tuple[Level, ...], tide: Tide | None
+) -> ChannelRule:
     parameter = CATALOGUE[channel.parameter]
-    is_state = rule.watch.measure == "state"
+    unit, decimals = parameter.label, parameter.decimals
+    if rule.watch.measure in ("state", "departure"):
+        unit, decimals = "", 0 if rule.watch.measure == "state" else 1
     return ChannelRule(
         rule=rule.name,
         channel=f"{station.station}/{channel.name}",
         parameter=channel.parameter,
-        unit="" if is_state else parameter.label,
-        decimals=0 if is_state else parameter.decimals,
+        unit=unit,
+        decimals=decimals,
         interval_ms=channel.interval_ms,
         levels=levels,
         use=frozenset(Quality[word.upper()] for word in rule.use),
         texts=texts_of(rule),
         measure=measure_of(rule.watch),
-        validity=validity_of(rule.valid),
+        validity=validity_of(rule.valid, tide),
+        tide=tide,
+        offset_ms=local_offset_ms(),
     )
 
 
@@ -61,18 +87,25 @@ def measure_of(watch: config.Watch) -> Measure:
     )
 
 
-def validity_of(valid: config.Valid) -> Validity | None:
+def local_offset_ms() -> int:
+    """Return local time minus UTC: Vietnam has had no summer time since 1975."""
+    offset = datetime(2026, 1, 1, tzinfo=LOCAL).utcoffset()
+    assert offset is not None
+    return offset // timedelta(milliseconds=1)
+
+
+def validity_of(valid: config.Valid, tide: Tide | None) -> Validity | None:
     """Return when the limits are in force; None: always."""
     if valid == config.Valid():
         return None
-    offset = datetime(2026, 1, 1, tzinfo=LOCAL).utcoffset()  # Vietnam has had no summer time since 1975
-    assert offset is not None
     hours = valid.hours
     return Validity(
         months=frozenset(valid.months),
         from_minute=0 if hours is None else _minute(hours.start),
         to_minute=24 * 60 if hours is None else _minute(hours.end),
-        offset_ms=offset // timedelta(milliseconds=1),
+        offset_ms=local_offset_ms(),
+        phases=None if valid.tide == TIDE_PHASES else frozenset(Phase[word.upper()] for word in valid.tide),
+        tide=tide,
     )
 
 
@@ -81,7 +114,7 @@ def _minute(text: str) -> int:
     return int(hour) * 60 + int(minute)
 
 
-def texts_of(rule: config.Rule) -> RuleTexts:
+def texts_of(rule: config.Rationale) -> RuleTexts:
     """Return what a rule tells people."""
     return RuleTexts(
         title=words_of(rule.title),

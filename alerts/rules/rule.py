@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
+from alerts.rules.normals import Normals
+from alerts.rules.tide import Tide
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.states import State
 
@@ -108,6 +110,10 @@ class Kind(StrEnum):
     """Greatest minus least value of the window."""
     STATE = "state"
     """1 while the device says one of the states, else 0; whatever the quality."""
+    DEPARTURE = "departure"
+    """Distance from the channel's own median of the month and tide phase, in its median absolute deviations."""
+    COMPOSITE = "composite"
+    """1 while an expression of several conditions holds, else 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +136,9 @@ class Validity:
     """Minute until which; less than `from_minute`: over midnight."""
     offset_ms: int = 0
     """Local time minus UTC."""
+    phases: frozenset[int] | None = None
+    """Phases of `tide` in which they are in force; None: all."""
+    tide: Tide | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +160,12 @@ class ChannelRule:
     texts: RuleTexts
     measure: Measure = Measure()
     validity: Validity | None = None
+    tide: Tide | None = None
+    """The tide of the station."""
+    offset_ms: int = 0
+    """Local time minus UTC."""
+    normals: Normals | None = None
+    """What is normal for the channel, for a measure of departure; None: not known, it never rises."""
 
     @property
     def longest_delay_ms(self) -> int:

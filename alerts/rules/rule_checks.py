@@ -10,7 +10,7 @@ from typing import Final
 
 from alerts.channels import gsm
 from alerts.evaluating.trend import Trend
-from alerts.rules.compiling import compile_rules, words_of
+from alerts.rules.compiling import compile_network, words_of
 from alerts.rules.rule import ChannelRule, Kind, Level, Words
 from alerts.telling import texts
 from alerts.telling.routing import Routing
@@ -34,7 +34,7 @@ class Finding:
 
 def findings(network: Network) -> list[Finding]:
     """Return everything worth changing in the rules of a network, each once."""
-    compiled = compile_rules(network.rules.values(), network.stations.values())
+    compiled = compile_network(network)
     watching = [rule for rules in compiled.values() for rule in rules]
     unused = sorted(set(network.rules) - {rule.rule for rule in watching})
     found = [Finding(rule, "watch", "no station has a channel that it watches") for rule in unused]

@@ -6,11 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from alerts.evaluating.block import Block, Sample
+from alerts.evaluating.composite import verdicts
 from alerts.evaluating.evaluation import Kind, RuleState, step
-from alerts.rules.compiling import compile_rules
+from alerts.rules.compiling import compile_network
+from alerts.rules.composite import CompositeRule, compile_composites
+from alerts.rules.normals import ALL_PHASES, Cell, Normals
 from alerts.rules.rule import ChannelRule
 from quantrac.config.network import Network
-from quantrac.config.rules import RuleTest, Series
+from quantrac.config.rule_files import RuleTest, Series
+from quantrac.telemetry.parameters import CATALOGUE
 from quantrac.telemetry.quality import QUALITY_OF_STATE, Quality, worst
 from quantrac.telemetry.states import State
 
@@ -51,19 +55,43 @@ class TestResult:
 
 def run_rule_tests(network: Network) -> list[TestResult]:
     """Run every test of the network's rule files; every rule that watches a channel sees its series."""
-    compiled = compile_rules(network.rules.values(), network.stations.values())
-    return [_result(test, compiled) for test in network.rule_tests]
+    compiled, composites = compile_network(network), compile_composites(network)
+    return [_result(test, compiled, composites) for test in network.rule_tests]
 
 
-def _result(test: RuleTest, compiled: Mapping[str, Sequence[ChannelRule]]) -> TestResult:
+def _result(
+    test: RuleTest, compiled: Mapping[str, Sequence[ChannelRule]], composites: Sequence[CompositeRule]
+) -> TestResult:
     expected = [Alarm(e.rule, e.level, e.raised_ms, e.cleared_ms) for e in test.expect]
     raised = [
         alarm
         for channel, series in test.series.items()
         for rule in compiled.get(channel, ())
-        for alarm in alarms_of(replace(rule, interval_ms=test.every_ms), samples_of(series, test.every_ms))
+        for alarm in alarms_of(_in_test(rule, test), samples_of(series, test.every_ms))
     ]
+    for composite in composites:
+        if composite.channels & set(test.series):
+            raised += _composite_alarms(composite, test)
     return TestResult(test.name, tuple(_without(expected, raised)), tuple(_without(raised, expected)))
+
+
+def _in_test(rule: ChannelRule, test: RuleTest) -> ChannelRule:
+    """Return a rule with the interval and the normals of a test."""
+    rule = replace(rule, interval_ms=test.every_ms)
+    normal = test.normals.get(rule.channel)
+    if normal is None:
+        return rule
+    cells = [Cell(m, phase, normal.median, normal.mad, 0) for m in range(1, 13) for phase in range(ALL_PHASES + 1)]
+    return replace(rule, normals=Normals.of(cells, CATALOGUE[rule.parameter].decimals))
+
+
+def _composite_alarms(composite: CompositeRule, test: RuleTest) -> list[Alarm]:
+    members = tuple(replace(member, rule=_in_test(member.rule, test)) for member in composite.members)
+    series = {channel: own for channel, own in test.series.items() if channel in composite.channels}
+    blocks = {channel: Block.of(samples_of(own, test.every_ms)) for channel, own in series.items()}
+    end = max(len(own.values) - 1 for own in series.values()) * test.every_ms
+    block = verdicts(replace(composite, members=members), blocks, -test.every_ms, end)
+    return alarms_in(replace(composite.rule, interval_ms=test.every_ms), block)
 
 
 def samples_of(series: Series, every_ms: int) -> list[Sample]:
@@ -80,8 +108,13 @@ def samples_of(series: Series, every_ms: int) -> list[Sample]:
 
 def alarms_of(rule: ChannelRule, samples: Iterable[Sample]) -> list[Alarm]:
     """Return the alarms of one rule over a series."""
+    return alarms_in(rule, Block.of(samples))
+
+
+def alarms_in(rule: ChannelRule, block: Block) -> list[Alarm]:
+    """Return the alarms of one rule over a block."""
     alarms: list[Alarm] = []
-    for decision in step(rule, RuleState(), Block.of(samples)).decisions:
+    for decision in step(rule, RuleState(), block).decisions:
         if decision.kind is Kind.RAISED and decision.level is not None:
             alarms.append(Alarm(rule.rule, decision.level.name, decision.t_ms, None))
         elif decision.kind is Kind.CLEARED:

@@ -23,7 +23,7 @@ class WatchedNetwork:
         self._root = network.root
         self._overlay = network.overlay
         self._stamp = _stamp(self._root)
-        self._in_force = (network.rules, network.settings, network.stations)
+        self._in_force = _content(network)
 
     def changed(self) -> Network | None:
         """Return the network as its files are now; None: nothing that alarms depend on has changed, or it is wrong.
@@ -41,13 +41,18 @@ class WatchedNetwork:
             wrong = [str(problem) for problem in errors.problems]
             log.warning("changed files are wrong; the rules in force stay", problems=wrong)
             return None
-        found = (network.rules, network.settings, network.stations)
+        found = _content(network)
         if found == self._in_force:
             return None
         self._in_force = found
         RELOADS.labels("taken").inc()
         log.info("changed files taken", rules=len(network.rules))
         return network
+
+
+def _content(network: Network) -> tuple[object, ...]:
+    """Return what alarms depend on."""
+    return network.rules, network.composites, network.settings, network.stations
 
 
 def _stamp(root: Path) -> Stamp:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from quantrac.config.composites import Composite
 from quantrac.config.devices import AnyProfile
 from quantrac.config.documents import Tree, key_place, keys_at, merge, read_document
 from quantrac.config.draft import Draft
@@ -14,8 +16,9 @@ from quantrac.config.network import Defaults, Network, NetworkFile
 from quantrac.config.network_checks import check_network
 from quantrac.config.profile_files import check_stem, load_profile, make_profile, validated
 from quantrac.config.resolution import resolve
-from quantrac.config.rule_checks import RuleChecks
-from quantrac.config.rules import Rule, RulesFile, RuleTest
+from quantrac.config.rule_checks import RuleChecks, level_names
+from quantrac.config.rule_files import RulesFile, RuleTest
+from quantrac.config.rules import Rule
 from quantrac.config.station_files import StationFile
 from quantrac.config.stations import Station
 
@@ -41,7 +44,16 @@ def load_network(root: Path, overlay: str | None = None) -> Network:
     return network
 
 
-def load_rules(path: Path, network: Network) -> tuple[dict[str, Rule], tuple[RuleTest, ...]]:
+@dataclass(frozen=True)
+class LoadedRules:
+    """Rules of one file or of all."""
+
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+    composites: Mapping[str, Composite] = field(default_factory=dict)
+    tests: tuple[RuleTest, ...] = ()
+
+
+def load_rules(path: Path, network: Network) -> LoadedRules:
     """Read and check one more rule file against a network, as if it stood among its own.
 
     Raises:
@@ -52,13 +64,20 @@ def load_rules(path: Path, network: Network) -> tuple[dict[str, Rule], tuple[Rul
     file = None if tree is None else validated(RulesFile, tree, findings)
     if file is not None and tree is not None:
         rules = {name: Rule.model_construct(name=name, **dict(spec)) for name, spec in file.rules.items()}
-        check = RuleChecks(tree, list(network.settings.groups), network.stations, findings)
+        composites = {name: Composite.named(name, spec) for name, spec in file.composites.items()}
+        tidal = _tidal(network.settings)
+        check = RuleChecks(tree, list(network.settings.groups), network.stations, findings, tidal)
         check.check(file)
-        check.check_expectations(file, {**network.rules, **rules})
+        known: dict[str, Rule | Composite] = {**network.rules, **network.composites, **rules, **composites}
+        check.check_expectations(file, {name: level_names(rule) for name, rule in known.items()})
         findings.raise_if_any()
-        return rules, file.tests
+        return LoadedRules(rules, composites, file.tests)
     findings.raise_if_any()
-    return {}, ()
+    return LoadedRules()
+
+
+def _tidal(settings: NetworkFile) -> set[str]:
+    return {station for tide in settings.tides.values() for station in tide.stations}
 
 
 @dataclass
@@ -82,11 +101,21 @@ class _Loader:
         stations = self._stations(layers, profiles, trees, broken, settings)
         known_stations = None if self.findings.problems else stations
         groups = keys_at(settings_tree, ("groups",)) if settings_tree else []
-        rules, rule_tests = self._rules(layers, groups, known_stations)
+        loaded = self._rules(layers, groups, known_stations, settings)
         if settings is None or settings_tree is None:
             return None
         check_network(settings, settings_tree, groups, known_stations, self.findings)
-        return Network(self.root, self.overlay, settings, profiles, stations, rules, rule_tests, _notes(stations))
+        return Network(
+            self.root,
+            self.overlay,
+            settings,
+            profiles,
+            stations,
+            loaded.rules,
+            loaded.tests,
+            loaded.composites,
+            _notes(stations),
+        )
 
     def _layers(self) -> list[Path]:
         if not self.root.is_dir():
@@ -148,24 +177,34 @@ class _Loader:
         return stations
 
     def _rules(
-        self, layers: list[Path], groups: list[str], stations: dict[str, Station] | None
-    ) -> tuple[dict[str, Rule], tuple[RuleTest, ...]]:
+        self,
+        layers: list[Path],
+        groups: list[str],
+        stations: dict[str, Station] | None,
+        settings: NetworkFile | None,
+    ) -> LoadedRules:
         rules: dict[str, Rule] = {}
+        composites: dict[str, Composite] = {}
+        tidal = _tidal(settings) if settings is not None else ()
         checks: list[tuple[RuleChecks, RulesFile]] = []
         for tree in self._trees(layers, "rules").values():
             file = validated(RulesFile, tree, self.findings)
             if file is None:
                 continue
-            checks.append((RuleChecks(tree, groups, stations, self.findings), file))
-            for name, spec in file.rules.items():
-                if name in rules:
-                    message = "found a rule of this name in a second file, allowed once in all rule files"
-                    self.findings.add(key_place(tree, ("rules", name)).problem(("rules", name), message))
-                rules[name] = Rule.model_construct(name=name, **dict(spec))
+            checks.append((RuleChecks(tree, groups, stations, self.findings, tidal), file))
+            for kind, names in (("rules", file.rules), ("composites", file.composites)):
+                for name in names:
+                    if name in rules or name in composites:
+                        message = "found a rule of this name in a second file, allowed once in all rule files"
+                        self.findings.add(key_place(tree, (kind, name)).problem((kind, name), message))
+            rules |= {name: Rule.model_construct(name=name, **dict(spec)) for name, spec in file.rules.items()}
+            composites |= {name: Composite.named(name, spec) for name, spec in file.composites.items()}
+        known: dict[str, Rule | Composite] = {**rules, **composites}
+        levels = {name: level_names(rule) for name, rule in known.items()}
         for check, file in checks:
             check.check(file)
-            check.check_expectations(file, rules)
-        return rules, tuple(test for _, file in checks for test in file.tests)
+            check.check_expectations(file, levels)
+        return LoadedRules(rules, composites, tuple(test for _, file in checks for test in file.tests))
 
 
 def _whole(path: Path, message: str) -> Problem:

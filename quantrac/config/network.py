@@ -11,10 +11,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field
 
+from quantrac.config.composites import Composite
 from quantrac.config.devices import AnyProfile
 from quantrac.config.fields import Flag, Kebab, Model, PositiveDuration, Real, Text, TimeOfDay, refused
-from quantrac.config.rules import Rule, RuleTest, Severity, StationRule
+from quantrac.config.rule_files import RuleTest
+from quantrac.config.rules import Rule, Severity, StationRule
 from quantrac.config.stations import Station
+from quantrac.config.tides import PlaceTide
 
 Medium = Literal["email", "sms"]
 
@@ -117,6 +120,14 @@ class Storm(Model):
     """How long after a summary the next one may come."""
 
 
+class Watchdog(Model):
+    """When something of the centre itself is reported: books that do not balance, a consumer that falls behind."""
+
+    after_ms: PositiveDuration = Field(alias="after")
+    severity: Severity = "high"
+    to: tuple[Kebab, ...] = Field(min_length=1)
+
+
 class Carriers(Model):
     """Who is told, by the other media, of a carrier of messages that fails."""
 
@@ -161,6 +172,11 @@ class NetworkFile(Model):
     quiet_hours: QuietHours | None = None
     silence: Silence | None = None
     carriers: Carriers | None = None
+    books: Watchdog | None = None
+    """Messages that have been missing for so long, or were lost, or books that do not add up."""
+    feed: Watchdog | None = None
+    """A consumer of the change feed that has been behind for so long."""
+    tides: dict[Kebab, PlaceTide] = Field(default_factory=dict)
     storm: Storm = Storm()
     rollups: Rollups = Rollups()
     retention: Retention = Retention()
@@ -178,6 +194,7 @@ class Network:
     stations: Mapping[str, Station]
     rules: Mapping[str, Rule]
     rule_tests: tuple[RuleTest, ...] = ()
+    composites: Mapping[str, Composite] = field(default_factory=dict)
     notes: tuple[str, ...] = field(default=())
     """What is allowed but worth knowing, one line each."""
 
@@ -195,6 +212,10 @@ class Network:
     def zone(self) -> ZoneInfo:
         """The time zone of the people."""
         return ZoneInfo(self.settings.time_zone)
+
+    def tide_of(self, station: str) -> PlaceTide | None:
+        """Return the tide that holds at a station."""
+        return next((tide for tide in self.settings.tides.values() if station in tide.stations), None)
 
     def rules_for(self, station: str) -> list[StationRule]:
         """Return the rules that watch something at a station, as they stand there."""

@@ -51,15 +51,25 @@ def check_network(
     for number, route in enumerate(network.routes):
         if route.to not in groups:
             refuse(("routes", number, "to"), one_of(route.to, groups))
+    for path, names, kind in _named(network):
+        known(path, names, groups if kind == "group" else stations)
+    for path, station in _in_second_tides(network):
+        refuse(path, f"found {station} in a second tide, allowed in one")
+    for name in _out_of_reach(network, tree):
+        refuse(("contacts", name), "found a contact without email and phone, allowed one of them or both")
+
+
+def _named(network: NetworkFile) -> Iterator[tuple[tuple[Key, ...], tuple[str, ...], str]]:
+    """Yield where groups and stations are named, with the names."""
     if network.quiet_hours is not None:
-        known(("quiet_hours", "groups"), network.quiet_hours.groups, groups)
+        yield ("quiet_hours", "groups"), network.quiet_hours.groups, "group"
     for key, told in _told_of_faults(network):
-        known(key, told, groups)
+        yield key, told, "group"
+    for name, tide in network.tides.items():
+        yield ("tides", name, "stations"), tide.stations, "station"
     for name, contact in network.contacts.items():
-        known(("contacts", name, "groups"), contact.groups, groups)
-        known(("contacts", name, "stations"), contact.stations, stations)
-        if not {"email", "phone"} & set(keys_at(tree, ("contacts", name))):
-            refuse(("contacts", name), "found a contact without email and phone, allowed one of them or both")
+        yield ("contacts", name, "groups"), contact.groups, "group"
+        yield ("contacts", name, "stations"), contact.stations, "station"
 
 
 def _told_of_faults(network: NetworkFile) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
@@ -68,5 +78,19 @@ def _told_of_faults(network: NetworkFile) -> Iterator[tuple[tuple[str, ...], tup
         yield ("silence", "to"), network.silence.to
         if network.silence.channels is not None:
             yield ("silence", "channels", "to"), network.silence.channels.to
-    if network.carriers is not None:
-        yield ("carriers", "to"), network.carriers.to
+    for key, told in (("carriers", network.carriers), ("books", network.books), ("feed", network.feed)):
+        if told is not None:
+            yield (key, "to"), told.to
+
+
+def _in_second_tides(network: NetworkFile) -> Iterator[tuple[tuple[Key, ...], str]]:
+    seen: set[str] = set()
+    for name, tide in network.tides.items():
+        for place, station in enumerate(tide.stations):
+            if station in seen:
+                yield ("tides", name, "stations", place), station
+            seen.add(station)
+
+
+def _out_of_reach(network: NetworkFile, tree: Tree) -> list[str]:
+    return [name for name in network.contacts if not {"email", "phone"} & set(keys_at(tree, ("contacts", name)))]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from itertools import pairwise
 
+from quantrac.config.composites import Composite
 from quantrac.config.documents import Key, Tree, follow, key_place, keys_at
 from quantrac.config.findings import Findings, one_of
+from quantrac.config.rule_files import RulesFile
 from quantrac.config.rules import (
     FARMING_TAGS,
     SEVERITIES,
@@ -14,11 +16,12 @@ from quantrac.config.rules import (
     Level,
     LevelPart,
     LevelSpec,
+    Rationale,
     Rule,
-    RulesFile,
     Selection,
 )
 from quantrac.config.stations import Station
+from quantrac.config.tides import TIDE_PHASES
 from quantrac.telemetry.parameters import CATALOGUE
 
 
@@ -26,16 +29,23 @@ class RuleChecks:
     """Checks one rule file against everything else; problems go to the findings.
 
     `groups` are the names under `groups` in network.yaml. `stations` is None while stations have problems of their own:
-    what depends on them is then not checked, so that one mistake is not reported again as its consequences.
+    what depends on them is then not checked, so that one mistake is not reported again as its consequences. `tidal` are
+    the stations that a tide of network.yaml names.
     """
 
     def __init__(
-        self, tree: Tree, groups: Collection[str], stations: Mapping[str, Station] | None, findings: Findings
+        self,
+        tree: Tree,
+        groups: Collection[str],
+        stations: Mapping[str, Station] | None,
+        findings: Findings,
+        tidal: Collection[str] = (),
     ) -> None:
         self._tree = tree
         self._groups = groups
         self._stations = stations
         self._findings = findings
+        self._tidal = tidal
 
     def check(self, file: RulesFile) -> None:
         """Check every rule of a file, and that its tests name stations and channels that exist."""
@@ -44,21 +54,23 @@ class RuleChecks:
             self._check_watch(rule)
             for side in ("below", "above"):
                 self._check_side(rule, side)
+        for name, composite in file.composites.items():
+            self._check_composite(Composite.named(name, composite), file)
         if self._stations is not None:
             for number, test in enumerate(file.tests):
-                for channel in test.series:
-                    self._check_series(("tests", number, "series", channel), channel, self._stations)
+                for key, channels in (("series", test.series), ("normals", test.normals)):
+                    for channel in channels:
+                        self._check_series(("tests", number, key, channel), channel, self._stations)
 
-    def check_expectations(self, file: RulesFile, rules: Mapping[str, Rule]) -> None:
-        """Check that tests expect alarms of rules and levels that exist."""
+    def check_expectations(self, file: RulesFile, levels: Mapping[str, Collection[str]]) -> None:
+        """Check that tests expect alarms of rules and levels that exist: names of levels by rule."""
         for number, test in enumerate(file.tests):
             for place, expected in enumerate(test.expect):
                 path: tuple[Key, ...] = ("tests", number, "expect", place)
-                rule = rules.get(expected.rule)
-                if rule is None:
-                    self._refuse((*path, "rule"), one_of(expected.rule, rules))
-                elif expected.level not in (levels := _level_names(rule)):
-                    self._refuse((*path, "level"), one_of(expected.level, levels))
+                if expected.rule not in levels:
+                    self._refuse((*path, "rule"), one_of(expected.rule, levels))
+                elif expected.level not in levels[expected.rule]:
+                    self._refuse((*path, "level"), one_of(expected.level, levels[expected.rule]))
 
     def _check_watch(self, rule: Rule) -> None:
         path: tuple[Key, ...] = ("rules", rule.name)
@@ -66,10 +78,42 @@ class RuleChecks:
             self._refuse((*path, "watch", "parameter"), one_of(rule.watch.parameter, CATALOGUE))
         if self._stations is not None:
             self._check_selection((*path, "watch"), rule.watch, self._stations)
-            channels = sorted({channel.name for s in self._stations.values() for channel in s.channel_list()})
+            channels = sorted({channel.name for s in self._stations.values() for channel in s.all_channels()})
             self._check_known((*path, "watch", "channels"), rule.watch.channels, channels)
             for number, instead in enumerate(rule.instead):
                 self._check_selection((*path, "instead", number), instead, self._stations)
+            watched = [station.station for station in self._stations.values() if rule.channels_at(station)]
+            self._check_tide(path, rule, watched)
+
+    def _check_tide(self, path: tuple[Key, ...], rule: Rationale, watched: Iterable[str]) -> None:
+        without = [station for station in watched if station not in self._tidal]
+        if rule.valid.tide != TIDE_PHASES and without:
+            message = f"found phases for {without[0]}, allowed only at stations that a tide of network.yaml names"
+            self._refuse((*path, "valid", "tide"), message)
+
+    def _check_composite(self, rule: Composite, file: RulesFile) -> None:
+        path: tuple[Key, ...] = ("composites", rule.name)
+        if rule.name in file.rules:
+            self._refuse_key(path, "found the name of a rule of this file, allowed once in all rule files")
+        for name, condition in rule.conditions.items():
+            if condition.parameter not in CATALOGUE:
+                known = one_of(condition.parameter, CATALOGUE)
+                self._refuse((*path, "conditions", name, "parameter"), known)
+        named = set(rule.when.names())
+        for name in sorted(named - set(rule.conditions)):
+            self._refuse((*path, "when"), one_of(name, rule.conditions))
+        for name in sorted(set(rule.conditions) - named):
+            self._refuse_key((*path, "conditions", name), "found a condition that `when` does not name, allowed none")
+        for name, level in rule.holds.items():
+            self._check_known((*path, "holds", name, "to"), level.to, self._groups)
+        if self._stations is not None:
+            self._check_selection((*path, "watch"), rule.watch, self._stations)
+            channels = sorted({channel.name for s in self._stations.values() for channel in s.all_channels()})
+            for name, condition in rule.conditions.items():
+                if condition.channel is not None and condition.channel not in channels:
+                    self._refuse((*path, "conditions", name, "channel"), one_of(condition.channel, channels))
+            watched = [station.station for station in self._stations.values() if rule.channels_at(station)]
+            self._check_tide(path, rule, watched)
 
     def _check_selection(self, path: tuple[Key, ...], selection: Selection, stations: Mapping[str, Station]) -> None:
         tags = sorted({tag for station in stations.values() for tag in station.tags} | set(FARMING_TAGS))
@@ -131,7 +175,7 @@ class RuleChecks:
         if station not in stations:
             self._refuse_key(path, one_of(station, stations))
             return
-        names = [channel.name for channel in stations[station].channel_list()]
+        names = [channel.name for channel in stations[station].all_channels()]
         if name not in names:
             self._refuse_key(path, one_of(name, names))
 
@@ -147,7 +191,10 @@ def _as_level(name: str, spec: LevelSpec) -> Level:
     return Level(name=name, **spec.model_dump())
 
 
-def _level_names(rule: Rule) -> list[str]:
+def level_names(rule: Rule | Composite) -> list[str]:
+    """Return the names of the levels that a rule has at some station."""
+    if isinstance(rule, Composite):
+        return list(rule.holds)
     sides = [rule.below, rule.above]
     sides_instead = [side for instead in rule.instead for side in (instead.below, instead.above)]
     return list(dict.fromkeys(name for side in (*sides, *sides_instead) for name in (side or {})))

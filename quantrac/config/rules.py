@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from quantrac.config.fields import (
     Duration,
@@ -20,6 +20,7 @@ from quantrac.config.fields import (
     refused,
 )
 from quantrac.config.stations import Channel, Station
+from quantrac.config.tides import TIDE_PHASES, TidePhase
 
 Severity = Literal["low", "medium", "high", "critical"]
 SEVERITIES: Final[tuple[Severity, ...]] = ("low", "medium", "high", "critical")
@@ -41,7 +42,7 @@ class Selection(Model):
         return named and set(self.tags) <= set(station.tags)
 
 
-MeasureWord = Literal["value", "change", "swing", "state"]
+MeasureWord = Literal["value", "change", "swing", "state", "departure"]
 FARMING_TAGS: Final = (
     "white-leg-shrimp", "black-tiger-shrimp", "pangasius", "artemia", "rice", "orchard",
     "stage-nursery", "stage-grow-out", "stage-harvest",
@@ -57,7 +58,8 @@ class Watch(Selection):
     """Names of channels; empty: all of the parameter."""
     measure: MeasureWord = Field(default="value", alias="of")
     """What is compared with the limits: the value; the rise (`above`) or fall (`below`, negative) within `over`; the
-    swing (greatest less least) within `over`; or 1 while the device says one of `states`, else 0."""
+    swing (greatest less least) within `over`; 1 while the device says one of `states`, else 0; or the departure from
+    the channel's own median of that month and tide phase, in its median absolute deviations."""
     over_ms: PositiveDuration | None = Field(default=None, alias="over", le=7 * 86_400_000)
     """Window of change and swing; at most 7d."""
     states: tuple[StateWord, ...] = ()
@@ -83,6 +85,8 @@ class Valid(Model):
 
     months: tuple[Annotated[int, Field(ge=1, le=12)], ...] = Field(default=tuple(range(1, 13)), min_length=1)
     hours: Hours | None = None
+    tide: tuple[TidePhase, ...] = Field(default=TIDE_PHASES, min_length=1)
+    """Phases of the predicted tide; only at stations that a tide of network.yaml names."""
 
 
 class LevelPart(Model):
@@ -163,19 +167,12 @@ class StationRule(NamedTuple):
     above: tuple[Level, ...]
 
 
-class RuleSpec(Model):
-    """A rule as its file writes it, without its name."""
+class Rationale(Model):
+    """What a rule tells people, why, and when it holds."""
 
     title: Text
-    watch: Watch
-    below: dict[Kebab, LevelSpec] | None = None
-    above: dict[Kebab, LevelSpec] | None = None
     valid: Valid = Valid()
     """Outside, nothing rises, and what stands runs out after its off-delay."""
-    instead: tuple[Instead, ...] = ()
-    """The first whose selection fits a station counts there."""
-    use: tuple[QualityWord, ...] = ("good",)
-    """Qualities that may raise or clear it; others count as no reading."""
     source: str
     respond_within_ms: PositiveDuration | None = Field(default=None, alias="respond_within")
     cause: Text | None = None
@@ -183,6 +180,18 @@ class RuleSpec(Model):
     response: Text | None = None
     sms: MessageText
     sms_cleared: MessageText | None = None
+
+
+class RuleSpec(Rationale):
+    """A rule as its file writes it, without its name."""
+
+    watch: Watch
+    below: dict[Kebab, LevelSpec] | None = None
+    above: dict[Kebab, LevelSpec] | None = None
+    instead: tuple[Instead, ...] = ()
+    """The first whose selection fits a station counts there."""
+    use: tuple[QualityWord, ...] = ("good",)
+    """Qualities that may raise or clear it; others count as no reading."""
 
     @model_validator(mode="after")
     def _some_level(self) -> RuleSpec:
@@ -196,13 +205,17 @@ class Rule(RuleSpec):
 
     name: Kebab
 
+    def channels_at(self, station: Station) -> tuple[Channel, ...]:
+        """Return the channels that it watches at a station."""
+        if not self.watch.selects(station):
+            return ()
+        watched = [c for c in station.all_channels() if c.parameter == self.watch.parameter]
+        named = self.watch.channels
+        return tuple(c for c in watched if (c.name in named if named else c.statistic is None))
+
     def for_station(self, station: Station) -> StationRule | None:
         """Return the rule as it stands at a station; None where it watches nothing there."""
-        if not self.watch.selects(station):
-            return None
-        watched = [c for c in station.channel_list() if c.parameter == self.watch.parameter]
-        named = self.watch.channels
-        channels = tuple(c for c in watched if (c.name in named if named else c.statistic is None))
+        channels = self.channels_at(station)
         if not channels:
             return None
         other = next((instead for instead in self.instead if instead.selects(station)), Instead())
@@ -220,61 +233,3 @@ def _levels(levels: dict[str, LevelSpec] | None, instead: dict[str, LevelPart] |
         }
     made = [Level(name=name, **level) for name, level in named.items()]
     return tuple(sorted(made, key=lambda level: SEVERITIES.index(level.severity), reverse=True))
-
-
-# --- tests that stand beside the rules ---
-
-RUN: Final = re.compile(r"(_|-?\d+(?:\.\d+)?)(?:x(\d+))?")
-
-
-def parse_series(text: object) -> tuple[float | None, ...]:
-    """Return the readings of `2.8x6 _x20 4.6`: six of 2.8, twenty missing, one of 4.6."""
-    runs = [RUN.fullmatch(word) for word in text.split()] if isinstance(text, str) else []
-    if not runs or None in runs:
-        raise refused('a series such as "2.8x6 _x20 4.6": value x times, _ for a missing reading')
-    return tuple(
-        None if run[1] == "_" else float(run[1]) for run in runs if run is not None for _ in range(int(run[2] or 1))
-    )
-
-
-def _series(value: Any) -> Any:
-    return value if isinstance(value, dict) else {"values": value}
-
-
-class Series(Model):
-    """The readings of one channel in a test, one each `every`."""
-
-    values: Annotated[tuple[float | None, ...], BeforeValidator(parse_series), WithJsonSchema({"type": "string"})]
-    quality: QualityWord = "good"
-    state: StateWord | None = None
-
-
-AnySeries = Annotated[Series, BeforeValidator(_series, json_schema_input_type=str | Series)]
-
-
-class Expectation(Model):
-    """An alarm that the test must raise. Times count from the first reading; each reading holds for one interval."""
-
-    rule: Kebab
-    level: Kebab
-    raised_ms: Duration = Field(alias="raised")
-    cleared_ms: Duration | None = Field(default=None, alias="cleared")
-    """None: still active at the end."""
-
-
-class RuleTest(Model):
-    """A made-up course of readings, and the alarms that the rules of the file must make of it."""
-
-    name: str
-    every_ms: PositiveDuration = Field(alias="every")
-    series: dict[str, AnySeries] = Field(min_length=1)
-    """`<station>/<channel>` → readings."""
-    expect: tuple[Expectation, ...]
-
-
-class RulesFile(Model):
-    """A file of rules and their tests."""
-
-    schema_: Literal["quantrac/rules/1"] = Field(alias="schema")
-    rules: dict[Kebab, RuleSpec]
-    tests: tuple[RuleTest, ...] = ()

@@ -9,7 +9,7 @@ from pydantic import Field, TypeAdapter
 
 from quantrac.config.devices import AnyProfile
 from quantrac.config.network import NetworkFile
-from quantrac.config.rules import RulesFile
+from quantrac.config.rule_files import RulesFile
 from quantrac.config.station_files import StationFile
 from quantrac.config.wiring import Wiring
 

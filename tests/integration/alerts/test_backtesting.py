@@ -10,11 +10,12 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from alerts.backtests.backtesting import run_backtest, too_often
-from alerts.backtests.history import stored_blocks
+from alerts.backtests.history import stored_stretches
 from alerts.rules.series import read_series
 from quantrac.config.loading import load_network
 from quantrac.database.pool import Connection
 from quantrac.telemetry.quality import Quality
+from quantrac.telemetry.states import State
 from tests.integration.alerts.centre import CHANNEL, START, START_MS, add_network, rows, store
 from tests.unit.alerts.rules import MINUTE
 
@@ -59,11 +60,39 @@ def test_stored_readings_come_as_they_were_stored(conn: Connection) -> None:
     channel_id = add_network(conn)
     samples = read_series("2.8x3 null 4.6", MINUTE, start_ms=START_MS)
     store(conn, channel_id, samples)
-    (block,) = stored_blocks(conn, CHANNEL, START - timedelta(seconds=1), START + timedelta(days=40))
+    (stretch,) = stored_stretches(conn, [CHANNEL], START - timedelta(seconds=1), START + timedelta(days=3))
+    block = stretch.blocks[CHANNEL]
     assert block.t_ms.tolist() == [sample.t_ms for sample in samples]
     assert block.value.tolist()[:3] + block.value.tolist()[4:] == [2.8, 2.8, 2.8, 4.6]
     assert block.quality.tolist() == [1, 1, 1, Quality.MISSING, 1]
     assert block.state.tolist() == [0, 0, 0, 7, 0]
+
+
+def test_history_is_what_the_view_says_also_where_people_and_tests_have_judged(conn: Connection) -> None:
+    channel_id = add_network(conn)
+    store(conn, channel_id, read_series("2.8x3 null 4.6x6", MINUTE, start_ms=START_MS))
+    flags = [
+        (0, "spike", 4),
+        (0, "spike", 1),
+        (1, "spike", 3),
+        (2, "spike", 4),
+        (2, None, 1),
+        (4, None, 3),
+        (4, None, 4),
+    ]
+    for number, test, flag in flags:  # the newest of a test counts, a person's overrides
+        conn.execute(
+            "insert into reading_flag (channel_id, time, test, flag, by, at) values (%s, %s, %s, %s, 'x', now())",
+            [channel_id, START + timedelta(minutes=number), test, flag],
+        )
+    conn.execute("update reading set state = 6, tests = 2 where time = %s", [START + timedelta(minutes=6)])
+    (stretch,) = stored_stretches(conn, [CHANNEL], START - timedelta(seconds=1), START + timedelta(days=3))
+    block = stretch.blocks[CHANNEL]
+    shown = rows(conn, "select time, value, quality, state from v_reading order by time")
+    assert [round((time - START).total_seconds() * 1000) + START_MS for time, *_ in shown] == block.t_ms.tolist()
+    assert [quality for _, _, quality, _ in shown] == block.quality.tolist()
+    assert [State.from_word(word) for *_, word in shown] == block.state.tolist()
+    assert sorted(set(block.quality.tolist())) == [1, 3, 4, 9]
 
 
 def test_a_new_file_is_compared_with_the_rules_in_force(conn: Connection, database: str, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from alerts.rules.rule_checks import findings
 from alerts.rules.rule_tests import Alarm, TestResult, run_rule_tests
 from quantrac.config.loading import load_network
 from quantrac.config.network import Network
-from quantrac.config.rules import RuleTest
+from quantrac.config.rule_files import RuleTest
 
 CONFIG = Path(__file__).parents[3] / "station_configs"
 

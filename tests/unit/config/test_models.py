@@ -14,7 +14,7 @@ from quantrac.config.findings import ConfigErrors
 from quantrac.config.frames import parse_text, show_text
 from quantrac.config.loading import load_network
 from quantrac.config.profiles import StateTable
-from quantrac.config.rules import parse_series
+from quantrac.config.rule_files import parse_series
 from quantrac.config.schemas import SCHEMAS, json_schema
 from quantrac.config.settings import BadSetting, MissingSetting, Settings
 from quantrac.config.units import TO_BASE, conversion

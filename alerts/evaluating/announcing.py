@@ -1,0 +1,81 @@
+"""A decision becomes history and messages. In the caller's transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from alerts.evaluating.evaluation import Decision, Kind
+from alerts.evaluating.readings import hour_before, instant
+from alerts.evaluating.records import Mark, Recorded, Subject, change_level, clear_alarm, raise_alarm
+from alerts.evaluating.trend import trend_of
+from alerts.rules.rule import ChannelRule
+from alerts.rules.rule import Kind as Measures
+from alerts.telling.messages import Addressees, Measured, tell
+from alerts.telling.routing import Routing
+from quantrac.database.pool import Connection
+from quantrac.observe import metrics
+
+EVENTS: Final = metrics.counter("quantrac_alerts_events_total", "Changes of alarms recorded.", ["event"])
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A decision and what it is about."""
+
+    rule: ChannelRule
+    channel_id: int | None
+    """None: the station as a whole."""
+    decision: Decision
+
+    @property
+    def subject(self) -> Subject:
+        """The alarm's key."""
+        return Subject(self.rule.rule, self.rule.station, self.channel_id)
+
+
+def announce(conn: Connection, event: Event, routing: Routing, now: datetime) -> None:
+    """Record a decision and queue the messages about it."""
+    change = _recorded(conn, event, now)
+    if change is None:
+        return
+    EVENTS.labels(change.purpose.value).inc()
+    level = event.decision.level
+    addressees = Addressees(
+        station=event.rule.station,
+        groups=() if level is None else level.to,
+        routing=routing,
+        breaks_quiet_hours=level is not None and level.breaks_quiet_hours,
+    )
+    tell(conn, change, addressees, _measured(conn, event), now)
+
+
+def _measured(conn: Connection, event: Event) -> Measured:
+    rule, decision, level = event.rule, event.decision, event.decision.level
+    if rule.measure.kind is Measures.COMPOSITE:
+        return Measured()
+    if rule.measure.kind is Measures.STATE:
+        return Measured(channel=rule.channel)
+    time = instant(decision.t_ms)
+    return Measured(
+        channel=rule.channel,
+        unit=rule.unit,
+        decimals=rule.decimals,
+        value=decision.value,
+        limit=None if level is None else level.limit,
+        side=None if level is None else level.side,
+        trend=lambda: trend_of(hour_before(conn, rule.channel, time), rule.decimals),
+    )
+
+
+def _recorded(conn: Connection, event: Event, now: datetime) -> Recorded | None:
+    """Put a decision into the history; pending and subsided are no history."""
+    decision, level, time = event.decision, event.decision.level, instant(event.decision.t_ms)
+    if decision.kind is Kind.CLEARED:
+        return clear_alarm(conn, event.subject, decision.value, time, now)
+    if level is None or decision.kind not in (Kind.RAISED, Kind.LEVEL):
+        return None
+    mark = Mark(level.name, level.severity, decision.value, level.limit)
+    stands_already = change_level(conn, event.subject, mark, time, now)
+    return stands_already or raise_alarm(conn, event.subject, mark, time, event.rule.texts, now)

@@ -1,0 +1,84 @@
+"""Files of rules: rules, composite rules, and the tests that stand beside them."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+
+from quantrac.config.composites import CompositeSpec
+from quantrac.config.fields import Duration, Kebab, Model, PositiveDuration, Real, StateWord, refused
+from quantrac.config.rules import QualityWord, RuleSpec
+
+RUN: Final = re.compile(r"(_|-?\d+(?:\.\d+)?)(?:x(\d+))?")
+
+
+def parse_series(text: object) -> tuple[float | None, ...]:
+    """Return the readings of `2.8x6 _x20 4.6`: six of 2.8, twenty missing, one of 4.6."""
+    runs = [RUN.fullmatch(word) for word in text.split()] if isinstance(text, str) else []
+    if not runs or None in runs:
+        raise refused('a series such as "2.8x6 _x20 4.6": value x times, _ for a missing reading')
+    return tuple(
+        None if run[1] == "_" else float(run[1]) for run in runs if run is not None for _ in range(int(run[2] or 1))
+    )
+
+
+def _series(value: Any) -> Any:
+    return value if isinstance(value, dict) else {"values": value}
+
+
+class Series(Model):
+    """The readings of one channel in a test, one each `every`."""
+
+    values: Annotated[tuple[float | None, ...], BeforeValidator(parse_series), WithJsonSchema({"type": "string"})]
+    quality: QualityWord = "good"
+    state: StateWord | None = None
+
+
+AnySeries = Annotated[Series, BeforeValidator(_series, json_schema_input_type=str | Series)]
+
+
+class Normal(Model):
+    """What is normal for a channel in a test, in every month and tide phase."""
+
+    median: Real
+    mad: Annotated[Real, Field(gt=0)]
+    """Median absolute deviation."""
+
+
+class Expectation(Model):
+    """An alarm that the test must raise. Times count from the first reading; each reading holds for one interval."""
+
+    rule: Kebab
+    level: Kebab
+    raised_ms: Duration = Field(alias="raised")
+    cleared_ms: Duration | None = Field(default=None, alias="cleared")
+    """None: still active at the end."""
+
+
+class RuleTest(Model):
+    """A made-up course of readings, and the alarms that the rules of the file must make of it."""
+
+    name: str
+    every_ms: PositiveDuration = Field(alias="every")
+    series: dict[str, AnySeries] = Field(min_length=1)
+    """`<station>/<channel>` → readings."""
+    normals: dict[str, Normal] = Field(default_factory=dict)
+    """`<station>/<channel>` → what rules of departure take for normal."""
+    expect: tuple[Expectation, ...]
+
+
+class RulesFile(Model):
+    """A file of rules and their tests."""
+
+    schema_: Literal["quantrac/rules/1"] = Field(alias="schema")
+    rules: dict[Kebab, RuleSpec] = Field(default_factory=dict)
+    composites: dict[Kebab, CompositeSpec] = Field(default_factory=dict)
+    tests: tuple[RuleTest, ...] = ()
+
+    @model_validator(mode="after")
+    def _some_rule(self) -> RulesFile:
+        if not self.rules and not self.composites:
+            raise refused("at least one rule under rules or composites")
+        return self

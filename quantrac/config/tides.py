@@ -1,0 +1,47 @@
+"""Tides of places (`tides` of network.yaml): harmonic constants, and which stations they hold for."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal, NamedTuple
+
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+
+from quantrac.config.fields import Model, Real, refused
+
+ConstituentName = Literal["M2", "S2", "N2", "K2", "K1", "O1", "P1", "Q1", "SA"]
+TidePhase = Literal["high", "falling", "low", "rising"]
+TIDE_PHASES: Final[tuple[TidePhase, ...]] = ("high", "falling", "low", "rising")
+
+
+class Constituent(NamedTuple):
+    """One harmonic constituent."""
+
+    amplitude: Annotated[Real, Field(gt=0)]
+    """m."""
+    lag: Annotated[Real, Field(ge=0, lt=360)]
+    """Phase against Greenwich, degrees."""
+
+
+def _pair(value: object) -> object:
+    if not isinstance(value, (list, tuple)) or len(value) != 2:
+        raise refused("[amplitude in m, phase lag against Greenwich in degrees]")
+    return value
+
+
+AnyConstituent = Annotated[
+    Constituent, BeforeValidator(_pair), WithJsonSchema({"type": "array", "items": {"type": "number"}})
+]
+
+
+class PlaceTide(Model):
+    """The tide of a place, as a sum of harmonic constituents."""
+
+    stations: tuple[str, ...] = Field(min_length=1)
+    constituents: dict[ConstituentName, AnyConstituent] = Field(min_length=1)
+    source: str
+
+    @model_validator(mode="after")
+    def _ebbs(self) -> PlaceTide:
+        if not {"M2", "K1", "O1"} & set(self.constituents):
+            raise refused("a tide with one of M2, K1 and O1: without them there is no high and low water")
+        return self

@@ -1,0 +1,166 @@
+"""Composite rules and departures from the feed to alarms: waiting, late data, a new process, removed rules, normals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from alerts.evaluating.evaluator import Evaluator
+from alerts.evaluating.past import SETTLE
+from alerts.evaluating.stored_normals import save_cells
+from alerts.rules.composite import CONDITION, CompositeRule, Member
+from alerts.rules.normals import ALL_PHASES, Cell
+from alerts.rules.rule import ChannelRule, Kind, Level, Measure, Severity, Side
+from alerts.rules.series import read_series
+from quantrac.config.composites import parse_expression
+from quantrac.database.pool import Connection, connect
+from tests.integration.alerts.centre import CHANNEL, ROUTING, START, START_MS, STATION, add_network, rows, store
+from tests.unit.alerts.rules import MINUTE, oxygen_rule
+
+TEMP = f"{STATION}/water_temp"
+
+
+def member(name: str, channel: str, side: Side, limit: float) -> Member:
+    level = Level(CONDITION, side, limit, None, 0, 0, Severity.LOW)
+    return Member(name, replace(oxygen_rule(level), channel=channel))
+
+
+LEVEL = Level("act", Side.ABOVE, 0.5, 0.5, 10 * MINUTE, 20 * MINUTE, Severity.HIGH, ("farmers", "operators"))
+POND = CompositeRule(
+    replace(oxygen_rule(LEVEL), rule="pond", channel=STATION, measure=Measure(Kind.COMPOSITE)),
+    (member("low", CHANNEL, Side.BELOW, 4.0), member("hot", TEMP, Side.ABOVE, 31.0)),
+    parse_expression({"all": ["low", "hot"]}),
+)
+
+
+class Centre:
+    """A worker that can be replaced, and a clock that the test sets."""
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+        self.now = START
+        self.restart()
+
+    def restart(self, *composites: CompositeRule, rules: dict[str, list[ChannelRule]] | None = None) -> None:
+        own = composites or (POND,)
+        self.worker = Evaluator(self._conn, rules or {}, ROUTING, lambda: self.now, own)
+
+    def run(self) -> None:
+        while self.worker.round():
+            pass
+
+
+@pytest.fixture
+def ids(conn: Connection) -> tuple[int, int]:
+    do = add_network(conn)
+    row = conn.execute(
+        "insert into channel (station, name, parameter, unit, kind, interval_s) "
+        "values (%s, 'water_temp', 'water_temp', 'Cel', 'mean', 60) returning channel_id",
+        [STATION],
+    ).fetchone()
+    assert row is not None
+    return do, int(row[0])
+
+
+@pytest.fixture
+def centre(database: str, ids: tuple[int, int]) -> Iterator[Centre]:
+    with connect(database, "test composing") as own:
+        yield Centre(own)
+
+
+def minute(t: datetime | None) -> float | None:
+    return None if t is None else (t - START).total_seconds() / 60
+
+
+def alarms(conn: Connection) -> list[tuple[str, str | None, bool, float | None, float | None]]:
+    found = rows(conn, "select rule, channel, late, raised_at, cleared_at from v_alarm order by raised_at")
+    return [(rule, channel, late, minute(a), minute(b)) for rule, channel, late, a, b in found]
+
+
+def test_it_is_evaluated_when_every_member_has_reached_the_time_and_is_one_alarm_of_the_station(
+    conn: Connection, ids: tuple[int, int], centre: Centre
+) -> None:
+    do, temp = ids
+    store(conn, do, read_series("3x14", MINUTE, start_ms=START_MS))
+    centre.run()
+    assert alarms(conn) == []  # nobody knows yet whether it is hot
+    store(conn, temp, read_series("32x14", MINUTE, start_ms=START_MS))
+    centre.run()
+    assert alarms(conn) == [("pond", None, False, 9, None)]
+    store(conn, do, read_series("5x21", MINUTE, start_ms=START_MS + 14 * MINUTE))
+    store(conn, temp, read_series("32x21", MINUTE, start_ms=START_MS + 14 * MINUTE))
+    centre.run()
+    assert alarms(conn) == [("pond", None, False, 9, 33)]
+    assert rows(conn, "select purpose from notification where medium = 'sms' order by 1") == [("cleared",), ("raised",)]
+
+
+def test_a_new_process_goes_on_where_the_old_one_stood_also_within_a_delay(
+    conn: Connection, ids: tuple[int, int], centre: Centre
+) -> None:
+    do, temp = ids
+    for at in range(0, 12, 3):
+        store(conn, do, read_series("3x3", MINUTE, start_ms=START_MS + at * MINUTE))
+        centre.run()
+        centre.restart()
+        store(conn, temp, read_series("32x3", MINUTE, start_ms=START_MS + at * MINUTE))
+        centre.run()
+        centre.restart()
+    assert alarms(conn) == [("pond", None, False, 9, None)]
+
+
+def test_a_stale_member_is_waited_for_no_more_and_its_late_readings_make_an_alarm_of_the_past(
+    conn: Connection, ids: tuple[int, int], centre: Centre
+) -> None:
+    do, temp = ids
+    store(conn, do, read_series("3x20 5x40", MINUTE, start_ms=START_MS))
+    store(conn, temp, read_series("32x2", MINUTE, start_ms=START_MS))
+    centre.run()
+    assert alarms(conn) == []
+    late = [s._replace(received_ms=START_MS + 60 * MINUTE) for s in read_series("32x58", MINUTE, start_ms=START_MS)]
+    store(conn, temp, [s._replace(t_ms=s.t_ms + 2 * MINUTE) for s in late])
+    centre.run()
+    centre.worker.tell_summaries()
+    assert alarms(conn) == []
+    centre.now += SETTLE
+    centre.worker.tell_summaries()
+    assert alarms(conn) == [("pond", None, True, 9, 39)]
+    assert rows(conn, "select purpose from notification where medium = 'sms'") == [("late",)]
+
+
+def test_a_removed_composite_rule_ends_its_alarm_with_that_reason(
+    conn: Connection, ids: tuple[int, int], centre: Centre
+) -> None:
+    do, temp = ids
+    store(conn, do, read_series("3x12", MINUTE, start_ms=START_MS))
+    store(conn, temp, read_series("32x12", MINUTE, start_ms=START_MS))
+    centre.run()
+    assert centre.worker.close_orphans(()) == 0
+    centre.restart(replace(POND, rule=replace(POND.rule, rule="other")))
+    assert centre.worker.close_orphans(()) == 1
+    assert rows(conn, "select event, reason from v_alarm_event order by alarm_event_id")[-1] == (
+        "cleared", "the rule was removed",
+    )  # fmt: skip
+    assert rows(conn, "select rule from composite_state") == []
+
+
+def test_a_departure_rises_only_once_it_is_known_what_is_normal(
+    conn: Connection, ids: tuple[int, int], centre: Centre
+) -> None:
+    do, _ = ids
+    level = Level("act", Side.BELOW, -5.0, -3.0, 5 * MINUTE, 5 * MINUTE, Severity.LOW, ("operators",))
+    departing = replace(oxygen_rule(level), rule="unusual", measure=Measure(Kind.DEPARTURE), decimals=1)
+    centre.restart(rules={CHANNEL: [departing]})
+    store(conn, do, read_series("2.0x10", MINUTE, start_ms=START_MS))
+    centre.run()
+    assert alarms(conn) == []
+    with conn.transaction():
+        cell = Cell(START.month, ALL_PHASES, 4.0, 0.25, 1000)
+        save_cells(conn, CHANNEL, [cell], (START - timedelta(days=365), START), START)
+    centre.worker.take_normals()
+    store(conn, do, read_series("2.0x5", MINUTE, start_ms=START_MS + 10 * MINUTE))
+    centre.run()
+    assert alarms(conn) == [("unusual", CHANNEL, False, 14, None)]
+    assert rows(conn, "select value from v_alarm") == [(-8.0,)]  # (2.0 - 4.0) / 0.25
