@@ -1,7 +1,7 @@
 """Backup and restore: PostgreSQL's own custom format, one consistent moment, while everything runs.
 
-TimescaleDB must be told before and after a restore (`timescaledb_pre_restore`, `timescaledb_post_restore`), and its
-version must be the one of the backup.
+TimescaleDB must be told before and after a restore (`timescaledb_pre_restore`, `timescaledb_post_restore`, which it
+allows a superuser only), and its version must be the one of the backup. The owner of the database may write backups.
 """
 
 from __future__ import annotations
@@ -32,6 +32,11 @@ where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'v', 'p')
 APACHE: Final = 'not supported under the current "apache" license'
 COMPRESSED: Final = (
     " The backup holds compressed readings, which only TimescaleDB's Community edition can read: restore it there."
+)
+
+NEEDS_SUPERUSER: Final = (
+    "TimescaleDB lets only a superuser restore: give quantrac db restore the address of one (QUANTRAC_DATABASE_URL). "
+    "The tables get the owners that they had, and the services go on with their own users. Nothing was restored"
 )
 
 
@@ -87,7 +92,10 @@ def restore(url: str, file: Path) -> None:
         with_roles = ensure_roles(conn)
         if with_roles:
             conn.execute(f"grant usage, create on schema public to {OWNER}")
-        conn.execute("select timescaledb_pre_restore()")
+        try:
+            conn.execute("select timescaledb_pre_restore()")
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise RestoreFailed(f"database {address(url)}: {one_line(error)}. {NEEDS_SUPERUSER}") from error
     try:
         ours = [] if with_roles else ["--no-owner", "--no-privileges"]
         _run(url, "pg_restore", "--exit-on-error", "--no-password", *ours, str(file))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from quantrac.database.backup import BackupFailed, RestoreFailed, backup, backup
 from quantrac.database.feed import Cause, Consumer, NewChange, append_changes
 from quantrac.database.migrate import migrate, migrations
 from quantrac.database.pool import Connection, connect
+from quantrac.private_services.postgres import PrivatePostgres
 from tests.integration.database.conftest import NOON, World
 
 NOW = datetime(2026, 11, 24, 18, 30, tzinfo=UTC)
@@ -134,9 +136,15 @@ def test_the_clock_writes_a_backup_each_night(world: World, database: str, tmp_p
     assert detail.startswith("quantrac-20261124T183000Z.dump: ")
 
 
-def test_an_upgrade_keeps_what_the_database_holds(empty_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From the schema before the roll-ups, with readings and a feed that has moved on, to the newest."""
-    old = [migration for migration in migrations() if migration.number <= 8]
+@pytest.mark.parametrize(
+    "from_number", [8, 12, migrations()[-2].number], ids=["before roll-ups", "0.1", "the one before"]
+)
+def test_an_upgrade_keeps_what_the_database_holds(
+    template: str, empty_database: str, monkeypatch: pytest.MonkeyPatch, from_number: int
+) -> None:
+    """From an older schema, with readings, a feed that has moved on and stations in slots, to the newest."""
+    assert template  # it has made the roles
+    old = [migration for migration in migrations() if migration.number <= from_number]
     monkeypatch.setattr("quantrac.database.migrate.migrations", lambda: old)
     grants = "grant select on all tables in schema public to quantrac_reader"
     monkeypatch.setattr("quantrac.database.migrate.read", lambda _: grants)
@@ -147,12 +155,51 @@ def test_an_upgrade_keeps_what_the_database_holds(empty_database: str, monkeypat
                values ('st-test', 'Trạm', 'Test', '2019-06-01', '{}', 'abc', now());
                insert into channel (station, name, parameter, unit, kind, interval_s)
                values ('st-test', 'do', 'do', 'mg/L', 'mean', 60);
+               insert into reading_flag (channel_id, time, test, flag, "by", at)
+               values (1, timestamptz '2026-10-01 00:01', null, 4, 'lan', now());
                insert into reading select 1, timestamptz '2026-10-01' + n * interval '1 minute', n % 7, 0, 0, now()
                from generate_series(1, 20000) n"""
         )
-        before = conn.execute("select count(*), sum(value) from v_reading").fetchone()
+        if from_number >= 12:
+            conn.execute("insert into ingest_lease (station, slot, subscribed) values ('st-test', 1, true)")
+        everything = "select count(*), sum(value), sum(quality) from v_reading"
+        before = conn.execute(everything).fetchone()
     monkeypatch.undo()
-    assert migrate(empty_database)[0] == "0009_rollups"
+    assert migrate(empty_database) == [each.name for each in migrations()[from_number:]]
     with connect(empty_database, "test") as conn:
-        assert conn.execute("select count(*), sum(value) from v_reading").fetchone() == before
+        assert conn.execute(everything).fetchone() == before
         assert conn.execute("select valid_share from network").fetchone() == (0.75,)
+        slots = [(0, 0)] if from_number < 12 else [(0, 0), (1, 1)]
+        if from_number < 17:
+            assert conn.execute("select slot, stations from v_ingest_slot order by slot").fetchall() == slots
+
+
+def test_an_owner_who_is_no_superuser_backs_up_and_a_superuser_restores_for_him(
+    postgres: PrivatePostgres, second: str, tmp_path: Path
+) -> None:
+    """TimescaleDB 2.19: permission denied to set parameter timescaledb.restoring; must be superuser to stop workers."""
+    owner, name = f"owner_{os.getpid()}", f"owned_{os.getpid()}"
+    place = postgres.create_database(name)
+    file = tmp_path / "a.dump"
+    theirs, theirs_second = (f"postgresql://{owner}:x@{each.rpartition('@')[2]}" for each in (place, second))
+    with connect(postgres.url(), "test") as admin:
+        admin.execute(f"create role {owner} login password 'x'")
+        for each in (name, second.rpartition("/")[2]):
+            admin.execute(f"alter database {each} owner to {owner}")
+    try:
+        migrate(theirs)
+        with connect(theirs, "test") as conn:
+            conn.execute("insert into audit (at, person, action, subject) values (now(), 'an', 'x', 'y')")
+        assert backup(theirs, file) > 0
+        with pytest.raises(RestoreFailed, match=r"TimescaleDB lets only a superuser restore: .*Nothing was restored"):
+            restore(theirs_second, file)
+        restore(second, file)
+        with connect(theirs_second, "test") as conn:
+            assert conn.execute("select person from audit").fetchall() == [("an",)]
+            conn.execute("insert into reading values (1, now(), 1, 0, 0, now())")  # a new chunk, with his own rights
+        assert migrate(theirs_second) == []
+    finally:
+        postgres.drop_database(name)
+        postgres.drop_database(second.rpartition("/")[2])
+        with connect(postgres.url(), "test") as admin:
+            admin.execute(f"drop role {owner}")
