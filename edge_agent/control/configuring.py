@@ -152,16 +152,17 @@ class Configuring:
             raise ChangeRefused("; ".join(f"{device}: {why}" for device, why in silent.items()))
 
     def _switch(self, old: Station, new: Station, within_s: float) -> Trial:
-        linked = self._connected()
-        moment = self._now()
-        trial = Trial(new, self._deliveries, switched_ms=moment.ms, began_s=moment.s, within_s=within_s, linked=linked)
+        linked, before = self._connected(), self._deliveries.delivering()
         try:
             self._put_in_force(new)
         except (QuantracError, TimeoutError):
             with suppress(QuantracError, TimeoutError):
                 self._put_in_force(old)
             raise
-        return trial
+        moment = self._now()  # the switch may have waited for seconds, and the old one went on delivering
+        return Trial(
+            new, self._deliveries, before, switched_ms=moment.ms, began_s=moment.s, within_s=within_s, linked=linked
+        )
 
     def _put_in_force(self, station: Station) -> None:
         self._link.ask(lambda sweeps: sweeps.switch(station), SWITCH_S)

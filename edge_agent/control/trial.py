@@ -58,12 +58,30 @@ class Trial:
     """One new configuration while it has to prove itself."""
 
     def __init__(
-        self, new: Station, deliveries: Deliveries, *, switched_ms: int, began_s: float, within_s: float, linked: bool
+        self,
+        new: Station,
+        deliveries: Deliveries,
+        before: set[str],
+        *,
+        switched_ms: int,
+        began_s: float,
+        within_s: float,
+        linked: bool,
     ) -> None:
-        """`linked`: the link was there before, so it must be there afterwards."""
+        """Begin, when the new one is in force.
+
+        Args:
+            new: the configuration.
+            deliveries: what comes of it.
+            before: channels that were valid under the old one.
+            switched_ms: wall clock from which on nothing more is measured under the old one.
+            began_s: monotonic time now.
+            within_s: seconds that it has.
+            linked: the link was there before, so it must be there afterwards.
+        """
         widths = {channel.name: channel.interval_ms for channel in new.channel_list()}
         unhurried = {c.name for d in new.devices.values() if d.profile.poll_minutes for c in d.channel_list()}
-        self.wanted = (deliveries.delivering() & widths.keys()) - unhurried
+        self.wanted = (before & widths.keys()) - unhurried
         self._since = {name: switched_ms + widths[name] - 1 for name in self.wanted}
         longest_s = max((widths[name] for name in self.wanted), default=0) / 1000
         self.until_s = began_s + max(within_s, SLOTS * longest_s + SLACK_S)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import logging
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -115,9 +116,9 @@ def picture(
     wait: Wait = 60.0,
     as_json: AsJson = False,
 ) -> None:
-    """Have a camera take a picture now; it comes on the pictures' own lane."""
+    """Have a camera take a picture now. Answered when it is taken; it comes on the pictures' own slow lane."""
     answer = give(station, {"do": "picture", "camera": camera}, person=person, wait_s=wait)
-    print(json.dumps(answer) if as_json else f"{station} {camera}: a picture is taken")
+    print(json.dumps(answer) if as_json else f"{station} {camera}: a picture of {answer['bytes'] / 1000:.0f} kB")
 
 
 @app.command("list", short_help="Show the commands given, and what came of them.")
@@ -161,9 +162,11 @@ def give(
     from quantrac.database.migrate import connect_migrated
     from quantrac.desks import commands as desk
     from quantrac.mqtt.address import MqttAddress
+    from quantrac.observe import logs
     from quantrac.telemetry.commands import read_key
 
     settings = Settings()
+    logs.configure(settings.log, level=logging.WARNING)
     line = desk.MqttLine(MqttAddress.parse(settings.command_mqtt()))
     key = read_key(settings.keys(), station)
     with connect_migrated(settings.database("console"), "quantrac commands") as conn:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import getpass
 import json
+import logging
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -104,9 +105,11 @@ def push(
     from quantrac.database.migrate import connect_migrated
     from quantrac.desks import commands
     from quantrac.mqtt.address import MqttAddress
+    from quantrac.observe import logs
     from quantrac.telemetry.commands import read_key
 
     settings = Settings()
+    logs.configure(settings.log, level=logging.WARNING)
     stations = load_network(folder or settings.config, overlay or settings.overlay).stations
     if station not in stations:
         raise typer.BadParameter(f"found {station!r}, there are: {', '.join(sorted(stations))}")

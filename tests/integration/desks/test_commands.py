@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,9 +15,7 @@ from quantrac.desks import commands
 from quantrac.desks.network import apply_network
 from quantrac.mqtt.address import MqttAddress
 from quantrac.private_services.mosquitto import PrivateMosquitto
-from tests.integration.edge_agent.test_commands import KEY, STATION, Rig, changed, first_modbus, wiring
-
-__all__ = ["wiring"]
+from tests.integration.edge_agent.test_commands import KEY, STATION
 
 
 def clock() -> datetime:
@@ -29,39 +26,6 @@ def clock() -> datetime:
 def conn(database: str) -> Iterator[Connection]:
     with connect(database, "test") as made:
         yield made
-
-
-def test_a_command_and_a_push_are_carried_out_and_audited(
-    conn: Connection, broker: PrivateMosquitto, wiring: Path, tmp_path: Path
-) -> None:
-    rig = Rig(broker, wiring, tmp_path)
-    line = commands.MqttLine(MqttAddress.parse(broker.url("console")))
-    device = first_modbus(rig.station)
-    network = load_network(rig.config)
-    new = changed(rig.station, device.name, serial="after the change")
-    try:
-        apply_network(conn, network, "an", clock())
-        answer = commands.give(
-            conn, line, KEY, STATION, {"do": "read", "device": device.name}, person="an", reason="is it real?",
-            clock=clock,
-        )  # fmt: skip
-        assert [one["channel"] for one in answer["readings"]] == list(device.channels)
-        with pytest.raises(commands.NotApplied, match="stations apply"):
-            commands.push(conn, line, KEY, new, person="an", reason=None, clock=clock, within_s=5)
-        apply_network(conn, replace(network, stations={**network.stations, STATION: new}), "an", clock())
-        outcome = commands.push(conn, line, KEY, new, person="bình", reason="new serial", clock=clock, within_s=5)
-        assert (outcome["ok"], outcome["outcome"]) == (True, "confirmed")
-        forged = commands.give(conn, line, bytes(32), STATION, {"do": "read"}, person="an", reason=None, clock=clock)
-        assert forged["refused"] is True
-    finally:
-        rig.close()
-    last, pushed, read = commands.history(conn, STATION)
-    assert (read.person, read.reason, read.order["do"]) == ("an", "is it real?", "read")
-    assert read.outcome is not None
-    assert read.outcome["ok"] is True
-    assert (pushed.person, pushed.order["station"]) == ("bình", new.config_hash)
-    assert last.outcome is not None
-    assert "signature is wrong" in last.outcome["error"]
 
 
 def test_a_station_that_is_not_there_is_said_to_be_away_and_the_attempt_is_on_record(

@@ -197,27 +197,6 @@ def test_a_device_that_does_not_answer_is_refused_with_its_reason(rig: Rig) -> N
     assert_no_slot_is_missing(rig, list(device.channels))
 
 
-def test_a_change_that_ends_the_delivery_is_taken_back_in_time(rig: Rig) -> None:
-    device = first_modbus(rig.station)
-    impossible = {n: s.model_copy(update={"range": (1e6, 2e6)}) for n, s in device.profile.signals.items()}
-    new = changed(rig.station, device.name, profile=device.profile.model_copy(update={"signals": impossible}))
-    rig.centre.holds(lambda c: sum(1 for v in c.values.values() if v is not None) > 60, 20)
-    began = time.monotonic()
-    answer = rig.push(new, within_s=6)
-    assert answer["outcome"] == "rolled back", answer
-    assert next(iter(device.channels)) in answer["why"]
-    assert time.monotonic() - began < 20
-    assert desk.ask(rig.folder, {"do": "live"}, 10)["config"] == rig.station.config_hash
-    back_ms = time.time_ns() // 1_000_000
-    name = next(iter(device.channels))
-    later = back_ms + 2 * REPORT_MS
-    assert rig.centre.holds(
-        lambda c: any(n == name and t > later and v is not None for (n, t), v in c.values.items()), 15
-    )
-    rig.end()
-    assert_no_slot_is_missing(rig, list(device.channels))
-
-
 def test_unsigned_expired_wrongly_signed_and_replayed_commands_are_refused_and_recorded(rig: Rig) -> None:
     now_ms = time.time_ns() // 1_000_000
     order = {"do": "maint", "device": None, "for_ms": 60_000, "state": "maint"}

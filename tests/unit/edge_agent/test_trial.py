@@ -32,7 +32,8 @@ def deliveries() -> Deliveries:
 
 
 def trial(deliveries: Deliveries, *, linked: bool = True, within_s: float = 300.0) -> Trial:
-    return Trial(STATION, deliveries, switched_ms=MINUTE + 500, began_s=0.0, within_s=within_s, linked=linked)
+    before = deliveries.delivering()
+    return Trial(STATION, deliveries, before, switched_ms=MINUTE + 500, began_s=0.0, within_s=within_s, linked=linked)
 
 
 def test_only_what_was_valid_and_is_still_there_is_wanted(deliveries: Deliveries) -> None:

@@ -1,0 +1,294 @@
+"""The centre changes and asks stations that run, all by the command line: real broker, database, ingest, two agents.
+
+One agent's link passes through a proxy that can be cut. The instruments' journals and the ledger say whether a reading
+was lost.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from edge_agent import desk
+from quantrac.cli.demo.journals import judge
+from quantrac.config.loading import load_network
+from quantrac.config.network import Network
+from quantrac.private_services.mosquitto import PrivateMosquitto
+from quantrac.telemetry.commands import encode_command
+from simulators.camera import SimulatedCamera
+from simulators.jpeg import size_of
+from tests.fixtures.proxy import TcpProxy
+
+PROJECT = Path(__file__).parents[2]
+STEADY, CUT_OFF = "st-tran-de", "st-dai-ngai"
+STATIONS = (STEADY, CUT_OFF)
+REPORT_MS = 2_000
+DEFAULTS = "defaults: {sample: 500ms, report: 2s, housekeeping: 2s}\n"
+WITHIN_S = 60.0
+BUSY_OR_ASKED = ("comm", "maint")
+"""Null in these states is no doing of a change: the simulator's machine was busy, or the test ordered maintenance."""
+KEYS = {STEADY: "11" * 32, CUT_OFF: "22" * 32}
+
+
+class Rig:
+    """A centre and two stations, each a program of its own."""
+
+    def __init__(self, folder: Path, database: str, broker: PrivateMosquitto, proxy: TcpProxy, camera: str) -> None:
+        self.folder, self.broker, self.proxy = folder, broker, proxy
+        self.config = folder / "config"
+        shutil.copytree(PROJECT / "station_configs", self.config)
+        for station in STATIONS:
+            text = self.file(station).read_text().replace("\nbuses:", f"\n{DEFAULTS}buses:", 1)
+            text = text.replace("keep: 60d", "keep: 7d").replace("sample: 1m", "report: 10m")
+            self.file(station).write_text(text)
+        with self.file(STEADY).open("a") as file:
+            file.write(f'cameras: {{gate: {{url: "{camera}", every: 1h, width: 320, height: 240}}}}\n')
+        (folder / "keys").write_text("".join(f"{name} {key}\n" for name, key in KEYS.items()))
+        self.environment = {
+            **os.environ,
+            "QUANTRAC_DATABASE_URL": database,
+            "QUANTRAC_COMMAND_MQTT_URL": broker.url("console"),
+            "QUANTRAC_COMMAND_KEYS": str(folder / "keys"),
+            "QUANTRAC_CONFIG": str(self.config),
+            "QUANTRAC_STATE_DIR": str(folder / "state"),
+            "QUANTRAC_WIRING": str(folder / "wiring.yaml"),
+            "QUANTRAC_LOG": "json",
+        }
+        self.closing = ExitStack()
+
+    def file(self, station: str) -> Path:
+        return self.config / "stations" / f"{station}.yaml"
+
+    def network(self) -> Network:
+        return load_network(self.config)
+
+    def start(self, *words: str, url: str = "") -> subprocess.Popen[bytes]:
+        log = self.closing.enter_context(
+            (self.folder / f"{'-'.join(words[:2])}-{words[-1]}.log".replace("/", "_")).open("wb")
+        )
+        process = subprocess.Popen(
+            [sys.executable, "-m", "quantrac", *words], cwd=PROJECT, env={**self.environment, "QUANTRAC_MQTT_URL": url},
+            stdout=log, stderr=log,
+        )  # fmt: skip
+        self.closing.callback(process.wait, 20)
+        self.closing.callback(process.send_signal, signal.SIGTERM)
+        return process
+
+    def run(self, *words: str) -> Running:
+        return Running(
+            subprocess.Popen(
+                [sys.executable, "-m", "quantrac", *words], cwd=PROJECT, env=self.environment, text=True,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            )
+        )  # fmt: skip
+
+    def edit(self, station: str, old: str, new: str) -> None:
+        text = self.file(station).read_text()
+        assert old in text
+        self.file(station).write_text(text.replace(old, new, 1))
+
+    def config_in_force(self, station: str) -> str:
+        found: str = desk.live(self.folder / "state" / station)["config"]
+        return found
+
+
+class Running:
+    """A command under way."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def ends(self, code: int = 0) -> str:
+        out, err = self._process.communicate(timeout=WITHIN_S)
+        assert self._process.returncode == code, f"{out}\n{err}"
+        return out if code == 0 else out + err
+
+
+def eventually(what: Callable[[], Any]) -> Any:
+    until = time.monotonic() + WITHIN_S
+    while not (found := what()):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    return found
+
+
+@pytest.fixture
+def network(
+    tmp_path: Path, database: str, broker: PrivateMosquitto, tcp_proxy: Callable[[int], TcpProxy]
+) -> Iterator[Rig]:
+    with SimulatedCamera() as camera:
+        made = Rig(tmp_path, database, broker, tcp_proxy(broker.port), camera.url)
+        with made.closing:
+            stations = [word for name in STATIONS for word in ("--station", name)]
+            made.start(
+                "simulate", *stations, "--journal", str(tmp_path / "journal"), "--wiring", str(tmp_path / "wiring.yaml")
+            )
+            made.run("stations", "apply", "--person", "an").ends()
+            made.start("ingest", "run", url=broker.url("ingest"))
+            eventually((tmp_path / "wiring.yaml").exists)
+            made.start("edge", "run", "--station", STEADY, url=broker.url(STEADY))
+            through_proxy = broker.url(CUT_OFF).replace(f":{broker.port}", f":{made.proxy.port}")
+            made.start("edge", "run", "--station", CUT_OFF, url=through_proxy)
+            yield made
+
+
+@pytest.fixture
+def conn(database: str) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(database, autocommit=True, options="-c TimeZone=UTC") as made:
+        yield made
+
+
+DELIVERING = """
+select count(*) from v_channel c join v_latest l using (channel)
+ where c.station = any(%s) and c.interval_s = 2 and l.value is not null and l.channel like '%%/do'
+"""
+LEDGER = "select station, highest_seq = stored, dead + lost + missing + conflict from v_ledger where epoch <> ''"
+TIMES = (
+    "select (extract(epoch from time) * 1000)::int8, raw_value, state from v_reading where channel = %s order by time"
+)
+EVENTS = "select detail from v_event where station = %s and kind = %s order by time"
+OUTCOMES = "select detail from audit where action = 'command outcome' and subject = 'station ' || %s order by at"
+
+
+def test_stations_are_changed_from_the_centre_and_nothing_is_lost(network: Rig, conn: psycopg.Connection[Any]) -> None:
+    eventually(lambda: conn.execute(DELIVERING, [list(STATIONS)]).fetchone() == (2,))
+    before = {station: network.config_in_force(station) for station in STATIONS}
+
+    # A change that the centre itself does not know yet is not sent.
+    network.edit(STEADY, "ph: {expect: [6.0, 9.0]}", "ph: {expect: [6.0, 9.0], statistics: [min, max]}")
+    network.edit(CUT_OFF, "do_sat: {}", "do_sat: {expect: [1, 300]}")
+    early = network.run("stations", "push", STEADY)
+    assert "run `quantrac stations apply` first" in early.ends(2)
+    network.run("stations", "apply", "--person", "an").ends()
+
+    # A good change; and one under which the link stays away: the old one comes back by itself, and says so later.
+    good = network.run("stations", "push", STEADY, "--within", "8", "--person", "an", "--why", "statistics")
+    cut = network.run("stations", "push", CUT_OFF, "--within", "5", "--person", "bình")
+    eventually(lambda: network.config_in_force(CUT_OFF) != before[CUT_OFF])
+    network.proxy.cut()
+    assert "st-tran-de: confirmed; changed: sonde; channels added: ph_max, ph_min" in good.ends()
+    changed = network.config_in_force(STEADY)
+    assert changed == network.network().stations[STEADY].config_hash
+
+    # A change under which a channel that was valid is so no more: taken back by itself, too.
+    network.edit(STEADY, "    channels:", "    signals: {do: {range: [1000, 2000]}}\n    channels:")
+    network.run("stations", "apply", "--person", "an").ends()
+    bad = network.run("stations", "push", STEADY, "--within", "5", "--person", "bình")
+    eventually(lambda: network.config_in_force(CUT_OFF) == before[CUT_OFF])
+    network.proxy.restore()
+    assert "rolled back; changed: sonde; the link has not returned" in cut.ends(1)
+    assert "st-tran-de: rolled back; changed: sonde; no valid reading of do" in bad.ends(1)
+    assert network.config_in_force(STEADY) == changed
+
+    assert_commands_are_answered(network, conn)
+    assert_what_is_not_genuine_is_refused(network, conn)
+    assert_on_record(network, conn)
+    assert_nothing_is_lost(network, conn)
+
+
+def assert_commands_are_answered(network: Rig, conn: psycopg.Connection[Any]) -> None:
+    """Read now, maintenance, send again, picture: asked side by side, each answered with what came of it."""
+    moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() - 10))
+    asked = {
+        "read": network.run("commands", "read-now", STEADY, "--device", "sonde"),
+        "maint": network.run("commands", "maint", STEADY, "--device", "io", "--for", "30m", "--why", "door"),
+        "again": network.run("commands", "again", CUT_OFF, "--from", moment, "--to", "2099-01-01T00:00"),
+        "picture": network.run("commands", "picture", STEADY, "--camera", "gate"),
+    }
+    read = asked["read"].ends()
+    assert all(f"{STEADY} sonde/{name}: " in read for name in ("do", "ph", "water_temp"))
+    assert f"{STEADY} io: maint until 20" in asked["maint"].ends()
+    assert int(asked["again"].ends().split()[1]) > 0
+    assert f"{STEADY} gate: a picture of " in asked["picture"].ends()
+    picture = "select bytes from v_image where station = %s and camera = 'gate' and cause = 'asked'"
+    (jpeg,) = eventually(lambda: conn.execute(picture, [STEADY]).fetchone())
+    assert size_of(bytes(jpeg)) == (320, 180)
+
+
+def assert_what_is_not_genuine_is_refused(network: Rig, conn: psycopg.Connection[Any]) -> None:
+    """Unsigned, expired, replayed: put on the wire by somebody who may publish, beside the centre's own desk."""
+    from quantrac.mqtt.address import MqttAddress
+    from quantrac.mqtt.session import Session
+    from quantrac.telemetry.topics import topic
+
+    key, now_ms = bytes.fromhex(KEYS[STEADY]), time.time_ns() // 1_000_000
+    order = {"do": "maint", "device": None, "for_ms": 60_000, "state": "maint"}
+    genuine = encode_command(key, STEADY, "genuine-1", order, issued_ms=now_ms, expires_ms=now_ms + 60_000)
+    sent = {
+        "unsigned-1": json.dumps({**order, "issued": now_ms, "expires": now_ms + 60_000}).encode(),
+        "expired-11": encode_command(key, STEADY, "expired-11", order, issued_ms=now_ms - 9_000, expires_ms=now_ms - 1),
+    }
+    session = Session(MqttAddress.parse(network.broker.url("console")), "intruder", expiry_s=0, receive_maximum=4)
+    session.start()
+    eventually(lambda: session.connected)
+    try:
+        for name, payload in [*sent.items(), ("genuine-1", genuine), ("genuine-1", genuine)]:
+            session.publish(topic(STEADY, "cmd", name), payload)
+        refusals = eventually(lambda: len(found := _column(conn, EVENTS, STEADY, "command_refused")) >= 3 and found)
+    finally:
+        session.stop()
+    for name, why in (("unsigned-1", "not signed"), ("expired-11", "expired"), ("genuine-1", "a replay")):
+        assert any(one.startswith(name) and why in one for one in refusals), refusals
+    assert len(refusals) == 3
+
+
+def assert_on_record(network: Rig, conn: psycopg.Connection[Any]) -> None:
+    """Orders and outcomes in the audit, what stations did in their events; `commands list` shows both."""
+    (pushed, again) = [one["outcome"] for one in _column(conn, OUTCOMES, CUT_OFF)]
+    assert (pushed["outcome"], pushed["why"]) == ("rolled back", "the link has not returned")
+    assert again["ok"] is True
+    for station, ends in (
+        (CUT_OFF, ["on trial: changed: sonde", "rolled back: the link has not returned"]),
+        (
+            STEADY,
+            [
+                "on trial: changed: sonde",
+                "confirmed",
+                "on trial: changed: sonde",
+                "rolled back: no valid reading of do",
+            ],
+        ),
+    ):
+        said = _column(conn, EVENTS, station, "configuration")
+        assert [detail.startswith("push ") for detail in said] == [True] * len(ends)
+        assert all(end in detail for detail, end in zip(said, ends, strict=True)), said
+    shown = network.run("commands", "list", "--station", STEADY).ends()
+    assert "push station=" in shown
+    assert shown.count("confirmed") == 1
+
+
+def assert_nothing_is_lost(network: Rig, conn: psycopg.Connection[Any]) -> None:
+    """Ledger balanced without a gap, no slot missing, each mean what the instrument's own journal makes necessary."""
+    eventually(lambda: {row[1:] for row in conn.execute(LEDGER)} == {(True, 0)})
+    for station in STATIONS:
+        for name in ("do", "water_temp", "battery_v"):
+            found = conn.execute(TIMES, [f"{station}/{name}"]).fetchall()
+            times = [t for t, *_ in found]
+            assert times == [*range(times[0], times[-1] + 1, REPORT_MS)], f"{station}/{name}"
+            nulls = [state for _, value, state in found[1:] if value is None and state not in BUSY_OR_ASKED]
+            # On trial its readings were out of range; a slot before and behind belongs to two configurations.
+            on_trial = (station, name) == (STEADY, "do")
+            assert set(nulls) <= ({"range", "warmup"} if on_trial else set()), f"{station}/{name}"
+    only = replace(network.network(), stations={CUT_OFF: network.network().stations[CUT_OFF]})
+    verdict = judge(conn, only, network.folder / "journal")
+    assert verdict.compared > 100
+    # The try of a changed device is an answer more than the means of its slot are made of.
+    tried = {difference.t_ms for difference in verdict.differences}
+    assert len(tried) <= 1, verdict.differences
+
+
+def _column(conn: psycopg.Connection[Any], query: str, *values: str) -> list[Any]:
+    return [one for (one,) in conn.execute(query, values).fetchall()]

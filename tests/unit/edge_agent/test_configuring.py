@@ -1,0 +1,115 @@
+"""What proves a new configuration lies behind the switch, however long the switch took; refusals change nothing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from edge_agent.acquiring.field_link import FieldLink
+from edge_agent.clocks.clock import Moment
+from edge_agent.commissioning.probing import Found
+from edge_agent.control.configuring import ChangeRefused, Configuring
+from edge_agent.control.trial import Deliveries
+from edge_agent.records import SlotReading, SlotRecord
+from quantrac.config.loading import load_network
+from quantrac.config.resolution import config_hash
+from quantrac.config.stations import Station
+from quantrac.telemetry.states import State
+
+STATION = load_network(Path(__file__).parents[3] / "station_configs").stations["st-my-thanh"]
+MINUTE = 60_000
+T0 = 1_795_490_400_000
+
+
+def record(t_ms: int, do: float | None) -> SlotRecord:
+    return SlotRecord(t_ms, (SlotReading("do", do, State.OK if do is not None else State.RANGE),))
+
+
+class Field:
+    """Instruments whose switch waits until the old configuration has delivered once more."""
+
+    def __init__(self, deliveries: Deliveries, now: Callable[[], Moment]) -> None:
+        self.deliveries, self.now = deliveries, now
+        self.in_force: list[Station] = []
+        self.trial: list[Found] = []
+        self.switches = 0
+
+    def ask(self, question: Callable[[Any], Any], timeout_s: float) -> Any:
+        return question(self)
+
+    def try_out(self, new: Station, devices: list[str]) -> list[Found]:
+        return self.trial
+
+    def switch(self, new: Station) -> None:
+        self.switches += 1
+        self.in_force.append(new)
+        self.deliveries.note(record(self.now().ms, 5.0))
+
+
+class Rig:
+    def __init__(self) -> None:
+        self.ms = T0
+        self.deliveries = Deliveries()
+        self.deliveries.note(record(T0, 5.0))
+        self.field = Field(self.deliveries, self.now)
+        self.said: list[str] = []
+        self.kept: list[bool] = []
+        self.configuring = Configuring(
+            STATION, wire=lambda station: station, link=cast(FieldLink, self.field), deliveries=self.deliveries,
+            become=lambda _: None, record=self.said.append, connected=lambda: True, now=self.now,
+            ending=cast(threading.Event, self),
+        )  # fmt: skip
+        self.slots: list[float | None] = []
+
+    def now(self) -> Moment:
+        self.ms += MINUTE + 1_000  # the switch, too, takes longer than a slot: its line is busy
+        return Moment(self.ms / 1000, self.ms)
+
+    def wait(self, _: float) -> bool:
+        """Stand in for the pause between two looks: a slot ends."""
+        self.ms += MINUTE
+        self.deliveries.note(record(self.ms, self.slots.pop(0) if self.slots else None))
+        return False
+
+    def is_set(self) -> bool:
+        return False
+
+    def change(self, new: Station) -> dict[str, Any]:
+        return self.configuring.change(new, "push", 3_000, lambda: self.kept.append(True))
+
+
+def changed() -> Station:
+    sonde = STATION.devices["sonde"].model_copy(update={"serial": "another"})
+    new = STATION.model_copy(update={"devices": {**STATION.devices, "sonde": sonde}})
+    return new.model_copy(update={"config_hash": config_hash(new)})
+
+
+def test_what_the_old_one_delivers_while_the_switch_waits_proves_nothing() -> None:
+    rig, new = Rig(), changed()
+    outcome = rig.change(new)
+    assert (outcome["outcome"], outcome["why"]) == ("rolled back", "no valid reading of do")
+    assert rig.field.in_force == [new, STATION]
+    assert rig.kept == []
+    assert rig.said[-1].endswith("rolled back: no valid reading of do")
+
+
+def test_a_valid_slot_behind_the_switch_confirms_it() -> None:
+    rig, new = Rig(), changed()
+    rig.slots = [5.1, 5.2, 5.3]
+    assert rig.change(new)["outcome"] == "confirmed"
+    assert rig.field.in_force == [new]
+    assert rig.kept == [True]
+
+
+def test_a_device_that_does_not_answer_leaves_everything_as_it_is() -> None:
+    rig = Rig()
+    rig.field.trial = [Found("sonde", "do", None, "mg/L", "comm", "unit 77: no answer")]
+    with pytest.raises(ChangeRefused, match="sonde: unit 77: no answer"):
+        rig.change(changed())
+    assert rig.field.switches == 0
+    assert rig.configuring.station is STATION
+    assert "refused: sonde: unit 77" in rig.said[-1]
