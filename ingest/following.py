@@ -61,6 +61,8 @@ class Work:
     """Count a beginning anew, by the kind of error."""
     rest_s: float = 0.0
     """How long changes are left to gather once the feed was read to its end."""
+    after: str | None = None
+    """The consumer whose position this one never passes."""
 
 
 class Follower:
@@ -113,10 +115,10 @@ class Follower:
         """Register, after making everything where the feed does not know this consumer."""
         start = 0
         if not change_feed.is_registered(conn, self._work.name):
-            start = change_feed.head(conn)
+            start = change_feed.reached(conn, self._work.after)
             log.info("makes_everything", consumer=self._work.name, up_to_change=start)
             self._work.make_everything(conn)
-        return Consumer(conn, self._work.name, self._work.causes, start=start)
+        return Consumer(conn, self._work.name, self._work.causes, after=self._work.after, start=start)
 
     def _have_lock(self, conn: Connection) -> bool:
         return conn.execute("select pg_try_advisory_lock(%s)", [self._work.lock]).fetchone() == (True,)

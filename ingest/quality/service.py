@@ -1,4 +1,4 @@
-"""`quality run`: the change feed in, findings and roll-ups out, each a consumer of its own on a thread of its own."""
+"""`quality run`: the change feed in; findings, roll-ups and derived values out, each a consumer on its own thread."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from typing import Final
 
+from ingest.derived import consuming as deriving
 from ingest.following import Follower, Work
 from ingest.quality import judging
 from ingest.rollups import consuming
@@ -19,8 +20,11 @@ from quantrac.observe import health, logs, metrics
 
 QUALITY_LOCK: Final = 0x5154_0011
 ROLLUPS_LOCK: Final = 0x5154_0013
+DERIVED_LOCK: Final = 0x5154_0015
 GATHER_S: Final = 5.0
 """Roll-ups let changes gather: each message of a minute would else make its hour anew."""
+DERIVED_GATHER_S: Final = 0.5
+"""Inputs of one time come in several messages."""
 CHECK_S: Final = 0.5
 
 QUALITY_LAG = metrics.gauge("quantrac_quality_feed_lag_seconds", "Age of the oldest change when it was taken")
@@ -29,6 +33,9 @@ QUALITY_FAILURES = metrics.counter("quantrac_quality_failures_total", "Times jud
 ROLLUPS_LAG = metrics.gauge("quantrac_rollups_feed_lag_seconds", "Age of the oldest change when it was taken")
 ROLLUPS_CHANGES = metrics.counter("quantrac_rollups_changes_total", "Changes rolled up")
 ROLLUPS_FAILURES = metrics.counter("quantrac_rollups_failures_total", "Times it had to begin again", ["reason"])
+DERIVED_LAG = metrics.gauge("quantrac_derived_feed_lag_seconds", "Age of the oldest change when it was taken")
+DERIVED_CHANGES = metrics.counter("quantrac_derived_changes_total", "Changes taken for derived channels")
+DERIVED_FAILURES = metrics.counter("quantrac_derived_failures_total", "Times it had to begin again", ["reason"])
 
 log = logs.logger(__name__)
 
@@ -56,6 +63,18 @@ def works(clock: Callable[[], datetime]) -> list[Work]:
             changes=ROLLUPS_CHANGES,
             failures=lambda reason: ROLLUPS_FAILURES.labels(reason).inc(),
             rest_s=GATHER_S,
+        ),
+        Work(
+            name=deriving.NAME,
+            causes=deriving.CAUSES,
+            lock=DERIVED_LOCK,
+            round_of=deriving.round_of,
+            make_everything=deriving.make_everything,
+            lag=DERIVED_LAG,
+            changes=DERIVED_CHANGES,
+            failures=lambda reason: DERIVED_FAILURES.labels(reason).inc(),
+            rest_s=DERIVED_GATHER_S,
+            after=deriving.AFTER,
         ),
     ]
 

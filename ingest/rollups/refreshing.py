@@ -27,7 +27,9 @@ def _statement(name: str) -> sql.SQL:
 
 
 HOURLY: Final = _statement("hourly.sql")
+HOURLY_DERIVED: Final = _statement("hourly_derived.sql")
 DAILY: Final = _statement("daily.sql")
+DERIVED: Final = "select channel_id from channel where derived"
 DROPPED: Final = "select before from dropped where relation = 'reading'"
 KEPT: Final = """
 select min(range_start), max(range_end) from timescaledb_information.chunks
@@ -43,7 +45,11 @@ def refresh(conn: Connection, touched: Sequence[Buckets]) -> int:
     """
     conn.execute("select pg_advisory_xact_lock(%s)", [ROLLUP_LOCK])
     fit = since(touched, _dropped_before(conn))
-    written = sum(_write(conn, HOURLY, some) for some in stretches(fit))
+    derived = {channel_id for (channel_id,) in conn.execute(DERIVED)}
+    raw = [each for each in fit if each.channel_id not in derived]
+    made = [each for each in fit if each.channel_id in derived]
+    written = sum(_write(conn, HOURLY, some) for some in stretches(raw))
+    written += sum(_write(conn, HOURLY_DERIVED, some) for some in stretches(made))
     if written:
         _write(conn, DAILY, days(fit))
     return written

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 
 from quantrac.config.buses import check_address, check_buses, check_talkers, make_bus
 from quantrac.config.channels import agent_channels, make_channel
+from quantrac.config.derived import derived_of
 from quantrac.config.devices import BUS_KINDS_OF_PROTOCOL, LineProfile
 from quantrac.config.documents import Key
 from quantrac.config.draft import Draft
@@ -70,10 +71,19 @@ def resolve(file: StationFile, draft: Draft) -> Station:
         clock=_clock(file, draft),
         modem=Modem(**file.box.modem.model_dump()) if file.box.modem else None,
         config_hash="",
+        derived=derived_of(file.derived, _measured(devices), _names_of(devices, agent), draft),
     )
     if draft.whole:
         _check_spool(station, draft)
     return station.model_copy(update={"config_hash": config_hash(station)})
+
+
+def _measured(devices: dict[str, Device]) -> dict[str, Channel]:
+    return {name: channel for device in devices.values() for name, channel in device.channels.items()}
+
+
+def _names_of(devices: dict[str, Device], agent: dict[str, Channel]) -> set[str]:
+    return {channel.name for device in devices.values() for channel in device.channel_list()} | agent.keys()
 
 
 def config_hash(station: Station) -> str:
@@ -130,7 +140,12 @@ def _device(name: str, spec: DeviceSpec, buses: dict[str, Bus], own: Defaults, d
 def _camera(spec: CameraSpec) -> Camera:
     url = spec.url.replace("{width}", str(spec.width)).replace("{height}", str(spec.height))
     return Camera(
-        url=url, every_ms=spec.every_ms, on_alarm=spec.on_alarm, max_kb=spec.max_kb, width=spec.width, height=spec.height
+        url=url,
+        every_ms=spec.every_ms,
+        on_alarm=spec.on_alarm,
+        max_kb=spec.max_kb,
+        width=spec.width,
+        height=spec.height,
     )
 
 

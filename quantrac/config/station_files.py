@@ -27,6 +27,7 @@ from quantrac.config.fields import (
 )
 from quantrac.config.stations import BusKind
 from quantrac.config.wiring import Port
+from quantrac.telemetry.indices.formulas import FormulaName
 from quantrac.telemetry.states import State
 
 SERIAL_KINDS = ("modbus-rtu", "sdi-12", "ascii", "bayern-hessen")
@@ -200,6 +201,18 @@ class DeviceSpec(Model):
     """State tables of the profile to use in the place of others: firmware that codes its status otherwise."""
 
 
+class DerivedSpec(Model):
+    """A channel that the centre makes of others of the station."""
+
+    formula: FormulaName
+    of: Snake | None = None
+    """The channel of which a mean is made; for other formulas see `inputs`."""
+    inputs: dict[Snake, Snake] = Field(default_factory=dict)
+    """Input of the formula → channel, where the name is not the usual one."""
+    probe: Literal["ion", "total"] | None = None
+    """What the ammonium probe reports (toxic-ammonia): ionised nitrogen N-NH4+, or total ammonia nitrogen."""
+
+
 class CameraSpec(Model):
     """A camera whose pictures are sent."""
 
@@ -272,6 +285,8 @@ class StationFile(Model):
     defaults: StationDefaults = StationDefaults()
     buses: dict[Kebab, BusSpec]
     devices: dict[Kebab, DeviceSpec]
+    derived: dict[Snake, DerivedSpec] = Field(default_factory=dict)
+    """Channels that the centre makes: means over hours, toxic ammonia, VN_AQI, VN_WQI."""
     cameras: dict[Kebab, CameraSpec] = Field(default_factory=dict)
     maintenance: MaintenanceSpec | None = None
     clock: ClockSpec = ClockSpec()

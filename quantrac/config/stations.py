@@ -12,11 +12,14 @@ from pydantic import Field
 
 from quantrac.config.devices import AnyProfile, Signal
 from quantrac.config.fields import LineSettings, Model, StateWord, Text
+from quantrac.telemetry.indices.formulas import FormulaName
 from quantrac.telemetry.states import State
 
 BusKind = Literal["modbus-tcp", "modbus-rtu", "modbus-rtu-tcp", "sdi-12", "ascii", "bayern-hessen"]
 AGENT: Final = "agent"
 """The pseudo device of the channels that the edge agent measures itself."""
+CENTRE: Final = "centre"
+"""The pseudo device of the channels that the centre makes of others."""
 
 
 class Rs485(Model):
@@ -94,8 +97,9 @@ class Channel(Model):
     """Added to a level, m: from the sensor to the national datum."""
     invert: bool = False
     """For inputs: 1 is published as 0 and 0 as 1."""
-    statistic: ExtraKind | None = None
-    """It is no measurement but made of another channel's samples: a statistic, or its zero or span readings."""
+    statistic: ExtraKind | Literal["mean"] | None = None
+    """It is no measurement but made of another channel: a statistic of its samples, a mean over hours, or its zero or
+    span readings."""
     debounce_ms: int = 0
     """For inputs: a change counts when it has held so long; until then the reading is what it was."""
 
@@ -227,6 +231,16 @@ class Modem(Model):
     baud: int
 
 
+class Derived(Model):
+    """A channel that the centre makes of other channels of the station."""
+
+    formula: FormulaName
+    inputs: dict[str, str]
+    """Input of the formula → name of the channel."""
+    options: dict[str, str] = Field(default_factory=dict)
+    channel: Channel
+
+
 class Station(Model):
     """One station, resolved."""
 
@@ -250,11 +264,17 @@ class Station(Model):
     modem: Modem | None
     config_hash: str
     """sha256 (hex) of everything above and the profiles, in canonical form."""
+    derived: dict[str, Derived] = Field(default_factory=dict, exclude=True)
+    """What the centre makes: no business of the edge, so it neither travels there nor enters the hash."""
 
     def channel_list(self) -> list[Channel]:
         """Return every channel the edge sends, device by device, the agent's own last."""
         measured = [channel for device in self.devices.values() for channel in device.channel_list()]
         return [*measured, *self.agent_channels.values()]
+
+    def all_channels(self) -> list[Channel]:
+        """Return every channel: those that the edge sends, then those that the centre makes."""
+        return [*self.channel_list(), *(derived.channel for derived in self.derived.values())]
 
     def channel(self, name: str) -> Channel:
         """Return a channel by name; raises KeyError."""

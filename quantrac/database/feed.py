@@ -120,6 +120,12 @@ def head(conn: Connection) -> int:
     return int(row[0]) if row else 0
 
 
+def reached(conn: Connection, leader: str | None) -> int:
+    """Return the newest change that a consumer which follows `leader` might take: the head, where nobody leads."""
+    row = conn.execute("select position from consumer where consumer = %s", [leader]).fetchone()
+    return min(head(conn), int(row[0])) if row else head(conn)
+
+
 class Consumer:
     """One reader of the feed. The connection is its own (it listens) and should be in autocommit.
 

@@ -13,10 +13,11 @@ from typing import Final, Literal, NamedTuple, Protocol
 from psycopg.types.json import Jsonb
 
 from quantrac.config.network import NetworkFile
-from quantrac.config.stations import AGENT, Channel, Station
+from quantrac.config.stations import AGENT, CENTRE, Channel, Station
 from quantrac.database import audit
 from quantrac.database.feed import Cause, NewChange, append_changes
 from quantrac.database.pool import Connection
+from quantrac.desks.derived import define_derived
 from quantrac.telemetry.errors import QuantracError
 from quantrac.telemetry.parameters import HOUSEKEEPING, Kind, parameter
 
@@ -53,6 +54,7 @@ class ChannelRow(NamedTuple):
     expect_low: float | None
     expect_high: float | None
     history_tests: list[str]
+    derived: bool = False
     active: bool = True
 
 
@@ -84,17 +86,20 @@ on conflict (station) do update set name_vi = excluded.name_vi, name_en = exclud
 """
 CHANNEL = """
 insert into channel (station, name, parameter, unit, kind, interval_s, span_low, span_high, plausible_low,
-                     plausible_high, expect_low, expect_high, history_tests, active)
-values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                     plausible_high, expect_low, expect_high, history_tests, derived, active)
+values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 on conflict (station, name) do update set parameter = excluded.parameter, unit = excluded.unit, kind = excluded.kind,
   interval_s = excluded.interval_s, span_low = excluded.span_low, span_high = excluded.span_high,
   plausible_low = excluded.plausible_low, plausible_high = excluded.plausible_high, expect_low = excluded.expect_low,
-  expect_high = excluded.expect_high, history_tests = excluded.history_tests, active = excluded.active
+  expect_high = excluded.expect_high, history_tests = excluded.history_tests, derived = excluded.derived,
+  active = excluded.active
 """
 SETTINGS = "update network set valid_share = %(share)s where valid_share <> %(share)s"
 CHANNELS_OFF = "update channel set active = false where station = %s and name = any(%s)"
 HAS_READINGS = """
-select c.name from channel c join latest l using (channel_id) where c.station = %s and c.name = any(%s) order by c.name
+select c.name from channel c where c.station = %s and c.name = any(%s) and (
+  exists (select from latest l where l.channel_id = c.channel_id)
+  or exists (select from derived_reading d where d.channel_id = c.channel_id)) order by c.name
 """
 
 
@@ -118,14 +123,14 @@ def apply_network(conn: Connection, network: Stations, person: str, now: datetim
 
 
 def channel_rows(station: Station) -> list[ChannelRow]:
-    """Return the rows of every channel the station's edge sends."""
-    return [_channel_row(channel) for channel in station.channel_list()]
+    """Return the rows of every channel: those that the edge sends, and those that the centre makes."""
+    return [_channel_row(channel) for channel in station.all_channels()]
 
 
 def history_tests(channel: Channel) -> list[str]:
     """Return the tests with a history that run on a channel: spikes, on everything measured that has a mean."""
     housekeeping = channel.device == AGENT or any(entry.id == channel.parameter for entry in HOUSEKEEPING)
-    measured = channel.statistic is None and not housekeeping
+    measured = channel.statistic is None and not housekeeping and channel.device != CENTRE
     return ["spike"] if parameter(channel.parameter).kind is Kind.MEAN and measured else []
 
 
@@ -158,20 +163,23 @@ def _channel_row(channel: Channel) -> ChannelRow:
         expect_low=expect_low,
         expect_high=expect_high,
         history_tests=history_tests(channel),
+        derived=channel.device == CENTRE,
     )
 
 
 def _apply_station(conn: Connection, station: Station, applied: str | None, now: datetime) -> Applied:
     existing = [ChannelRow._make(row) for row in conn.execute(CHANNELS, [station.station]).fetchall()]
     write, added, removed = compare(existing, channel_rows(station))
-    if applied == station.config_hash and not write and not removed:
+    if applied != station.config_hash or write or removed:
+        _keep_meaning(conn, station, existing, write)
+        conn.execute(STATION, _station_row(station, now))
+        for row in write:
+            conn.execute(CHANNEL, [station.station, *row])
+        conn.execute(CHANNELS_OFF, [station.station, removed])
+    redefined = define_derived(conn, station)
+    if applied == station.config_hash and not write and not removed and not redefined:
         return Applied(station.station, "unchanged")
-    _keep_meaning(conn, station, existing, write)
-    conn.execute(STATION, _station_row(station, now))
-    for row in write:
-        conn.execute(CHANNEL, [station.station, *row])
-    conn.execute(CHANNELS_OFF, [station.station, removed])
-    changed = tuple(row.name for row in write if row.name not in added)
+    changed = tuple(sorted({row.name for row in write}.union(redefined).difference(added, removed)))
     return Applied(station.station, "changed" if applied else "new", tuple(added), changed, tuple(removed))
 
 

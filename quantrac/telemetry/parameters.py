@@ -91,6 +91,7 @@ WATER: Final = (
     _mean("water_level", "Mực nước", "Water level", "m", "m", 3, (-20, 100), (-6, 20), "WL"),
     _mean("flow", "Lưu lượng", "Flow", "m3/s", "m³/s", 2, (-50000, 50000), (-40000, 40000), "Flow"),
     _mean("h2s", "H2S", "Hydrogen sulphide", "mg/L", "mg/l", 3, (0, 50), (0, 20), "H2S"),
+    _mean("nh3", "Amoniac độc (NH3)", "Toxic ammonia (NH3)", "mg/L", "mg/l", 4, (0, 1000), (0, 50), None),
     _mean("alkalinity", "Độ kiềm", "Alkalinity", "mg/L", "mg CaCO3/l", 0, (0, 1000), (0, 600), "ALK"),
 )
 
@@ -113,6 +114,12 @@ AIR: Final = (
     _mean("noise", "Tiếng ồn", "Noise", "dB[SPL]", "dBA", 1, (0, 150), (15, 140), "NOISE"),
 )
 
+INDICES: Final = (
+    _other(Kind.LAST, "vn_aqi", "VN_AQI", "VN_AQI", "1", "", 0, (0, 500)),
+    _other(Kind.LAST, "vn_wqi", "WQI tham khảo", "Reference WQI", "1", "", 0, (0, 100)),
+)
+"""Made by the centre, never measured."""
+
 HOUSEKEEPING: Final = (
     _other(Kind.LAST, "battery_v", "Điện áp ắc quy", "Battery voltage", "V", "V", 2, (0, 60)),
     _other(Kind.LAST, "mains", "Điện lưới", "Mains present", "1", "", 0, (0, 1)),
@@ -130,7 +137,9 @@ HOUSEKEEPING: Final = (
 )
 # fmt: on
 
-CATALOGUE: Final[dict[str, Parameter]] = {parameter.id: parameter for parameter in (*WATER, *AIR, *HOUSEKEEPING)}
+CATALOGUE: Final[dict[str, Parameter]] = {
+    parameter.id: parameter for parameter in (*WATER, *AIR, *INDICES, *HOUSEKEEPING)
+}
 """Every parameter by its id."""
 
 

@@ -117,7 +117,7 @@ def restore(file: Annotated[Path, typer.Argument(help="File that `quantrac db ba
 
 @app.command(short_help="Make derived, or hourly and daily values anew.")
 def rebuild(
-    what: Annotated[str, typer.Argument(help="derived (channels), or rollups (hours and days).")],
+    what: Annotated[str, typer.Argument(help="What: derived (channels) or rollups (hours, days).")],
     after: Annotated[
         str | None, typer.Option("--from", help="Date or time; without offset it is Asia/Ho_Chi_Minh.")
     ] = None,

@@ -54,15 +54,17 @@ def altered(station: Station, name: str, **update: Any) -> Station:
     return station.model_copy(update={"devices": devices, "config_hash": "other"})
 
 
-def test_all_stations_and_every_channel_the_edge_sends_are_known(conn: Connection, network: Some) -> None:
+def test_all_stations_and_every_channel_are_known(conn: Connection, network: Some) -> None:
     applied = apply_network(conn, network, "an", NOW)
     assert [(row.station, row.outcome) for row in applied] == [(name, "new") for name in sorted(network.stations)]
     stations = conn.execute("select station, config_applied from v_station order by station").fetchall()
     assert stations == [(name, network.stations[name].config_hash) for name in sorted(network.stations)]
     channels = {name for (name,) in conn.execute("select channel from v_channel")}
     assert channels == {
-        f"{name}/{c.name}" for name, station in network.stations.items() for c in station.channel_list()
+        f"{name}/{c.name}" for name, station in network.stations.items() for c in station.all_channels()
     }
+    made = {name for (name,) in conn.execute("select channel from v_channel where derived")}
+    assert made == {f"{name}/{c}" for name, station in network.stations.items() for c in station.derived}
     for housekeeping in ("disk_free", "clock_offset", "bus_errors", "spool_depth"):
         assert f"{STATION}/{housekeeping}" in channels
 
@@ -151,3 +153,27 @@ def test_an_interval_that_changed_is_remembered_for_the_time_before(conn: Connec
         "select expected_readings(channel_id, now() + '1 hour', now() + '2 hours') from channel where channel = %s"
     )
     assert conn.execute(expected, [f"{STATION}/do"]).fetchone() == (60,)
+
+
+def test_derived_channels_say_what_they_are_made_of_and_follow_the_file(conn: Connection, network: Some) -> None:
+    station = "st-dai-ngai"
+    apply_network(conn, network, "an", NOW)
+    query = """
+    select d.formula, d.options, array(select c.name from jsonb_each_text(d.inputs) i
+      join channel c on c.channel_id = i.value::int4 order by i.key)
+    from derived_channel d join channel c using (channel_id) where c.channel = 'st-dai-ngai/nh3'
+    """
+    assert conn.execute(query).fetchall() == [
+        ("toxic-ammonia", {"probe": "ion"}, ["nh4_n", "ph", "salinity", "water_temp"])
+    ]
+    nh3 = network.stations[station].derived["nh3"]
+    other = nh3.model_copy(update={"options": {"probe": "total"}})
+    changed = network.stations[station].model_copy(update={"derived": {"nh3": other}})
+    applied = apply_network(conn, replace(network, stations={**network.stations, station: changed}), "an", NOW)
+    assert {(row.station, row.outcome, row.changed) for row in applied if row.outcome != "unchanged"} == {
+        (station, "changed", ("nh3",))
+    }
+    gone = network.stations[station].model_copy(update={"derived": {}})
+    apply_network(conn, replace(network, stations={**network.stations, station: gone}), "an", NOW)
+    assert conn.execute(query).fetchall() == []
+    assert conn.execute("select active from channel where channel = 'st-dai-ngai/nh3'").fetchone() == (False,)

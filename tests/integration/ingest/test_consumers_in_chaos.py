@@ -1,5 +1,6 @@
 """Every consumer of the feed, killed at random while data come late, twice, in disorder and corrected, ends where one
-calm pass ends: findings, hours, days and alarms. `./dev soak` repeats it, each time with other chances."""
+calm pass ends: findings, derived values, hours, days and alarms. `./dev soak` repeats it, with other
+chances each time."""
 
 import os
 import random
@@ -15,6 +16,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from quantrac.database.feed import NewChange, append_changes
 from quantrac.private_services.postgres import PrivatePostgres
@@ -25,8 +27,17 @@ from tests.integration.ingest.test_rollups import everything
 STATION = "st-my-thanh"
 START = datetime(2026, 11, 1, tzinfo=UTC)
 MINUTES = 1500
-CHANNELS = (("do", "mean"), ("salinity", "mean"), ("wind_dir", "vector"), ("rain", "sum"), ("battery_v", "last"))
-CONSUMERS = {"quality", "rollups", "alerts"}
+CHANNELS = (
+    ("do", "mean"), ("salinity", "mean"), ("water_temp", "mean"), ("wind_dir", "vector"), ("rain", "sum"),
+    ("battery_v", "last"),
+)  # fmt: skip
+DERIVED: dict[str, tuple[str, int, str, dict[str, str]]] = {
+    "saturation": ("do_sat", 60, "oxygen-saturation", {"do": "do", "water_temp": "water_temp", "salinity": "salinity"}),
+    "do_1h": ("do", 3600, "mean-1h", {"of": "do"}),
+    "salinity_1h": ("salinity", 3600, "mean-1h", {"of": "salinity"}),
+    "salinity_8h": ("salinity", 3600, "mean-8h", {"of": "salinity_1h"}),
+}
+CONSUMERS = {"quality", "rollups", "derived", "alerts"}
 
 Row = tuple[int, datetime, float | None, int, int, datetime]
 
@@ -43,6 +54,17 @@ def add_network(conn: psycopg.Connection) -> None:
             "insert into channel (station, name, parameter, unit, kind, interval_s, history_tests)"
             " values (%s, %s, %s, '1', %s, 60, %s)",
             [STATION, name, name, kind, tests],
+        )
+    for name, (parameter, interval, formula, inputs) in DERIVED.items():
+        conn.execute(
+            "insert into channel (station, name, parameter, unit, kind, interval_s, derived)"
+            " values (%s, %s, %s, '1', 'mean', %s, true)",
+            [STATION, name, parameter, interval],
+        )
+        known: dict[str, int] = dict(conn.execute("select name, channel_id from channel").fetchall())
+        conn.execute(
+            "insert into derived_channel (channel_id, formula, inputs) values (%s, %s, %s)",
+            [known[name], formula, Jsonb({entry: known[channel] for entry, channel in inputs.items()})],
         )
 
 
@@ -157,8 +179,12 @@ def outcome(conn: psycopg.Connection) -> dict[str, list[Any]]:
       order by channel_id, time, test, flag_id desc) newest where flag <> 1 order by 1, 2, 3
     """
     alarms = "select rule, level, channel, raised_at, cleared_at, late from v_alarm order by raised_at, level, late"
+    derived = "select * from derived_reading order by channel_id, time"
     hours, days = everything(conn)
     return {
+        "derived": [
+            tuple(value.hex() if isinstance(value, float) else value for value in row) for row in conn.execute(derived)
+        ],
         "findings": conn.execute(findings).fetchall(),
         "hours": hours,
         "days": days,
@@ -206,6 +232,7 @@ def test_each_consumer_ends_where_one_calm_pass_ends(database: str, other: str, 
     assert len(expected["hours"]) > 100
     assert expected["findings"]
     assert expected["alarms"]
+    assert len({row[0] for row in expected["derived"]}) == len(DERIVED)
     for what, rows in expected.items():
         assert found[what] == rows, what
 
