@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import (
+    compression,
     edge_forwarding,
     edge_reading,
     edge_spool,
@@ -72,6 +73,13 @@ def year_of_data(arguments: argparse.Namespace) -> None:
         print(f"{name:32} median {median:6.1f} ms, p95 {p95:6.1f} ms, {rows} rows", flush=True)
 
 
+def compressed_weeks(arguments: argparse.Namespace) -> None:
+    """Bytes, reads and late readings of the same two weeks before and after they are compressed."""
+    if arguments.community is None:
+        raise SystemExit("compression: name a server with TimescaleDB's Community edition: --community URL")
+    compression.run(lambda line: print(line, flush=True), arguments.community)
+
+
 def rules(arguments: argparse.Namespace) -> None:
     """Readings a second through 20 rules of one channel, beside making blocks of the same rows."""
     for name, rate, ratio, alarms in rule_evaluation.run(arguments.readings):
@@ -127,6 +135,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
 }
 ON_DEMAND: dict[str, Callable[[argparse.Namespace], None]] = {
     "year": year_of_data,
+    "compression": compressed_weeks,
     "workers": workers,
     "sustained": sustained,
     "steps": steps,
@@ -142,6 +151,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20, help="how long latency is measured")
     parser.add_argument("--weeks", type=int, default=52, help="how long the year is")
     parser.add_argument("--readings", type=int, default=1_000_000, help="readings of each course in rules")
+    parser.add_argument("--community", metavar="URL", help="server with TimescaleDB Community, for compression")
     parser.add_argument("--spooled", type=int, default=1_000_000, help="messages in the spool of million")
     arguments = parser.parse_args()
     logs.configure("text", level=logging.ERROR)

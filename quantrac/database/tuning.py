@@ -46,7 +46,7 @@ def tune(conn: Connection) -> list[str]:
 
     Both: new sessions reckon that a random page costs little more than the next one, as on any SSD: a year of hourly
     values of a few channels is then read by its key, not by looking through all.
-    Community: weeks of readings older than 30 days are compressed by `jobs run`, some 1000 readings of a channel, in
+    Community: weeks of readings older than 60 days are compressed by `jobs run`, some 1000 readings of a channel, in
     order of time, to a row; later readings still go in.
     """
     planner = _expect_an_ssd(conn)
@@ -58,7 +58,7 @@ def tune(conn: Connection) -> list[str]:
     if enabled != (True,):
         conn.execute(COMPRESS)
     conn.execute(NO_POLICY)
-    return [planner, "compression of readings older than 30 days, done by quantrac jobs run"]
+    return [planner, "compression of readings older than 60 days, done by quantrac jobs run"]
 
 
 def _expect_an_ssd(conn: Connection) -> str:

@@ -10,8 +10,8 @@ import psycopg
 from quantrac.database.pool import Connection, one_line
 from quantrac.observe import logs
 
-UNCOMPRESSED: Final = timedelta(days=30)
-"""Younger readings stay as they came: they are read most, and most of what comes late belongs to them."""
+UNCOMPRESSED: Final = timedelta(days=60)
+"""Younger readings stay as they came: what a station's spool keeps, and may send again, goes in at full speed."""
 
 WEEKS = """
 select range_start from timescaledb_information.chunks
@@ -34,7 +34,7 @@ log = logs.logger(__name__)
 
 
 def compress_old(conn: Connection, now: datetime) -> str:
-    """Compress each week of readings older than 30 days that is not, or that got late ones; says what it did.
+    """Compress each week of readings older than 60 days that is not, or that got late ones; says what it did.
 
     Each week is a transaction of its own. One that others use at that moment is left for the next night.
     """

@@ -52,7 +52,7 @@ def test_tune_may_be_repeated_and_done_by_several_at_once(database: str, conn: C
 
     with ThreadPoolExecutor(3) as pool:
         assert list(pool.map(again, range(3))) == [said] * 3
-    assert "compression of readings older than 30 days" in said[1]
+    assert "compression of readings older than 60 days" in said[1]
     assert settings(conn) == before
     assert conn.execute("select current_setting('random_page_cost')::float8").fetchone() == (1.1,)
 
@@ -69,7 +69,7 @@ def test_a_policy_of_an_earlier_version_goes(conn: Connection) -> None:
 
 
 def test_old_weeks_are_compressed_once_and_again_when_late_readings_came(world: World, conn: Connection) -> None:
-    fill_weeks(world, 100, 50, 1)
+    fill_weeks(world, 100, 75, 1)
     before = conn.execute("select count(*), sum(value) from reading").fetchone()
     weeks = int(compress_old(conn, NOW).split()[0])
     assert 2 <= weeks <= 4, "two stretches of a day and a half, each in one week or in two"
@@ -84,7 +84,7 @@ def test_old_weeks_are_compressed_once_and_again_when_late_readings_came(world: 
 
 
 def test_a_week_in_use_is_left_for_the_next_night(world: World, conn: Connection, database: str) -> None:
-    fill_weeks(world, 60, count=10)
+    fill_weeks(world, 75, count=10)
     conn.execute("alter function compress_readings(timestamptz) set lock_timeout = '50ms'")
     with connect(database, "test") as other, other.transaction():
         other.execute("lock table reading in share row exclusive mode")
@@ -95,7 +95,7 @@ def test_a_week_in_use_is_left_for_the_next_night(world: World, conn: Connection
 def test_the_clock_compresses_with_the_rights_of_its_user(
     world: World, conn: Connection, database: str, community_url: str
 ) -> None:
-    fill_weeks(world, 60)
+    fill_weeks(world, 75)
     name = f"jobs_{urlsplit(database).path[1:]}"
     conn.execute(f"create role {name} login password 'pw' in role quantrac_ingest, quantrac_alerts")
     try:

@@ -1,0 +1,159 @@
+"""What compression of old weeks costs and saves, on a server with TimescaleDB's Community edition that the user names.
+
+The six stations' 90 channels at one minute, two weeks long, some ten weeks ago; a gap of a day at one station is filled
+late. Everything is measured on the same rows before and after they are compressed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+
+from benchmarks.servers import PROJECT, scalar
+from benchmarks.year import RAW_WEEK
+from ingest import registry_table
+from ingest.preparing import prepare
+from ingest.receipt import Receipt
+from ingest.rollups.refreshing import rebuild
+from ingest.storing import store
+from quantrac.config.loading import load_network
+from quantrac.database.migrate import migrate
+from quantrac.database.pool import Connection, connect
+from quantrac.database.tuning import tune
+from quantrac.desks.network import apply_network
+from quantrac.mqtt.delivery import Delivery
+
+STATION: Final = "st-my-thanh"
+DAYS: Final = 14
+BATCH: Final = 500
+RUNS: Final = 20
+# Two decimals, a tide, the noise of a good probe; one time of receipt a station and minute.
+FILL: Final = """
+insert into reading
+select c.channel_id, t,
+       round((10 + 3 * sin(extract(epoch from t) / 7116 + c.channel_id) + 0.02 * random_normal())::numeric, 2)::float8,
+       case when random() < 0.005 then 1 else 0 end, 0, t + jitter
+from (
+  select t, s.station, interval '0.4 seconds' + random() * interval '0.3 seconds' as jitter
+  from generate_series(%(low)s::timestamptz + interval '1 minute', %(high)s, interval '1 minute') t, station s
+) m join (
+  select channel_id, station, row_number() over (partition by station order by channel_id) as nr from channel
+) c on c.station = m.station and c.nr <= 15
+where not (m.station = %(station)s and t > %(gap)s and t <= %(gap)s + interval '1 day')
+order by t, c.channel_id
+"""
+NAMES: Final = "select name from channel where station = %s order by channel_id limit 15"
+BYTES: Final = "select sum(total_bytes)::float8 from chunks_detailed_size('reading')"
+COMPRESS: Final = "select compress_chunk(chunk) from show_chunks('reading') chunk"
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Weeks:
+    """A filled database and where its gap is."""
+
+    conn: Connection
+    first: datetime
+    gap: datetime
+    names: list[str]
+
+
+def run(say: Say, community: str) -> None:
+    """Measure before and after; one line a figure."""
+    with filled(community) as weeks:
+        readings = scalar(weeks.conn, "select count(*) from reading")
+        say(f"{readings:,} readings")
+        for state in ("as they came", "compressed"):
+            size = scalar(weeks.conn, BYTES) / readings
+            say(f"{state}: {size:.1f} bytes a reading on disk, with key and receive time")
+            _read(weeks, state, say)
+            _come_late(weeks, state, say, 0 if state == "as they came" else 1)
+            if state == "as they came":
+                begun = time.monotonic()
+                weeks.conn.execute(COMPRESS)
+                say(f"compressing: {readings / (time.monotonic() - begun):,.0f} readings/s")
+                weeks.conn.execute("vacuum analyze")
+        begun = time.monotonic()
+        weeks.conn.execute(COMPRESS)
+        say(f"taking in what came late: {(time.monotonic() - begun) * 1000:.0f} ms")
+
+
+@contextlib.contextmanager
+def filled(community: str) -> Iterator[Weeks]:
+    """Make a database on the server, fill it; it is dropped at the end."""
+    name = f"quantrac_bench_{os.getpid()}"
+    with psycopg.connect(community, autocommit=True) as server:
+        server.execute(f"create database {name}")
+        try:
+            url = urlunsplit(urlsplit(community)._replace(path=f"/{name}"))
+            migrate(url)
+            with connect(url, "benchmark") as conn:
+                tune(conn)
+            with connect(url, "benchmark") as conn:
+                yield _fill(conn)
+        finally:
+            server.execute(f"drop database {name} with (force)")
+
+
+def _fill(conn: Connection) -> Weeks:
+    now = datetime.now(UTC)
+    apply_network(conn, load_network(PROJECT / "station_configs"), "benchmark", now)
+    first = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=70)
+    gap = first + timedelta(days=9)
+    conn.execute(FILL, {"low": first, "high": first + timedelta(days=DAYS), "station": STATION, "gap": gap})
+    conn.execute("vacuum analyze")
+    return Weeks(conn, first, gap, [name for (name,) in conn.execute(NAMES, [STATION])])
+
+
+def _read(weeks: Weeks, state: str, say: Say) -> None:
+    """A week raw of one channel as the reader's role, and the roll-ups of a week of all channels."""
+    conn, times, rows = weeks.conn, [], 0
+    middle = weeks.first + timedelta(days=3)
+    conn.execute("set role quantrac_reader")
+    for _ in range(RUNS):
+        begun = time.perf_counter()
+        rows = conn.execute(RAW_WEEK, [f"st-tran-de/{weeks.names[0]}", middle, middle + timedelta(days=7)]).rowcount
+        times.append((time.perf_counter() - begun) * 1000)
+    conn.execute("reset role")
+    times.sort()
+    median, p95 = times[RUNS // 2], times[-2]
+    say(f"{state}: a week raw of one channel, {rows} rows: median {median:.1f} ms, p95 {p95:.1f} ms")
+    begun = time.monotonic()
+    made = sum(hours for _, hours in rebuild(conn, middle, middle + timedelta(days=7)))
+    say(f"{state}: roll-ups of a week, {made * 60 / (time.monotonic() - begun):,.0f} readings/s")
+
+
+def _come_late(weeks: Weeks, state: str, say: Say, half: int) -> None:
+    """Half a day of a station comes late, then again, then with other values under other seqs."""
+    conn = weeks.conn
+    first = 720 * half
+    registry = registry_table.load(conn)
+    for what, epoch, value in (("new", "late", 7.0), ("known", "late", 7.0), ("conflicting", "clone", 8.0)):
+        receipts = [_receipt(weeks, f"{epoch}{half}", minute, value) for minute in range(first + 1, first + 721)]
+        begun = time.monotonic()
+        for at in range(0, len(receipts), BATCH):
+            batch = prepare(receipts[at : at + BATCH], registry)
+            try:
+                store(conn, batch, cautious=False)
+            except psycopg.errors.UniqueViolation:
+                store(conn, batch, cautious=True)
+        rate = len(receipts) * len(weeks.names) / (time.monotonic() - begun)
+        say(f"{state}: {what} readings come late, {rate:,.0f} readings/s")
+
+
+def _receipt(weeks: Weeks, epoch: str, minute: int, value: float) -> Receipt:
+    t = int((weeks.gap + timedelta(minutes=minute)).timestamp() * 1000)
+    payload = {"epoch": epoch, "seq": minute, "t": t, "r": [[name, value, "ok"] for name in weeks.names]}
+    data = json.dumps(payload).encode()
+    topic = f"quantrac/v1/{STATION}/backfill"
+    return Receipt(Delivery(topic, data, 1, 1, False, False, len(data), None, ()), int(time.time() * 1e6))
