@@ -25,6 +25,8 @@ from quantrac.config.devices import PROFILE_OF_PROTOCOL
 from quantrac.config.stations import Bus, BusKind, Channel, Device, Station
 from simulators.lines import LineSettings, PtyLine
 
+pytestmark = pytest.mark.xdist_group("bad text lines")  # they are read once, not once a worker
+
 PERIOD_MS, SECONDS = 500, 15
 LATENCIES = [0.02, 0.02, 0.02, 0.35, 0.9]
 """Seconds; the timeout is 0.2 and the guard 0.3, so the last comes when everybody has stopped waiting."""
@@ -117,20 +119,40 @@ async def read(kind: BusKind, profile: Any, talker: Talker) -> list[Sample]:
     return samples
 
 
-@pytest.mark.parametrize(("kind", "protocol", "fields", "answer", "end"), PROTOCOLS, ids=[row[1] for row in PROTOCOLS])
-def test_only_whole_answers_to_the_request_just_sent_become_values(
-    kind: BusKind, protocol: str, fields: dict[str, Any], answer: Callable[[int], bytes], end: bytes
-) -> None:
+def profile(protocol: str, fields: dict[str, Any]) -> Any:
     signals = {name: {**signal, "unit": "1"} for name, signal in fields["signals"].items()}
-    profile = PROFILE_OF_PROTOCOL[protocol].model_validate(
+    return PROFILE_OF_PROTOCOL[protocol].model_validate(
         {
             "schema": "quantrac/device/1", "device": "talker", "title": "t", "source": "this test", "verified": False,
             "protocol": protocol, "timeout": "200ms",
             "golden": [{"from": "computed", "ask": "x", "reply": "x", "gives": {}}], **fields, "signals": signals,
         }
     )  # fmt: skip
-    talker = Talker(answer, end)
-    samples = asyncio.run(read(kind, profile, talker))
+
+
+async def read_all() -> dict[str, tuple[Talker, list[Sample]]]:
+    """Read one line of each protocol, side by side."""
+
+    async def one(
+        row: tuple[BusKind, str, dict[str, Any], Callable[[int], bytes], bytes],
+    ) -> tuple[Talker, list[Sample]]:
+        kind, protocol, fields, answer, end = row
+        talker = Talker(answer, end)
+        return talker, await read(kind, profile(protocol, fields), talker)
+
+    return dict(zip((row[1] for row in PROTOCOLS), await asyncio.gather(*map(one, PROTOCOLS)), strict=True))
+
+
+@pytest.fixture(scope="module")
+def lines() -> dict[str, tuple[Talker, list[Sample]]]:
+    return asyncio.run(read_all())
+
+
+@pytest.mark.parametrize("protocol", [row[1] for row in PROTOCOLS])
+def test_only_whole_answers_to_the_request_just_sent_become_values(
+    lines: dict[str, tuple[Talker, list[Sample]]], protocol: str
+) -> None:
+    talker, samples = lines[protocol]
     assert len(samples) >= 5
     for sample in samples:
         assert sample.value is not None

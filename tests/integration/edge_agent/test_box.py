@@ -27,10 +27,10 @@ from edge_agent.service import run
 from edge_agent.spooling import inspection
 from quantrac.cli.commands.edge import app
 from quantrac.config.settings import Settings
-from quantrac.config.stations import Modem
+from quantrac.config.stations import Bus, Modem
 from quantrac.telemetry.states import State
 from quantrac.telemetry.wire import Message, decode_message
-from tests.integration.edge_agent.test_bad_neighbours import reader
+from tests.integration.edge_agent.tally_lines import Story, reader
 
 STATION = "st-box"
 WIDTH_MS = 1_000
@@ -222,7 +222,8 @@ def test_systemd_is_told_that_the_agent_is_ready_and_that_its_sweeps_go_on(
 def test_a_line_without_a_byte_is_closed_and_opened_again() -> None:
     master, slave = pty.openpty()
     tty.setraw(slave)
-    one, _ = reader(os.ttyname(slave), [1], MissCounts())
+    bus = Bus(name="line", kind="modbus-rtu", port=os.ttyname(slave), guard_ms=300)
+    one, _ = reader(bus, Story([1], [], signals=["tally_0"]), MissCounts())
     opened = opened_of(one)
     records: list[SlotRecord] = []
     one._first_watched.outbox.sink = records.append

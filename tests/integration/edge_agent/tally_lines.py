@@ -1,0 +1,172 @@
+"""Lines of instruments that number their answers, read by the agent's bus reader and held against their journal."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edge_agent.acquiring.bus_reader import BusReader, Mounting
+from edge_agent.acquiring.miss_counts import MissCounts
+from edge_agent.acquiring.watched import Outbox, Watched
+from edge_agent.clocks.wall_clock import WallClock
+from edge_agent.control.maintenance import MaintenanceSwitch
+from edge_agent.instruments.instrument import Note, Part, PlannedRequest
+from edge_agent.instruments.samples import Sample
+from edge_agent.modbus.bus import ModbusBus
+from edge_agent.modbus.instrument import ModbusInstrument
+from edge_agent.slots.averaging import DeviceSlots
+from edge_agent.slots.channels import feeds_of, slot_plan
+from quantrac.config.modbus import ModbusProfile
+from quantrac.config.stations import Bus, Channel, Device
+from simulators.single_bus import SingleBus
+
+SIGNALS = ("tally_0", "tally_40")
+"""Too far apart for one request: two requests of one shape."""
+CLOCK_MS = 5
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True)
+class Story:
+    """A line: its units, what befalls them, and how they are read."""
+
+    units: Sequence[int]
+    faults: Sequence[str]
+    timeout_ms: int = 200
+    period_ms: int = 1_000
+    signals: Sequence[str] = SIGNALS
+    echo: bool = False
+    seed: int = 1
+
+
+@dataclass
+class Recorder:
+    """An instrument that remembers what it was read as."""
+
+    inner: ModbusInstrument
+    samples: list[Sample] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+
+    @property
+    def worst_ms(self) -> int:
+        return self.inner.worst_ms
+
+    def parts(self) -> Sequence[Part]:
+        return self.inner.parts()
+
+    def requests(self) -> list[PlannedRequest]:
+        return self.inner.requests()
+
+    async def read(self, part: Part) -> list[Sample]:
+        samples = await self.inner.read(part)
+        self.samples += samples
+        return samples
+
+    async def wake(self) -> int:
+        return await self.inner.wake()
+
+    async def probe(self) -> None:
+        await self.inner.probe()
+
+
+@dataclass
+class Told:
+    """What was read on a line, what its instruments say that they served, and what was missed."""
+
+    story: Story
+    samples: Mapping[int, Sequence[Sample]]
+    served: Sequence[dict[str, Any]]
+    struck: Sequence[dict[str, Any]]
+    misses: Mapping[str, Mapping[str, int]]
+    began_ms: int
+    ended_ms: int
+
+    def wrong(self) -> list[str]:
+        """Values that their unit did not make for their signal after it was asked for them."""
+        made = {(entry["address"], entry["value"]): entry for entry in self.served}
+        found = []
+        for unit, samples in self.samples.items():
+            for sample in samples:
+                entry = made.get((str(unit), sample.value))
+                right = entry is not None and entry["signal"] == sample.signal
+                if not right or entry is None or entry["t"] < sample.t_ms - CLOCK_MS:
+                    found.append(f"unit {unit}: {sample} was served as {entry}")
+        return found
+
+    def delivered(self, unit: int, learning: int) -> float:
+        """In which share of the whole periods behind the first `learning` every signal came."""
+        period = self.story.period_ms
+        periods = range(self.began_ms // period + 1 + learning, self.ended_ms // period)
+        came = {(sample.signal, (sample.t_ms - 1) // period) for sample in self.samples[unit]}
+        return sum(all((signal, one) in came for signal in self.story.signals) for one in periods) / len(periods)
+
+
+def profile(story: Story) -> ModbusProfile:
+    signals = {s: {"at": 2 * int(s.partition("_")[2]), "type": "uint32", "unit": "1"} for s in story.signals}
+    return ModbusProfile.model_validate(
+        {
+            "schema": "quantrac/device/1", "device": "tally", "title": "Numbers its answers", "source": "simulators",
+            "verified": False, "protocol": "modbus-rtu", "timeout": f"{story.timeout_ms}ms",
+            "signals": signals, "golden": [{"from": "computed", "ask": "00", "reply": "00", "gives": {}}],
+        }
+    )  # fmt: skip
+
+
+def device(unit: int, bus: Bus, story: Story) -> Device:
+    channels = [
+        Channel(
+            name=f"{signal}_of_{unit}", parameter="spool_depth", unit="1", device=f"d{unit}", signal=signal,
+            interval_ms=story.period_ms, span=(0, 1e12),
+        )
+        for signal in story.signals
+    ]  # fmt: skip
+    return Device(
+        name=f"d{unit}", profile=profile(story), bus=bus, address=unit, sample_ms=story.period_ms,
+        report_ms=story.period_ms, valid_share=0.75, timeout_ms=story.timeout_ms,
+        channels={channel.name: channel for channel in channels},
+    )  # fmt: skip
+
+
+def reader(bus: Bus, story: Story, misses: MissCounts) -> tuple[BusReader, dict[int, Recorder]]:
+    modbus = ModbusBus(bus, now_ms)
+    wall = WallClock(now_ms, time.monotonic, lambda _now, _by: None)
+    recorders, mountings = {}, []
+    for unit in story.units:
+        one = device(unit, bus, story)
+        recorders[unit] = Recorder(ModbusInstrument(one, modbus))
+        plan = slot_plan(feeds_of(one), one.sample_ms, one.report_ms, one.valid_share)
+        watched = Watched(
+            one.name, feeds_of(one), DeviceSlots(plan, now_ms()), Outbox(lambda _: None, MaintenanceSwitch(None))
+        )
+        mountings.append(Mounting(one, recorders[unit], watched))
+    return BusReader("line", modbus, mountings, wall, misses), recorders
+
+
+async def told(story: Story, seconds: float, folder: Path) -> Told:
+    """Read a line for some seconds."""
+    line = {
+        "kind": "modbus-rtu", "line": "19200 8N1",
+        "instruments": [{"instrument": "tally", "address": unit} for unit in story.units],
+    }  # fmt: skip
+    stop, misses, began_ms = asyncio.Event(), MissCounts(), now_ms()
+    with SingleBus(line, story.faults, journal_dir=folder, seed=story.seed) as field:
+        bus = Bus(name="line", kind="modbus-rtu", port=str(field.place["port"]), guard_ms=300, echo=story.echo)
+        one, recorders = reader(bus, story, misses)
+        asyncio.get_running_loop().call_later(seconds, stop.set)
+        await one.run(stop)
+        served, struck = field.served(), field.struck()
+    samples = {unit: recorder.samples for unit, recorder in recorders.items()}
+    return Told(story, samples, served, struck, misses.by_device(), began_ms, now_ms())
+
+
+async def told_at_once(stories: Mapping[str, Story], seconds: float, folder: Path) -> dict[str, Told]:
+    """Read several lines side by side."""
+    told_of = await asyncio.gather(*(told(story, seconds, folder / name) for name, story in stories.items()))
+    return dict(zip(stories, told_of, strict=True))
