@@ -36,6 +36,13 @@ CUT_S: Final = 5.0
 AFTERWARDS_S: Final = 2.0
 """Rest in which whatever was published twice arrives."""
 HIGHEST_RATE: Final = 1_000_000.0
+NETWORK_FILE: Final = """
+schema: quantrac/network/1
+network: bench
+name: {vi: "Đo", en: "Bench"}
+operator: {vi: "Đo", en: "Bench"}
+time_zone: Asia/Ho_Chi_Minh
+"""
 STATION_FILE: Final = """
 schema: quantrac/station/1
 station: {station}
@@ -155,8 +162,8 @@ def _agent(system: Servers, cut: Cut, line: ThinLine) -> Iterator[subprocess.Pop
     config = system.folder / "config"
     (config / "stations").mkdir(parents=True)
     (config / "stations" / f"{STATION}.yaml").write_text(STATION_FILE.format(station=STATION, rate=round(cut.rate)))
-    for name in ("network.yaml", "devices"):
-        (config / name).symlink_to(PROJECT / "station_configs" / name)
+    (config / "network.yaml").write_text(NETWORK_FILE)
+    (config / "devices").symlink_to(PROJECT / "station_configs" / "devices")
     environment = {
         **os.environ,
         "QUANTRAC_MQTT_URL": system.broker.url(STATION).replace(f":{system.broker.port}", f":{line.port}"),
