@@ -39,7 +39,7 @@ select c.channel_id, t,
        case when random() < 0.005 then 1 else 0 end, 0, t + interval '2 seconds'
 from generate_series(%(low)s::timestamptz + interval '1 minute', %(high)s, interval '1 minute') t, channel c
 where c.channel_id in (
-  select channel_id from channel order by parameter = any(%(housekeeping)s), channel_id limit 90)
+  select channel_id from channel where not derived order by parameter = any(%(housekeeping)s), channel_id limit 90)
 """
 LATEST = """
 insert into latest select distinct on (channel_id) channel_id, time, value, state, tests, received_at

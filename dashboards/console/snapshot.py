@@ -17,9 +17,9 @@ STATIONS: Final = """
 select station, name, name_en, latitude, longitude, tags, online, last_message_at from v_station order by station
 """
 CHANNELS: Final = """
-select c.channel, c.station, c.name, c.parameter, c.unit, c.interval_s, l.time, l.value, l.state, l.quality, l.tests
-from v_channel c left join v_latest l using (channel)
-where not c.derived order by c.station, c.channel
+select c.channel, c.station, c.name, c.parameter, c.unit, c.interval_s, l.time, l.value, l.state, l.quality, l.tests,
+       c.derived
+from v_channel c left join v_latest l using (channel) order by c.station, c.channel
 """
 ALARMS: Final = """
 select alarm_id, rule, level, station, channel, severity, state, raised_at, cleared_at, acknowledged_at,
@@ -52,6 +52,8 @@ class ChannelNow(msgspec.Struct, frozen=True):
     state: str | None
     quality: int | None
     tests: str | None
+    derived: bool = False
+    """Made by the centre: it says nothing of how its station is."""
 
 
 class AlarmNow(msgspec.Struct, frozen=True):
@@ -114,8 +116,9 @@ def read_snapshot(conn: Connection, now: datetime) -> Snapshot:
     alarms = [_alarm(row) for row in conn.execute(ALARMS, [now - CLEARED_SHOWN_FOR])]
     stations = [_station(row, channels, alarms, now) for row in conn.execute(STATIONS)]
     beats = [IngestBeat(*row) for row in conn.execute(BEATS)]
-    times = [row[6] for row in rows if row[6] is not None]
-    shortest = min((timedelta(seconds=row[5]) for row in rows if row[6] is not None), default=None)
+    sent = [row for row in rows if row[6] is not None and not row[-1]]
+    times = [row[6] for row in sent]
+    shortest = min((timedelta(seconds=row[5]) for row in sent), default=None)
     fresh = judge(now, beats, max(times, default=None), shortest)
     return Snapshot(_ms(now) or 0, _freshness(fresh), stations, channels, alarms)
 
@@ -124,7 +127,8 @@ def condition_of(online: bool, channels: Iterable[ChannelNow], alarms: Iterable[
     """Return the worst that can be said of a station: by its standing alarms, its link, its readings."""
     found: set[Condition] = {"good"}
     found.update(_severity(alarm.severity) for alarm in alarms if alarm.cleared_at is None)
-    fresh = [c for c in channels if c.t is not None and not is_stale(now, _time(c.t), timedelta(seconds=c.interval_s))]
+    sent = [c for c in channels if c.t is not None and not c.derived]
+    fresh = [c for c in sent if not is_stale(now, _time(c.t or 0), timedelta(seconds=c.interval_s))]
     if not online or not fresh:
         found.add("offline")
     if any(c.state in ("fault", "comm") or c.quality == 4 for c in fresh):
@@ -166,9 +170,9 @@ def _station(row: Sequence[Any], channels: list[ChannelNow], alarms: list[AlarmN
 
 
 def _channel(row: Sequence[Any]) -> ChannelNow:
-    channel, station, name, parameter, unit, interval_s, time, value, state, quality, tests = row
+    channel, station, name, parameter, unit, interval_s, time, value, state, quality, tests, derived = row
     return ChannelNow(
-        channel, station, name, parameter, unit, interval_s, _ms(time), value, state, quality, tests
+        channel, station, name, parameter, unit, interval_s, _ms(time), value, state, quality, tests, derived
     )  # fmt: skip
 
 

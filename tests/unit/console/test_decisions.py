@@ -67,9 +67,11 @@ def test_a_channel_may_miss_two_slots_and_be_late_in_the_third() -> None:
     assert is_stale(NOW, NOW - 3 * MINUTE - seconds(11), MINUTE)
 
 
-def channel(name: str = "do", t_ago_s: float = 5, quality: int = 1, state: str = "ok") -> ChannelNow:
+def channel(
+    name: str = "do", t_ago_s: float = 5, quality: int = 1, state: str = "ok", *, derived: bool = False
+) -> ChannelNow:
     t = NOW_MS - round(t_ago_s * 1000)
-    return ChannelNow(f"st-x/{name}", "st-x", name, "do", "mg/L", 5.0, t, 4.2, state, quality, "{}")
+    return ChannelNow(f"st-x/{name}", "st-x", name, "do", "mg/L", 5.0, t, 4.2, state, quality, "{}", derived)
 
 
 def alarm(severity: str, cleared: int | None = None) -> AlarmNow:
@@ -84,6 +86,8 @@ def alarm(severity: str, cleared: int | None = None) -> AlarmNow:
         (True, [channel()], [], "good"),
         (True, [channel(), channel("ph", quality=3)], [], "suspect"),
         (True, [channel(), channel("ph", quality=9, state="comm")], [], "fault"),
+        (True, [channel(), channel("aqi_day", quality=9, state="comm", derived=True)], [], "good"),
+        (True, [channel(derived=True)], [], "offline"),
         (True, [channel()], [alarm("high")], "high"),
         (True, [channel()], [alarm("low"), alarm("critical")], "critical"),
         (True, [channel()], [alarm("critical", cleared=NOW_MS)], "good"),
