@@ -35,6 +35,13 @@ from tests.integration.edge_agent.tally_lines import Story, reader
 STATION = "st-box"
 WIDTH_MS = 1_000
 HOUR_MS = 3_600_000
+NETWORK_FILE = """
+schema: quantrac/network/1
+network: box
+name: {vi: "Hộp", en: "Box"}
+operator: {vi: "Hộp", en: "Box"}
+time_zone: Asia/Ho_Chi_Minh
+"""
 STATION_FILE = """
 schema: quantrac/station/1
 station: st-box
@@ -73,8 +80,8 @@ class Box:
         if not config.exists():
             (config / "stations").mkdir(parents=True)
             (config / "stations" / "st-box.yaml").write_text(STATION_FILE)
-            for name in ("network.yaml", "devices"):
-                (config / name).symlink_to(ROOT / "station_configs" / name)
+            (config / "network.yaml").write_text(NETWORK_FILE)
+            (config / "devices").symlink_to(ROOT / "station_configs" / "devices")
         settings = Settings(mqtt_url="mqtt://127.0.0.1:1", state_dir=folder / "state", config=config)
         self.folder = folder / "state" / STATION
         self._stop = threading.Event()
