@@ -23,8 +23,9 @@ from edge_agent.clocks.wall_clock import WallClock
 from edge_agent.commissioning.probing import Found, look_at
 from edge_agent.control.changes import same_channels, same_device
 from edge_agent.control.maintenance import MaintenanceSwitch
-from edge_agent.instruments.instrument import Bus
+from edge_agent.instruments.instrument import Bus, Unsuitable
 from edge_agent.instruments.talkers import Talker
+from edge_agent.instruments.wiping import Wiping
 from edge_agent.lines.serial_bus import SerialBus
 from edge_agent.slots.averaging import DeviceSlots
 from edge_agent.slots.channels import device_plan, feeds_of
@@ -97,6 +98,21 @@ class Sweeps:
         unique = {id(sweep): sweep for sweep in wanted}.values()
         found = await asyncio.gather(*(self._read_sweep(sweep, device) for sweep in unique))
         return [one for bus in found for one in bus]
+
+    async def wipe(self, device: str) -> None:
+        """Start a sensor's wiper between two turns of its line's owner; raises Miss, NoSuchDevice, Unsuitable."""
+        for sweep in self._sweeps.values():
+            for mounting in sweep.mountings:
+                if mounting.device.name != device:
+                    continue
+                if not isinstance(sweep.reader, BusReader) or not isinstance(mounting.instrument, Wiping):
+                    raise Unsuitable(f"{device}: {mounting.device.profile.device} has no wiper that can be started")
+                async with sweep.reader.turn:
+                    await sweep.mounted.bus.open()
+                    await asyncio.sleep(await mounting.instrument.wake() / 1000)
+                    await mounting.instrument.wipe()
+                return
+        raise NoSuchDevice(f"found device {device!r}, the station has: {', '.join(self.station.devices)}")
 
     async def try_out(self, new: Station, devices: Iterable[str]) -> list[Found]:
         """Read devices of another configuration once, each on its line between two turns of that line's owner.

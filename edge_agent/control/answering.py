@@ -10,16 +10,19 @@ from typing import Any, Final
 
 from edge_agent.acquiring.field_link import FieldLink, NothingIsRead
 from edge_agent.acquiring.miss_counts import MissCounts
+from edge_agent.acquiring.misses import LineDown, Refused
 from edge_agent.clocks.clock import Now
 from edge_agent.control.configuring import ChangeRefused, Configuring
 from edge_agent.control.orders import Orders
 from edge_agent.desk import DeskRefused
 from edge_agent.sending.forwarding_loop import ForwardingLoop
+from quantrac.config.modbus import ModbusProfile
 from quantrac.config.stations import Station
 from quantrac.config.travelling import loads
 from quantrac.telemetry.states import State
 
 READ_S: Final = 120.0
+WIPE_S: Final = 60.0
 WITHIN_S: Final = 300.0
 """A new configuration that has not proved itself within this time is taken back, unless another time is given."""
 LONGEST_WITHIN_S: Final = 3_000.0
@@ -133,10 +136,23 @@ class Answering:
         return self.photograph(camera, "asked")
 
     def _wipe(self, wish: dict[str, Any]) -> Mapping[str, Any]:
-        device = wish.get("device")
-        if device not in self.configuring.station.devices:
-            raise DeskRefused(f"found device {device!r}, expected: {', '.join(self.configuring.station.devices)}")
-        raise DeskRefused(f"{device}: its profile declares no register that starts a wiper")
+        devices = self.configuring.station.devices
+        name = wish.get("device")
+        if not isinstance(name, str) or name not in devices:
+            raise DeskRefused(f"found device {name!r}, expected: {', '.join(devices)}")
+        profile = devices[name].profile
+        plan = profile.wipe if isinstance(profile, ModbusProfile) else None
+        if plan is None:
+            raise DeskRefused(f"{name}: its profile declares no register that starts a wiper")
+        for_ms, now_ms = plan.takes_ms + plan.settle_ms, self.now().ms
+        held = self.orders.hold(name, State.MAINT, for_ms, now_ms, "its wiper")
+        try:
+            self.link.ask(lambda sweeps: sweeps.wipe(name), WIPE_S)
+        except (Refused, LineDown, NothingIsRead):  # certainly it does not wipe; after silence it may
+            if held:
+                self.orders.end(name, self.now().ms)
+            raise
+        return {"device": name, "until": now_ms + for_ms}
 
     def _drain(self, wish: dict[str, Any]) -> Mapping[str, Any]:
         timeout_s = wish.get("timeout_s")

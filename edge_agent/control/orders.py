@@ -70,6 +70,18 @@ class Orders:
             self._save()
         return until_ms
 
+    def hold(self, device: str, state: State, for_ms: int, now_ms: int, why: str) -> bool:
+        """Give a device a state for so long unless an order that lasts longer is in force; returns whether this one is.
+
+        Raises BadOrder.
+        """
+        with self._lock:
+            standing = self._orders.get(device)
+        if standing is not None and standing.until_ms >= now_ms + for_ms:
+            return False
+        self.begin(device, state, for_ms, now_ms, why)
+        return True
+
     def end(self, device: str | None, now_ms: int) -> bool:
         """End an order before its time; returns whether there was one."""
         with self._lock:

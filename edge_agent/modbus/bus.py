@@ -25,7 +25,7 @@ from pymodbus.pdu import ModbusPDU
 from edge_agent.acquiring.misses import BadCheck, Garbled, LateAnswer, LineDown, Miss, NoAnswer, Refused
 from edge_agent.acquiring.patience import LONGEST_MS, Patience
 from edge_agent.lines.serial_line import check_port, port_settings, set_direction
-from edge_agent.modbus.framing import Request, find_reply, has_begun, is_frame
+from edge_agent.modbus.framing import AnyRequest, Request, WriteRequest, find_reply, has_begun, is_frame
 from edge_agent.modbus.owed_answers import Owed, OwedAnswers
 from edge_agent.modbus.planning import Function, Span
 from quantrac.config.stations import Bus, Rs485
@@ -61,7 +61,7 @@ class Answer(NamedTuple):
 
 @dataclass(slots=True)
 class _Pending:
-    request: Request
+    request: AnyRequest
     sent: float
     """Loop time when it was asked."""
     heard: bytes = b""
@@ -151,20 +151,29 @@ class ModbusBus:
             await self._exchange(fence, timing)
         self._owed.settle(fence.unit, sent)
 
+    async def write(self, request: WriteRequest, timing: Timing) -> None:
+        """Write one register or coil, once: what is not answered may have been done; raises as `read`."""
+        _, _, reply = await self._answered(request, timing)
+        _check_written(reply, request)
+
     async def _exchange(self, request: Request, timing: Timing) -> Answer:
+        sent, sent_ms, reply = await self._answered(request, timing)
+        _check(reply, request)
+        self._owed.settle(request.unit, sent)
+        return Answer(sent_ms, _words(reply, request.span))
+
+    async def _answered(self, request: AnyRequest, timing: Timing) -> tuple[float, int, ModbusPDU]:
+        """Return when a request was sent, by both clocks, and its reply or exception reply; raises Miss."""
         await self._wait_until_free()
         loop = asyncio.get_running_loop()
-        unit, span = request
         self._pending = pending = _Pending(request, loop.time())
         sent_ms = self._clock()
         try:
-            reply = await self._transact(pending, self._wait_ms(unit, timing) / 1000)
+            reply = await self._transact(pending, self._wait_ms(request.unit, timing) / 1000)
             if reply is None:
                 raise await self._miss(pending)
-            self.patience.answered(unit, (loop.time() - pending.sent) * 1000)
-            _check(reply, request)
-            self._owed.settle(unit, pending.sent)
-            return Answer(sent_ms, _words(reply, span))
+            self.patience.answered(request.unit, (loop.time() - pending.sent) * 1000)
+            return pending.sent, sent_ms, reply
         finally:
             self._pending = None
             self._free_at = loop.time() + max(self._bus.gap_ms, timing.turnaround_ms) / 1000
@@ -187,15 +196,8 @@ class ModbusBus:
         if client is None or not client.connected:
             raise LineDown(f"{self._bus.place}: not open")
         client.ctx.comm_params.timeout_connect = timeout_s
-        unit, span = pending.request
-        read = {
-            Function.COIL: client.read_coils,
-            Function.DISCRETE: client.read_discrete_inputs,
-            Function.HOLDING: client.read_holding_registers,
-            Function.INPUT: client.read_input_registers,
-        }[span.function]
         try:
-            reply: ModbusPDU = await read(span.at, count=span.count, device_id=unit)
+            reply: ModbusPDU = await _ask(client, pending.request)
         except ModbusIOException:
             return None
         except (ModbusException, OSError) as error:
@@ -211,7 +213,7 @@ class ModbusBus:
             took_ms = (pending.last_byte - pending.sent) * 1000
             self.patience.late(unit, took_ms)
             return LateAnswer(f"unit {unit}: answered after {took_ms:.0f} ms, too late")
-        if self._rtu and not has_begun(pending.heard, pending.request):
+        if self._rtu and isinstance(pending.request, Request) and not has_begun(pending.heard, pending.request):
             self._owed.owe(pending.request, pending.sent)
         if garbled or (self._rtu and is_frame(pending.heard, pending.request)):
             whole = len(pending.heard) >= pending.request.reply_length
@@ -253,7 +255,8 @@ class ModbusBus:
         """Take late answers to earlier requests out of what has come since a request."""
         for frame in pending.foreign:
             data = data.replace(frame, b"", 1)
-        while (late := self._owed.late(data, pending.request)) is not None:
+        asked = pending.request if isinstance(pending.request, Request) else None
+        while (late := self._owed.late(data, asked)) is not None:
             frame, owed = late
             pending.foreign.append(frame)
             data = data.replace(frame, b"", 1)
@@ -312,16 +315,43 @@ def _give_up(future: asyncio.Future[ModbusPDU]) -> None:
         future.set_exception(ModbusIOException("the frame ended without a valid check"))
 
 
+async def _ask(client: AsyncModbusSerialClient | AsyncModbusTcpClient, request: AnyRequest) -> ModbusPDU:
+    if isinstance(request, WriteRequest):
+        if request.is_coil:
+            return await client.write_coil(request.at, bool(request.value), device_id=request.unit)
+        return await client.write_register(request.at, request.value, device_id=request.unit)
+    unit, span = request
+    read = {
+        Function.COIL: client.read_coils,
+        Function.DISCRETE: client.read_discrete_inputs,
+        Function.HOLDING: client.read_holding_registers,
+        Function.INPUT: client.read_input_registers,
+    }[span.function]
+    return await read(span.at, count=span.count, device_id=unit)
+
+
 def _check(reply: ModbusPDU, request: Request) -> None:
     """Refuse a reply that is an exception, or not what was asked for."""
     unit, span = request
+    _check_granted(reply, unit, f"{span.function.name.lower()} {span.at}+{span.count}")
+    if reply.function_code != span.function.value or len(_words(reply, span)) != span.count:
+        raise Garbled(f"unit {unit}: a reply of another length or function than asked")
+
+
+def _check_written(reply: ModbusPDU, request: WriteRequest) -> None:
+    what = f"write {'coil' if request.is_coil else 'holding'} {request.at}"
+    _check_granted(reply, request.unit, what)
+    if reply.function_code != request.code:
+        raise Garbled(f"unit {request.unit}: a reply of another function than asked")
+
+
+def _check_granted(reply: ModbusPDU, unit: int, what: str) -> None:
+    """Refuse an exception reply."""
     if reply.isError():
         code = reply.exception_code
         if code in GATEWAY_CODES:
             raise NoAnswer(f"unit {unit}: the gateway got no answer (exception {code})")
-        raise Refused(f"unit {unit}: exception {code} to {span.function.name.lower()} {span.at}+{span.count}", code)
-    if reply.function_code != span.function.value or len(_words(reply, span)) != span.count:
-        raise Garbled(f"unit {unit}: a reply of another length or function than asked")
+        raise Refused(f"unit {unit}: exception {code} to {what}", code)
 
 
 def _words(reply: ModbusPDU, span: Span) -> list[int]:

@@ -13,6 +13,9 @@ from edge_agent.modbus.planning import Span
 
 REQUEST_BYTES: Final = 8
 EXCEPTION_LENGTH: Final = 5
+WRITE_COIL, WRITE_REGISTER = 5, 6
+COIL_ON: Final = 0xFF00
+"""What switches a coil on (MODBUS application protocol V1.1b3, 6.5)."""
 FRAME_EXTRA: Final = 5
 """Unit, function, byte count and two of CRC."""
 
@@ -33,6 +36,45 @@ class Request(NamedTuple):
         """Bytes of a proper reply frame."""
         return FRAME_EXTRA + self.data_bytes
 
+    @property
+    def code(self) -> int:
+        """Function code."""
+        return self.span.function.value
+
+    @property
+    def proper_head(self) -> bytes:
+        """How a proper reply begins."""
+        return bytes((self.unit, self.code, self.data_bytes))
+
+
+class WriteRequest(NamedTuple):
+    """One register (function 06) or coil (05) to be written; a proper reply repeats the request."""
+
+    unit: int
+    is_coil: bool
+    at: int
+    value: int
+    """Of a coil 0 or 1."""
+
+    @property
+    def code(self) -> int:
+        """Function code."""
+        return WRITE_COIL if self.is_coil else WRITE_REGISTER
+
+    @property
+    def reply_length(self) -> int:
+        """Bytes of a proper reply frame."""
+        return REQUEST_BYTES
+
+    @property
+    def proper_head(self) -> bytes:
+        """How a proper reply begins: all of it but its CRC."""
+        value = self.value * COIL_ON if self.is_coil else self.value
+        return bytes((self.unit, self.code)) + self.at.to_bytes(2, "big") + value.to_bytes(2, "big")
+
+
+AnyRequest = Request | WriteRequest
+
 
 def crc16(frame: bytes) -> bytes:
     """Return the two CRC bytes of a frame, low byte first (MODBUS over serial line V1.02, 6.2.2)."""
@@ -44,12 +86,11 @@ def crc16(frame: bytes) -> bytes:
     return crc.to_bytes(2, "little")
 
 
-def find_reply(heard: bytes, request: Request) -> bytes | None:
+def find_reply(heard: bytes, request: AnyRequest) -> bytes | None:
     """Return the frame that answers `request`, a proper reply or an exception, or None if there is none (yet)."""
-    function = request.span.function.value
     heads = (
-        (bytes((request.unit, function, request.data_bytes)), request.reply_length),
-        (bytes((request.unit, function | 0x80)), EXCEPTION_LENGTH),
+        (request.proper_head, request.reply_length),
+        (bytes((request.unit, request.code | 0x80)), EXCEPTION_LENGTH),
     )
     for start in range(len(heard) - EXCEPTION_LENGTH + 1):
         for head, length in heads:
@@ -59,7 +100,7 @@ def find_reply(heard: bytes, request: Request) -> bytes | None:
     return None
 
 
-def is_frame(heard: bytes, request: Request) -> bool:
+def is_frame(heard: bytes, request: AnyRequest) -> bool:
     """Return whether an answer has come, or at least begun: if the line falls silent now, it was garbled.
 
     Silence within a frame ends it (MODBUS over serial line V1.02, 2.5.1.1); a few stray bytes are only a glitch, and
@@ -68,7 +109,6 @@ def is_frame(heard: bytes, request: Request) -> bool:
     return has_begun(heard, request) or len(heard) >= request.reply_length
 
 
-def has_begun(heard: bytes, request: Request) -> bool:
+def has_begun(heard: bytes, request: AnyRequest) -> bool:
     """Return whether unit and function of an answer are among what was heard."""
-    function = request.span.function.value
-    return bytes((request.unit, function)) in heard or bytes((request.unit, function | 0x80)) in heard
+    return bytes((request.unit, request.code)) in heard or bytes((request.unit, request.code | 0x80)) in heard

@@ -11,7 +11,7 @@ from edge_agent.instruments.instrument import Part as AnyPart
 from edge_agent.instruments.samples import NO_MEASUREMENT, Measured, Sample
 from edge_agent.modbus.bus import ModbusBus, Timing
 from edge_agent.modbus.decoding import Image, decode, directory_spans, listed_codes, locate, spans
-from edge_agent.modbus.framing import REQUEST_BYTES, Request
+from edge_agent.modbus.framing import REQUEST_BYTES, Request, WriteRequest
 from edge_agent.modbus.planning import Part, Span, gap_budget, parts, plan
 from quantrac.config.modbus import ModbusProfile
 from quantrac.config.stations import Device
@@ -91,6 +91,14 @@ class ModbusInstrument:
             return 0
         await self._bus.send_raw(wake.send)
         return wake.wait_ms
+
+    async def wipe(self) -> None:
+        """Start the wiper; raises Miss, Unsuitable. Not repeated: what was not answered may have been done."""
+        wipe = self._profile.wipe
+        if wipe is None:
+            raise Unsuitable(f"profile {self._profile.device} declares no register that starts a wiper")
+        at = self._profile.wire(wipe.at)
+        await self._bus.write(WriteRequest(self._unit, wipe.write == "coil", at, wipe.value), self._timing)
 
     async def probe(self) -> None:
         """Ask for the first register; raises Miss if nobody answers."""

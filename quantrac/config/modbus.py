@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from quantrac.config.fields import Model, PositiveDuration, Snake, Whole, refused
+from quantrac.config.fields import Duration, Flag, Model, PositiveDuration, Snake, Whole, refused
 from quantrac.config.frames import HexFrame
 from quantrac.config.profiles import DeviceProfile, HexGolden, Signal, one_place
 
@@ -146,6 +146,28 @@ class Directory(Model):
     """Table of the status words, under `states`."""
 
 
+class Wipe(Model):
+    """The register or coil that starts the instrument's wiper, and how long its readings mean nothing then."""
+
+    write: Literal["holding", "coil"] = "holding"
+    """Written with function 06 or 05, once, and only when a person asks for it."""
+    at: Whole = Field(ge=0, le=65536)
+    """Address as the manual counts."""
+    value: Whole = Field(default=1, ge=0, le=65535)
+    """Of a coil 0 or 1."""
+    takes_ms: PositiveDuration = Field(alias="takes")
+    settle_ms: Duration = Field(default=0, alias="settle")
+    """From the end of wiping until the water at the sensor is what it was. Both times are state `maint`."""
+    source: str
+    verified: Flag
+
+    @model_validator(mode="after")
+    def _bit(self) -> Wipe:
+        if self.write == "coil" and self.value > 1:
+            raise refused("value 0 or 1 for a coil")
+        return self
+
+
 class Wake(Model):
     """How to wake an instrument that sleeps between requests."""
 
@@ -161,6 +183,7 @@ class ModbusProfile(DeviceProfile):
     address_base: Literal[0, 1] = 0
     """1: the manual counts registers from 1."""
     wake: Wake | None = None
+    wipe: Wipe | None = None
     max_registers: Whole = Field(default=100, ge=1, le=125)
     """Most registers (or bits, times 16) in one request."""
     max_gap: Whole = Field(default=16, ge=0, le=125)

@@ -206,12 +206,14 @@ def assert_commands_are_answered(network: Rig, conn: psycopg.Connection[Any]) ->
         "read": network.run("commands", "read-now", STEADY, "--device", "sonde"),
         "maint": network.run("commands", "maint", STEADY, "--device", "io", "--for", "30m", "--why", "door"),
         "again": network.run("commands", "again", CUT_OFF, "--from", moment, "--to", "2099-01-01T00:00"),
+        "wipe": network.run("commands", "wipe", CUT_OFF, "--device", "sonde"),
         "picture": network.run("commands", "picture", STEADY, "--camera", "gate"),
     }
     read = asked["read"].ends()
     assert all(f"{STEADY} sonde/{name}: " in read for name in ("do", "ph", "water_temp"))
     assert f"{STEADY} io: maint until 20" in asked["maint"].ends()
     assert int(asked["again"].ends().split()[1]) > 0
+    assert f"{CUT_OFF} sonde: the wiper has started; maint until " in asked["wipe"].ends()
     assert f"{STEADY} gate: a picture of " in asked["picture"].ends()
     picture = "select bytes from v_image where station = %s and camera = 'gate' and cause = 'asked'"
     (jpeg,) = eventually(lambda: conn.execute(picture, [STEADY]).fetchone())
@@ -247,9 +249,9 @@ def assert_what_is_not_genuine_is_refused(network: Rig, conn: psycopg.Connection
 
 def assert_on_record(network: Rig, conn: psycopg.Connection[Any]) -> None:
     """Orders and outcomes in the audit, what stations did in their events; `commands list` shows both."""
-    (pushed, again) = [one["outcome"] for one in _column(conn, OUTCOMES, CUT_OFF)]
+    pushed, *asked = [one["outcome"] for one in _column(conn, OUTCOMES, CUT_OFF)]
     assert (pushed["outcome"], pushed["why"]) == ("rolled back", "the link has not returned")
-    assert again["ok"] is True
+    assert [one["ok"] for one in asked] == [True, True]
     for station, ends in (
         (CUT_OFF, ["on trial: changed: sonde", "rolled back: the link has not returned"]),
         (

@@ -73,9 +73,13 @@ def wipe(
     wait: Wait = 60.0,
     as_json: AsJson = False,
 ) -> None:
-    """Start the wiper of a sensor whose profile says how; the station refuses where it does not."""
+    """Start the wiper of a sensor whose profile says how (`wipe:`); its readings are maint until the water has settled.
+
+    Exit code 1: the profile does not say how, the sensor refused, or gave no answer.
+    """
     answer = give(station, {"do": "wipe", "device": device}, person=person, reason=why, wait_s=wait)
-    print(json.dumps(answer) if as_json else f"{station} {device}: wiped")
+    until = "" if as_json else f"{datetime.fromtimestamp(answer['until'] / 1000, UTC):%H:%M:%S}"
+    print(json.dumps(answer) if as_json else f"{station} {device}: the wiper has started; maint until {until} UTC")
 
 
 @app.command(short_help="Begin or end maintenance.")

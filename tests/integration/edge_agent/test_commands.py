@@ -39,6 +39,8 @@ ROOT = Path(__file__).parents[3]
 STATION = "st-tran-de"
 KEY = bytes(range(32))
 REPORT_MS = 2_000
+WIPER = "wiper_v: {code: 229, parameter: battery_v, unit: V, range: [0, 5]}"
+"""The EXO2's wiper position (parameter code 229): about 1 V parked, 2 V while it turns."""
 DEFAULTS = "defaults: {sample: 500ms, report: 2s, housekeeping: 2s}\n"
 
 
@@ -65,6 +67,8 @@ class Rig:
         if not self.config.exists():
             shutil.copytree(ROOT / "station_configs", self.config)
             text = self.file.read_text().replace("\nbuses:", f"\n{DEFAULTS}buses:", 1).replace("keep: 60d", "keep: 7d")
+            text = text.replace("      chl_a: {}\n", "      chl_a: {}\n      wiper_v: {parameter: battery_v}\n")
+            text = text.replace("    channels:", f"    signals: {{{WIPER}}}\n    channels:", 1)
             self.file.write_text(text.replace("sample: 1m", "report: 10m"))
         (folder / "keys").write_text(f"{STATION} {KEY.hex()}\n")
         self.settings = Settings(
@@ -229,6 +233,7 @@ def test_read_now_send_again_and_what_is_not_there(rig: Rig) -> None:
     assert [one["channel"] for one in readings] == list(device.channels)
     assert all(one["value"] is not None for one in readings)
     assert "expected" in rig.order({"do": "wipe", "device": "nobody"})["error"]
+    assert "no register that starts a wiper" in rig.order({"do": "wipe", "device": "gauge"})["error"]
     assert "no camera" in rig.order({"do": "picture", "camera": "gate"})["error"]
     assert "allowed" in rig.order({"do": "drain", "timeout_s": 1})["error"]
     before = len(rig.centre.kinds)
@@ -236,6 +241,27 @@ def test_read_now_send_again_and_what_is_not_there(rig: Rig) -> None:
     count = rig.order({"do": "again", "from": now_ms - 60_000, "to": now_ms})["messages"]
     assert count > 0
     assert rig.centre.holds(lambda c: "backfill" in c.kinds[before:], 10)
+
+
+def test_a_wiper_turns_once_and_what_the_sonde_reads_meanwhile_is_maintenance(rig: Rig) -> None:
+    def turning() -> bool:
+        (now,) = [one for one in desk.live(rig.folder)["rows"] if one["channel"] == "wiper_v"]
+        return now["value"] is not None and now["value"] > 2.0
+
+    assert not turning()
+    answer = rig.order({"do": "wipe", "device": "sonde"})
+    assert answer["ok"] is True, answer
+    orders = desk.maintenance(rig.folder)["maintenance"]
+    assert orders == {"sonde": {"state": "maint", "until": answer["until"]}}
+    until = time.monotonic() + 20
+    while not turning():
+        assert time.monotonic() < until
+        time.sleep(0.2)
+    said = "on, maint for 2 min: its wiper"
+    assert rig.centre.holds(lambda c: said in [d for kind, d in c.events if kind == "maintenance"], 20)
+    longer = rig.order({"do": "maint", "device": "sonde", "for_ms": 3_600_000, "state": "cal"})
+    rig.order({"do": "wipe", "device": "sonde"})
+    assert desk.maintenance(rig.folder)["maintenance"] == longer["maintenance"], "an hour's calibration goes on"
 
 
 def quantrac(rig: Rig, *words: str) -> subprocess.CompletedProcess[str]:

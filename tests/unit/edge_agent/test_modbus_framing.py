@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.modbus.framing import Request, crc16, find_reply, is_frame
+from edge_agent.modbus.framing import Request, WriteRequest, crc16, find_reply, is_frame
 from edge_agent.modbus.planning import Function, Span
 
 ASKED = Request(1, Span(Function.HOLDING, 0, 2))
@@ -71,3 +71,16 @@ def test_a_garbled_frame_is_told_from_silence_and_from_a_glitch() -> None:
     assert is_frame(bytes.fromhex("01 83 02 C0 F0"), ASKED)
     assert not is_frame(b"\x00\xff", ASKED)
     assert not is_frame(b"", ASKED)
+
+
+def test_a_write_is_answered_by_its_own_echo_alone() -> None:
+    """Frames of unit 17: register 1 becomes 3, coil 172 goes on (examples of simplymodbus.ca, FC 06 and FC 05)."""
+    register, coil = WriteRequest(17, False, 1, 3), WriteRequest(17, True, 172, 1)
+    echoes = bytes.fromhex("11 06 00 01 00 03 9A 9B"), bytes.fromhex("11 05 00 AC FF 00 4E 8B")
+    for request, echo in zip((register, coil), echoes, strict=True):
+        assert find_reply(b"\x00" + echo, request) == echo
+        assert find_reply(echo[:-1], request) is None
+        assert find_reply(seal(bytes((17, request.code | 0x80, 2))), request) is not None, "a refusal"
+    assert find_reply(echoes[0], WriteRequest(17, False, 1, 4)) is None, "another value"
+    assert find_reply(echoes[0], coil) is None
+    assert find_reply(seal(b"\x11\x03\x02\x00\x01"), register) is None, "a late reading"
