@@ -60,28 +60,30 @@ def test_the_same_picture_again_is_a_duplicate_and_another_one_is_kept_beside_it
     assert network.execute("select count(*) from v_image").fetchone() == (2,)
 
 
-@pytest.mark.parametrize(
-    ("said", "jpeg", "reason", "epoch"),
-    [
-        ({}, b"GIF89a", "not_jpeg", "cam1"),
-        ({"camera": None}, JPEG, "bad_properties", "cam1"),
-        ({"cause": "x" * 201}, JPEG, "bad_properties", "cam1"),
-        ({"t": "soon"}, JPEG, "bad_properties", "cam1"),
-        ({"t": 1}, JPEG, "before_service", "cam1"),
-        ({"t": T + 10**9}, JPEG, "in_the_future", "cam1"),
-        ({"seq": 0}, JPEG, "bad_properties", ""),
-        ({"seq": None}, JPEG, "bad_properties", ""),
-        ({"epoch": None}, JPEG, "bad_properties", ""),
-    ],
-)
-def test_what_makes_no_sense_is_a_dead_letter_with_its_beginning(
-    edge: Edge, network: psycopg.Connection, said: dict[str, object], jpeg: bytes, reason: str, epoch: str
-) -> None:
-    show(edge, jpeg, **said)
-    letters = "select reason, payload, length from v_dead_letter"
-    eventually(lambda: network.execute(letters).fetchall() == [(reason, jpeg[:65_536], len(jpeg))])
-    row = network.execute("select epoch, dead, rejected, received, new from v_ledger").fetchone()
-    assert row == (epoch, int(epoch != ""), 1, 1, 0)
+SENSELESS: list[tuple[dict[str, object], bytes, str]] = [
+    ({}, b"GIF89a", "not_jpeg"),
+    ({"camera": None}, JPEG, "bad_properties"),
+    ({"cause": "x" * 201}, JPEG, "bad_properties"),
+    ({"t": "soon"}, JPEG, "bad_properties"),
+    ({"t": 1}, JPEG, "before_service"),
+    ({"t": T + 10**9}, JPEG, "in_the_future"),
+    # of these three not even the place in the books is known
+    ({"seq": 0}, JPEG, "bad_properties"),
+    ({"seq": None}, JPEG, "bad_properties"),
+    ({"epoch": None}, JPEG, "bad_properties"),
+]
+
+
+def test_what_makes_no_sense_is_a_dead_letter_with_its_beginning(edge: Edge, network: psycopg.Connection) -> None:
+    expected = []
+    letters = "select reason, payload, length, seq from v_dead_letter order by dead_letter_id"
+    for number, (said, jpeg, reason) in enumerate(SENSELESS, 1):
+        sent = jpeg + bytes([number])
+        show(edge, sent, **{"seq": number, **said})
+        expected.append((reason, sent[:65_536], len(sent), None if number > 6 else number))
+        eventually(lambda expected=expected: network.execute(letters).fetchall() == expected)
+    rows = network.execute("select epoch, dead, rejected, received, new from v_ledger order by epoch").fetchall()
+    assert rows == [("", 0, 3, 3, 0), ("cam1", 6, 6, 6, 0)]
 
 
 def test_pictures_wait_at_the_broker_while_ingest_is_away(
