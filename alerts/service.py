@@ -13,7 +13,9 @@ from typing import Final
 import psycopg
 
 from alerts.channels.configured import notifiers_of
+from alerts.evaluating.books import RULE as BOOKS_RULE
 from alerts.evaluating.evaluator import Evaluator
+from alerts.evaluating.feed_lag import RULE as FEED_RULE
 from alerts.evaluating.no_data import RULE as NO_DATA_RULE
 from alerts.evaluating.silence import RULE as SILENCE_RULE
 from alerts.people.contacts import contacts_of, save_contacts
@@ -40,6 +42,9 @@ WAIT_AFTER_FAILURE_S: Final = 2.0
 RULES_EVERY: Final = timedelta(seconds=2)
 """How often the files are asked whether they have changed."""
 SUMMARIES_EVERY: Final = timedelta(seconds=1)
+
+OWN_RULES: Final = frozenset({SILENCE_RULE, NO_DATA_RULE, BOOKS_RULE, FEED_RULE, *CARRIER_RULES})
+"""Rules that are not of the files."""
 
 FAILURES = metrics.counter("quantrac_alerts_failures_total", "Times that evaluation had to begin again.", ["reason"])
 LAG = metrics.gauge("quantrac_alerts_feed_lag_seconds", "Age of the oldest change when it was taken.")
@@ -155,7 +160,7 @@ class _Worker:
         rules = compile_network(network)
         composites = compile_composites(network)
         evaluator = Evaluator(conn, rules, Routing.of(network), self._clock, composites)
-        evaluator.close_orphans(own_rules={SILENCE_RULE, NO_DATA_RULE, *CARRIER_RULES})
+        evaluator.close_orphans(own_rules=OWN_RULES)
         self._state = "evaluating"
         log.info("evaluating", rules=len(network.rules), channels=len(rules))
         return evaluator

@@ -295,6 +295,14 @@ ALTER TABLE public.audit ALTER COLUMN audit_id ADD GENERATED ALWAYS AS IDENTITY 
     CACHE 1
 );
 
+CREATE TABLE public.books_watched (
+    station text NOT NULL,
+    fewest bigint NOT NULL,
+    since timestamp with time zone,
+    lost bigint DEFAULT 0 NOT NULL,
+    lost_at timestamp with time zone
+);
+
 CREATE TABLE public.carrier (
     carrier text NOT NULL,
     medium text NOT NULL,
@@ -1420,6 +1428,9 @@ ALTER TABLE ONLY public.alarm
 ALTER TABLE ONLY public.audit
     ADD CONSTRAINT audit_pkey PRIMARY KEY (audit_id);
 
+ALTER TABLE ONLY public.books_watched
+    ADD CONSTRAINT books_watched_pkey PRIMARY KEY (station);
+
 ALTER TABLE ONLY public.carrier
     ADD CONSTRAINT carrier_pkey PRIMARY KEY (carrier);
 
@@ -1624,6 +1635,9 @@ ALTER TABLE ONLY public.alarm_event
 ALTER TABLE ONLY public.alarm
     ADD CONSTRAINT alarm_station_fkey FOREIGN KEY (station) REFERENCES public.station(station);
 
+ALTER TABLE ONLY public.books_watched
+    ADD CONSTRAINT books_watched_station_fkey FOREIGN KEY (station) REFERENCES public.station(station);
+
 ALTER TABLE ONLY public.channel_interval
     ADD CONSTRAINT channel_interval_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES public.channel(channel_id);
 
@@ -1699,6 +1713,8 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.alarm_event TO quantrac_console;
 GRANT INSERT ON TABLE public.audit TO quantrac_ingest;
 GRANT INSERT ON TABLE public.audit TO quantrac_alerts;
 GRANT SELECT,INSERT ON TABLE public.audit TO quantrac_console;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.books_watched TO quantrac_alerts;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.carrier TO quantrac_alerts;
 

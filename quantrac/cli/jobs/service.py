@@ -17,6 +17,8 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
+from alerts.evaluating.books import check_books
+from alerts.evaluating.feed_lag import check_feed
 from alerts.evaluating.no_data import check_no_data
 from alerts.evaluating.silence import check_silence
 from quantrac.cli.jobs.compression import compress_old
@@ -87,11 +89,16 @@ def jobs_of(network: Network) -> list[Job]:
         changed = check_silence(conn, network, now), check_no_data(conn, network, now)
         return f"{len(changed[0])} stations, {len(changed[1])} channels changed"
 
+    def watch(conn: Connection, now: datetime) -> str:
+        changed = check_books(conn, network, now), check_feed(conn, network, now)
+        return f"{len(changed[0])} books, {len(changed[1])} consumers changed"
+
     def retention(conn: Connection, now: datetime) -> str:
         return apply_retention(conn, now, network.settings.retention)
 
     return [
         Job("silence", Every(SILENCE_EVERY), silence),
+        Job("watch", Every(SILENCE_EVERY), watch),
         Job("prune-feed", Every(timedelta(hours=1)), prune_feed),
         Job("prune-records", Daily(time(2, 30)), prune_records),
         Job("retention", Daily(time(3, 0)), retention),

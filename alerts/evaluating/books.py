@@ -1,0 +1,146 @@
+"""Books that do not balance: the alarm of rule `books`, one a station. Asked by the jobs' clock.
+
+Messages that are missing are no news while they become fewer: a backlog is being drained. Nor are they while the
+station is silent: it has an alarm of its own. Lost messages are told at once, and that alarm ends a day after the last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from alerts.evaluating.records import Mark, Recorded, Subject, clear_alarm, raise_alarm
+from alerts.rules.rule import RuleTexts, Severity, Words
+from alerts.telling.messages import Addressees, Measured, tell
+from alerts.telling.routing import Routing
+from quantrac.config.network import Network
+from quantrac.database.pool import Connection
+
+RULE: Final = "books"
+LOST_FOR: Final = timedelta(days=1)
+
+
+class Trouble(StrEnum):
+    """What is wrong with the books of a station; the level of the alarm."""
+
+    UNBALANCED = "unbalanced"
+    LOST = "lost"
+    MISSING = "missing"
+
+
+TEXTS: Final = RuleTexts(
+    title=Words("Thiếu bản tin của trạm", "Messages of the station are missing"),
+    cause=Words(
+        "Trạm không gửi lại, bộ nhớ đệm bị cắt, hoặc thẻ nhớ bị nhân bản",
+        "The station does not send them again, its spool was cut, or its card was cloned",
+    ),
+    consequence=Words("Chuỗi số liệu có khoảng trống", "The record has gaps"),
+    response=Words("Xem quantrac ledger và bộ nhớ đệm của trạm", "See quantrac ledger and the station's spool"),
+    sms=Words("{station} {time}: thieu {value} ban tin. Xem so cai cua trung tam.", ""),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """The books of a station, all epochs together, as they are asked now."""
+
+    station: str
+    is_silent: bool
+    """It has an alarm of silence."""
+    adds_up: bool
+    missing: int
+    lost: int
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What is remembered of a station."""
+
+    fewest: int = 0
+    since: datetime | None = None
+    lost: int = 0
+    lost_at: datetime | None = None
+
+
+def watched(book: Book, before: Watched, now: datetime) -> Watched:
+    """Return what to remember. Pure."""
+    lost, lost_at = before.lost, before.lost_at
+    if book.lost > before.lost:
+        lost, lost_at = book.lost, now
+    well = book.adds_up and (book.missing == 0 or book.is_silent)
+    if well or (book.adds_up and before.since is not None and book.missing < before.fewest):
+        return Watched(book.missing, None if well else now, lost, lost_at)
+    fewest = book.missing if before.since is None else min(book.missing, before.fewest)
+    return Watched(fewest, before.since or now, lost, lost_at)
+
+
+def trouble(book: Book, memory: Watched, after: timedelta, now: datetime) -> Trouble | None:
+    """Return what is worth an alarm; None: nothing. Pure."""
+    if memory.since is not None and now - memory.since >= after:
+        return Trouble.MISSING if book.adds_up else Trouble.UNBALANCED
+    if memory.lost_at is not None and now - memory.lost_at < LOST_FOR:
+        return Trouble.LOST
+    return None
+
+
+BOOKS: Final = """
+select s.station,
+       exists (select from alarm a where a.rule = 'station-silent' and a.station = s.station
+               and a.cleared_at is null and not a.late),
+       coalesce(bool_and(l.highest_seq = l.stored + l.dead + l.lost + l.missing
+                         and l.received = l.new + l.duplicate + l.rejected), true),
+       coalesce(sum(l.missing), 0)::bigint, coalesce(sum(l.lost), 0)::bigint,
+       w.fewest, w.since, w.lost, w.lost_at,
+       exists (select from alarm a where a.rule = %(rule)s and a.station = s.station and a.cleared_at is null)
+from station s left join v_ledger l using (station) left join books_watched w using (station)
+where s.active group by s.station, w.station order by s.station
+"""
+REMEMBER: Final = """
+insert into books_watched (station, fewest, since, lost, lost_at) values (%s, %s, %s, %s, %s)
+on conflict (station) do update set fewest = excluded.fewest, since = excluded.since, lost = excluded.lost,
+  lost_at = excluded.lost_at
+"""
+
+
+def check_books(conn: Connection, network: Network, now: datetime) -> list[Recorded]:
+    """Raise and clear the alarms of the books, tell people, and return what changed; one transaction.
+
+    `network.yaml` says after how long (`books`); without it nothing is raised.
+    """
+    plan = network.settings.books
+    if plan is None:
+        return []
+    changes = []
+    with conn.transaction():
+        for station, silent, adds_up, missing, lost, *memory, stands in conn.execute(BOOKS, {"rule": RULE}).fetchall():
+            book = Book(station, silent, adds_up, missing, lost)
+            before = Watched() if memory[0] is None else Watched(*memory)
+            after = watched(book, before, now)
+            if after != before:
+                conn.execute(REMEMBER, [station, after.fewest, after.since, after.lost, after.lost_at])
+            found = trouble(book, after, timedelta(milliseconds=plan.after_ms), now)
+            change = _change(conn, book, found, Severity.from_word(plan.severity), now, stands=stands)
+            if change is not None:
+                tell(conn, change, Addressees(station, plan.to, Routing.of(network)), _measured(book, found), now)
+                changes.append(change)
+    return changes
+
+
+def _change(
+    conn: Connection, book: Book, found: Trouble | None, severity: Severity, now: datetime, *, stands: bool
+) -> Recorded | None:
+    subject = Subject(RULE, book.station, None)
+    if found is None:
+        return clear_alarm(conn, subject, None, now, now) if stands else None
+    if stands:
+        return None
+    value = book.lost if found is Trouble.LOST else book.missing
+    return raise_alarm(conn, subject, Mark(found.value, severity, value), now, TEXTS, now)
+
+
+def _measured(book: Book, found: Trouble | None) -> Measured:
+    if found is None:
+        return Measured()
+    return Measured(value=book.lost if found is Trouble.LOST else book.missing, decimals=0)

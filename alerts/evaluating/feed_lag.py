@@ -1,0 +1,62 @@
+"""A consumer of the change feed that falls behind: the alarm of rule `feed-lag`, of the centre. Asked by the clock."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from alerts.evaluating.records import Mark, Recorded, Subject, clear_alarm, raise_alarm
+from alerts.rules.rule import RuleTexts, Severity, Words
+from alerts.telling.messages import Addressees, Measured, tell
+from alerts.telling.routing import Routing
+from quantrac.config.network import Network
+from quantrac.database.pool import Connection
+
+RULE: Final = "feed-lag"
+LEVEL: Final = "behind"
+BEHIND: Final = """
+select c.consumer, extract(epoch from %(now)s - oldest.at)::float8
+from consumer c cross join lateral (select n.at from change n where n.id > c.position order by n.id limit 1) oldest
+order by oldest.at, c.consumer limit 1
+"""
+STANDS: Final = "select exists (select from alarm where rule = %s and station is null and cleared_at is null)"
+
+
+def check_feed(conn: Connection, network: Network, now: datetime) -> list[Recorded]:
+    """Raise and clear the alarm of a lagging consumer, tell people, and return what changed; one transaction.
+
+    `network.yaml` says after how long (`feed`); without it nothing is raised. One that is behind only because the one
+    that it follows is gets no alarm of its own: the oldest change waits for both, and the alarm names the first.
+    """
+    plan = network.settings.feed
+    if plan is None:
+        return []
+    subject = Subject(RULE, None, None)
+    with conn.transaction():
+        worst = conn.execute(BEHIND, {"now": now}).fetchone()
+        behind_s = 0.0 if worst is None else float(worst[1])
+        stands = conn.execute(STANDS, [RULE]).fetchone() == (True,)
+        change: Recorded | None = None
+        if worst is not None and behind_s * 1000 >= plan.after_ms and not stands:
+            mark = Mark(LEVEL, Severity.from_word(plan.severity), behind_s)
+            change = raise_alarm(conn, subject, mark, now, _texts(worst[0], behind_s), now)
+        elif stands and behind_s * 1000 < plan.after_ms:
+            change = clear_alarm(conn, subject, None, now, now)
+        if change is None:
+            return []
+        tell(conn, change, Addressees(None, plan.to, Routing.of(network), breaks_quiet_hours=True), Measured(), now)
+    return [change]
+
+
+def _texts(consumer: str, behind_s: float) -> RuleTexts:
+    minutes = round(behind_s / 60)
+    return RuleTexts(
+        title=Words(f"Dịch vụ {consumer} chậm {minutes} phút", f"{consumer} is {minutes} minutes behind"),
+        cause=Words("Dịch vụ ngừng hoặc quá tải", "The service has stopped or is overloaded"),
+        consequence=Words(
+            "Cảnh báo, giá trị giờ hoặc kiểm tra chất lượng đến muộn",
+            "Alarms, hourly values or quality tests come late",
+        ),
+        response=Words("Xem quantrac status, khởi động lại dịch vụ", "See quantrac status, restart the service"),
+        sms=Words(f"Trung tam {{time}}: dich vu {consumer} cham {minutes} phut. Khoi dong lai dich vu.", ""),
+    )
