@@ -137,7 +137,7 @@ class Steering:
 
     def _become(self, station: Station) -> None:
         def become(forwarder: Forwarder, now: Moment) -> None:
-            forwarder.become(identity_of(station), series_of(station), station.backfill_rate, now)
+            forwarder.become(identity_of(station), series_of(station), station.backfill_rate, now, station.spool)
 
         self._loop.post(become)
 

@@ -23,6 +23,7 @@ from edge_agent.spooling.settlement import read_ack
 from edge_agent.spooling.spool import Spool
 from edge_agent.spooling.spool_file import SpoolDamaged, SpoolUnwritable
 from edge_agent.spooling.storing import Believed, Storing, Timekeeping
+from quantrac.config.stations import SpoolPlan
 from quantrac.mqtt.delivery import Settled
 from quantrac.observe.logs import logger
 from quantrac.observe.metrics import counter, gauge
@@ -55,7 +56,7 @@ class AskedForTooMuch(QuantracError):
 class Forwarder:
     """See the module. Call `turn` after every other call, and again after the time it returns.
 
-    Any call but `turn` may raise SpoolDamaged: then call `renew`.
+    Any call but `turn` may raise SpoolDamaged: then call `renew`; or SpoolUnwritable: then call `stall`.
     """
 
     def __init__(
@@ -108,9 +109,18 @@ class Forwarder:
         """The connection ended; the session answers every publish under way with UNKNOWN."""
         self._connected_s = None
 
-    def become(self, identity: Identity, series: Iterable[Series], rate: float, now: Moment) -> None:
-        """Go on as the same station with another configuration, and announce it."""
+    def become(
+        self,
+        identity: Identity,
+        series: Iterable[Series],
+        rate: float,
+        now: Moment,
+        plan: SpoolPlan | None = None,
+    ) -> None:
+        """Go on as the same station with another configuration, and announce it; `plan`: another size of the spool."""
         self._identity = identity
+        if plan is not None:
+            self._spool.size_bytes, self._spool.keep_ms = plan.size_bytes, plan.keep_ms
         self._storing.become(series)
         if rate != self._rate:
             self._rate = rate
@@ -176,8 +186,16 @@ class Forwarder:
             self._make_room_if_due(now)
         except SpoolDamaged as damage:
             self.renew(damage, now)
+        except SpoolUnwritable as full:
+            self.stall(full, now)
         self._count()
         return self._pause(now)
+
+    def stall(self, full: SpoolUnwritable, now: Moment) -> None:
+        """The disk does not serve now: keep in memory what comes, and try again soon."""
+        if self._disk == "ok":
+            log.error("spool_unwritable", error=str(full), kept_in_memory=len(self._intake))
+        self._disk, self._disk_until_s = str(full), now.s + FULL_DISK_EVERY_S
 
     def renew(self, damage: SpoolDamaged, now: Moment) -> None:
         """Go on with a new spool; what can be read of the damaged one is sent under its old epoch."""
@@ -201,12 +219,13 @@ class Forwarder:
             in_memory=len(self._intake),
             undated=self._spool.count_undated(),
             disk=self._disk,
+            unstored=self._unstored,
         )
 
     @property
     def lost(self) -> int:
-        """Messages that were dropped unacknowledged or given up, since the spool was made."""
-        return self._lost
+        """What will never arrive, since the spool was made: dropped unacknowledged, given up, or never stored."""
+        return self._lost + self._unstored
 
     def record_event(self, kind: str, detail: str, now: Moment) -> None:
         """Put an event of the station itself on record."""
@@ -218,6 +237,7 @@ class Forwarder:
             self._identity.station, self._spool, self._transport, rate=self._rate, on_refused=self._refused
         )
         self._first = self._spool.first()
+        self._unstored = self._spool.count_unstored()
         self._given_up: list[tuple[list[Range], str]] = []
         self._count()
 
@@ -239,9 +259,7 @@ class Forwarder:
             self._lanes.queue(made, now.s)
 
     def _disk_is_full(self, full: SpoolUnwritable, now: Moment) -> None:
-        if self._disk == "ok":
-            log.error("spool_unwritable", error=str(full), kept_in_memory=len(self._intake))
-        self._disk, self._disk_until_s = str(full), now.s + FULL_DISK_EVERY_S
+        self.stall(full, now)
         try:
             self._dropped(self._spool.make_room(now.ms, at_least_rows=ROWS_FOR_FULL_DISK), now)
         except SpoolUnwritable as error:
@@ -250,6 +268,8 @@ class Forwarder:
     def _disk_is_fine(self, now: Moment) -> None:
         lost = self._intake.take_lost() + self._storing.take_lost()
         LOST.labels("memory").inc(lost)
+        if lost:
+            self._unstored = self._spool.count_unstored(lost)
         if self._disk != "ok":
             log.warning("spool_writable_again", records_lost=lost)
             self.record_event("spool_unwritable", f"{self._disk}; {lost} records lost", now)
@@ -319,6 +339,9 @@ class Forwarder:
             self._dropped(self._spool.make_room(now.ms), now)
         except SpoolUnwritable as full:
             self._disk_is_full(full, now)
+        else:
+            if self._spool.is_too_large:  # what is new is stored in between
+                self._room_s = float("-inf")
 
     def _dropped(self, lost: RangeSet, now: Moment) -> None:
         self._first = self._spool.first()

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from edge_agent.clocks.clock import Moment, Now
 from edge_agent.sending.forwarding import Forwarder
-from edge_agent.spooling.spool_file import SpoolDamaged
+from edge_agent.spooling.spool_file import SpoolDamaged, SpoolUnwritable
 from quantrac.observe.logs import logger
 
 log = logger(__name__)
@@ -91,6 +91,8 @@ class ForwardingLoop:
             call(forwarder, self._now())
         except SpoolDamaged as damage:
             forwarder.renew(damage, self._now())
+        except SpoolUnwritable as full:
+            forwarder.stall(full, self._now())
 
 
 def _nothing(_: Forwarder, __: Moment) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import NamedTuple
 
 from edge_agent.spooling.ranges import RangeSet
@@ -31,3 +32,15 @@ class Fate(NamedTuple):
     def unknown(cls) -> Fate:
         """Nothing is known yet."""
         return cls(RangeSet(), RangeSet(), RangeSet())
+
+
+def read_fate(saved: str) -> Fate:
+    """Return what was saved as JSON; what cannot be read is unknown, and then sent again.
+
+    The centre's next ack says what of it is settled.
+    """
+    try:
+        found = json.loads(saved)
+        return Fate(*(RangeSet((int(lo), int(hi)) for lo, hi in found.get(name, ())) for name in Fate._fields))
+    except (ValueError, TypeError, AttributeError):
+        return Fate.unknown()

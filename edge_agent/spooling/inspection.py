@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from edge_agent.spooling.fate import EpochSpan, Fate
+from edge_agent.spooling.fate import EpochSpan, Fate, read_fate
 from edge_agent.spooling.ranges import RangeSet
 from edge_agent.spooling.report import Report, report
 from edge_agent.spooling.spool import DATABASE
@@ -34,7 +34,10 @@ def inspect(folder: Path) -> Report:
     with closing(_open(folder)) as db, Reading():
         pages, free, size = (int(_one(db, f"PRAGMA {name}")) for name in ("page_count", "freelist_count", "page_size"))
         used = (pages - free) * size
-        return report(folder.name, _spans(db), _fate(db), used_bytes=used, size_bytes=0, undated=_undated(db))
+        waiting, unstored = _undated(db), _one(db, "SELECT coalesce(max(value), 0) FROM note WHERE name = 'unstored'")
+        return report(
+            folder.name, _spans(db), _fate(db), used_bytes=used, size_bytes=0, undated=waiting, unstored=unstored
+        )
 
 
 def export(folder: Path, epoch: str | None = None, first: int = 1, last: int = 2**62) -> Iterator[bytes]:
@@ -45,6 +48,20 @@ def export(folder: Path, epoch: str | None = None, first: int = 1, last: int = 2
                 wanted = (span.base + first, span.base + min(last, span.last))
                 for (line,) in db.execute("SELECT line FROM message WHERE n BETWEEN ? AND ? ORDER BY n", wanted):
                     yield line
+
+
+def export_undated(folder: Path) -> Iterator[bytes]:
+    """Yield the records that have no time yet, or never will, as JSON lines in the order in which they were measured.
+
+    Of an earlier start of the machine they are readings without a time, which people may be able to date: `shown` is
+    what the wall clock showed at the slot's end, and `since_boot` what had passed since the machine's start, both ms.
+    """
+    with closing(_open(folder)) as db, Reading():
+        if _undated(db):
+            for boot, offset_ms, body in db.execute("SELECT boot, offset_ms, body FROM undated ORDER BY id"):
+                shown, readings, events = json.loads(body)
+                said = {"boot": boot, "shown": shown, "since_boot": shown - offset_ms, "r": readings, "e": events}
+                yield json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def verify(folder: Path) -> Iterator[Finding]:
@@ -107,8 +124,7 @@ def _undated(db: sqlite3.Connection) -> int:
 
 def _fate(db: sqlite3.Connection) -> Fate:
     row = db.execute("SELECT value FROM note WHERE name = 'fate'").fetchone()
-    saved = json.loads(row[0]) if row else {}
-    return Fate(*(RangeSet(saved.get(name, ())) for name in Fate._fields))
+    return read_fate(row[0]) if row else Fate.unknown()
 
 
 def _one(db: sqlite3.Connection, query: str, *values: int) -> int:

@@ -39,6 +39,8 @@ class Report(NamedTuple):
     """Records made before the clock could be believed: they have no seq yet."""
     used_bytes: int
     size_bytes: int
+    unstored: int
+    """Records lost from memory while the disk was full, since the spool was made: they never had a seq."""
     disk: str
     """`ok`, or what is wrong with it."""
     epochs: list[EpochReport]
@@ -71,6 +73,7 @@ def report(
     connected: bool = False,
     in_memory: int = 0,
     undated: int = 0,
+    unstored: int = 0,
     disk: str = "ok",
 ) -> Report:
     """Count the fate of all messages the spool ever made."""
@@ -87,6 +90,7 @@ def report(
         waiting=sum(each.waiting for each in epochs),
         in_memory=in_memory,
         undated=undated,
+        unstored=unstored,
         used_bytes=used_bytes,
         size_bytes=size_bytes,
         disk=disk,

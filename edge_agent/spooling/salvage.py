@@ -3,16 +3,17 @@
 SQLite keeps a short row in one piece inside its page, and every message begins with the same words, so messages are
 found by looking for them in the raw bytes of the file and of its write-ahead log: no page, index or header need be
 whole. A message counts only if the strict decoder of the wire takes it. Old copies of dropped messages may turn up
-again; sending them twice is harmless.
+again; sending them twice is harmless. Bad sectors are read around.
 """
 
 from __future__ import annotations
 
 import json
-import mmap
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -21,6 +22,7 @@ from quantrac.telemetry.wire import STRICT_ERRORS, Message, decode_message
 _BEGINNING: Final = re.compile(rb'\{"epoch":"[!-~]{1,64}?","seq":[1-9]\d*,"t":')
 _LONGEST: Final = 4096
 """SQLite's page: a longer message is in several pieces and cannot be found this way, bytes."""
+_PIECE: Final = 1 << 20
 _DECODER: Final = json.JSONDecoder()
 
 
@@ -64,11 +66,44 @@ def messages(aside: Path, epoch: str) -> Iterator[tuple[int, bytes]]:
 
 def _all(aside: Path) -> Iterator[tuple[Message, bytes]]:
     for path in (aside, aside.with_name(aside.name + "-wal")):
-        if path.exists() and path.stat().st_size:
-            with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                for match in _BEGINNING.finditer(content):
-                    if (found := _message(content[match.start() : match.start() + _LONGEST])) is not None:
-                        yield found
+        if path.exists():
+            with path.open("rb", buffering=0) as file:
+                yield from _found(_pieces(file))
+
+
+def _found(pieces: Iterable[bytes]) -> Iterator[tuple[Message, bytes]]:
+    """Yield the messages of a file that comes in pieces; one that lies across two of them is whole in the overlap."""
+    held = b""
+    for piece in pieces:
+        held += piece
+        certain = len(held) - _LONGEST if piece else len(held)
+        for match in _BEGINNING.finditer(held):
+            if match.start() < certain:
+                found = _message(held[match.start() : match.start() + _LONGEST])
+                if found is not None:
+                    yield found
+        held = held[max(0, certain) :]
+
+
+def _pieces(file: FileIO) -> Iterator[bytes]:
+    """Yield a file in pieces, what cannot be read as zeros, and an empty one at the end."""
+    size = os.fstat(file.fileno()).st_size
+    at = 0
+    while at < size:
+        piece = _read(file, at, min(_PIECE, size - at))
+        yield piece
+        at += len(piece)
+    yield b""
+
+
+def _read(file: FileIO, at: int, most: int) -> bytes:
+    try:
+        if read := os.pread(file.fileno(), most, at):
+            return read
+    except OSError:
+        if most > _LONGEST:
+            return b"".join(_read(file, at + part, min(_LONGEST, most - part)) for part in range(0, most, _LONGEST))
+    return bytes(most)
 
 
 def _message(beginning: bytes) -> tuple[Message, bytes] | None:

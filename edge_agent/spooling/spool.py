@@ -7,7 +7,6 @@ survives a power cut. One thread uses a Spool; a lock file keeps a second agent 
 from __future__ import annotations
 
 import json
-import math
 import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,10 +14,13 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
+import msgspec
+
 from edge_agent.clocks.trust import Offered
 from edge_agent.records import SlotRecord
-from edge_agent.spooling import salvage, undated
-from edge_agent.spooling.fate import EpochSpan, Fate
+from edge_agent.spooling import dropping, salvage, undated
+from edge_agent.spooling.fate import EpochSpan, Fate, read_fate
+from edge_agent.spooling.lines import again, line_of, readable
 from edge_agent.spooling.ranges import Range, RangeSet
 from edge_agent.spooling.spool_file import (
     Reading,
@@ -31,18 +33,15 @@ from edge_agent.spooling.spool_file import (
 )
 from edge_agent.spooling.undated import Undated
 from quantrac.observe.logs import logger
-from quantrac.telemetry.states import State
-from quantrac.telemetry.wire import Message, WireReading, decode_message, encode
+from quantrac.telemetry.wire import Message, decode_message
 
 log = logger(__name__)
 
 DATABASE: Final = "spool.db"
 LOCK: Final = "spool.lock"
 HOUR_MS: Final = 3_600_000
-DROPPED_AT_ONCE: Final = 500
-"""Rows a dropping transaction deletes."""
-WORDS: Final = tuple(state.word for state in sorted(State))
-"""By number; asking a State for its word is a third of the time that a message takes to be encoded."""
+MOST_DROPPED: Final = 10_000
+"""Messages that go before something new is stored again."""
 
 
 class Spooled(NamedTuple):
@@ -128,7 +127,7 @@ class Spool:
         if self._doubtful:
             self._reopen()
         first = self._last + 1
-        made = [Spooled(n, _line(self._epoch, n - self._base, record)) for n, record in enumerate(records, first)]
+        made = [Spooled(n, line_of(self._epoch, n - self._base, record)) for n, record in enumerate(records, first)]
         try:
             with Transaction(self._db):
                 self._db.executemany("INSERT INTO message VALUES (?, ?, ?)", [(n, now_ms, line) for n, line in made])
@@ -159,6 +158,18 @@ class Spool:
         """Return how many records have no time yet, of one start of the machine or of all. Raises SpoolDamaged."""
         with Reading():
             return undated.count(self._db, boot_id)
+
+    def count_unstored(self, more: int = 0) -> int:
+        """Return how many records were never stored since the spool was made, `more` of them just now.
+
+        They were lost from memory while the disk was full. Raises SpoolUnwritable, SpoolDamaged.
+        """
+        note = self._note("unstored") or ""
+        known = int(note) if note.isdecimal() else 0
+        if more:
+            with Transaction(self._db):
+                self._db.execute("REPLACE INTO note VALUES ('unstored', ?)", (str(known + more),))
+        return known + more
 
     def synchronised_boot(self, boot_id: str | None = None) -> str:
         """Return in which start of the machine its clock was last seen synchronised; with a `boot_id`, note that.
@@ -192,7 +203,8 @@ class Spool:
         found: list[bytes] = []
         with Reading():
             for (line,) in self._db.execute("SELECT line FROM message WHERE at >= ? ORDER BY n", (from_ms - HOUR_MS,)):
-                if from_ms <= decode_message(line).t <= to_ms:
+                message = readable(line)
+                if message is not None and from_ms <= message.t <= to_ms:
                     found.append(line)
                     if len(found) >= most:
                         break
@@ -237,38 +249,44 @@ class Spool:
                 for (line,) in self._db.execute(
                     "SELECT line FROM message WHERE n BETWEEN ? AND ? ORDER BY n", part
                 ).fetchall():
-                    n += 1
-                    again = _renamed(line, name, n - base)
-                    self._db.execute("INSERT INTO message VALUES (?, ?, ?)", (n, now_ms, again))
+                    if (message := readable(line)) is not None:
+                        n += 1
+                        said = again(message, name, n - base)
+                        self._db.execute("INSERT INTO message VALUES (?, ?, ?)", (n, now_ms, said))
         self._epoch, self._base, self._last = name, base, n
         return name
 
     def make_room(self, now_ms: int, *, at_least_rows: int = 0) -> RangeSet:
-        """Drop what must go for the size bound, and return what was lost by it.
+        """Drop what must go for the size bound, up to MOST_DROPPED messages, and return what was lost by it.
 
         Order: acknowledged older than `keep`, then acknowledged, then unacknowledged, which is loss and is entered as
         such in the fate. `at_least_rows` are dropped of the acknowledged ones even below the bound: a full disk can be
         served by the spool's own freed pages. Raises SpoolUnwritable, SpoolDamaged.
         """
-        lost = RangeSet()
-        while at_least_rows > 0 or self.used_bytes() > self.size_bytes:
-            rows = self._oldest_settled()
-            if rows:
-                if rows[-1][1] > now_ms - self.keep_ms and at_least_rows <= 0:
-                    log.warning("spool_keeps_too_little", size_bytes=self.size_bytes, keep_ms=self.keep_ms)
-            elif self.used_bytes() > self.size_bytes:
-                rows = self._oldest()
+        lost, dropped = RangeSet(), 0
+        while (dropped < at_least_rows or self.is_too_large) and dropped < MOST_DROPPED:
+            rows = self._rows_to_drop()
             if not rows:
                 break
-            lost_now = RangeSet((n, n) for n, _ in rows).minus(self._fate.settled)
-            for part in lost_now:
-                lost.add(*part)
-                self._fate.lost.add(*part)
+            if dropped >= at_least_rows and rows[-1].at_ms > now_ms - self.keep_ms:
+                log.warning("spool_keeps_too_little", size_bytes=self.size_bytes, keep_ms=self.keep_ms)
             with Transaction(self._db):
-                self._db.executemany("DELETE FROM message WHERE n = ?", [(n,) for n, _ in rows])
+                for part in dropping.delete(self._db, self._fate, rows):
+                    lost.add(*part)
                 self._write_fate()
-            at_least_rows -= len(rows)
+            dropped += len(rows)
         return lost
+
+    @property
+    def is_too_large(self) -> bool:
+        """Whether the spool is above its size bound. Raises SpoolDamaged."""
+        return self.used_bytes() > self.size_bytes
+
+    def _rows_to_drop(self) -> list[dropping.Row]:
+        """Return what goes next; the newest message of all stays, so that counting goes on behind it."""
+        with Reading():
+            settled = dropping.settled_rows(self._db, self._fate, self.first(), self._last - 1)
+            return settled or (dropping.oldest_rows(self._db, 0, self._last - 1) if self.is_too_large else [])
 
     def renew(self, reason: str, now_ms: int) -> None:
         """Set the damaged file aside, begin a new one, and take over what can still be read of the old.
@@ -287,8 +305,8 @@ class Spool:
 
         `boot_id` changes with each start of the machine. Raises SpoolUnwritable.
         """
-        known = json.loads(self._note("starts") or '["", 0, 0]')
-        boots, starts = known[1] + (known[0] != boot_id), known[2] + 1
+        last_boot, boots, starts = _starts(self._note("starts"))
+        boots, starts = boots + (last_boot != boot_id), starts + 1
         with Transaction(self._db):
             self._db.execute("REPLACE INTO note VALUES ('starts', ?)", (json.dumps([boot_id, boots, starts]),))
         return boots, starts
@@ -311,9 +329,8 @@ class Spool:
             self._base, self._epoch = row
             (newest,) = self._db.execute("SELECT max(n) FROM message").fetchone()
         self._last = max(self._base, newest or 0)
-        saved = json.loads(self._note("fate") or "{}")
-        if saved:
-            self._fate = Fate(*(RangeSet(saved[name]) for name in Fate._fields))
+        if (saved := self._note("fate")) is not None:
+            self._fate = read_fate(saved)
 
     def _reopen(self) -> None:
         """After a failed write only the file knows what is in it. Raises SpoolUnwritable, and all stays as it was."""
@@ -344,22 +361,6 @@ class Spool:
         (first,) = self._db.execute("SELECT min(n) FROM message WHERE n > ? AND n <= ?", (base, last)).fetchone()
         return EpochSpan(name, base, (last + 1 if first is None else first) - base, last - base)
 
-    def _oldest_settled(self) -> list[tuple[int, int]]:
-        first = self.first()
-        for part in self._fate.settled.within(first, self._last - 1):
-            if rows := self._rows(part.lo, part.hi):
-                return rows
-        return []
-
-    def _oldest(self) -> list[tuple[int, int]]:
-        return self._rows(0, self._last - 1)
-
-    def _rows(self, lo: int, hi: int) -> list[tuple[int, int]]:
-        with Reading():
-            return self._db.execute(
-                "SELECT n, at FROM message WHERE n BETWEEN ? AND ? ORDER BY n LIMIT ?", (lo, hi, DROPPED_AT_ONCE)
-            ).fetchall()
-
     def _write_fate(self) -> None:
         saved = {name: [*ranges] for name, ranges in zip(Fate._fields, self._fate, strict=True)}
         self._db.execute("REPLACE INTO note VALUES ('fate', ?)", (json.dumps(saved),))
@@ -373,18 +374,9 @@ class Spool:
         return int(self._db.execute(f"PRAGMA {name}").fetchone()[0])
 
 
-def _line(epoch: str, seq: int, record: SlotRecord) -> bytes:
-    readings = [_reading(name, value, state) for name, value, state in record.readings]
-    events = [(event.kind, event.device, event.detail, event.t_ms) for event in record.events]
-    return encode(Message(epoch, seq, record.t_ms, readings, events))
-
-
-def _reading(name: str, value: float | None, state: State) -> WireReading:
-    if value is not None and not math.isfinite(value):  # JSON has no word for it
-        return name, None, max(state, State.FAULT).word
-    return name, value, WORDS[state]
-
-
-def _renamed(line: bytes, epoch: str, seq: int) -> bytes:
-    message = decode_message(line)
-    return encode(Message(epoch, seq, message.t, message.r, message.e))
+def _starts(note: str | None) -> tuple[str, int, int]:
+    """Return the machine's last start and the counts of its starts and of the agent's."""
+    try:
+        return msgspec.json.decode(note or '["",0,0]', type=tuple[str, int, int])
+    except msgspec.DecodeError:
+        return "", 0, 0

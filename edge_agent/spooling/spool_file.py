@@ -13,6 +13,12 @@ from typing import IO, Final
 from quantrac.telemetry.errors import QuantracError
 
 _DAMAGE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_UNREADABLE: Final = (
+    sqlite3.SQLITE_IOERR_READ,
+    sqlite3.SQLITE_IOERR_SHORT_READ,
+    sqlite3.SQLITE_IOERR_CORRUPTFS,
+)
+"""Bad sectors: what is left can still be read around them."""
 
 
 class SpoolError(QuantracError):
@@ -24,7 +30,7 @@ class SpoolUnwritable(SpoolError):
 
 
 class SpoolDamaged(SpoolError):
-    """The file is corrupt: `Spool.renew` sets it aside and goes on with a new one."""
+    """The file is corrupt or its disk has bad sectors: `Spool.renew` sets it aside and goes on with a new one."""
 
 
 class SpoolLocked(SpoolError):
@@ -77,8 +83,9 @@ class Reading:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, sqlite3.Error):
-            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-            if code in _DAMAGE:
+            extended = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+            code = extended & 0xFF
+            if code in _DAMAGE or extended in _UNREADABLE:
                 raise SpoolDamaged(f"the spool cannot be read: {error}") from error
             if code != sqlite3.SQLITE_ERROR:  # a mistake in a statement stays what it is
                 raise SpoolUnwritable(f"the spool cannot be written: {error}") from error

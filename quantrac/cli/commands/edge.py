@@ -259,13 +259,21 @@ def export(
     epoch: Annotated[str | None, typer.Option(help="Only this epoch (the name of a spool).")] = None,
     first: Annotated[int, typer.Option(min=1, help="First message, by its number in the epoch.")] = 1,
     last: Annotated[int | None, typer.Option(min=1, help="Last message, by its number in the epoch.")] = None,
+    undated: Annotated[
+        bool, typer.Option("--undated", help="Instead: what was measured before the clock was set.")
+    ] = False,
 ) -> None:
-    """Write the stored messages as JSON Lines, as they are published, oldest first."""
+    """Write the stored messages as JSON Lines, as they are published, oldest first.
+
+    With --undated the records without a time: boot (start of the machine), shown (what the clock showed, ms since
+    1970), since_boot (ms). Those of an earlier boot never get one; their readings are kept here.
+    """
     import sys
 
     from edge_agent.spooling import inspection
 
-    lines = inspection.export(_folder(station), epoch, first, last or 2**62)
+    folder = _folder(station)
+    lines = inspection.export_undated(folder) if undated else inspection.export(folder, epoch, first, last or 2**62)
     if out is None:
         for line in lines:
             sys.stdout.buffer.write(line + b"\n")
@@ -348,5 +356,9 @@ def _say(found: dict[str, Any], as_json: bool) -> None:
         f" waiting {found['waiting'] + found['in_memory']}, refused {found['refused']}, lost {found['lost']},"
         f" {found['used_bytes'] / 1e6:.1f} MB, disk {found['disk']}"
     )
+    if found.get("undated"):
+        print(f"  {found['undated']} records without a time: measured before the clock was set (export --undated)")
+    if found.get("unstored"):
+        print(f"  {found['unstored']} records were never stored: memory was full while the disk could not be written")
     for device, kinds in found.get("errors", {}).items():
         print(f"  {device}: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items()))

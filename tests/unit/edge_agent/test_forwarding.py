@@ -10,12 +10,14 @@ import pytest
 from edge_agent.clocks.clock import Moment
 from edge_agent.records import SlotReading, SlotRecord
 from edge_agent.sending.announcement import Identity
-from edge_agent.sending.forwarding import FIRST_ACK_WAIT_S, GATHER_S, STATUS_EVERY_S, Forwarder
+from edge_agent.sending.forwarding import FIRST_ACK_WAIT_S, GATHER_S, ROOM_EVERY_S, STATUS_EVERY_S, Forwarder
 from edge_agent.sending.lanes import BACKFILL_WINDOW, LIVE_AGE_S, LIVE_MOST, WINDOW
 from edge_agent.slots.continuity import Continuity
 from edge_agent.spooling.intake import Intake
 from edge_agent.spooling.settlement import MOST_FAILURES, RESEND_AFTER_S
-from edge_agent.spooling.spool import Spool
+from edge_agent.spooling.spool import Spool, Spooled
+from edge_agent.spooling.spool_file import SpoolDamaged, SpoolUnwritable
+from quantrac.config.stations import SpoolPlan
 from quantrac.mqtt.delivery import Outcome, Settled
 from quantrac.telemetry import wire
 from quantrac.telemetry.states import State
@@ -446,3 +448,78 @@ def test_the_report_adds_up(station: Station) -> None:
     report = station.forwarder.report()
     assert (report.produced, report.acknowledged, report.refused, report.lost, report.waiting) == (10, 5, 1, 2, 2)
     assert report.epochs[0][1:] == (1, 10, 5, 1, 2, 2)
+
+
+def test_a_bad_sector_met_while_sending_begins_a_new_epoch_and_the_rest_is_sent(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    station.produce(50)
+    station.turn(LIVE_AGE_S + 1)
+    old = station.spool.epoch
+    read = Spool.read
+
+    def failing(spool: Spool, lo: int, hi: int, most: int, most_bytes: int = 2**30) -> list[Spooled]:
+        if spool.epoch == old:
+            raise SpoolDamaged("the spool cannot be read: disk I/O error")
+        return read(spool, lo, hi, most, most_bytes)
+
+    monkeypatch.setattr(Spool, "read", failing)
+    station.connect()
+    for _ in range(20):
+        station.answer()
+        station.turn(0.1)
+    assert {seq for epoch, seq in station.arrived if epoch == old} == set(range(1, 51))
+
+
+def test_a_disk_that_fails_while_it_is_read_stops_nobody(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+    station.produce(50)
+    station.turn(LIVE_AGE_S + 1)
+
+    def failing(*_: object) -> list[Spooled]:
+        raise SpoolUnwritable("the spool cannot be written: disk I/O error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Spool, "read", failing)
+        station.connect()
+        assert "I/O" in station.forwarder.report().disk
+    station.produce(1)
+    for _ in range(20):
+        station.answer()
+        station.turn(0.5)
+    assert station.forwarder.report().disk == "ok"
+    assert {seq for _, seq in station.arrived} >= set(range(1, 52))
+
+
+def test_what_memory_lost_while_the_disk_was_full_counts_as_lost_for_good(tmp_path: Path) -> None:
+    station = Station(tmp_path)
+    with station.spool:
+        station.intake._most = 10
+        station.produce(1)
+        station.spool._db.execute("PRAGMA query_only = 1")
+        station.produce(15)
+        assert station.forwarder.report().in_memory == 10
+        station.spool._db.execute("PRAGMA query_only = 0")
+        station.turn(5.0)
+        assert (station.forwarder.lost, station.forwarder.report().unstored, station.forwarder.report().lost) == (
+            5,
+            5,
+            0,
+        )
+    again = Station(tmp_path)
+    with again.spool:
+        assert again.forwarder.lost == 5
+
+
+def test_another_configuration_brings_another_bound_of_the_spool(station: Station) -> None:
+    station.produce(2000, width=8)
+    station.connect()
+    for _ in range(30):
+        station.answer()
+        station.turn(0.1)
+    station.ack(2000)
+    before = station.spool.used_bytes()
+    plan = SpoolPlan(size_bytes=before // 2, keep_ms=1)
+    station.forwarder.become(Identity("st-test", "quantrac 0", "beef", []), [], 500.0, station.now, plan)
+    station.turn(ROOM_EVERY_S)
+    assert station.spool.used_bytes() <= before // 2
+    assert station.forwarder.lost == 0

@@ -1,20 +1,28 @@
 """What was reported as appended is on disk, in order, without gaps, whatever happens to the process or the disk."""
 
+import errno
 import json
+import os
 import random
+import resource
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
+from edge_agent.clocks.clock import Moment
 from edge_agent.records import Event, SlotReading, SlotRecord
+from edge_agent.spooling import opening
 from edge_agent.spooling.ranges import Range, RangeSet
-from edge_agent.spooling.spool import DATABASE, Spool
-from edge_agent.spooling.spool_file import SpoolDamaged, SpoolLocked, SpoolUnwritable
+from edge_agent.spooling.spool import DATABASE, MOST_DROPPED, Spool
+from edge_agent.spooling.spool_file import Reading, SpoolDamaged, SpoolLocked, SpoolUnwritable
+from quantrac.config.stations import SpoolPlan
 from quantrac.telemetry.states import State
 from quantrac.telemetry.wire import decode_message
 
@@ -238,3 +246,107 @@ def test_every_append_is_synced(spool: Spool) -> None:
     assert spool._db.execute("PRAGMA synchronous").fetchone() == (2,)
     assert spool._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert sqlite3.threadsafety == 3
+
+
+FIRST_VERSION = """
+CREATE TABLE epoch (base INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_at INTEGER NOT NULL, last INTEGER)
+  STRICT;
+CREATE TABLE message (n INTEGER PRIMARY KEY, at INTEGER NOT NULL, line BLOB NOT NULL) STRICT;
+CREATE TABLE note (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO epoch VALUES (0, '9f31c2ab', 1, NULL);
+INSERT INTO message VALUES (1, 1, CAST('{"epoch":"9f31c2ab","seq":1,"t":5,"r":[["c0",1.0,"ok"]]}' AS BLOB));
+INSERT INTO message VALUES (2, 1, CAST('{"epoch":"9f31c2ab","seq":2,"t":6,"r":[["c0",2.0,"ok"]]}' AS BLOB));
+INSERT INTO note VALUES ('fate', '{"settled":[[1,1]],"refused":[],"lost":[]}');
+"""
+"""The tables of the first spool, which knew no undated records."""
+
+
+def test_an_upgrade_takes_over_the_spool_of_the_first_version(tmp_path: Path) -> None:
+    db = sqlite3.connect(tmp_path / DATABASE)
+    db.executescript(FIRST_VERSION)
+    db.close()
+    with opened(tmp_path) as spool:
+        assert (spool.epoch, spool.last, [*spool.fate.settled]) == ("9f31c2ab", 2, [(1, 1)])
+        assert spool.append([record(3)], NOW)[0].n == 3
+        assert (numbers(spool), spool.count_undated()) == ([1, 2, 3], 0)
+
+
+def test_bits_that_tip_in_a_note_or_a_message_stop_nobody(tmp_path: Path) -> None:
+    with opened(tmp_path) as spool:
+        spool.append([record(n) for n in range(1, 6)], NOW)
+        spool._db.execute("REPLACE INTO note VALUES ('fate', '{\"settled\":[[1'), ('starts', '?'), ('unstored', 'x')")
+        spool._db.execute("UPDATE message SET line = x'7b22' WHERE n = 4")
+    with opened(tmp_path) as spool:
+        assert not len(spool.fate.settled), "sent again, and the centre says what it has"
+        assert spool.number_of_starts("a") == (1, 1)
+        assert spool.count_unstored() == 0
+        assert len(spool.lines_between(NOW, NOW + 10, 100)) == 4
+        spool.begin_epoch([Range(3, 5)], NOW)
+        assert [m.r[0][1] for m in map(decode_message, (line for _, line in spool.read(6, 9, 9)))] == [3.0, 5.0]
+        assert spool.append([record(9)], NOW)[0].n == spool.last == 8
+
+
+def test_bad_sectors_are_read_around(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sector that cannot be read makes the kernel say EIO (pread(2)); SQLite says SQLITE_IOERR_READ."""
+    with opened(tmp_path) as spool:
+        spool.append([record(n, width=3) for n in range(1, 20_001)], NOW)
+        spool._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        epoch = spool.epoch
+        bad = range(300 * 4096, 303 * 4096)
+        pread = os.pread
+
+        def failing(fd: int, count: int, at: int) -> bytes:
+            if at < bad.stop and at + count > bad.start:
+                raise OSError(errno.EIO, "Input/output error")
+            return pread(fd, count, at)
+
+        monkeypatch.setattr(os, "pread", failing)
+        spool.renew("disk I/O error", NOW)
+        old, new = spool.spans()
+        assert (old.name, old.last, new.name) == (epoch, 20_000, spool.epoch)
+        lost = spool.fate.lost.count()
+        assert 0 < lost < 150
+        assert len(spool.read(1, 20_000, 10**6)) == 20_000 - lost
+
+
+def test_a_read_error_of_the_disk_is_damage_and_a_full_one_is_not() -> None:
+    for code, expected in (
+        (sqlite3.SQLITE_IOERR_READ, SpoolDamaged),
+        (sqlite3.SQLITE_CORRUPT, SpoolDamaged),
+        (sqlite3.SQLITE_FULL, SpoolUnwritable),
+        (sqlite3.SQLITE_IOERR_WRITE, SpoolUnwritable),
+    ):
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = code
+        with pytest.raises(expected), Reading():
+            raise error
+
+
+def test_a_spool_is_opened_as_soon_as_its_disk_has_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "TRY_AGAIN_S", 0.02)
+    plan, stop = SpoolPlan(size_bytes=10**9, keep_ms=DAY_MS), threading.Event()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        threading.Timer(0.1, stop.set).start()
+        with capture_logs() as said, pytest.raises(SpoolUnwritable):
+            opening.open_spool(tmp_path, plan, lambda: Moment(0.0, NOW), stop)
+        assert [line["event"] for line in said] == ["spool_unwritable"]
+        stop.clear()
+        threading.Timer(0.1, resource.setrlimit, (resource.RLIMIT_FSIZE, (soft, hard))).start()
+        with capture_logs(), opening.open_spool(tmp_path, plan, lambda: Moment(0.0, NOW), stop) as spool:
+            assert spool.append([record(1)], NOW)[0].n == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_much_too_large_a_spool_is_emptied_in_pieces(tmp_path: Path) -> None:
+    """After its bound has been made smaller, say: what is new is stored in between."""
+    with opened(tmp_path) as spool:
+        spool.append([record(n) for n in range(1, MOST_DROPPED + 2001)], NOW)
+        spool.fate.settled.add(1, spool.last)
+        spool.size_bytes = 8 * 4096
+        spool.make_room(NOW)
+        assert (spool.first(), spool.is_too_large) == (MOST_DROPPED + 1, True)
+        spool.make_room(NOW)
+        assert (spool.last, spool.is_too_large) == (MOST_DROPPED + 2000, False)

@@ -1,0 +1,39 @@
+"""A record as the line that the spool keeps and the broker gets, and back. Pure."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from edge_agent.records import SlotRecord
+from quantrac.telemetry.states import State
+from quantrac.telemetry.wire import STRICT_ERRORS, Message, WireReading, decode_message, encode
+
+WORDS: Final = tuple(state.word for state in sorted(State))
+"""By number; asking a State for its word is a third of the time that a message takes to be encoded."""
+
+
+def line_of(epoch: str, seq: int, record: SlotRecord) -> bytes:
+    """Return a record as the message of this seq."""
+    readings = [_reading(name, value, state) for name, value, state in record.readings]
+    events = [(event.kind, event.device, event.detail, event.t_ms) for event in record.events]
+    return encode(Message(epoch, seq, record.t_ms, readings, events))
+
+
+def _reading(name: str, value: float | None, state: State) -> WireReading:
+    if value is not None and not math.isfinite(value):  # JSON has no word for it
+        return name, None, max(state, State.FAULT).word
+    return name, value, WORDS[state]
+
+
+def readable(line: bytes) -> Message | None:
+    """Return what a line says, None if a bit has tipped in it."""
+    try:
+        return decode_message(line)
+    except STRICT_ERRORS:
+        return None
+
+
+def again(message: Message, epoch: str, seq: int) -> bytes:
+    """Return what a message says under another epoch."""
+    return encode(Message(epoch, seq, message.t, message.r, message.e))
