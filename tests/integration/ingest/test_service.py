@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 
 from quantrac.private_services.mosquitto import PrivateMosquitto
+from quantrac.private_services.postgres import PrivatePostgres
 from tests.integration.ingest.conftest import Edge, RunningIngest, eventually
 from tests.integration.ingest.test_path import message
 
@@ -30,6 +31,7 @@ def test_health_and_metrics_tell_what_happens(
     ingest: RunningIngest,
     free_port: Callable[[], int],
     broker: PrivateMosquitto,
+    postgres: PrivatePostgres,
 ) -> None:
     assert ingest.stop() == 0
     port = free_port()
@@ -46,6 +48,14 @@ def test_health_and_metrics_tell_what_happens(
     eventually(lambda: get(port, "readyz") == (503, "not subscribed at the broker\n"))
     assert get(port, "healthz") == (200, "ok\n")
     broker.start()
+    eventually(lambda: get(port, "readyz")[0] == 200)
+    with psycopg.connect(postgres.url(), autocommit=True) as admin:
+        name = network.info.dbname
+        admin.execute(f"alter database {name} with allow_connections false")
+        admin.execute(f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'")
+        eventually(lambda: get(port, "readyz") == (503, "no connection to the database\n"))
+        assert get(port, "healthz") == (200, "ok\n")  # to be restarted would not help
+        admin.execute(f"alter database {name} with allow_connections true")
     eventually(lambda: get(port, "readyz")[0] == 200)
 
 
