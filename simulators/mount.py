@@ -12,6 +12,8 @@ from simulators.journal import Exchange, Journal, Served
 from simulators.treatment import Treatment, treat
 
 InstrumentT = TypeVar("InstrumentT")
+APART_S = 0.0001
+"""Between two answers: timers of the very same moment go off in no order."""
 
 
 class ScriptClock:
@@ -131,7 +133,7 @@ class Mount(Generic[InstrumentT]):
         if treatment.faults:
             self.journal.record_exchange(self.bus, self.address, exchange, treatment.faults, treatment.late_s)
         loop = asyncio.get_running_loop()
-        start = max(loop.time() + treatment.late_s, self._free_at)
+        start = max(loop.time() + treatment.late_s, self._free_at + APART_S)
         for after_s, piece in treatment.pieces(exchange.wire):
             self._free_at = start + after_s
             loop.call_at(self._free_at, put, piece)

@@ -21,7 +21,7 @@ from edge_agent.modbus.instrument import ModbusInstrument
 from edge_agent.slots.averaging import DeviceSlots
 from edge_agent.slots.channels import feeds_of, slot_plan
 from quantrac.config.modbus import ModbusProfile
-from quantrac.config.stations import Bus, Channel, Device
+from quantrac.config.stations import Bus, BusKind, Channel, Device
 from simulators.single_bus import SingleBus
 
 SIGNALS = ("tally_0", "tally_40")
@@ -42,6 +42,7 @@ class Story:
     timeout_ms: int = 200
     period_ms: int = 1_000
     signals: Sequence[str] = SIGNALS
+    kind: BusKind = "modbus-rtu"
     echo: bool = False
     seed: int = 1
 
@@ -94,6 +95,8 @@ class Told:
         found = []
         for unit, samples in self.samples.items():
             for sample in samples:
+                if sample.value is None:
+                    continue
                 entry = made.get((str(unit), sample.value))
                 right = entry is not None and entry["signal"] == sample.signal
                 if not right or entry is None or entry["t"] < sample.t_ms - CLOCK_MS:
@@ -151,19 +154,25 @@ def reader(bus: Bus, story: Story, misses: MissCounts) -> tuple[BusReader, dict[
 
 async def told(story: Story, seconds: float, folder: Path) -> Told:
     """Read a line for some seconds."""
+    instruments = [{"instrument": "tally", "address": unit} for unit in story.units]
     line = {
-        "kind": "modbus-rtu", "line": "19200 8N1",
-        "instruments": [{"instrument": "tally", "address": unit} for unit in story.units],
+        "kind": "modbus-tcp" if story.kind == "modbus-tcp" else "modbus-rtu", "line": "19200 8N1",
+        "served": story.kind == "modbus-rtu-tcp", "instruments": instruments,
     }  # fmt: skip
     stop, misses, began_ms = asyncio.Event(), MissCounts(), now_ms()
     with SingleBus(line, story.faults, journal_dir=folder, seed=story.seed) as field:
-        bus = Bus(name="line", kind="modbus-rtu", port=str(field.place["port"]), guard_ms=300, echo=story.echo)
+        bus = Bus(name="line", kind=story.kind, guard_ms=300, echo=story.echo, **_place(field))
         one, recorders = reader(bus, story, misses)
         asyncio.get_running_loop().call_later(seconds, stop.set)
         await one.run(stop)
         served, struck = field.served(), field.struck()
     samples = {unit: recorder.samples for unit, recorder in recorders.items()}
     return Told(story, samples, served, struck, misses.by_device(), began_ms, now_ms())
+
+
+def _place(field: SingleBus) -> dict[str, Any]:
+    place = field.place
+    return {"host": place["host"], "tcp_port": place["port"]} if "host" in place else {"port": place["port"]}
 
 
 async def told_at_once(stories: Mapping[str, Story], seconds: float, folder: Path) -> dict[str, Told]:
