@@ -24,8 +24,9 @@ def sweep(arguments: argparse.Namespace) -> None:
     _say(f"one request a register      {found.singles_ms:.0f} ms, {found.singles_ms / found.taken_ms:.1f} x the sweep")
     _say(
         f"one of the four dead        line used {dead.busy_ms:.0f} ms a sweep,"
-        f" {dead.busy_ms / dead.healthy_busy_ms:.2f} x all alive ({dead.healthy_busy_ms:.0f} ms); of the other three {100 * dead.delivered:.1f} % of the readings"
-        f" and {100 * dead.samples:.1f} % of the samples came in {dead.seconds:.0f} s"
+        f" {dead.busy_ms / dead.healthy_busy_ms:.2f} x all alive ({dead.healthy_busy_ms:.0f} ms);"
+        f" of the other three {100 * dead.delivered:.1f} % of the readings and"
+        f" {100 * dead.samples:.1f} % of the samples came in {dead.seconds:.0f} s"
     )
 
 

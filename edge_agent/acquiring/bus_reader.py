@@ -15,7 +15,7 @@ from edge_agent.acquiring.pauses import pause
 from edge_agent.acquiring.schedule import Idle, Outcome, Schedule, Turn, Watch
 from edge_agent.acquiring.watched import Watched
 from edge_agent.clocks.wall_clock import WallClock
-from edge_agent.instruments.instrument import Bus, Instrument, Part
+from edge_agent.instruments.instrument import Bus, Instrument, Overlapping, Part
 from edge_agent.instruments.samples import NO_MEASUREMENT, Sample
 from edge_agent.lines.bus_watch import BusWatch
 from edge_agent.records import Event
@@ -44,8 +44,8 @@ class Mounting:
     watched: Watched
     left: Sequence[Part] = field(default_factory=tuple)
     """What the last turn did not bring."""
-    waking_ms: int = 0
-    """Time that the instrument needs after it was woken."""
+    ready_in_ms: int = 0
+    """Time that the instrument needs after it was woken, or told to measure."""
     lost: bool = False
 
 
@@ -106,8 +106,8 @@ class BusReader:
         finally:
             slots.finish()
         now_ms = self._now_ms()
-        waking = outcome is Outcome.WAKING
-        quarantine_ms = mounting.waking_ms if waking else max(LEAST_QUARANTINE_MS, mounting.device.timeout_ms)
+        awaited = outcome in (Outcome.WAKING, Outcome.MEASURING)
+        quarantine_ms = mounting.ready_in_ms if awaited else max(LEAST_QUARANTINE_MS, mounting.device.timeout_ms)
         self._schedule.report(turn, outcome, now_ms, quarantine_ms)
         self._schedule.expect(turn.device, mounting.instrument.worst_ms)
         TURNS.labels(self._name, outcome.name.lower()).inc()
@@ -120,13 +120,12 @@ class BusReader:
         parts: Sequence[Part] = ()
         try:
             await self._open()
-            if turn.probe and not turn.woken:
-                mounting.waking_ms = await mounting.instrument.wake()
-                if mounting.waking_ms:
+            if turn.probe and not turn.measuring:
+                if await self._wake(mounting, turn):
                     return Outcome.WAKING
-            if turn.probe:
                 await mounting.instrument.probe()
-            parts = mounting.left if turn.attempt > 1 and mounting.left else mounting.instrument.parts()
+            resumed = turn.attempt > 1 or turn.measuring
+            parts = mounting.left if resumed and mounting.left else mounting.instrument.parts()
             missed = await self._read_parts(mounting, parts)
         except LineDown as down:
             self._line_down(down)
@@ -138,14 +137,30 @@ class BusReader:
         mounting.left = tuple(part for part in parts if part in missed)
         if not missed:
             return Outcome.READ
+        if mounting.ready_in_ms:
+            return Outcome.MEASURING
         silent = len(missed) == len(parts) and all(isinstance(miss, NoAnswer) for miss in missed.values())
         return Outcome.SILENT if silent else Outcome.GARBLED
 
+    async def _wake(self, mounting: Mounting, turn: Turn) -> bool:
+        """Wake an instrument that may sleep; return whether it needs time now."""
+        mounting.ready_in_ms = 0 if turn.woken else await mounting.instrument.wake()
+        return mounting.ready_in_ms > 0
+
     async def _read_parts(self, mounting: Mounting, parts: Sequence[Part]) -> dict[Part, Miss]:
-        """Return the parts that did not come; after silence the others are not asked in this turn."""
+        """Return the parts that did not come; after silence the others are not asked in this turn.
+
+        Nor are they while one is being measured: then `ready_in_ms` says for how long.
+        """
         missed: dict[Part, Miss] = {}
+        mounting.ready_in_ms = 0
         for place, part in enumerate(parts):
             try:
+                if isinstance(mounting.instrument, Overlapping):
+                    mounting.ready_in_ms = await mounting.instrument.begin(part)
+                    if mounting.ready_in_ms:
+                        missed.update(dict.fromkeys(parts[place:], NoAnswer("is being measured")))
+                        break
                 samples = await mounting.instrument.read(part)
             except Refused as refusal:
                 self._misses.note(mounting.device.name, refusal)
@@ -165,7 +180,7 @@ class BusReader:
 
     def _reopen_if_deaf(self, turn: Turn, outcome: Outcome, now_ms: int) -> None:
         """Close a bus on which nobody is heard any more; the next turn opens it again, with every rest over."""
-        if outcome in (Outcome.LINE_DOWN, Outcome.WAKING):
+        if outcome in (Outcome.LINE_DOWN, Outcome.WAKING, Outcome.MEASURING):
             return
         if self._watch.note(turn.device, heard=outcome is not Outcome.SILENT):
             log.warning("bus_reopened", bus=self._name, why="not a byte from any device")

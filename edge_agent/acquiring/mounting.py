@@ -7,10 +7,10 @@ from typing import NamedTuple
 from edge_agent.instruments.instrument import Bus, Instrument, Unsuitable
 from edge_agent.instruments.poll_window import WindowedInstrument
 from edge_agent.instruments.samples import Clock
+from edge_agent.instruments.sdi12_sensor import Sdi12Sensor
 from edge_agent.instruments.serial_instruments import (
     BayernHessenAnalyser,
     PolledLines,
-    Sdi12Sensor,
     VaisalaTransmitter,
 )
 from edge_agent.instruments.talkers import LineTalker, VaisalaTalker

@@ -34,6 +34,8 @@ class Outcome(Enum):
     SILENT = auto()
     WAKING = auto()
     """It may have been asleep: it was woken and is read when it has had time."""
+    MEASURING = auto()
+    """It was told to measure, and is read when it is ready."""
     LINE_DOWN = auto()
     """The bus itself is away."""
 
@@ -58,6 +60,8 @@ class Turn(NamedTuple):
     """The device was not heard last time: ask for one thing first."""
     woken: bool = False
     """It has been woken for this turn."""
+    measuring: bool = False
+    """It was told to measure, and must be ready by now."""
 
 
 class Idle(NamedTuple):
@@ -87,8 +91,8 @@ class _Device:
         return self.due_ms + self.watch.period_ms
 
     @property
-    def is_waking(self) -> bool:
-        return self.retry is not None and self.retry.woken and self.retry.attempt == 1
+    def is_awaited(self) -> bool:
+        return self.retry is not None and (self.retry.measuring or (self.retry.woken and self.retry.attempt == 1))
 
 
 class Schedule:
@@ -124,13 +128,18 @@ class Schedule:
         return self._due_turn(now_ms) or self._retry_turn(now_ms) or Idle(self._wake(now_ms))
 
     def report(self, turn: Turn, outcome: Outcome, now_ms: int, quarantine_ms: int = 0) -> None:
-        """Take note of how a turn ended; a silent or waking device is left alone for `quarantine_ms` at least."""
+        """Take note of how a turn ended.
+
+        A device that is silent, waking or measuring is left alone for `quarantine_ms` at least.
+        """
         device = self._devices[turn.device]
         device.retry = None
         if outcome is Outcome.LINE_DOWN:
             return
-        if outcome is Outcome.WAKING:
-            device.retry, device.retry_at_ms = turn._replace(woken=True), now_ms + quarantine_ms
+        if outcome in (Outcome.WAKING, Outcome.MEASURING):
+            measuring = outcome is Outcome.MEASURING
+            device.retry = turn._replace(woken=turn.woken or not measuring, measuring=measuring)
+            device.retry_at_ms = now_ms + quarantine_ms
             return
         device.heard = device.heard or outcome is not Outcome.SILENT
         device.shaky = outcome is not Outcome.READ or turn.attempt > 1
@@ -140,11 +149,11 @@ class Schedule:
             device.rest_until_ms = now_ms + rest_ms
         again = device.silent_turns == 1 or (outcome is Outcome.GARBLED and turn.attempt < GARBLED_TRIES)
         if again:
-            device.retry = turn._replace(attempt=turn.attempt + 1, probe=False)
+            device.retry = turn._replace(attempt=turn.attempt + 1, probe=False, measuring=False)
             device.retry_at_ms = max(now_ms, device.rest_until_ms)
 
     def _due_turn(self, now_ms: int) -> Turn | None:
-        due = [device for device in self._devices.values() if device.due_ms < now_ms and not device.is_waking]
+        due = [device for device in self._devices.values() if device.due_ms < now_ms and not device.is_awaited]
         for device in sorted(due, key=lambda device: (device.shaky, device.deadline_ms, device.order)):
             starved = now_ms - device.tried_ms > STARVED_MS
             if device.silent_turns == 0 or starved or self._harmless(device, now_ms):
@@ -157,7 +166,7 @@ class Schedule:
     def _retry_turn(self, now_ms: int) -> Turn | None:
         ready = [device for device in self._devices.values() if device.retry and device.retry_at_ms <= now_ms]
         for device in sorted(ready, key=lambda device: (device.retry_at_ms, device.order)):
-            if device.is_waking or self._harmless(device, now_ms, patience=0 if device.silent_turns else 0.5):
+            if device.is_awaited or self._harmless(device, now_ms, patience=0 if device.silent_turns else 0.5):
                 turn, device.retry = device.retry, None
                 return turn
         return None

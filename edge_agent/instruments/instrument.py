@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from edge_agent.instruments.samples import Sample
 from quantrac.telemetry.errors import QuantracError
@@ -81,4 +81,16 @@ class Instrument(Protocol):
 
     async def probe(self) -> None:
         """Find out cheaply whether an instrument that was silent is there; raises Miss."""
+        ...
+
+
+@runtime_checkable
+class Overlapping(Protocol):
+    """An instrument that measures by itself once it was told to, so that its neighbours can be asked meanwhile."""
+
+    async def begin(self, part: Part) -> int:
+        """Have a part measured, and return in how many ms `read` can fetch it: 0, at once; raises Miss.
+
+        Asked again meanwhile it returns what is left of that time. `read` without it waits by itself.
+        """
         ...

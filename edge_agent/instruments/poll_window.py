@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from edge_agent.instruments.instrument import Instrument, Note, Part, PlannedRequest
+from edge_agent.instruments.instrument import Instrument, Note, Overlapping, Part, PlannedRequest
 from edge_agent.instruments.samples import Sample
 
 MINUTE_MS: Final = 60_000
@@ -45,6 +45,10 @@ class WindowedInstrument:
     async def read(self, part: Part) -> list[Sample]:
         """Read one part; raises Miss."""
         return await self._instrument.read(part) if self._is_open else []
+
+    async def begin(self, part: Part) -> int:
+        """Have a part measured, inside the window."""
+        return await self._instrument.begin(part) if self._is_open and isinstance(self._instrument, Overlapping) else 0
 
     async def wake(self) -> int:
         """Wake it, inside the window."""

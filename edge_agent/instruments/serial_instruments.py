@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
-from edge_agent.acquiring.misses import Garbled, NoAnswer, Refused
-from edge_agent.instruments import bayern_hessen, sdi12, text_lines, vaisala
+from edge_agent.acquiring.misses import Garbled
+from edge_agent.instruments import bayern_hessen, text_lines, vaisala
 from edge_agent.instruments.instrument import (
     Note,
     PlannedRequest,
@@ -21,16 +20,11 @@ from quantrac.config.devices import (
     BayernHessenProfile,
     BayernHessenSignal,
     LineProfile,
-    Sdi12Profile,
-    Sdi12Signal,
     VaisalaProfile,
     VaisalaSignal,
 )
 from quantrac.config.stations import Device
 from quantrac.telemetry.states import State, worst
-
-SERVICE_REQUEST_SLACK_S: Final = 1.0
-MOST_DATA_COMMANDS: Final = 10
 
 
 class AskingBus(Protocol):
@@ -56,7 +50,7 @@ class Message(NamedTuple):
     signals: tuple[str, ...]
 
 
-class _SerialInstrument(ABC):
+class SerialInstrument(ABC):
     """What the three have in common: a device, its line, and the signals that the station wants."""
 
     def __init__(self, device: Device, bus: AskingBus) -> None:
@@ -87,7 +81,7 @@ class _SerialInstrument(ABC):
         return await self._bus.ask(request, ending, self._timeout_ms, self._turnaround_ms)
 
 
-class VaisalaTransmitter(_SerialInstrument):
+class VaisalaTransmitter(SerialInstrument):
     """A Vaisala WXT or WMT in polled ASCII mode."""
 
     def __init__(self, device: Device, bus: AskingBus) -> None:
@@ -119,7 +113,7 @@ class VaisalaTransmitter(_SerialInstrument):
         return measured(signal, field.value, State.OK)
 
 
-class BayernHessenAnalyser(_SerialInstrument):
+class BayernHessenAnalyser(SerialInstrument):
     """An analyser or dust monitor that answers DA with MD."""
 
     def __init__(self, device: Device, bus: AskingBus) -> None:
@@ -161,7 +155,7 @@ def _block_of(
     return next((block for block in blocks if block.address == signal.id), None)
 
 
-class PolledLines(_SerialInstrument):
+class PolledLines(SerialInstrument):
     """An instrument that answers a conversation with lines of fields."""
 
     def __init__(self, device: Device, bus: AskingBus) -> None:
@@ -210,105 +204,3 @@ class PolledLines(_SerialInstrument):
             return Sample(name, sent_ms, *NO_MEASUREMENT)
         t_ms = sent_ms if stamp is None else text_lines.stamped_ms(line, stamp)
         return Sample(name, t_ms, *text_lines.decode(line, signal, self._profile, {}))
-
-
-class Sdi12Sensor(_SerialInstrument):
-    """A sensor on an SDI-12 line behind a transparent adapter."""
-
-    def __init__(self, device: Device, bus: AskingBus, now_ms: Callable[[], int]) -> None:
-        super().__init__(device, bus)
-        if not isinstance(device.profile, Sdi12Profile) or not isinstance(device.address, str):
-            raise Unsuitable(f'{device.name}: an sdi-12 bus needs an SDI-12 profile and an address such as "0"')
-        self._profile: Sdi12Profile = device.profile
-        self._address: str = device.address
-        self._now_ms = now_ms
-        self._verified_ms: int | None = None
-        self._verdict = State.OK
-
-    def parts(self) -> Sequence[Message]:
-        """Return the measurements that a sample takes."""
-        kinds = dict.fromkeys(self._profile.signals[name].measure for name in self._wanted)
-        return tuple(
-            Message(kind, tuple(name for name in self._wanted if self._profile.signals[name].measure == kind))
-            for kind in kinds
-        )
-
-    async def read(self, part: AnyPart) -> list[Sample]:
-        """Let the sensor measure and fetch the values; raises Miss."""
-        assert isinstance(part, Message)
-        await self._verify()
-        command = sdi12.measurement_command(self._address, part.command, crc=self._profile.crc)
-        sent_ms, values = await self._measure(command, part.command[0])
-        return [Sample(name, sent_ms, *self._measured(name, values)) for name in part.signals]
-
-    async def probe(self) -> None:
-        """Ask whether anybody has this address (`a!`); raises Miss."""
-        answer = await self._command(f"{self._address}!")
-        if answer[1] != self._address:
-            raise Garbled(f"{self._address}! was answered by {answer[1]!r}")
-
-    async def _verify(self) -> None:
-        """Ask for the sensor's own verdict (`aV!`) when it is time again."""
-        verify = self._profile.verify
-        if verify is None or (self._verified_ms and self._now_ms() - self._verified_ms < verify.every_ms):
-            return
-        _, values = await self._measure(f"{self._address}V!", "M", crc=False)
-        if len(values) < verify.value:
-            raise Garbled(f"{self._address}V! gave {len(values)} values, expected {verify.value}")
-        self._verdict = self._profile.states[verify.table].state_of(int(values[verify.value - 1]))
-        self._verified_ms = self._now_ms()
-
-    async def _measure(self, command: str, kind: str, *, crc: bool | None = None) -> tuple[int, list[float]]:
-        """Return the values of a measurement and when their (first) data command was sent."""
-        checked = self._profile.crc if crc is None else crc
-        sent_ms, line = await self._command(command)
-        if kind == "R":
-            return sent_ms, sdi12.parse_data(line, self._address, crc=checked)
-        announced = sdi12.parse_announcement(line, self._address)
-        if announced.values == 0:
-            raise Refused(f"{command} announces no values")
-        await self._wait_until_ready(kind, announced.seconds)
-        return await self._data(announced.values, crc=checked)
-
-    async def _wait_until_ready(self, kind: str, seconds: int) -> None:
-        """After `aM!` wait for the service request, or until its time has passed; after `aC!` just wait."""
-        if kind == "C":
-            await asyncio.sleep(seconds)
-        elif seconds:
-            try:
-                await self._bus.listen(LINE, round((seconds + SERVICE_REQUEST_SLACK_S) * 1000))
-            except NoAnswer:
-                return
-
-    async def _data(self, expected: int, *, crc: bool) -> tuple[int, list[float]]:
-        first_ms, values = 0, list[float]()
-        for number in range(MOST_DATA_COMMANDS):
-            sent_ms, line = await self._command(f"{self._address}D{number}!")
-            first_ms = first_ms or sent_ms
-            got = sdi12.parse_data(line, self._address, crc=crc)
-            values += got
-            if not got or len(values) >= expected:
-                break
-        if not values:
-            raise Refused(f"sensor {self._address} gave up its measurement")
-        if len(values) != expected:
-            raise Garbled(f"sensor {self._address} announced {expected} values and gave {len(values)}")
-        return first_ms, values
-
-    async def _command(self, command: str) -> tuple[int, str]:
-        sent_ms, raw = await self._ask(command.encode("ascii"))
-        line = raw.decode("latin-1").strip("\r\n\0\xff")
-        return sent_ms, line.removeprefix(command)
-
-    def _measured(self, name: str, values: Sequence[float]) -> Measured:
-        signal = self._profile.signals[name]
-        if signal.value > len(values):
-            return NO_MEASUREMENT
-        return measured(signal, values[signal.value - 1], worst((self._verdict, self._status(signal, values))))
-
-    def _status(self, signal: Sdi12Signal, values: Sequence[float]) -> State:
-        if signal.status is None:
-            return State.OK
-        if signal.status.value > len(values):
-            return State.FAULT
-        return self._profile.states[signal.status.table].state_of(int(values[signal.status.value - 1]))

@@ -25,7 +25,7 @@ from pymodbus.pdu import ModbusPDU
 from edge_agent.acquiring.misses import BadCheck, Garbled, LateAnswer, LineDown, Miss, NoAnswer, Refused
 from edge_agent.acquiring.patience import LONGEST_MS, Patience
 from edge_agent.lines.serial_line import check_port, port_settings, set_direction
-from edge_agent.modbus.framing import AnyRequest, Request, WriteRequest, find_reply, has_begun, is_frame
+from edge_agent.modbus.framing import AnyRequest, Request, WriteRequest, find_reply, has_come, is_frame
 from edge_agent.modbus.owed_answers import Owed, OwedAnswers
 from edge_agent.modbus.planning import Function, Span
 from quantrac.config.stations import Bus, Rs485
@@ -213,7 +213,7 @@ class ModbusBus:
             took_ms = (pending.last_byte - pending.sent) * 1000
             self.patience.late(unit, took_ms)
             return LateAnswer(f"unit {unit}: answered after {took_ms:.0f} ms, too late")
-        if self._rtu and isinstance(pending.request, Request) and not has_begun(pending.heard, pending.request):
+        if self._rtu and isinstance(pending.request, Request) and not has_come(pending.heard, pending.request):
             self._owed.owe(pending.request, pending.sent)
         if garbled or (self._rtu and is_frame(pending.heard, pending.request)):
             whole = len(pending.heard) >= pending.request.reply_length
@@ -243,8 +243,6 @@ class ModbusBus:
             self._hear_unasked(data)
             return b""
         heard = self._without_late(data, pending)
-        if not heard:
-            return b""
         pending.heard, pending.last_byte = heard, asyncio.get_running_loop().time()
         reply = find_reply(heard, pending.request)
         self._watch_silence(reply is None and is_frame(heard, pending.request))

@@ -112,3 +112,10 @@ def is_frame(heard: bytes, request: AnyRequest) -> bool:
 def has_begun(heard: bytes, request: AnyRequest) -> bool:
     """Return whether unit and function of an answer are among what was heard."""
     return bytes((request.unit, request.code)) in heard or bytes((request.unit, request.code | 0x80)) in heard
+
+
+def has_come(heard: bytes, request: AnyRequest) -> bool:
+    """Return whether an answer has come with its head and its whole length, though it may be damaged behind it."""
+    head = request.proper_head[:3]
+    at = heard.find(head)
+    return at >= 0 and len(heard) - at >= request.reply_length

@@ -37,6 +37,8 @@ class ChannelPlan(NamedTuple):
     """The fastest that a counter can rise, in the channel's unit a minute."""
     statistics: tuple[Statistic, ...] = ()
     """Series beside it."""
+    rescaled_ms: int = 0
+    """When a counter's scale changed or will: its rise across that moment is not known."""
 
 
 class SlotPlan(NamedTuple):
@@ -66,6 +68,7 @@ class CounterReading:
 
     wraps_at: float | None
     most_a_minute: float | None = None
+    rescaled_ms: int = 0
     at_ms: int | None = None
     count: float = 0.0
 
@@ -73,7 +76,7 @@ class CounterReading:
         """Return by how much the counter rose since the last call; 0 for the first, handling roll-over and reset."""
         since_ms, before = self.at_ms, self.count
         self.at_ms, self.count = t_ms, count
-        if since_ms is None:
+        if since_ms is None or since_ms < self.rescaled_ms <= t_ms:
             return 0.0
         if count >= before:
             return count - before
@@ -94,7 +97,7 @@ class DeviceSlots:
     def __init__(self, plan: SlotPlan, started_ms: int) -> None:
         self._plan = plan
         self._open: dict[int, dict[str, list[Taken]]] = {}
-        self._counters = {c.name: CounterReading(c.wraps_at, c.most_a_minute) for c in plan.channels}
+        self._counters = {c.name: CounterReading(c.wraps_at, c.most_a_minute, c.rescaled_ms) for c in plan.channels}
         self._beside: dict[int, dict[str, list[float]]] = {}
         self._in_flight: int | None = None
         self._new: frozenset[str] = frozenset()

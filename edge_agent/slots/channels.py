@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Final
 
 from edge_agent.instruments.samples import Sample
@@ -12,7 +12,7 @@ from edge_agent.slots.gases import GasWatch
 from edge_agent.slots.statistics import Statistic
 from quantrac.config.lines import LineProfile
 from quantrac.config.profiles import Signal
-from quantrac.config.stations import Calibration, Channel, Device
+from quantrac.config.stations import LOCAL, Calibration, Channel, Device
 from quantrac.telemetry.parameters import CATALOGUE, Kind
 from quantrac.telemetry.states import State, worst
 
@@ -20,8 +20,6 @@ MINUTE_MS: Final = 60_000
 GASES: Final = ("zero", "span")
 TURNS: Final = {"door": ("closed", "open"), "mains": ("off", "on")}
 """Inputs whose change is an event, and what it is called."""
-LOCAL: Final = timezone(timedelta(hours=7))
-"""Calibration windows are in the technician's time; Vietnam has no summer time, an edge box no time zone database."""
 
 
 class ChannelFeed:
@@ -53,12 +51,13 @@ class ChannelFeed:
     def plan(self) -> ChannelPlan:
         """How samples of this channel become its reading."""
         wraps_at, most = (None if n is None else self._published(n) for n in (self._wraps_at, self._most_a_minute))
-        return ChannelPlan(self.name, self.kind, wraps_at, most)
+        adjust = self._channel.adjust
+        return ChannelPlan(self.name, self.kind, wraps_at, most, rescaled_ms=adjust.begins_ms if adjust else 0)
 
     def taken(self, sample: Sample) -> Taken:
         """Return a sample in the channel's unit, with its state as far as the edge can tell."""
         state = worst((sample.state, self._window_state(sample.t_ms), self._frozen_state(sample.value)))
-        value = None if sample.value is None else self._published(sample.value)
+        value = None if sample.value is None else self._published(sample.value, sample.t_ms)
         if self._contact is not None and value is not None:
             value = self._contact.settled(sample.t_ms, value)
         return Taken(sample.t_ms, value, state)
@@ -70,11 +69,11 @@ class ChannelFeed:
         before, self._input = self._input, taken.value >= 1
         return TURNS[self.parameter][self._input] if before is not None and before != self._input else None
 
-    def _published(self, value: float) -> float:
+    def _published(self, value: float, t_ms: int | None = None) -> float:
         """Return a value in the channel's unit; of a counter only the scale applies, never an offset."""
         if self.kind is Kind.SUM:
-            return self._channel.published(value) - self._channel.published(0.0)
-        return self._channel.published(value)
+            return self._channel.published(value, t_ms) - self._channel.published(0.0, t_ms)
+        return self._channel.published(value, t_ms)
 
     def _frozen_state(self, value: float | None) -> State:
         """Return suspect once the same number came too often in a row: instruments freeze while they clean or hang."""

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta, timezone
 from typing import Final, Literal
 
 from pydantic import Field
@@ -16,6 +16,8 @@ from quantrac.telemetry.indices.formulas import FormulaName
 from quantrac.telemetry.states import State
 
 BusKind = Literal["modbus-tcp", "modbus-rtu", "modbus-rtu-tcp", "sdi-12", "ascii", "bayern-hessen"]
+LOCAL: Final = timezone(timedelta(hours=7))
+"""Technicians write days and hours in Vietnam's time, which has no summer time; an edge box may lack time zone data."""
 AGENT: Final = "agent"
 """The pseudo device of the channels that the edge agent measures itself."""
 CENTRE: Final = "centre"
@@ -68,8 +70,16 @@ class Adjust(Model):
     scale: float = 1.0
     offset: float = 0.0
     since: date | None = None
+    """What is measured from the beginning of this day in Vietnam on is corrected; None: everything."""
     by: str = ""
     why: str = ""
+
+    @property
+    def begins_ms(self) -> int:
+        """When it comes into force, ms since 1970 UTC."""
+        if self.since is None:
+            return 0
+        return round(datetime.combine(self.since, time(), LOCAL).timestamp() * 1000)
 
 
 class Channel(Model):
@@ -100,15 +110,17 @@ class Channel(Model):
     statistic: ExtraKind | Literal["mean"] | None = None
     """It is no measurement but made of another channel: a statistic of its samples, a mean over hours, or its zero or
     span readings."""
+    quality: dict[str, float] = Field(default_factory=dict, exclude=True)
+    """Limits of its own for quality tests with a history, 0 for off: no business of the edge."""
     debounce_ms: int = 0
     """For inputs: a change counts when it has held so long; until then the reading is what it was."""
 
-    def published(self, measured: float) -> float:
-        """Return the value to publish for a value in the signal's unit."""
+    def published(self, measured: float, t_ms: int | None = None) -> float:
+        """Return the value to publish for a value in the signal's unit, measured at `t_ms` (None: now and later)."""
         if self.invert:
             return 1.0 - measured
         value = measured * self.factor + self.shift
-        if self.adjust is not None:
+        if self.adjust is not None and (t_ms is None or t_ms >= self.adjust.begins_ms):
             value = value * self.adjust.scale + self.adjust.offset
         return value + self.datum_offset
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from edge_agent.clocks.wall_clock import WallClock
 from edge_agent.control.maintenance import MaintenanceSwitch
 from edge_agent.health.housekeeping import Housekeeping, cpu_temp, disk_free
 from edge_agent.instruments.samples import Measured, Sample, measured
-from edge_agent.slots.averaging import Taken
+from edge_agent.slots.averaging import DeviceSlots, SlotPlan, Taken
 from edge_agent.slots.channels import ChannelFeed, in_window
 from quantrac.config.profiles import Signal
 from quantrac.config.stations import Adjust, Calibration, Channel, Maintenance
@@ -55,6 +55,25 @@ def test_state_is_read_before_the_value_and_no_sentinel_is_a_number(
 ) -> None:
     signal = Signal(unit="mg/L", scale=2, offset=0.5, range=(0, 50), missing=(32767,))
     assert measured(signal, raw, state) == expected
+
+
+def test_a_correction_holds_from_the_beginning_of_its_day_in_vietnam() -> None:
+    made = ChannelFeed(channel(adjust=Adjust(offset=0.5, since=date(2026, 11, 24))), None)
+    midnight = round(datetime(2026, 11, 23, 17, tzinfo=UTC).timestamp() * 1000)
+    assert made.taken(sample(5.0, t_ms=midnight - 1)).value == 5.0
+    assert made.taken(sample(5.0, t_ms=midnight)).value == 5.5
+
+
+def test_a_counter_whose_scale_changes_invents_no_rain() -> None:
+    midnight = round(datetime(2026, 11, 23, 17, tzinfo=UTC).timestamp() * 1000)
+    adjust = Adjust(scale=2.0, since=date(2026, 11, 24))
+    feed = ChannelFeed(channel("rain", unit="mm", span=(0, 10_000), adjust=adjust), None)
+    plan = SlotPlan(60_000, 2, 0.5, (feed.plan,))
+    slots = DeviceSlots(plan, midnight - 200_000)
+    for t_ms, count in ((-90_000, 100.0), (-30_001, 101.0), (1, 101.0), (30_000, 102.0)):
+        slots.add("rain", feed.taken(sample(count, t_ms=midnight + t_ms, signal="rain")))
+    found = {record.t_ms - midnight: record.readings[0].value for record in slots.close(midnight + 60_001)}
+    assert (found[0], found[60_000]) == (1.0, 2.0), "1 mm before midnight; after it 1 mm on the display is 2 mm"
 
 
 def test_units_then_the_technician_s_correction_then_the_datum() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.modbus.framing import Request, WriteRequest, crc16, find_reply, is_frame
+from edge_agent.modbus.framing import Request, WriteRequest, crc16, find_reply, has_come, is_frame
 from edge_agent.modbus.planning import Function, Span
 
 ASKED = Request(1, Span(Function.HOLDING, 0, 2))
@@ -84,3 +84,11 @@ def test_a_write_is_answered_by_its_own_echo_alone() -> None:
     assert find_reply(echoes[0], WriteRequest(17, False, 1, 4)) is None, "another value"
     assert find_reply(echoes[0], coil) is None
     assert find_reply(seal(b"\x11\x03\x02\x00\x01"), register) is None, "a late reading"
+
+
+def test_an_answer_has_come_when_its_head_and_length_are_there_whatever_its_check_says() -> None:
+    assert has_come(REPLY[:-1] + b"\x00", ASKED)
+    assert has_come(b"\x00" + REPLY, ASKED)
+    assert not has_come(REPLY[:-1], ASKED), "cut off, or the rest still comes"
+    assert not has_come(seal(b"\x01\x03\x06\x41\xca\xa3\xd7\x00\x00"), ASKED), "the answer to another request"
+    assert not has_come(b"\x13" * 20, ASKED), "noise"

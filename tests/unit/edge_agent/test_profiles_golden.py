@@ -16,7 +16,8 @@ import pytest
 
 from edge_agent.instruments.instrument import Instrument
 from edge_agent.instruments.samples import Measured
-from edge_agent.instruments.serial_instruments import BayernHessenAnalyser, PolledLines, Sdi12Sensor, VaisalaTransmitter
+from edge_agent.instruments.sdi12_sensor import Sdi12Sensor
+from edge_agent.instruments.serial_instruments import BayernHessenAnalyser, PolledLines, VaisalaTransmitter
 from edge_agent.instruments.talkers import LineTalker, Talker, VaisalaTalker
 from edge_agent.lines.serial_bus import Ending, TextAnswer
 from edge_agent.modbus.decoding import Image, decode

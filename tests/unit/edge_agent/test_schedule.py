@@ -196,3 +196,30 @@ def test_whatever_happens_no_device_is_ever_forgotten(stories: list[list[tuple[O
     line.run(sum(len(story) for story in stories) * 400_000)
     for watch in watches:
         assert line.read(watch.device)
+
+
+def test_while_one_measures_its_neighbours_have_the_line_and_it_is_fetched_when_it_is_ready() -> None:
+    """SDI-12's concurrent measurement: the sensor needs the line to begin and to be fetched, not in between."""
+
+    def measuring(number: int) -> tuple[Outcome, int]:
+        return (Outcome.MEASURING, 100) if number % 2 else (Outcome.READ, 200)
+
+    line = Line([Watch(name, 10_000, 500) for name in "abc"], dict.fromkeys("abc", measuring))
+    line.run(9_000)
+    assert [(turn.device, turn.measuring) for _, turn, _ in line.turns] == [
+        ("a", False), ("b", False), ("c", False), ("a", True), ("b", True), ("c", True),
+    ]  # fmt: skip
+    began = {turn.device: at for at, turn, _ in line.turns[:3]}
+    for at, turn, _ in line.turns[3:]:
+        assert at >= began[turn.device] + 100 + 1_000, "not before its time"
+    line.run(10_000)
+    assert all(len(line.read(device)) == 2 for device in "abc")
+
+
+def test_a_measurement_under_way_is_not_begun_again_by_the_next_due_time() -> None:
+    def slow(number: int) -> tuple[Outcome, int]:
+        return (Outcome.MEASURING, 100) if number == 1 else (Outcome.READ, 100)
+
+    line = Line([Watch("a", 500, 200)], {"a": slow})
+    line.run(2_000)
+    assert [turn.measuring for _, turn, _ in line.turns[:2]] == [False, True]
