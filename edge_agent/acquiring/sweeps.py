@@ -21,6 +21,7 @@ from edge_agent.acquiring.talker_reader import TalkerReader
 from edge_agent.acquiring.watched import Outbox, Watched
 from edge_agent.clocks.wall_clock import WallClock
 from edge_agent.commissioning.probing import Found, look_at
+from edge_agent.control.calibrations import CalibrationWatch
 from edge_agent.control.changes import same_channels, same_device
 from edge_agent.control.maintenance import MaintenanceSwitch
 from edge_agent.instruments.instrument import Bus, Unsuitable
@@ -186,9 +187,9 @@ class Sweeps:
 
     def _watch(self, device: Device, former: tuple[Device, Watched] | None) -> Watched:
         feeds = feeds_of(device)
-        watched = Watched(
-            device.name, feeds, DeviceSlots(device_plan(device, feeds), self._wall.now_ms()), self._outbox
-        )
+        slots = DeviceSlots(device_plan(device, feeds), self._wall.now_ms())
+        calibration = CalibrationWatch(checks_itself=bool(device.gases))
+        watched = Watched(device.name, feeds, slots, self._outbox, calibration=calibration)
         if former is not None:
             before, was = former
             same = same_channels(before, device)

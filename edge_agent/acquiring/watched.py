@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from edge_agent.control.calibrations import KIND as CALIBRATION
+from edge_agent.control.calibrations import CalibrationWatch
 from edge_agent.control.maintenance import MaintenanceSwitch
 from edge_agent.control.orders import Orders
 from edge_agent.instruments.samples import Sample
@@ -42,6 +44,7 @@ class Watched:
     """Sent with the device's next record."""
     last: dict[str, Taken] = field(default_factory=dict)
     """The newest sample of each channel."""
+    calibration: CalibrationWatch = field(default_factory=lambda: CalibrationWatch(checks_itself=False))
     by_signal: dict[str, list[ChannelFeed]] = field(default_factory=dict)
     """The channels that use a signal."""
 
@@ -56,6 +59,8 @@ class Watched:
             for feed in self.feeds[:1]:  # a device's feeds share their watch
                 feed.gases.note(sample)
         for sample in samples:
+            if (calibrated := self.calibration.note(sample)) is not None:
+                self.outbox.tell(Event(CALIBRATION, self.name, calibrated, sample.t_ms))
             for feed in self.by_signal.get(sample.signal, ()):
                 self._put(feed, sample)
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from edge_agent.control.calibrations import KIND as CALIBRATION
 from edge_agent.records import Event
 from edge_agent.slots.averaging import Taken
 from quantrac.observe.logs import logger
@@ -67,6 +68,8 @@ class Orders:
             self._orders[device or WHOLE_STATION] = Order(state, until_ms)
             said = f"on, {state.word} for {for_ms / 60_000:g} min" + (f": {why}" if why else "")
             self._untold.append(Event("maintenance", device, said, now_ms))
+            if state is State.CAL:
+                self._untold.append(Event(CALIBRATION, device, why or "ordered", now_ms))
             self._save()
         return until_ms
 

@@ -12,6 +12,7 @@ from psycopg.rows import class_row
 from quantrac.database.pool import Connection
 from quantrac.desks import books
 from quantrac.desks.books import Book
+from quantrac.desks.calibrations import Calibration, calibrations
 from quantrac.telemetry.slots import is_stale
 
 Row = TypeVar("Row")
@@ -158,6 +159,8 @@ class Picture:
     books: Sequence[Book] = ()
     gaps: Sequence[Gap] = ()
     jobs: Sequence[JobSeen] = ()
+    calibrations: Sequence[Calibration] = ()
+    """Of devices with an interval, those due first."""
     alarms: Sequence[StandingAlarm] = ()
     stuck_messages: int = 0
     failed_messages: int = 0
@@ -185,6 +188,7 @@ def look(conn: Connection, now: datetime) -> Picture:
             books=books.ledger(conn),
             gaps=_rows(conn, Gap, GAPS),
             jobs=_rows(conn, JobSeen, JOBS),
+            calibrations=calibrations(conn),
             alarms=_rows(conn, StandingAlarm, ALARMS),
             stuck_messages=row[0],
             failed_messages=row[1],

@@ -66,6 +66,7 @@ def findings(picture: Picture, services: Sequence[str]) -> Iterator[Finding]:
             behind = f"{consumer.lag_rows} changes, {duration(consumer.lag_s)} behind"
             yield Finding(f"feed {consumer.consumer}", f"{behind}: look at the log of this service")
     yield from _of_jobs(picture)
+    yield from _of_calibrations(picture)
     yield from _of_people(picture)
 
 
@@ -147,6 +148,15 @@ def _of_jobs(picture: Picture) -> Iterator[Finding]:
         elif run.outcome == "running" and picture.now - run.started_at > RUNS_TOO_LONG:
             since = age(picture.now, run.started_at)
             yield Finding(f"job {run.job}", f"has been running for {since}: see the log of jobs")
+
+
+def _of_calibrations(picture: Picture) -> Iterator[Finding]:
+    for one in picture.calibrations:
+        if one.due_at is not None and one.due_at <= picture.now:
+            last = "none on record" if one.last_at is None else f"the last {age(picture.now, one.last_at)} ago"
+            what = f"due for {age(picture.now, one.due_at)} (every {duration(one.every_s)}, {last})"
+            do = "calibrate it, and say so: quantrac edge maint --device … --for … --cal"
+            yield Finding(f"calibration of {one.station} {one.device}", f"{what}: {do}")
 
 
 def _of_people(picture: Picture) -> Iterator[Finding]:

@@ -99,6 +99,10 @@ def _summary(picture: Picture) -> Iterator[tuple[str, str]]:
     yield "by sequence", f"{total.highest_seq} messages = {' + '.join(parts)}"
     parts = (f"{name} {getattr(total, name)}" for name in ("new", "duplicate", "rejected"))
     yield "by arrival", f"{total.received} received = {' + '.join(parts)}; {total.conflict} readings in conflict"
+    if due := [(one, one.due_at) for one in picture.calibrations if one.due_at is not None]:
+        (first, at), *_ = due
+        when = "is due" if at <= now else f"in {age(at, now)}"
+        yield "calibrations", f"{len(picture.calibrations)} devices; next {first.station} {first.device} {when}"
     if picture.jobs:
         failed = sum(run.outcome == "failed" for run in picture.jobs)
         newest = age(now, max(run.started_at for run in picture.jobs))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from psycopg.types.json import Jsonb
+
 from quantrac.database.beat import Beat
+from quantrac.desks.calibrations import calibrations
 from quantrac.desks.picture import look
 from quantrac.desks.status import status
-from tests.integration.database.conftest import World, add_channel
+from tests.integration.database.conftest import NOON, World, add_channel
 
 SERVICES = ("ingest",)
 
@@ -67,3 +70,22 @@ def test_alarms_messages_and_dead_letters_are_counted(world: World) -> None:
     picture = look(world.conn, now)
     assert [alarm.rule for alarm in picture.alarms] == ["do-low"]
     assert (picture.stuck_messages, picture.failed_messages, picture.dead_letters) == (1, 1, 4)
+
+
+def test_the_last_calibration_on_record_says_when_the_next_is_due(world: World) -> None:
+    day = timedelta(days=1)
+    devices = {name: {"calibration": {"every_ms": 30 * 86_400_000}} for name in ("sonde", "dust")}
+    devices["gauge"] = {"calibration": None}  # type: ignore[assignment]
+    world.conn.execute("update station set config = %s", [Jsonb({"devices": devices})])
+    assert [(one.device, one.due_at) for one in calibrations(world.conn)] == [("dust", None), ("sonde", None)]
+    for seq, (kind, device, at) in enumerate(
+        [("restart", None, NOON - 90 * day), ("calibration", "sonde", NOON - 40 * day), ("door", "io", NOON)], 1
+    ):
+        row = ["st-test", seq, at, device, kind]
+        world.conn.execute("insert into station_event values (%s, 'e1', %s, 0, %s, %s, %s, '', now())", row)
+    dust, sonde = calibrations(world.conn)
+    assert (dust.device, dust.last_at, dust.due_at) == ("dust", None, NOON - 60 * day)
+    assert (sonde.last_at, sonde.due_at, sonde.every_s) == (NOON - 40 * day, NOON - 10 * day, 30 * 86_400)
+    whole = ["st-test", NOON - day]
+    world.conn.execute("insert into station_event values (%s, 'e1', 9, 0, %s, null, 'calibration', '', now())", whole)
+    assert {one.due_at for one in calibrations(world.conn)} == {NOON + 29 * day}, "of the whole station: of each device"

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from quantrac.desks.books import Book
+from quantrac.desks.calibrations import Calibration
 from quantrac.desks.picture import ConsumerSeen, Gap, JobSeen, Picture, StandingAlarm, StationSeen, Worker
 from quantrac.desks.status import duration, findings
 
@@ -135,3 +136,17 @@ def test_each_other_thing_that_is_not_well_is_one_line(picture: Picture, says: s
 )
 def test_ages_are_in_the_unit_that_people_would_choose(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_a_calibration_that_is_overdue_is_a_finding_and_one_to_come_is_not() -> None:
+    day = 86_400.0
+    overdue = Calibration("st-test", "sonde", 30 * day, ago(42 * day), ago(12 * day))
+    never = Calibration("st-test", "gauge", 365 * day, None, ago(3 * day))
+    to_come = Calibration("st-test", "dust", 30 * day, ago(day), NOW + timedelta(days=29))
+    silent = Calibration("st-new", "sonde", 30 * day, None, None)
+    said = found(replace(GOOD, calibrations=[overdue, never, to_come, silent]))
+    do = "calibrate it, and say so: quantrac edge maint --device … --for … --cal"
+    assert said == [
+        f"calibration of st-test sonde: due for 12 days (every 30 days, the last 42 days ago): {do}",
+        f"calibration of st-test gauge: due for 3 days (every 365 days, none on record): {do}",
+    ]
