@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from ingest.rollups import consuming
+from quantrac.cli.commands.review import app
 from quantrac.database.feed import Cause, Consumer
 from quantrac.database.pool import Connection
 from quantrac.desks import review
@@ -176,3 +179,38 @@ def test_the_consoles_user_may_review(readings: World) -> None:
     act = review.flag(readings.conn, between(0, 2), Quality.FAIL, "lan", "fouled", NOW)
     review.correct(readings.conn, between(0, 2), Formula(3.0), "lan", "hand meter", NOW)
     review.withdraw(readings.conn, act.review_id, "lan", "not fouled", NOW)
+
+
+def test_the_commands_review_in_local_time_and_say_what_they_did(
+    readings: World, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """12:00 in Vietnam is NOON; bad words and half a stretch end with 2 and change nothing."""
+    monkeypatch.setenv("QUANTRAC_DATABASE_URL", database)
+
+    def run(*words: str, code: int = 0) -> str:
+        done = CliRunner().invoke(app, [*words])
+        assert done.exit_code == code, done.output
+        return done.output
+
+    span = ["--from", "2026-11-24T12:00", "--to", "2026-11-24T12:02:00"]
+    signed = ["--reason", "probe in the air", "--person", "lan"]
+    said = run("flag", DO, "fail", *span, *signed)
+    assert said.split() == [
+        "1", "in", "force", DO, "2026-11-24", "12:01:00", "..", "2026-11-24", "12:02:00", "2", "readings", "fail",
+        "lan:", "probe", "in", "the", "air",
+    ]  # fmt: skip
+    at = ["--at", "2026-11-24T05:03:00Z"]
+    assert "= raw * 1 - 0.5" in run("correct", DO, *at, "--add", "-0.5", *signed, "--propose")
+    assert "in force" in run("approve", "2", "--person", "an")
+    listed = json.loads(run("list", "st-test", "--json"))
+    assert [(act["review_id"], act["kind"], act["readings"]) for act in listed] == [
+        (2, "correction", 1),
+        (1, "flag", 2),
+    ]
+    assert "withdrawn" in run("withdraw", "1", *signed)
+    assert [line.split()[0] for line in run("list").splitlines()] == ["2"]
+    assert seen(readings.conn, "value")[2] == 2.5
+    assert "allowed good, suspect, fail" in run("flag", DO, "bad", *span, *signed, code=2)
+    assert "--at alone" in run("flag", DO, "fail", "--from", "2026-11-24", *signed, code=2)
+    assert "expected such as 2026-11-24T07:00" in run("flag", DO, "fail", "--at", "noon", *signed, code=2)
+    assert "expected one of them" in run("correct", DO, *at, "--value", "1", "--add", "1", *signed, code=2)
