@@ -10,6 +10,7 @@ WHERE: Final[dict[Scope, str]] = {
     "network": "on Modbus TCP and on lines with `served: true`",
     "modbus": "to Modbus instruments",
     "counter": "to counters (rain-bucket, pulse-module)",
+    "probes": "to an instrument that lists its probes (exo2)",
 }
 
 

@@ -33,7 +33,7 @@ class Takes(Enum):
     STATE = auto()
 
 
-Scope = Literal["serial", "network", "modbus", "counter"]
+Scope = Literal["serial", "network", "modbus", "counter", "probes"]
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,7 @@ KINDS: Final[dict[str, Kind]] = {
     "drift": Kind(Takes.NUMBER, "its own clock gains so many seconds in a second", number="0.01"),
     "counter": Kind(Takes.NUMBER, "its counter jumps to this number when the fault begins", "counter", "65530"),
     "reboot": Kind(Takes.NOTHING, "silent; afterwards its counter begins at 0"),
+    "replaced": Kind(Takes.NOTHING, "a probe is swapped: its parameters come in another order from then on", "probes"),
     "address": Kind(Takes.NUMBER, "answers at this unit number in place of its own", "modbus"),
     # the line itself
     "echo": Kind(Takes.NOTHING, "the adapter hears what it sends", "serial"),
@@ -150,7 +151,8 @@ class Place:
     names: tuple[str, ...]
     bus_kind: str = "modbus-rtu"
     served: bool = False
-    counts: bool = False
+    has: frozenset[Scope] = frozenset()
+    """What not every instrument has: a counter, probes that can be swapped."""
 
     def allows(self, scope: Scope | None) -> bool:
         """Whether a fault of this scope can happen here."""
@@ -160,7 +162,8 @@ class Place:
             "serial": self.bus_kind != "modbus-tcp",
             "network": network,
             "modbus": self.bus_kind in MODBUS,
-            "counter": self.counts,
+            "counter": "counter" in self.has,
+            "probes": "probes" in self.has,
         }[scope]
 
     def __str__(self) -> str:

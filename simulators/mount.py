@@ -40,6 +40,14 @@ class Counting(Protocol):
         """The counter stands at `count` at Unix time `t`."""
 
 
+@runtime_checkable
+class Listing(Protocol):
+    """An instrument that lists what is plugged into it."""
+
+    def swap_probe(self) -> None:
+        """A probe goes to another place: the list changes its order, and the values with it."""
+
+
 @dataclass
 class Mount(Generic[InstrumentT]):
     """One instrument at one address of one bus."""
@@ -55,7 +63,7 @@ class Mount(Generic[InstrumentT]):
     book: FaultBook = field(default_factory=FaultBook)
     seed: int = 1
     _last_heard: float = float("-inf")
-    _counter_began: float | None = None
+    _begun: dict[str, float] = field(default_factory=dict)
     _rebooting: bool = False
     _free_at: float = 0.0
     _thinks_until: float = 0.0
@@ -79,19 +87,24 @@ class Mount(Generic[InstrumentT]):
         """Begin the script if need be, and return how a request that arrives at `t` is treated."""
         self.script.begin(t)
         faults, elapsed = self.in_force(t), self.script.elapsed(t)
-        self._move_counter(faults, elapsed, t)
+        self._change(faults, elapsed, t)
         return treat(faults, self.latency_s, elapsed, self._chance)
 
-    def _move_counter(self, faults: tuple[Fault, ...], elapsed: float, t: float) -> None:
-        if not isinstance(self.instrument, Counting):
-            return
+    def _change(self, faults: tuple[Fault, ...], elapsed: float, t: float) -> None:
+        """What happens once when a fault begins, or ends."""
+        instrument: object = self.instrument
         for fault in faults:
-            if fault.kind == "counter" and self._counter_began != (began := fault.window.began(elapsed)):
-                self._counter_began = began
-                self.instrument.restart(int(fault.low), t)
+            began = round(fault.window.began(elapsed), 3)
+            if self._begun.get(fault.kind) == began:
+                continue
+            self._begun[fault.kind] = began
+            if fault.kind == "counter" and isinstance(instrument, Counting):
+                instrument.restart(int(fault.low), t)
+            elif fault.kind == "replaced" and isinstance(instrument, Listing):
+                instrument.swap_probe()
         rebooting = any(fault.kind == "reboot" for fault in faults)
-        if self._rebooting and not rebooting:
-            self.instrument.restart(0, t)
+        if self._rebooting and not rebooting and isinstance(instrument, Counting):
+            instrument.restart(0, t)
         self._rebooting = rebooting
 
     def seen(self, t: float) -> float:

@@ -9,6 +9,7 @@ from simulators.bam_terminal import BamTerminal
 from simulators.bayern_hessen_device import HessenLine
 from simulators.fault_book import FaultBook
 from simulators.faults import Place as FaultPlace
+from simulators.faults import Scope
 from simulators.field import BusSpec, FieldError, FieldPlan, InstrumentSpec, StationSpec
 from simulators.instruments.building import COUNTERS, build
 from simulators.journal import Journal
@@ -109,7 +110,9 @@ def mount_station(
 
 def _fault_place(station: str, name: str, bus: BusSpec, spec: InstrumentSpec) -> FaultPlace:
     names = tuple(word for word in (str(spec.address), spec.name, spec.instrument) if word)
-    return FaultPlace(station, name, names, bus.kind, bus.served, spec.instrument in COUNTERS)
+    has: set[Scope] = {"counter"} if spec.instrument in COUNTERS else set()
+    has |= {"probes"} if spec.instrument == "exo2" else set()
+    return FaultPlace(station, name, names, bus.kind, bus.served, frozenset(has))
 
 
 def _judged(source: Source, place: FaultPlace, book: FaultBook, script: ScriptClock) -> Source:

@@ -63,6 +63,11 @@ class Exo2:
         extents = [(PERIOD, FORCE_WIPE), (CODES, CODES + 31), (STATUS, STATUS + 31), (VALUES, VALUES + 63)]
         self.areas = {READ_HOLDING: Bank(cells, extents, self._write)}
 
+    def swap_probe(self) -> None:
+        """The first parameter goes to the end of the list."""
+        last = self._codes.index(0) if 0 in self._codes else PLACES
+        self._codes = [*self._codes[1:last], self._codes[0], *self._codes[last:]]
+
     def _write(self, address: int, word: int, t: float) -> None:
         """Sample period, force sample, force wipe, or the codes wanted."""
         if address == PERIOD and word:

@@ -2,7 +2,9 @@
 
 import json
 import random
+import struct
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +15,17 @@ from hypothesis import strategies as st
 from simulators.fault_book import FaultBook, check
 from simulators.fault_grammar import parse_fault, parse_faults
 from simulators.faults import KINDS, Fault, FaultError, Place, Takes, Window
+from simulators.instruments.exo2 import Exo2
 from simulators.instruments.rain_bucket import RainBucket
 from simulators.instruments.tally import Tally
 from simulators.journal import Journal
 from simulators.modbus_server import reply
 from simulators.mount import Mount, ScriptClock
+from simulators.sample import Sample
 from simulators.treatment import Treatment, treat
 
-SONDE = Place("st-a", "sondes", ("1", "dev2", "exo2"))
-RAIN = Place("st-a", "sondes", ("4", "rain-bucket"), counts=True)
+SONDE = Place("st-a", "sondes", ("1", "dev2", "exo2"), has=frozenset({"probes"}))
+RAIN = Place("st-a", "sondes", ("4", "rain-bucket"), has=frozenset({"counter"}))
 LEVEL = Place("st-a", "level", ("0", "ott-pls"), "sdi-12")
 ANALYSER = Place("st-b", "analysers", ("1", "T400"), "modbus-tcp")
 PLACES = [SONDE, RAIN, LEVEL, ANALYSER]
@@ -94,6 +98,7 @@ def test_a_target_names_station_bus_and_instrument_in_this_order(target: str, st
         ("hangup@sondes", "hangup can happen only on Modbus TCP"),
         ("garble@analysers", "garble can happen only on a serial line"),
         ("counter:0@exo2", "counter can happen only to counters"),
+        ("replaced@rain-bucket", "replaced can happen only to an instrument that lists its probes"),
     ],
 )
 def test_a_fault_that_can_happen_to_nobody_is_refused(text: str, complaint: str) -> None:
@@ -230,6 +235,23 @@ def test_a_clock_goes_wrong_by_an_offset_and_by_a_drift(tmp_path: Path) -> None:
     assert [mount.seen(t) for t in (1001.0, 1010.0, 1014.0)] == [911.0, 1010.0, 1016.0]
 
 
+def test_a_swapped_probe_changes_the_order_of_codes_and_values(tmp_path: Path) -> None:
+    """Codes from register 128, values low word first from 384: 1 is °C, 18 pH, 212 oxygen in mg/l."""
+    sources = {"water_temp": 25.0, "ph": 7.5, "do": 4.5}
+    exo = Exo2({name: lambda _, v=value: Sample(v) for name, value in sources.items()}, [1, 18, 212])
+    mount = mounted(tmp_path, exo, SONDE, "replaced@exo2+10s..")
+    shown = []
+    for t in (1000.0, 1011.0, 1012.0):
+        treatment = mount.asked(t)
+        codes = registers(reply(mount, bytes([3, 0, 128, 0, 4]), t, treatment)[0])
+        words = registers(reply(mount, bytes([3, 1, 128, 0, 6]), t, treatment)[0])
+        values = [struct.unpack(">f", struct.pack(">HH", high, low))[0] for low, high in pairwise(words)][::2]
+        shown.append((codes, values))
+    assert shown == [
+        ([1, 18, 212, 0], [25.0, 7.5, 4.5]), ([18, 212, 1, 0], [7.5, 4.5, 25.0]), ([18, 212, 1, 0], [7.5, 4.5, 25.0]),
+    ]  # fmt: skip
+
+
 def test_an_address_moves(tmp_path: Path) -> None:
     mount = mounted(tmp_path, None, SONDE, "address:5@1+10s..")
     mount.asked(1000.0)
@@ -241,3 +263,9 @@ def test_every_kind_can_be_written_as_its_help_shows_it() -> None:
         fault = parse_fault(f"{name}{kind.sample}@x")
         assert fault.kind == name
         assert kind.takes is Takes.NOTHING or kind.sample
+
+
+def test_every_kind_is_on_the_page_of_the_simulators() -> None:
+    page = (Path(__file__).parents[3] / "docs/simulators.md").read_text("utf-8")
+    for name, kind in KINDS.items():
+        assert f"| `{name}{kind.sample}` | {kind.does}" in page, name
