@@ -34,6 +34,7 @@ from edge_agent.slots.continuity import series_of
 from edge_agent.spooling.intake import Intake
 from edge_agent.spooling.opening import continuity_of, open_spool, restart_text
 from edge_agent.spooling.spool import Spool
+from edge_agent.spooling.spool_file import SpoolUnwritable
 from quantrac.config.loading import load_network
 from quantrac.config.settings import Settings
 from quantrac.config.stations import Station
@@ -286,7 +287,13 @@ def _cameras(
         return None
     from edge_agent.cameras.starting import start_cameras
 
-    cameras = start_cameras(closing, plan.station, plan.settings, plan.address, source.wall_ms, keeper.stamp, _moment)
+    try:
+        cameras = start_cameras(
+            closing, plan.station, plan.settings, plan.address, source.wall_ms, keeper.stamp, _moment
+        )
+    except SpoolUnwritable as full:
+        log.warning("no_pictures", error=str(full), until="the agent is started again")
+        return None
     forwarder.others = cameras.lane.said
     return cameras
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from edge_agent.spooling.ranges import Range, RangeSet
+from edge_agent.spooling.spool_file import Reading, SpoolDamaged
 from quantrac.observe.logs import logger
 
 log = logger(__name__)
@@ -27,7 +29,9 @@ CREATE TABLE IF NOT EXISTS picture (
 ) STRICT;
 CREATE TABLE IF NOT EXISTS epoch (name TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS refused (seq INTEGER PRIMARY KEY) STRICT;
+CREATE TABLE IF NOT EXISTS earlier (epoch TEXT PRIMARY KEY, last INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 """
+_NAMED: Final = "SELECT epoch.name, seq FROM epoch, sqlite_sequence WHERE sqlite_sequence.name = 'picture'"
 
 
 class Picture(NamedTuple):
@@ -41,7 +45,10 @@ class Picture(NamedTuple):
 
 
 class Album:
-    """Pictures that the centre does not have yet; any thread may call everything here."""
+    """Pictures that the centre does not have yet; any thread may call everything here.
+
+    Everything may raise SpoolDamaged, after which `renew` goes on with a new file, or SpoolUnwritable.
+    """
 
     def __init__(self, folder: Path, most_bytes: int = MOST_BYTES) -> None:
         """Open the album of a station's folder, made if absent; a damaged one is set aside."""
@@ -49,20 +56,34 @@ class Album:
         self._lock = threading.Lock()
         try:
             self._open()
-        except sqlite3.DatabaseError as damage:
-            aside = self._path.with_name(f"{FILE}.damaged-{secrets.token_hex(4)}")
-            log.exception("pictures_damaged", set_aside=str(aside), error=str(damage))
+        except SpoolDamaged as damage:
+            self.renew(str(damage))
+
+    def renew(self, why: str) -> None:
+        """Set the damaged file aside and begin a new one under a new epoch, with the pictures that can still be read.
+
+        Of the old epoch it is remembered that nothing is held any more, so that the centre books what never arrived.
+        """
+        with self._lock:
             self._db.close()
-            self._path.rename(aside)
+            aside = self._path.with_name(f"{FILE}.damaged-{secrets.token_hex(4)}")
+            for suffix in ("-wal", ""):
+                part = self._path.with_name(FILE + suffix)
+                if part.exists():
+                    part.rename(aside.with_name(aside.name + suffix))
+            self._path.with_name(f"{FILE}-shm").unlink(missing_ok=True)
             self._open()
+            with Reading(), self._db:
+                saved = self._take_over(aside)
+            log.error("pictures_damaged", why=why, set_aside=str(aside), saved=saved)
 
     def close(self) -> None:
         """Let go of the file."""
         self._db.close()
 
     def put(self, t_ms: int, camera: str, cause: str, jpeg: bytes) -> int:
-        """Store a picture, synced, and return its seq. Raises sqlite3.Error."""
-        with self._lock, self._db:
+        """Store a picture, synced, and return its seq."""
+        with self._lock, Reading(), self._db:
             made = self._db.execute(
                 "INSERT INTO picture (t, camera, cause, jpeg) VALUES (?, ?, ?, ?)", (t_ms, camera, cause, jpeg)
             )
@@ -71,13 +92,13 @@ class Album:
 
     def read(self, seq: int) -> Picture | None:
         """Return a picture that is held."""
-        with self._lock:
+        with self._lock, Reading():
             row = self._db.execute("SELECT seq, t, camera, cause, jpeg FROM picture WHERE seq = ?", (seq,)).fetchone()
         return None if row is None else Picture(*row)
 
     def remove(self, parts: Iterable[Range], *, refused: bool = False) -> None:
         """Forget pictures that are settled, or given up."""
-        with self._lock, self._db:
+        with self._lock, Reading(), self._db:
             for lo, hi in parts:
                 if refused:
                     self._db.execute(
@@ -89,17 +110,17 @@ class Album:
 
     def held(self) -> RangeSet:
         """Return the seqs held."""
-        with self._lock:
+        with self._lock, Reading():
             return RangeSet((seq, seq) for (seq,) in self._db.execute("SELECT seq FROM picture ORDER BY seq"))
 
     def refused(self) -> list[int]:
         """Return the seqs that were given up and that the centre has not settled."""
-        with self._lock:
+        with self._lock, Reading():
             return [seq for (seq,) in self._db.execute("SELECT seq FROM refused ORDER BY seq")]
 
     def begin_epoch(self) -> None:
         """Number the pictures held anew, from 1, under a new epoch."""
-        with self._lock, self._db:
+        with self._lock, Reading(), self._db:
             held = self._db.execute("SELECT seq FROM picture ORDER BY seq").fetchall()
             self._db.executemany(
                 "UPDATE picture SET seq = ? WHERE seq = ?", [(n, seq) for n, (seq,) in enumerate(held, 1)]
@@ -112,19 +133,37 @@ class Album:
     @property
     def last(self) -> int:
         """Seq of the newest picture ever taken, 0 before the first."""
-        with self._lock:
+        with self._lock, Reading():
             row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'picture'").fetchone()
         return 0 if row is None else int(row[0])
 
+    def earlier(self) -> dict[str, int]:
+        """Return the epochs of albums that were damaged, with the last seq that is known of each."""
+        with self._lock, Reading():
+            return dict(self._db.execute("SELECT epoch, last FROM earlier"))
+
     def _open(self) -> None:
-        self._db = sqlite3.connect(self._path, check_same_thread=False, timeout=5)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
-        self._db.executescript(_TABLES)
-        with self._db:
-            if self._db.execute("SELECT count(*) FROM epoch").fetchone() == (0,):
-                self._db.execute("INSERT INTO epoch VALUES (?)", (secrets.token_hex(4),))
-        (self.epoch,) = self._db.execute("SELECT name FROM epoch").fetchone()
+        with Reading():
+            self._db = sqlite3.connect(self._path, check_same_thread=False, timeout=5)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._db.executescript(_TABLES)
+            with self._db:
+                if self._db.execute("SELECT count(*) FROM epoch").fetchone() == (0,):
+                    self._db.execute("INSERT INTO epoch VALUES (?)", (secrets.token_hex(4),))
+            (self.epoch,) = self._db.execute("SELECT name FROM epoch").fetchone()
+
+    def _take_over(self, aside: Path) -> int:
+        """Copy what a damaged album still gives, picture by picture; return how many."""
+        saved = last = 0
+        with closing(sqlite3.connect(aside)) as old:
+            for epoch, last in _rows(old, _NAMED):
+                self._db.execute("INSERT OR IGNORE INTO earlier VALUES (?, ?)", (epoch, last))
+            for seq in range(1, last + 1):
+                for row in _rows(old, "SELECT t, camera, cause, jpeg FROM picture WHERE seq = ?", seq):
+                    self._db.execute("INSERT INTO picture (t, camera, cause, jpeg) VALUES (?, ?, ?, ?)", row)
+                    saved += 1
+        return saved
 
     def _make_room(self) -> None:
         """Drop the oldest pictures above the bound; the newest stays."""
@@ -137,3 +176,9 @@ class Album:
             size, dropped = size - length, dropped + 1
         if dropped:
             log.error("pictures_dropped", count=dropped, why="the album has reached its size")
+
+
+def _rows(db: sqlite3.Connection, query: str, *values: int) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a damaged file as far as they can be read."""
+    with suppress(sqlite3.DatabaseError):
+        yield from db.execute(query, values)

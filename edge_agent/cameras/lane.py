@@ -5,6 +5,8 @@ A picture stays in the album until the centre's ack settles its seq, by the same
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import suppress
 from typing import Final, Protocol
 
 from edge_agent.cameras.album import Album
@@ -12,6 +14,7 @@ from edge_agent.clocks.clock import Moment
 from edge_agent.spooling import settlement
 from edge_agent.spooling.ranges import Range, RangeSet
 from edge_agent.spooling.settlement import RESEND_AFTER_S, Settlement, read_ack
+from edge_agent.spooling.spool_file import SpoolError
 from quantrac.mqtt.delivery import Outcome, Settled
 from quantrac.observe.logs import logger
 from quantrac.telemetry.topics import topic
@@ -40,6 +43,7 @@ class PictureLane:
         self._settlement = self._known()
         self._under_way: tuple[int, float] | None = None
         self._rest_until_s = float("-inf")
+        self._said: dict[str, Held] = {}
         self.connected = False
 
     def turn(self, now: Moment) -> float:
@@ -103,10 +107,21 @@ class PictureLane:
             self._give_up(change.refused, f"{settlement.MOST_FAILURES} sends failed")
 
     def said(self) -> dict[str, Held]:
-        """Return what stands in birth and status of this epoch."""
-        held, last = self._album.held(), self._album.last
-        first = next(iter(held)).lo if len(held) else last + 1
-        return {self._album.epoch: Held(first, last, self._album.refused())} if last else {}
+        """Return what stands in birth and status of this epoch, and of those before that are gone; never raises.
+
+        Readings must not suffer from the pictures' disk: what cannot be read now is said as it was last.
+        """
+        with suppress(SpoolError, sqlite3.ProgrammingError):  # the latter: it is closed already
+            held, last = self._album.held(), self._album.last
+            first = next(iter(held)).lo if len(held) else last + 1
+            now = {self._album.epoch: Held(first, last, self._album.refused())} if last else {}
+            self._said = {epoch: Held(gone + 1, gone) for epoch, gone in self._album.earlier().items()} | now
+        return self._said
+
+    def renew(self, why: str) -> None:
+        """Go on with a new album; what can be read of the damaged one is sent under the new epoch."""
+        self._album.renew(why)
+        self._settlement, self._under_way = self._known(), None
 
     def _known(self) -> Settlement:
         last = self._album.last

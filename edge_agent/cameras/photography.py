@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import sqlite3
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -16,6 +15,7 @@ from edge_agent.cameras.scaling import scaled
 from edge_agent.cameras.snapshot import NoPicture, Snapshot
 from edge_agent.clocks.trust import Stamp
 from edge_agent.records import Event, SlotRecord
+from edge_agent.spooling.spool_file import SpoolError
 from quantrac.config.stations import Camera
 from quantrac.observe.logs import logger
 from quantrac.observe.metrics import counter
@@ -148,7 +148,7 @@ class Photographer:
             log.warning("no_picture", camera=wish.camera, why=str(why))
             wish.answer.set_exception(why)
         except Exception as error:  # the boundary of the task: the other cameras' pictures go on
-            outcome = "not stored" if isinstance(error, sqlite3.Error) else "failed"
+            outcome = "not stored" if isinstance(error, SpoolError) else "failed"
             log.exception("picture_failed", camera=wish.camera)
             wish.answer.set_exception(error)
         PICTURES.labels(wish.camera, outcome).inc()

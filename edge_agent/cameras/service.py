@@ -5,11 +5,12 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeVar
 
 from edge_agent.cameras.album import Album
 from edge_agent.cameras.lane import PictureLane
 from edge_agent.clocks.clock import Now
+from edge_agent.spooling.spool_file import SpoolDamaged, SpoolUnwritable
 from quantrac.mqtt.address import MqttAddress
 from quantrac.mqtt.delivery import Delivery
 from quantrac.mqtt.session import Session
@@ -21,6 +22,8 @@ from quantrac.telemetry.wire import WireError, decode_ack
 log = logger(__name__)
 
 SESSION_EXPIRY_S: Final = 300
+UNWRITABLE_S: Final = 5.0
+T = TypeVar("T")
 Call = Callable[[PictureLane], None]
 
 
@@ -73,13 +76,27 @@ class PictureService:
 
     def _run(self) -> None:
         while True:
+            wait_s = self._guarded(lambda lane: lane.turn(self._now()))
             try:
-                call = self._calls.get(timeout=max(0.01, self.lane.turn(self._now())))
+                call = self._calls.get(timeout=max(0.01, UNWRITABLE_S if wait_s is None else wait_s))
             except queue.Empty:
                 continue
             if call is None:
                 return
-            call(self.lane)
+            self._guarded(call)
+
+    def _guarded(self, call: Callable[[PictureLane], T]) -> T | None:
+        """Make a call; an album that is damaged is renewed, a disk that cannot be written waited for."""
+        try:
+            return call(self.lane)
+        except SpoolUnwritable as full:
+            log.warning("pictures_unwritable", error=str(full))
+        except SpoolDamaged as damage:
+            try:
+                self.lane.renew(str(damage))
+            except SpoolUnwritable as full:
+                log.warning("pictures_unwritable", error=str(full))
+        return None
 
 
 def _connection(*, there: bool) -> Call:

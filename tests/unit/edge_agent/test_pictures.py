@@ -15,6 +15,7 @@ from edge_agent.clocks.clock import Moment
 from edge_agent.clocks.trust import Stamp
 from edge_agent.records import Event, SlotReading, SlotRecord
 from edge_agent.spooling.settlement import MOST_FAILURES, RESEND_AFTER_S
+from edge_agent.spooling.spool_file import SpoolDamaged
 from quantrac.config.stations import Camera
 from quantrac.mqtt.delivery import Outcome, Settled
 from quantrac.telemetry import wire
@@ -197,6 +198,39 @@ def test_a_damaged_album_is_set_aside(tmp_path: Path) -> None:
     assert album.put(T0, "river", "scheduled", JPEG) == 1
     assert [path.name.startswith(f"{FILE}.damaged-") for path in tmp_path.glob("*damaged*")] == [True]
     album.close()
+
+
+def test_an_album_damaged_while_it_is_used_keeps_what_can_be_read_and_the_centre_hears_of_the_rest(
+    tmp_path: Path,
+) -> None:
+    album = Album(tmp_path)
+    large = JPEG + b"x" * 20_000
+    for n in range(40):
+        album.put(T0 + n, "river", "scheduled", large)
+    old = album.epoch
+    line = Line(album)
+    line.ack(5)
+    album._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with (tmp_path / FILE).open("r+b") as file:
+        file.seek((tmp_path / FILE).stat().st_size // 2)
+        file.write(bytes(4096 * 12))
+    album._db.close()
+    album._open()
+    with pytest.raises(SpoolDamaged):
+        [album.read(seq) for seq in range(6, 41)]
+    line.lane.renew("test")
+    saved = album.held().count()
+    assert 28 <= saved < 35
+    assert album.epoch != old
+    for _ in range(saved):
+        line.turn(1)
+        line.answer()
+    times = [int(said["t"]) for _, said, _ in line.sent]
+    assert len(set(times)) == saved
+    assert set(times) <= set(range(T0 + 5, T0 + 40))
+    assert line.lane.said() == {old: wire.Held(41, 40), album.epoch: wire.Held(1, saved)}
+    album.close()
+    assert old in line.lane.said(), "the readings' status does not fail for it"
 
 
 def camera(every_minutes: int, on_alarm: bool = True) -> Camera:
