@@ -13,41 +13,50 @@ MOST_INTERVALS: Final = 50_000
 """A wider window is cut: a change may span years."""
 
 
+class Reach(NamedTuple):
+    """How far the verdict on a reading looks."""
+
+    back: timedelta
+    ahead: timedelta
+    gap: timedelta
+    """Farthest a neighbour may be."""
+
+
 class Window(NamedTuple):
     """Readings of one channel to judge, both ends inclusive."""
 
     channel_id: int
     judge_from: datetime
     judge_to: datetime
-    reach: timedelta
-    """How far beyond them a neighbour may be."""
+    reach: Reach
+    """How far beyond them their verdicts look."""
 
     @property
     def load_from(self) -> datetime:
-        """Where the neighbours begin."""
-        return self.judge_from - self.reach
+        """Where the readings begin that verdicts look at."""
+        return self.judge_from - self.reach.back
 
     @property
     def load_to(self) -> datetime:
-        """Where the neighbours end."""
-        return self.judge_to + self.reach
+        """Where they end."""
+        return self.judge_to + self.reach.ahead
 
 
-def windows(changes: Iterable[Change], gaps: dict[int, timedelta]) -> list[Window]:
-    """Return the windows of the channels in `gaps` (how far their neighbours may be), merged and cut to size.
+def windows(changes: Iterable[Change], reaches: dict[int, Reach]) -> list[Window]:
+    """Return the windows of the channels in `reaches`, merged and cut to size.
 
-    A reading's own change may alter the verdict of a neighbour, so a window reaches one gap further than the change.
+    A reading's own change may alter the verdicts that look at it, so a window reaches further than the change.
     """
     spans: defaultdict[int, list[tuple[datetime, datetime]]] = defaultdict(list)
     for change in changes:
-        if change.channel_id in gaps:
-            gap = gaps[change.channel_id]
-            spans[change.channel_id].append((change.from_t - gap, change.to_t + gap))
+        if change.channel_id in reaches:
+            reach = reaches[change.channel_id]
+            spans[change.channel_id].append((change.from_t - reach.ahead, change.to_t + reach.back))
     return [
         window
         for channel_id, found in sorted(spans.items())
         for low, high in _merged(sorted(found))
-        for window in _cut(Window(channel_id, low, high, gaps[channel_id]))
+        for window in _cut(Window(channel_id, low, high, reaches[channel_id]))
     ]
 
 
@@ -62,7 +71,7 @@ def _merged(spans: list[tuple[datetime, datetime]]) -> list[tuple[datetime, date
 
 
 def _cut(window: Window) -> Iterator[Window]:
-    longest = window.reach * MOST_INTERVALS
+    longest = window.reach.gap * MOST_INTERVALS
     low = window.judge_from
     while window.judge_to - low > longest:
         yield window._replace(judge_from=low, judge_to=low + longest)

@@ -53,6 +53,8 @@ def make_channel(
     if parameter is None:
         _refuse_parameter(path, spec, parameter_id, draft)
         return None
+    if spec.quality.limits() and parameter.kind is not Kind.MEAN:
+        draft.refuse((*path, "quality"), f"found limits for {parameter.id} (kind {parameter.kind}), allowed for means")
     convert = _conversion(path, spec, signal, parameter, draft)
     channel = Channel(
         name=name,
@@ -69,6 +71,7 @@ def make_channel(
         datum_offset=spec.datum_offset,
         invert=spec.invert,
         debounce_ms=spec.debounce_ms or 0,
+        quality={**draft.quality.get(parameter.id, {}), **spec.quality.limits()},
     )
     return channel.model_copy(update={"span": _span(channel, signal, parameter)})
 

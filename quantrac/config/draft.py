@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from quantrac.config.devices import AnyProfile
@@ -24,6 +24,8 @@ class Draft:
     defaults: Defaults
     zone: ZoneInfo
     findings: Findings
+    quality: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Limits of quality tests that the network has for parameters."""
     whole: bool = True
     """False: parts of the file were refused and left out, so what refers to them must not be reported as well."""
 

@@ -129,6 +129,33 @@ StateWord = Annotated[
 ]
 
 
+def _limit(value: object) -> float:
+    if value == "off":
+        return 0.0
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+        raise refused("a number above 0, or off")
+    return float(value)
+
+
+def _limit_duration(value: object) -> float:
+    if value == "off":
+        return 0.0
+    try:
+        seconds = parse_duration(value) / 1000
+    except PydanticCustomError:
+        raise refused("a duration such as 12h, or off") from None
+    if not seconds:
+        raise refused("a duration above 0, or off")
+    return seconds
+
+
+_NUMBER_OR_OFF: Final[dict[str, Any]] = {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"const": "off"}]}
+LimitOrOff = Annotated[float, BeforeValidator(_limit), WithJsonSchema(_NUMBER_OR_OFF)]
+"""A limit; off is 0."""
+DurationOrOff = Annotated[float, BeforeValidator(_limit_duration), WithJsonSchema({"type": "string"})]
+"""Seconds of a duration; off is 0."""
+
+
 def _matching(pattern: str, allowed: str) -> Any:
     compiled = re.compile(pattern)
 

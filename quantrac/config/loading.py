@@ -165,6 +165,7 @@ class _Loader:
     ) -> dict[str, Station]:
         defaults = settings.defaults if settings else Defaults()
         zone = ZoneInfo(settings.time_zone if settings else "UTC")
+        quality = {name: spec.limits() for name, spec in settings.quality.items()} if settings else {}
         stations = {}
         for stem, tree in self._trees(layers, "stations").items():
             before = len(self.findings.problems)
@@ -172,7 +173,7 @@ class _Loader:
             if file is not None:
                 whole = len(self.findings.problems) == before
                 check_stem(stem, "station", file.station, tree, self.findings)
-                draft = Draft(tree, profiles, profile_trees, broken, defaults, zone, self.findings, whole)
+                draft = Draft(tree, profiles, profile_trees, broken, defaults, zone, self.findings, quality, whole)
                 stations[file.station] = resolve(file, draft)
         return stations
 

@@ -13,13 +13,15 @@ from pydantic import AfterValidator, Field
 
 from quantrac.config.composites import Composite
 from quantrac.config.devices import AnyProfile
-from quantrac.config.fields import Flag, Kebab, Model, PositiveDuration, Real, Text, TimeOfDay, refused
+from quantrac.config.fields import Flag, Kebab, Model, PositiveDuration, Real, Snake, Text, TimeOfDay, refused
 from quantrac.config.rule_files import RuleTest
 from quantrac.config.rules import Rule, Severity, StationRule
+from quantrac.config.station_files import QualitySpec
 from quantrac.config.stations import Station
+from quantrac.config.templates import Carrier, MessageTemplate, Purpose, Templates
 from quantrac.config.tides import PlaceTide
 
-Medium = Literal["email", "sms"]
+Medium = Literal["email", "sms", "webhook", "apprise"]
 
 
 def _zone(name: str) -> str:
@@ -61,6 +63,10 @@ class Contact(Model):
     language: Literal["vi", "en"] = "vi"
     email: Annotated[str, AfterValidator(_email)] | None = None
     phone: Annotated[str, AfterValidator(_phone)] | None = None
+    webhook: str | None = Field(default=None, pattern=r"^https?://")
+    """A program that is told, by signed JSON."""
+    apprise: str | None = None
+    """An address of any service that Apprise knows."""
     groups: tuple[Kebab, ...] = Field(min_length=1)
     stations: tuple[str, ...] = ()
     """Only alarms of these stations; empty: of all."""
@@ -178,7 +184,11 @@ class NetworkFile(Model):
     """A consumer of the change feed that has been behind for so long."""
     tides: dict[Kebab, PlaceTide] = Field(default_factory=dict)
     storm: Storm = Storm()
+    templates: dict[Carrier, dict[Purpose, MessageTemplate]] = Field(default_factory=dict)
+    """Messages registered with providers, by carrier and purpose."""
     rollups: Rollups = Rollups()
+    quality: dict[Snake, QualitySpec] = Field(default_factory=dict)
+    """Limits of quality tests with a history, by parameter; a channel may have its own."""
     retention: Retention = Retention()
     contacts: dict[Kebab, Contact] = Field(default_factory=dict)
 
@@ -207,6 +217,11 @@ class Network:
     def routes(self) -> tuple[Route, ...]:
         """By which ways groups are told."""
         return self.settings.routes
+
+    @property
+    def templates(self) -> Templates:
+        """Messages registered with providers."""
+        return {carrier: dict(registered.items()) for carrier, registered in self.settings.templates.items()}
 
     @property
     def zone(self) -> ZoneInfo:

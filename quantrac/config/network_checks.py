@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
-from quantrac.config.documents import Key, Tree, follow, keys_at
+from quantrac.config.documents import Key, Tree, follow, key_place, keys_at
 from quantrac.config.findings import Findings, one_of
 from quantrac.config.network import NetworkFile, Retention
 from quantrac.config.stations import Station
+from quantrac.telemetry.parameters import CATALOGUE, Kind
 
 WEEK_MS: Final = 7 * 86_400_000
 
@@ -27,6 +28,15 @@ def _retention_problems(keep: Retention) -> Iterator[tuple[str, str]]:
         yield "daily", "found less than hourly, allowed at least as long as hourly"
 
 
+def check_quality(network: NetworkFile, tree: Tree, findings: Findings) -> None:
+    """Refuse limits of quality tests for what has no means."""
+    means = [parameter.id for parameter in CATALOGUE.values() if parameter.kind is Kind.MEAN]
+    for name in network.quality:
+        if name not in means:
+            path = ("quality", name)
+            findings.add(key_place(tree, path).problem(path, one_of(name, means)))
+
+
 def check_network(
     network: NetworkFile,
     tree: Tree,
@@ -36,6 +46,7 @@ def check_network(
 ) -> None:
     """Refuse unknown groups and stations (`stations` None: not known yet), and contacts that cannot be reached."""
     check_retention(network.retention, tree, findings)
+    check_quality(network, tree, findings)
 
     def known(path: tuple[Key, ...], names: Iterable[str], allowed: Iterable[str] | None) -> None:
         if allowed is None:

@@ -10,8 +10,10 @@ from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, mod
 from quantrac.config.fields import (
     Day,
     Duration,
+    DurationOrOff,
     Flag,
     Kebab,
+    LimitOrOff,
     Line,
     Model,
     PositiveDuration,
@@ -117,6 +119,21 @@ class AdjustSpec(Model):
     why: str
 
 
+class QualitySpec(Model):
+    """Limits of the quality tests with a history; what is absent is as usual for the parameter."""
+
+    spike: LimitOrOff | None = None
+    """Suspect from so far beside the mean of the two neighbours, in the catalogue's unit; three times that fails."""
+    flat: DurationOrOff | None = None
+    """Suspect when unchanged for so long; twice that fails."""
+    rate: LimitOrOff | None = None
+    """Suspect when it moves further than so much an hour, in less time by the root; three times that fails."""
+
+    def limits(self) -> dict[str, float]:
+        """Return what is said: the limit by test (seconds for `flat`), 0 for off."""
+        return {name: limit for name, limit in self.model_dump().items() if limit is not None}
+
+
 class ChannelSpec(Model):
     """What a channel adds to its signal; `{}` is exactly as the profile says."""
 
@@ -133,6 +150,8 @@ class ChannelSpec(Model):
     expect: Span | None = None
     statistics: tuple[Literal["count", "min", "max", "sd"], ...] = ()
     """Series of their own beside the mean: `do_min` and so on."""
+    quality: QualitySpec = QualitySpec()
+    """Limits of its own for the tests with a history; else those of network.yaml."""
     adjust: AdjustSpec | None = None
     datum_offset: Real = 0.0
 

@@ -12,6 +12,7 @@ from typing import Final, Literal, NamedTuple, Protocol
 
 from psycopg.types.json import Jsonb
 
+from ingest.quality.history import limits_of
 from quantrac.config.network import NetworkFile
 from quantrac.config.stations import AGENT, CENTRE, Channel, Station
 from quantrac.database import audit
@@ -54,6 +55,7 @@ class ChannelRow(NamedTuple):
     expect_low: float | None
     expect_high: float | None
     history_tests: list[str]
+    history_limits: dict[str, float]
     derived: bool = False
     active: bool = True
 
@@ -86,12 +88,13 @@ on conflict (station) do update set name_vi = excluded.name_vi, name_en = exclud
 """
 CHANNEL = """
 insert into channel (station, name, parameter, unit, kind, interval_s, span_low, span_high, plausible_low,
-                     plausible_high, expect_low, expect_high, history_tests, derived, active)
-values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                     plausible_high, expect_low, expect_high, history_tests, history_limits, derived, active)
+values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 on conflict (station, name) do update set parameter = excluded.parameter, unit = excluded.unit, kind = excluded.kind,
   interval_s = excluded.interval_s, span_low = excluded.span_low, span_high = excluded.span_high,
   plausible_low = excluded.plausible_low, plausible_high = excluded.plausible_high, expect_low = excluded.expect_low,
-  expect_high = excluded.expect_high, history_tests = excluded.history_tests, derived = excluded.derived,
+  expect_high = excluded.expect_high, history_tests = excluded.history_tests,
+  history_limits = excluded.history_limits, derived = excluded.derived,
   active = excluded.active
 """
 SETTINGS = "update network set valid_share = %(share)s where valid_share <> %(share)s"
@@ -128,10 +131,11 @@ def channel_rows(station: Station) -> list[ChannelRow]:
 
 
 def history_tests(channel: Channel) -> list[str]:
-    """Return the tests with a history that run on a channel: spikes, on everything measured that has a mean."""
+    """Return the tests with a history that run on a channel: on everything measured that has a mean."""
     housekeeping = channel.device == AGENT or any(entry.id == channel.parameter for entry in HOUSEKEEPING)
     measured = channel.statistic is None and not housekeeping and channel.device != CENTRE
-    return ["spike"] if parameter(channel.parameter).kind is Kind.MEAN and measured else []
+    has_mean = parameter(channel.parameter).kind is Kind.MEAN
+    return sorted(limits_of(channel.parameter, channel.quality)) if has_mean and measured else []
 
 
 def compare(
@@ -163,6 +167,7 @@ def _channel_row(channel: Channel) -> ChannelRow:
         expect_low=expect_low,
         expect_high=expect_high,
         history_tests=history_tests(channel),
+        history_limits={name: limit for name, limit in channel.quality.items() if limit},
         derived=channel.device == CENTRE,
     )
 
@@ -174,7 +179,7 @@ def _apply_station(conn: Connection, station: Station, applied: str | None, now:
         _keep_meaning(conn, station, existing, write)
         conn.execute(STATION, _station_row(station, now))
         for row in write:
-            conn.execute(CHANNEL, [station.station, *row])
+            conn.execute(CHANNEL, [station.station, *(Jsonb(each) if isinstance(each, dict) else each for each in row)])
         conn.execute(CHANNELS_OFF, [station.station, removed])
     redefined = define_derived(conn, station)
     if applied == station.config_hash and not write and not removed and not redefined:

@@ -7,8 +7,11 @@ from typing import NamedTuple
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from ingest.quality import judging
+from ingest.quality.stillness import still
+from ingest.quality.windows import Reach, Window
 from quantrac.database.feed import Cause, Consumer, NewChange, append_changes
 
 T0 = datetime(2026, 5, 1, tzinfo=UTC)
@@ -47,10 +50,10 @@ def judge(conn: psycopg.Connection) -> None:
         pass
 
 
-def flags(conn: psycopg.Connection) -> dict[int, int]:
+def flags(conn: psycopg.Connection, test: str = "spike") -> dict[int, int]:
     """The flag that counts for each reading: its newest row, without the withdrawn ones."""
     rows = conn.execute(
-        "select distinct on (time) time, flag from reading_flag where test = 'spike' order by time, flag_id desc"
+        "select distinct on (time) time, flag from reading_flag where test = %s order by time, flag_id desc", [test]
     ).fetchall()
     return {round((time - T0).total_seconds()): flag for time, flag in rows if flag != 1}
 
@@ -125,3 +128,55 @@ def test_a_channel_without_the_test_is_left_alone(tested: psycopg.Connection) ->
     store(tested, CALM)
     judge(tested)
     assert flags(tested) == {}
+
+
+STANDSTILL = [Stored(10 * n, 28.0 + 0.01 * (n % 7) if n < 30 or n > 400 else 29.5) for n in range(420)]
+"""Frozen from 300 s to 4000 s."""
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_standstill_is_found_in_any_order_and_withdrawn_when_it_moved(tested: psycopg.Connection, seed: int) -> None:
+    """Suspect after 600 s, failed after 1200 s; then a late reading in the middle says that it moved."""
+    tested.execute("update channel set history_tests = '{flat,spike}', history_limits = %s", [Jsonb({"flat": 600})])
+    chance = random.Random(seed)
+    rest = [reading for reading in STANDSTILL if reading.at_s != 2000]
+    pieces = [rest[at : at + 13] for at in range(0, len(rest), 13)]
+    if seed:
+        chance.shuffle(pieces)
+    for piece in [*pieces, chance.choice(pieces)]:
+        store(tested, piece)
+        if chance.random() < 0.6:
+            judge(tested)
+    judge(tested)
+    suspect = dict.fromkeys(range(900, 1500, 10), 3)
+    fail = {at: 4 for at in range(1500, 4010, 10) if at != 2000}
+    assert flags(tested, "flat") == suspect | fail
+    store(tested, [Stored(2000, 29.6)])
+    judge(tested)
+    again = dict.fromkeys(range(2610, 3210, 10), 3) | dict.fromkeys(range(3210, 4010, 10), 4)
+    fail = dict.fromkeys(range(1500, 2000, 10), 4)
+    assert flags(tested, "flat") == suspect | fail | again
+    assert flags(tested) == {}
+
+
+def test_a_minute_that_moves_reads_no_half_day(tested: psycopg.Connection) -> None:
+    tested.execute("update channel set history_tests = '{flat}', history_limits = %s", [Jsonb({"flat": 600})])
+    store(tested, STANDSTILL[:200])
+    channel = tested.execute("select channel_id from channel where channel = 'st-test/water_temp'").fetchone() or (0,)
+    reach = Reach(timedelta(seconds=1200), timedelta(0), timedelta(seconds=30))
+
+    def window(at_s: int) -> Window:
+        return Window(channel[0], T0 + timedelta(seconds=at_s), T0 + timedelta(seconds=at_s + 1200), reach)
+
+    assert still(tested, [window(1990)], {channel[0]: 600}) != []
+    tested.execute("update reading set value = 28 where time = %s", [T0 + timedelta(seconds=1900)])
+    assert still(tested, [window(1990)], {channel[0]: 600}) == []
+
+
+def test_a_step_is_a_jump_at_once(tested: psycopg.Connection) -> None:
+    tested.execute("update channel set history_tests = '{rate}'")
+    store(tested, [Stored(10 * n, 28.0 if n < 5 else 27.0) for n in range(10)])  # 4 an hour: 0.21 in 10 s
+    judge(tested)
+    assert flags(tested, "rate") == {50: 4}
+    reason = tested.execute("select reason from reading_flag").fetchall()
+    assert reason == [("27 is further from the readings before it than 12 an hour",)]

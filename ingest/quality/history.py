@@ -1,0 +1,107 @@
+"""The tests with a history, in one form: what limits a parameter has, how far a verdict looks, and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ingest.quality import flat, rate, spike
+from ingest.quality.spike import GAP_INTERVALS, Flags, Thresholds
+from ingest.quality.windows import Reach
+from quantrac.telemetry.quality import Quality
+
+Judge = Callable[
+    [npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.int16], float, float],
+    Flags,
+]
+"""Times (microseconds), values, states, the limit and the channel's interval (seconds) to a flag a reading."""
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryTest:
+    """One test. Its limit is where a value becomes suspect: a difference, or seconds."""
+
+    name: str
+    usual: Callable[[str], float | None]
+    """Limit of a parameter; None: it does not have the test unless files say so."""
+    reach: Callable[[float, timedelta], Reach]
+    """How far a verdict looks, for a limit and the farthest a neighbour may be."""
+    judge: Judge
+    found: str
+    """What a finding says of `value` and the `limit` it exceeds."""
+    withdrawn: str
+    fail_factor: float
+
+
+def _gap_us(interval_s: float) -> int:
+    return round(GAP_INTERVALS * interval_s * 1e6)
+
+
+def _spikes(
+    time_us: npt.NDArray[np.int64], value: npt.NDArray[np.float64], state: npt.NDArray[np.int16],
+    limit: float, interval_s: float,
+) -> Flags:  # fmt: skip
+    return spike.spikes(time_us, value, state, Thresholds(limit, spike.FAIL_FACTOR * limit), _gap_us(interval_s))
+
+
+def _jumps(
+    time_us: npt.NDArray[np.int64], value: npt.NDArray[np.float64], state: npt.NDArray[np.int16],
+    limit: float, interval_s: float,
+) -> Flags:  # fmt: skip
+    return rate.jumps(time_us, value, state, limit, _gap_us(interval_s))
+
+
+TESTS: Final[Mapping[str, HistoryTest]] = MappingProxyType(
+    {
+        test.name: test
+        for test in (
+            HistoryTest(
+                name=spike.TEST,
+                usual=lambda parameter: spike.thresholds(parameter).suspect,
+                reach=lambda _, gap: Reach(gap, gap, gap),
+                judge=_spikes,
+                found="{value:g} stands off from the mean of its neighbours by more than {limit:g}",
+                withdrawn="withdrawn: with the readings that came later it is no spike",
+                fail_factor=spike.FAIL_FACTOR,
+            ),
+            HistoryTest(
+                name=flat.TEST,
+                usual=flat.SUSPECT_AFTER.get,
+                reach=lambda limit, gap: Reach(timedelta(seconds=flat.FAIL_FACTOR * limit), timedelta(0), gap),
+                judge=flat.flat_lines,
+                found="{value:g} has not moved for more than {limit:g} s",
+                withdrawn="withdrawn: with the readings that came later it is no flat line",
+                fail_factor=flat.FAIL_FACTOR,
+            ),
+            HistoryTest(
+                name=rate.TEST,
+                usual=rate.MOST_AN_HOUR.get,
+                reach=lambda _, gap: Reach(2 * gap, timedelta(0), gap),
+                judge=_jumps,
+                found="{value:g} is further from the readings before it than {limit:g} an hour",
+                withdrawn="withdrawn: with the readings that came later it is no jump",
+                fail_factor=rate.FAIL_FACTOR,
+            ),
+        )
+    }
+)
+"""Every test by its name."""
+
+
+def limits_of(parameter: str, own: Mapping[str, float]) -> dict[str, float]:
+    """Return the tests that a channel has, with their limits; `own` are its own limits, 0 switches a test off."""
+    usual = {name: test.usual(parameter) for name, test in TESTS.items()} | dict(own)
+    return {name: limit for name, limit in usual.items() if limit}
+
+
+def reason(test: HistoryTest, flag: Quality, value: float | None, limit: float) -> str:
+    """Return what a finding, or its withdrawal (flag 1), says."""
+    if flag is Quality.GOOD or value is None:
+        return test.withdrawn
+    return test.found.format(value=value, limit=limit * (test.fail_factor if flag is Quality.FAIL else 1))

@@ -1,0 +1,85 @@
+"""The rate-of-change test: a value that is too far from the ones before it. Pure, on arrays of one channel.
+
+Method: the time continuity check of NDBC's Handbook of Automated Data Quality Control Checks (2009) lets a value differ
+from the last one by an amount that grows with the root of the time between. A value that lies near the one before the
+last is only back from a spike and not blamed. Unlike the spike test it needs no reading to come, and sees steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ingest.quality.spike import Flags
+from quantrac.telemetry.quality import Quality
+from quantrac.telemetry.states import State
+
+TEST: Final = "rate"
+"""Name of the test in `reading_flag` and in `channel.history_tests`."""
+HOUR_US: Final = 3_600_000_000
+MOST_AN_HOUR: Final[Mapping[str, float]] = MappingProxyType(
+    {
+        "water_temp": 4.0,
+        "ph": 2.4,
+        "do": 14.0,
+        "do_sat": 200.0,
+        "ec": 40.0,
+        "salinity": 28.0,
+        "water_level": 1.6,
+        "air_temp": 12.0,
+        "pressure": 6.0,
+    }
+)
+"""How far a value may move in an hour, for the parameters that have the test unless files say otherwise.
+
+A year of a real estuary went nearly as far within 15 minutes (half of these), when a front passed the probe.
+"""
+FAIL_FACTOR: Final = 3.0
+"""A value fails at three times what makes it suspect, as with spikes."""
+
+
+def jumps(
+    time_us: npt.NDArray[np.int64],
+    value: npt.NDArray[np.float64],
+    state: npt.NDArray[np.int16],
+    most_an_hour: float,
+    gap_us: int,
+) -> Flags:
+    """Judge the readings of one channel.
+
+    Args:
+        time_us: times, ascending, microseconds.
+        value: values, NaN where there is none.
+        state: states; only readings that are ok or suspect are judged, or serve as predecessors.
+        most_an_hour: limit, in the unit of `value`; in less time less, by the root.
+        gap_us: farthest a predecessor may be.
+
+    Returns:
+        A flag a reading: GOOD, SUSPECT or FAIL, or NOT_EVALUATED where it is not judged or lacks a predecessor.
+    """
+    flags = np.full(len(value), Quality.NOT_EVALUATED, np.int8)
+    fit = np.flatnonzero(~np.isnan(value) & (state <= State.SUSPECT))
+    if len(fit) < 2:
+        return flags
+    excess = _excess(time_us[fit], value[fit], most_an_hour, 1)
+    near = np.r_[False, np.diff(time_us[fit]) <= gap_us]
+    before_last = np.full(len(fit), np.inf)
+    before_last[2:] = np.where(near[2:] & near[1:-1], _excess(time_us[fit], value[fit], most_an_hour, 2)[2:], np.inf)
+    excess = np.minimum(excess, before_last)
+    found = np.select([excess > FAIL_FACTOR, excess > 1], [Quality.FAIL, Quality.SUSPECT], Quality.GOOD)
+    flags[fit] = np.where(near, found, Quality.NOT_EVALUATED)
+    return flags
+
+
+def _excess(
+    time_us: npt.NDArray[np.int64], value: npt.NDArray[np.float64], most_an_hour: float, back: int
+) -> npt.NDArray[np.float64]:
+    """Return by how many times the limit each value differs from the one `back` places before; 0: there is none."""
+    excess = np.zeros(len(value))
+    hours = (time_us[back:] - time_us[:-back]) / HOUR_US
+    excess[back:] = np.abs(value[back:] - value[:-back]) / (most_an_hour * np.sqrt(hours))
+    return excess
