@@ -53,9 +53,9 @@ COMMANDS: Final[dict[str, Entry]] = {
 
 
 PACKAGES: Final = frozenset({
-    "aiosmtpd", "apscheduler", "fastapi", "grafana_foundation_sdk", "httpx", "jinja2", "js_lib_leaflet", "multipart",
-    "numpy", "openpyxl", "pandas", "phonenumbers", "psycopg", "psycopg_pool", "pymodbus", "serial", "starlette",
-    "uvicorn", "youplot",
+    "PIL", "aiosmtpd", "apprise", "apscheduler", "fastapi", "grafana_foundation_sdk", "httpx", "jinja2",
+    "js_lib_leaflet", "multipart", "numpy", "openpyxl", "pandas", "phonenumbers", "psycopg", "psycopg_pool", "pymodbus",
+    "serial", "starlette", "uvicorn", "youplot",
 })  # fmt: skip
 """What only an extra installs, by the name under which it is imported."""
 

@@ -1,178 +1,111 @@
-"""What `quantrac edge probe --port` prints: what lives on a line, and what its registers can mean."""
+"""`quantrac edge probe`: each instrument of a station once, or what hangs on a line."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-import sys
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quantrac.telemetry.errors import QuantracError
+from quantrac.cli.commands.edge_options import AsJson, Overlay, Wiring, settings
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from edge_agent.commissioning.interpreting import Reading
-    from quantrac.config.stations import BusKind
-
-BASES = {0: "from 0", 1: "from 1"}
+    from edge_agent.commissioning.probing import DevicePlan, Found
+    from quantrac.config.stations import Station
 
 
-class Wish(NamedTuple):
-    """The options of the command."""
+def probe(
+    station: Annotated[str | None, typer.Option("--station", help="Id of the station, such as st-my-thanh.")] = None,
+    wiring: Wiring = None,
+    overlay: Overlay = None,
+    device: Annotated[str | None, typer.Option(help="Only this device of the station.")] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Only show what would be asked; nothing is opened.")] = False,
+    port: Annotated[str | None, typer.Option(help="Instead of a station: a serial port, or host:port.")] = None,
+    scan: Annotated[bool, typer.Option("--scan", help="Find line settings and addresses on --port.")] = False,
+    line: Annotated[str, typer.Option(help="Line settings such as '19200 8E1'; with --scan only these.")] = "",
+    rtu: Annotated[bool, typer.Option("--rtu", help="RTU frames over host:port (a serial-device server).")] = False,
+    units: Annotated[str | None, typer.Option(help="Units to look for, such as 1-20.")] = None,
+    unit: Annotated[int, typer.Option(min=0, max=255, help="Modbus unit to read.")] = 1,
+    register: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Address of a value as the manual prints it, without 3 or 4xxxx."),
+    ] = None,
+    table: Annotated[str, typer.Option(help="Kind of registers: holding or input.")] = "holding",
+    kind: Annotated[str | None, typer.Option("--type", help="Only this type, such as float32.")] = None,
+    expect: Annotated[float | None, typer.Option(help="What the instrument's display shows.")] = None,
+    profile: Annotated[Path | None, typer.Option(help="Device profile (a file) to read from --port.")] = None,
+    timeout: Annotated[float, typer.Option(min=0.05, help="Longest wait for an answer, seconds.")] = 1.5,
+    limit: Annotated[float, typer.Option(min=1, help="Longest time of --scan, seconds.")] = 120.0,
+    as_json: AsJson = False,
+) -> None:
+    """Read each instrument of a station once, or show what would be asked; or look round on a line (--port).
 
-    port: str
-    line: str
-    rtu: bool
-    scan: bool
-    units: str | None
-    unit: int
-    register: int | None
-    table: str
-    type: str | None
-    expect: float | None
-    profile: Path | None
-    timeout_ms: int
-    limit_s: float
-    as_json: bool
+    The agent must not be running. Exit code 1: an instrument did not answer.
+    Examples: quantrac edge probe --port /dev/ttyUSB0 --scan
+    quantrac edge probe --port /dev/ttyUSB0 --line '9600 8N1' --unit 1 --register 46 --expect 7.62
+    """
+    if (port is None) == (station is None):
+        raise typer.BadParameter("give --station, or --port")
+    if table not in ("holding", "input"):
+        raise typer.BadParameter(f"--table: found {table!r}, allowed holding, input")
+    if port is not None:
+        from quantrac.cli.commands.edge_line import Wish, look_round
 
-
-class Nothing(QuantracError):
-    """Nobody answered."""
-
-
-def probe_port(wish: Wish) -> None:
-    """Look round on a port, or read registers or a profile of one unit."""
-    if wish.scan:
-        _scan(wish)
-    elif wish.profile is not None:
-        _read_profile(wish)
-    elif wish.register is not None:
-        _read_registers(wish)
-    else:
-        raise typer.BadParameter("--port needs --scan, --register or --profile")
-
-
-def _scan(wish: Wish) -> None:
-    from edge_agent.commissioning.finding import COMMON, Place, find
-
-    place = Place.parse(wish.port)
-    lines = [wish.line] if wish.line else list(COMMON)
-    found = find(
-        place, units=_units(wish.units), lines=lines, limit_s=wish.limit_s, clock=_clock,
-        say=lambda text: print(text, file=sys.stderr),
-    )  # fmt: skip
-    for one in found:
-        if wish.as_json:
-            print(json.dumps(one._asdict()))
-        else:
-            print(f"{one.kind} {one.line} address {one.address or '-'}: {one.said}".replace("  ", " "))
-    if not found:
-        raise Nothing(f"{place.text}: nobody answered; are A and B crossed, is it powered, is it the right port?")
-
-
-def _read_registers(wish: Wish) -> None:
-    from edge_agent.commissioning.finding import Place, read_words
-    from edge_agent.commissioning.interpreting import TYPES, best, readings
-    from edge_agent.modbus.codec import NUMBER_TYPES, width
-    from edge_agent.modbus.planning import Function, Span
-
-    assert wish.register is not None
-    if wish.type is not None and wish.type not in NUMBER_TYPES:
-        raise typer.BadParameter(f"--type: found {wish.type!r}, allowed {', '.join(NUMBER_TYPES)}")
-    types = [kind for kind in NUMBER_TYPES if kind == wish.type] or list(TYPES)
-    first = max(0, wish.register - 1)
-    function = Function.INPUT if wish.table == "input" else Function.HOLDING
-    span = Span(function, first, wish.register - first + max(map(width, types)))
-    place = Place.parse(wish.port)
-    words = asyncio.run(read_words(place, _kind(wish), _line(wish), wish.unit, span, wish.timeout_ms, _clock))
-    found = readings(words, wish.register, types, wish.expect)
-    chosen = best(found)
-    if wish.as_json:
-        rows = [one._asdict() for one in found]
-        print(json.dumps({"registers": {f"{at}": f"{word:04X}" for at, word in words.items()}, "readings": rows}))
-    else:
-        print(f"unit {wish.unit}, {wish.table} registers, wire addresses:")
-        print("  " + "  ".join(f"{at}: {word:04X}" for at, word in sorted(words.items())))
-        _show(found)
-        _conclude(wish, chosen)
-    if wish.expect is not None and not any(one.mark == "match" for one in found):
-        raise Nothing(f"nothing at {wish.register} reads {wish.expect:g}: another register, table or type?")
-
-
-def _show(found: list[Reading]) -> None:
-    """Print a row a type and address base, the byte orders side by side; * marks the plausible, = what matches."""
-    print(
-        f"{'type':<9}{'counts':<8}{'raw':<12}" + "".join(f"{order:>16}" for order in ("ABCD", "CDAB", "BADC", "DCBA"))
-    )
-    rows: dict[tuple[str, int, str], dict[str, str]] = {}
-    signs = {"match": "=", "plausible": "*", "": " "}
-    for one in found:
-        value = "-" if one.value is None else f"{one.value:.7g}"
-        rows.setdefault((one.type, one.base, one.raw), {})[one.order] = value + signs[one.mark]
-    for (kind, base, raw), cells in rows.items():
-        values = "".join(f"{cells.get(order, ' '):>16}" for order in ("ABCD", "CDAB", "BADC", "DCBA"))
-        print(f"{kind:<9}{BASES[base]:<8}{raw:<12}{values}".rstrip())
-
-
-def _conclude(wish: Wish, chosen: list[Reading]) -> None:
-    for one in chosen:
-        scale = "" if one.scale == 1.0 else f", scale: {one.scale:g}"
-        word = f"reads {wish.expect:g}" if one.mark == "match" else f"plausible, {one.value:.7g}"
-        print(
-            f"{word}: address_base: {one.base}, at: {wish.register}, read: {wish.table}, "
-            f"type: {one.type}, order: {one.order}{scale}"
+        timeout_ms = round(timeout * 1000)
+        look_round(
+            Wish(port, line, rtu, scan, units, unit, register, table, kind, expect, profile, timeout_ms, limit, as_json)
         )
-
-
-def _read_profile(wish: Wish) -> None:
-    from edge_agent.commissioning.probing import read_profile
-    from quantrac.config.loading import load_profile
-
-    assert wish.profile is not None
-    from edge_agent.commissioning.finding import Place, bus_at
-
-    bus = bus_at(Place.parse(wish.port), _kind(wish), _line(wish))
-    rows = read_profile(load_profile(wish.profile), bus, wish.unit, wish.timeout_ms, _clock)
-    for row in rows:
-        if wish.as_json:
-            print(json.dumps(row._asdict()))
+    elif station is not None:
+        found = _station(station, wiring, overlay, device)
+        if plan:
+            _show_plan(found, device, as_json)
         else:
-            value = "-" if row.value is None else f"{row.value:g} {row.unit}"
-            print(f"{row.signal}: {value}  {row.state}  {row.raw}  {row.why}".rstrip())
-    if all(row.why for row in rows):
+            _read(found, device, as_json)
+
+
+def _station(name: str, wiring: Path | None, overlay: str | None, device: str | None) -> Station:
+    from edge_agent.service import configured_station
+
+    station = configured_station(settings(wiring=wiring, overlay=overlay), name)
+    if device is not None and device not in station.devices:
+        raise typer.BadParameter(f"{name} has no device {device!r}; it has: {', '.join(station.devices)}")
+    return station
+
+
+def _show_plan(station: Station, device: str | None, as_json: bool) -> None:
+    from edge_agent.commissioning import probing
+
+    for row in probing.plan_of(station, _clock):
+        if device not in (None, row.device):
+            continue
+        if as_json:
+            print(json.dumps({**row._asdict(), "requests": [each._asdict() for each in row.requests]}))
+        else:
+            print("\n".join(_plan_lines(row)))
+
+
+def _plan_lines(row: DevicePlan) -> list[str]:
+    load = "" if row.load is None else f", {row.wire_ms:.0f} ms on the line, load {row.load:.1%}"
+    head = f"{row.device} on {row.bus} ({row.place}), every {row.every_ms / 1000:g} s{load}"
+    return [head, *(f"  {request.text}  {' '.join(request.signals)}" for request in row.requests)]
+
+
+def _read(station: Station, device: str | None, as_json: bool) -> None:
+    """Read once and print; exit code 1 if something did not answer."""
+    from edge_agent.commissioning import probing
+
+    found = probing.probe(station, _clock, device)
+    for row in found:
+        print(json.dumps(row._asdict()) if as_json else _reading_line(row))
+    if any(row.why for row in found):
         raise typer.Exit(1)
 
 
-def _kind(wish: Wish) -> BusKind:
-    if "/" in wish.port or ":" not in wish.port:
-        return "modbus-rtu"
-    return "modbus-rtu-tcp" if wish.rtu else "modbus-tcp"
-
-
-def _line(wish: Wish) -> Any:
-    from pydantic_core import PydanticCustomError
-
-    from quantrac.config.fields import parse_line
-
-    if _kind(wish) != "modbus-rtu":
-        return None
-    try:
-        return parse_line(wish.line or "9600 8N1")
-    except PydanticCustomError as error:
-        raise typer.BadParameter(f"--line: found {wish.line!r}, allowed {error.message()}") from error
-
-
-def _units(text: str | None) -> list[int] | None:
-    if text is None:
-        return None
-    first, _, last = text.partition("-")
-    if not first.isdecimal() or not (last or first).isdecimal():
-        raise typer.BadParameter(f"--units: found {text!r}, allowed a number or a range such as 1-20")
-    return list(range(int(first), int(last or first) + 1))
+def _reading_line(row: Found) -> str:
+    value = "-" if row.value is None else f"{row.value:g} {row.unit}"
+    return f"{row.device}/{row.channel}: {value}  {row.state}  {row.why}".rstrip()
 
 
 def _clock() -> int:

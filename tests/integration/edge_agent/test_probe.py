@@ -133,6 +133,19 @@ def test_a_profile_is_read_with_its_raw_registers(slave: Callable[..., Slave]) -
     assert "exception" in shown.stdout or "battery_v" in shown.stdout, shown.stderr
 
 
+def test_the_plan_says_what_is_asked_and_what_it_takes_of_the_line_without_opening_it() -> None:
+    shown = probe("--station", "st-tran-de", "--plan")
+    assert shown.returncode == 0, shown.stderr
+    lines = shown.stdout.splitlines()
+    assert lines[0].startswith("sonde on sondes (/dev/serial/by-id/usb-FTDI"), "a port that is not here"
+    assert lines[1] == "  03 holding 128+12  chl_a do do_sat ec ph salinity turbidity water_temp"
+    # Request 8 bytes, answer 5 + 2 x 12, ten bits each at 9600 baud: 38.5 ms of 10 s.
+    assert "every 10 s, 39 ms on the line, load 0." in lines[0]
+    machine = json.loads(probe("--station", "st-tran-de", "--plan", "--device", "gauge", "--json").stdout)
+    assert [request["text"] for request in machine["requests"]] == ["M"]
+    assert probe("--station", "st-tran-de", "--plan", "--device", "nobody").returncode == 2
+
+
 def test_one_of_station_and_port_is_needed() -> None:
     assert probe("--scan").returncode == 2
     assert probe("--port", "/dev/null", "--station", "st-x").returncode == 2

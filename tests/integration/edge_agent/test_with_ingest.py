@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -10,9 +12,14 @@ import pytest
 from edge_agent import desk, service
 from edge_agent.sending import lanes
 from edge_agent.spooling import settlement
+from quantrac.config.loading import load_network
+from quantrac.database.pool import connect
+from quantrac.desks.network import apply_network
 from quantrac.private_services.mosquitto import PrivateMosquitto
+from quantrac.telemetry.wire import Message
 from tests.integration.edge_agent.agent import STATION, Numbers, Running
-from tests.integration.ingest.conftest import RunningIngest, add_channel, add_station
+from tests.integration.ingest.conftest import Edge, RunningIngest, add_channel, add_station, eventually
+from tests.unit.edge_agent import test_gases
 
 LEDGER = "select highest_seq, stored, dead, lost, missing, conflict from v_ledger where station = %s and epoch <> ''"
 
@@ -56,3 +63,27 @@ def test_broker_and_ingest_killed(
     assert conn.execute(LEDGER, [STATION]).fetchall() == [(made + 1, made + 1, 0, 0, 0, 0)]
     values = conn.execute("select value from v_reading where station = %s order by time", [STATION]).fetchall()
     assert [value for (value,) in values] == [float(n) for n in range(1, made + 1)]
+
+
+def test_zero_and_span_readings_are_series_of_their_own_in_the_database(
+    broker: PrivateMosquitto, database: str, tmp_path: Path
+) -> None:
+    found = test_gases.station(tmp_path)
+    with connect(database, "test") as conn:
+        network = load_network(tmp_path / "configs")
+        apply_network(conn, replace(network, stations={found.station: found}), "an", datetime.now(UTC))
+        ingest = RunningIngest(database, broker, tmp_path / "ingest.log")
+        ingest.start()
+        edge = Edge(broker, found.station)
+        for seq, record in enumerate(test_gases.records_of_a_check(found), 1):
+            readings = [(name, value, state.word) for name, value, state in record.readings]
+            edge.send(Message("9f31c2ab", seq, record.t_ms, readings, []))
+        query = "select channel, value, state, quality from v_reading where raw_value is not null order by channel"
+        eventually(lambda: len(conn.execute(query).fetchall()) == 3)
+        rows = {row[0].partition("/")[2]: row[1:] for row in conn.execute(query).fetchall()}
+        edge.session.stop()
+        ingest.stop()
+    air, zero, span = (rows[name] for name in ("so2", "so2_zero", "so2_span"))
+    assert zero[0] == pytest.approx(0.3 / 5.0 * air[0])
+    assert span[0] == pytest.approx(400.0 / 5.0 * air[0])
+    assert {row[1:] for row in (zero, span)} == {("ok", 1)}, "no spike test waits for them"

@@ -24,7 +24,7 @@ def test_a_wrong_command_is_wrong_usage() -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("driver", ["psycopg", "pandas", "fastapi", "pymodbus", "paho", "numpy"])
+@pytest.mark.parametrize("driver", ["psycopg", "pandas", "fastapi", "pymodbus", "paho", "numpy", "PIL"])
 def test_help_loads_no_driver(driver: str) -> None:
     code = f"""
 import sys

@@ -30,8 +30,8 @@ def station(tmp_path: Path) -> Station:
     return load_network(tmp_path / "configs").stations[STATION]
 
 
-def test_what_is_read_on_zero_and_span_gas_stands_beside_the_mean_and_not_in_it(tmp_path: Path) -> None:
-    found = station(tmp_path)
+def records_of_a_check(found: Station) -> list[SlotRecord]:
+    """What becomes of a minute of air and one of zero and span gas: 5.0 in the air, then 0.2, 0.4 and 400."""
     (so2,) = [device for device in found.devices.values() if device.gases]
     channel = next(iter(so2.channels))
     records: list[SlotRecord] = []
@@ -58,7 +58,14 @@ def test_what_is_read_on_zero_and_span_gas_stands_beside_the_mean_and_not_in_it(
     reads(80, 400.0, State.CAL, span=1)
     reads(90, 399.0, State.OK, span=1)  # the state was read with the value: it is air already
     watched.close(T0 + 200_000)
-    _, _, air, gas = ([*record.readings] for record in records)
+    return records
+
+
+def test_what_is_read_on_zero_and_span_gas_stands_beside_the_mean_and_not_in_it(tmp_path: Path) -> None:
+    found = station(tmp_path)
+    (so2,) = [device for device in found.devices.values() if device.gases]
+    channel = next(iter(so2.channels))
+    _, _, air, gas = ([*record.readings] for record in records_of_a_check(found))
     published = so2.channels[channel].published
     assert [(r.name, r.value) for r in air] == [(channel, published(5.0))]
     assert gas[0].value is None
