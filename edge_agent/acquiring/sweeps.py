@@ -15,6 +15,7 @@ import structlog
 
 from edge_agent.acquiring.bus_reader import BusReader, Mounting
 from edge_agent.acquiring.mounting import Mounted, mount
+from edge_agent.acquiring.overhearing import overhear
 from edge_agent.acquiring.pauses import pause
 from edge_agent.acquiring.surroundings import Surroundings
 from edge_agent.acquiring.talker_reader import TalkerReader
@@ -24,7 +25,7 @@ from edge_agent.commissioning.probing import Found, look_at
 from edge_agent.control.calibrations import CalibrationWatch
 from edge_agent.control.changes import same_channels, same_device
 from edge_agent.control.maintenance import MaintenanceSwitch
-from edge_agent.instruments.instrument import Bus, Unsuitable
+from edge_agent.instruments.instrument import Bus, Instrument, Unsuitable
 from edge_agent.instruments.talkers import Talker
 from edge_agent.instruments.wiping import Wiping
 from edge_agent.lines.serial_bus import SerialBus
@@ -118,21 +119,25 @@ class Sweeps:
     async def try_out(self, new: Station, devices: Iterable[str]) -> list[Found]:
         """Read devices of another configuration once, each on its line between two turns of that line's owner.
 
-        Instruments that talk by themselves are not tried: they cannot be asked.
+        Instruments that talk by themselves are listened to, together with the line's owner where he hears them, too.
         """
-        wanted = set(devices)
-        found: list[Found] = []
+        wanted, found = set(devices), list[Found]()
         for mounted in mount(new, self._around.clock):
-            asked = [(d, i) for d, i in mounted.instruments if d.name in wanted and not isinstance(i, Talker)]
-            owner = next((s for s in self._sweeps.values() if asked and s.place == asked[0][0].bus.place), None)
-            for device, instrument in asked:
-                if owner is not None and isinstance(owner.reader, BusReader):
-                    async with owner.reader.turn:
-                        owner.mounted.bus.close()  # its owner opens it again with its next turn
-                        found += await self._look(mounted, device, instrument)
-                elif owner is None:
-                    found += await self._look(mounted, device, instrument)
+            for device, instrument in mounted.instruments:
+                if device.name in wanted:
+                    found += await self._try(mounted, device, instrument)
         return found
+
+    async def _try(self, mounted: Mounted, device: Device, instrument: Instrument) -> list[Found]:
+        owner = next((sweep for sweep in self._sweeps.values() if sweep.place == device.bus.place), None)
+        if owner is None:
+            return await self._look(mounted, device, instrument)
+        reader = owner.reader
+        if isinstance(instrument, Talker) and isinstance(reader, TalkerReader) and reader.hears_alike(instrument):
+            return await overhear(reader, device, instrument, self._around.clock, TRIES)
+        async with reader.turn:
+            owner.mounted.bus.close()  # its owner opens it again with its next turn
+            return await self._look(mounted, device, instrument)
 
     async def switch(self, new: Station) -> None:
         """Read by another configuration from now on; raises Unsuitable before anything is touched."""
@@ -170,7 +175,7 @@ class Sweeps:
                 found += [_last(mounting, name, channel.unit) for name, channel in device.channels.items()]
         return found
 
-    async def _look(self, mounted: Mounted, device: Device, instrument: Any) -> list[Found]:
+    async def _look(self, mounted: Mounted, device: Device, instrument: Instrument) -> list[Found]:
         try:
             return await look_at(mounted.bus, device, instrument, TRIES)
         finally:

@@ -50,6 +50,10 @@ class TalkerReader:
         self._heard_ms = dict.fromkeys((m.device.name for m in mountings), wall.now_ms())
         self._silences = dict.fromkeys(self._heard_ms, 0)
         self._failed_opens = 0
+        self.turn = asyncio.Lock()
+        """Held while it listens for half a second at most; whoever else wants the line waits for it."""
+        self.taps: list[Callable[[bytes], None]] = []
+        """Others who want every line, too."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Listen until `stop` is set."""
@@ -68,11 +72,18 @@ class TalkerReader:
         await self._next_line()
         self._line_is_back()
         while not stop.is_set():
-            raw = await self._next_line()
+            async with self.turn:
+                await self._bus.open()  # somebody else may have had the line
+                raw = await self._next_line()
             if raw is not None:
                 self._take(raw)
             self._note_silence()
             self._beat()
+
+    def hears_alike(self, other: Talker) -> bool:
+        """Return whether it hears the lines of a talker of another configuration at the same place."""
+        mine = self._mountings[0][1]
+        return (mine.line, mine.ending) == (other.line, other.ending)
 
     async def _next_line(self) -> bytes | None:
         try:
@@ -83,6 +94,8 @@ class TalkerReader:
 
     def _take(self, raw: bytes) -> None:
         t_ms = self._wall.now_ms()
+        for tap in self.taps:
+            tap(raw)
         for mounting, talker in self._mountings:
             try:
                 samples = talker.hear(raw, t_ms)

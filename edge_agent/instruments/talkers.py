@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Final, Protocol
+from copy import copy
+from typing import Final, Protocol, Self
 
 from edge_agent.acquiring.misses import Garbled, NoAnswer
 from edge_agent.instruments import text_lines, vaisala
@@ -44,7 +45,8 @@ class Talker(ABC):
         self.notes: list[Note] = []
         self.name = device.name
         self.ending = ending
-        self._bus = bus
+        self.line = device.bus.line
+        self.bus = bus
         self._timeout_ms = device.timeout_ms
         self._wanted = device.wanted_signals()
 
@@ -52,10 +54,16 @@ class Talker(ABC):
     def hear(self, raw: bytes, t_ms: int) -> list[Sample]:
         """Return the samples in a line that came at `t_ms`, none if it is not ours; raises Garbled."""
 
+    def listening_to(self, bus: ListeningBus) -> Self:
+        """Return the same instrument on another bus."""
+        other = copy(self)
+        other.bus = bus
+        return other
+
     @property
     def worst_ms(self) -> int:
         """Longest time that a read takes."""
-        return self._bus.worst_ms(self._timeout_ms)
+        return self.bus.worst_ms(self._timeout_ms)
 
     def parts(self) -> Sequence[Message]:
         """Return all that it sends, as one part."""
@@ -70,8 +78,8 @@ class Talker(ABC):
         found: dict[str, Sample] = {}
         for _ in range(MOST_LINES):
             try:
-                raw = await self._bus.listen(self.ending, self._timeout_ms)
-                found |= {sample.signal: sample for sample in self.hear(raw, self._bus.now_ms())}
+                raw = await self.bus.listen(self.ending, self._timeout_ms)
+                found |= {sample.signal: sample for sample in self.hear(raw, self.bus.now_ms())}
             except Garbled:
                 continue  # the first line is heard from its middle
             if set(part.signals) <= found.keys():

@@ -1,0 +1,91 @@
+"""Talkers of a new configuration are tried by the lines that the owner of their line hears, who misses none of them."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from pathlib import Path
+from typing import cast
+
+from edge_agent.acquiring.bus_reader import Mounting
+from edge_agent.acquiring.miss_counts import MissCounts
+from edge_agent.acquiring.overhearing import overhear
+from edge_agent.acquiring.talker_reader import TalkerReader
+from edge_agent.acquiring.watched import Outbox, Watched
+from edge_agent.clocks.wall_clock import WallClock
+from edge_agent.commissioning.probing import Found
+from edge_agent.control.maintenance import MaintenanceSwitch
+from edge_agent.instruments.talkers import LineTalker
+from edge_agent.lines.serial_bus import Ending, SerialBus
+from edge_agent.slots.averaging import DeviceSlots
+from edge_agent.slots.channels import device_plan, feeds_of
+from quantrac.config.loading import load_network
+from quantrac.config.stations import Bus, Channel, Device
+
+NOW_MS = 1_795_490_400_000
+LINES = (b"$WIMWV,214,R,3.4,M,A*3E\r\n", b"$WIXDR,C,28.4,C,0,H,71.2,P,0,P,1006.3,H,0*70\r\n")
+PROFILE = load_network(Path(__file__).parents[3] / "station_configs").profiles["nmea-weather"]
+
+
+class Line:
+    """Brings the two sentences in turn, as fast as somebody listens."""
+
+    def __init__(self) -> None:
+        self.lines = itertools.cycle(LINES)
+
+    async def open(self) -> None:
+        """It is open."""
+
+    def close(self) -> None:
+        """It stays open."""
+
+    async def next_line(self, ending: Ending, timeout_ms: int) -> bytes | None:
+        await asyncio.sleep(0)
+        return next(self.lines)
+
+
+def device(name: str, signals: dict[str, str], address: str | None = None) -> Device:
+    channels = {
+        signal: Channel(
+            name=signal, parameter=signal, unit=unit, device=name, signal=signal, interval_ms=60_000, span=(-90, 2_000)
+        )
+        for signal, unit in signals.items()
+    }
+    bus = Bus(name="mast", kind="ascii", port="/dev/ttyS1")
+    return Device(
+        name=name, profile=PROFILE, bus=bus, address=address, sample_ms=1_000, report_ms=60_000, valid_share=0.75,
+        timeout_ms=1_000, channels=channels,
+    )  # fmt: skip
+
+
+def tried(new: Device) -> tuple[list[Found], Watched, int]:
+    async def story() -> tuple[list[Found], Watched, int]:
+        bus = cast("SerialBus", Line())
+        old = device("wind", {"wind_speed": "m/s"})
+        outbox = Outbox(lambda _: None, MaintenanceSwitch(None))
+        watched = Watched(old.name, feeds_of(old), DeviceSlots(device_plan(old, feeds_of(old)), NOW_MS), outbox)
+        wall = WallClock(lambda: NOW_MS, lambda: 0.0, lambda _now, _by: None)
+        reader = TalkerReader("mast", bus, [Mounting(old, LineTalker(old, bus), watched)], wall, MissCounts())
+        stop = asyncio.Event()
+        listening = asyncio.create_task(reader.run(stop))
+        talker = LineTalker(new, cast("SerialBus", None))
+        assert reader.hears_alike(talker)
+        found = await overhear(reader, new, talker, lambda: NOW_MS, 1)
+        stop.set()
+        await listening
+        return found, watched, len(reader.taps)
+
+    return asyncio.run(story())
+
+
+def test_a_new_talker_is_found_among_the_lines_of_the_old_one_which_goes_on() -> None:
+    found, watched, taps = tried(device("air", {"air_temp": "Cel", "humidity": "%"}))
+    assert {one.channel: (one.value, one.why) for one in found} == {"air_temp": (28.4, ""), "humidity": (71.2, "")}
+    assert watched.last["wind_speed"].value == 3.4
+    assert taps == 0, "nobody listens any more"
+
+
+def test_a_new_talker_that_is_not_heard_is_said_to_be_silent() -> None:
+    found, _, _ = tried(device("air", {"air_temp": "Cel"}, address="YX"))
+    assert [(one.value, one.state) for one in found] == [(None, "comm")]
+    assert "no line of this instrument" in found[0].why
