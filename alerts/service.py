@@ -66,7 +66,7 @@ def run(settings: Settings, *, stop: threading.Event) -> None:
     with ExitStack() as stack:
         if settings.alerts_listen is not None:
             stack.enter_context(health.serve(settings.alerts_listen, ready=worker.is_ready))
-        stack.enter_context(_senders(url, settings, stop))
+        stack.enter_context(_senders(url, settings, network, stop))
         while not stop.is_set():
             try:
                 with connect_migrated(url, "quantrac alerts") as conn:
@@ -88,8 +88,8 @@ def wall_clock() -> datetime:
 
 
 @contextmanager
-def _senders(url: str, settings: Settings, stop: threading.Event) -> Iterator[None]:
-    relays = notifiers_of(settings, wall_clock)
+def _senders(url: str, settings: Settings, network: Network, stop: threading.Event) -> Iterator[None]:
+    relays = notifiers_of(settings, network.templates, wall_clock)
     threads = start_senders(url, relays, wall_clock, stop)
     threads += [
         start_attending(url, medium, carrier, wall_clock, stop)

@@ -6,23 +6,36 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
+from alerts.channels.apprise_address import AppriseNotifier
 from alerts.channels.email_smtp import SmtpNotifier
 from alerts.channels.sms_esms import EsmsNotifier
 from alerts.channels.sms_modem import ModemNotifier
 from alerts.channels.sms_speedsms import SpeedSmsNotifier
+from alerts.channels.webhook import WebhookNotifier
+from alerts.channels.zalo_tokens import ZaloTokens
+from alerts.channels.zalo_zns import ZnsNotifier
 from alerts.people.inbox import SmsInbox
 from alerts.telling.notifier import NotConfigured, Notifier
 from alerts.telling.parts import PartJournal
 from alerts.telling.relay import Relay
 from alerts.telling.routing import Medium
 from quantrac.config.settings import MissingSetting, Settings
+from quantrac.config.templates import Templates
 
 Clock = Callable[[], datetime]
 
 
-def notifiers_of(settings: Settings, clock: Clock) -> dict[Medium, Relay]:
-    """Return the carriers of each medium. Raises MissingSetting for a provider that is unknown or half configured."""
-    return {Medium.EMAIL: Relay([_email(settings)]), Medium.SMS: Relay(_sms(settings, clock))}
+def notifiers_of(settings: Settings, templates: Templates, clock: Clock) -> dict[Medium, Relay]:
+    """Return the carriers of each medium; `templates` are those that network.yaml names.
+
+    Raises MissingSetting for a provider that is unknown or half configured.
+    """
+    return {
+        Medium.EMAIL: Relay([_email(settings)]),
+        Medium.SMS: Relay(_sms(settings, templates, clock)),
+        Medium.WEBHOOK: Relay([_webhook(settings, clock)]),
+        Medium.APPRISE: Relay([AppriseNotifier()]),
+    }
 
 
 def _email(settings: Settings) -> Notifier:
@@ -31,7 +44,13 @@ def _email(settings: Settings) -> Notifier:
     return SmtpNotifier(settings.smtp_url.get_secret_value(), settings.smtp_from)
 
 
-def _sms(settings: Settings, clock: Clock) -> list[Notifier]:
+def _webhook(settings: Settings, clock: Clock) -> Notifier:
+    if settings.webhook_secret is None:
+        return NotConfigured("QUANTRAC_WEBHOOK_SECRET")
+    return WebhookNotifier(settings.webhook_secret.get_secret_value(), clock)
+
+
+def _sms(settings: Settings, templates: Templates, clock: Clock) -> list[Notifier]:
     if not settings.sms_provider:
         return [NotConfigured("QUANTRAC_SMS_PROVIDER")]
     names = [name.strip() for name in settings.sms_provider.split(",")]
@@ -41,10 +60,16 @@ def _sms(settings: Settings, clock: Clock) -> list[Notifier]:
             f"QUANTRAC_SMS_PROVIDER: found {settings.sms_provider!r}, allowed one or several of"
             f" {', '.join(SMS_CARRIERS)}, each once, separated by commas"
         )
-    return [SMS_CARRIERS[name](settings, clock) for name in names]
+    return [SMS_CARRIERS[name](settings, templates, clock) for name in names]
 
 
-def _esms(settings: Settings, _: Clock) -> Notifier:
+def _zns(settings: Settings, templates: Templates, _: Clock) -> Notifier:
+    if settings.zns_tokens is None:
+        raise MissingSetting("QUANTRAC_SMS_PROVIDER names zns: QUANTRAC_ZNS_TOKENS is needed with it, a file")
+    return ZnsNotifier(ZaloTokens(settings.zns_tokens), templates, settings.zns_url)
+
+
+def _esms(settings: Settings, templates: Templates, _: Clock) -> Notifier:
     if settings.sms_key is None or settings.sms_secret is None:
         raise MissingSetting(
             "QUANTRAC_SMS_PROVIDER is esms: QUANTRAC_SMS_KEY and QUANTRAC_SMS_SECRET are needed with it"
@@ -53,22 +78,24 @@ def _esms(settings: Settings, _: Clock) -> Notifier:
         key=settings.sms_key.get_secret_value(),
         secret=settings.sms_secret.get_secret_value(),
         brandname=settings.sms_brandname,
+        templates=templates,
         base_url=settings.sms_url,
     )
 
 
-def _speedsms(settings: Settings, clock: Clock) -> Notifier:
+def _speedsms(settings: Settings, templates: Templates, clock: Clock) -> Notifier:
     if settings.speedsms_token is None:
         raise MissingSetting("QUANTRAC_SMS_PROVIDER names speedsms: QUANTRAC_SPEEDSMS_TOKEN is needed with it")
     return SpeedSmsNotifier(
         token=settings.speedsms_token.get_secret_value(),
         sender=settings.speedsms_sender,
+        templates=templates,
         journal=PartJournal(settings.database("alerts"), "speedsms", clock),
         base_url=settings.speedsms_url,
     )
 
 
-def _modem(settings: Settings, clock: Clock) -> Notifier:
+def _modem(settings: Settings, _: Templates, clock: Clock) -> Notifier:
     if settings.sms_modem is None:
         raise MissingSetting(
             "QUANTRAC_SMS_PROVIDER names modem: QUANTRAC_SMS_MODEM is needed with it, such as /dev/serial/by-id/usb-…"
@@ -77,7 +104,8 @@ def _modem(settings: Settings, clock: Clock) -> Notifier:
     return ModemNotifier(str(settings.sms_modem), PartJournal(url, "modem", clock), SmsInbox(url, "modem", clock))
 
 
-SMS_CARRIERS: Final[dict[str, Callable[[Settings, Clock], Notifier]]] = {
+SMS_CARRIERS: Final[dict[str, Callable[[Settings, Templates, Clock], Notifier]]] = {
+    "zns": _zns,
     "esms": _esms,
     "speedsms": _speedsms,
     "modem": _modem,

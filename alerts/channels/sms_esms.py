@@ -7,7 +7,9 @@ from typing import Any, Final
 
 import httpx
 
+from alerts.channels.templates import registered_text
 from alerts.telling.notifier import Gone, NeedsPerson, Outgoing, TryAgain
+from quantrac.config.templates import Templates
 
 BASE_URL: Final = "https://rest.esms.vn"
 PATH: Final = "/MainService.svc/json/SendMultipleMessage_V4_post_json/"
@@ -37,7 +39,15 @@ class EsmsNotifier:
 
     name = "esms"
 
-    def __init__(self, *, key: str, secret: str, brandname: str, base_url: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        key: str,
+        secret: str,
+        brandname: str,
+        templates: Templates | None = None,
+        base_url: str | None = None,
+    ) -> None:
         self._fixed = {
             "ApiKey": key,
             "SecretKey": secret,
@@ -47,11 +57,13 @@ class EsmsNotifier:
             "Sandbox": "0",
             "campaignid": "quantrac",
         }
+        self._templates: Templates = templates or {}
         self._client = httpx.Client(base_url=base_url or BASE_URL, timeout=TIMEOUT_S)
 
     def send(self, message: Outgoing) -> str | None:
         """Hand one message over and return the provider's SMSID; see Notifier."""
-        request = {**self._fixed, "Phone": message.to.lstrip("+"), "Content": message.body, "RequestId": message.key}
+        text = registered_text(self._templates, self.name, message)
+        request = {**self._fixed, "Phone": message.to.lstrip("+"), "Content": text, "RequestId": message.key}
         try:
             response = self._client.post(PATH, json=request)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:

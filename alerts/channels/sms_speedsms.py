@@ -6,8 +6,10 @@ from typing import Any, Final
 
 import httpx
 
+from alerts.channels.templates import registered_text
 from alerts.telling.notifier import Gone, NeedsPerson, OutcomeUnknown, Outgoing, TryAgain
 from alerts.telling.parts import PartJournal, PartState
+from quantrac.config.templates import Templates
 
 BASE_URL: Final = "https://api.speedsms.vn"
 PATH: Final = "/index.php/sms/send"
@@ -22,8 +24,17 @@ class SpeedSmsNotifier:
 
     name = "speedsms"
 
-    def __init__(self, *, token: str, sender: str, journal: PartJournal, base_url: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        token: str,
+        sender: str,
+        journal: PartJournal,
+        templates: Templates | None = None,
+        base_url: str | None = None,
+    ) -> None:
         self._sender, self._journal = sender, journal
+        self._templates: Templates = templates or {}
         self._client = httpx.Client(base_url=base_url or BASE_URL, timeout=TIMEOUT_S, auth=(token, "x"))
 
     def send(self, message: Outgoing) -> str | None:
@@ -32,7 +43,7 @@ class SpeedSmsNotifier:
             raise OutcomeUnknown("the process ended while SpeedSMS had the message; held")
         request = {
             "to": [message.to.lstrip("+")],
-            "content": message.body,
+            "content": registered_text(self._templates, self.name, message),
             "sms_type": BRANDNAME if self._sender else RANDOM_NUMBER,
             "sender": self._sender,
         }

@@ -12,8 +12,9 @@ import msgspec
 from alerts.evaluating.block import Block
 from alerts.evaluating.composite import NOTHING, horizon, reached_by, verdicts
 from alerts.evaluating.evaluation import Decision, RuleState, step
-from alerts.evaluating.late import replay
+from alerts.evaluating.late import Replay, replay
 from alerts.evaluating.past import SETTLE, Found, found_in, period_of
+from alerts.evaluating.questioning import LOOK_BACK_MS
 from alerts.evaluating.readings import NotJudgedYet, Window, hull, instant, milliseconds, read_blocks, windows_of
 from alerts.rules.composite import CompositeRule
 from quantrac.database.feed import Change
@@ -118,6 +119,14 @@ class Composing:
             del self._unsettled[key]
         return found
 
+    def stands_at(self, key: Key, raised_at: datetime) -> bool:
+        """Whether a rule still raises at a time with the readings as they are judged now; True: it is there no more."""
+        rule = self.rule(key)
+        if rule is None:
+            return True
+        end = milliseconds(raised_at)
+        return self._replayed(rule, end - LOOK_BACK_MS - rule.rule.longest_delay_ms, end).state.level is not None
+
     def _states(self, rules: Iterable[CompositeRule], changed: Mapping[str, list[Window]]) -> dict[Key, CompositeState]:
         keys = {(rule.rule.rule, rule.station): rule for rule in rules}
         known = self._load(keys)
@@ -153,14 +162,16 @@ class Composing:
         if state.machine.late is None:
             return None
         start, end = period_of(rule.rule, state.machine.late, state.machine.cursor_ms)
+        return found_in(rule.rule, None, state.machine, self._replayed(rule, start, end), end)
+
+    def _replayed(self, rule: CompositeRule, start: int, end: int) -> Replay:
         windows = [
             Window(self._ids[channel], channel, instant(start - rule.memory_ms), instant(end))
             for channel in sorted(rule.channels & self._ids.keys())
         ]
         read = read_blocks(self.conn, windows)
         blocks = {w.channel: read[w.channel_id].as_timely() for w in windows if w.channel_id in read}
-        past = replay(rule.rule, verdicts(rule, blocks, start, end))
-        return found_in(rule.rule, None, state.machine, past, end)
+        return replay(rule.rule, verdicts(rule, blocks, start, end))
 
 
 def advanced(

@@ -14,6 +14,7 @@ from alerts.evaluating.composing import Composing
 from alerts.evaluating.evaluation import RuleState, step
 from alerts.evaluating.feed_windows import divided
 from alerts.evaluating.past import SETTLE, Found, LateReadings, late_of, look_back, record_found, with_late
+from alerts.evaluating.questioning import Candidate, question, stands_at_rise
 from alerts.evaluating.readings import (
     Key,
     NotJudgedYet,
@@ -35,6 +36,7 @@ from quantrac.database.feed import Cause, Change, Consumer, is_registered
 from quantrac.database.pool import Connection
 from quantrac.observe import logs
 
+WANTED: Final = frozenset({Cause.READING, Cause.FLAG, Cause.CORRECTION, Cause.CONFIGURATION})
 CHANGES_A_ROUND: Final = 1000
 READINGS_A_ROUND: Final = 200_000
 """Many channels may have as many readings again as context."""
@@ -99,8 +101,24 @@ class Evaluator:
                 announce(self._conn, event, self._routing, self._clock())
             save_states(self._conn, states)
             self._composing.save(composed)
+            self._question(changes)
             self._consumer.advance(changes[-1].id)
         return events
+
+    def _question(self, changes: Sequence[Change]) -> None:
+        """Mark alarms that flags and corrections put in doubt, and tell whoever was told of them."""
+        now = self._clock()
+        for doubted, change in question(self._conn, changes, self._still_rises, now):
+            EVENTS.labels(change.purpose.value).inc()
+            channel = self._channels.get(doubted.channel_id or 0, "")
+            tell(self._conn, change, Addressees(doubted.station, (), self._routing), Measured(channel=channel), now)
+
+    def _still_rises(self, doubted: Candidate) -> bool:
+        if doubted.channel_id is None:
+            return self._composing.stands_at((doubted.rule, doubted.station), doubted.raised_at)
+        own = self._rules.get(self._channels.get(doubted.channel_id, ""), ())
+        rule = next((rule for rule in own if rule.rule == doubted.rule), None)
+        return rule is None or stands_at_rise(self._conn, rule, doubted.channel_id, doubted.raised_at)
 
     def close_orphans(self, own_rules: Iterable[str]) -> int:
         """End the alarms whose rule watches their channel no more, and return how many.
@@ -132,7 +150,7 @@ class Evaluator:
         self._composing.learn(self._clock())
         start = 0 if is_registered(self._conn, "alerts") else self._head_of_the_past()
         after = "quality" if self._conn.execute(QUALITY_IS_CONFIGURED).fetchone() == (True,) else None
-        self._consumer = Consumer(self._conn, "alerts", {Cause.READING, Cause.CONFIGURATION}, after=after, start=start)
+        self._consumer = Consumer(self._conn, "alerts", WANTED, after=after, start=start)
 
     def take_normals(self) -> None:
         """Take what `rules normals` has made since it was last asked."""

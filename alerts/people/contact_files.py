@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,8 +13,9 @@ import phonenumbers
 from alerts.people.contacts import NewContact
 from quantrac.telemetry.errors import QuantracError
 
-COLUMNS: Final = ("name", "phone", "email", "language", "groups", "stations")
+COLUMNS: Final = ("name", "phone", "email", "language", "groups", "stations", "webhook", "apprise")
 """Header of the CSV file; several groups or stations stand in one cell, separated by spaces or semicolons."""
+ADDRESSES: Final = ("phone", "email", "webhook", "apprise")
 REQUIRED: Final = frozenset({"name", "groups"})
 HOME_REGION: Final = "VN"
 EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -83,8 +84,9 @@ def _contact(
     if len(problems) > before:
         return None
     return NewContact(
-        cells["name"], phone, cells["email"] or None, cells["language"] or "vi", named_groups, named_stations
-    )
+        cells["name"], phone, cells["email"] or None, cells["language"] or "vi", named_groups, named_stations,
+        cells["webhook"] or None, cells["apprise"] or None,
+    )  # fmt: skip
 
 
 def _phone(text: str, place: str, problems: list[str]) -> str | None:
@@ -101,8 +103,10 @@ def _cell_problems(cells: dict[str, str], place: str) -> list[str]:
     problems = []
     if not cells["name"]:
         problems.append(f"{place}: name: found nothing, expected a name")
-    if not cells["phone"] and not cells["email"]:
-        problems.append(f"{place}: phone, email: found neither, expected at least one")
+    if not any(cells[name] for name in ADDRESSES):
+        problems.append(f"{place}: {', '.join(ADDRESSES)}: found none of them, expected at least one")
+    if cells["webhook"] and not cells["webhook"].startswith(("https://", "http://")):
+        problems.append(f"{place}: webhook: found {cells['webhook']!r}, expected an address such as https://…")
     if cells["email"] and EMAIL.fullmatch(cells["email"]) is None:
         problems.append(f"{place}: email: found {cells['email']!r}, expected an address such as lan@example.org")
     if cells["language"] not in ("", "vi", "en"):
@@ -119,12 +123,16 @@ def _named(text: str, known: Collection[str], place: str, problems: list[str]) -
     return names
 
 
+def _addresses(contact: NewContact) -> Iterator[str]:
+    yield from filter(None, (contact.phone, (contact.email or "").lower(), contact.webhook, contact.apprise))
+
+
 def _twice(contacts: Iterable[NewContact | None], path: Path) -> list[str]:
     """Nobody may stand twice in a file: one would overwrite the other."""
     seen: set[str] = set()
     problems = []
     for contact in contacts:
-        for address in () if contact is None else filter(None, (contact.phone, (contact.email or "").lower())):
+        for address in () if contact is None else _addresses(contact):
             if address in seen:
                 problems.append(f"{path}: {address} stands twice")
             seen.add(address)

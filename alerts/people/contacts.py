@@ -39,11 +39,16 @@ class NewContact:
     language: str = "vi"
     groups: tuple[str, ...] = ()
     stations: tuple[str, ...] = ()
+    webhook: str | None = None
+    apprise: str | None = None
 
 
 def contacts_of(network: Network) -> list[NewContact]:
     """Return the contacts that stand in network.yaml."""
-    return [NewContact(c.name, c.phone, c.email, c.language, c.groups, c.stations) for c in network.contacts.values()]
+    return [
+        NewContact(c.name, c.phone, c.email, c.language, c.groups, c.stations, c.webhook, c.apprise)
+        for c in network.contacts.values()
+    ]
 
 
 def save_contacts(
@@ -61,11 +66,12 @@ def listed(conn: Connection) -> list[dict[str, Any]]:
     """Return the active contacts with their addresses masked."""
     rows = conn.execute(
         """
-        select contact_id, name, masked(phone_e164), masked(email), language, groups, stations
+        select contact_id, name, masked(phone_e164), masked(email), language, groups, stations,
+               masked_address(webhook), masked_address(apprise)
         from contact where active order by contact_id
         """
     )
-    names = ("contact_id", "name", "phone", "email", "language", "groups", "stations")
+    names = ("contact_id", "name", "phone", "email", "language", "groups", "stations", "webhook", "apprise")
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
@@ -77,12 +83,13 @@ def send_test(
     Raises UnknownContact.
     """
     row = conn.execute(
-        "select phone_e164, email, language from contact where contact_id = %s and active", [contact_id]
+        "select phone_e164, email, webhook, apprise, language from contact where contact_id = %s and active",
+        [contact_id],
     ).fetchone()
     if row is None:
         raise UnknownContact(f"there is no contact {contact_id}; see `quantrac contacts list`")
-    phone, email, language = row
-    addresses = {Medium.SMS: phone, Medium.EMAIL: email}
+    phone, email, webhook, apprise, language = row
+    addresses = {Medium.SMS: phone, Medium.EMAIL: email, Medium.WEBHOOK: webhook, Medium.APPRISE: apprise}
     return {
         medium.value: _try(notifier, _test_message(to, language, medium, now))
         for medium, notifier in notifiers.items()
@@ -93,7 +100,13 @@ def send_test(
 def _test_message(to: str, language: str, medium: Medium, now: datetime) -> Outgoing:
     text = TEST_TEXT.in_language(language).format(time=clock(now))
     body = unaccented(text) if medium is Medium.SMS else text + "\n"
-    return Outgoing(key=uuid4().hex, to=to, body=body, subject=TEST_SUBJECT.in_language(language))
+    return Outgoing(
+        key=uuid4().hex,
+        to=to,
+        body=body,
+        subject=TEST_SUBJECT.in_language(language),
+        facts={"purpose": "test", "language": language},
+    )
 
 
 def _try(notifier: Notifier, message: Outgoing) -> str | None:
@@ -107,25 +120,29 @@ def _try(notifier: Notifier, message: Outgoing) -> str | None:
 
 
 FIND: Final = """
-select contact_id, name, phone_e164, email, language, groups, stations from contact
-where active and (phone_e164 = %s or lower(email) = lower(%s))
+select contact_id, name, phone_e164, email, language, groups, stations, webhook, apprise from contact
+where active and (phone_e164 = %s or lower(email) = lower(%s) or webhook = %s or apprise = %s)
 order by phone_e164 = %s desc nulls last limit 1 for update
 """
 ADD: Final = """
-insert into contact (name, phone_e164, email, language, groups, stations) values (%s, %s, %s, %s, %s, %s)
+insert into contact (name, phone_e164, email, language, groups, stations, webhook, apprise)
+values (%s, %s, %s, %s, %s, %s, %s, %s)
 returning contact_id
 """
 CHANGE: Final = """
-update contact set name = %s, phone_e164 = %s, email = %s, language = %s, groups = %s, stations = %s
+update contact set name = %s, phone_e164 = %s, email = %s, language = %s, groups = %s, stations = %s, webhook = %s,
+  apprise = %s
 where contact_id = %s
 """
 
 
 def _save(conn: Connection, contact: NewContact, now: datetime, person: str) -> bool:
     wanted = [
-        contact.name, contact.phone, contact.email, contact.language, list(contact.groups), list(contact.stations)
+        contact.name, contact.phone, contact.email, contact.language, list(contact.groups), list(contact.stations),
+        contact.webhook, contact.apprise,
     ]  # fmt: skip
-    found = conn.execute(FIND, [contact.phone, contact.email, contact.phone]).fetchone()
+    sought = [contact.phone, contact.email, contact.webhook, contact.apprise, contact.phone]
+    found = conn.execute(FIND, sought).fetchone()
     if found is None:
         row = conn.execute(ADD, wanted).fetchone()
         assert row is not None

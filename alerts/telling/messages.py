@@ -12,6 +12,7 @@ from alerts.evaluating.trend import Trend
 from alerts.people.shelves import withhold
 from alerts.rules.rule import Side, Words
 from alerts.telling import texts
+from alerts.telling.facts import facts_of
 from alerts.telling.outbox import Queued, enqueue
 from alerts.telling.routing import Contact, Medium, Recipient, Routing
 from alerts.telling.storm import flooded_people
@@ -47,7 +48,8 @@ class Addressees:
 
 
 CONTACTS: Final = """
-select contact_id, name, language, case when stopped_at is null then phone_e164 end, email, groups, stations
+select contact_id, name, language, case when stopped_at is null then phone_e164 end, email, groups, stations,
+       webhook, apprise
 from contact where active
 """
 TOLD: Final = """
@@ -55,6 +57,8 @@ select distinct contact_id, medium from notification
 where alarm_id = %s and purpose <> 'cleared'
   and status in ('queued', 'sent', 'delivered', 'unknown', 'held', 'summarised')
 """
+AFTERWARDS: Final = frozenset({Purpose.CLEARED, Purpose.QUESTIONED})
+"""Purposes that concern whoever was told before."""
 CENTRE: Final = Words("Trung tâm điều hành", "Control centre")
 STATION: Final = "select name_vi, name_en from station where station = %s"
 
@@ -65,14 +69,14 @@ def tell(conn: Connection, change: Recorded, to: Addressees, measured: Measured,
     Raised and worse levels go to the level's groups, unless the alarm is shelved; the end goes to whoever was told of
     the alarm; a milder level is history and no message.
     """
-    if change.purpose is not Purpose.CLEARED and withhold(conn, change, to.groups, now):
+    if change.purpose not in AFTERWARDS and withhold(conn, change, to.groups, now):
         return 0
     people = _people(conn, change, to)
     if not people:
         return 0
     flooded = flooded_people(conn, change.alarm_id, to.routing.storm, now)
     held = {person for person in people if (person.contact.contact_id, person.medium) in flooded}
-    trend = measured.trend() if len(held) < len(people) and change.purpose is not Purpose.CLEARED else None
+    trend = measured.trend() if len(held) < len(people) and change.purpose not in AFTERWARDS else None
     notice = _notice(change, station_name(conn, to.station), measured, trend)
     enqueue(conn, [_queued(change, notice, person, to, now, is_held=person in held) for person in people], now)
     return len(people)
@@ -81,13 +85,13 @@ def tell(conn: Connection, change: Recorded, to: Addressees, measured: Measured,
 def load_contacts(conn: Connection) -> list[Contact]:
     """Return everybody who may be told."""
     return [
-        Contact(contact_id, name, language, phone, email, frozenset(groups), frozenset(stations))
-        for contact_id, name, language, phone, email, groups, stations in conn.execute(CONTACTS)
+        Contact(contact_id, name, language, phone, email, frozenset(groups), frozenset(stations), webhook, apprise)
+        for contact_id, name, language, phone, email, groups, stations, webhook, apprise in conn.execute(CONTACTS)
     ]
 
 
 def _people(conn: Connection, change: Recorded, to: Addressees) -> list[Recipient]:
-    if change.purpose is Purpose.CLEARED:
+    if change.purpose in AFTERWARDS:
         return _told(conn, change, to.routing)
     if not change.is_news:
         return []
@@ -101,6 +105,8 @@ def _told(conn: Connection, change: Recorded, routing: Routing) -> list[Recipien
     told = conn.execute(TOLD, [change.alarm_id]).fetchall()
     contacts = {contact.contact_id: contact for contact in load_contacts(conn)} if told else {}
     people = [Recipient(contacts[id_], Medium(medium)) for id_, medium in sorted(told) if id_ in contacts]
+    if change.purpose is Purpose.QUESTIONED:
+        return people
     return [person for person in people if routing.wants_the_end(person.contact, person.medium, change.severity)]
 
 
@@ -126,12 +132,12 @@ def _notice(change: Recorded, station: Words, measured: Measured, trend: Trend |
 def _queued(
     change: Recorded, notice: Notice, person: Recipient, to: Addressees, now: datetime, *, is_held: bool
 ) -> Queued:
-    subject, body = None, ""
-    if person.medium is Medium.EMAIL:
-        letter = texts.email(notice, person.contact.language)
-        subject, body = letter.subject, letter.body
+    language = person.contact.language
+    if person.medium is Medium.SMS:
+        subject, body = None, texts.sms(notice, language)
     else:
-        body = texts.sms(notice, person.contact.language)
+        letter = texts.email(notice, language)
+        subject, body = letter.subject, letter.body
     return Queued(
         alarm_id=change.alarm_id,
         alarm_event_id=change.alarm_event_id,
@@ -142,6 +148,7 @@ def _queued(
         body=body,
         not_before=to.routing.not_before(person, now, breaks_quiet_hours=to.breaks_quiet_hours),
         is_held=is_held,
+        facts=None if person.medium is Medium.EMAIL else facts_of(notice, language),
     )
 
 

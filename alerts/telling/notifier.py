@@ -4,13 +4,15 @@ UndeliverableError
 ├── TryAgain        the way is blocked for now: the same message is handed over again later
 ├── NeedsPerson     account, settings or template are wrong: repeating changes nothing
 ├── Gone            this address takes no message
+├── NotCarried      this carrier has no form for such a message: the next one is asked, and nothing is wrong with it
 └── OutcomeUnknown  the carrier may have taken it or not, and nobody can know: never repeated blindly
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
 
 from quantrac.telemetry.errors import QuantracError
 
@@ -39,6 +41,10 @@ class Gone(UndeliverableError):
     """The carrier knows that this address cannot be reached."""
 
 
+class NotCarried(UndeliverableError):
+    """This carrier has no form for such a message, such as no registered template; another may carry it."""
+
+
 class OutcomeUnknown(UndeliverableError):
     """Handed over to a carrier without idempotency key, and the answer is lost for good."""
 
@@ -50,7 +56,7 @@ class Outgoing:
     key: str
     """Idempotency key, at most 50 characters: equal for every attempt at the same message."""
     to: str
-    """Phone number in E.164, or e-mail address."""
+    """Phone number in E.164, e-mail address, or the address of a service."""
     body: str
     subject: str = ""
     thread: str = ""
@@ -59,6 +65,8 @@ class Outgoing:
     """What a reader may answer, such as `OK 17`; a carrier that can be answered puts it under the text."""
     attempts: int = 0
     """How often it was handed over before, in vain."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What the message says as data, for programs and registered templates (`alerts.telling.facts`); may be empty."""
 
 
 @dataclass(frozen=True, slots=True)

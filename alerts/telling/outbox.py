@@ -11,10 +11,11 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import psycopg
+from psycopg.types.json import Jsonb
 
 from alerts.telling.carriers import Report, note_reports
 from alerts.telling.notifier import Notifier, OutcomeUnknown, Outgoing, TryAgain, UndeliverableError
@@ -60,12 +61,14 @@ class Queued:
     """Later than now in quiet hours."""
     is_held: bool = False
     """Held for a summary: too much is happening at once for one message each."""
+    facts: Mapping[str, Any] | None = None
+    """The message as data, for media and templates that take it."""
 
 
 ENQUEUE = """
 insert into notification
-  (alarm_id, alarm_event_id, contact_id, medium, purpose, subject, body, queued_at, next_attempt_at, status)
-values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+  (alarm_id, alarm_event_id, contact_id, medium, purpose, subject, body, queued_at, next_attempt_at, status, facts)
+values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 on conflict (alarm_id, alarm_event_id, contact_id, medium) do nothing
 """
 
@@ -83,7 +86,7 @@ def enqueue(conn: Connection, messages: Sequence[Queued], now: datetime) -> None
 def _row(m: Queued, now: datetime) -> tuple[object, ...]:
     status = "held" if m.is_held else "queued"
     about = (m.alarm_id, m.alarm_event_id, m.contact_id, m.medium.value, m.purpose)
-    return (*about, m.subject, m.body, now, m.not_before, status)
+    return (*about, m.subject, m.body, now, m.not_before, status, None if m.facts is None else Jsonb(m.facts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +105,21 @@ class Claim:
     not_before: datetime
     is_orphan: bool
     """An all-clear whose alarm did not reach this person."""
+    facts: dict[str, Any] | None
 
 
 CLAIM = """
 select n.notification_id, n.key,
-       case n.medium when 'email' then c.email else case when c.stopped_at is null then c.phone_e164 end end,
+       case n.medium when 'email' then c.email when 'webhook' then c.webhook when 'apprise' then c.apprise
+         else case when c.stopped_at is null then c.phone_e164 end end,
        n.subject, n.body, 'alarm-' || n.alarm_id || '-' || extract(epoch from a.raised_at)::bigint,
        case when n.purpose in ('raised', 'level') then 'OK ' || n.alarm_id else '' end,
        n.attempts, n.queued_at, n.next_attempt_at,
        n.purpose = 'cleared' and not exists (
          select from notification e where e.alarm_id = n.alarm_id and e.contact_id = n.contact_id
          and e.medium = n.medium and e.purpose <> 'cleared'
-         and e.status in ('sent', 'delivered', 'unknown', 'summarised'))
+         and e.status in ('sent', 'delivered', 'unknown', 'summarised')),
+       n.facts
 from notification n join contact c using (contact_id) join alarm a using (alarm_id)
 where n.status = 'queued' and n.medium = %(medium)s and n.next_attempt_at <= %(now)s and not exists (
   select from notification e where e.alarm_id = n.alarm_id and e.contact_id = n.contact_id and e.medium = n.medium
@@ -208,7 +214,14 @@ class Sender:
 
 def _outgoing(claim: Claim) -> Outgoing:
     return Outgoing(
-        claim.key.hex, claim.to or "", claim.body, claim.subject or "", claim.thread, claim.answer, claim.attempts
+        key=claim.key.hex,
+        to=claim.to or "",
+        body=claim.body,
+        subject=claim.subject or "",
+        thread=claim.thread,
+        answer=claim.answer,
+        attempts=claim.attempts,
+        facts=claim.facts or {},
     )
 
 

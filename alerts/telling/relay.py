@@ -11,6 +11,7 @@ from alerts.telling.notifier import (
     Attended,
     Gone,
     MayDoubt,
+    NotCarried,
     Notifier,
     OutcomeUnknown,
     Outgoing,
@@ -52,6 +53,8 @@ class Relay:
         for carrier in self._awake():
             try:
                 reference = carrier.send(message)
+            except NotCarried as error:
+                errors.append(error)
             except OutcomeUnknown as error:
                 report(Report(carrier.name, error))
                 raise
@@ -94,4 +97,7 @@ def _together(errors: list[UndeliverableError]) -> UndeliverableError:
     for kind in (TryAgain, Gone):  # an address that no carrier knows is no fault of ours
         if any(isinstance(error, kind) for error in errors):
             return kind(text)
-    return errors[-1] if len(errors) == 1 else type(errors[-1])(text)
+    if len(errors) == 1:
+        return errors[0]
+    last = next((error for error in reversed(errors) if not isinstance(error, NotCarried)), errors[-1])
+    return type(last)(text)

@@ -17,6 +17,10 @@ class Medium(StrEnum):
 
     SMS = "sms"
     EMAIL = "email"
+    WEBHOOK = "webhook"
+    """A program that is told: signed JSON."""
+    APPRISE = "apprise"
+    """Any service that Apprise knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +37,22 @@ class Contact:
     groups: frozenset[str]
     stations: frozenset[str]
     """Stations this person is told about; empty: all."""
+    webhook: str | None = None
+    apprise: str | None = None
 
     def can_be_reached_by(self, medium: Medium) -> bool:
         """Whether the contact has an address for the medium."""
-        return (self.phone if medium is Medium.SMS else self.email) is not None
+        return self.addresses[medium] is not None
+
+    @property
+    def addresses(self) -> dict[Medium, str | None]:
+        """Where each medium reaches the contact."""
+        return {
+            Medium.SMS: self.phone,
+            Medium.EMAIL: self.email,
+            Medium.WEBHOOK: self.webhook,
+            Medium.APPRISE: self.apprise,
+        }
 
 
 @dataclass(frozen=True, slots=True)

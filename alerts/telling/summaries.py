@@ -97,11 +97,11 @@ def _late_messages(contacts: Iterable[Contact], late: Iterable[Late], routing: R
 def _message(person: Recipient, lines: list[Line], purpose: Purpose, now: datetime, not_before: datetime) -> Queued:
     first = max(lines, key=lambda line: line.severity)
     language = person.contact.language
-    if person.medium is Medium.EMAIL:
+    if person.medium is Medium.SMS:
+        subject, body = None, summary_texts.sms(lines, purpose, now, language)
+    else:
         letter = summary_texts.email(lines, purpose, language)
         subject, body = letter.subject, letter.body
-    else:
-        subject, body = None, summary_texts.sms(lines, purpose, now, language)
     return Queued(
         alarm_id=first.alarm_id,
         alarm_event_id=None,
@@ -111,6 +111,7 @@ def _message(person: Recipient, lines: list[Line], purpose: Purpose, now: dateti
         subject=subject,
         body=body,
         not_before=not_before,
+        facts={"purpose": purpose.value, "language": language, "alarms": [line.alarm_id for line in lines]},
     )
 
 

@@ -36,6 +36,8 @@ class Purpose(StrEnum):
     LEVEL = "level"
     """The alarm stands at a more severe level than the one told before."""
     CLEARED = "cleared"
+    QUESTIONED = "questioned"
+    """Readings that raised the alarm are in doubt since."""
     LATE = "late"
     """Alarms of the past that late readings brought to light."""
     SUMMARY = "summary"
@@ -75,11 +77,13 @@ class Letter:
 
 def sms(notice: Notice, language: str) -> str:
     """Return the short message, GSM-7 only and at most three parts long."""
+    if notice.purpose is Purpose.QUESTIONED:
+        return capped(gsm.unaccented(_questioned(notice, language)))
     closing = notice.purpose is Purpose.CLEARED
     template = notice.texts.sms_cleared if closing else notice.texts.sms
     written = "" if template is None else template.in_language(language)
     if written:
-        text = fill(written, _slots(notice, language))
+        text = fill(written, slots(notice, language))
     else:
         text = _closing_sms(notice, language) if closing else _plain_sms(notice, language)
     return capped(gsm.unaccented(text).strip())
@@ -93,6 +97,8 @@ def fill(template: str, slots: dict[str, str]) -> str:
 def email(notice: Notice, language: str) -> Letter:
     """Return subject and plain-text body."""
     vietnamese = language == "vi"
+    if notice.purpose is Purpose.QUESTIONED:
+        return _questioning_letter(notice, language)
     if notice.purpose is Purpose.CLEARED:
         return _closing_letter_vi(notice) if vietnamese else _closing_letter_en(notice)
     return _alarm_letter_vi(notice) if vietnamese else _alarm_letter_en(notice)
@@ -109,7 +115,8 @@ def clock(time: datetime) -> str:
     return time.astimezone(LOCAL).strftime("%H:%M %d/%m")
 
 
-def _slots(notice: Notice, language: str) -> dict[str, str]:
+def slots(notice: Notice, language: str) -> dict[str, str]:
+    """Return what may stand in `{…}` of a rule's own short message, in a language."""
     return {
         "title": notice.texts.title.in_language(language),
         "level": SEVERITY_WORDS[notice.severity].in_language(language),
@@ -130,28 +137,55 @@ def _limit(limit: float, language: str) -> str:
 
 def _plain_sms(notice: Notice, language: str) -> str:
     """The message of a rule without a template; the advice is left out where it would cost a second part."""
-    slots = _slots(notice, language)
+    filled = slots(notice, language)
     kind = SEVERITY_WORDS[notice.severity].in_language(language).upper()
-    text = f"{kind}: {slots['station']} {slots['time']}: {notice.texts.title.in_language(language)}"
+    text = f"{kind}: {filled['station']} {filled['time']}: {notice.texts.title.in_language(language)}"
     if notice.value is not None:
-        text += f" {slots['value']} {slots['unit']}".rstrip()
+        text += f" {filled['value']} {filled['unit']}".rstrip()
     if notice.limit is not None:
         text += f", {_limit_words(notice, language)}"
     if notice.trend is not None:
-        text += f", {slots['trend']}"
+        text += f", {filled['trend']}"
     response = notice.texts.response
     longer = f"{text}. {response.in_language(language)}." if response is not None else f"{text}."
     return longer if gsm.length(gsm.unaccented(longer)).segments == 1 else f"{text}."
 
 
 def _closing_sms(notice: Notice, language: str) -> str:
-    slots = _slots(notice, language)
+    filled = slots(notice, language)
     over = "ĐÃ HẾT CẢNH BÁO" if language == "vi" else "ALL CLEAR"
-    text = f"{over}: {slots['station']} {slots['time']}: {notice.texts.title.in_language(language)}"
+    text = f"{over}: {filled['station']} {filled['time']}: {notice.texts.title.in_language(language)}"
     if notice.value is not None:
         now = "hiện" if language == "vi" else "now"
-        text += f", {now} {slots['value']} {slots['unit']}".rstrip()
+        text += f", {now} {filled['value']} {filled['unit']}".rstrip()
     return f"{text}."
+
+
+QUESTIONED: Final = Words(
+    "{station}: cảnh báo {title} lúc {time} ĐANG ĐƯỢC XEM LẠI: số liệu gây cảnh báo có dấu hiệu sai.",
+    "{station}: alarm {title} of {time} IS IN DOUBT: the readings that raised it look wrong.",
+)
+
+
+def _questioned(notice: Notice, language: str) -> str:
+    filled = {
+        "station": notice.station.in_language(language),
+        "title": notice.texts.title.in_language(language),
+        "time": clock(notice.raised_at),
+    }
+    return fill(QUESTIONED.in_language(language), filled)
+
+
+def _questioning_letter(notice: Notice, language: str) -> Letter:
+    kind = {"vi": "Đang xem lại", "en": "In doubt"}[language]
+    more = {
+        "vi": f"Cảnh báo số {notice.alarm_id} vẫn được theo dõi cho đến khi hết.",
+        "en": f"Alarm {notice.alarm_id} is still watched until it is over.",
+    }[language]
+    title, station = notice.texts.title.in_language(language), notice.station.in_language(language)
+    return Letter(
+        f"[{kind}] {title}: {station}, {clock(notice.raised_at)}", f"{_questioned(notice, language)}\n\n{more}\n"
+    )
 
 
 def capped(text: str) -> str:

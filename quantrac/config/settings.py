@@ -127,13 +127,17 @@ class Settings(BaseSettings):
     smtp_from: str = "quantrac@localhost"
 
     sms_provider: str | None = None
-    """Carriers of short messages in their order, of `esms speedsms modem`, such as `esms,modem`."""
+    """Carriers of short messages in their order, of `zns esms speedsms modem`, such as `esms,modem`."""
     sms_url: str | None = None
     sms_key: SecretStr | None = None
     sms_secret: SecretStr | None = None
     sms_brandname: str = "QUANTRAC"
     sms_modem: Path | None = None
     """Serial port of the GSM modem, a name under /dev/serial/by-id."""
+    zns_tokens: Path | None = None
+    """File with `app_id`, `secret_key`, `refresh_token` of the Official Account; rewritten with each new pair."""
+    zns_url: str | None = None
+    webhook_secret: SecretStr | None = None
     speedsms_url: str | None = None
     speedsms_token: SecretStr | None = None
     speedsms_sender: str = ""

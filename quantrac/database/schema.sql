@@ -178,6 +178,14 @@ CREATE FUNCTION public.masked(contact text) RETURNS text
               else left(contact, 3) || '•••' || right(contact, 3) end
 $$;
 
+CREATE FUNCTION public.masked_address(address text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+  select case when address like 'http%' then split_part(address, '/', 3) else split_part(address, ':', 1) end
+$$;
+
+COMMENT ON FUNCTION public.masked_address(address text) IS 'where an address leads, without its secret: the host, or the kind of service';
+
 CREATE FUNCTION public.order_hourly(start timestamp with time zone) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -446,9 +454,13 @@ CREATE TABLE public.contact (
     stations text[] DEFAULT '{}'::text[] NOT NULL,
     active boolean DEFAULT true NOT NULL,
     stopped_at timestamp with time zone,
-    CONSTRAINT contact_check CHECK (((phone_e164 IS NOT NULL) OR (email IS NOT NULL))),
+    webhook text,
+    apprise text,
+    CONSTRAINT contact_apprise_check CHECK ((apprise ~ '^[a-z][a-z0-9+.-]*://'::text)),
+    CONSTRAINT contact_has_an_address CHECK ((COALESCE(phone_e164, email, webhook, apprise) IS NOT NULL)),
     CONSTRAINT contact_language_check CHECK ((language = ANY (ARRAY['vi'::text, 'en'::text]))),
-    CONSTRAINT contact_phone_e164_check CHECK ((phone_e164 ~ '^\+[1-9][0-9]{6,14}$'::text))
+    CONSTRAINT contact_phone_e164_check CHECK ((phone_e164 ~ '^\+[1-9][0-9]{6,14}$'::text)),
+    CONSTRAINT contact_webhook_check CHECK ((webhook ~ '^https?://'::text))
 );
 
 COMMENT ON COLUMN public.contact.stations IS 'stations this person is told about; empty: all';
@@ -716,10 +728,13 @@ CREATE TABLE public.notification (
     key uuid DEFAULT gen_random_uuid() NOT NULL,
     provider_ref text,
     error text,
-    carrier text
+    carrier text,
+    facts jsonb
 );
 
 COMMENT ON COLUMN public.notification.carrier IS 'who took it or failed last: esms, speedsms, modem, smtp';
+
+COMMENT ON COLUMN public.notification.facts IS 'the message as data: numbers, UTC times, and words for the slots of templates';
 
 ALTER TABLE public.notification ALTER COLUMN notification_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.notification_notification_id_seq
@@ -1271,11 +1286,12 @@ CREATE VIEW public.v_notification AS
  SELECT n.notification_id,
     n.alarm_id,
     n.contact_id,
-    public.masked(
-        CASE
-            WHEN (n.medium = 'email'::text) THEN c.email
-            ELSE c.phone_e164
-        END) AS contact_masked,
+        CASE n.medium
+            WHEN 'email'::text THEN public.masked(c.email)
+            WHEN 'webhook'::text THEN public.masked_address(c.webhook)
+            WHEN 'apprise'::text THEN public.masked_address(c.apprise)
+            ELSE public.masked(c.phone_e164)
+        END AS contact_masked,
     n.medium,
         CASE
             WHEN ((n.status = 'queued'::text) AND (n.attempts = 0) AND (n.next_attempt_at > n.queued_at)) THEN 'held'::text
@@ -1588,9 +1604,13 @@ CREATE INDEX audit_subject ON public.audit USING btree (subject, at);
 
 CREATE INDEX change_channel ON public.change USING btree (channel_id, id);
 
+CREATE UNIQUE INDEX contact_apprise ON public.contact USING btree (apprise) WHERE active;
+
 CREATE UNIQUE INDEX contact_email ON public.contact USING btree (lower(email)) WHERE active;
 
 CREATE UNIQUE INDEX contact_phone ON public.contact USING btree (phone_e164) WHERE active;
+
+CREATE UNIQUE INDEX contact_webhook ON public.contact USING btree (webhook) WHERE active;
 
 CREATE UNIQUE INDEX correction_in_force ON public.correction USING btree (channel_id, "time") WHERE ((approved_at IS NOT NULL) AND (revoked_at IS NULL));
 

@@ -78,10 +78,13 @@ def send(
     """Send a test message to one contact by every way that is set up, now; exit 1 if one fails."""
     from alerts.channels.configured import notifiers_of
     from alerts.people.contacts import send_test
+    from quantrac.config.loading import load_network
     from quantrac.config.settings import Settings
 
     with _connect() as conn:
-        carriers = notifiers_of(Settings(), lambda: datetime.now(UTC))
+        settings = Settings()
+        templates = load_network(settings.config, settings.overlay).templates
+        carriers = notifiers_of(settings, templates, lambda: datetime.now(UTC))
         results = send_test(conn, number, carriers, datetime.now(UTC))
     for medium, error in results.items():
         print(f"{medium}: {'handed over' if error is None else error}")

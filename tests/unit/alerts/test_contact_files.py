@@ -66,7 +66,7 @@ def test_every_mistake_is_listed_with_its_line(tmp_path: Path) -> None:
     assert found == [
         "2: name: found nothing, expected a name",
         "3: phone: found '12', which is no number in use; expected e.g. 0912345678 or +84912345678",
-        "4: phone, email: found neither, expected at least one",
+        "4: phone, email, webhook, apprise: found none of them, expected at least one",
         "5: email: found 'not-an-address', expected an address such as lan@example.org",
         "6: language: found 'fr', allowed vi, en",
         "6: groups: found 'farmer', allowed farmers, operators",
@@ -86,6 +86,6 @@ def test_a_header_that_is_wrong_is_refused_before_any_line(tmp_path: Path) -> No
     with pytest.raises(ContactsRefused) as refused:
         read(tmp_path, "name,phone,group\nA,12,farmers\n")
     assert [problem.split("contacts.csv:")[1] for problem in refused.value.problems] == [
-        "1: header: found 'group', allowed name, phone, email, language, groups, stations",
-        "1: header: 'groups' is missing; expected name, phone, email, language, groups, stations",
+        "1: header: found 'group', allowed name, phone, email, language, groups, stations, webhook, apprise",
+        "1: header: 'groups' is missing; expected name, phone, email, language, groups, stations, webhook, apprise",
     ]

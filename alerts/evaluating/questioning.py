@@ -1,0 +1,103 @@
+"""A flag or a correction that comes after an alarm rose: would it have risen with the readings as they are judged now?
+
+The rule is run again over the day up to the rise. If its alarm does not stand at the end of that, the alarm is marked
+as questioned, once, and whoever was told of it is told so. It is not ended: that is for its readings or a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from alerts.evaluating.late import reach_back_ms, replay
+from alerts.evaluating.readings import Window, instant, milliseconds, read_blocks
+from alerts.evaluating.records import Recorded, add_event
+from alerts.rules.rule import ChannelRule, RuleTexts, Severity
+from alerts.telling.texts import Purpose
+from quantrac.database.feed import Cause, Change
+from quantrac.database.pool import Connection
+
+EVENT: Final = "questioned"
+LOOK_BACK_MS: Final = 86_400_000
+"""How much before the rise the rule is run from, at least: a gap may lie within its delay."""
+LONGEST_REACH: Final = timedelta(days=8)
+"""A reading can have had a part in an alarm that rose so long after it: the longest window and delay."""
+
+CANDIDATES: Final = """
+select a.alarm_id, a.rule, a.station, a.channel_id, a.severity, a.raised_at, a.texts from alarm a
+where a.station = %(station)s and (a.channel_id = %(channel)s or a.channel_id is null) and not a.late
+  and a.raised_at >= %(from)s and a.raised_at <= %(to)s
+  and not exists (select from alarm_event e where e.alarm_id = a.alarm_id and e.event = 'questioned')
+order by a.alarm_id
+"""
+JUDGED: Final = """
+select coalesce(f.test, f.by), f.flag from reading_flag f
+where f.channel_id = %s and f.time >= %s and f.time <= %s order by f.flag_id desc limit 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An alarm in whose rise readings of a changed stretch may have had a part."""
+
+    alarm_id: int
+    rule: str
+    station: str
+    channel_id: int | None
+    severity: Severity
+    raised_at: datetime
+    texts: RuleTexts
+
+
+def question(
+    conn: Connection, changes: Iterable[Change], still_rises: Callable[[Candidate], bool], now: datetime
+) -> Iterator[tuple[Candidate, Recorded]]:
+    """Mark the alarms that would not have risen with what changes of flags and corrections say. In a transaction.
+
+    `still_rises` runs an alarm's rule again; True also where its rule is there no more.
+    """
+    seen: set[int] = set()
+    for change in changes:
+        if change.cause not in (Cause.FLAG, Cause.CORRECTION) or change.channel_id is None:
+            continue
+        for candidate in _candidates(conn, change):
+            if candidate.alarm_id in seen or still_rises(candidate):
+                continue
+            seen.add(candidate.alarm_id)
+            event = add_event(conn, candidate.alarm_id, now, EVENT, now, reason=_reason(conn, change))
+            yield candidate, Recorded(
+                Purpose.QUESTIONED, candidate.alarm_id, event, now, candidate.raised_at, candidate.severity, False,
+                candidate.texts,
+            )  # fmt: skip
+
+
+def stands_at_rise(conn: Connection, rule: ChannelRule, channel_id: int, raised_at: datetime) -> bool:
+    """Whether a rule on a channel still raises at a time, with the readings as they are judged now."""
+    raised_ms = milliseconds(raised_at)
+    start = instant(raised_ms - LOOK_BACK_MS - reach_back_ms(rule))
+    block = read_blocks(conn, [Window(channel_id, rule.channel, start, raised_at)]).get(channel_id)
+    return block is not None and replay(rule, block).state.level is not None
+
+
+def _candidates(conn: Connection, change: Change) -> list[Candidate]:
+    window = {
+        "station": change.station,
+        "channel": change.channel_id,
+        "from": change.from_t,
+        "to": change.to_t + LONGEST_REACH,
+    }
+    return [
+        Candidate(id_, rule, station, channel, Severity.from_word(word), raised_at, msgspec.convert(texts, RuleTexts))
+        for id_, rule, station, channel, word, raised_at, texts in conn.execute(CANDIDATES, window).fetchall()
+    ]
+
+
+def _reason(conn: Connection, change: Change) -> str:
+    if change.cause is Cause.CORRECTION:
+        return "readings that raised it were corrected"
+    row = conn.execute(JUDGED, [change.channel_id, change.from_t, change.to_t]).fetchone()
+    return "readings that raised it were flagged" + (f" by {row[0]}" if row is not None else "")
