@@ -1,7 +1,7 @@
 -- Readings of inputs, raw or derived, merged as v_reading merges them. Parameters: channel_id, low, high (windows
 -- low <= t <= high), first and last time of them all. A raw reading waits while the consumer `quality` has yet to pass it.
 select w.nr, r.time, case when k.correction_id is null then r.value else k.value end as value, r.state,
-       coalesce(f.person, greatest(quality_of(r.state, r.tests), f.found))::int2 as quality, r.received_at,
+       coalesce(nullif(f.person, 2), greatest(quality_of(r.state, r.tests), f.found))::int2 as quality, r.received_at,
        coalesce(r.time <@ q.waiting, false) as waits
 from unnest(%(channel_id)s::int4[], %(low)s::timestamptz[], %(high)s::timestamptz[])
        with ordinality as w(channel_id, low, high, nr)
