@@ -29,8 +29,8 @@ GIVE_UP_AFTER: Final = timedelta(hours=6)
 """A warning older than this helps nobody."""
 FIRST_WAIT: Final = timedelta(seconds=2)
 LONGEST_WAIT: Final = timedelta(minutes=5)
-THREADS: Final = 4
-"""Senders a medium: a message that a carrier is slow to take holds up few others."""
+THREADS: Final = {Medium.SMS: 4, Medium.EMAIL: 4, Medium.WEBHOOK: 2, Medium.APPRISE: 1}
+"""Senders of each medium: a message that a carrier is slow to take holds up few others. Each holds a connection."""
 LOOK_EVERY_S: Final = 1.0
 """How long the sender sleeps at most before it looks for retries that are due, and whether to stop."""
 
@@ -243,7 +243,7 @@ def start_senders(
             target=_guarded, args=(Sender(url, medium, relay, clock), stop), name=f"outbox-{medium}-{place}"
         )
         for medium, relay in relays.items()
-        for place in range(THREADS)
+        for place in range(THREADS[medium])
     ]
     for thread in threads:
         thread.start()
