@@ -133,7 +133,11 @@ class Sweeps:
         if owner is None:
             return await self._look(mounted, device, instrument)
         reader = owner.reader
-        if isinstance(instrument, Talker) and isinstance(reader, TalkerReader) and reader.hears_alike(instrument):
+        if (
+            isinstance(instrument, Talker)
+            and isinstance(reader, TalkerReader)
+            and reader.hears_alike(device, instrument)
+        ):
             return await overhear(reader, device, instrument, self._around.clock, TRIES)
         async with reader.turn:
             owner.mounted.bus.close()  # its owner opens it again with its next turn

@@ -17,6 +17,7 @@ from edge_agent.clocks.wall_clock import WallClock
 from edge_agent.instruments.talkers import Talker
 from edge_agent.lines.serial_bus import SerialBus
 from edge_agent.records import Event
+from quantrac.config.stations import Device
 
 LISTEN_MS: Final = 500
 """At least so often it looks whether to stop, and who has been silent."""
@@ -80,10 +81,10 @@ class TalkerReader:
             self._note_silence()
             self._beat()
 
-    def hears_alike(self, other: Talker) -> bool:
+    def hears_alike(self, device: Device, talker: Talker) -> bool:
         """Return whether it hears the lines of a talker of another configuration at the same place."""
-        mine = self._mountings[0][1]
-        return (mine.line, mine.ending) == (other.line, other.ending)
+        mine = self._mountings[0][0].device
+        return (mine.bus.line, self._ending) == (device.bus.line, talker.ending)
 
     async def _next_line(self) -> bytes | None:
         try:

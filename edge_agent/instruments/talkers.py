@@ -45,7 +45,6 @@ class Talker(ABC):
         self.notes: list[Note] = []
         self.name = device.name
         self.ending = ending
-        self.line = device.bus.line
         self.bus = bus
         self._timeout_ms = device.timeout_ms
         self._wanted = device.wanted_signals()

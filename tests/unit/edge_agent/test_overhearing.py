@@ -69,7 +69,7 @@ def tried(new: Device) -> tuple[list[Found], Watched, int]:
         stop = asyncio.Event()
         listening = asyncio.create_task(reader.run(stop))
         talker = LineTalker(new, cast("SerialBus", None))
-        assert reader.hears_alike(talker)
+        assert reader.hears_alike(new, talker)
         found = await overhear(reader, new, talker, lambda: NOW_MS, 1)
         stop.set()
         await listening
