@@ -88,7 +88,7 @@ def test_a_process_serves_all_slots_leaves_one_to_a_second_and_takes_it_over_fro
     send_all(edges["st-test"], 101, 130)  # it waits in the dead one's session
     eventually(lambda: len(edges["st-test"].settled) == 130)
     assert {each.outcome for each in edges["st-test"].settled} == {Outcome.DELIVERED}
-    eventually(lambda: serves(first, 1), 8)
+    eventually(lambda: serves(first, 1))
     eventually(lambda: books(network)["st-test"] == (130, 0, 0, 0, 0))
     assert network.execute(twice).fetchone() == before
     in_order = network.execute(
@@ -171,7 +171,7 @@ def test_stations_move_to_new_slots_and_back_while_they_send_and_workers_are_kil
         add_channel(network, station, "do")
     edges = {station: Edge(broker, station) for station in FOUR}
     first = start(slots=1)
-    eventually(lambda: '"mqtt_subscribed"' in first.log.read_text())
+    eventually(lambda: first.subscriptions() >= 1)
     stream = Stream(edges)
     try:
         second = start(slots=3)  # it says that there are three now
