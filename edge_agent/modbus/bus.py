@@ -25,7 +25,7 @@ from pymodbus.pdu import ModbusPDU
 from edge_agent.acquiring.misses import BadCheck, Garbled, LateAnswer, LineDown, Miss, NoAnswer, Refused
 from edge_agent.acquiring.patience import LONGEST_MS, Patience
 from edge_agent.lines.serial_line import check_port, port_settings, set_direction
-from edge_agent.modbus.framing import AnyRequest, Request, WriteRequest, find_reply, has_come, is_frame
+from edge_agent.modbus.framing import AnyRequest, Request, WriteRequest, find_reply, has_come, is_exception, is_frame
 from edge_agent.modbus.owed_answers import Owed, OwedAnswers
 from edge_agent.modbus.planning import Function, Span
 from quantrac.config.stations import Bus, Rs485
@@ -66,6 +66,8 @@ class _Pending:
     """Loop time when it was asked."""
     heard: bytes = b""
     answered: bool = False
+    refused: bool = False
+    """It was answered by an exception."""
     last_byte: float = 0.0
     foreign: list[bytes] = field(default_factory=list)
     """Late answers to earlier requests that came meanwhile."""
@@ -139,17 +141,10 @@ class ModbusBus:
             LineDown: the connection is gone.
         """
         request = Request(unit, span)
-        fence = self._owed.fence(request, asyncio.get_running_loop().time()) if self._rtu else None
-        if fence is not None:
-            await self._pass(fence, timing)
+        while self._rtu and (fence := self._owed.fence(request, asyncio.get_running_loop().time())) is not None:
+            with suppress(Refused):  # then it owes one answer less
+                await self._exchange(fence, timing)
         return await self._exchange(request, timing)
-
-    async def _pass(self, fence: Request, timing: Timing) -> None:
-        """Have a fence answered, if only by a refusal; raises Miss."""
-        sent = asyncio.get_running_loop().time()
-        with suppress(Refused):
-            await self._exchange(fence, timing)
-        self._owed.settle(fence.unit, sent)
 
     async def write(self, request: WriteRequest, timing: Timing) -> None:
         """Write one register or coil, once: what is not answered may have been done; raises as `read`."""
@@ -158,6 +153,8 @@ class ModbusBus:
 
     async def _exchange(self, request: Request, timing: Timing) -> Answer:
         sent, sent_ms, reply = await self._answered(request, timing)
+        if self._rtu and reply.isError():
+            self._owed.refused(request, sent)
         _check(reply, request)
         self._owed.settle(request.unit, sent)
         return Answer(sent_ms, _words(reply, request.span))
@@ -212,6 +209,8 @@ class ModbusBus:
         if pending.answered:
             took_ms = (pending.last_byte - pending.sent) * 1000
             self.patience.late(unit, took_ms)
+            if self._rtu and pending.refused and isinstance(pending.request, Request):
+                self._owed.refused(pending.request, pending.sent)
             return LateAnswer(f"unit {unit}: answered after {took_ms:.0f} ms, too late")
         if self._rtu and isinstance(pending.request, Request) and not has_come(pending.heard, pending.request):
             self._owed.owe(pending.request, pending.sent)
@@ -247,6 +246,7 @@ class ModbusBus:
         reply = find_reply(heard, pending.request)
         self._watch_silence(reply is None and is_frame(heard, pending.request))
         pending.answered = pending.answered or reply is not None
+        pending.refused = pending.refused or (reply is not None and is_exception(reply))
         return reply or b""
 
     def _without_late(self, data: bytes, pending: _Pending) -> bytes:

@@ -100,6 +100,11 @@ def find_reply(heard: bytes, request: AnyRequest) -> bytes | None:
     return None
 
 
+def is_exception(reply: bytes) -> bool:
+    """Return whether a reply frame is an exception."""
+    return bool(reply[1] & 0x80)
+
+
 def is_frame(heard: bytes, request: AnyRequest) -> bool:
     """Return whether an answer has come, or at least begun: if the line falls silent now, it was garbled.
 

@@ -40,6 +40,17 @@ class OwedAnswers:
         """Note that a unit has answered a request of time `sent`: it will answer none that is older."""
         self._owed = [owed for owed in self._owed if owed.request.unit != unit or owed.sent > sent]
 
+    def refused(self, request: Request, sent: float) -> None:
+        """Note that an exception came when a request of time `sent` was waited for.
+
+        An exception has no length: it may answer any older request of the function as well. What is sure is that the
+        oldest of them is over with; this one may still be answered.
+        """
+        self.owe(request, sent)
+        unit, function = request.unit, request.span.function
+        own = [owed for owed in self._owed if owed.request.unit == unit]
+        self.settle(unit, next(owed.sent for owed in own if owed.request.span.function == function))
+
     def late(self, heard: bytes, pending: Request | None) -> tuple[bytes, Owed] | None:
         """Return a late answer among what was heard while `pending` waits for its own, and whose it is.
 

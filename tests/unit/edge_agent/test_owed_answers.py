@@ -68,6 +68,29 @@ def test_a_late_answer_is_known_by_whom_it_is_from_while_a_neighbour_is_asked() 
     assert owed.late(answer(FIRST), NEIGHBOUR) is None, "it has been heard"
 
 
+def test_a_refusal_ends_the_doubt_about_one_answer_only() -> None:
+    owed = OwedAnswers()
+    owed.owe(OTHER, 0.0)
+    owed.refused(FIRST, 1.0)
+    assert owed.fence(OTHER, 1.1) is None, "the oldest is over with, whichever was refused"
+    assert owed.fence(ALIKE, 1.1) is not None, "what was asked may still be answered"
+    owed.refused(NEIGHBOUR, 2.0)
+    assert owed.fence(NEIGHBOUR, 2.1) is None, "who owes nothing else has refused what was asked"
+
+
+@given(st.lists(REQUESTS, max_size=6), REQUESTS)
+def test_a_unit_that_refuses_every_fence_is_asked_in_the_end(unanswered: list[Request], asked: Request) -> None:
+    owed = OwedAnswers()
+    for number, request in enumerate(unanswered):
+        owed.owe(request, float(number) / 10)
+    for number in range(len(unanswered) + 1):
+        fence = owed.fence(asked, 1.0)
+        if fence is None:
+            return
+        owed.refused(fence, 1.0 + number / 10)
+    raise AssertionError("one fence for each answer owed")
+
+
 @given(st.lists(REQUESTS, max_size=6), REQUESTS)
 def test_no_answer_owed_fits_the_fence_or_what_is_asked_without_one(unanswered: list[Request], asked: Request) -> None:
     owed = OwedAnswers()

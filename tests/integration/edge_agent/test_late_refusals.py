@@ -1,0 +1,40 @@
+"""A unit that is late and busy: its refusal of an earlier request is not taken for the end of a later one."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+
+from edge_agent.acquiring.misses import NoAnswer, Refused
+from edge_agent.modbus.bus import ModbusBus, Timing
+from edge_agent.modbus.planning import Function, Span
+from quantrac.config.stations import Bus
+from simulators.single_bus import SingleBus
+
+SIX, TWO, OTHER_TWO = (Span(Function.HOLDING, at, count) for at, count in ((0, 6), (0, 2), (80, 2)))
+
+
+def test_the_answer_behind_a_late_refusal_is_not_taken_for_the_next_register_s(tmp_path: Path) -> None:
+    """Of the tally the second register of pair k in answer n holds 64 n + k: 0 and 40 here."""
+    line = {"kind": "modbus-rtu", "line": "19200 8N1", "instruments": [{"instrument": "tally", "address": 2}]}
+
+    async def story(field: SingleBus) -> None:
+        port = str(field.place["port"])
+        bus = ModbusBus(Bus(name="b", kind="modbus-rtu", port=port, guard_ms=50), lambda: time.time_ns() // 1_000_000)
+        await bus.open()
+        field.switch(["late:0.6s@2", "busy@2"])
+        with pytest.raises(NoAnswer):
+            await bus.read(2, SIX, Timing(100))  # refused, but that is on its way until 0.6 s
+        field.switch(["late:0.9s@2"])
+        with pytest.raises(Refused):
+            await bus.read(2, TWO, Timing(700))  # the refusal of the six; its own answer comes at 1.1 s
+        field.switch([])
+        (word, pair) = (await bus.read(2, OTHER_TWO, Timing(1_000))).words
+        assert (word, pair % 64) == (0, 40)
+        bus.close()
+
+    with SingleBus(line, journal_dir=tmp_path) as field:
+        asyncio.run(story(field))
