@@ -11,12 +11,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from ingest.quality import flat
+from ingest.quality import flat, rate, spike
 from ingest.quality.history import TESTS, HistoryTest, limits_of, reason
 from ingest.quality.spike import GAP_INTERVALS
 from ingest.quality.stillness import still
-from ingest.quality.windows import Reach, Window, windows
+from ingest.quality.windows import Reach, Window, widest, windows
 from quantrac.database.feed import Cause, Change, Consumer, NewChange, append_changes
 from quantrac.database.pool import Connection
 from quantrac.telemetry.quality import Quality
@@ -25,10 +26,12 @@ NAME: Final = "quality"
 """The consumer's name, known to views and to those who follow it."""
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 WINDOWS_AT_ONCE: Final = 20
+GROUPS: Final = ((spike.TEST, rate.TEST), (flat.TEST,))
+"""Tests that look at the same readings, which are loaded once for them."""
 
 TESTED = """
-select channel_id, parameter, interval_s, history_limits from channel
-where channel_id = any(%s) and %s = any(history_tests)
+select channel_id, parameter, interval_s, history_tests, history_limits from channel
+where channel_id = any(%s) and %s::text[] && history_tests
 """
 READINGS = """
 select w.nr, (extract(epoch from r.time) * 1000000)::int8, r.value, r.state
@@ -38,11 +41,11 @@ where r.time between %s and %s
 order by w.nr, r.time
 """
 FLAGS = """
-select distinct on (w.nr, f.time) w.nr, (extract(epoch from f.time) * 1000000)::int8, f.flag
+select distinct on (w.nr, f.test, f.time) w.nr, f.test, (extract(epoch from f.time) * 1000000)::int8, f.flag
 from unnest(%s::int4[], %s::int4[], %s::timestamptz[], %s::timestamptz[]) as w(nr, channel_id, low, high)
 join reading_flag f on f.channel_id = w.channel_id and f.time between w.low and w.high
-where f.test = %s
-order by w.nr, f.time, f.flag_id desc
+where f.test = any(%s)
+order by w.nr, f.test, f.time, f.flag_id desc
 """
 KEPT = """
 select range_start, range_end from timescaledb_information.chunks
@@ -57,11 +60,26 @@ from unnest(%s::text[], %s::int4[], %s::timestamptz[], %s::int2[], %s::text[])
 
 
 class Tested(NamedTuple):
-    """A channel that has a test."""
+    """A test of a channel."""
 
+    test: HistoryTest
     limit: float
     interval_s: float
     reach: Reach
+
+
+class Columns(NamedTuple):
+    """Readings of a window, ascending."""
+
+    time_us: npt.NDArray[np.int64]
+    value: npt.NDArray[np.float64]
+    state: npt.NDArray[np.int16]
+
+    @classmethod
+    def of(cls, rows: Sequence[tuple[int, float | None, int]]) -> Columns:
+        """Return rows as columns; NaN where there is no value."""
+        time_us, value, state = zip(*rows, strict=True) if rows else ((), (), ())
+        return cls(np.array(time_us, np.int64), np.array(value, np.float64), np.array(state, np.int16))
 
 
 class Finding(NamedTuple):
@@ -104,16 +122,20 @@ def judge_everything(conn: Connection, clock: Callable[[], datetime]) -> None:
 def findings(conn: Connection, changes: Sequence[Change]) -> Iterator[Finding]:
     """Return what has to be added so that the findings fit the readings as they stand now."""
     stations = {change.channel_id: change.station for change in changes if change.channel_id is not None}
-    for test in TESTS.values():
-        tested = _tested(conn, test, stations)
-        every = windows(changes, {channel_id: each.reach for channel_id, each in tested.items()})
+    for group in GROUPS:
+        tested = _tested(conn, group, stations)
+        every = windows(
+            changes, {channel_id: widest(each.reach for each in found) for channel_id, found in tested.items()}
+        )
         for at in range(0, len(every), WINDOWS_AT_ONCE):
             some = every[at : at + WINDOWS_AT_ONCE]
-            if test.name == flat.TEST:
-                some = still(conn, some, {channel_id: each.limit for channel_id, each in tested.items()})
-            for window, rows, standing in _loaded(conn, test, some):
-                for time, flag, why in _compare(test, window, tested[window.channel_id], rows, standing):
-                    yield Finding(stations[window.channel_id], test.name, window.channel_id, time, flag, why)
+            if flat.TEST in group:
+                some = still(conn, some, {channel_id: found[0].limit for channel_id, found in tested.items()})
+            for window, rows, standing in _loaded(conn, group, some):
+                for each in tested[window.channel_id]:
+                    name = each.test.name
+                    for time, flag, why in _compare(each, window, rows, standing.get(name, {})):
+                        yield Finding(stations[window.channel_id], name, window.channel_id, time, flag, why)
 
 
 def add(conn: Connection, found: Sequence[Finding], now: datetime) -> None:
@@ -124,24 +146,24 @@ def add(conn: Connection, found: Sequence[Finding], now: datetime) -> None:
         conn.execute(ADD, [NAME, now, *columns])
 
 
-def _tested(conn: Connection, test: HistoryTest, channels: Iterable[int]) -> dict[int, Tested]:
-    found: dict[int, Tested] = {}
-    for channel_id, parameter, interval_s, own in conn.execute(TESTED, [list(channels), test.name]):
-        limit = limits_of(parameter, own).get(test.name)
-        if limit is not None:
-            reach = test.reach(limit, timedelta(seconds=interval_s * GAP_INTERVALS))
-            found[channel_id] = Tested(limit, interval_s, reach)
+def _tested(conn: Connection, group: Sequence[str], channels: Iterable[int]) -> dict[int, list[Tested]]:
+    found: dict[int, list[Tested]] = {}
+    for channel_id, parameter, interval_s, names, own in conn.execute(TESTED, [list(channels), list(group)]):
+        limits = limits_of(parameter, own)
+        for test in (TESTS[name] for name in group if name in names and name in limits):
+            reach = test.reach(limits[test.name], timedelta(seconds=interval_s * GAP_INTERVALS))
+            found.setdefault(channel_id, []).append(Tested(test, limits[test.name], interval_s, reach))
     return found
 
 
 def _loaded(
-    conn: Connection, test: HistoryTest, some: Sequence[Window]
-) -> Iterator[tuple[Window, Sequence[tuple[int, float | None, int]], dict[int, int]]]:
-    """Yield each window with its readings and the findings that stand."""
+    conn: Connection, group: Sequence[str], some: Sequence[Window]
+) -> Iterator[tuple[Window, Columns, dict[str, dict[int, int]]]]:
+    """Yield each window with its readings, and the findings that stand, by test and time."""
     if some:
-        readings, flags = _readings(conn, some), _flags(conn, test, some)
+        readings, flags = _readings(conn, some), _flags(conn, group, some)
         for number, window in enumerate(some):
-            yield window, readings.get(number, []), flags.get(number, {})
+            yield window, Columns.of(readings.get(number, [])), flags.get(number, {})
 
 
 def _bounds(some: Sequence[Window], low: Sequence[datetime], high: Sequence[datetime]) -> list[Any]:
@@ -156,30 +178,26 @@ def _readings(conn: Connection, some: Sequence[Window]) -> dict[int, list[tuple[
     return found
 
 
-def _flags(conn: Connection, test: HistoryTest, some: Sequence[Window]) -> dict[int, dict[int, int]]:
+def _flags(conn: Connection, group: Sequence[str], some: Sequence[Window]) -> dict[int, dict[str, dict[int, int]]]:
     bounds = _bounds(some, [window.judge_from for window in some], [window.judge_to for window in some])
-    found: dict[int, dict[int, int]] = {}
-    for number, time_us, flag in conn.execute(FLAGS, [*bounds, test.name]):
-        found.setdefault(number, {})[time_us] = flag
+    found: dict[int, dict[str, dict[int, int]]] = {}
+    for number, test, time_us, flag in conn.execute(FLAGS, [*bounds, list(group)]):
+        found.setdefault(number, {}).setdefault(test, {})[time_us] = flag
     return found
 
 
 def _compare(
-    test: HistoryTest, window: Window, tested: Tested, rows: Sequence[tuple[int, float | None, int]],
-    standing: dict[int, int],
-) -> Iterator[tuple[datetime, Quality, str]]:  # fmt: skip
+    tested: Tested, window: Window, rows: Columns, standing: dict[int, int]
+) -> Iterator[tuple[datetime, Quality, str]]:
     """Yield where the verdicts differ from what stands: time, flag and reason."""
-    time_us = np.array([row[0] for row in rows], np.int64)
-    value = np.array([row[1] for row in rows], np.float64)
-    state = np.array([row[2] for row in rows], np.int16)
-    verdict = test.judge(time_us, value, state, tested.limit, tested.interval_s)
-    found = {int(time_us[at]): Quality(int(verdict[at])) for at in np.flatnonzero(verdict >= Quality.SUSPECT)}
-    values = {row[0]: row[1] for row in rows}
-    for each in sorted(found.keys() | standing.keys()):
+    verdict = tested.test.judge(rows.time_us, rows.value, rows.state, tested.limit, tested.interval_s)
+    places = {int(rows.time_us[at]): int(at) for at in np.flatnonzero(verdict >= Quality.SUSPECT)}
+    for each in sorted(places.keys() | standing.keys()):
         time = EPOCH + timedelta(microseconds=each)
-        flag = found.get(each, Quality.GOOD)
+        flag = Quality(int(verdict[places[each]])) if each in places else Quality.GOOD
         if window.judge_from <= time <= window.judge_to and flag != standing.get(each, Quality.GOOD):
-            yield time, flag, reason(test, flag, values.get(each), tested.limit)
+            value = float(rows.value[places[each]]) if each in places else None
+            yield time, flag, reason(tested.test, flag, value, tested.limit)
 
 
 def _announced(found: Sequence[Finding]) -> Iterator[NewChange]:

@@ -22,6 +22,12 @@ class Reach(NamedTuple):
     """Farthest a neighbour may be."""
 
 
+def widest(reaches: Iterable[Reach]) -> Reach:
+    """Return how far at least one of several verdicts looks."""
+    back, ahead, gap = zip(*reaches, strict=True)
+    return Reach(max(back), max(ahead), max(gap))
+
+
 class Window(NamedTuple):
     """Readings of one channel to judge, both ends inclusive."""
 
