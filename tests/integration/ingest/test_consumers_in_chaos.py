@@ -49,7 +49,7 @@ def add_network(conn: psycopg.Connection) -> None:
         [STATION],
     )
     for name, kind in CHANNELS:
-        tests = ["spike"] if kind == "mean" else []
+        tests = ["spike", "flat", "rate"] if kind == "mean" else []
         conn.execute(
             "insert into channel (station, name, parameter, unit, kind, interval_s, history_tests)"
             " values (%s, %s, %s, '1', %s, 60, %s)",
