@@ -48,6 +48,16 @@ SILENT = replace(NOTICE, texts=RuleTexts(title=Words("Trạm không gửi dữ l
         ),
         (OVER, "vi", "DA HET CANH BAO: Song My Thanh 07:40 01/03: Oxy thap, hien 4,60 mg/l."),
         (OVER, "en", "ALL CLEAR: My Thanh river 07:40 01/03: Low oxygen, now 4.60 mg/l."),
+        (
+            replace(NOTICE, purpose=Purpose.QUESTIONED),
+            "vi",
+            "Song My Thanh: canh bao Oxy thap luc 05:10 01/03 DANG DUOC XEM LAI: so lieu gay canh bao co dau hieu sai.",
+        ),
+        (
+            replace(NOTICE, purpose=Purpose.QUESTIONED),
+            "en",
+            "My Thanh river: alarm Low oxygen of 05:10 01/03 IS IN DOUBT: the readings that raised it look wrong.",
+        ),
         (SILENT, "vi", "CANH BAO CAO: Song My Thanh 05:10 01/03: Tram khong gui du lieu."),
     ],
 )

@@ -1,0 +1,116 @@
+"""A flag or a correction that arrives after an alarm rose marks it as questioned and says so to whoever was told."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from alerts.evaluating.evaluator import Evaluator
+from alerts.rules.series import read_series
+from quantrac.database.feed import NewChange, append_changes
+from quantrac.database.pool import Connection, connect
+from tests.integration.alerts.centre import CHANNEL, ROUTING, START, START_MS, STATION, add_network, rows, store
+from tests.integration.alerts.test_composing import POND
+from tests.unit.alerts.rules import ACT, MINUTE, oxygen_rule
+
+
+@pytest.fixture
+def other(database: str) -> Connection:
+    with connect(database, "test questioning") as connection:
+        yield connection
+
+
+@pytest.fixture
+def channel_id(conn: Connection) -> int:
+    return add_network(conn)
+
+
+def evaluate(other: Connection) -> None:
+    worker = Evaluator(other, {CHANNEL: [oxygen_rule(ACT)]}, ROUTING, lambda: START + timedelta(hours=1), (POND,))
+    while worker.round():
+        pass
+
+
+def flag(conn: Connection, channel_id: int, first: int, last: int, value: int, cause: str = "flag") -> None:
+    """A person's flag on the readings of some minutes, or a correction to `value`."""
+    with conn.transaction():
+        for minute in range(first, last + 1):
+            time = START + timedelta(minutes=minute)
+            if cause == "flag":
+                conn.execute(
+                    "insert into reading_flag (channel_id, time, flag, by, at) values (%s, %s, %s, 'lan', %s)",
+                    [channel_id, time, value, START],
+                )
+            else:
+                conn.execute(
+                    "insert into correction (channel_id, time, value, reason, by, at, approved_by, approved_at) "
+                    "values (%s, %s, %s, 'fouled', 'lan', %s, 'minh', %s)",
+                    [channel_id, time, value, START, START],
+                )
+        times = START + timedelta(minutes=first), START + timedelta(minutes=last)
+        append_changes(conn, [NewChange(STATION, channel_id, *times, last - first + 1, cause)])
+
+
+def questioned(conn: Connection) -> list[tuple[str, str | None]]:
+    return rows(  # type: ignore[return-value]
+        conn,
+        "select a.rule, e.reason from v_alarm a join v_alarm_event e using (alarm_id) where e.event = 'questioned'",
+    )
+
+
+def test_a_rise_that_rested_on_flagged_readings_is_questioned_once_and_told_to_whoever_was_told(
+    conn: Connection, other: Connection, channel_id: int
+) -> None:
+    store(conn, channel_id, read_series("5x5 2.5x12", MINUTE, start_ms=START_MS))
+    evaluate(other)
+    flag(conn, channel_id, 5, 16, 4)
+    evaluate(other)
+    assert questioned(conn) == [("do-low", "readings that raised it were flagged by lan")]
+    assert rows(conn, "select state from v_alarm") == [("active",)]  # it is not ended by that
+    told = rows(conn, "select medium, purpose from notification order by notification_id")
+    assert sorted(told) == [("email", "questioned"), ("email", "raised"), ("sms", "questioned"), ("sms", "raised")]
+    (body,) = rows(conn, "select body from notification where medium = 'sms' and purpose = 'questioned'")[0]
+    assert body == (
+        "Song My Thanh: canh bao Oxy thap luc 08:14 24/11 DANG DUOC XEM LAI: so lieu gay canh bao co dau hieu sai."
+    )
+    flag(conn, channel_id, 5, 16, 3)
+    evaluate(other)
+    assert len(questioned(conn)) == 1
+
+
+def test_flags_on_readings_that_had_no_part_in_it_question_nothing(
+    conn: Connection, other: Connection, channel_id: int
+) -> None:
+    store(conn, channel_id, read_series("2.5x5 _x20 2.5x25", MINUTE, start_ms=START_MS))
+    evaluate(other)
+    assert rows(conn, "select count(*) from v_alarm") == [(1,)]
+    flag(conn, channel_id, 31, 45, 4)  # after the rise at minute 29
+    flag(conn, channel_id, 0, 4, 1)
+    evaluate(other)
+    assert questioned(conn) == []
+
+
+def test_a_correction_above_the_limit_questions_it(conn: Connection, other: Connection, channel_id: int) -> None:
+    store(conn, channel_id, read_series("5x5 2.5x12", MINUTE, start_ms=START_MS))
+    evaluate(other)
+    flag(conn, channel_id, 8, 9, 6, "correction")
+    evaluate(other)
+    assert questioned(conn) == [("do-low", "readings that raised it were corrected")]
+
+
+def test_a_composite_alarm_is_questioned_by_a_flag_on_a_member(
+    conn: Connection, other: Connection, channel_id: int
+) -> None:
+    row = conn.execute(
+        "insert into channel (station, name, parameter, unit, kind, interval_s) "
+        "values (%s, 'water_temp', 'water_temp', 'Cel', 'mean', 60) returning channel_id",
+        [STATION],
+    ).fetchone()
+    assert row is not None
+    store(conn, channel_id, read_series("3.5x12", MINUTE, start_ms=START_MS))
+    store(conn, row[0], read_series("32x12", MINUTE, start_ms=START_MS))
+    evaluate(other)
+    flag(conn, row[0], 0, 11, 4)
+    evaluate(other)
+    assert questioned(conn) == [("pond", "readings that raised it were flagged by lan")]
