@@ -14,7 +14,7 @@ from edge_agent.clocks.clock import Moment
 from edge_agent.spooling import settlement
 from edge_agent.spooling.ranges import Range, RangeSet
 from edge_agent.spooling.settlement import RESEND_AFTER_S, Settlement, read_ack
-from edge_agent.spooling.spool_file import SpoolError
+from edge_agent.spooling.spool_file import SpoolDamaged, SpoolError
 from quantrac.mqtt.delivery import Outcome, Settled
 from quantrac.observe.logs import logger
 from quantrac.telemetry.topics import topic
@@ -40,7 +40,11 @@ class PictureLane:
 
     def __init__(self, station: str, album: Album, transport: Transport) -> None:
         self._station, self._album, self._transport = station, album, transport
-        self._settlement = self._known()
+        try:
+            self._settlement = self._known()
+        except SpoolDamaged as damage:
+            album.renew(str(damage))
+            self._settlement = self._known()
         self._under_way: tuple[int, float] | None = None
         self._rest_until_s = float("-inf")
         self._said: dict[str, Held] = {}

@@ -29,13 +29,26 @@ def open_spool(folder: Path, plan: SpoolPlan, now: Now, stop: threading.Event) -
     said = False
     while True:
         try:
-            return Spool(folder, size_bytes=plan.size_bytes, keep_ms=plan.keep_ms, now_ms=now().ms)
+            spool = Spool(folder, size_bytes=plan.size_bytes, keep_ms=plan.keep_ms, now_ms=now().ms)
         except SpoolUnwritable as full:
             if not said:
                 log.warning("spool_unwritable", error=str(full), tried_again_every_s=TRY_AGAIN_S)
                 said = True
             if stop.wait(TRY_AGAIN_S):
                 raise
+        else:
+            _prove(spool, now)
+            return spool
+
+
+def _prove(spool: Spool, now: Now) -> None:
+    """Read what an agent reads at its start, so that damage is met here, where a new spool can begin."""
+    try:
+        spool.spans()
+        spool.synchronised_boot()
+        spool.count_undated()
+    except SpoolDamaged as damage:
+        spool.renew(str(damage), now().ms)
 
 
 def continuity_of(series: list[Series], spool: Spool, looked_back: int = LOOKED_BACK) -> Continuity:
@@ -51,7 +64,7 @@ def restart_text(spool: Spool, boot_id: str) -> str:
     """Count this start of the agent and return how its `restart` event names it."""
     try:
         boots, starts = spool.number_of_starts(boot_id)
-    except SpoolUnwritable as full:  # the agent runs all the same, and keeps in memory what it can
-        log.warning("spool_unwritable", error=str(full))
+    except (SpoolUnwritable, SpoolDamaged) as trouble:  # the agent runs all the same, and keeps in memory what it can
+        log.warning("spool_unwritable", error=str(trouble))
         return "agent start; the disk cannot be written"
     return f"boot {boots}, agent start {starts}"

@@ -233,6 +233,22 @@ def test_an_album_damaged_while_it_is_used_keeps_what_can_be_read_and_the_centre
     assert old in line.lane.said(), "the readings' status does not fail for it"
 
 
+def test_damage_of_an_album_that_shows_at_the_start_ends_nobody(tmp_path: Path) -> None:
+    album = Album(tmp_path)
+    album.put(T0, "river", "scheduled", JPEG)
+    (page,) = album._db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'picture'").fetchone()
+    old = album.epoch
+    album.close()
+    with (tmp_path / FILE).open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xff" * 4096)
+    album = Album(tmp_path)
+    line = Line(album)
+    assert album.put(T0 + 1, "river", "scheduled", JPEG) == 1
+    assert line.lane.said() == {old: wire.Held(2, 1), album.epoch: wire.Held(1, 1)}
+    album.close()
+
+
 def camera(every_minutes: int, on_alarm: bool = True) -> Camera:
     every_ms = every_minutes * MINUTE
     return Camera(url="http://c/", every_ms=every_ms, on_alarm=on_alarm, max_kb=100, width=64, height=48)

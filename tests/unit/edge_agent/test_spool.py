@@ -340,6 +340,19 @@ def test_a_spool_is_opened_as_soon_as_its_disk_has_room(tmp_path: Path, monkeypa
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+def test_damage_that_only_shows_when_it_is_read_is_met_at_the_start(tmp_path: Path) -> None:
+    with opened(tmp_path) as spool:
+        spool.append([record(n) for n in range(1, 101)], NOW)
+        (page,) = spool._db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'undated'").fetchone()
+        epoch = spool.epoch
+    with (tmp_path / DATABASE).open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xff" * 4096)
+    plan = SpoolPlan(size_bytes=10**9, keep_ms=DAY_MS)
+    with opening.open_spool(tmp_path, plan, lambda: Moment(0.0, NOW), threading.Event()) as spool:
+        assert [(span.name, span.last) for span in spool.spans()] == [(epoch, 100), (spool.epoch, 0)]
+
+
 def test_much_too_large_a_spool_is_emptied_in_pieces(tmp_path: Path) -> None:
     """After its bound has been made smaller, say: what is new is stored in between."""
     with opened(tmp_path) as spool:
