@@ -1,8 +1,9 @@
 """The rate-of-change test: a value that is too far from the ones before it. Pure, on arrays of one channel.
 
 Method: the time continuity check of NDBC's Handbook of Automated Data Quality Control Checks (2009) lets a value differ
-from the last one by an amount that grows with the root of the time between. A value that lies near the one before the
-last is only back from a spike and not blamed. Unlike the spike test it needs no reading to come, and sees steps.
+from the last one by an amount that grows with the root of the time between. Below a quarter of an hour it shrinks no
+further: a front passes a probe within a minute. A value that lies near the one before the last is only back from a
+spike and not blamed. Unlike the spike test it needs no reading to come, and sees steps.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from quantrac.telemetry.states import State
 TEST: Final = "rate"
 """Name of the test in `reading_flag` and in `channel.history_tests`."""
 HOUR_US: Final = 3_600_000_000
+SHORTEST_H: Final = 0.25
+"""In less time a value may move as far as in this, hours."""
 MOST_AN_HOUR: Final[Mapping[str, float]] = MappingProxyType(
     {
         "water_temp": 4.0,
@@ -55,7 +58,7 @@ def jumps(
         time_us: times, ascending, microseconds.
         value: values, NaN where there is none.
         state: states; only readings that are ok or suspect are judged, or serve as predecessors.
-        most_an_hour: limit, in the unit of `value`; in less time less, by the root.
+        most_an_hour: limit, in the unit of `value`; in less time less, by the root, down to a quarter of an hour.
         gap_us: farthest a predecessor may be.
 
     Returns:
@@ -80,6 +83,6 @@ def _excess(
 ) -> npt.NDArray[np.float64]:
     """Return by how many times the limit each value differs from the one `back` places before; 0: there is none."""
     excess = np.zeros(len(value))
-    hours = (time_us[back:] - time_us[:-back]) / HOUR_US
+    hours = np.maximum((time_us[back:] - time_us[:-back]) / HOUR_US, SHORTEST_H)
     excess[back:] = np.abs(value[back:] - value[:-back]) / (most_an_hour * np.sqrt(hours))
     return excess

@@ -127,7 +127,7 @@ class QualitySpec(Model):
     flat: DurationOrOff | None = None
     """Suspect when unchanged for so long; twice that fails."""
     rate: LimitOrOff | None = None
-    """Suspect when it moves further than so much an hour, in less time by the root; three times that fails."""
+    """Suspect when it moves further than so much an hour, in less time less by the root; three times that fails."""
 
     def limits(self) -> dict[str, float]:
         """Return what is said: the limit by test (seconds for `flat`), 0 for off."""

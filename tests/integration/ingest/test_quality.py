@@ -175,8 +175,8 @@ def test_a_minute_that_moves_reads_no_half_day(tested: psycopg.Connection) -> No
 
 def test_a_step_is_a_jump_at_once(tested: psycopg.Connection) -> None:
     tested.execute("update channel set history_tests = '{rate}'")
-    store(tested, [Stored(10 * n, 28.0 if n < 5 else 27.0) for n in range(10)])  # 4 an hour: 0.21 in 10 s
+    store(tested, [Stored(10 * n, 28.0 if n < 5 else 21.0) for n in range(10)])  # 4 an hour: 2 in a quarter
     judge(tested)
     assert flags(tested, "rate") == {50: 4}
     reason = tested.execute("select reason from reading_flag").fetchall()
-    assert reason == [("27 is further from the readings before it than 12 an hour",)]
+    assert reason == [("21 is further from the readings before it than 12 an hour",)]
