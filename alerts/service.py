@@ -19,10 +19,12 @@ from alerts.evaluating.feed_lag import RULE as FEED_RULE
 from alerts.evaluating.no_data import RULE as NO_DATA_RULE
 from alerts.evaluating.silence import RULE as SILENCE_RULE
 from alerts.people.contacts import contacts_of, save_contacts
+from alerts.people.links import links_of
 from alerts.rules.compiling import compile_network
 from alerts.rules.composite import compile_composites
 from alerts.rules.watched_network import WatchedNetwork
 from alerts.telling.carriers import RULES as CARRIER_RULES
+from alerts.telling.dressing import dresser
 from alerts.telling.outbox import start_senders
 from alerts.telling.routing import Routing
 from alerts.telling.trouble import start_attending, tell_trouble, tell_unshelved
@@ -90,7 +92,7 @@ def wall_clock() -> datetime:
 @contextmanager
 def _senders(url: str, settings: Settings, network: Network, stop: threading.Event) -> Iterator[None]:
     relays = notifiers_of(settings, network.templates, wall_clock)
-    threads = start_senders(url, relays, wall_clock, stop)
+    threads = start_senders(url, relays, wall_clock, stop, dresser(links_of(settings), wall_clock))
     threads += [
         start_attending(url, medium, carrier, wall_clock, stop)
         for medium, relay in relays.items()

@@ -15,6 +15,7 @@ from alerts.channels.webhook import WebhookNotifier
 from alerts.channels.zalo_tokens import ZaloTokens
 from alerts.channels.zalo_zns import ZnsNotifier
 from alerts.people.inbox import SmsInbox
+from alerts.people.links import links_of
 from alerts.telling.notifier import NotConfigured, Notifier
 from alerts.telling.parts import PartJournal
 from alerts.telling.relay import Relay
@@ -41,7 +42,7 @@ def notifiers_of(settings: Settings, templates: Templates, clock: Clock) -> dict
 def _email(settings: Settings) -> Notifier:
     if settings.smtp_url is None:
         return NotConfigured("QUANTRAC_SMTP_URL")
-    return SmtpNotifier(settings.smtp_url.get_secret_value(), settings.smtp_from)
+    return SmtpNotifier(settings.smtp_url.get_secret_value(), settings.smtp_from, settings.smtp_reply_to)
 
 
 def _webhook(settings: Settings, clock: Clock) -> Notifier:
@@ -74,11 +75,13 @@ def _esms(settings: Settings, templates: Templates, _: Clock) -> Notifier:
         raise MissingSetting(
             "QUANTRAC_SMS_PROVIDER is esms: QUANTRAC_SMS_KEY and QUANTRAC_SMS_SECRET are needed with it"
         )
+    links = links_of(settings)
     return EsmsNotifier(
         key=settings.sms_key.get_secret_value(),
         secret=settings.sms_secret.get_secret_value(),
         brandname=settings.sms_brandname,
         templates=templates,
+        callback=None if links is None else links.receipts("esms"),
         base_url=settings.sms_url,
     )
 

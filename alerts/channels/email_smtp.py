@@ -9,6 +9,7 @@ from email.utils import parseaddr
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from alerts.channels.letter_html import letter_html
 from alerts.telling.notifier import Gone, NeedsPerson, Outgoing, TryAgain
 from quantrac.config.settings import MissingSetting
 
@@ -21,7 +22,7 @@ class SmtpNotifier:
 
     name = "smtp"
 
-    def __init__(self, url: str, sender: str) -> None:
+    def __init__(self, url: str, sender: str, reply_to: str | None = None) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
             raise MissingSetting("QUANTRAC_SMTP_URL: expected smtp://[user:password@]host[:port] or smtps://…")
@@ -29,6 +30,7 @@ class SmtpNotifier:
         self._host, self._port = parts.hostname, parts.port or (465 if self._tls else 25)
         self._login = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
         self._sender = sender
+        self._reply_to = reply_to
         self._domain = parseaddr(sender)[1].partition("@")[2] or "localhost"
 
     def send(self, message: Outgoing) -> str | None:
@@ -64,8 +66,24 @@ class SmtpNotifier:
         if message.thread:
             letter["References"] = f"<{message.thread}@{self._domain}>"
         letter["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office replies
-        letter.set_content(message.body)
+        if self._reply_to is not None:
+            letter["Reply-To"] = self._reply_to
+        link = message.facts.get("link")
+        letter.set_content(message.body if link is None else f"{message.body}\n{link}\n")
+        if message.facts:
+            self._add_html(letter, message)
         return letter
+
+    def _add_html(self, letter: EmailMessage, message: Outgoing) -> None:
+        """Add the same words as HTML, with the chart of the last day beside them where there is one."""
+        chart = _chart_of(message)
+        chart_id = None if chart is None else f"chart-{message.key}@{self._domain}"
+        html = letter_html(message.subject, message.body, message.facts, chart_id)
+        letter.add_alternative(html, subtype="html")
+        if chart is not None:
+            *_, part = letter.iter_parts()
+            assert isinstance(part, EmailMessage)
+            part.add_related(chart, "image", "png", cid=f"<{chart_id}>", disposition="inline", filename="chart.png")
 
     def _session(self) -> smtplib.SMTP:
         context = ssl.create_default_context()
@@ -91,6 +109,16 @@ class SmtpNotifier:
             if not encrypted and self._host not in LOOPBACK:
                 raise NeedsPerson(f"{self._host} offers no TLS: the password is not sent in the clear; use smtps://")
             session.login(*self._login)
+
+
+def _chart_of(message: Outgoing) -> bytes | None:
+    course = message.facts.get("course")
+    if not course:
+        return None
+    from alerts.channels.chart import day_chart  # Pillow takes 20 MB of memory
+
+    limit = message.facts.get("limit")
+    return day_chart([(int(t), float(value)) for t, value in course], None if limit is None else float(limit))
 
 
 def _text(reason: bytes | str) -> str:

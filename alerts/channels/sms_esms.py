@@ -46,6 +46,7 @@ class EsmsNotifier:
         secret: str,
         brandname: str,
         templates: Templates | None = None,
+        callback: str | None = None,
         base_url: str | None = None,
     ) -> None:
         self._fixed = {
@@ -57,6 +58,8 @@ class EsmsNotifier:
             "Sandbox": "0",
             "campaignid": "quantrac",
         }
+        if callback is not None:
+            self._fixed["CallbackUrl"] = callback
         self._templates: Templates = templates or {}
         self._client = httpx.Client(base_url=base_url or BASE_URL, timeout=TIMEOUT_S)
 

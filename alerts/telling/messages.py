@@ -52,6 +52,10 @@ select contact_id, name, language, case when stopped_at is null then phone_e164 
        webhook, apprise
 from contact where active
 """
+CONCERNED: Final = (
+    CONTACTS + " and groups && %(groups)s::text[] and (stations = '{}' or %(station)s = any(stations))"
+)
+KNOWN: Final = CONTACTS + " and contact_id = any(%(ids)s)"
 TOLD: Final = """
 select distinct contact_id, medium from notification
 where alarm_id = %s and purpose <> 'cleared'
@@ -84,9 +88,14 @@ def tell(conn: Connection, change: Recorded, to: Addressees, measured: Measured,
 
 def load_contacts(conn: Connection) -> list[Contact]:
     """Return everybody who may be told."""
+    return _contacts(conn, CONTACTS, {})
+
+
+def _contacts(conn: Connection, query: str, values: dict[str, object]) -> list[Contact]:
+    """Of five thousand people a change concerns a few: the database picks them."""
     return [
         Contact(contact_id, name, language, phone, email, frozenset(groups), frozenset(stations), webhook, apprise)
-        for contact_id, name, language, phone, email, groups, stations, webhook, apprise in conn.execute(CONTACTS)
+        for contact_id, name, language, phone, email, groups, stations, webhook, apprise in conn.execute(query, values)
     ]
 
 
@@ -95,15 +104,17 @@ def _people(conn: Connection, change: Recorded, to: Addressees) -> list[Recipien
         return _told(conn, change, to.routing)
     if not change.is_news:
         return []
+    concerned = _contacts(conn, CONCERNED, {"groups": list(to.groups), "station": to.station or ""})
     people = to.routing.recipients(
-        load_contacts(conn), station=to.station or "", severity=change.severity, groups=to.groups
+        concerned, station=to.station or "", severity=change.severity, groups=to.groups
     )
     return [person for person in people if person.medium is not to.without]
 
 
 def _told(conn: Connection, change: Recorded, routing: Routing) -> list[Recipient]:
     told = conn.execute(TOLD, [change.alarm_id]).fetchall()
-    contacts = {contact.contact_id: contact for contact in load_contacts(conn)} if told else {}
+    known = _contacts(conn, KNOWN, {"ids": [id_ for id_, _ in told]}) if told else []
+    contacts = {contact.contact_id: contact for contact in known}
     people = [Recipient(contacts[id_], Medium(medium)) for id_, medium in sorted(told) if id_ in contacts]
     if change.purpose is Purpose.QUESTIONED:
         return people
@@ -148,7 +159,7 @@ def _queued(
         body=body,
         not_before=to.routing.not_before(person, now, breaks_quiet_hours=to.breaks_quiet_hours),
         is_held=is_held,
-        facts=None if person.medium is Medium.EMAIL else facts_of(notice, language),
+        facts=facts_of(notice, language),
     )
 
 

@@ -18,6 +18,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from alerts.telling.carriers import Report, note_reports
+from alerts.telling.dressing import Dress, undressed
 from alerts.telling.notifier import Notifier, OutcomeUnknown, Outgoing, TryAgain, UndeliverableError
 from alerts.telling.relay import Relay
 from alerts.telling.routing import Medium
@@ -94,6 +95,8 @@ class Claim:
     """A row that this sender holds."""
 
     notification_id: int
+    alarm_id: int | None
+    contact_id: int
     key: UUID
     to: str | None
     subject: str | None
@@ -109,7 +112,7 @@ class Claim:
 
 
 CLAIM = """
-select n.notification_id, n.key,
+select n.notification_id, n.alarm_id, n.contact_id, n.key,
        case n.medium when 'email' then c.email when 'webhook' then c.webhook when 'apprise' then c.apprise
          else case when c.stopped_at is null then c.phone_e164 end end,
        n.subject, n.body, 'alarm-' || n.alarm_id || '-' || extract(epoch from a.raised_at)::bigint,
@@ -140,11 +143,12 @@ ENDED = "update notification set status = %s, attempts = attempts + %s, error = 
 class Sender:
     """Hands the queued messages of one medium over, one after the other. Runs in a thread of its own."""
 
-    def __init__(self, url: str, medium: Medium, notifier: Notifier, clock: Clock) -> None:
+    def __init__(self, url: str, medium: Medium, notifier: Notifier, clock: Clock, dress: Dress = undressed) -> None:
         self._url = url
         self.medium = medium
         self._relay = notifier if isinstance(notifier, Relay) else Relay([notifier])
         self._clock = clock
+        self._dress = dress
 
     def run(self, stop: threading.Event) -> None:
         """Send until stopped; a lost database is waited for."""
@@ -184,7 +188,7 @@ class Sender:
             WAITED.labels(self.medium.value).observe((self._clock() - claim.not_before).total_seconds())
         reports: list[Report] = []
         try:
-            taken = self._relay.hand_over(_outgoing(claim), reports.append)
+            taken = self._relay.hand_over(_outgoing(claim, self._dress(conn, claim)), reports.append)
         except TryAgain as error:
             outcome = self._wait(conn, claim, error)
         except OutcomeUnknown as error:
@@ -212,7 +216,7 @@ class Sender:
         return status
 
 
-def _outgoing(claim: Claim) -> Outgoing:
+def _outgoing(claim: Claim, facts: Mapping[str, Any]) -> Outgoing:
     return Outgoing(
         key=claim.key.hex,
         to=claim.to or "",
@@ -221,7 +225,7 @@ def _outgoing(claim: Claim) -> Outgoing:
         thread=claim.thread,
         answer=claim.answer,
         attempts=claim.attempts,
-        facts=claim.facts or {},
+        facts=facts,
     )
 
 
@@ -231,7 +235,11 @@ def wait_after(attempts: int) -> timedelta:
 
 
 def start_senders(
-    url: str, notifiers: Mapping[Medium, Notifier], clock: Clock, stop: threading.Event
+    url: str,
+    notifiers: Mapping[Medium, Notifier],
+    clock: Clock,
+    stop: threading.Event,
+    dress: Dress = undressed,
 ) -> list[threading.Thread]:
     """Start the senders of each medium and return their threads; they end after `stop` is set, carriers stay open."""
     relays = {
@@ -240,7 +248,7 @@ def start_senders(
     }
     threads = [
         threading.Thread(
-            target=_guarded, args=(Sender(url, medium, relay, clock), stop), name=f"outbox-{medium}-{place}"
+            target=_guarded, args=(Sender(url, medium, relay, clock, dress), stop), name=f"outbox-{medium}-{place}"
         )
         for medium, relay in relays.items()
         for place in range(THREADS[medium])

@@ -6,10 +6,10 @@ import asyncio
 import importlib.util
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 import psycopg
@@ -19,20 +19,21 @@ from fastapi import Path as PathParameter
 from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
-from psycopg_pool import ConnectionPool
 from pydantic import BaseModel, Field
 
 from alerts import desk as alerts_desk
-from dashboards.console.hub import Hub
+from dashboards.console.context import Console
+from dashboards.console.outside import add_outside, is_linked
 from dashboards.console.pages import page_context
 from dashboards.console.series import read_series
 from dashboards.console.texts import Language, texts
-from dashboards.console.watcher import NothingSeenYet, Watcher
-from quantrac.database.pool import Connection, one_line
+from dashboards.console.watcher import NothingSeenYet
+from quantrac.database.pool import one_line
 from quantrac.telemetry.errors import QuantracError
 
 log = structlog.get_logger(__name__)
 
+LOCAL: Final = ZoneInfo("Asia/Ho_Chi_Minh")
 HERE: Final = Path(__file__).parent
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -54,16 +55,6 @@ class Acknowledgement(BaseModel):
     reason: str = Field(default="", max_length=400)
 
 
-@dataclass(frozen=True)
-class Console:
-    """What the pages need."""
-
-    pool: ConnectionPool[Connection]
-    hub: Hub
-    watcher: Watcher
-    clock: Callable[[], datetime]
-
-
 def create_app(console: Console) -> FastAPI:
     """Return the application; nothing is opened or started here."""
 
@@ -79,14 +70,15 @@ def create_app(console: Console) -> FastAPI:
     app.mount("/vendor/uplot", StaticFiles(directory=_folder_of("youplot") / "vendor"))
     app.exception_handler(QuantracError)(_refuse)
     app.exception_handler(psycopg.OperationalError)(_database_away)
-    _add_pages(app, console)
+    templates = Jinja2Templates(HERE / "templates")
+    templates.env.filters["local_time"] = local_time
+    _add_pages(app, console, templates)
     _add_api(app, console)
+    add_outside(app, console, templates)
     return app
 
 
-def _add_pages(app: FastAPI, console: Console) -> None:
-    templates = Jinja2Templates(HERE / "templates")
-
+def _add_pages(app: FastAPI, console: Console, templates: Jinja2Templates) -> None:
     def message(request: Request, lang: Language, text: str, status: int) -> Response:
         context = {"lang": lang, "t": texts(lang), "text": texts(lang)[text], "again": status == 503}
         return templates.TemplateResponse(request, "message.html", context, status)
@@ -142,6 +134,11 @@ def _add_api(app: FastAPI, console: Console) -> None:
         return {"listeners": console.hub.listeners}
 
 
+def local_time(time: datetime) -> str:
+    """Return a time as people here read it."""
+    return time.astimezone(LOCAL).strftime("%H:%M %d/%m/%Y")
+
+
 async def _guard(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
     """Refuse what another site's page sends, and put the policies on every answer."""
     if request.method not in ("GET", "HEAD") and not _from_own_page(request):
@@ -149,12 +146,14 @@ async def _guard(request: Request, proceed: Callable[[Request], Awaitable[Respon
     else:
         response = await proceed(request)
     response.headers.update(HEADERS)
-    if request.url.path.startswith(("/api", "/stations")) or request.url.path == "/":
+    if request.url.path.startswith(("/api", "/stations", "/a/")) or request.url.path == "/":
         response.headers["Cache-Control"] = "no-store"
     return response
 
 
 def _from_own_page(request: Request) -> bool:
+    if is_linked(request.url.path):
+        return True  # the address itself is the proof
     origin = request.headers.get("origin")
     is_json = request.headers.get("content-type", "").startswith("application/json")
     return is_json and (origin is None or origin.partition("://")[2] == request.headers.get("host"))

@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 
 import uvicorn
 
-from dashboards.console.app import Console, create_app
+from alerts.people.links import links_of
+from dashboards.console.app import create_app
+from dashboards.console.context import Console
 from dashboards.console.hub import Hub
 from dashboards.console.watcher import Watcher
 from quantrac.config.settings import Settings
@@ -21,7 +23,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
     hub, url, listener = Hub(), settings.database("console"), _listen(settings.console_listen)
     watcher = Watcher(url, hub, clock, stop)
     with open_pool(url, "console") as pool:
-        app = create_app(Console(pool, hub, watcher, clock))
+        app = create_app(Console(pool, hub, watcher, clock, links_of(settings)))
         server = uvicorn.Server(
             uvicorn.Config(
                 app, log_config=None, access_log=False, server_header=False, lifespan="on", timeout_graceful_shutdown=2

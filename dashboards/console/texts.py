@@ -81,6 +81,17 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "severity_critical": ("Nguy cấp", "Critical"),
     "housekeeping": ("Vận hành trạm", "Housekeeping"),
     "unknown_station": ("Không có trạm này", "There is no such station"),
+    "linked_title": ("Cảnh báo", "Alarm"),
+    "linked_since": ("Từ", "Since"),
+    "linked_until": ("đến", "until"),
+    "linked_by": ("Đã có người nhận xử lý:", "Looked after by"),
+    "linked_as": ("Xác nhận với tên", "In the name of"),
+    "linked_acknowledge": ("Tôi đã biết, tôi sẽ xử lý", "I have seen it and look after it"),
+    "linked_refused": ("Liên kết không còn dùng được", "This link cannot be used"),
+    "linked_refused_why": (
+        "Liên kết đã hết hạn (7 ngày) hoặc bị cắt mất một phần. Hãy mở thư mới nhất hoặc gọi trung tâm.",
+        "It has run out (7 days) or was cut. Open the newest mail, or call the control centre.",
+    ),
     "not_ready": ("Chưa đọc được cơ sở dữ liệu", "The database cannot be read yet"),
 }
 """Key → (Vietnamese, English)."""

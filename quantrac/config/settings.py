@@ -134,6 +134,11 @@ class Settings(BaseSettings):
     sms_brandname: str = "QUANTRAC"
     sms_modem: Path | None = None
     """Serial port of the GSM modem, a name under /dev/serial/by-id."""
+    smtp_reply_to: str | None = None
+    public_url: str | None = None
+    """Where people reach the console from outside, such as https://quantrac.example.vn: links in mails lead there."""
+    link_secret: SecretStr | None = None
+    """Signs the links in mails with which an alarm is acknowledged."""
     zns_tokens: Path | None = None
     """File with `app_id`, `secret_key`, `refresh_token` of the Official Account; rewritten with each new pair."""
     zns_url: str | None = None

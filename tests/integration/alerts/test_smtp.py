@@ -7,6 +7,9 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
 
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult
@@ -57,6 +60,18 @@ class Refusing:
         return self._data
 
 
+class Keeping(Refusing):
+    """A server that takes everything and keeps it whole."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.letters: list[EmailMessage] = []
+
+    async def handle_DATA(self, server, session, envelope) -> str:  # noqa: N802
+        self.letters.append(message_from_bytes(envelope.content, policy=default))
+        return "250 ok"
+
+
 @pytest.mark.parametrize(
     ("handler", "kind", "text"),
     [
@@ -102,3 +117,28 @@ def test_a_mail_keeps_its_accents_and_no_line_break_enters_a_header() -> None:
 def test_an_address_that_is_none_is_refused_at_the_start(url: str) -> None:
     with pytest.raises(MissingSetting, match="QUANTRAC_SMTP_URL"):
         SmtpNotifier(url, "canhbao@example.org")
+
+
+def test_a_mail_about_an_alarm_has_text_html_a_chart_a_link_one_thread_and_an_address_to_answer_to() -> None:
+    end = 1_795_000_000
+    facts = {
+        "purpose": "raised", "language": "vi", "severity": "high", "limit": 3.0,
+        "link": "https://quantrac.example.vn/a/1.2.3.x",
+        "course": [(end - 600 * i, 3 + i / 50) for i in range(144, 0, -1)],
+    }  # fmt: skip
+    first = Outgoing("a" * 32, "lan@example.org", "Oxy thấp\nGiá trị: 2,40 mg/L\n", "Oxy", "alarm-1", facts=facts)
+    kept = Keeping()
+    with server(lambda: SMTP(kept, hostname="test")) as address:
+        carrier = SmtpNotifier(f"smtp://{address}", "canhbao@example.org", "truc@example.org")
+        carrier.send(first)
+        carrier.send(Outgoing("b" * 32, "lan@example.org", "Đã hết", "Hết", "alarm-1", facts={"purpose": "cleared"}))
+    alarm, cleared = kept.letters
+    assert alarm["Reply-To"] == "truc@example.org"
+    assert alarm["References"] == cleared["References"] == "<alarm-1@example.org>"
+    text, html = alarm.get_body(("plain",)), alarm.get_body(("html",))
+    assert text.get_content().splitlines() == ["Oxy thấp", "Giá trị: 2,40 mg/L", "", facts["link"]]
+    (picture,) = [part for part in alarm.walk() if part.get_content_type() == "image/png"]
+    assert f"cid:{picture['Content-ID'].strip('<>')}" in html.get_content()
+    assert picture.get_content().startswith(b"\x89PNG")
+    assert len(picture.get_content()) < 30_000
+    assert [part.get_content_type() for part in cleared.walk()] == ["multipart/alternative", "text/plain", "text/html"]

@@ -1,0 +1,104 @@
+"""What is asked from outside the control centre, and proves itself: a signed link in a mail, a provider's receipt."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse
+from fastapi.templating import Jinja2Templates
+
+from alerts import desk as alerts_desk
+from alerts.people.links import LinkRefused, Links, Opened
+from alerts.people.receipts import note_esms_receipt
+from dashboards.console.context import Console
+from dashboards.console.texts import Language, texts
+from quantrac.database.pool import Connection
+from quantrac.telemetry.errors import QuantracError
+
+ALARM: Final = """
+select a.alarm_id, a.texts->'title'->>%(language)s as title,
+       case %(language)s when 'vi' then s.name_vi else s.name_en end as station,
+       a.raised_at, a.cleared_at, a.acknowledged_at, a.acknowledged_by
+from v_alarm a left join station s using (station) where a.alarm_id = %(alarm)s
+"""
+PERSON: Final = "select name, language from contact where contact_id = %s and active"
+
+
+def add_outside(app: FastAPI, console: Console, templates: Jinja2Templates) -> None:
+    """Add the routes; without a public address and a secret in the settings they do not exist."""
+    links = console.links
+    if links is None:
+        return
+
+    @app.get("/a/{token}", response_class=HTMLResponse)
+    def show(request: Request, token: str) -> Response:
+        """Show the alarm of a link, with a button: opening it changes nothing, for mail scanners open every link."""
+        with console.pool.connection() as conn:
+            return _page(templates, request, console, links, conn, token)
+
+    @app.post("/a/{token}", response_class=HTMLResponse)
+    def acknowledge(request: Request, token: str) -> Response:
+        """Acknowledge in the name of the person to whom the link was sent."""
+        with console.pool.connection() as conn:
+            return _page(templates, request, console, links, conn, token, acknowledges=True)
+
+    @app.get("/receipts/esms/{word}")
+    def esms_receipt(request: Request, word: str) -> Response:
+        """Take a receipt of eSMS (a GET with RequestId, SendStatus, SendSuccess, SendFailed, error_info)."""
+        if not hmac.compare_digest(word.encode(), links.word_for("esms").encode()):
+            return PlainTextResponse("no such place", 404)
+        with console.pool.connection() as conn:
+            note_esms_receipt(conn, dict(request.query_params), console.clock())
+        return PlainTextResponse("ok")
+
+
+def _page(
+    templates: Jinja2Templates, request: Request, console: Console, links: Links, conn: Connection, token: str,
+    *, acknowledges: bool = False,
+) -> Response:  # fmt: skip
+    try:
+        opened = links.opened(token, console.clock())
+        person, language = _person(conn, opened)
+    except (LinkRefused, ValueError):
+        return _written(templates, request, "vi", {"refused": True}, 410)
+    refused = ""
+    if acknowledges:
+        try:
+            alerts_desk.acknowledge(conn, opened.alarm_id, person, "by the link in a mail", console.clock())
+        except QuantracError as error:
+            refused = str(error)
+    return _written(
+        templates,
+        request,
+        language,
+        {"alarm": _alarm(conn, opened, language), "why_not": refused, "person": person},
+        200,
+    )
+
+
+def _person(conn: Connection, opened: Opened) -> tuple[str, Language]:
+    row = conn.execute(PERSON, [opened.contact_id]).fetchone()
+    if row is None:
+        raise LinkRefused("the person is no contact any more")
+    return row[0], "en" if row[1] == "en" else "vi"
+
+
+def _alarm(conn: Connection, opened: Opened, language: Language) -> dict[str, Any] | None:
+    cursor = conn.execute(ALARM, {"alarm": opened.alarm_id, "language": language})
+    row = cursor.fetchone()
+    return None if row is None else dict(zip((column.name for column in cursor.description or ()), row, strict=True))
+
+
+def _written(
+    templates: Jinja2Templates, request: Request, language: Language, about: dict[str, Any], status: int
+) -> Response:
+    context = {"lang": language, "t": texts(language), **about}
+    return templates.TemplateResponse(request, "linked.html", context, status)
+
+
+def is_linked(path: str) -> bool:
+    """Whether a path proves itself by a signature."""
+    return urlsplit(path).path.startswith("/a/")

@@ -1,0 +1,111 @@
+"""Mails: links that prove themselves, a chart that shows the course, HTML that says what the text says, receipts."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from alerts.channels.chart import LIMIT, LINE, day_chart
+from alerts.channels.letter_html import letter_html
+from alerts.people.links import LASTS, LinkRefused, Links, Opened
+from alerts.people.receipts import outcome
+
+NOW = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
+LINKS = Links("https://quantrac.example.vn/", "geheim")
+
+
+def token(links: Links = LINKS) -> str:
+    return links.to_alarm(17, 3, NOW).rpartition("/")[2]
+
+
+def test_a_link_stands_for_one_alarm_and_one_person_until_it_runs_out() -> None:
+    assert LINKS.to_alarm(17, 3, NOW).startswith("https://quantrac.example.vn/a/17.3.")
+    assert LINKS.opened(token(), NOW + LASTS) == Opened(17, 3)
+    with pytest.raises(LinkRefused, match="run out"):
+        LINKS.opened(token(), NOW + LASTS + timedelta(seconds=1))
+
+
+@given(st.integers(0, len(token()) - 1), st.sampled_from("0123456789abcXYZ.-_"))
+def test_a_link_with_one_character_changed_is_refused(place: int, other: str) -> None:
+    known = token()
+    changed = known[:place] + other + known[place + 1 :]
+    if changed != known:
+        with pytest.raises(LinkRefused):
+            LINKS.opened(changed, NOW)
+
+
+@pytest.mark.parametrize("forged", ["", "17.3", "a.b.c.d", "....", token(Links("https://x", "other")), "ü.3.9.x"])
+def test_what_was_not_made_here_is_refused(forged: str) -> None:
+    with pytest.raises(LinkRefused):
+        LINKS.opened(forged, NOW)
+
+
+def test_the_chart_shows_the_course_and_the_limit_and_breaks_at_a_gap() -> None:
+    course = [(600 * i, 4.0 + (i % 7) / 10) for i in range(60)] + [(600 * i, 2.0) for i in range(100, 145)]
+    image = Image.open(io.BytesIO(day_chart(course, 3.0) or b""))
+    colours = {colour: count for count, colour in image.convert("RGB").getcolors(1 << 20)}
+    assert colours[_rgb(LINE)] > 1000
+    assert colours[_rgb(LIMIT)] > 500
+    gap = image.convert("RGB").crop((560, 0, 700, 270)).getcolors(1 << 20)
+    assert _rgb(LINE) not in {colour for _, colour in gap}
+
+
+@pytest.mark.parametrize("course", [[], [(0, 1.0)]])
+def test_too_little_is_no_chart(course: list[tuple[int, float]]) -> None:
+    assert day_chart(course, None) is None
+
+
+def test_a_course_without_any_change_is_drawn() -> None:
+    assert day_chart([(0, 0.0), (600, 0.0)], None) is not None
+
+
+def _rgb(colour: str) -> tuple[int, ...]:
+    return tuple(bytes.fromhex(colour[1:]))
+
+
+class Words(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.sources: list[str] = []
+
+    def handle_data(self, data: str) -> None:
+        self.found.append(data)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.sources += [value or "" for name, value in attrs if name in ("src", "href", "background")]
+
+
+def test_the_html_says_what_the_text_says_and_loads_nothing_from_elsewhere() -> None:
+    text = "Sông Mỹ Thanh: Oxy <thấp>\nGiá trị: 2,40 mg/L & giảm\n\nCảnh báo số 17."
+    html = letter_html("Oxy", text, {"language": "vi", "severity": "high", "link": "https://x/a/1"}, "c@example.org")
+    words = Words()
+    words.feed(html)
+    said = "".join(words.found)
+    for part in ("Sông Mỹ Thanh: Oxy <thấp>", "Giá trị: 2,40 mg/L & giảm", "Cảnh báo số 17.", "Tôi đã biết"):
+        assert part in said
+    assert words.sources == ["cid:c@example.org", "https://x/a/1"]
+
+
+@pytest.mark.parametrize(
+    ("receipt", "settled"),
+    [
+        ({"SendStatus": "5", "SendSuccess": "1", "SendFailed": "0"}, "delivered"),
+        ({"SendStatus": "5", "SendSuccess": "0", "SendFailed": "1", "error_info": "absent"}, "failed"),
+        ({"SendStatus": "4"}, "failed"),
+        ({"SendStatus": "1"}, None),
+        ({"SendStatus": "2"}, None),
+        ({"SendStatus": "7"}, None),
+        ({}, None),
+    ],
+)
+def test_receipts_of_esms(receipt: dict[str, str], settled: str | None) -> None:
+    """SendStatus as the provider's documents have it: 4 refused, 5 finished, 1 2 7 on the way."""
+    found = outcome(receipt)
+    assert (None if found is None else found[0]) == settled
