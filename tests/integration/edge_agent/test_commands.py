@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
+import pty
 import re
+import select
 import shutil
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import threading
 import time
 from collections.abc import Iterator
@@ -280,6 +286,43 @@ def test_the_commands_beside_the_instruments(rig: Rig) -> None:
     assert quantrac(rig, "reload").stdout == f"{STATION}: unchanged; nothing differs\n"
     rig.file.write_text(rig.file.read_text().replace('serial: "19D100742"', 'serial: "another probe"', 1))
     assert quantrac(rig, "reload").stdout == f"{STATION}: confirmed; changed: {device.name}\n"
+
+
+HEED_CTRL_C = (
+    "import runpy, signal; signal.signal(2, signal.default_int_handler); runpy.run_module('quantrac', {}, '__main__')"
+)
+"""A test run in the background hands on to its children that Ctrl-C is ignored."""
+
+
+def test_the_live_view_on_a_terminal_shows_the_station_and_ends_with_ctrl_c(rig: Rig) -> None:
+    environment = {**os.environ, "QUANTRAC_STATE_DIR": str(rig.folder.parent), "TERM": "xterm"}
+    command = [sys.executable, "-c", HEED_CTRL_C, "edge", "watch", "--station", STATION, "--every", "0.2"]
+    terminal, inside = pty.openpty()
+    fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 160, 0, 0))
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=inside, stdout=inside, stderr=inside)
+    os.close(inside)
+    seen, until, told = "", time.monotonic() + 60, False
+    try:
+        while process.poll() is None:
+            assert time.monotonic() < until, seen[-2000:]
+            if select.select([terminal], [], [], 0.2)[0]:
+                with contextlib.suppress(OSError):  # the other end is closed
+                    seen += os.read(terminal, 65_536).decode("utf-8", "replace")
+            if not told and "uplink connected" in seen and "water_level" in seen:
+                told = True
+                process.send_signal(signal.SIGINT)
+    finally:
+        process.kill()
+        os.close(terminal)
+    assert (told, process.wait()) == (True, 0), seen[-2000:]
+
+
+def test_each_instrument_is_read_once_by_the_command_line_where_no_agent_runs(wiring: Path) -> None:
+    command = [sys.executable, "-m", "quantrac", "edge", "probe", "--station", STATION, "--wiring", str(wiring)]
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=90, check=False)
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    for line in ("sonde/do", "sonde/water_temp", "gauge/water_level", "io/battery_v"):
+        assert re.search(rf"^{line}: -?[\d.]+ \S+  ok$", shown.stdout, re.MULTILINE), shown.stdout
 
 
 def test_a_wrong_file_is_refused_by_line_and_a_right_one_put_in_force(rig: Rig) -> None:
