@@ -1,6 +1,7 @@
 """The consumer `derived`: values follow the readings as they stand, whatever way these came, and go on to the feed."""
 
 import random
+import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -10,7 +11,9 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from ingest.derived import consuming
+from ingest.following import Follower
 from ingest.quality import judging
+from ingest.quality.service import works
 from ingest.rollups import consuming as rolling
 from ingest.rollups.refreshing import rebuild as rebuild_hours
 from quantrac.database.feed import Cause, Consumer, NewChange, append_changes
@@ -337,3 +340,20 @@ def test_values_whose_readings_were_dropped_stay(station: psycopg.Connection) ->
     store(station, [Given("o3", 30, 1.0)])
     derive(station)
     assert values(station, "o3_1h") == before
+
+
+def test_a_consumer_that_is_new_misses_nothing_that_quality_has_yet_to_judge(
+    station: psycopg.Connection, database: str
+) -> None:
+    station.execute("update channel set history_tests = '{spike}' where name = 'ph' and station = 'st-air'")
+    quality = Consumer(station, judging.NAME, [Cause.READING])
+    store(station, [Given(name, minute, value) for minute in range(3) for name, value in SONDE])
+    work = next(each for each in works(lambda: NOW) if each.name == consuming.NAME)
+    with psycopg.connect(database, autocommit=True, options="-c TimeZone=UTC") as conn:
+        feed = Follower(work, lambda: NOW, threading.Event()).consumer(conn)
+        assert values(station, "nh3") == {}
+        while judging.round_of(station, quality, lambda: NOW, 100):
+            pass
+        while consuming.round_of(conn, feed, 100):
+            pass
+    assert list(values(station, "nh3")) == [0, 1, 2]
