@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import (
+    backtest,
     compression,
     edge_forwarding,
     edge_reading,
@@ -19,6 +20,7 @@ from benchmarks import (
     ingest_throughput,
     rule_evaluation,
     sensor_to_row,
+    standing_alarms,
     year,
 )
 from quantrac.observe import logs
@@ -86,6 +88,22 @@ def rules(arguments: argparse.Namespace) -> None:
         print(f"rules, {name:19} {rate:>12,.0f} readings/s  {ratio:7.1f} x making blocks  {alarms} alarms", flush=True)
 
 
+def standing(_: argparse.Namespace) -> None:
+    """Seconds of rounds and of a restart with ten thousand standing alarms and five thousand contacts."""
+    for name, alarms, seconds in standing_alarms.run():
+        print(f"{name:34} {seconds * 1000:8.1f} ms with {alarms:>6,} standing alarms", flush=True)
+
+
+def backtests(arguments: argparse.Namespace) -> None:
+    """Seconds of a back-test over a year of the six stations."""
+    report = backtest.run(lambda line: print(line, flush=True), arguments.weeks)
+    print(
+        f"back-test              {report.readings:,} readings of {report.channels} channels in {report.whole_s:.0f} s,"
+        f" evaluation {report.evaluation_s:.0f} s of it, {report.kpis.alarms:,} alarms",
+        flush=True,
+    )
+
+
 def spool(arguments: argparse.Namespace) -> None:
     """Messages a second into the edge's spool, beside bare SQLite's synced inserts of the same bytes."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
@@ -135,6 +153,8 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
 }
 ON_DEMAND: dict[str, Callable[[argparse.Namespace], None]] = {
     "year": year_of_data,
+    "backtest": backtests,
+    "standing": standing,
     "compression": compressed_weeks,
     "workers": workers,
     "sustained": sustained,

@@ -65,8 +65,8 @@ class Year:
 
 
 @contextlib.contextmanager
-def filled(say: Callable[[str], None], weeks: int = 52) -> Iterator[Year]:
-    """Make the cluster and fill it; everything is removed at the end."""
+def filled(say: Callable[[str], None], weeks: int = 52, *, hourly: bool = True) -> Iterator[Year]:
+    """Make the cluster and fill it, with hourly and daily values if asked; everything is removed at the end."""
     place = runtime_directory(PROJECT, account_for("postgres", "postgresql-17"))
     folder = Path(tempfile.mkdtemp(prefix="bench-year-", dir=place))
     folder.chmod(0o711)
@@ -77,12 +77,12 @@ def filled(say: Callable[[str], None], weeks: int = 52) -> Iterator[Year]:
             with connect(url, "benchmark") as conn:
                 tune(conn)
             with connect(url, "benchmark") as conn:
-                yield _fill(conn, weeks, say)
+                yield _fill(conn, weeks, say, hourly=hourly)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _fill(conn: Connection, weeks: int, say: Callable[[str], None]) -> Year:
+def _fill(conn: Connection, weeks: int, say: Callable[[str], None], *, hourly: bool) -> Year:
     last = datetime.now(UTC).replace(second=0, microsecond=0)
     first = last - weeks * WEEK
     apply_network(conn, load_network(PROJECT / "station_configs"), "benchmark", last)
@@ -97,6 +97,8 @@ def _fill(conn: Connection, weeks: int, say: Callable[[str], None]) -> Year:
     channels = scalar(conn, "select count(*) from latest")
     readings = channels * weeks * 7 * 1440
     say(f"{readings / 1e6:.1f} million readings of {channels} channels in {time.monotonic() - begun:.0f} s")
+    if not hourly:
+        return Year(conn, readings, first, last)
     begun = time.monotonic()
     made = sum(hours for _, hours in rebuild(conn))
     took = time.monotonic() - begun

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import combinations
@@ -11,14 +11,16 @@ from typing import Final
 from alerts.channels import gsm
 from alerts.evaluating.trend import Trend
 from alerts.rules.compiling import compile_network, words_of
+from alerts.rules.composite import compile_composites
 from alerts.rules.rule import ChannelRule, Kind, Level, Words
 from alerts.telling import texts
-from alerts.telling.routing import Routing
+from alerts.telling.routing import Contact, Routing
 from alerts.telling.texts import Notice, Purpose
 from quantrac.config.network import Network
 from quantrac.telemetry.parameters import CATALOGUE
 from quantrac.telemetry.quality import Quality
 
+DAY_MINUTES: Final = 24 * 60
 LONGEST_TIME: Final = datetime(2026, 12, 28, 15, 8, tzinfo=UTC)
 
 
@@ -36,27 +38,64 @@ def findings(network: Network) -> list[Finding]:
     """Return everything worth changing in the rules of a network, each once."""
     compiled = compile_network(network)
     watching = [rule for rules in compiled.values() for rule in rules]
-    unused = sorted(set(network.rules) - {rule.rule for rule in watching})
+    composed = compile_composites(network)
+    known = {*network.rules, *network.composites}
+    unused = sorted(known - {rule.rule for rule in watching} - {rule.rule.rule for rule in composed})
     found = [Finding(rule, "watch", "no station has a channel that it watches") for rule in unused]
     routing = Routing.of(network)
     found += _overlaps(compiled)
+    spans = {f"{s.station}/{c.name}": c.span for s in network.stations.values() for c in s.all_channels()}
     for rule in watching:
+        found += _unreachable(rule, spans[rule.channel])
+    for composite in composed:
+        for member in composite.members:
+            found += _unreachable(member.rule, spans[member.rule.channel])
+    for rule in [*watching, *(composite.rule for composite in composed)]:
         found += _untold(rule, routing)
-        found += _unreachable(rule)
+        found += _never_in_force(rule)
         found += _too_long(rule, words_of(network.stations[rule.station].name))
     return list(dict.fromkeys(found))
 
 
-def _unreachable(rule: ChannelRule) -> Iterator[Finding]:
-    """Readings beyond the plausible range fail a test: a limit there never rises unless the rule uses failed ones."""
-    low, high = CATALOGUE[rule.parameter].plausible
-    if rule.measure.kind is Kind.STATE or Quality.FAIL in rule.use:
+def _unreachable(rule: ChannelRule, span: tuple[float, float]) -> Iterator[Finding]:
+    """Readings beyond the plausible range or the instrument's fail a test: a limit there never rises.
+
+    Unless the rule uses failed ones.
+    """
+    if rule.measure.kind in (Kind.STATE, Kind.DEPARTURE) or Quality.FAIL in rule.use:
         return
-    if rule.measure.kind is not Kind.VALUE:
-        low, high = low - high, high - low
+    plausible = CATALOGUE[rule.parameter].plausible
+    for what, (low, high) in (("plausible", plausible), ("instrument's", span)):
+        if rule.measure.kind is not Kind.VALUE:
+            low, high = low - high, high - low  # noqa: PLW2901
+        for level in rule.levels:
+            if not low <= level.limit <= high:
+                text = f"limit {level.limit:g} is outside the {what} {low:g} to {high:g}"
+                yield Finding(rule.rule, level.name, text)
+
+
+def _never_in_force(rule: ChannelRule) -> Iterator[Finding]:
+    """Limits that are in force for some hours of a day never last longer than these."""
+    if rule.validity is None:
+        return
+    minutes = (rule.validity.to_minute - rule.validity.from_minute) % DAY_MINUTES or DAY_MINUTES
     for level in rule.levels:
-        if not low <= level.limit <= high:
-            yield Finding(rule.rule, level.name, f"limit {level.limit:g} is outside the plausible {low:g} to {high:g}")
+        if minutes < DAY_MINUTES and level.on_delay_ms > minutes * 60_000:
+            yield Finding(rule.rule, level.name, f"on_delay is longer than the {minutes} minutes in force: never rises")
+
+
+def people_findings(network: Network, contacts: Iterable[Contact]) -> list[Finding]:
+    """Return the levels at stations of which nobody among the contacts would be told, each once."""
+    people, routing = list(contacts), Routing.of(network)
+    rules = [rule for own in compile_network(network).values() for rule in own]
+    rules += [composite.rule for composite in compile_composites(network)]
+    found = []
+    for rule in rules:
+        for level in rule.levels:
+            told = routing.recipients(people, station=rule.station, severity=level.severity, groups=level.to)
+            if not told:
+                found.append(Finding(rule.rule, f"{level.name} at {rule.station}", "no contact would be told"))
+    return list(dict.fromkeys(found))
 
 
 def _overlaps(compiled: dict[str, list[ChannelRule]]) -> Iterator[Finding]:
@@ -102,8 +141,8 @@ def _example(rule: ChannelRule, level: Level, purpose: Purpose, station: Words) 
         raised_at=LONGEST_TIME,
         texts=rule.texts,
         channel=rule.channel,
-        value=level.limit,
-        limit=level.limit,
+        value=None if rule.measure.kind is Kind.COMPOSITE else level.limit,
+        limit=None if rule.measure.kind is Kind.COMPOSITE else level.limit,
         side=level.side,
         unit=rule.unit,
         decimals=rule.decimals,

@@ -15,9 +15,14 @@ from pathlib import Path
 import pytest
 
 from alerts.evaluating.block import Sample
+from alerts.evaluating.evaluator import Evaluator
+from alerts.rules.compiling import compile_network
 from alerts.rules.series import read_series
+from alerts.service import wall_clock
 from alerts.telling.outbox import THREADS
-from quantrac.database.pool import Connection
+from alerts.telling.routing import Routing
+from quantrac.config.loading import load_network
+from quantrac.database.pool import Connection, connect
 from quantrac.private_services.catchers import MailCatcher, SmsCatcher
 from tests.integration.alerts.centre import START_MS, add_network, minutes_of, rows, store, until
 from tests.unit.alerts.rules import MINUTE
@@ -190,6 +195,23 @@ def test_kill_9_at_random_points_loses_and_repeats_nothing(
     assert len(sms.messages) == told  # the provider's idempotency key: at most once
     assert len({letter.message_id for letter in mail.messages}) == told  # a mail may come twice, with the same id
     assert kills == 10
+
+
+def test_an_alarm_whose_worker_died_before_its_message_is_told_once_and_soon_after_the_restart(
+    conn: Connection, database: str, centre: Centre, sms: SmsCatcher, mail: MailCatcher, tmp_path: Path
+) -> None:
+    store(conn, add_network(conn), read_series("2.8x10", MINUTE, start_ms=START_MS))
+    network = load_network(tmp_path / "configs")
+    with connect(database, "test that dies") as own:  # evaluates and commits, and is gone before anything is sent
+        Evaluator(own, compile_network(network), Routing.of(network), wall_clock).round()
+    assert rows(conn, "select status, count(*) from notification group by 1") == [("queued", 2)]
+    process = centre.start()
+    until(lambda: is_working(conn, process), 30)
+    begun = time.monotonic()
+    until(lambda: len(sms.messages) == 1 and len(mail.messages) == 1)
+    assert time.monotonic() - begun < 5  # the table's promise
+    until(lambda: drained(conn))
+    assert (len(sms.messages), len(mail.messages)) == (1, 1)
 
 
 def test_a_second_worker_stands_by_and_takes_over(conn: Connection, centre: Centre) -> None:

@@ -9,11 +9,13 @@ import pytest
 
 from alerts.rules.compiling import compile_rules
 from alerts.rules.rule import Severity, Side
-from alerts.rules.rule_checks import findings
+from alerts.rules.rule_checks import findings, people_findings
 from alerts.rules.rule_tests import Alarm, TestResult, run_rule_tests
+from alerts.telling.routing import Contact
 from quantrac.config.loading import load_network
 from quantrac.config.network import Network
 from quantrac.config.rule_files import RuleTest
+from quantrac.config.rules import Selection, Valid
 
 CONFIG = Path(__file__).parents[3] / "station_configs"
 
@@ -89,3 +91,80 @@ def test_a_rule_that_watches_nothing_is_found(network: Network) -> None:
     assert [(one.rule, one.where) for one in findings(replace(network, rules={"do-low": nowhere}))] == [
         ("do-low", "watch")
     ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "tags", "limits"),
+    [
+        ("do-low", ("shrimp-intake", "white-leg-shrimp", "stage-grow-out"), [4.0, 3.0, 2.0]),
+        ("do-low", ("shrimp-intake", "black-tiger-shrimp", "stage-nursery"), [4.0, 3.0]),
+        ("do-low", ("shrimp-intake", "pangasius"), [2.0]),
+        ("water-cold", ("shrimp-intake", "pangasius"), [25.0]),
+        ("salinity-high-shrimp", ("shrimp-intake", "artemia"), [150.0]),
+        ("salinity-high-shrimp", ("shrimp-intake", "black-tiger-shrimp"), [30.0]),
+        ("salinity-high", ("sluice",), [1.0, 4.0]),
+        ("salinity-high", ("sluice", "rice"), [4.0]),
+        ("salinity-high", ("sluice", "orchard"), [1.0]),
+    ],
+)
+def test_limits_follow_species_stage_and_crop(
+    network: Network, rule: str, tags: tuple[str, ...], limits: list[float]
+) -> None:
+    station = network.stations["st-my-thanh"].model_copy(update={"tags": tags})
+    found = compile_rules([network.rules[rule]], [station])
+    assert found
+    assert all([level.limit for level in one.levels] == limits for (one,) in found.values())
+
+
+def with_levels(network: Network, **changes: object) -> list[tuple[str, str]]:
+    """Findings of `do-low` alone, its danger level changed."""
+    rule = network.rules["do-low"]
+    danger = (rule.below or {})["danger"].model_copy(update=changes)
+    changed = rule.model_copy(update={"below": {"danger": danger}, "instead": ()})
+    return [(one.where, one.what) for one in findings(replace(network, rules={"do-low": changed}, composites={}))]
+
+
+def test_a_limit_that_no_reading_can_pass_is_found(network: Network) -> None:
+    assert with_levels(network, limit=-5.0, clear=-4.0)[0] == ("danger", "limit -5 is outside the plausible 0 to 25")
+    assert with_levels(network, limit=2.0) == []
+
+
+def test_a_limit_beyond_what_the_instrument_measures_is_found(network: Network) -> None:
+    station = network.stations["st-my-thanh"]
+    (device,) = [device for device in station.devices.values() if "do" in device.channels]
+    channel = device.channels["do"].model_copy(update={"span": (3.0, 20.0)})
+    narrow = device.model_copy(update={"channels": {**device.channels, "do": channel}})
+    there = station.model_copy(update={"devices": {**station.devices, device.name: narrow}})
+    changed = replace(network, stations={**network.stations, "st-my-thanh": there})
+    assert ("danger", "limit 2 is outside the instrument's 3 to 20") in with_levels(changed, limit=2.0)
+
+
+def test_a_delay_longer_than_the_hours_in_force_is_found(network: Network) -> None:
+    rule = network.rules["do-low"]
+    night = Valid.model_validate({"hours": {"from": "23:30", "to": "00:30"}})
+    changed = replace(network, rules={"do-low": rule.model_copy(update={"valid": night})}, composites={})
+    assert [(one.where, one.what) for one in findings(changed)] == [
+        ("watch", "on_delay is longer than the 60 minutes in force: never rises")
+    ]
+
+
+def test_a_composite_rule_is_looked_at_like_any_other(network: Network) -> None:
+    composite = network.composites["warm-and-low-oxygen"]
+    cold = composite.conditions["warm"].model_copy(update={"above": 900.0})
+    conditions = {**composite.conditions, "warm": cold}
+    changed = composite.model_copy(update={"conditions": conditions})
+    found = findings(replace(network, rules={}, composites={changed.name: changed}))
+    assert [(one.rule, one.where) for one in found] == [(changed.name, "condition")] * len(found)
+    assert found
+    nowhere = composite.model_copy(update={"watch": Selection(tags=("rice",))})
+    (one,) = findings(replace(network, rules={}, composites={nowhere.name: nowhere}))
+    assert (one.rule, one.where) == (nowhere.name, "watch")
+
+
+def test_a_level_that_no_contact_would_be_told_of_is_found(network: Network) -> None:
+    farmer = Contact(1, "farmer", "vi", "+84900000001", None, frozenset({"farmers"}), frozenset({"st-my-thanh"}))
+    rules = {"do-low": network.rules["do-low"]}
+    untold = {one.where for one in people_findings(replace(network, rules=rules, composites={}), [farmer])}
+    assert "act at st-cu-lao-dung" in untold
+    assert "act at st-my-thanh" not in untold
+    assert "watch at st-my-thanh" in untold  # for operators only

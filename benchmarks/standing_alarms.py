@@ -1,0 +1,158 @@
+"""Ten thousand standing alarms and five thousand contacts: how long a restart takes, and whether rounds slow down.
+
+A hundred stations of ten channels with ten rules each, all in alarm; fifty contacts a station, of whom two are told of
+new alarms. A round is one reading of each of a hundred channels, from the feed to the commit; a new alarm is one more
+rule of one channel, with its messages.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from alerts.evaluating.evaluator import Evaluator
+from alerts.rules.rule import ChannelRule, Level, RuleTexts, Severity, Side, Words
+from alerts.telling.routing import Routing
+from benchmarks.servers import PROJECT
+from quantrac.config.telling import Route
+from quantrac.database.feed import NewChange, append_changes
+from quantrac.database.migrate import migrate
+from quantrac.database.pool import Connection, connect
+from quantrac.private_services.place import account_for, runtime_directory
+from quantrac.private_services.postgres import PrivatePostgres
+from quantrac.telemetry.quality import Quality
+
+STATIONS, CHANNELS, RULES, CONTACTS = 100, 10, 10, 5000
+MINUTE: Final = timedelta(minutes=1)
+ROUNDS: Final = 20
+ROUTING: Final = Routing((Route(to="operators", severity=("high",), by=("email",)),), None, ZoneInfo("UTC"))
+START: Final = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+class Result(NamedTuple):
+    """Seconds of one thing, with how many alarms stood."""
+
+    name: str
+    standing: int
+    seconds: float
+
+
+def run() -> Iterator[Result]:
+    """Yield what was measured: rounds without alarms, rounds with all of them, a new alarm, a restart."""
+    place = runtime_directory(PROJECT, account_for("postgres", "postgresql-17"))
+    folder = Path(tempfile.mkdtemp(prefix="bench-alarms-", dir=place))
+    folder.chmod(0o711)
+    try:
+        with PrivatePostgres(folder / "pg", volatile=True) as postgres:
+            url = postgres.create_database("bench")
+            migrate(url)
+            with connect(url, "benchmark") as conn, connect(url, "benchmark") as own:
+                yield from _measured(conn, own)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _measured(conn: Connection, own: Connection) -> Iterator[Result]:
+    ids = _fill(conn)
+    minutes = iter(range(10**6))
+    worker = _worker(own, ids)
+    some = list(ids.values())[: STATIONS * CHANNELS // 10]
+    yield Result("round of 100 readings", 0, _round_s(conn, worker, some, minutes, 9.0))
+    yield Result("new alarm, with two messages", 0, _alarm_s(conn, worker, some, minutes, 9.0))
+    _store(conn, list(ids.values()), START + next(minutes) * MINUTE, 2.5)
+    _run(worker)
+    conn.execute("vacuum analyze")
+    standing = _standing(conn)
+    yield Result("round of 100 readings", standing, _round_s(conn, worker, some, minutes, 2.5))
+    yield Result("new alarm, with two messages", standing, _alarm_s(conn, worker, some, minutes, 2.5))
+    _store(conn, some[:1], START + next(minutes) * MINUTE, 2.5)
+    begun = time.perf_counter()
+    again = _worker(own, ids)
+    again.close_orphans(())
+    _run(again)
+    yield Result("restart to the first round", standing, time.perf_counter() - begun)
+
+
+def _alarm_s(conn: Connection, worker: Evaluator, ids: Sequence[int], minutes: Iterator[int], back: float) -> float:
+    """Seconds of a round in which one alarm rises that people are told of."""
+    times = []
+    for id_ in ids[:ROUNDS]:
+        _store(conn, [id_], START + next(minutes) * MINUTE, 1.0)
+        begun = time.perf_counter()
+        _run(worker)
+        times.append(time.perf_counter() - begun)
+        _store(conn, [id_], START + next(minutes) * MINUTE, back)
+        _run(worker)
+    return median(times)
+
+
+def _fill(conn: Connection) -> dict[str, int]:
+    conn.execute(
+        "insert into station (station, name_vi, name_en, in_service, config, config_applied, applied_at)"
+        " select 'st-' || n, 'Trạm', 'Station', '2019-01-01Z', '{}', 'x', %s from generate_series(1, %s) n",
+        [START, STATIONS],
+    )
+    conn.execute(
+        "insert into channel (station, name, parameter, unit, kind, interval_s)"
+        " select 'st-' || s, 'do_' || c, 'do', 'mg/L', 'mean', 60"
+        " from generate_series(1, %s) s, generate_series(1, %s) c",
+        [STATIONS, CHANNELS],
+    )
+    conn.execute(
+        "insert into contact (name, email, language, groups, stations)"
+        " select 'Contact ' || n, 'c' || n || '@example.org', 'vi', case when n %% %(each)s < 2 then '{operators}'"
+        " else '{others}' end::text[], array['st-' || 1 + n / %(each)s] from generate_series(0, %(all)s - 1) n",
+        {"each": CONTACTS // STATIONS, "all": CONTACTS},
+    )
+    return dict(conn.execute("select channel, channel_id from channel").fetchall())
+
+
+def _worker(own: Connection, ids: dict[str, int]) -> Evaluator:
+    told = Level("danger", Side.BELOW, 2.0, 2.3, 0, 0, Severity.HIGH, ("operators",))
+    level = replace(told, name="act", limit=3.0, clear=3.3, severity=Severity.LOW)  # nobody is told of it
+    base = ChannelRule(
+        rule="told", channel="", parameter="do", unit="mg/l", decimals=2, interval_ms=60_000, levels=(told,),
+        use=frozenset({Quality.GOOD}), texts=RuleTexts(Words("Oxy thấp", "Low oxygen")),
+    )  # fmt: skip
+    kinds = [base, *(replace(base, rule=f"rule-{n}", levels=(level,)) for n in range(RULES))]
+    rules = {name: [replace(rule, channel=name) for rule in kinds] for name in ids}
+    return Evaluator(own, rules, ROUTING, lambda: START)
+
+
+def _round_s(conn: Connection, worker: Evaluator, ids: Sequence[int], minutes: Iterator[int], value: float) -> float:
+    times = []
+    for _ in range(ROUNDS):
+        _store(conn, ids, START + next(minutes) * MINUTE, value)
+        begun = time.perf_counter()
+        _run(worker)
+        times.append(time.perf_counter() - begun)
+    return median(times)
+
+
+def _store(conn: Connection, ids: Sequence[int], at: datetime, value: float) -> None:
+    with conn.transaction():
+        with conn.cursor() as cursor:
+            cursor.executemany(
+                "insert into reading (channel_id, time, value, state, tests, received_at)"
+                " values (%s, %s, %s, 0, 0, %s)",
+                [(id_, at, value, at) for id_ in ids],
+            )
+        append_changes(conn, [NewChange("st-1", id_, at, at, 1, "reading") for id_ in ids])
+
+
+def _run(worker: Evaluator) -> None:
+    while worker.round():
+        pass
+
+
+def _standing(conn: Connection) -> int:
+    row = conn.execute("select count(*) from alarm where cleared_at is null").fetchone()
+    return 0 if row is None else int(row[0])
