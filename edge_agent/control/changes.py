@@ -8,6 +8,8 @@ from quantrac.config.stations import Channel, Device, Station
 
 ONLY_AT_A_START: Final = ("agent_channels", "cameras", "clock", "modem", "spool")
 """Parts that a running agent does not change; they hold from its next start."""
+COMPARED_APART: Final = ("devices", "buses", "config_hash")
+"""What does not travel to the station (`exclude` of the model) is not compared at all: channels the centre makes."""
 
 
 class Changes(NamedTuple):
@@ -45,7 +47,7 @@ def changes(old: Station, new: Station) -> Changes:
     both = before.keys() & after.keys()
     own = {channel.name for channel in old.channel_list()}
     others = {channel.name for channel in new.channel_list()}
-    keys = [key for key in Station.model_fields if key not in ("devices", "buses", "config_hash")]
+    keys = [key for key, one in Station.model_fields.items() if key not in COMPARED_APART and not one.exclude]
     differ = [key for key in keys if _content(getattr(old, key)) != _content(getattr(new, key))]
     return Changes(
         added=sorted(after.keys() - before.keys()),

@@ -12,6 +12,7 @@ from edge_agent.records import SlotReading, SlotRecord
 from edge_agent.slots.averaging import ChannelPlan, DeviceSlots, SlotPlan, Taken
 from quantrac.config.loading import load_network
 from quantrac.config.stations import Station
+from quantrac.config.travelling import dumps, loads
 from quantrac.telemetry.parameters import Kind
 from quantrac.telemetry.states import State
 
@@ -77,6 +78,8 @@ def renamed(station: Station, **update: object) -> Station:
 
 def test_changes_are_named() -> None:
     assert not changes(STATION, STATION).any
+    derives = load_network(Path(__file__).parents[3] / "station_configs").stations["st-dai-ngai"]
+    assert not changes(derives, loads(dumps(derives))).any, "what the centre makes of a station's channels stays there"
     found = changes(STATION, renamed(STATION, address=2).model_copy(update={"backfill_rate": 9.0, "cameras": {}}))
     assert (found.changed, found.to_try, found.other) == (["sonde"], ["sonde"], ["backfill_rate"])
     rest = {name: device for name, device in STATION.devices.items() if name != "gauge"}
