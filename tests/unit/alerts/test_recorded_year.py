@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from alerts.backtests.backtest import Course, Run, people_of
+from alerts.backtests.backtest import CompositeRun, Course, Run, people_of
 from alerts.evaluating.block import Block, Sample
 from alerts.rules.compiling import compile_rules
+from alerts.rules.composite import CompositeRule, compile_composites
 from alerts.rules.rule import ChannelRule
 from alerts.telling.routing import Contact, Routing
 from quantrac.config.loading import load_network
@@ -63,6 +64,17 @@ def courses(station: str, *, without_rejected: bool = False) -> Iterator[Course]
         for start in range(0, len(kept), 3000):
             run.take(Block.of(kept[start : start + 3000]))
         yield from run.courses(PEOPLE, Routing.of(NETWORK))
+    for composite in compile_composites(NETWORK):
+        if composite.station == station:
+            many = CompositeRun(at_quarters(composite))
+            blocks = {channel: Block.of(YEAR[channel.partition("/")[2]]) for channel in composite.channels}
+            many.take(blocks, FIRST - QUARTER, LAST)
+            yield from many.courses(PEOPLE, Routing.of(NETWORK))
+
+
+def at_quarters(composite: CompositeRule) -> CompositeRule:
+    members = tuple(replace(member, rule=replace(member.rule, interval_ms=QUARTER)) for member in composite.members)
+    return replace(composite, rule=replace(composite.rule, interval_ms=QUARTER), members=members)
 
 
 def low_episodes(limit: float) -> list[int]:
