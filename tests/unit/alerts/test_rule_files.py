@@ -31,6 +31,11 @@ def test_every_shipped_rule_test_passes(network: Network) -> None:
     assert [result for result in results if not result.passed] == []
 
 
+def test_every_shipped_rule_is_raised_by_some_test(network: Network) -> None:
+    raised = {expected.rule for test in network.rule_tests for expected in test.expect}
+    assert raised == {*network.rules, *network.composites}
+
+
 @pytest.mark.parametrize("overlay", [None, "demo"])
 def test_shipped_rules_have_no_findings(overlay: str | None) -> None:
     assert findings(load_network(CONFIG, overlay)) == []
