@@ -27,6 +27,7 @@ LOOK_BACK_MS: Final = 86_400_000
 LONGEST_REACH: Final = timedelta(days=8)
 """A reading can have had a part in an alarm that rose so long after it: the longest window and delay."""
 
+ANY: Final = "select exists (select from alarm where station = any(%s) and raised_at >= %s and not late)"
 CANDIDATES: Final = """
 select a.alarm_id, a.rule, a.station, a.channel_id, a.severity, a.raised_at, a.texts from alarm a
 where a.station = %(station)s and (a.channel_id = %(channel)s or a.channel_id is null) and not a.late
@@ -61,9 +62,10 @@ def question(
     `still_rises` runs an alarm's rule again; True also where its rule is there no more.
     """
     seen: set[int] = set()
-    for change in changes:
-        if change.cause not in (Cause.FLAG, Cause.CORRECTION) or change.channel_id is None:
-            continue
+    judged = [c for c in changes if c.cause in (Cause.FLAG, Cause.CORRECTION) and c.channel_id is not None]
+    if not judged or not _any_alarms(conn, judged):
+        return
+    for change in judged:
         for candidate in _candidates(conn, change):
             if candidate.alarm_id in seen or still_rises(candidate):
                 continue
@@ -81,6 +83,12 @@ def stands_at_rise(conn: Connection, rule: ChannelRule, channel_id: int, raised_
     start = instant(raised_ms - LOOK_BACK_MS - reach_back_ms(rule))
     block = read_blocks(conn, [Window(channel_id, rule.channel, start, raised_at)]).get(channel_id)
     return block is not None and replay(rule, block).state.level is not None
+
+
+def _any_alarms(conn: Connection, changes: list[Change]) -> bool:
+    """Whether any alarm rose since the readings of changes: quality flags all day, and mostly nothing stands."""
+    stations, since = sorted({change.station for change in changes}), min(change.from_t for change in changes)
+    return conn.execute(ANY, [stations, since]).fetchone() == (True,)
 
 
 def _candidates(conn: Connection, change: Change) -> list[Candidate]:
