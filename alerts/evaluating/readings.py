@@ -36,12 +36,17 @@ class Window:
 STATES: Final = {state.word: int(state) for state in State}
 
 # "Not evaluated" (2) says that the consumer `quality` is still to come. Where it was never registered nobody will come:
-# then the stateless verdict stands, for a centre without quality tests must still alarm.
+# then the stateless verdict stands, for a centre without quality tests must still alarm. A person may also have said 2:
+# nothing more comes then. So `awaited` asks, in the same snapshot, whether a change of these readings is unread.
 READINGS: Final = """
 select w.channel_id, (extract(epoch from r.time) * 1000)::bigint, r.value,
        case when r.quality = 2 and not exists (select from consumer where consumer = 'quality') then 1
             else r.quality end,
-       (extract(epoch from r.received_at) * 1000)::bigint, r.state
+       (extract(epoch from r.received_at) * 1000)::bigint, r.state,
+       r.quality = 2 and exists (
+         select from consumer q join change n on n.id > q.position
+         where q.consumer = 'quality' and n.channel_id = w.channel_id and n.cause = 'reading'
+           and r.time between n.from_t and n.to_t) as awaited
 from unnest(%(ids)s::int4[], %(channels)s::text[], %(from)s::timestamptz[], %(to)s::timestamptz[])
        as w (channel_id, channel, from_t, to_t)
 cross join lateral (
@@ -93,8 +98,8 @@ def read_blocks(conn: Connection, windows: Sequence[Window]) -> dict[int, Block]
         },
     )
     samples: dict[int, list[Sample]] = {}
-    for channel_id, t_ms, value, quality, received_ms, state in rows:
-        if quality == Quality.NOT_EVALUATED:
+    for channel_id, t_ms, value, quality, received_ms, state, awaited in rows:
+        if awaited:
             raise NotJudgedYet
         sample = Sample(t_ms, value, quality, received_ms, STATES[state])
         samples.setdefault(channel_id, []).append(sample)

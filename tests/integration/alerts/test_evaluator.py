@@ -181,6 +181,23 @@ def test_a_reading_that_quality_is_to_look_at_again_is_waited_for_and_not_passed
     assert rows(conn, "select lag_rows from v_feed where consumer = 'alerts'") == [(0,)]
 
 
+def test_a_reading_that_a_person_calls_not_evaluated_counts_for_nothing_and_holds_nothing_up(
+    conn: Connection, other: Connection, channel_id: int
+) -> None:
+    conn.execute("update channel set history_tests = '{spike}'")
+    conn.execute("insert into consumer (consumer, position) values ('quality', 0)")
+    worker = evaluator(other)
+    store(conn, channel_id, read_series("2.8x30", MINUTE, start_ms=START_MS))
+    conn.execute(
+        'insert into reading_flag (channel_id, time, flag, "by", at)'
+        " select channel_id, time, %s, 'lan', now() from reading order by time limit 20",
+        [Quality.NOT_EVALUATED],
+    )
+    conn.execute("update consumer set position = (select max(id) from change) where consumer = 'quality'")
+    run_all(worker)
+    assert minutes_of(conn) == [("act", 29.0, None)]
+
+
 def test_a_centre_that_never_ran_quality_still_alarms(conn: Connection, other: Connection, channel_id: int) -> None:
     conn.execute("update channel set history_tests = '{spike}'")
     store(conn, channel_id, read_series("2.8x30", MINUTE, start_ms=START_MS))
