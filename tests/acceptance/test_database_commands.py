@@ -113,7 +113,7 @@ def test_jobs_run_what_is_due_at_once_and_stop_when_told(filled: str, tmp_path: 
         )  # fmt: skip
     try:
         with psycopg.connect(filled, autocommit=True) as conn:
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 60
             due = {"silence", "watch", "prune-feed", "prune-records", "retention", "compress", "order-hours"}
             while time.monotonic() < deadline:
                 done = {job for (job,) in conn.execute("select job from job_run where outcome = 'done'")}
@@ -122,7 +122,7 @@ def test_jobs_run_what_is_due_at_once_and_stop_when_told(filled: str, tmp_path: 
                 time.sleep(0.1)
             assert done == due, (tmp_path / "log").read_text()
             process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 0
+            assert process.wait(60) == 0
             assert conn.execute("select count(*) from v_service").fetchone() == (0,)
     finally:
         process.kill()

@@ -132,7 +132,7 @@ def started(command: list[str | Path], log: Path, settings: dict[str, str] | Non
         finally:
             process.send_signal(signal.SIGTERM)
             try:
-                process.wait(20)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
     assert process.returncode == 0, log.read_text()

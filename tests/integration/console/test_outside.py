@@ -41,17 +41,17 @@ def links(database: str, conn: Connection, free_port: Callable[[], int]) -> Iter
     stop = threading.Event()
     thread = threading.Thread(target=service.run, args=(settings, stop))
     thread.start()
-    eventually(lambda: ask(f"http://{address}/healthz")[0] == 200, 20)
+    eventually(lambda: ask(f"http://{address}/healthz")[0] == 200, 60)
     found = links_of(settings)
     assert found is not None
     yield found
     stop.set()
-    thread.join(10)
+    thread.join(60)
 
 
 def ask(url: str, *, form: bool = False) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(url, data=b"" if form else None, timeout=10) as answer:
+        with urllib.request.urlopen(url, data=b"" if form else None, timeout=60) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:

@@ -66,13 +66,13 @@ class Running:
         self._thread.start()
 
     def wait_made(self, count: int) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while self.sampling.made < count and time.monotonic() < deadline:
             time.sleep(0.01)
 
     def end(self) -> None:
         self.stop.set()
-        self._thread.join(30)
+        self._thread.join(60)
 
     def _run(self, found: Settings) -> None:
         self.drained = run(found, STATION, stop=self.stop, sampling=self.sampling)

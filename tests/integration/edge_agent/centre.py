@@ -38,7 +38,7 @@ class Centre:
             on_message=self._receive,
         )
         self._session.start()
-        assert self._session.wait_subscribed(10)
+        assert self._session.wait_subscribed(60)
 
     def close(self) -> None:
         self._session.stop()

@@ -28,7 +28,7 @@ class Listener:
 
     def __enter__(self) -> Self:
         self._session.start()
-        assert self._session.wait_subscribed(10)
+        assert self._session.wait_subscribed(60)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -65,7 +65,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         subprocess.Popen([*command, *stations], cwd=ROOT, stdout=log, stderr=log) as process,
     ):
         try:
-            until = time.monotonic() + 20
+            until = time.monotonic() + 60
             while not field.wiring.exists():
                 assert process.poll() is None, (tmp_path / "simulate.log").read_text()
                 assert time.monotonic() < until
@@ -106,7 +106,7 @@ def acquired(field: Field) -> dict[str, list[SlotRecord]]:
     time.sleep(SECONDS)
     stop.set()
     for thread in threads:
-        thread.join(15)
+        thread.join(60)
         assert not thread.is_alive()
     return records
 

@@ -101,7 +101,7 @@ class Box:
 
     def end(self) -> list[Message]:
         self._stop.set()
-        self._thread.join(20)
+        self._thread.join(60)
         assert not self._thread.is_alive()
         return self.messages()
 
@@ -114,7 +114,7 @@ def events(messages: list[Message], kind: str) -> list[tuple[int, str]]:
     return [(t, detail) for m in messages for name, device, detail, t in m.e if name == kind and device is None]
 
 
-def waits(what: Callable[[], bool], within_s: float = 30) -> None:
+def waits(what: Callable[[], bool], within_s: float = 60.0) -> None:
     until = time.monotonic() + within_s
     while not what():
         assert time.monotonic() < until
@@ -283,7 +283,7 @@ def test_the_modem_says_its_signal_strength() -> None:
     answering = threading.Thread(target=modem, daemon=True)
     answering.start()
     assert ModemWatch(Modem(port=os.ttyname(slave), baud=115_200)).ask() == Measured(-79.0, State.OK)
-    answering.join(5)
+    answering.join(60)
     os.close(master)
     os.close(slave)
     assert ModemWatch(Modem(port="/dev/no-modem", baud=115_200)).ask() == NO_MEASUREMENT

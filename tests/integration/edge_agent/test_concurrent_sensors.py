@@ -65,7 +65,7 @@ async def one_sweep(place: dict[str, Any], kind: str) -> dict[str, list[float]]:
         slots = DeviceSlots(device_plan(one, feeds_of(one)), now_ms())
         mountings.append(Mounting(one, Sdi12Sensor(one, line, now_ms), Watched(one.name, feeds_of(one), slots, outbox)))
     reading = asyncio.create_task(BusReader("level", line, mountings, wall, MissCounts()).run(stop))
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     while not all(m.watched.last for m in mountings):
         assert time.monotonic() < until
         await asyncio.sleep(0.02)

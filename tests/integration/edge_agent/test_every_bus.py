@@ -63,7 +63,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log) as process,
     ):
         try:
-            until = time.monotonic() + 20
+            until = time.monotonic() + 60
             while not (folder / "wiring.yaml").exists():
                 assert process.poll() is None, (folder / "simulate.log").read_text()
                 assert time.monotonic() < until
@@ -88,7 +88,7 @@ def acquired(folder: Path) -> Run:
     thread.start()
     time.sleep(SECONDS)
     stop.set()
-    thread.join(15)
+    thread.join(60)
     assert not thread.is_alive()
     entries = defaultdict(list)
     for line in (folder / "journal" / f"{STATION}.jsonl").read_text().splitlines():

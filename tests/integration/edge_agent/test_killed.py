@@ -33,7 +33,7 @@ def field(tmp_path: Path) -> Iterator[Path]:
         (tmp_path / "simulate.log").open("wb") as log,
         subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log) as process,
     ):
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while not (tmp_path / "wiring.yaml").exists() and time.monotonic() < until:
             time.sleep(0.05)
         yield tmp_path
@@ -65,7 +65,7 @@ def test_killed_in_mid_slot_every_slot_is_told_and_no_value_differs_from_the_jou
     second = agent(field)
     time.sleep(8)
     second.send_signal(signal.SIGTERM)
-    assert second.wait(20) == 0
+    assert second.wait(60) == 0
 
     stored: dict[str, list[Stored]] = defaultdict(list)
     absences: dict[str, list[Absence]] = defaultdict(list)

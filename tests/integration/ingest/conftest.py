@@ -25,7 +25,7 @@ STATIONS = ("st-my-thanh", "st-test")
 CHANNELS = ("water_temp", "do", "ph", "salinity")
 
 
-def eventually(what: Callable[[], object], timeout_s: float = 15.0) -> None:
+def eventually(what: Callable[[], object], timeout_s: float = 60.0) -> None:
     """Wait until `what()` is true; fail with its last answer."""
     until = time.monotonic() + timeout_s
     while not (found := what()):
@@ -103,7 +103,7 @@ class RunningIngest:
         if self._process is None:
             return 0
         self._process.terminate()
-        return self._process.wait(15)
+        return self._process.wait(60)
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ class Edge:
             on_publish_settled=self.settled.append,
         )
         self.session.start()
-        assert self.session.wait_subscribed(10)
+        assert self.session.wait_subscribed(60)
 
     def _heard(self, delivery: Delivery) -> None:
         self.acks.append(wire.decode_ack(delivery.payload))

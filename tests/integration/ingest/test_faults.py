@@ -74,7 +74,7 @@ def patient(broker: PrivateMosquitto, ingest: RunningIngest) -> Iterator[Patient
 
 def assert_whole(conn: psycopg.Connection, edge: PatientEdge) -> None:
     """Everything is settled, stored once, and both books balance."""
-    eventually(lambda: not edge.unsettled(), 40)
+    eventually(lambda: not edge.unsettled(), 60)
     counted = book(conn)
     assert (counted["highest_seq"], counted["stored"]) == (MESSAGES, MESSAGES)
     assert (counted["dead"], counted["lost"], counted["missing"], counted["conflict"]) == (0, 0, 0, 0)

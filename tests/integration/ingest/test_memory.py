@@ -42,9 +42,9 @@ def test_a_stalled_database_costs_little_memory_and_nothing_is_lost(
         for number in range(1, BUNDLES):
             edge.session.publish(topics.topic(edge.station, "backfill"), bundle(number))
             if number % 50 == 0:
-                eventually(lambda number=number: len(edge.settled) >= number - 40, 30)
+                eventually(lambda number=number: len(edge.settled) >= number - 40, 60)
                 most = max(most, rss_bytes(ingest.pid))
-        eventually(lambda: len(edge.settled) == BUNDLES, 30)
+        eventually(lambda: len(edge.settled) == BUNDLES, 60)
         until = time.monotonic() + 3
         while time.monotonic() < until:
             most = max(most, rss_bytes(ingest.pid))

@@ -178,9 +178,9 @@ def test_stations_move_to_new_slots_and_back_while_they_send_and_workers_are_kil
         eventually(lambda: network.execute("select true from ingest_lease where subscribed and slot > 0").fetchone())
         second.kill()  # in the midst of it
         second.start(wait=False, QUANTRAC_INGEST_WORKERS="3")
-        eventually(lambda: sorted(count for _, count in held(network)) == [1, 1, 2], 40)
+        eventually(lambda: sorted(count for _, count in held(network)) == [1, 1, 2], 60)
         second.kill()  # for good: only one is wanted now
-        eventually(lambda: network.execute("select slot, stations from v_ingest_slot").fetchall() == [(0, 0)], 40)
+        eventually(lambda: network.execute("select slot, stations from v_ingest_slot").fetchall() == [(0, 0)], 60)
     finally:
         last = stream.end()
         for edge in edges.values():

@@ -121,7 +121,7 @@ def test_no_more_is_in_flight_than_the_broker_takes(broker: ToldBroker) -> None:
     """paho itself has no notion of Receive Maximum: more than that is a protocol error (3.3.4)."""
     party = session(broker)
     party.start()
-    assert party.wait_subscribed(10)
+    assert party.wait_subscribed(60)
     for number in range(10):
         party.publish("a/readings", b"%d" % number)
     for answered in range(7):

@@ -30,7 +30,7 @@ class Party:
             **options,  # type: ignore[arg-type]
         )
         self.session.start()
-        assert self.session.wait_subscribed(10)
+        assert self.session.wait_subscribed(60)
 
     def acknowledge(self, *messages: Delivery) -> None:
         self.session.acknowledge([(each.generation, each.mid) for each in messages])
@@ -177,10 +177,10 @@ def test_a_deaf_line_is_found_dead_and_left(
     try:
         sender = meet(broker.url("st-test").replace(str(broker.port), str(proxy.port)), "edge")
         proxy.deaf()
-        eventually(lambda: not sender.session.connected, 10)
+        eventually(lambda: not sender.session.connected, 60)
         proxy.cut()
         proxy.restore()
-        eventually(lambda: sender.session.connected, 10)
+        eventually(lambda: sender.session.connected, 60)
     finally:
         proxy.close()
 

@@ -69,7 +69,7 @@ class Simulation:
              str(self.wiring_file), "--journal", str(self.journals), *arguments],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not self.wiring_file.exists():
             assert self.process.poll() is None, self.process.communicate()
             assert time.monotonic() < deadline, "no wiring file"
@@ -88,7 +88,7 @@ class Simulation:
     def end(self) -> int:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        self.process.communicate(timeout=10)
+        self.process.communicate(timeout=60)
         return self.process.returncode
 
 
@@ -320,7 +320,7 @@ def test_what_was_served_is_on_record_after_a_kill(tmp_path: Path) -> None:
     with ModbusSerialClient(running.buses["st-c/sondes"]["port"], baudrate=9600, timeout=1, retries=0) as client:
         read = floats(client.read_holding_registers(5583, count=2, device_id=1).registers)
         running.process.kill()
-    running.process.communicate(timeout=10)
+    running.process.communicate(timeout=60)
     assert [entry["value"] for entry in running.journal("st-c", "sondes")] == read
 
 
@@ -332,7 +332,7 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
         )
         ended = subprocess.run(
             [sys.executable, "-m", "quantrac", "simulate", "--field", str(tmp_path / "field.yaml"), "--wiring",
-             str(tmp_path / "w"), "--journal", str(tmp_path)], capture_output=True, text=True, timeout=30, check=False,
+             str(tmp_path / "w"), "--journal", str(tmp_path)], capture_output=True, text=True, timeout=90, check=False,
         )  # fmt: skip
     assert ended.returncode == 2
     assert re.fullmatch(r"st-d/cabinet: cannot listen on .*in use; choose another port\n", ended.stderr)
@@ -349,7 +349,7 @@ def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     )
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
     ended = subprocess.run(
-        [sys.executable, "-c", starter], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=30,
+        [sys.executable, "-c", starter], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=90,
         check=True,
     )  # fmt: skip
     assert "the process that started it is gone" in ended.stderr
@@ -367,7 +367,7 @@ def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
 def test_a_wrong_choice_is_one_line_and_exit_2(tmp_path: Path, arguments: list[str], complaint: str) -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "quantrac", "simulate", "--wiring", str(tmp_path / "w"), "--journal", str(tmp_path),
-         *arguments], capture_output=True, text=True, timeout=30, check=False,
+         *arguments], capture_output=True, text=True, timeout=90, check=False,
     )  # fmt: skip
     assert ended.returncode == 2
     assert complaint in ended.stderr
