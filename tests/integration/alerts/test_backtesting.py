@@ -11,6 +11,7 @@ from pathlib import Path
 
 from alerts.backtests.backtesting import run_backtest, too_often
 from alerts.backtests.history import stored_stretches
+from alerts.backtests.normalising import departing_channels
 from alerts.rules.series import read_series
 from quantrac.config.loading import load_network
 from quantrac.database.pool import Connection
@@ -116,6 +117,31 @@ def test_without_other_rules_it_prints_a_line_a_rule_and_the_figures(conn: Conne
     assert lines[0].startswith("do-low  st-my-thanh  2 alarms (1 act, 1 danger)  median 33 min, longest 35 min")
     assert lines[1].startswith("2 alarms, 2.00 a day, at most 1 in ten minutes")
     assert "Operator: 4 messages, a week 4 at the median, 4 at most" in lines
+
+
+def test_normals_are_made_of_good_readings_and_a_back_test_takes_them(conn: Connection, database: str) -> None:
+    channel_id = add_network(conn)
+    conn.execute("update channel set name = 'salinity', parameter = 'salinity'")
+    channel = "st-my-thanh/salinity"
+    store(conn, channel_id, read_series("10 11 12 " * 1200 + "25x180", MINUTE, start_ms=START_MS - 3600 * MINUTE))
+    network = load_network(PROJECT / "station_configs")
+    assert channel in departing_channels(network)
+    before = run_backtest(conn, network, DAY, DAY)
+    assert [alarm.rule for alarm in before.alarms if alarm.rule == "salinity-unusual"] == []
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "quantrac", "rules", "normals", "--from", "2026-11-20", "--to", str(DAY), "--channel",
+            channel, "--json",
+        ],
+        env={**os.environ, "QUANTRAC_DATABASE_URL": database},
+        cwd=PROJECT, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (made,) = json.loads(done.stdout)
+    assert (made["channel"], made["readings"]) == (channel, 3780)
+    assert {cell["median"] for cell in made["cells"]} >= {11.0}
+    after = run_backtest(conn, network, DAY, DAY)
+    assert [(a.rule, a.level) for a in after.alarms if a.rule == "salinity-unusual"] == [("salinity-unusual", "salt")]
 
 
 def test_a_rule_that_would_raise_on_most_days_is_found(conn: Connection) -> None:

@@ -1,4 +1,7 @@
-"""What other systems get wrong (issue 5's table), from the feed to the messages.
+"""What other systems get wrong, from the feed to the messages: every row of a comparison that was measured.
+
+Rows that need processes or a provider stand elsewhere: everything killed while firing, and between alarm and message,
+in `test_service`; a receiver that is down in `test_outbox`.
 
 The rule of the table: oxygen < 3.0 for 30 samples raises, > 3.3 for 30 clears, one sample a second.
 """
