@@ -28,6 +28,18 @@ class NotShelved(DeskRefused):
     """The alarm is not shelved."""
 
 
+class NotLatched(DeskRefused):
+    """Only a latched alarm whose readings have returned to normal is reset."""
+
+
+class NotOut(DeskRefused):
+    """The station or device is not out of service."""
+
+
+class UnknownPlace(DeskRefused):
+    """There is no such station or device."""
+
+
 class AlreadyAcknowledged(DeskRefused):
     """Somebody has acknowledged the alarm; the text says who and when."""
 
@@ -54,6 +66,10 @@ class AlarmRow:
     unit: str | None
     no_data_since: datetime | None
     """A standing alarm: nothing that counts has come since; None: readings come."""
+    returned_at: datetime | None = None
+    """A latched alarm: when its readings returned to normal."""
+    false_at: datetime | None = None
+    false_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +84,11 @@ class EventRow:
 
 COLUMNS: Final = """
 alarm_id, rule, level, station, channel, severity, state, raised_at, cleared_at, acknowledged_at, acknowledged_by, late,
-value, "limit", unit, no_data_since
+value, "limit", unit, no_data_since, returned_at, false_at, false_by
 """
 LOCKED: Final = "select state, acknowledged_at, acknowledged_by from alarm where alarm_id = %s for update"
 ACKNOWLEDGE: Final = """
-update alarm set acknowledged_at = %s, acknowledged_by = %s,
+update alarm set acknowledged_at = %s, acknowledged_by = %s, unanswered_since = null, called_at = null, call_at = null,
   state = case when state = 'active' then 'acknowledged' else state end
 where alarm_id = %s
 """
@@ -88,9 +104,15 @@ def acknowledge(conn: Connection, alarm_id: int, person: str, reason: str | None
         if at is not None:
             raise AlreadyAcknowledged(f"alarm {alarm_id} was acknowledged by {by} at {at:%Y-%m-%d %H:%M:%SZ}")
         conn.execute(ACKNOWLEDGE, [now, person, alarm_id])
+        conn.execute(CALLS_OFF, [f"acknowledged by {person}", alarm_id])
         _note(conn, alarm_id, "acknowledged", person, reason, now)
 
 
+CALLS_OFF: Final = """
+update notification set status = 'dead', error = %s where notification_id in (
+  select notification_id from notification where alarm_id = %s and purpose in ('escalated', 'repeated')
+  and status in ('queued', 'held') for update skip locked)
+"""
 UNSHELVED: Final = """
 update alarm set state = case when acknowledged_at is null then 'active' else 'acknowledged' end
 where alarm_id = %s and state = 'shelved'
@@ -104,12 +126,40 @@ def comment(conn: Connection, alarm_id: int, person: str, text: str, now: dateti
         _note(conn, alarm_id, "comment", person, text, now)
 
 
+RESET: Final = "update alarm set cleared_at = greatest(%s, raised_at), state = 'cleared' where alarm_id = %s"
+
+
+def reset(conn: Connection, alarm_id: int, person: str, reason: str | None, now: datetime) -> None:
+    """End a latched alarm whose readings have returned to normal. Raises UnknownAlarm, NotLatched."""
+    with conn.transaction():
+        state, _, _ = _locked(conn, alarm_id)
+        if state != "latched":
+            raise NotLatched(f"alarm {alarm_id} is {state}; only one that is latched and back to normal is reset")
+        conn.execute(RESET, [now, alarm_id])
+        _note(conn, alarm_id, "reset", person, reason, now)
+
+
+def mark_false(
+    conn: Connection, alarm_id: int, person: str, reason: str | None, now: datetime, *, undo: bool = False
+) -> None:
+    """Note that nothing was wrong, for the share of false alarms; `undo` takes it back. Raises UnknownAlarm."""
+    with conn.transaction():
+        _locked(conn, alarm_id)
+        mark = (None, None) if undo else (now, person)
+        conn.execute("update alarm set false_at = %s, false_by = %s where alarm_id = %s", [*mark, alarm_id])
+        _note(conn, alarm_id, "not false" if undo else "marked false", person, reason, now)
+
+
 LONGEST_SHELF: Final = timedelta(days=7)
 SHELVE: Final = """
 insert into shelf (rule, station, channel_id, person, reason, since, until)
 select rule, station, channel_id, %(person)s, %(reason)s, %(now)s, %(until)s from alarm where alarm_id = %(alarm)s
 on conflict (rule, station, channel_id) do update
   set person = excluded.person, reason = excluded.reason, since = excluded.since, until = excluded.until
+"""
+SILENCED: Final = """
+update alarm set state = 'shelved', unanswered_since = null, called_at = null, call_at = null
+where alarm_id = %s and cleared_at is null and state <> 'latched'
 """
 UNSHELVE: Final = """
 delete from shelf s using alarm a where a.alarm_id = %s and s.rule = a.rule
@@ -127,7 +177,7 @@ def shelve(conn: Connection, alarm_id: int, person: str, reason: str, until: dat
     with conn.transaction():
         _locked(conn, alarm_id)
         conn.execute(SHELVE, {"alarm": alarm_id, "person": person, "reason": reason, "now": now, "until": until})
-        conn.execute("update alarm set state = 'shelved' where alarm_id = %s and cleared_at is null", [alarm_id])
+        conn.execute(SILENCED, [alarm_id])
         _note(conn, alarm_id, "shelved", person, f"until {until:%Y-%m-%d %H:%M:%SZ}: {reason}", now)
 
 
@@ -139,6 +189,94 @@ def unshelve(conn: Connection, alarm_id: int, person: str, reason: str | None, n
             raise NotShelved(f"alarm {alarm_id} is not shelved")
         conn.execute(UNSHELVED, [alarm_id])
         _note(conn, alarm_id, "unshelved", person, reason, now)
+
+
+LONGEST_OUT: Final = timedelta(days=90)
+PLACE: Final = "select config->'devices' from station where station = %s"
+TAKE_OUT: Final = """
+insert into out_of_service (station, device, channels, person, reason, since, until)
+values (%s, %s, %s, %s, %s, %s, %s) returning out_of_service_id
+"""
+OUT_STATE: Final = """
+update alarm a set state = 'out of service', unanswered_since = null, called_at = null, call_at = null
+where a.station = %(station)s and a.cleared_at is null and not a.late and a.state in ('active', 'acknowledged')
+  and (%(channels)s::text[] = '{}' or exists (
+    select from channel c where c.channel_id = a.channel_id and c.name = any(%(channels)s::text[])))
+returning a.alarm_id
+"""
+PUT_IN: Final = """
+update out_of_service set ended_at = %s, ended_by = %s
+where station = %s and device is not distinct from %s and ended_at is null returning out_of_service_id
+"""
+
+
+def take_out_of_service(
+    conn: Connection, station: str, device: str | None, person: str, reason: str, until: datetime, now: datetime
+) -> int:
+    """Put a station or a device of it out of service for maintenance: its alarms are recorded, and nobody is told.
+
+    Returns the number of the entry. Raises UnknownPlace, BadTerm for an end that is past or more than 90 days away.
+    """
+    if not now < until <= now + LONGEST_OUT:
+        raise BadTerm(f"out of service is for at most 90 days: found {until:%Y-%m-%d %H:%M:%SZ} as the end")
+    with conn.transaction():
+        channels = _channels_of(conn, station, device)
+        conn.execute(PUT_IN, [now, person, station, device])
+        row = conn.execute(TAKE_OUT, [station, device, channels, person, reason, now, until]).fetchone()
+        assert row is not None
+        place = _place(station, device)
+        for (alarm_id,) in conn.execute(OUT_STATE, {"station": station, "channels": channels}).fetchall():
+            add_event(conn, alarm_id, now, "out of service", now, person=person, reason=reason)
+        audit.record(conn, now, person, "out of service", place, f"until {until:%Y-%m-%d %H:%M:%SZ}: {reason}")
+    return int(row[0])
+
+
+def put_in_service(
+    conn: Connection, station: str, device: str | None, person: str, reason: str | None, now: datetime
+) -> None:
+    """End a time out of service; what stands and was told to nobody is told. Raises NotOut."""
+    with conn.transaction():
+        if not conn.execute(PUT_IN, [now, person, station, device]).fetchall():
+            raise NotOut(f"{_place(station, device)} is not out of service")
+        audit.record(conn, now, person, "in service", _place(station, device), reason)
+
+
+@dataclass(frozen=True, slots=True)
+class OutRow:
+    """A station or device that is out of service."""
+
+    station: str
+    device: str | None
+    person: str
+    reason: str
+    since: datetime
+    until: datetime
+
+
+def out_of_service(conn: Connection) -> list[OutRow]:
+    """Return what is out of service now."""
+    rows = conn.execute(
+        "select station, device, person, reason, since, until from v_out_of_service where in_force order by since"
+    )
+    return [OutRow(*row) for row in rows]
+
+
+def _channels_of(conn: Connection, station: str, device: str | None) -> list[str]:
+    """Return the channels of a device, none for the whole station. Raises UnknownPlace."""
+    row = conn.execute(PLACE, [station]).fetchone()
+    if row is None:
+        raise UnknownPlace(f"there is no station {station}; see `quantrac status`")
+    if device is None:
+        return []
+    devices = row[0] or {}
+    if not (channels := devices.get(device, {}).get("channels")):
+        known = ", ".join(devices) or "none"
+        raise UnknownPlace(f"{station} has no device {device} with channels; its devices: {known}")
+    return sorted(channels)
+
+
+def _place(station: str, device: str | None) -> str:
+    return f"station {station}" if device is None else f"device {station}/{device}"
 
 
 def alarms(

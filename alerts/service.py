@@ -27,7 +27,7 @@ from alerts.telling.carriers import RULES as CARRIER_RULES
 from alerts.telling.dressing import dresser
 from alerts.telling.outbox import start_senders
 from alerts.telling.routing import Routing
-from alerts.telling.trouble import start_attending, tell_trouble, tell_unshelved
+from alerts.telling.trouble import start_attending, tell_again, tell_trouble, tell_withheld
 from quantrac.config.loading import load_network
 from quantrac.config.network import Network
 from quantrac.config.settings import Settings
@@ -145,7 +145,8 @@ class _Worker:
             if self._clock() - told_at >= SUMMARIES_EVERY:
                 evaluator.tell_summaries()
                 tell_trouble(conn, network, self._clock())
-                tell_unshelved(conn, network, self._clock())
+                tell_withheld(conn, network, self._clock())
+                tell_again(conn, network, self._clock())
                 told_at = self._clock()
             if self._clock() - asked_at >= RULES_EVERY:
                 evaluator.take_normals()

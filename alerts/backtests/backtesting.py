@@ -28,7 +28,7 @@ from alerts.evaluating.stored_normals import composites_with_normals, with_norma
 from alerts.rules.compiling import compile_network
 from alerts.rules.composite import CompositeRule, compile_composites
 from alerts.rules.rule import ChannelRule
-from alerts.telling.messages import load_contacts
+from alerts.telling.people import load_contacts
 from alerts.telling.routing import Contact, Routing
 from quantrac.config.composites import Composite
 from quantrac.config.loading import LoadedRules

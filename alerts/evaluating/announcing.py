@@ -13,6 +13,7 @@ from alerts.evaluating.trend import trend_of
 from alerts.rules.rule import ChannelRule
 from alerts.rules.rule import Kind as Measures
 from alerts.telling.messages import Addressees, Measured, tell
+from alerts.telling.people import People
 from alerts.telling.routing import Routing
 from quantrac.database.pool import Connection
 from quantrac.observe import metrics
@@ -35,8 +36,8 @@ class Event:
         return Subject(self.rule.rule, self.rule.station, self.channel_id)
 
 
-def announce(conn: Connection, event: Event, routing: Routing, now: datetime) -> None:
-    """Record a decision and queue the messages about it."""
+def announce(conn: Connection, event: Event, routing: Routing, now: datetime, people: People | None = None) -> None:
+    """Record a decision and queue the messages about it; `people`: as loaded for the round."""
     change = _recorded(conn, event, now)
     if change is None:
         return
@@ -48,7 +49,7 @@ def announce(conn: Connection, event: Event, routing: Routing, now: datetime) ->
         routing=routing,
         breaks_quiet_hours=level is not None and level.breaks_quiet_hours,
     )
-    tell(conn, change, addressees, _measured(conn, event), now)
+    tell(conn, change, addressees, _measured(conn, event), now, people)
 
 
 def _measured(conn: Connection, event: Event) -> Measured:
@@ -56,7 +57,7 @@ def _measured(conn: Connection, event: Event) -> Measured:
     if rule.measure.kind is Measures.COMPOSITE:
         return Measured()
     if rule.measure.kind is Measures.STATE:
-        return Measured(channel=rule.channel)
+        return Measured(channel=rule.channel, parameter=rule.parameter)
     time = instant(decision.t_ms)
     return Measured(
         channel=rule.channel,
@@ -66,6 +67,7 @@ def _measured(conn: Connection, event: Event) -> Measured:
         limit=None if level is None else level.limit,
         side=None if level is None else level.side,
         trend=lambda: trend_of(hour_before(conn, rule.channel, time), rule.decimals),
+        parameter=rule.parameter,
     )
 
 

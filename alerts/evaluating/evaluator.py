@@ -30,6 +30,7 @@ from alerts.evaluating.stored_normals import composites_with_normals, stamp, wit
 from alerts.rules.composite import CompositeRule
 from alerts.rules.rule import ChannelRule
 from alerts.telling.messages import Addressees, Measured, tell
+from alerts.telling.people import People
 from alerts.telling.routing import Routing
 from alerts.telling.summaries import tell_held, tell_late
 from quantrac.database.feed import Cause, Change, Consumer, is_registered
@@ -97,8 +98,9 @@ class Evaluator:
             composed, decided = self._composing.evaluate(changes, self._clock())
             events += [Event(rule.rule, None, decision) for rule, decision in decided]
             events.sort(key=lambda event: event.decision.t_ms)
+            people = People(self._conn)
             for event in events:
-                announce(self._conn, event, self._routing, self._clock())
+                announce(self._conn, event, self._routing, self._clock(), people)
             save_states(self._conn, states)
             self._composing.save(composed)
             self._question(changes)
@@ -179,7 +181,7 @@ class Evaluator:
             told = tell_late(self._conn, self._routing, now) if done or composed else 0
         for key in done:
             del self._unsettled[key]
-        return told + tell_held(self._conn, self._routing, now)
+        return told + tell_held(self._conn, now)
 
     def _look_back(self, key: Key, now: datetime) -> bool:
         """Put the late readings that a rule remembers back into their own time; False: quality is awaited."""

@@ -52,11 +52,11 @@ class Recorded:
 
 
 RAISE: Final = """
-insert into alarm (rule, level, station, channel_id, severity, state, raised_at, value, "limit", texts)
-values (%s, %s, %s, %s, %s, 'active', %s, %s, %s, %s) returning alarm_id
+insert into alarm (rule, level, station, channel_id, severity, state, raised_at, value, "limit", texts, latched)
+values (%s, %s, %s, %s, %s, 'active', %s, %s, %s, %s, %s) returning alarm_id
 """
 STANDING: Final = """
-select alarm_id, severity, raised_at, texts from alarm
+select alarm_id, severity, raised_at, texts, latched, returned_at from alarm
 where rule = %s and station is not distinct from %s and channel_id is not distinct from %s and cleared_at is null
   and not late for update
 """
@@ -66,7 +66,17 @@ update alarm set level = %s, severity = %s, value = %s, "limit" = %s,
 where alarm_id = %s
 """
 MILDER: Final = 'update alarm set level = %s, severity = %s, value = %s, "limit" = %s where alarm_id = %s'
-CLEAR: Final = "update alarm set cleared_at = greatest(%s, raised_at), state = 'cleared' where alarm_id = %s"
+CLEAR: Final = """
+update alarm set cleared_at = greatest(%s, raised_at), state = 'cleared', call_at = null where alarm_id = %s
+"""
+LATCH: Final = """
+update alarm set returned_at = greatest(%s, raised_at), state = 'latched', call_at = null where alarm_id = %s
+"""
+RAISE_AGAIN: Final = """
+update alarm set level = %s, severity = %s, value = %s, "limit" = %s, state = 'active', returned_at = null,
+  acknowledged_at = null, acknowledged_by = null, unanswered_since = null, called_at = null
+where alarm_id = %s
+"""
 REACHED: Final = "select detail->>'severity' from alarm_event where alarm_id = %s and event in ('raised', 'level')"
 EVENT: Final = """
 insert into alarm_event (alarm_id, time, event, person, reason, detail, at) values (%s, %s, %s, %s, %s, %s, %s)
@@ -82,7 +92,7 @@ def raise_alarm(
         RAISE,
         [
             subject.rule, mark.level, subject.station, subject.channel_id, mark.severity.word,
-            time, mark.value, mark.limit, Jsonb(msgspec.to_builtins(texts)),
+            time, mark.value, mark.limit, Jsonb(msgspec.to_builtins(texts)), texts.latched,
         ],
     ).fetchone()  # fmt: skip
     assert row is not None
@@ -95,7 +105,11 @@ def change_level(conn: Connection, subject: Subject, mark: Mark, time: datetime,
     standing = _standing(conn, subject)
     if standing is None:
         return None
-    alarm_id, severity, raised_at, texts = standing
+    alarm_id, severity, raised_at, texts, _, returned_at = standing
+    if returned_at is not None:
+        conn.execute(RAISE_AGAIN, [mark.level, mark.severity.word, mark.value, mark.limit, alarm_id])
+        event = add_event(conn, alarm_id, time, "raised", now, reason="again, while latched", detail=_detail(mark))
+        return Recorded(Purpose.RAISED, alarm_id, event, time, time, mark.severity, True, texts)
     worse = mark.severity > severity
     is_news = mark.severity > max((severity, *_reached(conn, alarm_id)))
     conn.execute(WORSE if worse else MILDER, [mark.level, mark.severity.word, mark.value, mark.limit, alarm_id])
@@ -106,13 +120,21 @@ def change_level(conn: Connection, subject: Subject, mark: Mark, time: datetime,
 def clear_alarm(
     conn: Connection, subject: Subject, value: float | None, time: datetime, now: datetime, reason: str | None = None
 ) -> Recorded | None:
-    """Record that the standing alarm is over. None: no alarm stands."""
+    """Record that the standing alarm is over; None: no alarm stands.
+
+    A latched one stays until a person resets it; a `reason` other than its readings ends it for good.
+    """
     standing = _standing(conn, subject)
     if standing is None:
         return None
-    alarm_id, severity, raised_at, texts = standing
-    conn.execute(CLEAR, [time, alarm_id])
-    event = add_event(conn, alarm_id, time, "cleared", now, reason=reason, detail={"value": value})
+    alarm_id, severity, raised_at, texts, latched, returned_at = standing
+    if returned_at is not None and reason is None:
+        return None
+    stays = latched and reason is None
+    conn.execute(LATCH if stays else CLEAR, [time, alarm_id])
+    event = add_event(
+        conn, alarm_id, time, "returned to normal" if stays else "cleared", now, reason=reason, detail={"value": value}
+    )
     worst = max((severity, *_reached(conn, alarm_id)))
     return Recorded(Purpose.CLEARED, alarm_id, event, time, raised_at, worst, False, texts)
 
@@ -201,12 +223,14 @@ def standing_subjects(conn: Connection, rules: Sequence[str] | None = None) -> l
     return [(Subject(rule, station, channel_id), channel) for rule, station, channel_id, channel in rows]
 
 
-def _standing(conn: Connection, subject: Subject) -> tuple[int, Severity, datetime, RuleTexts] | None:
+def _standing(
+    conn: Connection, subject: Subject
+) -> tuple[int, Severity, datetime, RuleTexts, bool, datetime | None] | None:
     row = conn.execute(STANDING, [subject.rule, subject.station, subject.channel_id]).fetchone()
     if row is None:
         return None
-    alarm_id, severity, raised_at, texts = row
-    return alarm_id, Severity.from_word(severity), raised_at, msgspec.convert(texts, RuleTexts)
+    alarm_id, severity, raised_at, texts, latched, returned_at = row
+    return alarm_id, Severity.from_word(severity), raised_at, msgspec.convert(texts, RuleTexts), latched, returned_at
 
 
 def _reached(conn: Connection, alarm_id: int) -> list[Severity]:

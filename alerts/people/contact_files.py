@@ -5,17 +5,31 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import date, time
 from pathlib import Path
 from typing import Final
 
 import phonenumbers
 
 from alerts.people.contacts import NewContact
+from alerts.telling.routing import Medium
+from quantrac.config.rules import SEVERITIES
 from quantrac.telemetry.errors import QuantracError
+from quantrac.telemetry.parameters import CATALOGUE
 
-COLUMNS: Final = ("name", "phone", "email", "language", "groups", "stations", "webhook", "apprise")
+COLUMNS: Final = (
+    "name", "phone", "email", "language", "groups", "stations", "webhook", "apprise", "tags", "parameters", "media",
+    "severity", "quiet", "wake", "cap", "consent",
+)  # fmt: skip
 """Header of the CSV file; several groups or stations stand in one cell, separated by spaces or semicolons."""
 ADDRESSES: Final = ("phone", "email", "webhook", "apprise")
+WORDS: Final = {
+    "language": ("vi", "en"),
+    "severity": SEVERITIES,
+    "wake": SEVERITIES,
+}
+"""Columns that hold one of a few words, or nothing."""
+MEDIA: Final = tuple(medium.value for medium in Medium)
 REQUIRED: Final = frozenset({"name", "groups"})
 HOME_REGION: Final = "VN"
 EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -81,12 +95,47 @@ def _contact(
     problems += _cell_problems(cells, place)
     named_groups = _named(cells["groups"], groups, f"{place}: groups", problems)
     named_stations = _named(cells["stations"], stations, f"{place}: stations", problems)
+    parameters = _named(cells["parameters"], CATALOGUE, f"{place}: parameters", problems)
+    media = _named(cells["media"], MEDIA, f"{place}: media", problems)
+    quiet, cap = _quiet(cells["quiet"], place, problems), _cap(cells["cap"], place, problems)
+    consent = _consent(cells["consent"], place, problems)
     if len(problems) > before:
         return None
     return NewContact(
         cells["name"], phone, cells["email"] or None, cells["language"] or "vi", named_groups, named_stations,
-        cells["webhook"] or None, cells["apprise"] or None,
+        cells["webhook"] or None, cells["apprise"] or None, tuple(_words(cells["tags"])), parameters, media,
+        cells["severity"] or None, quiet, cells["wake"] or None, cap, *consent,
     )  # fmt: skip
+
+
+def _quiet(text: str, place: str, problems: list[str]) -> tuple[time, time] | None:
+    if not text:
+        return None
+    start, _, end = text.partition("-")
+    try:
+        return time.fromisoformat(start.strip()), time.fromisoformat(end.strip())
+    except ValueError:
+        problems.append(f"{place}: quiet: found {text!r}, expected local hours such as 21:00-04:30")
+        return None
+
+
+def _cap(text: str, place: str, problems: list[str]) -> int | None:
+    if not text:
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        problems.append(f"{place}: cap: found {text!r}, expected how many short messages a day, such as 10")
+        return None
+    return int(text)
+
+
+def _consent(text: str, place: str, problems: list[str]) -> tuple[str | None, date | None]:
+    if text in ("", "no"):
+        return ("refused" if text else None), None
+    try:
+        return "given", date.fromisoformat(text)
+    except ValueError:
+        problems.append(f"{place}: consent: found {text!r}, expected the day it was given such as 2026-11-24, or no")
+        return None, None
 
 
 def _phone(text: str, place: str, problems: list[str]) -> str | None:
@@ -109,18 +158,23 @@ def _cell_problems(cells: dict[str, str], place: str) -> list[str]:
         problems.append(f"{place}: webhook: found {cells['webhook']!r}, expected an address such as https://…")
     if cells["email"] and EMAIL.fullmatch(cells["email"]) is None:
         problems.append(f"{place}: email: found {cells['email']!r}, expected an address such as lan@example.org")
-    if cells["language"] not in ("", "vi", "en"):
-        problems.append(f"{place}: language: found {cells['language']!r}, allowed vi, en")
+    for name, allowed in WORDS.items():
+        if cells[name] and cells[name] not in allowed:
+            problems.append(f"{place}: {name}: found {cells[name]!r}, allowed {', '.join(allowed)}")
     return problems
 
 
 def _named(text: str, known: Collection[str], place: str, problems: list[str]) -> tuple[str, ...]:
-    names = tuple(name for name in re.split(r"[;\s]+", text) if name)
+    names = tuple(_words(text))
     allowed = ", ".join(sorted(known)) or "none (network.yaml names none)"
     problems += [f"{place}: found {name!r}, allowed {allowed}" for name in names if name not in known]
     if place.endswith("groups") and not names:
         problems.append(f"{place}: found nothing, expected at least one of {allowed}")
     return names
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in re.split(r"[;\s]+", text) if word]
 
 
 def _addresses(contact: NewContact) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time
 from typing import Any, Final
 from uuid import uuid4
 
@@ -41,14 +41,31 @@ class NewContact:
     stations: tuple[str, ...] = ()
     webhook: str | None = None
     apprise: str | None = None
+    tags: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
+    media: tuple[str, ...] = ()
+    severity: str | None = None
+    quiet: tuple[time, time] | None = None
+    wake: str | None = None
+    cap: int | None = None
+    consent: str | None = None
+    """`given` or `refused`; None: not recorded."""
+    consent_on: date | None = None
 
 
 def contacts_of(network: Network) -> list[NewContact]:
     """Return the contacts that stand in network.yaml."""
     return [
-        NewContact(c.name, c.phone, c.email, c.language, c.groups, c.stations, c.webhook, c.apprise)
+        NewContact(
+            c.name, c.phone, c.email, c.language, c.groups, c.stations, c.webhook, c.apprise, c.tags, c.parameters,
+            c.media, c.severity, None if c.quiet is None else _hours(c.quiet.start, c.quiet.end), c.wake, c.cap,
+        )
         for c in network.contacts.values()
-    ]
+    ]  # fmt: skip
+
+
+def _hours(start: str, end: str) -> tuple[time, time]:
+    return time.fromisoformat(start), time.fromisoformat(end)
 
 
 def save_contacts(
@@ -67,11 +84,16 @@ def listed(conn: Connection) -> list[dict[str, Any]]:
     rows = conn.execute(
         """
         select contact_id, name, masked(phone_e164), masked(email), language, groups, stations,
-               masked_address(webhook), masked_address(apprise)
+               masked_address(webhook), masked_address(apprise), tags, parameters, media, severity,
+               to_char(quiet_from, 'HH24:MI') || '-' || to_char(quiet_to, 'HH24:MI'), wake, cap,
+               case when stopped_at is not null then 'stopped' else consent end
         from contact where active order by contact_id
         """
     )
-    names = ("contact_id", "name", "phone", "email", "language", "groups", "stations", "webhook", "apprise")
+    names = (
+        "contact_id", "name", "phone", "email", "language", "groups", "stations", "webhook", "apprise", "tags",
+        "parameters", "media", "severity", "quiet", "wake", "cap", "consent",
+    )  # fmt: skip
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
@@ -119,27 +141,27 @@ def _try(notifier: Notifier, message: Outgoing) -> str | None:
     return None
 
 
-FIND: Final = """
-select contact_id, name, phone_e164, email, language, groups, stations, webhook, apprise from contact
+SAVED: Final = (
+    "name", "phone_e164", "email", "language", "groups", "stations", "webhook", "apprise", "tags", "parameters",
+    "media", "severity", "quiet_from", "quiet_to", "wake", "cap", "consent", "consent_on",
+)  # fmt: skip
+FIND: Final = f"""
+select contact_id, {", ".join(SAVED)} from contact
 where active and (phone_e164 = %s or lower(email) = lower(%s) or webhook = %s or apprise = %s)
 order by phone_e164 = %s desc nulls last limit 1 for update
-"""
-ADD: Final = """
-insert into contact (name, phone_e164, email, language, groups, stations, webhook, apprise)
-values (%s, %s, %s, %s, %s, %s, %s, %s)
-returning contact_id
-"""
-CHANGE: Final = """
-update contact set name = %s, phone_e164 = %s, email = %s, language = %s, groups = %s, stations = %s, webhook = %s,
-  apprise = %s
-where contact_id = %s
-"""
+"""  # noqa: S608 (names of ours)
+ADD: Final = f"""
+insert into contact ({", ".join(SAVED)}) values ({", ".join(["%s"] * len(SAVED))}) returning contact_id
+"""  # noqa: S608 (names of ours)
+CHANGE: Final = f"update contact set {', '.join(f'{name} = %s' for name in SAVED)} where contact_id = %s"  # noqa: S608
 
 
 def _save(conn: Connection, contact: NewContact, now: datetime, person: str) -> bool:
+    quiet = contact.quiet or (None, None)
     wanted = [
         contact.name, contact.phone, contact.email, contact.language, list(contact.groups), list(contact.stations),
-        contact.webhook, contact.apprise,
+        contact.webhook, contact.apprise, list(contact.tags), list(contact.parameters), list(contact.media),
+        contact.severity, *quiet, contact.wake, contact.cap, contact.consent, contact.consent_on,
     ]  # fmt: skip
     sought = [contact.phone, contact.email, contact.webhook, contact.apprise, contact.phone]
     found = conn.execute(FIND, sought).fetchone()

@@ -1,4 +1,7 @@
-"""Shelved alarms: recorded and told to nobody until the shelf ends; what then still stands is told. ISA-18.2, 11.3."""
+"""Alarms that are recorded and told to nobody, until what withholds them ends; what then still stands is told.
+
+Shelved by a person for a while, out of service for maintenance (ISA-18.2, 11.3 and 11.5), or flapping.
+"""
 
 from __future__ import annotations
 
@@ -14,25 +17,48 @@ from alerts.telling.texts import Purpose
 from quantrac.database.pool import Connection
 
 WITHHELD: Final = "withheld"
-SHELVED: Final = """
-select s.until from shelf s join alarm a on a.rule = s.rule and a.station is not distinct from s.station
-  and a.channel_id is not distinct from s.channel_id
-where a.alarm_id = %s and s.until > %s
+WITHHELD_BY: Final = """
+select case
+  when exists (select from shelf s where s.rule = a.rule and s.station is not distinct from a.station
+               and s.channel_id is not distinct from a.channel_id and s.until > %(now)s) then 'shelved'
+  when exists (select from out_of_service o where o.station = a.station and o.ended_at is null and o.since <= %(now)s
+               and o.until > %(now)s and (o.channels = '{}' or c.name = any(o.channels))) then 'out of service'
+  when exists (select from flapping f where f.rule = a.rule and f.station is not distinct from a.station
+               and f.channel_id is not distinct from a.channel_id) then 'flapping' end
+from alarm a left join channel c using (channel_id) where a.alarm_id = %(alarm)s
+"""
+FLAPPING: Final = "flapping"
+SILENCED: Final = """
+update alarm set state = coalesce(%s, state), unanswered_since = null, called_at = null, call_at = null
+where alarm_id = %s and cleared_at is null
 """
 OVER: Final = """
 with over as (delete from shelf where until <= %(now)s returning rule, station, channel_id)
 update alarm a set state = case when a.acknowledged_at is null then 'active' else 'acknowledged' end
 from over where a.rule = over.rule and a.station is not distinct from over.station
   and a.channel_id is not distinct from over.channel_id and a.cleared_at is null and not a.late
+  and a.returned_at is null
+returning a.alarm_id
+"""
+OUT_OVER: Final = """
+update out_of_service set ended_at = until where ended_at is null and until <= %s
+"""
+IN_SERVICE: Final = """
+update alarm a set state = case when a.acknowledged_at is null then 'active' else 'acknowledged' end
+where a.state = 'out of service' and a.cleared_at is null and not exists (
+  select from out_of_service o left join channel c on c.channel_id = a.channel_id
+  where o.station = a.station and o.ended_at is null and (o.channels = '{}' or c.name = any(o.channels)))
 returning a.alarm_id
 """
 TO_TELL: Final = """
 select e.alarm_id, e.alarm_event_id, e.time, a.raised_at, a.severity, a.texts, e.detail->'to', a.station, c.channel,
-       c.unit, a.value, a."limit"
+       c.unit, a.value, a."limit", c.parameter
 from (select distinct on (alarm_id) * from alarm_event where event = 'withheld'
       order by alarm_id, alarm_event_id desc) e
 join alarm a using (alarm_id) left join channel c using (channel_id)
 where a.cleared_at is null and a.acknowledged_at is null and a.state = 'active' and not exists (
+  select from flapping f where f.rule = a.rule and f.station is not distinct from a.station
+  and f.channel_id is not distinct from a.channel_id) and not exists (
   select from notification n where n.alarm_event_id = e.alarm_event_id) and not exists (
   select from alarm_event t where t.alarm_id = e.alarm_id and t.event = 'told' and t.alarm_event_id > e.alarm_event_id)
 """
@@ -49,22 +75,29 @@ class Untold:
     unit: str
     value: float | None
     limit: float | None
+    parameter: str | None
 
 
-def withhold(conn: Connection, change: Recorded, to: tuple[str, ...], now: datetime) -> bool:
-    """Whether the alarm is shelved; then it is marked, and whom it was for stands in its history."""
-    if conn.execute(SHELVED, [change.alarm_id, now]).fetchone() is None:
-        return False
-    conn.execute("update alarm set state = 'shelved' where alarm_id = %s and cleared_at is null", [change.alarm_id])
+def withheld_by(conn: Connection, alarm_id: int, now: datetime) -> str | None:
+    """Return what withholds an alarm from people: `shelved`, `out of service`, `flapping`; None: nothing."""
+    row = conn.execute(WITHHELD_BY, {"alarm": alarm_id, "now": now}).fetchone()
+    return None if row is None else row[0]
+
+
+def withhold(conn: Connection, change: Recorded, reason: str, to: tuple[str, ...], now: datetime) -> None:
+    """Mark an alarm that nobody is told of; whom it was for stands in its history."""
+    conn.execute(SILENCED, [None if reason == FLAPPING else reason, change.alarm_id])
     if change.is_news:
-        add_event(conn, change.alarm_id, change.time, WITHHELD, now, detail={"to": list(to)})
-    return True
+        add_event(conn, change.alarm_id, change.time, WITHHELD, now, reason=reason, detail={"to": list(to)})
 
 
-def end_shelves(conn: Connection, now: datetime) -> list[Untold]:
-    """End the shelves whose time is over and return what was withheld and must be told; in the caller's transaction."""
+def end_withholding(conn: Connection, now: datetime) -> list[Untold]:
+    """End shelves and times out of service that are over; return what must be told of it. In a transaction."""
     for (alarm_id,) in conn.execute(OVER, {"now": now}).fetchall():
         add_event(conn, alarm_id, now, "unshelved", now, reason="its time is over")
+    conn.execute(OUT_OVER, [now])
+    for (alarm_id,) in conn.execute(IN_SERVICE).fetchall():
+        add_event(conn, alarm_id, now, "in service", now)
     found = [_untold(*row) for row in conn.execute(TO_TELL).fetchall()]
     for untold in found:
         add_event(conn, untold.change.alarm_id, now, "told", now)
@@ -84,9 +117,10 @@ def _untold(
     unit: str | None,
     value: float | None,
     limit: float | None,
+    parameter: str | None,
 ) -> Untold:
     words = msgspec.convert(texts, RuleTexts)
     change = Recorded(
         Purpose.RAISED, alarm_id, event_id, time, raised_at, Severity.from_word(severity), is_news=True, texts=words
     )
-    return Untold(change, tuple(to), station, channel or "", unit or "", value, limit)
+    return Untold(change, tuple(to), station, channel or "", unit or "", value, limit, parameter)

@@ -125,6 +125,7 @@ def texts_of(rule: config.Rationale) -> RuleTexts:
         sms=_message(rule.sms),
         sms_cleared=_message(rule.sms_cleared),
         source=rule.source,
+        latched=rule.latched,
     )
 
 

@@ -98,6 +98,8 @@ class RuleTexts:
     sms_cleared: Words | None = None
     """The same for the message that ends it."""
     source: str | None = None
+    latched: bool = False
+    """An alarm stands until a person resets it, also when its readings have returned to normal."""
 
 
 class Kind(StrEnum):

@@ -19,6 +19,7 @@ from psycopg.types.json import Jsonb
 
 from alerts.telling.carriers import Report, note_reports
 from alerts.telling.dressing import Dress, undressed
+from alerts.telling.holding import Hold
 from alerts.telling.notifier import Notifier, OutcomeUnknown, Outgoing, TryAgain, UndeliverableError
 from alerts.telling.relay import Relay
 from alerts.telling.routing import Medium
@@ -50,7 +51,8 @@ log = logs.logger(__name__)
 class Queued:
     """A message to put into the outbox."""
 
-    alarm_id: int
+    alarm_id: int | None
+    """None: a test message."""
     alarm_event_id: int | None
     """What it tells of; None: a summary of several."""
     contact_id: int
@@ -60,16 +62,17 @@ class Queued:
     body: str
     not_before: datetime
     """Later than now in quiet hours."""
-    is_held: bool = False
-    """Held for a summary: too much is happening at once for one message each."""
+    hold: Hold | None = None
+    """It waits for others, to be told in one message with them."""
     facts: Mapping[str, Any] | None = None
     """The message as data, for media and templates that take it."""
 
 
 ENQUEUE = """
 insert into notification
-  (alarm_id, alarm_event_id, contact_id, medium, purpose, subject, body, queued_at, next_attempt_at, status, facts)
-values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+  (alarm_id, alarm_event_id, contact_id, medium, purpose, subject, body, queued_at, next_attempt_at, status, facts,
+   held_for, held_until)
+values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 on conflict (alarm_id, alarm_event_id, contact_id, medium) do nothing
 """
 
@@ -85,9 +88,11 @@ def enqueue(conn: Connection, messages: Sequence[Queued], now: datetime) -> None
 
 
 def _row(m: Queued, now: datetime) -> tuple[object, ...]:
-    status = "held" if m.is_held else "queued"
+    status = "queued" if m.hold is None else "held"
     about = (m.alarm_id, m.alarm_event_id, m.contact_id, m.medium.value, m.purpose)
-    return (*about, m.subject, m.body, now, m.not_before, status, None if m.facts is None else Jsonb(m.facts))
+    held = (None, None) if m.hold is None else (m.hold.reason, m.hold.until)
+    facts = None if m.facts is None else Jsonb(m.facts)
+    return (*about, m.subject, m.body, now, m.not_before, status, facts, *held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,21 +114,24 @@ class Claim:
     is_orphan: bool
     """An all-clear whose alarm did not reach this person."""
     facts: dict[str, Any] | None
+    is_answered: bool
+    """A call for somebody to acknowledge, and somebody has, or the alarm is over."""
 
 
 CLAIM = """
 select n.notification_id, n.alarm_id, n.contact_id, n.key,
        case n.medium when 'email' then c.email when 'webhook' then c.webhook when 'apprise' then c.apprise
          else case when c.stopped_at is null then c.phone_e164 end end,
-       n.subject, n.body, 'alarm-' || n.alarm_id || '-' || extract(epoch from a.raised_at)::bigint,
-       case when n.purpose in ('raised', 'level') then 'OK ' || n.alarm_id else '' end,
+       n.subject, n.body, coalesce('alarm-' || n.alarm_id || '-' || extract(epoch from a.raised_at)::bigint, 'test'),
+       case when n.purpose in ('raised', 'level', 'escalated', 'repeated') then 'OK ' || n.alarm_id else '' end,
        n.attempts, n.queued_at, n.next_attempt_at,
        n.purpose = 'cleared' and not exists (
          select from notification e where e.alarm_id = n.alarm_id and e.contact_id = n.contact_id
          and e.medium = n.medium and e.purpose <> 'cleared'
          and e.status in ('sent', 'delivered', 'unknown', 'summarised')),
-       n.facts
-from notification n join contact c using (contact_id) join alarm a using (alarm_id)
+       n.facts,
+       n.purpose in ('escalated', 'repeated') and (a.acknowledged_at is not null or a.cleared_at is not null)
+from notification n join contact c using (contact_id) left join alarm a using (alarm_id)
 where n.status = 'queued' and n.medium = %(medium)s and n.next_attempt_at <= %(now)s and not exists (
   select from notification e where e.alarm_id = n.alarm_id and e.contact_id = n.contact_id and e.medium = n.medium
   and e.notification_id < n.notification_id and e.status = 'queued')
@@ -180,6 +188,8 @@ class Sender:
     def _hand_over(self, conn: Connection, claim: Claim) -> str:
         if claim.is_orphan:
             return self._end(conn, claim, "dead", "the alarm itself did not reach this person", attempted=False)
+        if claim.is_answered:
+            return self._end(conn, claim, "dead", "somebody has acknowledged the alarm, or it is over", attempted=False)
         if claim.to is None:
             return self._end(
                 conn, claim, "failed", "the contact has no such address any more, or said STOP", attempted=False

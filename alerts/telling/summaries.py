@@ -12,8 +12,8 @@ import msgspec
 from alerts.evaluating.records import add_event
 from alerts.rules.rule import RuleTexts, Severity, Words
 from alerts.telling import summary_texts
-from alerts.telling.messages import load_contacts, station_name
-from alerts.telling.outbox import Queued, enqueue
+from alerts.telling.outbox import OUTBOX_CHANNEL, Queued, enqueue
+from alerts.telling.people import People
 from alerts.telling.routing import Contact, Medium, Recipient, Routing
 from alerts.telling.summary_texts import Line
 from alerts.telling.texts import Purpose
@@ -23,10 +23,15 @@ TELL_NOT_AFTER: Final = timedelta(days=7)
 """An alarm that ended longer ago is on record and told to nobody."""
 
 HELD: Final = """
-select n.contact_id, n.medium from notification n where n.status = 'held'
-group by 1, 2 having min(n.queued_at) <= %(waited)s and not exists (
-  select from notification s where s.contact_id = n.contact_id and s.medium = n.medium and s.purpose = 'summary'
-  and s.queued_at > %(again)s)
+select contact_id, medium, count(*)
+from notification n where status = 'held' and exists (
+  select from notification e where e.status = 'held' and e.held_until <= %(now)s
+  and e.contact_id = n.contact_id and e.medium = n.medium)
+group by 1, 2
+"""
+RELEASED: Final = """
+update notification set status = 'queued', next_attempt_at = %s
+where status = 'held' and contact_id = %s and medium = %s
 """
 HELD_ALARMS: Final = """
 select a.alarm_id, a.station, a.severity, a.texts, a.raised_at, a.cleared_at
@@ -54,28 +59,32 @@ class Late:
     to: tuple[str, ...]
 
 
-def tell_held(conn: Connection, routing: Routing, now: datetime) -> int:
-    """Queue a summary for each person of whom a storm has held messages long enough; return how many."""
-    waited = now - timedelta(milliseconds=routing.storm.wait_ms)
-    again = now - timedelta(milliseconds=routing.storm.again_ms)
+def tell_held(conn: Connection, now: datetime) -> int:
+    """Tell whomever messages were held for long enough: one as it is, several in one; return how many people."""
     with conn.transaction():
-        due = conn.execute(HELD, {"waited": waited, "again": again}).fetchall()
-        contacts = {contact.contact_id: contact for contact in load_contacts(conn)} if due else {}
-        for contact_id, word in due:
+        due = conn.execute(HELD, {"now": now}).fetchall()
+        people = People(conn)
+        for contact_id, word, count in due:
+            if count == 1:
+                conn.execute(RELEASED, [now, contact_id, word])
+                continue
             rows = conn.execute(HELD_ALARMS, [contact_id, word]).fetchall()
             conn.execute(SUMMARISED, [contact_id, word])
-            if contact_id in contacts:
-                person = Recipient(contacts[contact_id], Medium(word))
-                lines = [_line(conn, row) for row in rows]
+            if contact_id in people.by_id:
+                person = Recipient(people.by_id[contact_id], Medium(word))
+                lines = [_line(people, row) for row in rows]
                 enqueue(conn, [_message(person, lines, Purpose.SUMMARY, now, now)], now)
+        if due:
+            conn.execute("select pg_notify(%s, '')", [OUTBOX_CHANNEL])
     return len(due)
 
 
 def tell_late(conn: Connection, routing: Routing, now: datetime) -> int:
     """Queue a summary of the alarms of the past that nobody was told of; return how many alarms. In a transaction."""
-    late = [Late(_line(conn, row), row[1], tuple(row[6])) for row in conn.execute(UNTOLD).fetchall()]
+    people = People(conn)
+    late = [Late(_line(people, row), row[1], tuple(row[6])) for row in conn.execute(UNTOLD).fetchall()]
     recent = [one for one in late if one.line.cleared_at and now - one.line.cleared_at <= TELL_NOT_AFTER]
-    enqueue(conn, _late_messages(load_contacts(conn) if recent else [], recent, routing, now), now)
+    enqueue(conn, _late_messages(people.contacts if recent else [], recent, routing, now), now)
     for one in late:
         reason = None if one in recent else "too long ago to tell anybody"
         add_event(conn, one.line.alarm_id, now, "told", now, reason=reason)
@@ -115,8 +124,8 @@ def _message(person: Recipient, lines: list[Line], purpose: Purpose, now: dateti
     )
 
 
-def _line(conn: Connection, row: tuple[Any, ...]) -> Line:
+def _line(people: People, row: tuple[Any, ...]) -> Line:
     alarm_id, station, severity, texts, raised_at, cleared_at, *_ = row
     title: Words = msgspec.convert(texts, RuleTexts).title
-    name = station_name(conn, station)
+    name = people.station_name(station)
     return Line(alarm_id, Severity.from_word(severity), name, title, raised_at, cleared_at)

@@ -40,6 +40,12 @@ class Purpose(StrEnum):
     """Readings that raised the alarm are in doubt since."""
     LATE = "late"
     """Alarms of the past that late readings brought to light."""
+    ESCALATED = "escalated"
+    """Nobody has acknowledged the alarm: others are told."""
+    REPEATED = "repeated"
+    """Nobody has acknowledged it: whoever was told is told again."""
+    FLAPPING = "flapping"
+    """It comes and goes: told once in place of each time."""
     SUMMARY = "summary"
     """Many alarms at once."""
 
@@ -77,8 +83,8 @@ class Letter:
 
 def sms(notice: Notice, language: str) -> str:
     """Return the short message, GSM-7 only and at most three parts long."""
-    if notice.purpose is Purpose.QUESTIONED:
-        return capped(gsm.unaccented(_questioned(notice, language)))
+    if notice.purpose in REMARKS:
+        return capped(gsm.unaccented(_remark(notice, language)))
     closing = notice.purpose is Purpose.CLEARED
     template = notice.texts.sms_cleared if closing else notice.texts.sms
     written = "" if template is None else template.in_language(language)
@@ -86,6 +92,8 @@ def sms(notice: Notice, language: str) -> str:
         text = fill(written, slots(notice, language))
     else:
         text = _closing_sms(notice, language) if closing else _plain_sms(notice, language)
+    if notice.purpose in UNANSWERED:
+        text = f"{UNANSWERED[notice.purpose].in_language(language).upper()}: {text}"
     return capped(gsm.unaccented(text).strip())
 
 
@@ -97,8 +105,8 @@ def fill(template: str, slots: dict[str, str]) -> str:
 def email(notice: Notice, language: str) -> Letter:
     """Return subject and plain-text body."""
     vietnamese = language == "vi"
-    if notice.purpose is Purpose.QUESTIONED:
-        return _questioning_letter(notice, language)
+    if notice.purpose in REMARKS:
+        return _remark_letter(notice, language)
     if notice.purpose is Purpose.CLEARED:
         return _closing_letter_vi(notice) if vietnamese else _closing_letter_en(notice)
     return _alarm_letter_vi(notice) if vietnamese else _alarm_letter_en(notice)
@@ -161,31 +169,44 @@ def _closing_sms(notice: Notice, language: str) -> str:
     return f"{text}."
 
 
-QUESTIONED: Final = Words(
-    "{station}: cảnh báo {title} lúc {time} ĐANG ĐƯỢC XEM LẠI: số liệu gây cảnh báo có dấu hiệu sai.",
-    "{station}: alarm {title} of {time} IS IN DOUBT: the readings that raised it look wrong.",
-)
+UNANSWERED: Final = {
+    Purpose.ESCALATED: Words("chưa ai nhận", "not acknowledged"),
+    Purpose.REPEATED: Words("nhắc lại", "reminder"),
+}
+REMARKS: Final = {
+    Purpose.QUESTIONED: Words(
+        "{station}: cảnh báo {title} lúc {time} ĐANG ĐƯỢC XEM LẠI: số liệu gây cảnh báo có dấu hiệu sai.",
+        "{station}: alarm {title} of {time} IS IN DOUBT: the readings that raised it look wrong.",
+    ),
+    Purpose.FLAPPING: Words(
+        "{station}: {title} CHẬP CHỜN, lúc có lúc hết. Không nhắn từng lần cho đến khi ổn định. {time}",
+        "{station}: {title} COMES AND GOES. No message each time until it settles. {time}",
+    ),
+}
+"""Messages about an alarm rather than of it."""
+REMARK_HEADS: Final = {
+    Purpose.QUESTIONED: Words("Đang xem lại", "In doubt"),
+    Purpose.FLAPPING: Words("Chập chờn", "Comes and goes"),
+}
 
 
-def _questioned(notice: Notice, language: str) -> str:
+def _remark(notice: Notice, language: str) -> str:
     filled = {
         "station": notice.station.in_language(language),
         "title": notice.texts.title.in_language(language),
         "time": clock(notice.raised_at),
     }
-    return fill(QUESTIONED.in_language(language), filled)
+    return fill(REMARKS[notice.purpose].in_language(language), filled)
 
 
-def _questioning_letter(notice: Notice, language: str) -> Letter:
-    kind = {"vi": "Đang xem lại", "en": "In doubt"}[language]
+def _remark_letter(notice: Notice, language: str) -> Letter:
+    kind = REMARK_HEADS[notice.purpose].in_language(language)
     more = {
         "vi": f"Cảnh báo số {notice.alarm_id} vẫn được theo dõi cho đến khi hết.",
         "en": f"Alarm {notice.alarm_id} is still watched until it is over.",
     }[language]
     title, station = notice.texts.title.in_language(language), notice.station.in_language(language)
-    return Letter(
-        f"[{kind}] {title}: {station}, {clock(notice.raised_at)}", f"{_questioned(notice, language)}\n\n{more}\n"
-    )
+    return Letter(f"[{kind}] {title}: {station}, {clock(notice.raised_at)}", f"{_remark(notice, language)}\n\n{more}\n")
 
 
 def capped(text: str) -> str:
@@ -211,7 +232,7 @@ def _value_words(notice: Notice, language: str) -> str:
 def _alarm_letter_vi(notice: Notice) -> Letter:
     texts, station = notice.texts, notice.station.vi
     kind = SEVERITY_WORDS[notice.severity].vi
-    worse = "tăng mức: " if notice.purpose is Purpose.LEVEL else ""
+    worse = _prefix(notice.purpose, "vi")
     value = "" if notice.value is None else f" {_value_words(notice, 'vi')}"
     lines = [f"{station}: {texts.title.vi}", f"Mức độ: {kind}", f"Thời điểm: {_moment(notice.time)} (giờ Việt Nam)"]
     if notice.purpose is Purpose.LEVEL:
@@ -227,7 +248,7 @@ def _alarm_letter_vi(notice: Notice) -> Letter:
 def _alarm_letter_en(notice: Notice) -> Letter:
     texts, station = notice.texts, notice.station.en
     kind = SEVERITY_WORDS[notice.severity].en
-    worse = "worse: " if notice.purpose is Purpose.LEVEL else ""
+    worse = _prefix(notice.purpose, "en")
     value = "" if notice.value is None else f" {_value_words(notice, 'en')}"
     lines = [f"{station}: {texts.title.en}", f"Severity: {kind}", f"Time: {_moment(notice.time)} (Vietnam time)"]
     if notice.purpose is Purpose.LEVEL:
@@ -238,6 +259,11 @@ def _alarm_letter_en(notice: Notice) -> Letter:
         lines.append(f"Respond within: {texts.respond_within_ms // 60_000} minutes")
     lines += ["", f"Alarm {notice.alarm_id}. One more message follows when it is over."]
     return Letter(f"[{kind}] {worse}{texts.title.en}: {station}{value}, {clock(notice.time)}", "\n".join(lines) + "\n")
+
+
+def _prefix(purpose: Purpose, language: str) -> str:
+    known = {**UNANSWERED, Purpose.LEVEL: Words("tăng mức", "worse")}
+    return f"{known[purpose].in_language(language)}: " if purpose in known else ""
 
 
 def _closing_letter_vi(notice: Notice) -> Letter:

@@ -9,10 +9,11 @@ from typing import Final
 
 import psycopg
 
-from alerts.people.shelves import end_shelves
+from alerts.people.withholding import end_withholding
 from alerts.rules.rule import Severity
 from alerts.telling.carriers import Report, Trouble, note_reports, record_trouble
-from alerts.telling.messages import Addressees, Measured, tell
+from alerts.telling.flapping import end_flapping
+from alerts.telling.messages import Addressees, Measured, call_again, tell
 from alerts.telling.notifier import Attended, NeedsPerson, Notifier, UndeliverableError
 from alerts.telling.routing import Medium, Routing
 from quantrac.config.network import Network
@@ -38,14 +39,26 @@ def tell_trouble(conn: Connection, network: Network, now: datetime) -> list[Trou
     return found
 
 
-def tell_unshelved(conn: Connection, network: Network, now: datetime) -> int:
-    """End the shelves whose time is over, tell what they withheld and still stands, and return how many alarms."""
+def tell_withheld(conn: Connection, network: Network, now: datetime) -> int:
+    """End what has withheld alarms, tell what still stands or flapped and is over, and return how many alarms."""
+    routing = Routing.of(network)
     with conn.transaction():
-        found = end_shelves(conn, now)
-        for one in found:
-            measured = Measured(channel=one.channel, unit=one.unit, value=one.value, limit=one.limit)
-            tell(conn, one.change, Addressees(one.station, one.to, Routing.of(network)), measured, now)
-    return len(found)
+        quiet = end_flapping(conn, routing.flapping, now)
+        for one in quiet:
+            tell(conn, one.change, Addressees(one.station, (), routing), Measured(), now)
+        found = end_withholding(conn, now)
+        for untold in found:
+            measured = Measured(
+                untold.channel, untold.unit, value=untold.value, limit=untold.limit, parameter=untold.parameter
+            )
+            tell(conn, untold.change, Addressees(untold.station, untold.to, routing), measured, now)
+    return len(quiet) + len(found)
+
+
+def tell_again(conn: Connection, network: Network, now: datetime) -> int:
+    """Escalate and repeat what nobody has acknowledged; return how many calls."""
+    with conn.transaction():
+        return call_again(conn, Routing.of(network), now)
 
 
 def start_attending(

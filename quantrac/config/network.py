@@ -13,15 +13,14 @@ from pydantic import AfterValidator, Field
 
 from quantrac.config.composites import Composite
 from quantrac.config.devices import AnyProfile
-from quantrac.config.fields import Flag, Kebab, Model, PositiveDuration, Real, Snake, Text, TimeOfDay, refused
+from quantrac.config.fields import Flag, Kebab, Model, PositiveDuration, Real, Snake, Text, refused
 from quantrac.config.rule_files import RuleTest
-from quantrac.config.rules import Rule, Severity, StationRule
+from quantrac.config.rules import Hours, Rule, Severity, StationRule
 from quantrac.config.station_files import QualitySpec
 from quantrac.config.stations import Station
+from quantrac.config.telling import Cap, Duty, Flapping, Grouping, Medium, QuietHours, Repeat, Route, Step, Storm
 from quantrac.config.templates import Carrier, MessageTemplate, Purpose, Templates
 from quantrac.config.tides import PlaceTide
-
-Medium = Literal["email", "sms", "webhook", "apprise"]
 
 
 def _zone(name: str) -> str:
@@ -70,30 +69,26 @@ class Contact(Model):
     groups: tuple[Kebab, ...] = Field(min_length=1)
     stations: tuple[str, ...] = ()
     """Only alarms of these stations; empty: of all."""
+    tags: tuple[str, ...] = ()
+    """Only alarms of stations with one of these tags; empty: of all."""
+    parameters: tuple[str, ...] = ()
+    """Only alarms of these parameters; empty: of all."""
+    media: tuple[Medium, ...] = ()
+    """Only by these; empty: by all that the routes say."""
+    severity: Severity | None = None
+    """Only alarms as bad as this."""
+    quiet: Hours | None = None
+    """The own quiet hours, in place of those of the groups."""
+    wake: Severity | None = None
+    """The least severity that goes through them."""
+    cap: Annotated[int, Field(ge=1)] | None = None
+    """Short messages within a day, in place of `cap.messages`."""
 
 
 class Group(Model):
     """People who are told the same things."""
 
     title: Text
-
-
-class Route(Model):
-    """By which ways a group is told of alarms of some severities. Routes add up; no way is used twice."""
-
-    to: Kebab
-    severity: tuple[Severity, ...] = Field(min_length=1)
-    by: tuple[Medium, ...] = Field(min_length=1)
-    cleared: Flag = True
-    """Also tell that it is over."""
-
-
-class QuietHours(Model):
-    """Local time in which a group is not woken, except by levels with `breaks_quiet_hours`."""
-
-    start: TimeOfDay = Field(alias="from")
-    end: TimeOfDay = Field(alias="to")
-    groups: tuple[Kebab, ...] = Field(min_length=1)
 
 
 class ChannelSilence(Model):
@@ -111,19 +106,6 @@ class Silence(Model):
     severity: Severity = "high"
     to: tuple[Kebab, ...] = Field(min_length=1)
     channels: ChannelSilence | None = None
-
-
-class Storm(Model):
-    """When so much happens at once that a person gets a summary in place of a message each."""
-
-    alarms: Annotated[int, Field(ge=1)] = 2
-    """Alarms of different rules or channels that are told one by one, to a person by a medium."""
-    within_ms: PositiveDuration = Field(default=600_000, alias="within")
-    """In so much time."""
-    wait_ms: PositiveDuration = Field(default=15_000, alias="wait")
-    """How long further ones are gathered before the summary."""
-    again_ms: PositiveDuration = Field(default=300_000, alias="again")
-    """How long after a summary the next one may come."""
 
 
 class Watchdog(Model):
@@ -176,6 +158,17 @@ class NetworkFile(Model):
     groups: dict[Kebab, Group] = Field(default_factory=dict)
     routes: tuple[Route, ...] = ()
     quiet_hours: QuietHours | None = None
+    breakthrough: tuple[Severity, ...] = ()
+    """Severities that go through quiet hours, caps and grouping."""
+    duty: dict[Kebab, Duty] = Field(default_factory=dict)
+    """Duty rosters, by group."""
+    escalation: tuple[Step, ...] = ()
+    repeat: Repeat | None = None
+    grouping: Grouping | None = None
+    cap: Cap | None = None
+    flapping: Flapping = Flapping()
+    consent_required: Flag = False
+    """Tell only contacts whose consent is recorded."""
     silence: Silence | None = None
     carriers: Carriers | None = None
     books: Watchdog | None = None

@@ -59,9 +59,11 @@ def check_network(
         followed, place, _ = follow(tree, path)
         findings.add(place.problem(followed, message))
 
-    for number, route in enumerate(network.routes):
-        if route.to not in groups:
-            refuse(("routes", number, "to"), one_of(route.to, groups))
+    for path, name in _rostered(network):
+        if name not in groups:
+            refuse(path, one_of(name, groups))
+    for path, shift, shifts in _unknown_swaps(network):
+        refuse(path, one_of(shift, shifts))
     for path, names, kind in _named(network):
         known(path, names, groups if kind == "group" else stations)
     for path, station in _in_second_tides(network):
@@ -74,6 +76,10 @@ def _named(network: NetworkFile) -> Iterator[tuple[tuple[Key, ...], tuple[str, .
     """Yield where groups and stations are named, with the names."""
     if network.quiet_hours is not None:
         yield ("quiet_hours", "groups"), network.quiet_hours.groups, "group"
+    for name, duty in network.duty.items():
+        yield ("duty", name, "shifts"), duty.shifts, "group"
+    for number, step in enumerate(network.escalation):
+        yield ("escalation", number, "to"), step.to, "group"
     for key, told in _told_of_faults(network):
         yield key, told, "group"
     for name, tide in network.tides.items():
@@ -81,6 +87,21 @@ def _named(network: NetworkFile) -> Iterator[tuple[tuple[Key, ...], tuple[str, .
     for name, contact in network.contacts.items():
         yield ("contacts", name, "groups"), contact.groups, "group"
         yield ("contacts", name, "stations"), contact.stations, "station"
+
+
+def _rostered(network: NetworkFile) -> Iterator[tuple[tuple[Key, ...], str]]:
+    """Yield where one group stands alone: routes and duty rosters."""
+    for number, route in enumerate(network.routes):
+        yield ("routes", number, "to"), route.to
+    for name in network.duty:
+        yield ("duty", name), name
+
+
+def _unknown_swaps(network: NetworkFile) -> Iterator[tuple[tuple[Key, ...], str, tuple[str, ...]]]:
+    for name, duty in network.duty.items():
+        for day, shift in duty.swaps.items():
+            if shift not in duty.shifts:
+                yield ("duty", name, "swaps", day), shift, duty.shifts
 
 
 def _told_of_faults(network: NetworkFile) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:

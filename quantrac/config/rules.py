@@ -180,6 +180,8 @@ class Rationale(Model):
     response: Text | None = None
     sms: MessageText
     sms_cleared: MessageText | None = None
+    latched: Flag = False
+    """An alarm stands until a person resets it, also when its readings have returned to normal."""
 
 
 class RuleSpec(Rationale):

@@ -251,9 +251,27 @@ CREATE TABLE public.alarm (
     value double precision,
     "limit" double precision,
     texts jsonb DEFAULT '{}'::jsonb NOT NULL,
+    latched boolean DEFAULT false NOT NULL,
+    returned_at timestamp with time zone,
+    unanswered_since timestamp with time zone,
+    called_at timestamp with time zone,
+    call_at timestamp with time zone,
+    false_at timestamp with time zone,
+    false_by text,
     CONSTRAINT alarm_check CHECK ((cleared_at >= raised_at)),
-    CONSTRAINT alarm_check1 CHECK (((acknowledged_at IS NULL) = (acknowledged_by IS NULL)))
+    CONSTRAINT alarm_check1 CHECK (((acknowledged_at IS NULL) = (acknowledged_by IS NULL))),
+    CONSTRAINT alarm_marked_false CHECK (((false_at IS NULL) = (false_by IS NULL)))
 );
+
+COMMENT ON COLUMN public.alarm.latched IS 'stands until a person resets it';
+
+COMMENT ON COLUMN public.alarm.returned_at IS 'a latched alarm: when its readings returned to normal';
+
+COMMENT ON COLUMN public.alarm.unanswered_since IS 'since when people have been told and nobody has acknowledged';
+
+COMMENT ON COLUMN public.alarm.call_at IS 'when the next step of escalation or the next repeat is due';
+
+COMMENT ON COLUMN public.alarm.false_at IS 'when a person marked it as a false alarm';
 
 ALTER TABLE public.alarm ALTER COLUMN alarm_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.alarm_alarm_id_seq
@@ -456,16 +474,45 @@ CREATE TABLE public.contact (
     stopped_at timestamp with time zone,
     webhook text,
     apprise text,
+    tags text[] DEFAULT '{}'::text[] NOT NULL,
+    parameters text[] DEFAULT '{}'::text[] NOT NULL,
+    media text[] DEFAULT '{}'::text[] NOT NULL,
+    severity text,
+    quiet_from time without time zone,
+    quiet_to time without time zone,
+    wake text,
+    cap integer,
+    consent text,
+    consent_on date,
     CONSTRAINT contact_apprise_check CHECK ((apprise ~ '^[a-z][a-z0-9+.-]*://'::text)),
+    CONSTRAINT contact_cap_check CHECK ((cap > 0)),
+    CONSTRAINT contact_consent_check CHECK ((consent = ANY (ARRAY['given'::text, 'refused'::text]))),
     CONSTRAINT contact_has_an_address CHECK ((COALESCE(phone_e164, email, webhook, apprise) IS NOT NULL)),
     CONSTRAINT contact_language_check CHECK ((language = ANY (ARRAY['vi'::text, 'en'::text]))),
     CONSTRAINT contact_phone_e164_check CHECK ((phone_e164 ~ '^\+[1-9][0-9]{6,14}$'::text)),
+    CONSTRAINT contact_quiet CHECK (((quiet_from IS NULL) = (quiet_to IS NULL))),
+    CONSTRAINT contact_severity_check CHECK ((severity = ANY (ARRAY['low'::text, 'medium'::text, 'high'::text, 'critical'::text]))),
+    CONSTRAINT contact_wake_check CHECK ((wake = ANY (ARRAY['low'::text, 'medium'::text, 'high'::text, 'critical'::text]))),
     CONSTRAINT contact_webhook_check CHECK ((webhook ~ '^https?://'::text))
 );
 
 COMMENT ON COLUMN public.contact.stations IS 'stations this person is told about; empty: all';
 
 COMMENT ON COLUMN public.contact.stopped_at IS 'the person asked for no more short messages (STOP)';
+
+COMMENT ON COLUMN public.contact.tags IS 'only alarms of stations with one of these tags (area, species); empty: all';
+
+COMMENT ON COLUMN public.contact.parameters IS 'only alarms of these parameters; empty: all';
+
+COMMENT ON COLUMN public.contact.media IS 'only by these media; empty: all that routes say';
+
+COMMENT ON COLUMN public.contact.severity IS 'only alarms as bad as this; null: all';
+
+COMMENT ON COLUMN public.contact.wake IS 'the least severity that goes through the own quiet hours; null: as the level says';
+
+COMMENT ON COLUMN public.contact.cap IS 'short messages within a day; more are held for the digest; null: as network.yaml says';
+
+COMMENT ON COLUMN public.contact.consent IS 'refused: told nothing; null: not recorded';
 
 ALTER TABLE public.contact ALTER COLUMN contact_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.contact_contact_id_seq
@@ -584,6 +631,14 @@ WITH (fillfactor='90');
 CREATE TABLE public.dropped (
     relation text NOT NULL,
     before timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.flapping (
+    rule text NOT NULL,
+    station text,
+    channel_id integer,
+    alarm_id bigint NOT NULL,
+    since timestamp with time zone NOT NULL
 );
 
 CREATE TABLE public.hourly (
@@ -729,15 +784,43 @@ CREATE TABLE public.notification (
     provider_ref text,
     error text,
     carrier text,
-    facts jsonb
+    facts jsonb,
+    held_for text,
+    held_until timestamp with time zone
 );
 
 COMMENT ON COLUMN public.notification.carrier IS 'who took it or failed last: esms, speedsms, modem, smtp';
 
 COMMENT ON COLUMN public.notification.facts IS 'the message as data: numbers, UTC times, and words for the slots of templates';
 
+COMMENT ON COLUMN public.notification.held_for IS 'storm, grouping, cap or quiet hours';
+
 ALTER TABLE public.notification ALTER COLUMN notification_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.notification_notification_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.out_of_service (
+    out_of_service_id integer NOT NULL,
+    station text NOT NULL,
+    device text,
+    channels text[] DEFAULT '{}'::text[] NOT NULL,
+    person text NOT NULL,
+    reason text NOT NULL,
+    since timestamp with time zone NOT NULL,
+    until timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    ended_by text,
+    CONSTRAINT out_of_service_check CHECK ((until > since)),
+    CONSTRAINT out_of_service_check1 CHECK (((device IS NULL) = (channels = '{}'::text[])))
+);
+
+ALTER TABLE public.out_of_service ALTER COLUMN out_of_service_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.out_of_service_out_of_service_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -936,7 +1019,13 @@ CREATE VIEW public.v_alarm AS
         CASE
             WHEN ((a.cleared_at IS NULL) AND (NOT a.late) AND (known.at < (now() - (((3)::double precision * c.interval_s) * '00:00:01'::interval)))) THEN known.at
             ELSE NULL::timestamp with time zone
-        END AS no_data_since
+        END AS no_data_since,
+    a.latched,
+    a.returned_at,
+    a.unanswered_since,
+    a.call_at,
+    a.false_at,
+    a.false_by
    FROM ((public.alarm a
      LEFT JOIN public.channel c USING (channel_id))
      LEFT JOIN LATERAL ( SELECT to_timestamp((((s.state ->> 'counted_ms'::text))::double precision / (1000)::double precision)) AS at
@@ -1052,6 +1141,15 @@ CREATE VIEW public.v_feed AS
    FROM (public.consumer c
      CROSS JOIN ( SELECT max(change.id) AS id
            FROM public.change) head);
+
+CREATE VIEW public.v_flapping AS
+ SELECT f.rule,
+    f.station,
+    c.channel,
+    f.alarm_id,
+    f.since
+   FROM (public.flapping f
+     LEFT JOIN public.channel c USING (channel_id));
 
 CREATE VIEW public.v_hourly AS
  SELECT h."time",
@@ -1304,12 +1402,28 @@ CREATE VIEW public.v_notification AS
     n.error,
     n.purpose,
     n.carrier,
-        CASE
-            WHEN (n.status = 'queued'::text) THEN n.next_attempt_at
+        CASE n.status
+            WHEN 'queued'::text THEN n.next_attempt_at
+            WHEN 'held'::text THEN n.held_until
             ELSE NULL::timestamp with time zone
-        END AS next_attempt_at
+        END AS next_attempt_at,
+    n.held_for
    FROM (public.notification n
      JOIN public.contact c USING (contact_id));
+
+CREATE VIEW public.v_out_of_service AS
+ SELECT out_of_service_id,
+    station,
+    device,
+    channels,
+    person,
+    reason,
+    since,
+    until,
+    ended_at,
+    ended_by,
+    ((ended_at IS NULL) AND (since <= now()) AND (until > now())) AS in_force
+   FROM public.out_of_service;
 
 CREATE VIEW public.v_reading AS
  SELECT r."time",
@@ -1507,6 +1621,9 @@ ALTER TABLE ONLY public.derived_reading
 ALTER TABLE ONLY public.dropped
     ADD CONSTRAINT dropped_pkey PRIMARY KEY (relation);
 
+ALTER TABLE ONLY public.flapping
+    ADD CONSTRAINT flapping_rule_station_channel_id_key UNIQUE NULLS NOT DISTINCT (rule, station, channel_id);
+
 ALTER TABLE ONLY public.hourly
     ADD CONSTRAINT hourly_pkey PRIMARY KEY (channel_id, "time");
 
@@ -1555,6 +1672,9 @@ ALTER TABLE ONLY public.notification
 ALTER TABLE ONLY public.notification
     ADD CONSTRAINT notification_pkey PRIMARY KEY (notification_id);
 
+ALTER TABLE ONLY public.out_of_service
+    ADD CONSTRAINT out_of_service_pkey PRIMARY KEY (out_of_service_id);
+
 ALTER TABLE ONLY public.reading_flag
     ADD CONSTRAINT reading_flag_pkey PRIMARY KEY (flag_id);
 
@@ -1588,6 +1708,8 @@ ALTER TABLE ONLY public.station_event
 ALTER TABLE ONLY public.station
     ADD CONSTRAINT station_pkey PRIMARY KEY (station);
 
+CREATE INDEX alarm_call ON public.alarm USING btree (call_at) WHERE (call_at IS NOT NULL);
+
 CREATE INDEX alarm_event_alarm ON public.alarm_event USING btree (alarm_id);
 
 CREATE INDEX alarm_event_withheld ON public.alarm_event USING btree (alarm_id) WHERE (event = 'withheld'::text);
@@ -1620,9 +1742,13 @@ CREATE INDEX image_time ON public.image USING btree ("time");
 
 CREATE INDEX notification_due ON public.notification USING btree (medium, next_attempt_at) WHERE (status = 'queued'::text);
 
-CREATE INDEX notification_held ON public.notification USING btree (contact_id, medium) WHERE (status = 'held'::text);
+CREATE INDEX notification_held ON public.notification USING btree (held_until) WHERE (status = 'held'::text);
+
+CREATE INDEX notification_person ON public.notification USING btree (contact_id, queued_at);
 
 CREATE INDEX notification_queued ON public.notification USING btree (queued_at);
+
+CREATE INDEX out_of_service_open ON public.out_of_service USING btree (station) WHERE (ended_at IS NULL);
 
 CREATE INDEX reading_flag_reading ON public.reading_flag USING btree (channel_id, "time");
 
@@ -1679,6 +1805,12 @@ ALTER TABLE ONLY public.dead_picture
 ALTER TABLE ONLY public.derived_channel
     ADD CONSTRAINT derived_channel_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES public.channel(channel_id);
 
+ALTER TABLE ONLY public.flapping
+    ADD CONSTRAINT flapping_alarm_id_fkey FOREIGN KEY (alarm_id) REFERENCES public.alarm(alarm_id);
+
+ALTER TABLE ONLY public.flapping
+    ADD CONSTRAINT flapping_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES public.channel(channel_id);
+
 ALTER TABLE ONLY public.import
     ADD CONSTRAINT import_station_fkey FOREIGN KEY (station) REFERENCES public.station(station);
 
@@ -1690,6 +1822,9 @@ ALTER TABLE ONLY public.notification
 
 ALTER TABLE ONLY public.notification
     ADD CONSTRAINT notification_contact_id_fkey FOREIGN KEY (contact_id) REFERENCES public.contact(contact_id);
+
+ALTER TABLE ONLY public.out_of_service
+    ADD CONSTRAINT out_of_service_station_fkey FOREIGN KEY (station) REFERENCES public.station(station);
 
 ALTER TABLE ONLY public.reading_flag
     ADD CONSTRAINT reading_flag_review_id_fkey FOREIGN KEY (review_id) REFERENCES public.review(review_id);
@@ -1785,6 +1920,8 @@ GRANT SELECT ON TABLE public.dropped TO quantrac_ingest;
 GRANT SELECT ON TABLE public.dropped TO quantrac_alerts;
 GRANT SELECT ON TABLE public.dropped TO quantrac_console;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.flapping TO quantrac_alerts;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.hourly TO quantrac_ingest;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.image TO quantrac_ingest;
@@ -1814,6 +1951,9 @@ GRANT SELECT ON TABLE public.network TO quantrac_console;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.notification TO quantrac_alerts;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.notification TO quantrac_console;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.out_of_service TO quantrac_alerts;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.out_of_service TO quantrac_console;
 
 GRANT SELECT,INSERT ON TABLE public.reading TO quantrac_ingest;
 GRANT SELECT ON TABLE public.reading TO quantrac_alerts;
@@ -1891,6 +2031,11 @@ GRANT SELECT ON TABLE public.v_feed TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_feed TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_feed TO quantrac_console;
 
+GRANT SELECT ON TABLE public.v_flapping TO quantrac_reader;
+GRANT SELECT ON TABLE public.v_flapping TO quantrac_ingest;
+GRANT SELECT ON TABLE public.v_flapping TO quantrac_alerts;
+GRANT SELECT ON TABLE public.v_flapping TO quantrac_console;
+
 GRANT SELECT ON TABLE public.v_hourly TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_hourly TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_hourly TO quantrac_alerts;
@@ -1935,6 +2080,11 @@ GRANT SELECT ON TABLE public.v_notification TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_notification TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_notification TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_notification TO quantrac_console;
+
+GRANT SELECT ON TABLE public.v_out_of_service TO quantrac_reader;
+GRANT SELECT ON TABLE public.v_out_of_service TO quantrac_ingest;
+GRANT SELECT ON TABLE public.v_out_of_service TO quantrac_alerts;
+GRANT SELECT ON TABLE public.v_out_of_service TO quantrac_console;
 
 GRANT SELECT ON TABLE public.v_reading TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_reading TO quantrac_ingest;

@@ -30,7 +30,7 @@ LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
 
 @app.callback()
 def _alarms() -> None:
-    """List, acknowledge and shelve alarms. Times are those of Vietnam unless --json is given."""
+    """List, acknowledge, shelve and reset alarms. Times are those of Vietnam unless --json is given."""
 
 
 def _connect() -> Connection:
@@ -111,13 +111,9 @@ def shelve(
     What rises meanwhile and still stands when the time is over is told then.
     """
     from alerts import desk
-    from quantrac.config.fields import parse_duration
 
     now = datetime.now(UTC)
-    try:
-        until = now + timedelta(milliseconds=parse_duration(for_))
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--for") from None
+    until = now + _span(for_)
     with _connect() as conn:
         desk.shelve(conn, number, person, reason, until, now)
     print(f"alarm {number}: shelved by {person} until {_local(until)}")
@@ -135,6 +131,94 @@ def unshelve(
     with _connect() as conn:
         desk.unshelve(conn, number, person, reason, datetime.now(UTC))
     print(f"alarm {number}: no longer shelved")
+
+
+@app.command(short_help="Reset a latched alarm that is back to normal.")
+def reset(
+    number: Number, person: Person, reason: Annotated[str | None, typer.Option(help="What was found.")] = None
+) -> None:
+    """Reset a latched alarm whose readings have returned to normal (rules with `latched: true`)."""
+    from alerts import desk
+
+    with _connect() as conn:
+        desk.reset(conn, number, person, reason, datetime.now(UTC))
+    print(f"alarm {number}: reset by {person}")
+
+
+@app.command("false", short_help="Mark an alarm as false: nothing was wrong.")
+def mark_false(
+    number: Number,
+    person: Person,
+    reason: Annotated[str | None, typer.Option(help="Why it rose, as far as known.")] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Take the mark back.")] = False,
+) -> None:
+    """Mark an alarm as false: nothing was wrong. `report alarms` counts the share."""
+    from alerts import desk
+
+    with _connect() as conn:
+        desk.mark_false(conn, number, person, reason, datetime.now(UTC), undo=undo)
+    print(f"alarm {number}: {'no longer ' if undo else ''}marked as false by {person}")
+
+
+Place = Annotated[str, typer.Argument(help="A station, or a device of it: st-my-thanh or st-my-thanh/sonde.")]
+
+
+@app.command(short_help="Put a station or device out of service for maintenance.")
+def out(
+    place: Place,
+    reason: Annotated[str, typer.Argument(help="Why; stands in the history.")],
+    person: Person,
+    for_: Annotated[str, typer.Option("--for", help="How long, such as 4h, 2d; at most 90d.")] = "4h",
+) -> None:
+    """Put a station or device out of service: its alarms are recorded, and nobody is told.
+
+    What rose meanwhile and still stands when it is in service again is told then.
+    """
+    from alerts import desk
+
+    now = datetime.now(UTC)
+    until = now + _span(for_)
+    station, _, device = place.partition("/")
+    with _connect() as conn:
+        desk.take_out_of_service(conn, station, device or None, person, reason, until, now)
+    print(f"{place}: out of service by {person} until {_local(until)}")
+
+
+@app.command("in", short_help="Put a station or device back in service.")
+def in_(
+    place: Place, person: Person, reason: Annotated[str | None, typer.Option(help="What was done.")] = None
+) -> None:
+    """Put a station or device back in service; what stands and was told to nobody is told."""
+    from alerts import desk
+
+    station, _, device = place.partition("/")
+    with _connect() as conn:
+        desk.put_in_service(conn, station, device or None, person, reason, datetime.now(UTC))
+    print(f"{place}: in service")
+
+
+@app.command("out-of-service", short_help="List what is out of service: who, why, until.")
+def out_of_service(as_json: Json = False) -> None:
+    """List stations and devices that are out of service: who put them, why, and until when."""
+    from alerts import desk
+
+    with _connect() as conn:
+        rows = desk.out_of_service(conn)
+    if as_json:
+        print(json.dumps([_plain(row) for row in rows]))
+        return
+    for row in rows:
+        where = row.station if row.device is None else f"{row.station}/{row.device}"
+        print(f"{where}  {_local(row.since)} until {_local(row.until)}  {row.person}: {row.reason}")
+
+
+def _span(text: str) -> timedelta:
+    from quantrac.config.fields import parse_duration
+
+    try:
+        return timedelta(milliseconds=parse_duration(text))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--for") from None
 
 
 def _line(row: AlarmRow) -> str:

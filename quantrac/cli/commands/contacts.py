@@ -38,9 +38,7 @@ def _connect() -> Connection:
 
 @app.command("import", short_help="Add contacts from a CSV file, or bring them up to date.")
 def import_(
-    file: Annotated[
-        Path, typer.Argument(help="CSV, UTF-8, columns name,phone,email,language,groups,stations.", exists=True)
-    ],
+    file: Annotated[Path, typer.Argument(help="CSV, UTF-8, columns name,phone,email,groups,…; see docs.", exists=True)],
     person: Person,
 ) -> None:
     """Add contacts, or bring those with the same phone or e-mail up to date; if a line is wrong nothing is imported."""

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from alerts.evaluating.block import Sample
 from alerts.evaluating.readings import instant
 from alerts.telling.routing import Routing
-from quantrac.config.network import Route
+from quantrac.config.telling import Route
 from quantrac.database.feed import NewChange, append_changes
 from quantrac.database.pool import Connection
 
@@ -100,7 +100,7 @@ def _minutes(time_: datetime) -> float:
     return (time_ - START).total_seconds() / 60
 
 
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait until a condition holds; fail after `seconds`."""
     end = time.monotonic() + seconds
     while not condition():

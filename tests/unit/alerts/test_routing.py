@@ -9,7 +9,7 @@ import pytest
 
 from alerts.rules.rule import Severity
 from alerts.telling.routing import Contact, Medium, Recipient, Routing
-from quantrac.config.network import QuietHours, Route
+from quantrac.config.telling import QuietHours, Route
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 QUIET = QuietHours.model_validate({"from": "21:00", "to": "04:30", "groups": ["farmers"]})

@@ -1,0 +1,105 @@
+"""Escalation: who else is told of an alarm that nobody acknowledges, who is told again; until somebody does.
+
+`next_call` is pure. `call_again` asks, about once a second, for alarms whose next call is due (`alarm.call_at`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from alerts.evaluating.records import Recorded, add_event
+from alerts.rules.rule import RuleTexts, Severity
+from alerts.telling.routing import Routing
+from alerts.telling.texts import Purpose
+from quantrac.config.telling import Step
+from quantrac.database.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One time at which people are told of an alarm that nobody has acknowledged."""
+
+    at: datetime
+    step: Step | None
+    """Whom the step names; None: whoever was told before."""
+
+
+def calls(routing: Routing, severity: Severity, since: datetime) -> list[Call]:
+    """Return the calls of an alarm that nobody acknowledges from `since` on, in order."""
+    found = [
+        Call(since + timedelta(milliseconds=step.after_ms), step)
+        for step in routing.escalation
+        if severity.word in step.severity
+    ]
+    if (repeat := routing.repeat) is not None and severity.word in repeat.severity:
+        every = timedelta(milliseconds=repeat.every_ms)
+        found += [Call(since + every * count, None) for count in range(1, repeat.most + 1)]
+    return sorted(found, key=lambda call: call.at)
+
+
+def next_call(routing: Routing, severity: Severity, since: datetime, after: datetime) -> datetime | None:
+    """Return when the first call later than `after` is due; None: no further one."""
+    return next((call.at for call in calls(routing, severity, since) if call.at > after), None)
+
+
+UNANSWERED: Final = """
+update alarm set unanswered_since = coalesce(unanswered_since, %(now)s), called_at = coalesce(called_at, %(now)s)
+where alarm_id = %(alarm)s and cleared_at is null returning unanswered_since
+"""
+CALL_AT: Final = "update alarm set called_at = %s, call_at = %s where alarm_id = %s"
+DUE: Final = """
+select a.alarm_id, a.severity, a.unanswered_since, a.called_at, a.raised_at, a.texts, a.station, a.value, a."limit",
+       coalesce(c.channel, ''), coalesce(c.unit, ''), c.parameter
+from alarm a left join channel c using (channel_id)
+where a.call_at <= %s and a.cleared_at is null and a.acknowledged_at is null and a.state = 'active'
+order by a.call_at limit 200 for update of a
+"""
+
+
+def await_answer(conn: Connection, alarm_id: int, severity: Severity, routing: Routing, now: datetime) -> None:
+    """Begin to wait for somebody to acknowledge an alarm that people are told of. In the caller's transaction."""
+    row = conn.execute(UNANSWERED, {"alarm": alarm_id, "now": now}).fetchone()
+    if row is not None:
+        conn.execute(CALL_AT, [now, next_call(routing, severity, row[0], now), alarm_id])
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A call that is due."""
+
+    change: Recorded
+    step: Step | None
+    station: str | None
+    value: float | None
+    limit: float | None
+    channel: str
+    unit: str
+    parameter: str | None
+
+
+def due_calls(conn: Connection, routing: Routing, now: datetime) -> Iterator[Due]:
+    """Record the calls that are due and yield them, in the caller's transaction. Several repeats missed are one."""
+    for row in conn.execute(DUE, [now]).fetchall():
+        alarm_id, word, since, called_at, *rest = row
+        severity = Severity.from_word(word)
+        missed = [call for call in calls(routing, severity, since) if called_at < call.at <= now]
+        conn.execute(CALL_AT, [now, next_call(routing, severity, since, now), alarm_id])
+        repeated = [call for call in missed if call.step is None][-1:]
+        for call in [call for call in missed if call.step is not None] + repeated:
+            yield _due(conn, alarm_id, severity, call, rest, now)
+
+
+def _due(conn: Connection, alarm_id: int, severity: Severity, call: Call, row: list[Any], now: datetime) -> Due:
+    raised_at, texts, station, value, limit, channel, unit, parameter = row
+    purpose = Purpose.REPEATED if call.step is None else Purpose.ESCALATED
+    detail = None if call.step is None else {"to": list(call.step.to), "by": list(call.step.by)}
+    event = add_event(conn, alarm_id, now, purpose.value, now, detail=detail)
+    change = Recorded(
+        purpose, alarm_id, event, now, raised_at, severity, is_news=True, texts=msgspec.convert(texts, RuleTexts)
+    )
+    return Due(change, call.step, station, value, limit, channel, unit, parameter)

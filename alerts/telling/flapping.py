@@ -1,0 +1,96 @@
+"""Alarms that come and go: told once in place of each time, until they are quiet again.
+
+The change rate is that of Icinga, over a window of time: the window is divided into slots, a slot counts if the alarm
+rose or was over in it, and newer slots weigh more (1.2) than old ones (0.8). Flapping begins above one share and ends
+below a lesser one, so that it does not flap itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from alerts.evaluating.records import Recorded, add_event
+from alerts.rules.rule import RuleTexts, Severity
+from alerts.telling.texts import Purpose
+from quantrac.config.telling import Flapping
+from quantrac.database.pool import Connection
+
+OLDEST_WEIGHT: Final = 0.8
+NEWEST_WEIGHT: Final = 1.2
+
+CHANGES: Final = """
+select a.raised_at, coalesce(a.cleared_at, a.returned_at) from alarm a, (select * from alarm where alarm_id = %s) this
+where a.rule = this.rule and a.station is not distinct from this.station
+  and a.channel_id is not distinct from this.channel_id and not a.late
+  and (a.raised_at > %s or coalesce(a.cleared_at, a.returned_at) > %s)
+"""
+BEGIN: Final = """
+insert into flapping (rule, station, channel_id, alarm_id, since)
+select rule, station, channel_id, alarm_id, %s from alarm where alarm_id = %s on conflict do nothing
+"""
+FLAPPING: Final = """
+select f.rule, f.station, f.channel_id, f.alarm_id, a.raised_at, a.severity, a.texts, a.cleared_at,
+       exists (select from alarm s where s.rule = f.rule and s.station is not distinct from f.station
+               and s.channel_id is not distinct from f.channel_id and s.cleared_at is null and not s.late)
+from flapping f join alarm a using (alarm_id)
+"""
+END: Final = """
+delete from flapping where rule = %s and station is not distinct from %s and channel_id is not distinct from %s
+"""
+
+
+def change_rate(changes: Iterable[datetime], now: datetime, plan: Flapping) -> float:
+    """Return the weighted share of slots of the window up to now in which something changed, percent."""
+    slot = timedelta(milliseconds=plan.window_ms) / plan.slots
+    hit = {int((now - change) / slot) for change in changes if change <= now}
+    step = (NEWEST_WEIGHT - OLDEST_WEIGHT) / (plan.slots - 1)
+    weights = [NEWEST_WEIGHT - step * age for age in range(plan.slots)]
+    return 100 * sum(weight for age, weight in enumerate(weights) if age in hit) / sum(weights)
+
+
+def begins_flapping(conn: Connection, change: Recorded, plan: Flapping, now: datetime) -> bool:
+    """Whether the rise of an alarm makes it flap; then that is on record, in the caller's transaction."""
+    if change.purpose is not Purpose.RAISED or _rate(conn, change.alarm_id, change.time, plan) <= plan.begin:
+        return False
+    if conn.execute(BEGIN, [change.time, change.alarm_id]).rowcount == 0:
+        return False
+    add_event(conn, change.alarm_id, change.time, "flapping", now, detail={"window_ms": plan.window_ms})
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """An alarm that flaps no more, and is over."""
+
+    station: str | None
+    change: Recorded
+
+
+def end_flapping(conn: Connection, plan: Flapping, now: datetime) -> list[Quiet]:
+    """End what flaps no more; return what is over and must be told as over. In the caller's transaction."""
+    found = []
+    for rule, station, channel_id, alarm_id, raised_at, severity, texts, cleared_at, stands in conn.execute(
+        FLAPPING
+    ).fetchall():
+        if _rate(conn, alarm_id, now, plan) >= plan.end:
+            continue
+        conn.execute(END, [rule, station, channel_id])
+        event = add_event(conn, alarm_id, now, "flapping ended", now)
+        if not stands:
+            change = Recorded(
+                Purpose.CLEARED, alarm_id, event, cleared_at or now, raised_at, Severity.from_word(severity), False,
+                msgspec.convert(texts, RuleTexts),
+            )  # fmt: skip
+            found.append(Quiet(station, change))
+    return found
+
+
+def _rate(conn: Connection, alarm_id: int, until: datetime, plan: Flapping) -> float:
+    since = until - timedelta(milliseconds=plan.window_ms)
+    rows = conn.execute(CHANGES, [alarm_id, since, since]).fetchall()
+    return change_rate((time for row in rows for time in row if time is not None), until, plan)

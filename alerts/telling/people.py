@@ -1,0 +1,84 @@
+"""Contacts and station names as a round of evaluation needs them: loaded once, when first asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import time
+from functools import cached_property
+from typing import Any, Final
+
+from alerts.rules.rule import Severity, Words
+from alerts.telling.routing import Contact, Wishes
+from quantrac.database.pool import Connection
+
+CONTACTS: Final = """
+select contact_id, name, language, case when stopped_at is null then phone_e164 end, email, groups, stations,
+       webhook, apprise, tags, parameters, media, severity, quiet_from, quiet_to, wake, cap, consent
+from contact where active
+"""
+STATIONS: Final = "select station, name_vi, name_en from station"
+CENTRE: Final = Words("Trung tâm điều hành", "Control centre")
+
+
+class People:
+    """Who may be told, and what people call stations, as of when it was first asked."""
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+        self._chosen: dict[tuple[str | None, frozenset[str]], Sequence[Contact]] = {}
+
+    @cached_property
+    def contacts(self) -> Sequence[Contact]:
+        """Everybody who may be told."""
+        return load_contacts(self._conn)
+
+    @cached_property
+    def by_id(self) -> dict[int, Contact]:
+        """The same, by number."""
+        return {contact.contact_id: contact for contact in self.contacts}
+
+    @cached_property
+    def _names(self) -> dict[str, Words]:
+        return {station: Words(vi, en) for station, vi, en in self._conn.execute(STATIONS)}
+
+    def station_name(self, station: str | None) -> Words:
+        """Return what people call a station; None: the centre."""
+        return CENTRE if station is None else self._names.get(station, Words(station, station))
+
+    def concerned(self, station: str | None, groups: frozenset[str]) -> Sequence[Contact]:
+        """Return the members of groups who may hear of a station."""
+        key = station, groups
+        if key not in self._chosen:
+            self._chosen[key] = [
+                one for one in self.contacts if one.groups & groups and (not one.stations or station in one.stations)
+            ]
+        return self._chosen[key]
+
+
+def load_contacts(conn: Connection) -> list[Contact]:
+    """Return everybody who may be told."""
+    return [_contact(*row) for row in conn.execute(CONTACTS)]
+
+
+def _contact(
+    id_: int, name: str, language: str, phone: str | None, email: str | None, groups: list[str], stations: list[str],
+    webhook: str | None, apprise: str | None, *wishes: Any,
+) -> Contact:  # fmt: skip
+    own = frozenset(groups), frozenset(stations)
+    return Contact(id_, name, language, phone, email, *own, webhook, apprise, _wishes(*wishes))
+
+
+def _wishes(
+    tags: list[str], parameters: list[str], media: list[str], severity: str | None, quiet_from: time | None,
+    quiet_to: time | None, wake: str | None, cap: int | None, consent: str | None,
+) -> Wishes:  # fmt: skip
+    return Wishes(
+        frozenset(tags),
+        frozenset(parameters),
+        frozenset(media),
+        None if severity is None else Severity.from_word(severity),
+        None if quiet_from is None or quiet_to is None else (quiet_from, quiet_to),
+        None if wake is None else Severity.from_word(wake),
+        cap,
+        consent,
+    )

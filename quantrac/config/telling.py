@@ -1,0 +1,132 @@
+"""How people are told (`network.yaml`): routes, duty, quiet hours, what is held, what is told again."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from quantrac.config.fields import Duration, Flag, Kebab, Model, PositiveDuration, Real, TimeOfDay, refused
+from quantrac.config.rules import Severity
+
+Medium = Literal["email", "sms", "webhook", "apprise"]
+
+
+def _day(value: Any) -> date:
+    if isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise refused('a day such as "2026-11-23"') from None
+
+
+Day = Annotated[date, BeforeValidator(_day, json_schema_input_type=str)]
+
+
+class Route(Model):
+    """By which ways a group is told of alarms of some severities. Routes add up; no way is used twice."""
+
+    to: Kebab
+    severity: tuple[Severity, ...] = Field(min_length=1)
+    by: tuple[Medium, ...] = Field(min_length=1)
+    cleared: Flag = True
+    """Also tell that it is over."""
+
+
+class QuietHours(Model):
+    """Local time in which a group is not woken, except by levels with `breaks_quiet_hours`."""
+
+    start: TimeOfDay = Field(alias="from")
+    end: TimeOfDay = Field(alias="to")
+    groups: tuple[Kebab, ...] = Field(min_length=1)
+
+
+class Duty(Model):
+    """A duty roster: of a group, by some media, only the shift of the week is told. A shift is a group too."""
+
+    first: Day = Field(alias="from")
+    """The day on which the first shift of the list begins."""
+    at: TimeOfDay = "07:00"
+    """Local time of the hand-over on that weekday."""
+    shifts: tuple[Kebab, ...] = Field(min_length=2)
+    """Week by week, then from the beginning."""
+    by: tuple[Medium, ...] = ("sms",)
+    """Media that only the shift on duty is told by."""
+    swaps: dict[str, Kebab] = Field(default_factory=dict)
+    """Other shifts for some weeks, by the day on which the week begins."""
+
+    @model_validator(mode="after")
+    def _weeks(self) -> Duty:
+        for day in self.swaps:
+            if (_day(day) - self.first).days % 7:
+                raise refused(f"in `swaps` days on which a week begins, such as weeks after {self.first}; not {day}")
+        return self
+
+
+class Step(Model):
+    """A step of escalation: who else is told of an alarm that nobody has acknowledged for so long."""
+
+    after_ms: PositiveDuration = Field(alias="after")
+    severity: tuple[Severity, ...] = Field(min_length=1)
+    to: tuple[Kebab, ...] = Field(min_length=1)
+    by: tuple[Medium, ...] = Field(min_length=1)
+
+
+class Repeat(Model):
+    """Whoever was told of an alarm is told again while it stands and nobody has acknowledged it."""
+
+    every_ms: PositiveDuration = Field(alias="every", ge=60_000)
+    severity: tuple[Severity, ...] = Field(min_length=1)
+    most: Annotated[int, Field(ge=1, le=100)] = 3
+
+
+class Grouping(Model):
+    """Alarms of one station that come one after the other go to a person in one message."""
+
+    wait_ms: Duration = Field(default=0, alias="wait")
+    """How long the first one waits for others."""
+    interval_ms: PositiveDuration = Field(default=300_000, alias="interval")
+    """How long after a message about a station the next one may come."""
+
+
+class Cap(Model):
+    """How many messages a person gets; what is more is held for a digest."""
+
+    messages: Annotated[int, Field(ge=1)]
+    within_ms: PositiveDuration = Field(default=86_400_000, alias="within", le=7 * 86_400_000)
+    digest: TimeOfDay = "07:00"
+    """Local time of the digest."""
+    by: tuple[Medium, ...] = ("sms",)
+
+
+class Storm(Model):
+    """When so much happens at once that a person gets a summary in place of a message each."""
+
+    alarms: Annotated[int, Field(ge=1)] = 2
+    """Alarms of different rules or channels that are told one by one, to a person by a medium."""
+    within_ms: PositiveDuration = Field(default=600_000, alias="within")
+    """In so much time."""
+    wait_ms: PositiveDuration = Field(default=15_000, alias="wait")
+    """How long further ones are gathered before the summary."""
+    again_ms: PositiveDuration = Field(default=300_000, alias="again")
+    """How long after a summary the next one may come."""
+
+
+class Flapping(Model):
+    """When an alarm that comes and goes is told once in place of each time."""
+
+    window_ms: PositiveDuration = Field(default=7_200_000, alias="window", le=7 * 86_400_000)
+    """The changes that are looked at; divided into `slots`."""
+    slots: Annotated[int, Field(ge=5, le=100)] = 20
+    begin: Real = Field(default=30, gt=0, lt=100)
+    """Flapping begins above this share of slots with a change, percent; newer slots weigh more."""
+    end: Real = Field(default=25, gt=0, lt=100)
+    """It ends below this one."""
+
+    @model_validator(mode="after")
+    def _hysteresis(self) -> Flapping:
+        if self.end >= self.begin:
+            raise refused("an `end` less than `begin`")
+        return self

@@ -1,0 +1,206 @@
+"""From raised to reset: escalation, what is held, out of service, flapping, latching, false alarms; in the database."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from alerts import desk
+from alerts.evaluating.records import Mark, Recorded, Subject, clear_alarm, raise_alarm
+from alerts.people.withholding import end_withholding
+from alerts.rules.rule import RuleTexts, Severity, Words
+from alerts.telling.flapping import end_flapping
+from alerts.telling.messages import Addressees, Measured, call_again, tell
+from alerts.telling.routing import Routing
+from alerts.telling.summaries import tell_held
+from quantrac.config.telling import Cap, Grouping, QuietHours, Repeat, Step, Storm
+from quantrac.database.pool import Connection
+from tests.integration.alerts.centre import ROUTING, START, STATION, add_network, rows
+
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+TEXTS = RuleTexts(Words("Oxy thấp", "Low oxygen"), sms=Words("", ""))
+PLAN = replace(
+    ROUTING,
+    storm=Storm(alarms=100),
+    escalation=(
+        Step.model_validate({"after": "15m", "severity": ["high", "critical"], "to": ["farmers"], "by": ["sms"]}),
+    ),
+    repeat=Repeat.model_validate({"every": "1h", "severity": ["high", "critical"], "most": 2}),
+)
+
+
+@pytest.fixture
+def channel_id(conn: Connection) -> int:
+    found = add_network(conn)
+    conn.execute("""update station set config = '{"devices": {"sonde": {"channels": {"do": {}}}, "gauge": {}}}'""")
+    return found
+
+
+def rise(
+    conn: Connection,
+    channel_id: int,
+    at: datetime = START,
+    *,
+    rule: str = "low-oxygen",
+    to: tuple[str, ...] = ("operators",),
+    routing: Routing = PLAN,
+    texts: RuleTexts = TEXTS,
+    severity: Severity = Severity.HIGH,
+) -> Recorded:
+    with conn.transaction():
+        change = raise_alarm(conn, Subject(rule, STATION, channel_id), Mark("act", severity, 2.5, 3.0), at, texts, at)
+        told = Addressees(STATION, to, routing)
+        tell(conn, change, told, Measured("st-my-thanh/do", "mg/L", value=2.5, limit=3.0, parameter="do"), at)
+    return change
+
+
+def end(conn: Connection, channel_id: int, at: datetime, *, rule: str = "low-oxygen", routing: Routing = PLAN) -> None:
+    with conn.transaction():
+        change = clear_alarm(conn, Subject(rule, STATION, channel_id), 4.0, at, at)
+        if change is not None:
+            tell(conn, change, Addressees(STATION, (), routing), Measured(), at)
+
+
+def sent(conn: Connection, where: str = "true") -> list[tuple[str, str, str]]:
+    return rows(conn, f"select purpose, medium, status from notification where {where} order by notification_id")
+
+
+def test_escalation_tells_the_next_once_and_then_repeats_to_whoever_was_told(conn: Connection, channel_id: int) -> None:
+    rise(conn, channel_id)
+    assert sent(conn) == [("raised", "email", "queued")]
+    assert call_again(conn, PLAN, START + 14 * MINUTE) == 0
+    assert [call_again(conn, PLAN, START + after * MINUTE) for after in (15, 16)] == [1, 0]
+    assert sent(conn)[1:] == [("escalated", "sms", "queued")]
+    (body,) = rows(conn, "select body from notification where purpose = 'escalated'")[0]
+    assert body.startswith("CHUA AI NHAN: ")
+    assert call_again(conn, PLAN, START + 10 * HOUR) == 1  # repeats that were missed are one
+    assert sorted(sent(conn)[2:]) == [("repeated", "email", "queued"), ("repeated", "sms", "queued")]
+    assert call_again(conn, PLAN, START + 20 * HOUR) == 0
+
+
+def test_acknowledging_stops_escalation_at_once_also_what_is_queued(conn: Connection, channel_id: int) -> None:
+    alarm = rise(conn, channel_id).alarm_id
+    call_again(conn, PLAN, START + 15 * MINUTE)
+    desk.acknowledge(conn, alarm, "lan", "on my way", START + 16 * MINUTE)
+    assert sent(conn)[1:] == [("escalated", "sms", "dead")]
+    assert call_again(conn, PLAN, START + 3 * HOUR) == 0
+
+
+def test_an_alarm_that_is_over_is_escalated_no_more(conn: Connection, channel_id: int) -> None:
+    rise(conn, channel_id)
+    end(conn, channel_id, START + MINUTE)
+    assert call_again(conn, PLAN, START + HOUR) == 0
+
+
+def test_quiet_hours_end_in_one_digest_and_a_single_message_stays_as_it_is(conn: Connection, channel_id: int) -> None:
+    quiet = QuietHours.model_validate({"from": "21:00", "to": "04:30", "groups": ["farmers"]})
+    plan = replace(PLAN, quiet_hours=quiet)
+    night = datetime(2026, 11, 24, 23, 0, tzinfo=ZoneInfo("Asia/Ho_Chi_Minh"))
+    morning = night + timedelta(hours=5, minutes=30)
+    rise(conn, channel_id, night, to=("farmers",), routing=plan)
+    assert rows(conn, "select held_for, next_attempt_at from v_notification") == [("quiet hours", morning)]
+    assert tell_held(conn, morning - MINUTE) == 0
+    assert tell_held(conn, morning) == 1
+    assert sent(conn) == [("raised", "sms", "queued")]
+    rise(conn, channel_id, night + 24 * HOUR, rule="a", to=("farmers",), routing=plan)
+    rise(conn, channel_id, night + 25 * HOUR, rule="b", to=("farmers",), routing=plan)
+    assert tell_held(conn, morning + 24 * HOUR) == 1
+    assert sent(conn)[1:] == [("raised", "sms", "summarised")] * 2 + [("summary", "sms", "queued")]
+
+
+def test_what_is_more_than_the_cap_comes_in_the_morning(conn: Connection, channel_id: int) -> None:
+    plan = replace(PLAN, cap=Cap(messages=2))
+    for number in range(4):
+        rise(conn, channel_id, START + number * HOUR, rule=f"rule-{number}", to=("farmers",), routing=plan)
+    assert [status for _, _, status in sent(conn)] == ["queued", "queued", "held", "held"]
+    assert tell_held(conn, START + 22 * HOUR) == 0  # 06:00
+    assert tell_held(conn, START + 23 * HOUR) == 1  # 07:00
+    assert sent(conn)[-1] == ("summary", "sms", "queued")
+
+
+def test_alarms_of_a_station_within_the_interval_are_one_more_message(conn: Connection, channel_id: int) -> None:
+    plan = replace(PLAN, grouping=Grouping())
+    for number in range(3):
+        rise(conn, channel_id, START + number * MINUTE, rule=f"rule-{number}", routing=plan)
+    assert [status for _, _, status in sent(conn)] == ["queued", "held", "held"]
+    assert [tell_held(conn, START + after * MINUTE) for after in (4, 5)] == [0, 1]
+    assert sent(conn)[-1] == ("summary", "email", "queued")
+
+
+@pytest.mark.parametrize("device", [None, "sonde"])
+def test_out_of_service_alarms_are_recorded_and_told_when_it_is_over(
+    conn: Connection, channel_id: int, device: str | None
+) -> None:
+    standing = rise(conn, channel_id, rule="standing").alarm_id
+    desk.take_out_of_service(conn, STATION, device, "lan", "new probe", START + 4 * HOUR, START)
+    alarm = rise(conn, channel_id, START + HOUR).alarm_id
+    assert [desk.alarm(conn, id_).state for id_ in (standing, alarm)] == ["out of service"] * 2
+    assert call_again(conn, PLAN, START + 3 * HOUR) == 0
+    assert sent(conn) == [("raised", "email", "queued")]
+    assert [row.reason for row in rows_out(conn)] == ["new probe"]
+    desk.put_in_service(conn, STATION, device, "lan", "done", START + 2 * HOUR)
+    (untold,) = end_withholding(conn, START + 2 * HOUR)
+    assert (untold.change.alarm_id, untold.to) == (alarm, ("operators",))
+    assert [desk.alarm(conn, id_).state for id_ in (standing, alarm)] == ["active"] * 2
+    with pytest.raises(desk.NotOut):
+        desk.put_in_service(conn, STATION, device, "lan", None, START + 2 * HOUR)
+
+
+def rows_out(conn: Connection) -> list[desk.OutRow]:
+    conn.execute("update out_of_service set since = now() - interval '1 h', until = now() + interval '1 h'")
+    return desk.out_of_service(conn)
+
+
+def test_out_of_service_ends_by_itself_and_another_device_is_not_concerned(conn: Connection, channel_id: int) -> None:
+    with pytest.raises(desk.UnknownPlace, match="gauge, sonde"):
+        desk.take_out_of_service(conn, STATION, "camera", "lan", "x", START + HOUR, START)
+    with pytest.raises(desk.UnknownPlace):
+        desk.take_out_of_service(conn, "st-nowhere", None, "lan", "x", START + HOUR, START)
+    with pytest.raises(desk.BadTerm):
+        desk.take_out_of_service(conn, STATION, None, "lan", "x", START, START)
+    desk.take_out_of_service(conn, STATION, None, "lan", "x", START + HOUR, START)
+    rise(conn, channel_id, START + MINUTE)
+    assert end_withholding(conn, START + HOUR - MINUTE) == []
+    assert len(end_withholding(conn, START + HOUR)) == 1
+
+
+def test_an_alarm_that_comes_and_goes_is_told_once_and_once_that_it_is_over(conn: Connection, channel_id: int) -> None:
+    at = START
+    for _ in range(12):
+        rise(conn, channel_id, at)
+        end(conn, channel_id, at + 3 * MINUTE)
+        at += 10 * MINUTE
+    purposes = [purpose for purpose, _, _ in sent(conn)]
+    told = purposes.index("flapping")
+    assert purposes == ["raised", "cleared"] * (told // 2) + ["flapping"]
+    assert 3 <= told // 2 <= 7  # above 30 % of 20 slots: with six or seven changes, depending on their age
+    assert end_flapping(conn, PLAN.flapping, at) == []
+    (quiet,) = end_flapping(conn, PLAN.flapping, at + 100 * MINUTE)
+    tell(conn, quiet.change, Addressees(STATION, (), PLAN), Measured(), at + 100 * MINUTE)
+    assert sent(conn)[-1] == ("cleared", "email", "queued")
+    assert rows(conn, "select count(*) from v_flapping") == [(0,)]
+
+
+def test_a_latched_alarm_stands_until_a_person_resets_it(conn: Connection, channel_id: int) -> None:
+    texts = replace(TEXTS, latched=True)
+    alarm = rise(conn, channel_id, texts=texts).alarm_id
+    with pytest.raises(desk.NotLatched):
+        desk.reset(conn, alarm, "lan", None, START)
+    end(conn, channel_id, START + MINUTE)
+    assert (desk.alarm(conn, alarm).state, desk.alarm(conn, alarm).returned_at) == ("latched", START + MINUTE)
+    desk.reset(conn, alarm, "lan", "pump repaired", START + HOUR)
+    assert (desk.alarm(conn, alarm).state, desk.alarm(conn, alarm).cleared_at) == ("cleared", START + HOUR)
+    assert [e.event for e in desk.history(conn, alarm)] == ["raised", "returned to normal", "reset"]
+    assert [purpose for purpose, _, _ in sent(conn)] == ["raised", "cleared"]
+
+
+def test_a_person_marks_a_false_alarm_and_takes_it_back(conn: Connection, channel_id: int) -> None:
+    alarm = rise(conn, channel_id).alarm_id
+    desk.mark_false(conn, alarm, "lan", "fish in front of the probe", START)
+    assert desk.alarm(conn, alarm).false_by == "lan"
+    desk.mark_false(conn, alarm, "lan", None, START, undo=True)
+    assert desk.alarm(conn, alarm).false_at is None

@@ -1,0 +1,172 @@
+"""Duty, what is held, escalation, flapping, and what people want to hear: decisions with `now` passed in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from alerts.rules.rule import Severity
+from alerts.telling.duty import shift_on_duty
+from alerts.telling.escalating import calls, next_call
+from alerts.telling.flapping import change_rate
+from alerts.telling.holding import NOTHING_TOLD, Hold, Told
+from alerts.telling.routing import Contact, Matter, Medium, Recipient, Routing, Wishes
+from quantrac.config.telling import Cap, Duty, Flapping, Grouping, QuietHours, Repeat, Route, Step
+
+ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
+ANYTHING = Wishes()
+NOON = datetime(2026, 11, 24, 12, 0, tzinfo=ZONE)
+NIGHT = datetime(2026, 11, 24, 23, 0, tzinfo=ZONE)
+DUTY = Duty.model_validate({"from": "2026-11-23", "shifts": ["shift-a", "shift-b"], "swaps": {"2026-12-07": "shift-b"}})
+ROUTES = (Route(to="operators", severity=("low", "medium", "high", "critical"), by=("sms", "email")),)
+ROUTING = Routing(
+    ROUTES,
+    QuietHours.model_validate({"from": "21:00", "to": "04:30", "groups": ["operators"]}),
+    ZONE,
+    breakthrough=frozenset({Severity.CRITICAL}),
+    grouping=Grouping(),
+    cap=Cap(messages=3),
+    tags={"st-my-thanh": frozenset({"white-leg-shrimp", "estuary"})},
+)
+
+
+def person(id_: int = 1, *groups: str, wishes: Wishes = ANYTHING, phone: str | None = "+84912345678") -> Contact:
+    own = frozenset(groups or ("operators",))
+    return Contact(id_, "x", "vi", phone, "x@example.org", own, frozenset(), wishes=wishes)
+
+
+def matter(severity: Severity = Severity.MEDIUM, parameter: str | None = "do", at: datetime = NOON) -> Matter:
+    return Matter("st-my-thanh", severity, frozenset({"operators"}), parameter, at)
+
+
+def told(routing: Routing, people: list[Contact], what: Matter) -> list[tuple[int, str]]:
+    return [(v.contact.contact_id, v.medium.value) for v in routing.judge(people, what) if v.is_told]
+
+
+@pytest.mark.parametrize(
+    ("local", "shift"),
+    [
+        ("2026-11-23 06:59", "shift-b"),  # a week before the first: the list goes round backwards too
+        ("2026-11-23 07:00", "shift-a"),
+        ("2026-11-30 06:59", "shift-a"),
+        ("2026-11-30 07:00", "shift-b"),
+        ("2026-12-07 07:00", "shift-b"),  # swapped
+        ("2026-12-14 07:00", "shift-b"),
+    ],
+)
+def test_shifts_take_turns_by_the_week(local: str, shift: str) -> None:
+    assert shift_on_duty(DUTY, datetime.fromisoformat(local).replace(tzinfo=ZONE).astimezone(UTC), ZONE) == shift
+
+
+def test_only_the_shift_on_duty_gets_short_messages_and_who_is_in_no_shift_always_does() -> None:
+    routing = replace(ROUTING, duty={"operators": DUTY})
+    people = [person(1, "operators", "shift-a"), person(2, "operators", "shift-b"), person(3)]
+    assert told(routing, people, matter()) == [(1, "sms"), (1, "email"), (2, "email"), (3, "sms"), (3, "email")]
+    (why,) = [v.why for v in routing.judge(people, matter()) if not v.is_told]
+    assert why == "not on duty: shift-a has the week"
+
+
+def test_a_shift_that_nobody_can_be_reached_in_leaves_nobody_out() -> None:
+    routing = replace(ROUTING, duty={"operators": DUTY})
+    people = [person(1, "operators", "shift-a", phone=None), person(2, "operators", "shift-b")]
+    assert (2, "sms") in told(routing, people, matter())
+
+
+@pytest.mark.parametrize(
+    ("wishes", "is_told"),
+    [
+        (Wishes(tags=frozenset({"estuary"})), True),
+        (Wishes(tags=frozenset({"pangasius"})), False),
+        (Wishes(parameters=frozenset({"salinity"})), False),
+        (Wishes(parameters=frozenset({"do", "salinity"})), True),
+        (Wishes(severity=Severity.HIGH), False),
+        (Wishes(severity=Severity.MEDIUM), True),
+        (Wishes(media=frozenset({"webhook"})), False),
+        (Wishes(consent="refused"), False),
+    ],
+)
+def test_people_hear_of_what_they_want_to_hear(wishes: Wishes, is_told: bool) -> None:
+    assert bool(told(ROUTING, [person(wishes=wishes)], matter())) == is_told
+
+
+def test_where_consent_is_required_it_must_be_on_record() -> None:
+    strict = replace(ROUTING, consent_required=True)
+    assert told(strict, [person()], matter()) == []
+    assert told(strict, [person(wishes=Wishes(consent="given"))], matter()) != []
+
+
+def hold(
+    now: datetime,
+    severity: Severity = Severity.MEDIUM,
+    so_far: Told = NOTHING_TOLD,
+    wishes: Wishes = ANYTHING,
+    medium: Medium = Medium.SMS,
+) -> Hold | None:
+    return ROUTING.hold(Recipient(person(wishes=wishes), medium), severity, so_far, now, breaks=False)
+
+
+def test_quiet_hours_hold_until_their_end_and_the_break_through_class_goes_through() -> None:
+    until = datetime(2026, 11, 25, 4, 30, tzinfo=ZONE)
+    assert hold(NIGHT) == Hold("quiet hours", until)
+    assert hold(NIGHT, Severity.CRITICAL) is None
+    assert hold(NIGHT, medium=Medium.EMAIL) is None
+
+
+def test_a_person_has_quiet_hours_and_a_waking_severity_of_their_own() -> None:
+    own = Wishes(quiet=(time(11, 30), time(13)), wake=Severity.HIGH)
+    assert hold(NOON, wishes=own) == Hold("quiet hours", datetime(2026, 11, 24, 13, 0, tzinfo=ZONE))
+    assert hold(NOON, Severity.HIGH, wishes=own) is None
+    assert hold(NIGHT, wishes=own) is None
+
+
+def test_what_is_more_than_the_cap_waits_for_the_digest_unless_it_breaks_through() -> None:
+    digest = datetime(2026, 11, 25, 7, 0, tzinfo=ZONE)
+    assert hold(NOON, so_far=Told(messages=2)) is None
+    assert hold(NOON, so_far=Told(messages=3)) == Hold("cap", digest)
+    assert hold(NOON, Severity.CRITICAL, Told(messages=30)) is None
+    assert hold(NOON, so_far=Told(messages=3), wishes=Wishes(cap=5)) is None
+    assert hold(NOON, so_far=Told(messages=3), medium=Medium.EMAIL) is None
+
+
+def test_a_second_alarm_of_a_station_waits_for_the_interval_to_end() -> None:
+    before = NOON - timedelta(minutes=2)
+    assert hold(NOON, so_far=Told(station_at=before)) == Hold("grouping", before + timedelta(minutes=5))
+    assert hold(NOON, Severity.CRITICAL, Told(station_at=before)) is None
+
+
+def test_a_storm_holds_even_what_breaks_through_and_its_summaries_keep_apart() -> None:
+    flood = Told(others=2, summary_at=NOON - timedelta(minutes=1))
+    assert hold(NOON, Severity.CRITICAL, flood) == Hold("storm", NOON + timedelta(minutes=4))
+
+
+def test_escalation_steps_and_repeats_come_in_their_order_and_end() -> None:
+    steps = [("30m", "managers"), ("15m", "operators")]
+    routing = replace(
+        ROUTING,
+        escalation=tuple(
+            Step.model_validate({"after": after, "severity": ["critical"], "to": [to], "by": ["sms"]})
+            for after, to in steps
+        ),
+        repeat=Repeat.model_validate({"every": "20m", "severity": ["high", "critical"], "most": 2}),
+    )
+    at = [(call.at - NOON) / timedelta(minutes=1) for call in calls(routing, Severity.CRITICAL, NOON)]
+    assert at == [15, 20, 30, 40]
+    assert next_call(routing, Severity.HIGH, NOON, NOON) == NOON + timedelta(minutes=20)
+    assert next_call(routing, Severity.HIGH, NOON, NOON + timedelta(minutes=40)) is None
+    assert next_call(routing, Severity.LOW, NOON, NOON) is None
+
+
+def test_the_change_rate_counts_slots_and_weighs_new_ones_more() -> None:
+    plan = Flapping()
+    slot = timedelta(minutes=6)
+    assert change_rate([], NOON, plan) == 0
+    everywhere = [NOON - slot * age for age in range(20)]
+    assert change_rate(everywhere, NOON, plan) == pytest.approx(100)
+    # Icinga's weights: 1.2 for the newest of 20, 0.8 for the oldest, so that the whole is 20
+    assert change_rate([NOON], NOON, plan) == pytest.approx(1.2 / 20 * 100)
+    assert change_rate([NOON, NOON - slot / 2], NOON, plan) == pytest.approx(1.2 / 20 * 100)
+    assert change_rate([NOON - slot * 19], NOON, plan) == pytest.approx(0.8 / 20 * 100)
+    assert change_rate([NOON - slot * 21], NOON, plan) == 0
