@@ -2,17 +2,22 @@
 
 import json
 import os
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edge_agent.spooling import inspection
+from edge_agent.spooling.inspection import NoSpool
 from quantrac.cli.demo.comparison import Absence, Stored, differences
 from quantrac.cli.demo.journals import ABSENCE, channel_series, milliseconds, read_journal
 from quantrac.config.loading import load_network
@@ -21,21 +26,30 @@ from quantrac.telemetry.states import State
 
 ROOT = Path(__file__).parents[3]
 STATION = "st-tran-de"
-WIDTH_MS = 5_000
-"""Report interval of the demo's overlay."""
+WIDTH_MS = 2_000
+"""Report interval of the stations in this test, with four samples in each."""
+DEFAULTS = "defaults: {sample: 500ms, report: 2s, housekeeping: 2s}\n"
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 @pytest.fixture
 def field(tmp_path: Path) -> Iterator[Path]:
+    shutil.copytree(ROOT / "station_configs", tmp_path / "config")
+    file = tmp_path / "config" / "stations" / f"{STATION}.yaml"
+    file.write_text(file.read_text().replace("\nbuses:", f"\n{DEFAULTS}buses:", 1).replace("sample: 1m", "sample: 2s"))
     command = [sys.executable, "-m", "quantrac", "simulate", "--wiring", str(tmp_path / "wiring.yaml")]
     command += ["--journal", str(tmp_path / "journal"), "--station", STATION]
     with (
         (tmp_path / "simulate.log").open("wb") as log,
         subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log) as process,
     ):
-        until = time.monotonic() + 60
-        while not (tmp_path / "wiring.yaml").exists() and time.monotonic() < until:
-            time.sleep(0.05)
+        until((tmp_path / "wiring.yaml").exists)
         yield tmp_path
         process.terminate()
 
@@ -46,7 +60,7 @@ def agent(field: Path) -> subprocess.Popen[bytes]:
         **os.environ,
         "QUANTRAC_MQTT_URL": "mqtt://127.0.0.1:1",
         "QUANTRAC_STATE_DIR": str(field / "state"),
-        "QUANTRAC_OVERLAY": "demo",
+        "QUANTRAC_CONFIG": str(field / "config"),
         "QUANTRAC_WIRING": str(field / "wiring.yaml"),
     }
     with (field / "agent.log").open("ab") as log:
@@ -54,30 +68,43 @@ def agent(field: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
 
 
+def messages(field: Path) -> list[dict[str, Any]]:
+    """What the agent's spool holds, oldest first."""
+    folder = field / "state" / STATION
+    with suppress(NoSpool, sqlite3.OperationalError):  # its tables are not made yet
+        return [json.loads(line) for line in inspection.export(folder)]
+    return []
+
+
+def slots(field: Path) -> set[int]:
+    """Ends of the slots of which it holds readings."""
+    return {message["t"] for message in messages(field) if message["r"]}
+
+
 def test_killed_in_mid_slot_every_slot_is_told_and_no_value_differs_from_the_journal(field: Path) -> None:
     first = agent(field)
-    time.sleep(11)
-    while time.time_ns() // 1_000_000 % WIDTH_MS < 4_200:  # four samples of five are taken
-        time.sleep(0.05)
+    until(lambda: len(slots(field)) >= 2)
+    while time.time_ns() // 1_000_000 % WIDTH_MS < 1_600:  # all four samples are taken, the mean is not
+        time.sleep(0.02)
     first.send_signal(signal.SIGKILL)
     first.wait()
-    time.sleep(11)
+    before = slots(field)
+    until(lambda: time.time() * 1000 > max(before) + 3 * WIDTH_MS)
     second = agent(field)
-    time.sleep(8)
+    until(lambda: max(slots(field)) > max(before) + 4 * WIDTH_MS and "ok" in str(messages(field)[-1]))
     second.send_signal(signal.SIGTERM)
     assert second.wait(60) == 0
 
     stored: dict[str, list[Stored]] = defaultdict(list)
     absences: dict[str, list[Absence]] = defaultdict(list)
-    for line in inspection.export(field / "state" / STATION, None, 1, 2**62):
-        message = json.loads(line)
+    for message in messages(field):
         for name, value, word in message["r"]:
             stored[name].append(Stored(message["t"], value, State.from_word(word)))
         for kind, device, detail, _ in message.get("e", []):
             if kind == "restart" and device is not None and (span := ABSENCE.search(detail)):
                 absences[device].append(Absence(milliseconds(span[1]), milliseconds(span[2])))
 
-    station = load_network(ROOT / "station_configs", "demo").stations[STATION]
+    station = load_network(field / "config").stations[STATION]
     assert set(absences) == {*station.devices, "agent"}
     for name, series in channel_series(station, read_journal(field / "journal" / f"{STATION}.jsonl")):
         channel = name.split("/")[1]
