@@ -20,11 +20,11 @@ import psycopg
 
 from benchmarks.servers import PROJECT, scalar
 from benchmarks.year import RAW_WEEK
-from ingest import registry_table
-from ingest.preparing import prepare
-from ingest.receipt import Receipt
+from ingest.receiving import registry_table
+from ingest.receiving.preparing import prepare
+from ingest.receiving.receipt import Receipt
 from ingest.rollups.refreshing import rebuild
-from ingest.storing import store
+from ingest.storing.transaction import store
 from quantrac.config.loading import load_network
 from quantrac.database.migrate import migrate
 from quantrac.database.pool import Connection, connect

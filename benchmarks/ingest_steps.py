@@ -17,11 +17,13 @@ import psycopg
 from benchmarks.ingest_throughput import STATIONS, configure, payloads_of
 from benchmarks.raw_mqtt import publish_packets
 from benchmarks.servers import servers
-from ingest import columns, ledger, registry_table, storing
-from ingest.checks import check
-from ingest.receipt import Receipt
-from ingest.registry import Registry
-from ingest.storing import Batch
+from ingest.books import ledger
+from ingest.receiving import columns, registry_table
+from ingest.receiving.checks import check
+from ingest.receiving.receipt import Receipt
+from ingest.receiving.registry import Registry
+from ingest.storing import transaction
+from ingest.storing.transaction import Batch
 from quantrac.database.pool import connect
 from quantrac.mqtt.delivery import Delivery
 from quantrac.mqtt.paho_client import READ_BYTES, BufferedClient
@@ -31,11 +33,11 @@ BATCH: Final = 4000
 RECEIVED_US: Final = 1_790_000_000_000_000
 STEPS: Final = (
     (ledger, "lock", "store: lock the books, look for known seqs"),
-    (storing, "_sorted_rows", "store: sort"),
-    (storing, "_copy", "store: pack and COPY"),
-    (storing, "_advance_latest", "store: latest values"),
+    (transaction, "_sorted_rows", "store: sort"),
+    (transaction, "_copy", "store: pack and COPY"),
+    (transaction, "_advance_latest", "store: latest values"),
     (ledger, "book", "store: both books"),
-    (storing, "append_changes", "store: change feed"),
+    (transaction, "append_changes", "store: change feed"),
 )
 
 
@@ -94,7 +96,7 @@ def _store_one(conn: Any, receipts: list[Receipt], registry: Registry, spent: di
     checked = check(decoded, registry)
     at_checked = time.perf_counter()
     assert not misfits
-    storing.store(conn, Batch(registry, checked, [], []), cautious=False)
+    transaction.store(conn, Batch(registry, checked, [], []), cautious=False)
     at_stored = time.perf_counter()
     for name, seconds in (
         ("prepare: decode JSON into columns", at_decoded - started),
@@ -106,7 +108,7 @@ def _store_one(conn: Any, receipts: list[Receipt], registry: Registry, spent: di
 
 @contextmanager
 def timed(spent: dict[str, float]) -> Iterator[None]:
-    """Time the parts of `storing.store`."""
+    """Time the parts of `transaction.store`."""
 
     def timing(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
         def timed_work(*arguments: Any, **named: Any) -> Any:

@@ -18,7 +18,7 @@ import psycopg
 
 from benchmarks.raw_mqtt import Line, Publishers
 from benchmarks.servers import Servers, cpu_seconds, scalar, servers
-from ingest import copy_rows
+from ingest.storing import copy_rows
 from quantrac.mqtt import MqttAddress
 from quantrac.telemetry import topics, wire
 from quantrac.telemetry.wire import Message

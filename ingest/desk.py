@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Final
 
-from ingest import pictures, registry_table
-from ingest.preparing import prepare
-from ingest.receipt import Receipt
-from ingest.storing import Batch, Purpose, store
+from ingest.receiving import registry_table
+from ingest.receiving.preparing import prepare
+from ingest.receiving.receipt import Receipt
+from ingest.storing import pictures
+from ingest.storing.transaction import Batch, Purpose, store
 from quantrac.database import audit
 from quantrac.database.pool import Connection
 from quantrac.mqtt.delivery import Delivery

@@ -12,9 +12,9 @@ from typing import Final
 
 import psycopg
 
-from ingest import leases, slots
-from ingest.tenure import LeaseLostError, NotMigratedError, is_recoverable
-from ingest.worker import Clock, Worker
+from ingest.workers import leases, slots
+from ingest.workers.tenure import LeaseLostError, NotMigratedError, is_recoverable
+from ingest.workers.worker import Clock, Worker
 from quantrac.config.settings import Settings
 from quantrac.database.pool import Connection, DatabaseUnreachable, connect, one_line
 from quantrac.mqtt import Backoff, MqttAddress

@@ -16,13 +16,13 @@ from typing import Final, Literal, NamedTuple
 
 import psycopg
 
-from ingest import registry_table
 from ingest.importing import ministry, sources, table
 from ingest.importing.line import Line, LineProblem
 from ingest.importing.names import Channel, Names
-from ingest.preparing import prepare
-from ingest.receipt import Receipt
-from ingest.storing import Batch, Stored, store
+from ingest.receiving import registry_table
+from ingest.receiving.preparing import prepare
+from ingest.receiving.receipt import Receipt
+from ingest.storing.transaction import Batch, Stored, store
 from quantrac.config.units import Conversion
 from quantrac.database import audit
 from quantrac.database.pool import Connection

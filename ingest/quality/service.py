@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from ingest.derived import consuming as deriving
-from ingest.following import Follower, Work
 from ingest.quality import judging
+from ingest.quality.following import Follower, Work
 from ingest.rollups import consuming
 from quantrac.config.settings import Settings
 from quantrac.database.feed import Cause

@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
-from ingest import registry_table
-from ingest.preparing import prepare
-from ingest.storing import Stored, store
+from ingest.receiving import registry_table
+from ingest.receiving.preparing import prepare
+from ingest.storing.transaction import Stored, store
 from quantrac.cli.jobs.compression import IN_USE
 from quantrac.database.pool import connect
 from tests.integration.community.conftest import compress_everything, loose_rows

@@ -11,8 +11,8 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from ingest.derived import consuming
-from ingest.following import Follower
 from ingest.quality import judging
+from ingest.quality.following import Follower
 from ingest.quality.service import works
 from ingest.rollups import consuming as rolling
 from ingest.rollups.refreshing import rebuild as rebuild_hours

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from ingest import acks
+from ingest.books import acks
 from ingest.importing import importing, ministry, sources, table
 from ingest.importing.importing import Order, Progress, run_import
 from ingest.importing.line import Line, LineProblem, Place, moment_ms

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import psycopg
 
-from ingest.receiving import MOST_BYTES
+from ingest.receiving.inbox import MOST_BYTES
 from quantrac.telemetry import topics, wire
 from tests.integration.ingest.conftest import Edge, RunningIngest, eventually
 from tests.integration.ingest.test_books import book

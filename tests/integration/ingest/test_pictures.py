@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 
-from ingest import pictures
 from ingest.desk import ReplayError, replay
-from ingest.receipt import Receipt
-from ingest.registry import Registry
+from ingest.receiving.receipt import Receipt
+from ingest.receiving.registry import Registry
+from ingest.storing import pictures
 from quantrac.mqtt import Delivery, Outcome
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from tests.integration.ingest.conftest import Edge, RunningIngest, add_station, eventually

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest.following import Follower
+from ingest.quality.following import Follower
 from ingest.quality.service import works
 from ingest.rollups import consuming
 from ingest.rollups.refreshing import rebuild

@@ -8,10 +8,10 @@ from collections import Counter
 import psycopg
 import pytest
 
-from ingest import registry_table
-from ingest.preparing import prepare
-from ingest.receipt import Receipt
-from ingest.storing import store
+from ingest.receiving import registry_table
+from ingest.receiving.preparing import prepare
+from ingest.receiving.receipt import Receipt
+from ingest.storing.transaction import store
 from quantrac.mqtt.delivery import Delivery
 from tests.integration.ingest.conftest import CHANNELS
 from tests.integration.ingest.test_path import T

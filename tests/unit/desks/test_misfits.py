@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from ingest.pictures import BAD_PROPERTIES, NOT_JPEG
-from ingest.writer import NOT_UNDERSTOOD, REFUSED_BY_DATABASE
+from ingest.storing.pictures import BAD_PROPERTIES, NOT_JPEG
+from ingest.storing.writer import NOT_UNDERSTOOD, REFUSED_BY_DATABASE
 from quantrac.desks.books import DeadLetter
 from quantrac.desks.misfits import REASONS, explained, words
 from quantrac.telemetry.wire import Misfit

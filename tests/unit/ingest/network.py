@@ -1,7 +1,7 @@
 """A small registry and deliveries for the unit tests."""
 
-from ingest.receipt import Receipt
-from ingest.registry import Registry
+from ingest.receiving.receipt import Receipt
+from ingest.receiving.registry import Registry
 from quantrac.mqtt.delivery import Delivery
 
 IN_SERVICE_MS = 1_546_300_800_000  # 2019-01-01

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.preparing import may_be_cured, prepare
-from ingest.storing import Batch
+from ingest.receiving.preparing import may_be_cured, prepare
+from ingest.storing.transaction import Batch
 from quantrac.telemetry.states import STATE_OF_WORD
 from tests.unit.ingest.network import IN_SERVICE_MS, NAMES, NOW_MS, receipt, registry
 

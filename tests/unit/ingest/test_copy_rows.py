@@ -10,7 +10,7 @@ from psycopg.adapt import PyFormat, Transformer
 from psycopg.types.datetime import DatetimeBinaryDumper
 from psycopg.types.numeric import FloatBinaryDumper, Int2BinaryDumper, Int4BinaryDumper
 
-from ingest import copy_rows
+from ingest.storing import copy_rows
 
 ROW = st.tuples(
     st.integers(-(2**31), 2**31 - 1),

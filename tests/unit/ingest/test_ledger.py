@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.acks import Acknowledger, settled
-from ingest.healthy_times import Stretch, continued
-from ingest.ledger import multirange, ranges
+from ingest.books.acks import Acknowledger, settled
+from ingest.books.healthy_times import Stretch, continued
+from ingest.books.ledger import multirange, ranges
 
 SEQS = st.lists(st.integers(1, 200), max_size=80)
 

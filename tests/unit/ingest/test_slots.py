@@ -5,9 +5,9 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.leases import Leases, balance
-from ingest.slots import GRACE_S, share, to_start, to_stop
-from ingest.subscribing import KINDS, filters, wanted
+from ingest.workers.leases import Leases, balance
+from ingest.workers.slots import GRACE_S, share, to_start, to_stop
+from ingest.workers.subscribing import KINDS, filters, wanted
 from quantrac.telemetry import topics
 
 NAMES = [f"st-{n:02}" for n in range(30)]

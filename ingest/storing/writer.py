@@ -7,14 +7,15 @@ from typing import Final
 
 import psycopg
 
-from ingest import pictures, registry_table
-from ingest.columns import Misfitting, station_in
-from ingest.dead_letter import DeadLetter
-from ingest.preparing import may_be_cured, prepare
-from ingest.receipt import Receipt
-from ingest.registry import Registry
-from ingest.storing import Batch, Stored, store
-from ingest.tenure import Tenure
+from ingest.books.dead_letter import DeadLetter
+from ingest.receiving import registry_table
+from ingest.receiving.columns import Misfitting, station_in
+from ingest.receiving.preparing import may_be_cured, prepare
+from ingest.receiving.receipt import Receipt
+from ingest.receiving.registry import Registry
+from ingest.storing import pictures
+from ingest.storing.transaction import Batch, Stored, store
+from ingest.workers.tenure import Tenure
 from quantrac.database.pool import Connection, one_line
 from quantrac.observe.logs import logger
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Set
 from typing import Final, NamedTuple
 
-from ingest import leases
-from ingest.leases import Leases
+from ingest.workers import leases
+from ingest.workers.leases import Leases
 from quantrac.database.pool import Connection
 from quantrac.mqtt import Session, Subscription
 from quantrac.observe.logs import logger

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from ingest.receiving import Inbox
-from ingest.storing import Stored
+from ingest.receiving.inbox import Inbox
+from ingest.storing.transaction import Stored
 from quantrac.observe import metrics
 
 MESSAGES: Final = metrics.counter(

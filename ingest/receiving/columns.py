@@ -9,9 +9,9 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ingest.dead_letter import DeadLetter
-from ingest.receipt import Receipt
-from ingest.registry import Layout, Registry, Station
+from ingest.books.dead_letter import DeadLetter
+from ingest.receiving.receipt import Receipt
+from ingest.receiving.registry import Layout, Registry, Station
 from quantrac.mqtt.delivery import Delivery
 from quantrac.telemetry import topics, wire
 from quantrac.telemetry.states import STATE_OF_WORD

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from ingest.ledger import ranges
+from ingest.books.ledger import ranges
 from quantrac.database.pool import Connection
 from quantrac.telemetry import topics, wire
 from quantrac.telemetry.wire import Ack, Settled

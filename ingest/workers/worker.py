@@ -16,18 +16,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from ingest import counts, healthy_times, leases
-from ingest.acks import Acknowledger
-from ingest.columns import station_in
-from ingest.pictures import Album
-from ingest.preparer import IDLE_S, Prepared, Preparer
-from ingest.preparing import REPORT_ENDINGS
-from ingest.receipt import Receipt
-from ingest.receiving import DEFAULT_LIMITS, BatchLimits, Inbox
-from ingest.storing import Stored
-from ingest.subscribing import Subscriber
-from ingest.tenure import Stopped
-from ingest.writer import Writer
+from ingest.books import healthy_times
+from ingest.books.acks import Acknowledger
+from ingest.receiving.columns import station_in
+from ingest.receiving.inbox import DEFAULT_LIMITS, BatchLimits, Inbox
+from ingest.receiving.preparer import IDLE_S, Prepared, Preparer
+from ingest.receiving.preparing import REPORT_ENDINGS
+from ingest.receiving.receipt import Receipt
+from ingest.storing.pictures import Album
+from ingest.storing.transaction import Stored
+from ingest.storing.writer import Writer
+from ingest.workers import counts, leases
+from ingest.workers.subscribing import Subscriber
+from ingest.workers.tenure import Stopped
 from quantrac.database.beat import BEAT_EVERY, Beat
 from quantrac.database.pool import Connection
 from quantrac.mqtt import Connected, Delivery, MqttAddress, Outcome, Session, Settled, Subscription

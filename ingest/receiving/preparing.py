@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ingest import columns, reports
-from ingest.checks import check
-from ingest.receipt import Receipt
-from ingest.registry import Registry
-from ingest.storing import Batch
+from ingest.books import reports
+from ingest.receiving import columns
+from ingest.receiving.checks import check
+from ingest.receiving.receipt import Receipt
+from ingest.receiving.registry import Registry
+from ingest.storing.transaction import Batch
 from quantrac.telemetry.wire import Misfit
 
 CURED_BY_CONFIGURATION = frozenset({Misfit.UNKNOWN_STATION, Misfit.UNKNOWN_CHANNEL, Misfit.BEFORE_SERVICE})

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from psycopg.types.json import Jsonb
 
-from ingest.dead_letter import DeadLetter
+from ingest.books.dead_letter import DeadLetter
 from quantrac.database.pool import Connection
 
 UPSERT = """

@@ -12,12 +12,13 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from ingest import copy_rows, dead_letters, ledger, reports, staging
-from ingest.checks import Checked
-from ingest.columns import Group, Misfitting
-from ingest.ledger import Arrivals, Entry, moment
-from ingest.registry import Registry
-from ingest.reports import Report
+from ingest.books import dead_letters, ledger, reports
+from ingest.books.ledger import Arrivals, Entry, moment
+from ingest.books.reports import Report
+from ingest.receiving.checks import Checked
+from ingest.receiving.columns import Group, Misfitting
+from ingest.receiving.registry import Registry
+from ingest.storing import copy_rows, staging
 from quantrac.database.feed import Cause, NewChange, append_changes
 from quantrac.database.pool import Connection
 

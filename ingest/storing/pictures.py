@@ -11,13 +11,13 @@ from typing import Final
 import numpy as np
 from psycopg.types.json import Jsonb
 
-from ingest import dead_letters, ledger
-from ingest.checks import FUTURE_ALLOWED_MS
-from ingest.columns import Group, station_in
-from ingest.dead_letter import DeadLetter
-from ingest.ledger import Entry, moment
-from ingest.receipt import Receipt
-from ingest.registry import Registry
+from ingest.books import dead_letters, ledger
+from ingest.books.dead_letter import DeadLetter
+from ingest.books.ledger import Entry, moment
+from ingest.receiving.checks import FUTURE_ALLOWED_MS
+from ingest.receiving.columns import Group, station_in
+from ingest.receiving.receipt import Receipt
+from ingest.receiving.registry import Registry
 from quantrac.database.pool import Connection
 from quantrac.telemetry.wire import MAX_EPOCH, MAX_SEQ, Misfit
 

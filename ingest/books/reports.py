@@ -8,11 +8,11 @@ from typing import Final
 
 import numpy as np
 
-from ingest.columns import Misfitting, station_in
-from ingest.dead_letter import DeadLetter
-from ingest.ledger import moment, multirange
-from ingest.receipt import Receipt
-from ingest.registry import Registry
+from ingest.books.dead_letter import DeadLetter
+from ingest.books.ledger import moment, multirange
+from ingest.receiving.columns import Misfitting, station_in
+from ingest.receiving.receipt import Receipt
+from ingest.receiving.registry import Registry
 from quantrac.database.pool import Connection
 from quantrac.telemetry import topics, wire
 from quantrac.telemetry.wire import MAX_EPOCH, MAX_SEQ, Birth, Held, Misfit, WireError

@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ingest.columns import UNKNOWN_STATE, Columns, Misfitting
-from ingest.dead_letter import DeadLetter
-from ingest.registry import UNKNOWN, Bounds, Registry
+from ingest.books.dead_letter import DeadLetter
+from ingest.receiving.columns import UNKNOWN_STATE, Columns, Misfitting
+from ingest.receiving.registry import UNKNOWN, Bounds, Registry
 from quantrac.telemetry.quality import StatelessTest
 from quantrac.telemetry.states import State
 from quantrac.telemetry.wire import Misfit, Refused

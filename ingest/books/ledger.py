@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ingest.columns import Group
+from ingest.receiving.columns import Group
 from quantrac.database.pool import Connection
 
 UNPARSED: Final = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ingest.registry import Registry
+from ingest.receiving.registry import Registry
 from quantrac.database.pool import Connection
 
 STATIONS = "select station, (extract(epoch from in_service) * 1000)::int8 from station"

@@ -7,12 +7,12 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from ingest.columns import station_in
-from ingest.preparing import REPORT_ENDINGS, prepare
-from ingest.receipt import Receipt
-from ingest.receiving import Inbox
-from ingest.registry import Registry
-from ingest.storing import Batch
+from ingest.receiving.columns import station_in
+from ingest.receiving.inbox import Inbox
+from ingest.receiving.preparing import REPORT_ENDINGS, prepare
+from ingest.receiving.receipt import Receipt
+from ingest.receiving.registry import Registry
+from ingest.storing.transaction import Batch
 from quantrac.observe.logs import logger
 
 IDLE_S: Final = 0.2

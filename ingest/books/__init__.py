@@ -1,0 +1,1 @@
+"""What became of every message: the ledger, dead letters, reports of stations, acknowledgements."""

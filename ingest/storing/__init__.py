@@ -1,0 +1,1 @@
+"""A batch into the database, in one transaction; pictures beside it."""
