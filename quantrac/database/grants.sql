@@ -52,4 +52,5 @@ grant delete on hourly, daily to quantrac_ingest;
 
 -- Rules: what is normal, and what composite rules remember.
 grant select, insert, update, delete on channel_normal, composite_state to quantrac_alerts;
+grant select on derived_reading to quantrac_alerts;
 grant select, insert, update, delete on books_watched to quantrac_alerts;

@@ -1017,7 +1017,11 @@ CREATE VIEW public.v_alarm AS
     a."limit",
     a.texts,
         CASE
-            WHEN ((a.cleared_at IS NULL) AND (NOT a.late) AND (known.at < (now() - (((3)::double precision * c.interval_s) * '00:00:01'::interval)))) THEN known.at
+            WHEN ((a.cleared_at IS NULL) AND (NOT a.late) AND (known.at < (now() - GREATEST((((3)::double precision * COALESCE(c.interval_s, (0)::double precision)) * '00:00:01'::interval),
+            CASE
+                WHEN (c.channel_id IS NULL) THEN '00:15:00'::interval
+                ELSE NULL::interval
+            END)))) THEN known.at
             ELSE NULL::timestamp with time zone
         END AS no_data_since,
     a.latched,
@@ -1030,7 +1034,11 @@ CREATE VIEW public.v_alarm AS
      LEFT JOIN public.channel c USING (channel_id))
      LEFT JOIN LATERAL ( SELECT to_timestamp((((s.state ->> 'counted_ms'::text))::double precision / (1000)::double precision)) AS at
            FROM public.rule_state s
-          WHERE ((s.rule = a.rule) AND (s.channel_id = a.channel_id))) known ON (true));
+          WHERE ((s.rule = a.rule) AND (s.channel_id = a.channel_id))
+        UNION ALL
+         SELECT to_timestamp(((((s.state -> 'machine'::text) ->> 'counted_ms'::text))::double precision / (1000)::double precision)) AS to_timestamp
+           FROM public.composite_state s
+          WHERE ((a.channel_id IS NULL) AND (s.rule = a.rule) AND (s.station = a.station))) known ON (true));
 
 COMMENT ON VIEW public.v_alarm IS 'no_data_since: a standing alarm of whose channel nothing that counts has come since';
 
@@ -1915,6 +1923,7 @@ GRANT SELECT ON TABLE public.derived_channel TO quantrac_console;
 GRANT UPDATE(made) ON TABLE public.derived_channel TO quantrac_ingest;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.derived_reading TO quantrac_ingest;
+GRANT SELECT ON TABLE public.derived_reading TO quantrac_alerts;
 
 GRANT SELECT ON TABLE public.dropped TO quantrac_ingest;
 GRANT SELECT ON TABLE public.dropped TO quantrac_alerts;

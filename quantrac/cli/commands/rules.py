@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from quantrac.cli.commands.rules_routes import routes
+
 if TYPE_CHECKING:
     from alerts.backtests.backtesting import Report
     from alerts.rules.rule_checks import Finding
     from quantrac.config.network import Network
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+app.command(short_help="Who would be told of an alarm, by which way, when and why.")(routes)
 
 Root = Annotated[
     Path | None, typer.Argument(help="Folder of configuration; default QUANTRAC_CONFIG, else ./station_configs.")
@@ -58,25 +61,34 @@ def check(
     if history is not None:
         found += _noisy(network, history, frozenset(confirm or ()))
     if as_json:
-        print(json.dumps({"rules": len(network.rules), "findings": [dataclasses.asdict(one) for one in found]}))
+        print(
+            json.dumps(
+                {
+                    "rules": len(network.rules) + len(network.composites),
+                    "findings": [dataclasses.asdict(one) for one in found],
+                }
+            )
+        )
     else:
         for one in found:
             print(f"{one.rule}: {one.where}: {one.what}")
-        print(f"{len(network.rules)} rules, {len(found)} findings")
+        print(f"{len(network.rules) + len(network.composites)} rules, {len(found)} findings")
     if found:
         raise typer.Exit(1)
 
 
 def _noisy(network: Network, days: int, confirmed: frozenset[str]) -> list[Finding]:
     from alerts.backtests.backtesting import too_often
-    from alerts.rules.rule_checks import Finding
+    from alerts.rules.rule_checks import Finding, people_findings
+    from alerts.telling.people import load_contacts
     from quantrac.config.settings import Settings
     from quantrac.database.migrate import connect_migrated
 
     last = datetime.now(network.zone).date()
     with connect_migrated(Settings().database("alerts"), "quantrac rules check") as conn:
         found = too_often(conn, network, last - timedelta(days=days - 1), last)
-    return [
+        untold = people_findings(network, load_contacts(conn))
+    return untold + [
         Finding(one.rule, one.station, f"would stand in alarm on {one.share:.0%} of {days} days; --confirm {one.rule}")
         for one in found
         if one.rule not in confirmed

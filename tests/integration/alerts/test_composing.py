@@ -97,6 +97,15 @@ def test_it_is_evaluated_when_every_member_has_reached_the_time_and_is_one_alarm
     assert rows(conn, "select purpose from notification where medium = 'sms' order by 1") == [("cleared",), ("raised",)]
 
 
+def test_a_standing_alarm_says_since_when_nothing_is_known(
+    conn: Connection, ids: tuple[int, int], centre: Centre
+) -> None:
+    for id_, text in zip(ids, ("3x12", "32x12"), strict=True):
+        store(conn, id_, read_series(text, MINUTE, start_ms=START_MS))
+    centre.run()
+    assert rows(conn, "select no_data_since from v_alarm") == [(START + timedelta(minutes=11),)]
+
+
 def test_a_new_process_goes_on_where_the_old_one_stood_also_within_a_delay(
     conn: Connection, ids: tuple[int, int], centre: Centre
 ) -> None:

@@ -3,20 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from alerts import desk
+from alerts.backtests.backtesting import run_backtest
+from alerts.backtests.normalising import make_normals
+from alerts.evaluating.books import check_books
 from alerts.evaluating.evaluator import Evaluator
+from alerts.evaluating.feed_lag import check_feed
+from alerts.evaluating.stored_normals import with_normals
 from alerts.people.contacts import NewContact, listed, save_contacts
+from alerts.rules.composite import compile_composites
 from alerts.rules.series import read_series
 from alerts.telling.notifier import Outgoing
 from alerts.telling.outbox import Sender
 from alerts.telling.routing import Medium
+from quantrac.config.loading import load_network
 from quantrac.database.beat import Beat
+from quantrac.database.feed import NewChange, append_changes
 from quantrac.database.pool import Connection, connect
-from tests.integration.alerts.centre import CHANNEL, ROUTING, START, START_MS, add_network, minutes_of, rows, store
+from tests.integration.alerts.centre import (
+    CHANNEL,
+    ROUTING,
+    START,
+    START_MS,
+    STATION,
+    add_network,
+    minutes_of,
+    rows,
+    store,
+)
 from tests.unit.alerts.rules import MINUTE, oxygen_rule
+
+PROJECT = Path(__file__).parents[3]
 
 
 class Carrier:
@@ -50,6 +72,27 @@ def test_the_whole_path_runs_with_the_rights_of_alerts(conn: Connection, service
     assert rows(conn, "select count(*) from notification where status = 'sent'") == [(4,)]
     assert len(listed(service)) == 3
     assert Evaluator(service, {}, ROUTING, lambda: START).close_orphans(own_rules=()) == 0
+
+
+def test_composites_normals_back_tests_books_and_feed_need_no_more(conn: Connection, service: Connection) -> None:
+    channel_id = add_network(conn)
+    store(conn, channel_id, read_series("3x20", MINUTE, start_ms=START_MS))
+    network = load_network(PROJECT / "station_configs")
+    composites = compile_composites(network)
+    worker = Evaluator(service, with_normals(service, {CHANNEL: [oxygen_rule()]}), ROUTING, lambda: START, composites)
+    with conn.transaction():
+        times = START, START + timedelta(minutes=19)
+        append_changes(conn, [NewChange(STATION, channel_id, *times, 20, "flag")])
+    while worker.round():
+        pass
+    worker.take_normals()
+    worker.tell_summaries()
+    day = START.date()
+    make_normals(service, network, [CHANNEL], day, day, START)
+    assert run_backtest(service, network, day, day).readings == 20
+    check_books(service, network, START)
+    check_feed(service, network, START)
+    assert rows(conn, "select station from composite_state") == [(STATION,)]
 
 
 def test_the_desk_works_with_the_rights_of_the_console(conn: Connection, service: Connection) -> None:
