@@ -23,7 +23,7 @@ from ingest.receiving.checks import check
 from ingest.receiving.receipt import Receipt
 from ingest.receiving.registry import Registry
 from ingest.storing import transaction
-from ingest.storing.transaction import Batch
+from ingest.storing.batch import Batch
 from quantrac.database.pool import connect
 from quantrac.mqtt.delivery import Delivery
 from quantrac.mqtt.paho_client import READ_BYTES, BufferedClient
@@ -33,7 +33,7 @@ BATCH: Final = 4000
 RECEIVED_US: Final = 1_790_000_000_000_000
 STEPS: Final = (
     (ledger, "lock", "store: lock the books, look for known seqs"),
-    (transaction, "_sorted_rows", "store: sort"),
+    (transaction, "sorted_rows", "store: sort"),
     (transaction, "_copy", "store: pack and COPY"),
     (transaction, "_advance_latest", "store: latest values"),
     (ledger, "book", "store: both books"),

@@ -11,7 +11,8 @@ from ingest.receiving import registry_table
 from ingest.receiving.preparing import prepare
 from ingest.receiving.receipt import Receipt
 from ingest.storing import pictures
-from ingest.storing.transaction import Batch, Purpose, store
+from ingest.storing.batch import Batch, Purpose
+from ingest.storing.transaction import store
 from quantrac.database import audit
 from quantrac.database.pool import Connection
 from quantrac.mqtt.delivery import Delivery

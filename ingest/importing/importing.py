@@ -22,7 +22,8 @@ from ingest.importing.names import Channel, Names
 from ingest.receiving import registry_table
 from ingest.receiving.preparing import prepare
 from ingest.receiving.receipt import Receipt
-from ingest.storing.transaction import Batch, Stored, store
+from ingest.storing.batch import Batch, Stored
+from ingest.storing.transaction import store
 from quantrac.config.units import Conversion
 from quantrac.database import audit
 from quantrac.database.pool import Connection

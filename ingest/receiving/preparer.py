@@ -12,7 +12,7 @@ from ingest.receiving.inbox import Inbox
 from ingest.receiving.preparing import REPORT_ENDINGS, prepare
 from ingest.receiving.receipt import Receipt
 from ingest.receiving.registry import Registry
-from ingest.storing.transaction import Batch
+from ingest.storing.batch import Batch
 from quantrac.observe.logs import logger
 
 IDLE_S: Final = 0.2

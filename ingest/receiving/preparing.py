@@ -9,7 +9,7 @@ from ingest.receiving import columns
 from ingest.receiving.checks import check
 from ingest.receiving.receipt import Receipt
 from ingest.receiving.registry import Registry
-from ingest.storing.transaction import Batch
+from ingest.storing.batch import Batch
 from quantrac.telemetry.wire import Misfit
 
 CURED_BY_CONFIGURATION = frozenset({Misfit.UNKNOWN_STATION, Misfit.UNKNOWN_CHANNEL, Misfit.BEFORE_SERVICE})

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from ingest.books import dead_letters, ledger, reports
 from ingest.books.ledger import Arrivals, Entry, moment
-from ingest.books.reports import Report
-from ingest.receiving.checks import Checked
 from ingest.receiving.columns import Group, Misfitting
 from ingest.receiving.registry import Registry
 from ingest.storing import copy_rows, staging
+from ingest.storing.batch import Batch, Purpose, Stored
+from ingest.storing.rows import Mask, Rows, last_of_channel, repeats_key, repeats_seq, sorted_rows, split
 from quantrac.database.feed import Cause, NewChange, append_changes
 from quantrac.database.pool import Connection
 
@@ -37,57 +34,6 @@ values (%s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing returning seq
 CHANGE_GAP_US: Final = 3_600_000_000
 """Readings further apart are changes of their own: consumers look at all that lies within one, µs."""
 
-Mask = npt.NDArray[np.bool_]
-
-
-class Purpose(Enum):
-    """Why a batch is stored."""
-
-    ARRIVAL = "arrival"
-    REPLAY = "replay"
-    """A dead letter is tried again: it does not arrive a second time, and is no second dead letter."""
-
-
-@dataclass(slots=True)
-class Batch:
-    """What a number of deliveries came to; `registry` is the one it was checked against."""
-
-    registry: Registry
-    checked: Checked
-    misfits: list[Misfitting]
-    """Dead letters whose envelope was refused; those of refused readings are in `checked`."""
-    reports: list[Report]
-    passed_over: int = 0
-    """Statuses of unknown stations."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What a transaction did, for the log, the metrics and the acknowledgements."""
-
-    messages: int
-    readings: int
-    new: int
-    duplicate: int
-    rejected: int
-    conflict: int
-    dead_letters: int
-    passed_over: int
-    """Statuses of unknown stations."""
-    stations: dict[str, int]
-    """Newest receipt by station, microseconds since 1970."""
-
-
-@dataclass(slots=True)
-class _Rows:
-    """The readings fit to store, sorted by (channel, time, arrival)."""
-
-    at: npt.NDArray[np.intp]
-    """Index into the batch's rows."""
-    message: npt.NDArray[np.int32]
-    channel_id: npt.NDArray[np.int32]
-    time_us: npt.NDArray[np.int64]
-
 
 def store(conn: Connection, batch: Batch, *, cautious: bool, purpose: Purpose = Purpose.ARRIVAL) -> Stored:
     """Store a batch and commit.
@@ -98,9 +44,9 @@ def store(conn: Connection, batch: Batch, *, cautious: bool, purpose: Purpose = 
     columns = batch.checked.columns
     with conn.transaction():
         known = ledger.lock(conn, columns.groups, columns.group, columns.seq)
-        rows = _sorted_rows(batch)
-        slow = known | _repeats_seq(batch) | _repeats_key(rows, len(known)) | cautious
-        fresh, staged = _split(rows, slow)
+        rows = sorted_rows(batch)
+        slow = known | repeats_seq(batch) | repeats_key(rows, len(known)) | cautious
+        fresh, staged = split(rows, slow)
         _copy(conn, batch, fresh)
         merged = _stage(conn, batch, staged)
         _advance_latest(conn, [*_newest(batch, fresh), *merged.newest])
@@ -116,46 +62,7 @@ def store(conn: Connection, batch: Batch, *, cautious: bool, purpose: Purpose = 
     return _summary(batch, booked, len(letters), sum(change.rows for change in changes))
 
 
-def _sorted_rows(batch: Batch) -> _Rows:
-    columns, registry = batch.checked.columns, batch.registry
-    at = np.flatnonzero(batch.checked.keep)
-    message = columns.row_message[at]
-    channel_id = registry.channel_id[columns.row_channel[at]] if len(at) else np.empty(0, np.int32)
-    time_us = columns.time_ms[message] * 1000
-    order = np.lexsort((time_us, channel_id))  # stable: equal keys stay in order of arrival
-    return _Rows(at[order], message[order], channel_id[order], time_us[order])
-
-
-def _repeats_seq(batch: Batch) -> Mask:
-    """Tell which messages have the seq of an earlier one of the same book."""
-    columns = batch.checked.columns
-    order = np.lexsort((columns.seq, columns.group))
-    group, seq = columns.group[order], columns.seq[order]
-    repeats = np.zeros(columns.messages, np.bool_)
-    repeats[order[1:]] = (group[1:] == group[:-1]) & (seq[1:] == seq[:-1])
-    return repeats
-
-
-def _repeats_key(rows: _Rows, messages: int) -> Mask:
-    """Tell which messages hold a reading whose key an earlier one of the batch has."""
-    same = (rows.channel_id[1:] == rows.channel_id[:-1]) & (rows.time_us[1:] == rows.time_us[:-1])
-    repeats = np.zeros(messages, np.bool_)
-    repeats[rows.message[1:][same]] = True
-    return repeats
-
-
-def _split(rows: _Rows, slow: Mask) -> tuple[_Rows, _Rows]:
-    is_slow = slow[rows.message]
-    if not is_slow.any():
-        return rows, _pick(rows, is_slow)
-    return _pick(rows, ~is_slow), _pick(rows, is_slow)
-
-
-def _pick(rows: _Rows, chosen: Mask) -> _Rows:
-    return _Rows(rows.at[chosen], rows.message[chosen], rows.channel_id[chosen], rows.time_us[chosen])
-
-
-def _copy(conn: Connection, batch: Batch, rows: _Rows) -> None:
+def _copy(conn: Connection, batch: Batch, rows: Rows) -> None:
     if not len(rows.at):
         return
     checked, columns = batch.checked, batch.checked.columns
@@ -167,7 +74,7 @@ def _copy(conn: Connection, batch: Batch, rows: _Rows) -> None:
         copy.write(packed)
 
 
-def _stage(conn: Connection, batch: Batch, rows: _Rows) -> staging.Merged:
+def _stage(conn: Connection, batch: Batch, rows: Rows) -> staging.Merged:
     if not len(rows.at):
         return staging.Merged()
     checked, columns = batch.checked, batch.checked.columns
@@ -182,16 +89,9 @@ def _stage(conn: Connection, batch: Batch, rows: _Rows) -> staging.Merged:
     return staging.merge(conn, packed, identity)
 
 
-def _last_of_channel(rows: _Rows) -> npt.NDArray[np.intp]:
-    """Return where the newest reading of each channel stands."""
-    ends = np.ones(len(rows.at), np.bool_)
-    ends[:-1] = rows.channel_id[1:] != rows.channel_id[:-1]
-    return np.flatnonzero(ends)
-
-
-def _newest(batch: Batch, rows: _Rows) -> Iterable[tuple[Any, ...]]:
+def _newest(batch: Batch, rows: Rows) -> Iterable[tuple[Any, ...]]:
     checked, columns = batch.checked, batch.checked.columns
-    for end in _last_of_channel(rows).tolist():
+    for end in last_of_channel(rows).tolist():
         at, message = rows.at[end], rows.message[end]
         value = float(columns.row_value[at])
         yield (
@@ -254,7 +154,7 @@ def _rejected(misfits: Iterable[Misfitting]) -> Iterable[Entry]:
         yield ledger.rejected(group, letter.seq, received_us)
 
 
-def _changes_of(batch: Batch, rows: _Rows) -> Iterable[NewChange]:
+def _changes_of(batch: Batch, rows: Rows) -> Iterable[NewChange]:
     """Return a change for each run of a channel's readings without a gap of more than CHANGE_GAP_US."""
     if not len(rows.at):
         return

@@ -14,7 +14,8 @@ from ingest.receiving.preparing import may_be_cured, prepare
 from ingest.receiving.receipt import Receipt
 from ingest.receiving.registry import Registry
 from ingest.storing import pictures
-from ingest.storing.transaction import Batch, Stored, store
+from ingest.storing.batch import Batch, Stored
+from ingest.storing.transaction import store
 from ingest.workers.tenure import Tenure
 from quantrac.database.pool import Connection, one_line
 from quantrac.observe.logs import logger

@@ -23,8 +23,8 @@ from ingest.receiving.inbox import DEFAULT_LIMITS, BatchLimits, Inbox
 from ingest.receiving.preparer import IDLE_S, Prepared, Preparer
 from ingest.receiving.preparing import REPORT_ENDINGS
 from ingest.receiving.receipt import Receipt
+from ingest.storing.batch import Stored
 from ingest.storing.pictures import Album
-from ingest.storing.transaction import Stored
 from ingest.storing.writer import Writer
 from ingest.workers import counts, leases
 from ingest.workers.subscribing import Subscriber

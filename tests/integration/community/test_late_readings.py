@@ -13,7 +13,8 @@ import pytest
 
 from ingest.receiving import registry_table
 from ingest.receiving.preparing import prepare
-from ingest.storing.transaction import Stored, store
+from ingest.storing.batch import Stored
+from ingest.storing.transaction import store
 from quantrac.cli.jobs.compression import IN_USE
 from quantrac.database.pool import connect
 from tests.integration.community.conftest import compress_everything, loose_rows

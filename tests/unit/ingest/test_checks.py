@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.receiving.preparing import may_be_cured, prepare
-from ingest.storing.transaction import Batch
+from ingest.storing.batch import Batch
 from quantrac.telemetry.states import STATE_OF_WORD
 from tests.unit.ingest.network import IN_SERVICE_MS, NAMES, NOW_MS, receipt, registry
 
