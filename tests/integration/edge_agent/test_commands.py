@@ -106,6 +106,16 @@ class Rig:
         )
         self._thread.start()
 
+    def wait_for_its_desk(self) -> None:
+        """Return when the agent answers at its desk."""
+        until = time.monotonic() + 60
+        while True:
+            with contextlib.suppress(desk.AgentNotRunning):
+                desk.status(self.folder)
+                return
+            assert time.monotonic() < until
+            time.sleep(0.05)
+
     def end(self) -> None:
         self.stop.set()
         self._thread.join(60)
@@ -192,7 +202,7 @@ def test_a_good_change_is_put_in_force_without_losing_a_reading(rig: Rig) -> Non
     for other in others:
         assert [t for t, (value, _) in rig.slots(other).items() if value is None and t > first] == [], other
     rig.start()  # and it outlives the agent
-    time.sleep(1.5)
+    rig.wait_for_its_desk()
     assert desk.ask(rig.folder, {"do": "live"}, 60)["config"] == new.config_hash
 
 
@@ -226,7 +236,7 @@ def test_unsigned_expired_wrongly_signed_and_replayed_commands_are_refused_and_r
     desk.end_maintenance(rig.folder, None)
     rig.end()
     rig.start()  # the ids outlive the agent
-    time.sleep(2)
+    rig.wait_for_its_desk()
     rig._console.publish(topic(STATION, "cmd", "genuine-001"), good)
     assert rig.centre.holds(lambda _: any("a replay" in said for said in rig.events("command_refused")), 60)
     assert len(rig.events("command_refused")) == 4
