@@ -16,7 +16,7 @@ from edge_agent.acquiring.misses import Miss
 from edge_agent.acquiring.watched import Outbox, Watched
 from edge_agent.clocks.wall_clock import WallClock
 from edge_agent.control.maintenance import MaintenanceSwitch
-from edge_agent.instruments.instrument import Bus, Instrument, Note, Overlapping, Part, PlannedRequest
+from edge_agent.instruments.instrument import Instrument, Note, Overlapping, Part, PlannedRequest, SharedBus
 from edge_agent.instruments.samples import Sample
 from edge_agent.records import SlotRecord
 from edge_agent.slots.averaging import DeviceSlots
@@ -52,9 +52,9 @@ class Timed:
         self.notes = self.inner.notes
 
     @property
-    def worst_ms(self) -> int:
+    def try_ms(self) -> int:
         """As the instrument."""
-        return self.inner.worst_ms
+        return self.inner.try_ms
 
     def parts(self) -> Sequence[Part]:
         """As the instrument."""
@@ -119,7 +119,7 @@ class Line:
         return sum(read.ended_ms - read.began_ms for read in reads)
 
 
-async def read_line(bus: Bus, instruments: Iterable[tuple[Device, Instrument]], seconds: float) -> Line:
+async def read_line(bus: SharedBus, instruments: Iterable[tuple[Device, Instrument]], seconds: float) -> Line:
     """Read devices when they are due, as the agent does."""
     records: dict[str, list[SlotRecord]] = defaultdict(list)
     timed = {device.name: (device, Timed(instrument)) for device, instrument in instruments}

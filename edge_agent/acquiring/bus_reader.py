@@ -15,7 +15,7 @@ from edge_agent.acquiring.pauses import pause
 from edge_agent.acquiring.schedule import Idle, Outcome, Schedule, Turn, Watch
 from edge_agent.acquiring.watched import Watched
 from edge_agent.clocks.wall_clock import WallClock
-from edge_agent.instruments.instrument import Bus, Instrument, Overlapping, Part
+from edge_agent.instruments.instrument import Instrument, Overlapping, Part, SharedBus, Unfenced
 from edge_agent.instruments.samples import NO_MEASUREMENT, Sample
 from edge_agent.lines.bus_watch import BusWatch
 from edge_agent.records import Event
@@ -55,7 +55,7 @@ class BusReader:
     def __init__(
         self,
         name: str,
-        bus: Bus,
+        bus: SharedBus,
         mountings: Sequence[Mounting],
         wall: WallClock,
         misses: MissCounts,
@@ -70,7 +70,7 @@ class BusReader:
         self._watch = BusWatch(mounting.device.name for mounting in mountings)
         self._mountings = {mounting.device.name: mounting for mounting in mountings}
         self._schedule = Schedule(
-            [Watch(m.device.name, m.device.sample_ms, m.instrument.worst_ms) for m in mountings], wall.now_ms()
+            [Watch(m.device.name, m.device.sample_ms, m.instrument.try_ms) for m in mountings], wall.now_ms()
         )
         self._steps = wall.steps
         self._failed_opens = 0
@@ -85,6 +85,7 @@ class BusReader:
         try:
             while not stop.is_set():
                 now_ms = self._now_ms()
+                self._revive_late(now_ms)
                 turn = self._schedule.next(now_ms)
                 if isinstance(turn, Idle):
                     self.idle_until_ms = turn.until_ms
@@ -99,17 +100,20 @@ class BusReader:
 
     async def _take(self, turn: Turn) -> None:
         mounting = self._mountings[turn.device]
-        slots = mounting.watched.slots
-        slots.begin(self._now_ms())
+        slots, now_ms = mounting.watched.slots, self._now_ms()
+        slots.begin(now_ms)
+        self._bus.begin(turn.device, None if turn.free_by_ms is None else turn.free_by_ms - now_ms)
         try:
             outcome = await self._read(mounting, turn)
         finally:
+            self._bus.end()
             slots.finish()
         now_ms = self._now_ms()
         awaited = outcome in (Outcome.WAKING, Outcome.MEASURING)
         quarantine_ms = mounting.ready_in_ms if awaited else max(LEAST_QUARANTINE_MS, mounting.device.timeout_ms)
-        self._schedule.report(turn, outcome, now_ms, quarantine_ms)
-        self._schedule.expect(turn.device, mounting.instrument.worst_ms)
+        owed_ms = mounting.instrument.owed_ms if isinstance(mounting.instrument, Unfenced) else 0
+        self._schedule.report(turn, outcome, now_ms, quarantine_ms, owed_ms)
+        self._schedule.expect(turn.device, mounting.instrument.try_ms)
         TURNS.labels(self._name, outcome.name.lower()).inc()
         self._reopen_if_deaf(turn, outcome, now_ms)
         self._tell(mounting, now_ms)
@@ -126,7 +130,7 @@ class BusReader:
                 await mounting.instrument.probe()
             resumed = turn.attempt > 1 or turn.measuring
             parts = mounting.left if resumed and mounting.left else mounting.instrument.parts()
-            missed = await self._read_parts(mounting, parts)
+            missed = await self._read_parts(mounting, turn, parts)
         except LineDown as down:
             self._line_down(down)
             return Outcome.LINE_DOWN
@@ -147,14 +151,18 @@ class BusReader:
         mounting.ready_in_ms = 0 if turn.woken else await mounting.instrument.wake()
         return mounting.ready_in_ms > 0
 
-    async def _read_parts(self, mounting: Mounting, parts: Sequence[Part]) -> dict[Part, Miss]:
+    async def _read_parts(self, mounting: Mounting, turn: Turn, parts: Sequence[Part]) -> dict[Part, Miss]:
         """Return the parts that did not come; after silence the others are not asked in this turn.
 
-        Nor are they while one is being measured: then `ready_in_ms` says for how long.
+        Nor are they after another miss when a neighbour is due, and while one is being measured: then `ready_in_ms`
+        says for how long.
         """
         missed: dict[Part, Miss] = {}
         mounting.ready_in_ms = 0
         for place, part in enumerate(parts):
+            if missed and self._is_wanted(mounting, turn):
+                missed.update(dict.fromkeys(parts[place:], next(iter(missed.values()))))
+                break
             try:
                 if isinstance(mounting.instrument, Overlapping):
                     mounting.ready_in_ms = await mounting.instrument.begin(part)
@@ -177,6 +185,15 @@ class BusReader:
             if self._wall.steps == self._steps:
                 mounting.watched.take(samples)
         return missed
+
+    def _is_wanted(self, mounting: Mounting, turn: Turn) -> bool:
+        """Return whether a neighbour would be late for another request of this turn."""
+        return turn.free_by_ms is not None and self._now_ms() + mounting.instrument.try_ms > turn.free_by_ms
+
+    def _revive_late(self, now_ms: int) -> None:
+        """End the rest of whoever was heard answering too late."""
+        for device in self._bus.heard_late() & self._mountings.keys():
+            self._schedule.revive(device, now_ms)
 
     def _reopen_if_deaf(self, turn: Turn, outcome: Outcome, now_ms: int) -> None:
         """Close a bus on which nobody is heard any more; the next turn opens it again, with every rest over."""

@@ -18,6 +18,10 @@ class LateAnswer(Miss):
 class Garbled(Miss):
     """Bytes came but not a valid frame: the instrument lives, the frame is bad. Worth another try at once."""
 
+    def __init__(self, message: str, heard: bytes = b"") -> None:
+        super().__init__(message)
+        self.heard = heard
+
 
 class BadCheck(Garbled):
     """A whole frame came, and its CRC, block check or checksum does not fit: noise, or two that talked at once."""

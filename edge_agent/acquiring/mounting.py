@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from edge_agent.instruments.instrument import Bus, Instrument, Unsuitable
+from edge_agent.instruments.instrument import Instrument, SharedBus, Unsuitable
 from edge_agent.instruments.poll_window import WindowedInstrument
 from edge_agent.instruments.samples import Clock
 from edge_agent.instruments.sdi12_sensor import Sdi12Sensor
@@ -25,7 +25,7 @@ class Mounted(NamedTuple):
     """One bus and what hangs on it."""
 
     name: str
-    bus: Bus
+    bus: SharedBus
     instruments: list[tuple[stations.Device, Instrument]]
 
 

@@ -9,7 +9,7 @@ from edge_agent.acquiring.talker_reader import TalkerReader
 from edge_agent.commissioning.probing import Found, look_at
 from edge_agent.instruments.samples import Clock
 from edge_agent.instruments.talkers import Talker
-from edge_agent.lines.serial_bus import Ending
+from edge_agent.lines.endings import Ending
 from quantrac.config.stations import Device
 
 
@@ -34,7 +34,7 @@ class Overheard:
         """Return the wall clock."""
         return self._clock()
 
-    def worst_ms(self, timeout_ms: int) -> int:
+    def try_ms(self, timeout_ms: int) -> int:
         """Return the longest time that listening can take."""
         return timeout_ms
 

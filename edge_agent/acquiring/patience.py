@@ -3,11 +3,15 @@
 A unit is given the profile's timeout. One that was heard answering too late is given more. One that has always answered
 quickly and now is silent is given three times its longest recent answer when it is tried again, so that a dead unit
 costs its neighbours little.
+
+Where neighbours are due, all this is cut to what they leave (`Allowance`), but not below what the unit needs as a rule:
+one that always takes 0.8 s is waited for, one that mostly takes 20 ms and now and then 4 s is not.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from statistics import median
 from typing import Final
 
 MARGIN_LATE: Final = 1.5
@@ -17,6 +21,9 @@ MARGIN_USUAL: Final = 3
 LEAST_MS: Final = 300
 ENOUGH_ANSWERS: Final = 20
 RECENT: Final = 100
+RULE: Final = 20
+"""The median of so many answers, late ones too, is what a unit takes as a rule."""
+MARGIN_RULE: Final = 2
 
 
 class Patience:
@@ -25,10 +32,11 @@ class Patience:
     def __init__(self) -> None:
         self._late_ms: dict[int, int] = {}
         self._took_ms: dict[int, deque[float]] = {}
+        self._newest_ms: dict[int, deque[float]] = {}
         self._silent: set[int] = set()
 
     def wait_ms(self, unit: int, timeout_ms: int) -> int:
-        """Return how long to wait for a unit whose profile says `timeout_ms`."""
+        """Return how long to wait for a unit whose profile says `timeout_ms`, where nobody else is due."""
         if unit in self._late_ms:
             return max(timeout_ms, self._late_ms[unit])
         took_ms = self._took_ms.get(unit, ())
@@ -36,10 +44,20 @@ class Patience:
             return timeout_ms
         return min(timeout_ms, max(LEAST_MS, round(MARGIN_USUAL * max(took_ms))))
 
+    def needed_ms(self, unit: int, timeout_ms: int, most_ms: int = LONGEST_MS) -> int:
+        """Return the shortest wait that makes sense: twice what the unit takes as a rule, at least 300 ms.
+
+        It is not longer than `most_ms` (or the timeout), however slow the unit is.
+        """
+        newest_ms = self._newest_ms.get(unit)
+        rule_ms = round(MARGIN_RULE * median(newest_ms)) if newest_ms else 0
+        return min(self.wait_ms(unit, timeout_ms), max(LEAST_MS, rule_ms), max(timeout_ms, most_ms))
+
     def answered(self, unit: int, took_ms: float) -> None:
         """Note that a unit answered in time, `took_ms` after it was asked."""
         self._silent.discard(unit)
         self._took_ms.setdefault(unit, deque(maxlen=RECENT)).append(took_ms)
+        self._newest_ms.setdefault(unit, deque(maxlen=RULE)).append(took_ms)
 
     def silent(self, unit: int) -> None:
         """Note that a unit did not answer at all."""
@@ -49,3 +67,27 @@ class Patience:
         """Note that a unit was heard `took_ms` after it was asked, too late."""
         learnt = min(LONGEST_MS, round(took_ms * MARGIN_LATE))
         self._late_ms[unit] = max(learnt, self._late_ms.get(unit, 0))
+        self._newest_ms.setdefault(unit, deque(maxlen=RULE)).append(took_ms)
+
+
+class Allowance:
+    """For how long the turn under way may hold its line; seconds of a monotonic clock."""
+
+    def __init__(self) -> None:
+        self.device = ""
+        """Whose turn it is; empty between turns."""
+        self._until: float | None = None
+
+    def begin(self, device: str, for_ms: int | None, now: float) -> None:
+        """A turn of `device` begins; None: nobody else is due."""
+        self.device, self._until = device, None if for_ms is None else now + for_ms / 1000
+
+    def end(self) -> None:
+        """It is over: whoever uses the line now is not hurried."""
+        self.device, self._until = "", None
+
+    def cut(self, wait_ms: int, needed_ms: int, behind_ms: int, now: float) -> int:
+        """Return `wait_ms` cut to what is left but `behind_ms`, the silence after a miss; not below `needed_ms`."""
+        if self._until is None:
+            return wait_ms
+        return min(wait_ms, max(needed_ms, round((self._until - now) * 1000) - behind_ms))

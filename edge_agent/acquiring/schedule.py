@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, NamedTuple
 
-REST_MS: Final = (0, 0, 5_000, 15_000, 60_000, 300_000)
+REST_MS: Final = (0, 0, 2_000, 5_000, 15_000, 60_000, 300_000)
 """Rest before the next try after so many silent turns in a row; the last holds on."""
 LOST_AFTER: Final = 3
 """Silent turns in a row after which a device is called lost."""
@@ -22,6 +22,12 @@ GARBLED_TRIES: Final = 6
 """Tries a sweep while bytes come back: with half of all frames garbled 98 % of the reads succeed."""
 STARVED_MS: Final = 10_000
 """A silent instrument whose rest is over is tried this long after the last try, even if a neighbour is late for it."""
+BEARABLE: Final = 0.5
+"""Share of its period that an instrument in order may be late for one that lives: it loses no sample by it."""
+LONG: Final = 0.25
+"""One whose turns take more than this share of its period is read behind those that were due with it."""
+FADING: Final = 0.9
+"""What is left, turn by turn, of the longest turn as the measure of what turns take."""
 
 
 class Outcome(Enum):
@@ -45,8 +51,8 @@ class Watch(NamedTuple):
 
     device: str
     period_ms: int
-    worst_ms: int
-    """Longest time that one turn can hold the bus."""
+    try_ms: int
+    """Time of the bus that a try needs at least."""
 
 
 class Turn(NamedTuple):
@@ -62,6 +68,8 @@ class Turn(NamedTuple):
     """It has been woken for this turn."""
     measuring: bool = False
     """It was told to measure, and must be ready by now."""
+    free_by_ms: int | None = None
+    """When its neighbours want the bus; None: nobody does."""
 
 
 class Idle(NamedTuple):
@@ -75,12 +83,15 @@ class _Device:
     watch: Watch
     order: int
     due_ms: int
-    worst_ms: int
+    try_ms: int
     silent_turns: int = 0
     heard: bool = False
     """It has answered since the agent started."""
     shaky: bool = False
     """The last turn did not bring everything at the first try."""
+    began_ms: int = 0
+    takes_ms: float = 0
+    """How long the turns take that bring everything."""
     rest_until_ms: int = 0
     tried_ms: int = 0
     retry: Turn | None = None
@@ -89,6 +100,20 @@ class _Device:
     @property
     def deadline_ms(self) -> int:
         return self.due_ms + self.watch.period_ms
+
+    @property
+    def is_in_order(self) -> bool:
+        return self.heard and not self.shaky
+
+    @property
+    def goes_last(self) -> bool:
+        """Whether those that were due with it are read first."""
+        return not self.is_in_order or self.takes_ms > LONG * self.watch.period_ms
+
+    def wants_by_ms(self, patience: float) -> float:
+        """Return when it wants the bus at the latest: `patience` is the share of its period that it may be late."""
+        share = patience if self.is_in_order else 1
+        return max(self.due_ms, min(self.due_ms + share * self.watch.period_ms, self.deadline_ms - self.takes_ms))
 
     @property
     def is_awaited(self) -> bool:
@@ -100,7 +125,7 @@ class Schedule:
 
     def __init__(self, watches: Iterable[Watch], now_ms: int) -> None:
         self._devices = {
-            watch.device: _Device(watch, order, next_due(now_ms, watch.period_ms), watch.worst_ms)
+            watch.device: _Device(watch, order, next_due(now_ms, watch.period_ms), watch.try_ms)
             for order, watch in enumerate(watches)
         }
         self.misfires = dict.fromkeys(self._devices, 0)
@@ -113,9 +138,17 @@ class Schedule:
             device.rest_until_ms = device.tried_ms = 0
             device.retry = None
 
-    def expect(self, device: str, worst_ms: int) -> None:
+    def expect(self, device: str, try_ms: int) -> None:
         """Note how long a turn of a device can take, where experience differs from its watch."""
-        self._devices[device].worst_ms = worst_ms
+        self._devices[device].try_ms = try_ms
+
+    def revive(self, device: str, now_ms: int) -> None:
+        """Note that a device was heard answering too late: it lives, and its rest is over."""
+        found = self._devices[device]
+        found.heard, found.silent_turns = True, min(found.silent_turns, 1)
+        found.rest_until_ms = min(found.rest_until_ms, now_ms)
+        if not found.is_awaited:
+            found.retry_at_ms = min(found.retry_at_ms, now_ms)
 
     def is_lost(self, device: str) -> bool:
         """Return whether a device has been silent long enough to be called lost."""
@@ -127,10 +160,10 @@ class Schedule:
             self._skip_missed(device, now_ms)
         return self._due_turn(now_ms) or self._retry_turn(now_ms) or Idle(self._wake(now_ms))
 
-    def report(self, turn: Turn, outcome: Outcome, now_ms: int, quarantine_ms: int = 0) -> None:
+    def report(self, turn: Turn, outcome: Outcome, now_ms: int, quarantine_ms: int = 0, owed_ms: int = 0) -> None:
         """Take note of how a turn ended.
 
-        A device that is silent, waking or measuring is left alone for `quarantine_ms` at least.
+        A device that is silent, waking or measuring is left alone for `quarantine_ms` at least, any for `owed_ms`.
         """
         device = self._devices[turn.device]
         device.retry = None
@@ -143,10 +176,14 @@ class Schedule:
             return
         device.heard = device.heard or outcome is not Outcome.SILENT
         device.shaky = outcome is not Outcome.READ or turn.attempt > 1
+        if outcome is Outcome.READ:
+            device.takes_ms = max(now_ms - device.began_ms, FADING * device.takes_ms)
         device.silent_turns = device.silent_turns + 1 if outcome is Outcome.SILENT else 0
         if outcome is Outcome.SILENT:
             rest_ms = max(quarantine_ms, REST_MS[min(device.silent_turns, len(REST_MS) - 1)])
             device.rest_until_ms = now_ms + rest_ms
+        if owed_ms:
+            device.rest_until_ms = max(device.rest_until_ms, now_ms + owed_ms)
         again = device.silent_turns == 1 or (outcome is Outcome.GARBLED and turn.attempt < GARBLED_TRIES)
         if again:
             device.retry = turn._replace(attempt=turn.attempt + 1, probe=False, measuring=False)
@@ -154,22 +191,27 @@ class Schedule:
 
     def _due_turn(self, now_ms: int) -> Turn | None:
         due = [device for device in self._devices.values() if device.due_ms < now_ms and not device.is_awaited]
-        for device in sorted(due, key=lambda device: (device.shaky, device.deadline_ms, device.order)):
+        for device in sorted(due, key=lambda device: (device.goes_last, device.deadline_ms, device.order)):
             starved = now_ms - device.tried_ms > STARVED_MS
-            if device.silent_turns == 0 or starved or self._harmless(device, now_ms):
+            if device.silent_turns == 0 or starved or self._harmless(device, now_ms, 0):
                 probe = device.silent_turns > 0 or not device.heard
                 turn = Turn(device.watch.device, device.due_ms, 1, probe)
                 device.due_ms, device.tried_ms, device.retry = device.deadline_ms, now_ms, None
-                return turn
+                return self._begin(device, turn, now_ms, BEARABLE if starved or device.silent_turns == 0 else 0)
         return None
 
     def _retry_turn(self, now_ms: int) -> Turn | None:
         ready = [device for device in self._devices.values() if device.retry and device.retry_at_ms <= now_ms]
         for device in sorted(ready, key=lambda device: (device.retry_at_ms, device.order)):
-            if device.is_awaited or self._harmless(device, now_ms, patience=0 if device.silent_turns else 0.5):
+            patience = 0 if device.silent_turns else BEARABLE
+            if device.retry is not None and (device.is_awaited or self._harmless(device, now_ms, patience)):
                 turn, device.retry = device.retry, None
-                return turn
+                return self._begin(device, turn, now_ms, patience)
         return None
+
+    def _begin(self, device: _Device, turn: Turn, now_ms: int, patience: float) -> Turn:
+        device.began_ms = now_ms
+        return turn._replace(free_by_ms=self._wanted_by(device, patience))
 
     def _skip_missed(self, device: _Device, now_ms: int) -> None:
         """Pass over due times that a rest or a busy line has used up; a busy line's are misfires."""
@@ -180,14 +222,19 @@ class Schedule:
             self.misfires[device.watch.device] += (latest - device.due_ms) // device.watch.period_ms
             device.due_ms = latest
 
-    def _harmless(self, device: _Device, now_ms: int, patience: float = 0) -> bool:
-        """Return whether the longest turn of a device ends before a neighbour in order is due.
+    def _harmless(self, device: _Device, now_ms: int, patience: float) -> bool:
+        """Return whether a try of a device can end before a neighbour wants the bus."""
+        wanted_ms = self._wanted_by(device, patience)
+        return wanted_ms is None or now_ms + device.try_ms <= wanted_ms
 
-        `patience` is the share of its period that a neighbour may be late for one that lives: it loses no sample by it.
+    def _wanted_by(self, device: _Device, patience: float) -> int | None:
+        """Return when a neighbour that lives wants the bus at the latest; those that are silent do not count.
+
+        `patience` is the share of its period that one in order may be late for the device.
         """
-        neighbours = [other for other in self._devices.values() if other is not device and not other.shaky]
-        limits = [other.due_ms + patience * other.watch.period_ms for other in neighbours]
-        return now_ms + device.worst_ms <= min(limits, default=now_ms + device.worst_ms)
+        others = (other for other in self._devices.values() if other is not device)
+        wanted = [other.wants_by_ms(patience) for other in others if other.silent_turns == 0]
+        return int(min(wanted)) if wanted else None
 
     def _wake(self, now_ms: int) -> int:
         """Return when the answer of `next` can change."""

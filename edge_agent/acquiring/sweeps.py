@@ -25,7 +25,7 @@ from edge_agent.commissioning.probing import Found, look_at
 from edge_agent.control.calibrations import CalibrationWatch
 from edge_agent.control.changes import same_channels, same_device
 from edge_agent.control.maintenance import MaintenanceSwitch
-from edge_agent.instruments.instrument import Bus, Instrument, Unsuitable
+from edge_agent.instruments.instrument import Instrument, SharedBus, Unsuitable
 from edge_agent.instruments.talkers import Talker
 from edge_agent.instruments.wiping import Wiping
 from edge_agent.lines.serial_bus import SerialBus
@@ -256,7 +256,12 @@ def _same(sweep: Sweep, mounted: Mounted) -> bool:
 
 
 def _reader(
-    name: str, bus: Bus, mountings: list[Mounting], wall: WallClock, around: Surroundings, beat: Callable[[], None]
+    name: str,
+    bus: SharedBus,
+    mountings: list[Mounting],
+    wall: WallClock,
+    around: Surroundings,
+    beat: Callable[[], None],
 ) -> BusReader | TalkerReader:
     """Return who owns a bus: who asks, or who listens where instruments talk by themselves."""
     misses = around.keeping.misses

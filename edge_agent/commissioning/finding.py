@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 
 from edge_agent.acquiring.misses import Garbled, LateAnswer, LineDown, Miss, NoAnswer, Refused
 from edge_agent.instruments.instrument import Unsuitable
-from edge_agent.lines.serial_bus import LINE, SerialBus
+from edge_agent.lines.endings import LINE
+from edge_agent.lines.serial_bus import SerialBus
 from edge_agent.modbus.bus import ModbusBus, Timing
 from edge_agent.modbus.planning import Function, Span
 from quantrac.config.fields import LineSettings, parse_line

@@ -52,6 +52,23 @@ class Bus(Protocol):
         ...
 
 
+@runtime_checkable
+class SharedBus(Bus, Protocol):
+    """A bus whose turns are counted: for how long each may hold it, and who answered too late."""
+
+    def begin(self, device: str, for_ms: int | None) -> None:
+        """A turn of a device begins that may hold the bus for so long; None: as long as it takes."""
+        ...
+
+    def end(self) -> None:
+        """The turn is over."""
+        ...
+
+    def heard_late(self) -> set[str]:
+        """Return the devices whose answers came too late since this was asked last."""
+        ...
+
+
 class Instrument(Protocol):
     """One instrument on one bus."""
 
@@ -59,8 +76,8 @@ class Instrument(Protocol):
     """Taken and emptied by acquisition."""
 
     @property
-    def worst_ms(self) -> int:
-        """Longest time that a failing read can hold the bus."""
+    def try_ms(self) -> int:
+        """Time of its line that a try needs at least, ms."""
         ...
 
     def parts(self) -> Sequence[Part]:
@@ -81,6 +98,16 @@ class Instrument(Protocol):
 
     async def probe(self) -> None:
         """Find out cheaply whether an instrument that was silent is there; raises Miss."""
+        ...
+
+
+@runtime_checkable
+class Unfenced(Protocol):
+    """An instrument of whose answers nothing tells which request they belong to."""
+
+    @property
+    def owed_ms(self) -> int:
+        """For how long it is better not asked, because an answer that is late may still come."""
         ...
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from edge_agent.instruments.instrument import Instrument, Note, Overlapping, Part, PlannedRequest
+from edge_agent.instruments.instrument import Instrument, Note, Overlapping, Part, PlannedRequest, Unfenced
 from edge_agent.instruments.samples import Sample
 
 MINUTE_MS: Final = 60_000
@@ -27,9 +27,14 @@ class WindowedInstrument:
         self.notes: list[Note] = instrument.notes
 
     @property
-    def worst_ms(self) -> int:
-        """Longest time that a failing read can hold the bus."""
-        return self._instrument.worst_ms
+    def try_ms(self) -> int:
+        """Time of its line that a try needs at least, ms."""
+        return self._instrument.try_ms
+
+    @property
+    def owed_ms(self) -> int:
+        """For how long it is better not asked, because an answer that is late may still come."""
+        return self._instrument.owed_ms if isinstance(self._instrument, Unfenced) else 0
 
     def parts(self) -> Sequence[Part]:
         """Return what one sample reads: nothing outside the window."""

@@ -11,14 +11,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from edge_agent.acquiring.misses import Garbled, NoAnswer, Refused
+from edge_agent.acquiring.misses import Garbled, LateAnswer, NoAnswer, Refused
 from edge_agent.instruments import sdi12
 from edge_agent.instruments.instrument import Part as AnyPart
 from edge_agent.instruments.instrument import Unsuitable
 from edge_agent.instruments.samples import NO_MEASUREMENT, Measured, Sample, measured
 from edge_agent.instruments.sdi12 import Announcement
 from edge_agent.instruments.serial_instruments import AskingBus, Message, SerialInstrument
-from edge_agent.lines.serial_bus import LINE
+from edge_agent.lines.endings import LINE, Fence, bare
 from quantrac.config.devices import Sdi12Profile, Sdi12Signal
 from quantrac.config.stations import Device
 from quantrac.telemetry.states import State, worst
@@ -47,6 +47,8 @@ class Sdi12Sensor(SerialInstrument):
             raise Unsuitable(f'{device.name}: an sdi-12 bus needs an SDI-12 profile and an address such as "0"')
         self._profile: Sdi12Profile = device.profile
         self._address: str = device.address
+        self._ending = LINE._replace(head=self._address.encode("ascii"))
+        self._fence = Fence(f"{self._address}!".encode("ascii"), bare(self._address))
         self._now_ms = now_ms
         self._verified_ms: int | None = None
         self._verdict = State.OK
@@ -107,14 +109,19 @@ class Sdi12Sensor(SerialInstrument):
     async def _fetch(self, part: Message) -> tuple[int, list[float]]:
         """Return the values of a concurrent measurement, begun now if it was not.
 
-        After a damaged answer they are still there: the next try asks for them again.
+        After a damaged answer they are still there: the next try asks for them again. Not so after one that is owed:
+        the fence ends the measurement.
         """
         await asyncio.sleep(await self.begin(part) / 1000)
         assert self._begun is not None
         try:
             found = await self._data(self._begun.announced.values, crc=self._profile.crc)
-        except Refused:
+        except (Refused, NoAnswer, LateAnswer):
             self._begun = None
+            raise
+        except Garbled:
+            if self._bus.owed_ms(self._fence.request):
+                self._begun = None
             raise
         self._begun = None
         return found
@@ -161,7 +168,7 @@ class Sdi12Sensor(SerialInstrument):
         return first_ms, values
 
     async def _command(self, command: str) -> tuple[int, str]:
-        sent_ms, raw = await self._ask(command.encode("ascii"))
+        sent_ms, raw = await self._ask(command.encode("ascii"), self._ending, self._fence)
         line = raw.decode("latin-1").strip("\r\n\0\xff")
         return sent_ms, line.removeprefix(command)
 

@@ -15,7 +15,8 @@ from edge_agent.instruments.instrument import (
 )
 from edge_agent.instruments.instrument import Part as AnyPart
 from edge_agent.instruments.samples import NO_MEASUREMENT, Measured, Sample, measured
-from edge_agent.lines.serial_bus import LINE, Ending, TextAnswer
+from edge_agent.lines.endings import LINE, Ending, Fence, bare
+from edge_agent.lines.serial_bus import TextAnswer
 from quantrac.config.devices import (
     BayernHessenProfile,
     BayernHessenSignal,
@@ -30,12 +31,18 @@ from quantrac.telemetry.states import State, worst
 class AskingBus(Protocol):
     """What these instruments need of their line."""
 
-    def worst_ms(self, timeout_ms: int) -> int:
+    def try_ms(self, timeout_ms: int) -> int:
         """Return the longest time that a failing request can hold the line."""
         ...
 
-    async def ask(self, request: bytes, ending: Ending, timeout_ms: int, turnaround_ms: int = 0) -> TextAnswer:
+    async def ask(
+        self, request: bytes, ending: Ending, timeout_ms: int, turnaround_ms: int = 0, fence: Fence | None = None
+    ) -> TextAnswer:
         """Send a request and return its answer; raises Miss."""
+        ...
+
+    def owed_ms(self, request: bytes) -> int:
+        """Return for how long a late answer to a request (to one with a fence: of the fence) may still come."""
         ...
 
     async def listen(self, ending: Ending, timeout_ms: int) -> bytes:
@@ -61,9 +68,9 @@ class SerialInstrument(ABC):
         self._wanted = device.wanted_signals()
 
     @property
-    def worst_ms(self) -> int:
-        """Longest time that a failing read can hold the line."""
-        return self._bus.worst_ms(self._timeout_ms)
+    def try_ms(self) -> int:
+        """Time of its line that a try needs at least, ms."""
+        return self._bus.try_ms(self._timeout_ms)
 
     @abstractmethod
     def parts(self) -> Sequence[Message]:
@@ -77,8 +84,8 @@ class SerialInstrument(ABC):
         """None of them sleeps longer than a request takes to wake it."""
         return 0
 
-    async def _ask(self, request: bytes, ending: Ending = LINE) -> TextAnswer:
-        return await self._bus.ask(request, ending, self._timeout_ms, self._turnaround_ms)
+    async def _ask(self, request: bytes, ending: Ending = LINE, fence: Fence | None = None) -> TextAnswer:
+        return await self._bus.ask(request, ending, self._timeout_ms, self._turnaround_ms, fence)
 
 
 class VaisalaTransmitter(SerialInstrument):
@@ -91,6 +98,8 @@ class VaisalaTransmitter(SerialInstrument):
         self._profile: VaisalaProfile = device.profile
         self._address: str = device.address
         self._message = device.profile.poll.lower() if device.profile.crc else device.profile.poll
+        self._ending = LINE._replace(head=self._address.encode("ascii"))
+        self._fence = Fence(self._address.encode("ascii") + b"\r\n", bare(self._address))
 
     def parts(self) -> Sequence[Message]:
         """Return the one message that a sample reads."""
@@ -98,7 +107,7 @@ class VaisalaTransmitter(SerialInstrument):
 
     async def read(self, part: AnyPart) -> list[Sample]:
         """Poll the message; raises Miss."""
-        sent_ms, raw = await self._ask(vaisala.request(self._address, self._message))
+        sent_ms, raw = await self._ask(vaisala.request(self._address, self._message), self._ending, self._fence)
         fields = vaisala.parse(raw, self._address, self._message)
         return [Sample(name, sent_ms, *self._measured(name, fields)) for name in part.signals]
 
@@ -122,7 +131,13 @@ class BayernHessenAnalyser(SerialInstrument):
             raise Unsuitable(f"{device.name}: a bayern-hessen bus needs such a profile, and a number or no address")
         self._profile: BayernHessenProfile = device.profile
         self._request = bayern_hessen.request(device.address, checked=device.profile.checksum)
-        self._ending = Ending(bayern_hessen.ETX, 2) if device.profile.checksum else Ending(bayern_hessen.CR)
+        mark, more = (bayern_hessen.ETX, 2) if device.profile.checksum else (bayern_hessen.CR, 0)
+        self._ending = Ending(mark, more, bayern_hessen.STX + b"MD")
+
+    @property
+    def owed_ms(self) -> int:
+        """For how long it is better not asked: nothing tells a late answer from the next one."""
+        return self._bus.owed_ms(self._request)
 
     def parts(self) -> Sequence[Message]:
         """Return the one message that a sample reads."""
@@ -163,6 +178,11 @@ class PolledLines(SerialInstrument):
         if not isinstance(device.profile, LineProfile):
             raise Unsuitable(f"{device.name}: expected a profile of lines")
         self._profile: LineProfile = device.profile
+
+    @property
+    def owed_ms(self) -> int:
+        """For how long it is better not asked: nothing tells a late answer from the next one."""
+        return max(self._bus.owed_ms(step.send) for step in self._profile.ask)
 
     def parts(self) -> Sequence[Message]:
         """Return the one conversation that a sample takes."""

@@ -13,7 +13,7 @@ from edge_agent.instruments.instrument import Note, PlannedRequest, Unsuitable
 from edge_agent.instruments.instrument import Part as AnyPart
 from edge_agent.instruments.samples import NO_MEASUREMENT, Measured, Sample, measured
 from edge_agent.instruments.serial_instruments import Message
-from edge_agent.lines.serial_bus import LINE, Ending
+from edge_agent.lines.endings import LINE, Ending
 from quantrac.config.devices import LineProfile, VaisalaProfile
 from quantrac.config.stations import Device
 from quantrac.telemetry.states import State
@@ -29,7 +29,7 @@ class ListeningBus(Protocol):
         """Return the wall clock."""
         ...
 
-    def worst_ms(self, timeout_ms: int) -> int:
+    def try_ms(self, timeout_ms: int) -> int:
         """Return the longest time that listening can take."""
         ...
 
@@ -60,9 +60,9 @@ class Talker(ABC):
         return other
 
     @property
-    def worst_ms(self) -> int:
+    def try_ms(self) -> int:
         """Longest time that a read takes."""
-        return self.bus.worst_ms(self._timeout_ms)
+        return self.bus.try_ms(self._timeout_ms)
 
     def parts(self) -> Sequence[Message]:
         """Return all that it sends, as one part."""

@@ -65,11 +65,12 @@ class ByteLine(ABC):
             if not self.is_open:
                 raise LineDown(f"{self._place}: went away")
             if at < 0 and len(self._heard) > longest:
-                raise Garbled(f"more than {longest} bytes without an end: {self.discard()[:40]!r}")
+                heard = self.discard()
+                raise Garbled(f"more than {longest} bytes without an end: {heard[:40]!r}", heard)
             if not await self._wait_for_news(deadline):
                 heard = self.discard()
                 raise (
-                    Garbled(f"only {heard[:40]!r} within {timeout_s:.1f} s")
+                    Garbled(f"only {heard[:40]!r} within {timeout_s:.1f} s", heard)
                     if heard
                     else NoAnswer(f"no answer within {timeout_s:.1f} s")
                 )
@@ -95,20 +96,16 @@ class ByteLine(ABC):
             if not await self._wait_for_news(deadline):
                 return None
 
-    async def be_quiet(self, guard_s: float, silence_s: float) -> bool:
-        """Stay silent for `guard_s`, or until bytes came and then none for `silence_s`; drop what came.
-
-        Returns whether anything came.
-        """
+    async def be_quiet(self, guard_s: float, silence_s: float) -> bytes:
+        """Stay silent for `guard_s`, or until bytes came and then none for `silence_s`; return what came."""
         loop = asyncio.get_running_loop()
-        end, came = loop.time() + guard_s, False
+        end, came = loop.time() + guard_s, b""
         while (now := loop.time()) < end:
-            came = bool(self.discard()) or came
+            came += self.discard()
             if came and now - self.last_byte > silence_s:
                 break
             await asyncio.sleep(min(0.02, end - now))
-        self.discard()
-        return came
+        return came + self.discard()
 
     def _forget(self) -> None:
         """Begin afresh after opening."""

@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from edge_agent.acquiring.misses import Garbled, LateAnswer, NoAnswer
-from edge_agent.acquiring.patience import Patience
+from edge_agent.acquiring.misses import Garbled, LateAnswer, Miss, NoAnswer
+from edge_agent.acquiring.patience import Allowance, Patience
 from edge_agent.instruments.instrument import Unsuitable
 from edge_agent.lines.byte_line import ByteLine
+from edge_agent.lines.endings import Ending, Fence
+from edge_agent.lines.owed_texts import Owed, OwedTexts
 from edge_agent.lines.serial_line import SerialLine
 from edge_agent.lines.tcp_line import TcpLine
 from quantrac.config.stations import Bus
@@ -18,18 +20,11 @@ SILENCE_S: Final = 0.1
 """An answer is over when nothing came for so long."""
 LONGEST_ANSWER: Final = 2048
 """Bayern-Hessen dumps of eleven channels take over 400, a monitor's report with its header over 500."""
+LOOK_S: Final = 0.05
+"""How often it is looked whether an owed answer has come."""
+FENCE: Final = b"fence "
 LINE_UNIT: Final = 0
 """These lines carry one instrument each, as a rule: patience is the line's."""
-
-
-class Ending(NamedTuple):
-    """How an answer ends: with a mark, and so many bytes behind it."""
-
-    mark: bytes
-    more: int = 0
-
-
-LINE: Final = Ending(b"\n")
 
 
 class TextAnswer(NamedTuple):
@@ -56,13 +51,31 @@ class SerialBus:
         self._clock = clock
         self._line = open_line(bus)
         self._patience = Patience()
-        self._unanswered: float | None = None
-        """Loop time of the last request if nothing has answered it."""
+        self._owed = OwedTexts()
+        self._unasked = bytearray()
+        self._late: set[str] = set()
+        """Devices heard too late since somebody asked."""
         self._free_at = 0.0
+        self._allowance = Allowance()
 
-    def worst_ms(self, timeout_ms: int) -> int:
-        """Return the longest time that a failing request can hold the line."""
-        return self._patience.wait_ms(LINE_UNIT, timeout_ms) + self._bus.guard_ms
+    def begin(self, device: str, for_ms: int | None) -> None:
+        """A turn of a device begins that may hold the line for so long; None: as long as it takes."""
+        self._allowance.begin(device, for_ms, asyncio.get_running_loop().time())
+
+    def end(self) -> None:
+        """The turn is over: whoever asks now is not hurried."""
+        self._allowance.end()
+
+    def try_ms(self, timeout_ms: int) -> int:
+        """Return the time of the line that a try needs at least."""
+        return self._patience.needed_ms(LINE_UNIT, timeout_ms) + self._bus.guard_ms
+
+    def _wait_ms(self, timeout_ms: int) -> int:
+        wait_ms, needed_ms = (
+            self._patience.wait_ms(LINE_UNIT, timeout_ms),
+            self._patience.needed_ms(LINE_UNIT, timeout_ms),
+        )
+        return self._allowance.cut(wait_ms, needed_ms, self._bus.guard_ms, asyncio.get_running_loop().time())
 
     async def open(self) -> None:
         """Open the port or connect; raises LineDown."""
@@ -76,39 +89,106 @@ class SerialBus:
         """Return the wall clock."""
         return self._clock()
 
-    async def ask(self, request: bytes, ending: Ending, timeout_ms: int, turnaround_ms: int = 0) -> TextAnswer:
-        """Send a request and return its answer, raises Miss. After a miss a late answer is waited out and dropped."""
+    def heard_late(self) -> set[str]:
+        """Return the devices whose answers came too late since this was asked last."""
+        self._hear_unasked()
+        late, self._late = self._late, set()
+        return late - {""}
+
+    def owed_ms(self, request: bytes) -> int:
+        """Return for how long a request without a fence is better not sent: its last answer may still come."""
+        self._hear_unasked()
+        return self._owed.left_ms(request, asyncio.get_running_loop().time())
+
+    async def ask(
+        self, request: bytes, ending: Ending, timeout_ms: int, turnaround_ms: int = 0, fence: Fence | None = None
+    ) -> TextAnswer:
+        """Send a request and return its answer, raises Miss. After a miss a late answer is waited out and dropped.
+
+        If an answer like it is still owed, the fence has to be answered first; without a fence the owed one is waited
+        for.
+        """
+        loop, kind = asyncio.get_running_loop(), request if fence is None else fence.request
+        self._hear_unasked()
+        while (left_ms := self._owed.left_ms(kind, loop.time())) > 0:
+            if fence is not None:
+                await self._exchange(fence.request, fence.ending, timeout_ms, turnaround_ms, FENCE + kind)
+                self._owed.settle(kind)
+            else:
+                await asyncio.sleep(min(left_ms / 1000, LOOK_S))
+                self._hear_unasked()
+        if fence is not None and self._owed.left_ms(FENCE + kind, loop.time()):
+            ending = ending.but_not(fence.ending)
+        return await self._exchange(request, ending, timeout_ms, turnaround_ms, kind)
+
+    async def _exchange(
+        self, request: bytes, ending: Ending, timeout_ms: int, turnaround_ms: int, kind: bytes
+    ) -> TextAnswer:
         loop = asyncio.get_running_loop()
         await asyncio.sleep(max(0.0, self._free_at - loop.time()))
-        if self._line.discard() and self._unanswered is not None:
-            self._note_late(self._unanswered)
-        self._unanswered = None
-        sent_ms, sent = self._clock(), loop.time()
+        self._hear_unasked()
+        self._unasked.clear()
+        owed = Owed(kind, ending, loop.time(), self._allowance.device)
+        sent_ms = self._clock()
         self._line.write(request)
         try:
-            raw = await self._answer(request, ending, self._patience.wait_ms(LINE_UNIT, timeout_ms))
-            self._patience.answered(LINE_UNIT, (loop.time() - sent) * 1000)
+            raw = await self._answer(request, ending, self._wait_ms(timeout_ms))
+            self._patience.answered(LINE_UNIT, (loop.time() - owed.sent) * 1000)
             return TextAnswer(sent_ms, raw)
-        except NoAnswer as miss:
-            if await self._line.be_quiet(self._bus.guard_ms / 1000, SILENCE_S):
-                self._note_late(sent)
-                raise LateAnswer(f"{request!r}: answered too late") from miss
-            self._unanswered = sent
-            self._patience.silent(LINE_UNIT)
-            raise NoAnswer(f"{request!r}: {miss}") from miss
-        except Garbled:
-            await self._line.be_quiet(self._bus.guard_ms / 1000, SILENCE_S)
-            raise
+        except (NoAnswer, Garbled) as miss:
+            raise await self._missed(request, owed, miss) from miss
         finally:
             self._free_at = loop.time() + max(self._bus.gap_ms, turnaround_ms) / 1000
 
+    async def _missed(self, request: bytes, owed: Owed, miss: Miss) -> Miss:
+        """Keep the line quiet, and return what to call the miss after what came meanwhile."""
+        heard = await self._line.be_quiet(self._bus.guard_ms / 1000, SILENCE_S)
+        before = miss.heard if isinstance(miss, Garbled) else b""
+        if not owed.ending.has_come(before + heard):
+            self._owed.owe(owed)
+        if isinstance(miss, Garbled):
+            return miss
+        if heard:
+            self._note_late(owed.sent)
+            return LateAnswer(f"{request!r}: answered too late")
+        self._patience.silent(LINE_UNIT)
+        return NoAnswer(f"{request!r}: {miss}")
+
     async def _answer(self, request: bytes, ending: Ending, timeout_ms: int) -> bytes:
+        """Return the first answer that is not somebody else's, or noise."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_ms / 1000
         if self._bus.echo:
             await self._line.read_until(request, timeout_ms / 1000, LONGEST_ANSWER)
-        return await self.listen(ending, timeout_ms)
+        skipped = b""
+        while True:
+            left_s = max(0.0, deadline - loop.time())
+            try:
+                raw = await self._line.read_until(ending.mark, left_s, LONGEST_ANSWER, ending.more)
+            except NoAnswer as miss:
+                if skipped:
+                    raise Garbled(f"{request!r}: only {skipped[:40]!r} came", skipped) from miss
+                raise
+            if ending.is_answer(raw):
+                return raw
+            skipped += raw
+            self._unasked += raw
+            self._learn_late()
 
     def _note_late(self, sent: float) -> None:
         self._patience.late(LINE_UNIT, (self._line.last_byte - sent) * 1000)
+
+    def _hear_unasked(self) -> None:
+        """Learn from answers that came when nobody waited for them any more."""
+        self._unasked += self._line.discard()
+        self._learn_late()
+
+    def _learn_late(self) -> None:
+        while (late := self._owed.late(bytes(self._unasked))) is not None:
+            owed, behind = late
+            del self._unasked[:behind]
+            self._late.add(owed.device)
+            self._note_late(owed.sent)
 
     async def listen(self, ending: Ending, timeout_ms: int) -> bytes:
         """Return what comes unasked, such as a service request or a talker's line; raises NoAnswer or Garbled."""

@@ -11,34 +11,29 @@ transaction number does this work.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from pymodbus import FramerType
-from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusException, ModbusIOException
 from pymodbus.pdu import ModbusPDU
 
 from edge_agent.acquiring.misses import BadCheck, Garbled, LateAnswer, LineDown, Miss, NoAnswer, Refused
-from edge_agent.acquiring.patience import LONGEST_MS, Patience
-from edge_agent.lines.serial_line import check_port, port_settings, set_direction
+from edge_agent.acquiring.patience import LONGEST_MS, Allowance, Patience
+from edge_agent.lines.serial_line import check_port
+from edge_agent.modbus.client import Client, ask, give_up, make_client, switch_direction
 from edge_agent.modbus.framing import AnyRequest, Request, WriteRequest, find_reply, has_come, is_exception, is_frame
-from edge_agent.modbus.owed_answers import Owed, OwedAnswers
-from edge_agent.modbus.planning import Function, Span
-from quantrac.config.stations import Bus, Rs485
+from edge_agent.modbus.numbered_answers import NumberedAnswers, number_of
+from edge_agent.modbus.owed_answers import OwedAnswers
+from edge_agent.modbus.planning import Span
+from edge_agent.modbus.replies import check_read, check_written, words_of
+from quantrac.config.stations import Bus
 
 SILENCE_S: Final = 0.06
 """A frame is over when nothing came for so long: longer than the 16 ms that USB adapters collect bytes."""
 SILENCE_NETWORK_S: Final = 0.25
 """The same where RTU frames travel over a network."""
-CONNECT_S: Final = 3.0
-GATEWAY_CODES: Final = (0x0A, 0x0B)
-"""Exceptions of a gateway that has no path to the unit, or got no answer from it."""
-
-logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
 
 
 class Timing(NamedTuple):
@@ -49,7 +44,7 @@ class Timing(NamedTuple):
     turnaround_ms: int = 0
     """Silence between its answer and the next request."""
     most_ms: int = LONGEST_MS
-    """However late it answers, it is not waited for longer than this (or its timeout): its neighbours are due."""
+    """Where neighbours are due it is not waited for longer than this (or its timeout), however late it answers."""
 
 
 class Answer(NamedTuple):
@@ -69,6 +64,8 @@ class _Pending:
     refused: bool = False
     """It was answered by an exception."""
     last_byte: float = 0.0
+    number: int = 0
+    """Transaction number on TCP."""
     foreign: list[bytes] = field(default_factory=list)
     """Late answers to earlier requests that came meanwhile."""
 
@@ -81,11 +78,16 @@ class ModbusBus:
         self._clock = clock
         self._rtu = bus.kind != "modbus-tcp"
         self._silence_s = SILENCE_S if bus.port is not None else SILENCE_NETWORK_S
-        self._client: AsyncModbusSerialClient | AsyncModbusTcpClient | None = None
+        self._client: Client | None = None
         self._pending: _Pending | None = None
         self._owed = OwedAnswers()
+        self._numbered = NumberedAnswers()
         self._silence: asyncio.TimerHandle | None = None
         self._free_at = 0.0
+        self._allowance = Allowance()
+        self._device_of: dict[int, str] = {}
+        self._late: set[int] = set()
+        """Units heard too late since somebody asked."""
         self.patience = Patience()
 
     async def open(self) -> None:
@@ -95,43 +97,56 @@ class ModbusBus:
         self.close()
         if self._bus.port is not None:
             check_port(self._bus.port)  # the library only says that it could not be opened
-        self._client = self._make_client()
+        self._client = make_client(self._bus, self._traffic)
         try:
             connected = await self._client.connect()
         except (OSError, ValueError) as error:
             raise LineDown(f"{self._bus.place}: {error}") from error
         if not connected:
             raise LineDown(f"{self._bus.place}: cannot be opened")
-        if self._bus.rs485 is not None and isinstance(self._client, AsyncModbusSerialClient):
-            self._switch_direction(self._client, self._bus.rs485)
+        if self._bus.rs485 is not None and self._bus.port is not None:
+            try:
+                switch_direction(self._client, self._bus.place, self._bus.rs485)
+            except LineDown:
+                self.close()
+                raise
 
     def close(self) -> None:
         """Close the port or connection."""
         if self._client is not None:
             self._client.close()
             self._client = None
-
-    def _switch_direction(self, client: AsyncModbusSerialClient, options: Rs485) -> None:
-        port = getattr(client.ctx.transport, "sync_serial", None)
-        if port is None:
-            raise LineDown(f"{self._bus.place}: not open")
-        try:
-            set_direction(port.fileno(), self._bus.place, options)
-        except LineDown:
-            self.close()
-            raise
+        self._numbered = NumberedAnswers()  # a new connection counts from 1
 
     def now_ms(self) -> int:
         """Return the wall clock."""
         return self._clock()
 
-    def worst_ms(self, unit: int, timing: Timing) -> int:
-        """Return the longest time that one read of a unit can hold the bus."""
-        guard_ms = self._bus.guard_ms if self._rtu else 0
-        return self._wait_ms(unit, timing) + guard_ms + max(self._bus.gap_ms, timing.turnaround_ms)
+    def begin(self, device: str, for_ms: int | None) -> None:
+        """A turn of a device begins that may hold the bus for so long; None: as long as it takes."""
+        self._allowance.begin(device, for_ms, asyncio.get_running_loop().time())
+
+    def end(self) -> None:
+        """The turn is over: whoever reads now is not hurried."""
+        self._allowance.end()
+
+    def heard_late(self) -> set[str]:
+        """Return the devices whose answers came too late since this was asked last."""
+        units, self._late = self._late, set()
+        return {self._device_of[unit] for unit in units if unit in self._device_of}
+
+    def try_ms(self, unit: int, timing: Timing) -> int:
+        """Return the time of the bus that a try of a unit needs at least."""
+        return self.patience.needed_ms(unit, timing.timeout_ms, timing.most_ms) + self._behind_ms(timing)
+
+    def _behind_ms(self, timing: Timing) -> int:
+        """Return how long the line is not used after a miss."""
+        return (self._bus.guard_ms if self._rtu else 0) + max(self._bus.gap_ms, timing.turnaround_ms)
 
     def _wait_ms(self, unit: int, timing: Timing) -> int:
-        return min(self.patience.wait_ms(unit, timing.timeout_ms), max(timing.timeout_ms, timing.most_ms))
+        wait_ms = self.patience.wait_ms(unit, timing.timeout_ms)
+        needed_ms = self.patience.needed_ms(unit, timing.timeout_ms, timing.most_ms)
+        return self._allowance.cut(wait_ms, needed_ms, self._behind_ms(timing), asyncio.get_running_loop().time())
 
     async def read(self, unit: int, span: Span, timing: Timing) -> Answer:
         """Read one span of one unit.
@@ -141,6 +156,8 @@ class ModbusBus:
             LineDown: the connection is gone.
         """
         request = Request(unit, span)
+        if self._allowance.device:
+            self._device_of[unit] = self._allowance.device
         while self._rtu and (fence := self._owed.fence(request, asyncio.get_running_loop().time())) is not None:
             with suppress(Refused):  # then it owes one answer less
                 await self._exchange(fence, timing)
@@ -149,15 +166,15 @@ class ModbusBus:
     async def write(self, request: WriteRequest, timing: Timing) -> None:
         """Write one register or coil, once: what is not answered may have been done; raises as `read`."""
         _, _, reply = await self._answered(request, timing)
-        _check_written(reply, request)
+        check_written(reply, request)
 
     async def _exchange(self, request: Request, timing: Timing) -> Answer:
         sent, sent_ms, reply = await self._answered(request, timing)
         if self._rtu and reply.isError():
             self._owed.refused(request, sent)
-        _check(reply, request)
+        check_read(reply, request)
         self._owed.settle(request.unit, sent)
-        return Answer(sent_ms, _words(reply, request.span))
+        return Answer(sent_ms, words_of(reply, request.span))
 
     async def _answered(self, request: AnyRequest, timing: Timing) -> tuple[float, int, ModbusPDU]:
         """Return when a request was sent, by both clocks, and its reply or exception reply; raises Miss."""
@@ -194,7 +211,7 @@ class ModbusBus:
             raise LineDown(f"{self._bus.place}: not open")
         client.ctx.comm_params.timeout_connect = timeout_s
         try:
-            reply: ModbusPDU = await _ask(client, pending.request)
+            reply: ModbusPDU = await ask(client, pending.request)
         except ModbusIOException:
             return None
         except (ModbusException, OSError) as error:
@@ -218,6 +235,8 @@ class ModbusBus:
             whole = len(pending.heard) >= pending.request.reply_length
             text = f"unit {unit}: no valid frame in {pending.heard[:16].hex(' ')} ({len(pending.heard)} bytes)"
             return BadCheck(text) if whole else Garbled(text)
+        if not self._rtu:
+            self._numbered.owe(pending.number, unit, pending.sent)
         self.patience.silent(unit)
         return NoAnswer(f"unit {unit}: no answer")
 
@@ -234,9 +253,9 @@ class ModbusBus:
     def _traffic(self, sending: bool, data: bytes) -> bytes:
         """Look at what pymodbus sends, and choose from what came since the request what it may see."""
         pending = self._pending
+        if not self._rtu:
+            self._numbered_traffic(sending, data)
         if sending or not self._rtu:
-            if not sending and pending is not None:
-                pending.heard = data
             return data
         if pending is None:
             self._hear_unasked(data)
@@ -249,6 +268,17 @@ class ModbusBus:
         pending.refused = pending.refused or (reply is not None and is_exception(reply))
         return reply or b""
 
+    def _numbered_traffic(self, sending: bool, data: bytes) -> None:
+        """Learn from late answers on TCP, where each says to which request it belongs."""
+        if sending:
+            if self._pending is not None:
+                self._pending.number = number_of(data)
+            return
+        if self._pending is not None:
+            self._pending.heard = data
+        for unit, sent in self._numbered.late(data):
+            self._learn(unit, sent)
+
     def _without_late(self, data: bytes, pending: _Pending) -> bytes:
         """Take late answers to earlier requests out of what has come since a request."""
         for frame in pending.foreign:
@@ -258,16 +288,17 @@ class ModbusBus:
             frame, owed = late
             pending.foreign.append(frame)
             data = data.replace(frame, b"", 1)
-            self._learn(owed)
+            self._learn(owed.request.unit, owed.sent)
         return data
 
     def _hear_unasked(self, heard: bytes) -> None:
         """Learn from an answer that comes when nobody waits for it any more."""
         if (late := self._owed.late(heard, None)) is not None:
-            self._learn(late[1])
+            self._learn(late[1].request.unit, late[1].sent)
 
-    def _learn(self, owed: Owed) -> None:
-        self.patience.late(owed.request.unit, (asyncio.get_running_loop().time() - owed.sent) * 1000)
+    def _learn(self, unit: int, sent: float) -> None:
+        self._late.add(unit)
+        self.patience.late(unit, (asyncio.get_running_loop().time() - sent) * 1000)
 
     def _watch_silence(self, frame: bool) -> None:
         """When a frame has come or begun and is not valid, end the transaction once the line is silent."""
@@ -276,83 +307,4 @@ class ModbusBus:
             self._silence = None
         if frame and self._client is not None:
             future = self._client.ctx.response_future
-            self._silence = asyncio.get_running_loop().call_later(self._silence_s, _give_up, future)
-
-    def _make_client(self) -> AsyncModbusSerialClient | AsyncModbusTcpClient:
-        if self._bus.port is not None:
-            settings = port_settings(self._bus.port, self._bus.line)
-            client: AsyncModbusSerialClient | AsyncModbusTcpClient = AsyncModbusSerialClient(
-                self._bus.port,
-                framer=FramerType.RTU,
-                baudrate=settings.baud,
-                bytesize=settings.bits,
-                parity=settings.parity,
-                stopbits=settings.stop,
-                handle_local_echo=self._bus.echo,
-                timeout=CONNECT_S,
-                retries=0,
-                reconnect_delay=0,
-                trace_packet=self._traffic,
-            )
-        else:
-            client = AsyncModbusTcpClient(
-                self._bus.host or "",
-                port=self._bus.tcp_port or 502,
-                framer=FramerType.RTU if self._rtu else FramerType.SOCKET,
-                timeout=CONNECT_S,
-                retries=0,
-                reconnect_delay=0,
-                trace_packet=self._traffic,
-            )
-        client.set_max_no_responses(1_000_000_000)
-        return client
-
-
-def _give_up(future: asyncio.Future[ModbusPDU]) -> None:
-    if not future.done():
-        future.set_exception(ModbusIOException("the frame ended without a valid check"))
-
-
-async def _ask(client: AsyncModbusSerialClient | AsyncModbusTcpClient, request: AnyRequest) -> ModbusPDU:
-    if isinstance(request, WriteRequest):
-        if request.is_coil:
-            return await client.write_coil(request.at, bool(request.value), device_id=request.unit)
-        return await client.write_register(request.at, request.value, device_id=request.unit)
-    unit, span = request
-    read = {
-        Function.COIL: client.read_coils,
-        Function.DISCRETE: client.read_discrete_inputs,
-        Function.HOLDING: client.read_holding_registers,
-        Function.INPUT: client.read_input_registers,
-    }[span.function]
-    return await read(span.at, count=span.count, device_id=unit)
-
-
-def _check(reply: ModbusPDU, request: Request) -> None:
-    """Refuse a reply that is an exception, or not what was asked for."""
-    unit, span = request
-    _check_granted(reply, unit, f"{span.function.name.lower()} {span.at}+{span.count}")
-    if reply.function_code != span.function.value or len(_words(reply, span)) != span.count:
-        raise Garbled(f"unit {unit}: a reply of another length or function than asked")
-
-
-def _check_written(reply: ModbusPDU, request: WriteRequest) -> None:
-    what = f"write {'coil' if request.is_coil else 'holding'} {request.at}"
-    _check_granted(reply, request.unit, what)
-    if reply.function_code != request.code:
-        raise Garbled(f"unit {request.unit}: a reply of another function than asked")
-
-
-def _check_granted(reply: ModbusPDU, unit: int, what: str) -> None:
-    """Refuse an exception reply."""
-    if reply.isError():
-        code = reply.exception_code
-        if code in GATEWAY_CODES:
-            raise NoAnswer(f"unit {unit}: the gateway got no answer (exception {code})")
-        raise Refused(f"unit {unit}: exception {code} to {what}", code)
-
-
-def _words(reply: ModbusPDU, span: Span) -> list[int]:
-    if span.function.is_bits:
-        return [int(bit) for bit in reply.bits[: span.count]]
-    return list(reply.registers)
+            self._silence = asyncio.get_running_loop().call_later(self._silence_s, give_up, future)

@@ -45,9 +45,9 @@ class ModbusInstrument:
         """The words that the newest value of each signal was made of."""
 
     @property
-    def worst_ms(self) -> int:
-        """Longest time that a failing read can hold the bus."""
-        return self._bus.worst_ms(self._unit, self._timing)
+    def try_ms(self) -> int:
+        """Time of its line that a try needs at least, ms."""
+        return self._bus.try_ms(self._unit, self._timing)
 
     def parts(self) -> Sequence[Part]:
         """Return what one sample reads; first of all the list of what is plugged in, where the device has one."""

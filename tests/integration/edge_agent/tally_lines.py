@@ -56,8 +56,8 @@ class Recorder:
     notes: list[Note] = field(default_factory=list)
 
     @property
-    def worst_ms(self) -> int:
-        return self.inner.worst_ms
+    def try_ms(self) -> int:
+        return self.inner.try_ms
 
     def parts(self) -> Sequence[Part]:
         return self.inner.parts()

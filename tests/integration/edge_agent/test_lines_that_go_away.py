@@ -15,7 +15,8 @@ from edge_agent.acquiring.misses import LineDown, NoAnswer
 from edge_agent.acquiring.surroundings import Surroundings
 from edge_agent.health.housekeeping import Housekeeping
 from edge_agent.instruments.serial_instruments import PolledLines
-from edge_agent.lines.serial_bus import Ending, SerialBus
+from edge_agent.lines.endings import Ending
+from edge_agent.lines.serial_bus import SerialBus
 from edge_agent.records import SlotRecord
 from quantrac.config.loading import load_network
 from quantrac.config.stations import Bus, Device

@@ -138,7 +138,7 @@ class Asked:
     def __init__(self) -> None:
         self.notes: list[Note] = []
         self.count = 0
-        self.worst_ms = 100
+        self.try_ms = 100
 
     def parts(self) -> tuple[Any, ...]:
         return (SimpleNamespace(signals=("x",)),)

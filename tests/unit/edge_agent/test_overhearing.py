@@ -16,7 +16,8 @@ from edge_agent.clocks.wall_clock import WallClock
 from edge_agent.commissioning.probing import Found
 from edge_agent.control.maintenance import MaintenanceSwitch
 from edge_agent.instruments.talkers import LineTalker
-from edge_agent.lines.serial_bus import Ending, SerialBus
+from edge_agent.lines.endings import Ending
+from edge_agent.lines.serial_bus import SerialBus
 from edge_agent.slots.averaging import DeviceSlots
 from edge_agent.slots.channels import device_plan, feeds_of
 from quantrac.config.loading import load_network

@@ -19,7 +19,8 @@ from edge_agent.instruments.samples import Measured
 from edge_agent.instruments.sdi12_sensor import Sdi12Sensor
 from edge_agent.instruments.serial_instruments import BayernHessenAnalyser, PolledLines, VaisalaTransmitter
 from edge_agent.instruments.talkers import LineTalker, Talker, VaisalaTalker
-from edge_agent.lines.serial_bus import Ending, TextAnswer
+from edge_agent.lines.endings import Ending, Fence
+from edge_agent.lines.serial_bus import TextAnswer
 from edge_agent.modbus.decoding import Image, decode
 from edge_agent.modbus.framing import Request, crc16, find_reply
 from edge_agent.modbus.planning import Function, Span
@@ -85,7 +86,12 @@ class ReplayedLine:
         self._exchanges = list(exchanges)
         self._unread = b""
 
-    async def ask(self, request: bytes, ending: Ending, timeout_ms: int, turnaround_ms: int = 0) -> TextAnswer:
+    def owed_ms(self, request: bytes) -> int:
+        return 0
+
+    async def ask(
+        self, request: bytes, ending: Ending, timeout_ms: int, turnaround_ms: int = 0, fence: Fence | None = None
+    ) -> TextAnswer:
         exchange = self._exchanges.pop(0)
         assert request == exchange.ask
         self._unread = exchange.reply
@@ -99,7 +105,7 @@ class ReplayedLine:
         answer, self._unread = self._unread[:end], self._unread[end:]
         return answer
 
-    def worst_ms(self, timeout_ms: int) -> int:
+    def try_ms(self, timeout_ms: int) -> int:
         return timeout_ms
 
     @property

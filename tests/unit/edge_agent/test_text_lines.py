@@ -16,7 +16,7 @@ from edge_agent.instruments import text_lines
 from edge_agent.instruments.bayern_hessen import parse_measurements
 from edge_agent.instruments.samples import Measured
 from edge_agent.instruments.talkers import LineTalker, VaisalaTalker
-from edge_agent.lines.serial_bus import Ending
+from edge_agent.lines.endings import Ending
 from quantrac.config.devices import PROFILE_OF_PROTOCOL, LineProfile, VaisalaProfile
 from quantrac.config.lines import Stamp
 from quantrac.config.stations import Device
@@ -150,7 +150,7 @@ class Said:
     def now_ms(self) -> int:
         return 1_000
 
-    def worst_ms(self, timeout_ms: int) -> int:
+    def try_ms(self, timeout_ms: int) -> int:
         return timeout_ms
 
     async def listen(self, ending: Ending, timeout_ms: int) -> bytes:

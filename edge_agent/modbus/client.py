@@ -1,0 +1,95 @@
+"""pymodbus's client as our bus uses it: it moves bytes and times a transaction, and decides nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from pymodbus import FramerType
+from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
+from pymodbus.exceptions import ModbusIOException
+from pymodbus.pdu import ModbusPDU
+
+from edge_agent.acquiring.misses import LineDown
+from edge_agent.lines.serial_line import port_settings, set_direction
+from edge_agent.modbus.framing import AnyRequest, WriteRequest
+from edge_agent.modbus.planning import Function
+from quantrac.config.stations import Bus, Rs485
+
+CONNECT_S: Final = 3.0
+NEVER: Final = 1_000_000_000
+"""Unanswered requests after which the library would close the connection by itself."""
+
+Client = AsyncModbusSerialClient | AsyncModbusTcpClient
+Traffic = Callable[[bool, bytes], bytes]
+"""Takes what is sent (True) or has come, and returns what of it the library may see."""
+
+logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
+
+
+def make_client(bus: Bus, traffic: Traffic) -> Client:
+    """Return a client that neither retries nor reconnects, not connected yet."""
+    client = _serial(bus, bus.port, traffic) if bus.port is not None else _network(bus, traffic)
+    client.set_max_no_responses(NEVER)
+    return client
+
+
+def _serial(bus: Bus, port: str, traffic: Traffic) -> AsyncModbusSerialClient:
+    settings = port_settings(port, bus.line)
+    return AsyncModbusSerialClient(
+        port,
+        framer=FramerType.RTU,
+        baudrate=settings.baud,
+        bytesize=settings.bits,
+        parity=settings.parity,
+        stopbits=settings.stop,
+        handle_local_echo=bus.echo,
+        timeout=CONNECT_S,
+        retries=0,
+        reconnect_delay=0,
+        trace_packet=traffic,
+    )
+
+
+def _network(bus: Bus, traffic: Traffic) -> AsyncModbusTcpClient:
+    return AsyncModbusTcpClient(
+        bus.host or "",
+        port=bus.tcp_port or 502,
+        framer=FramerType.SOCKET if bus.kind == "modbus-tcp" else FramerType.RTU,
+        timeout=CONNECT_S,
+        retries=0,
+        reconnect_delay=0,
+        trace_packet=traffic,
+    )
+
+
+def switch_direction(client: Client, place: str, options: Rs485) -> None:
+    """Have the driver of a serial port switch the direction of its transceiver; raises LineDown."""
+    port = getattr(client.ctx.transport, "sync_serial", None)
+    if port is None:
+        raise LineDown(f"{place}: not open")
+    set_direction(port.fileno(), place, options)
+
+
+async def ask(client: Client, request: AnyRequest) -> ModbusPDU:
+    """Send a request and return its reply or exception reply; raises ModbusException."""
+    if isinstance(request, WriteRequest):
+        if request.is_coil:
+            return await client.write_coil(request.at, bool(request.value), device_id=request.unit)
+        return await client.write_register(request.at, request.value, device_id=request.unit)
+    unit, span = request
+    read = {
+        Function.COIL: client.read_coils,
+        Function.DISCRETE: client.read_discrete_inputs,
+        Function.HOLDING: client.read_holding_registers,
+        Function.INPUT: client.read_input_registers,
+    }[span.function]
+    return await read(span.at, count=span.count, device_id=unit)
+
+
+def give_up(future: asyncio.Future[ModbusPDU]) -> None:
+    """End a transaction whose answer has come and is of no use."""
+    if not future.done():
+        future.set_exception(ModbusIOException("the frame ended without a valid check"))
