@@ -8,14 +8,12 @@ import shutil
 import signal
 from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from quantrac.private_services import broker_config, ports
 from quantrac.private_services.broker_config import BrokerPlan
 from quantrac.private_services.errors import MissingPackage, ServiceError, StartFailed
-from quantrac.private_services.place import account_for
-from quantrac.private_services.server import Ownership, Plan, ServerProcess, run_as
+from quantrac.private_services.private_server import PrivateServer
+from quantrac.private_services.server import Plan, run_as
 
 SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 """Debian keeps the broker here, and a plain user's PATH has none of it."""
@@ -23,31 +21,16 @@ SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 START_TRIES = 5
 
 
-class PrivateMosquitto:
+class PrivateMosquitto(PrivateServer):
     """One broker in one folder; port, passwords and persisted sessions outlive stop, kill and restart.
 
     ``stations`` names the stations that may connect; ``ingest`` and ``console`` always may.
     """
 
     def __init__(self, folder: Path, *, stations: Iterable[str]) -> None:
-        self.folder = folder
+        super().__init__(folder, account="mosquitto", package="mosquitto")
         self._stations = sorted(stations)
-        self._account = account_for("mosquitto", "mosquitto")
-        self._lock = folder / "owner.lock"
-        self._ownership = Ownership(self._lock)
-        self._process: ServerProcess | None = None
-        self._port = 0
         self._passwords: dict[str, str] = {}
-
-    @property
-    def port(self) -> int:
-        """The port on 127.0.0.1; known after the first start."""
-        return self._port
-
-    @property
-    def running(self) -> bool:
-        """Whether the broker process lives."""
-        return self._process is not None and self._process.running
 
     def url(self, user: str) -> str:
         """Return the address with user and password: ``mqtt://user:password@127.0.0.1:port``."""
@@ -82,31 +65,9 @@ class PrivateMosquitto:
             else:
                 return
 
-    def stop(self) -> None:
-        """Stop cleanly: sessions and retained messages are written to disk."""
-        if self._process is not None:
-            process, self._process = self._process, None
-            process.stop()
-        self._ownership.give_up()
-
-    def kill(self) -> None:
-        """End at once (SIGKILL): what was not autosaved is gone from the broker."""
-        if self._process is not None:
-            process, self._process = self._process, None
-            process.kill()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
     def _launch(self, program: str) -> None:
         self._ownership.take()
-        process = ServerProcess(
+        self._run(
             Plan(
                 title="Mosquitto",
                 argv=[program, "-c", str(self.folder / "mosquitto.conf")],
@@ -115,11 +76,8 @@ class PrivateMosquitto:
                 log=self.folder / "mosquitto.log",
                 stop_signal=signal.SIGTERM,
                 ready=lambda: ports.answers(self._port),
-            ),
-            self._lock,
+            )
         )
-        process.wait_ready()
-        self._process = process
 
     def _make_folder(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)

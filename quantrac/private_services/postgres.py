@@ -11,16 +11,14 @@ import signal
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import psycopg
 from psycopg import sql
 
 from quantrac.private_services import ports
 from quantrac.private_services.errors import MissingPackage, StartFailed
-from quantrac.private_services.place import account_for
-from quantrac.private_services.server import Ownership, Plan, ServerProcess, run_as
+from quantrac.private_services.private_server import PrivateServer
+from quantrac.private_services.server import Plan, run_as
 
 SUPERUSER = "quantrac"
 OLDEST_MAJOR = 15
@@ -49,7 +47,7 @@ VOLATILE: Mapping[str, str] = {"fsync": "off", "full_page_writes": "off", "synch
 SHARED_MEMORY_GRACE_S = 10.0
 
 
-class PrivatePostgres:
+class PrivatePostgres(PrivateServer):
     """One cluster in one folder; port, password and data outlive stop, kill and restart.
 
     ``volatile`` trades durability for speed and must be asked for. ``transient`` folders are removed when the last
@@ -57,25 +55,10 @@ class PrivatePostgres:
     """
 
     def __init__(self, folder: Path, *, volatile: bool = False, transient: bool = False) -> None:
-        self.folder = folder
+        super().__init__(folder, account="postgres", package="postgresql-17")
         self._volatile = volatile
         self._transient = transient
-        self._account = account_for("postgres", "postgresql-17")
-        self._lock = folder / "owner.lock"
-        self._ownership = Ownership(self._lock)
-        self._process: ServerProcess | None = None
-        self._port = 0
         self._password = ""
-
-    @property
-    def port(self) -> int:
-        """The port on 127.0.0.1; known after the first start."""
-        return self._port
-
-    @property
-    def running(self) -> bool:
-        """Whether the server process that this object started lives."""
-        return self._process is not None and self._process.running
 
     def url(self, database: str = "postgres") -> str:
         """Return the superuser's address of a database of this cluster."""
@@ -100,13 +83,6 @@ class PrivatePostgres:
             else:
                 return
 
-    def stop(self) -> None:
-        """Stop cleanly (fast shutdown)."""
-        if self._process is not None:
-            process, self._process = self._process, None
-            process.stop()
-        self._ownership.give_up()
-
     def join(self) -> None:
         """Take a share in the running cluster of this folder, which another process started."""
         self._ownership.take()
@@ -122,12 +98,6 @@ class PrivatePostgres:
             deadline = time.monotonic() + within_s
             while self.folder.exists() and time.monotonic() < deadline:
                 time.sleep(0.05)
-
-    def kill(self) -> None:
-        """End at once (SIGKILL of the postmaster; its children follow by themselves)."""
-        if self._process is not None:
-            process, self._process = self._process, None
-            process.kill()
 
     def create_database(self, name: str, *, template: str | None = None) -> str:
         """Create a database, optionally as a copy of another one, and return its address."""
@@ -151,15 +121,6 @@ class PrivatePostgres:
         """Stop and delete the cluster with all its data."""
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def _execute(self, statement: sql.Composed) -> None:
         with psycopg.connect(self.url(), autocommit=True) as connection:
@@ -199,7 +160,7 @@ class PrivatePostgres:
 
     def _launch(self, binaries: Path) -> None:
         settings = {**SETTINGS, **(VOLATILE if self._volatile else {}), "port": str(self._port)}
-        process = ServerProcess(
+        self._run(
             Plan(
                 title="PostgreSQL",
                 argv=[
@@ -212,11 +173,8 @@ class PrivatePostgres:
                 stop_signal=signal.SIGINT,
                 ready=self._accepts_connections,
                 remove=self.folder if self._transient else None,
-            ),
-            self._lock,
+            )
         )  # fmt: skip
-        process.wait_ready()
-        self._process = process
 
     def _fresh_log(self) -> Path:
         log = self.folder / "postgres.log"
