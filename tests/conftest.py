@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
 from quantrac.private_services import ports
+from tests.fixtures import workers
 
 settings.register_profile("quantrac", deadline=None)  # a busy machine is no finding
 settings.load_profile("quantrac")
@@ -26,8 +28,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Divide the tests between the workers of `./dev test`."""
+    return workers.scheduler(config, log) if config.getoption("dist") == "loadgroup" else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what was not asked for; nothing is skipped for want of a server that must be there."""
+    """Begin with what takes longest, and leave out what was not asked for; nothing is skipped for want of a server."""
+    items[:] = workers.in_order(items)
     if config.getoption("--community"):
         return
     left_out = [item for item in items if item.get_closest_marker("community")]

@@ -16,7 +16,7 @@ import pytest
 
 from tests.acceptance.conftest import Demo, alive
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]  # one whole system at a time
+pytestmark = pytest.mark.slow
 
 START_WITHIN_S = 120
 END_WITHIN_S = 240

@@ -21,7 +21,7 @@ PROJECT = Path(__file__).parents[2]
 STATION = "st-my-thanh"
 WITHIN_S = 60
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("edge box")]  # it is installed once, not once a worker
+pytestmark = pytest.mark.slow
 
 
 def run(*command: str | Path, **options) -> str:

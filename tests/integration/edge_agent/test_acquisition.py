@@ -33,7 +33,6 @@ SAMPLE_MS, REPORT_MS = 1_000, 5_000
 SECONDS = 22
 EDGE_MS = 100
 """Entries so near to a slot's edge may be counted in or out."""
-pytestmark = pytest.mark.xdist_group("acquisition")  # its recording is made once, not once a worker
 ROOT = Path(__file__).parents[3]
 
 

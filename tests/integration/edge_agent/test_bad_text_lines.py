@@ -25,8 +25,6 @@ from quantrac.config.devices import PROFILE_OF_PROTOCOL
 from quantrac.config.stations import Bus, BusKind, Channel, Device, Station
 from simulators.lines import LineSettings, PtyLine
 
-pytestmark = pytest.mark.xdist_group("bad text lines")  # they are read once, not once a worker
-
 PERIOD_MS, SECONDS = 500, 15
 LATENCIES = [*[0.02] * 12, 0.35, 0.9, 3.6]
 """Seconds; the timeout is 0.2, the guard 0.3: the last two come when everybody has stopped waiting and asks again."""

@@ -27,8 +27,6 @@ from quantrac.config.wiring import load_wiring
 from quantrac.telemetry.parameters import CATALOGUE, Kind
 from quantrac.telemetry.states import State
 
-pytestmark = pytest.mark.xdist_group("every bus")  # its recording is made once, not once a worker
-
 HERE = Path(__file__).parent / "every_bus"
 ROOT = Path(__file__).parents[3]
 STATION = "st-every-bus"
