@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Final
@@ -30,6 +30,12 @@ REPLAYABLE: Final = ("open", "partial")
 
 class ReplayError(QuantracError):
     """The dead letter cannot be replayed; the text says why."""
+
+
+class NoSuchLetterError(ReplayError):
+    """There is no dead letter of this number."""
+
+    exit_code = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,7 @@ def _lock(conn: Connection, dead_letter: int) -> tuple[str, int]:
     """Return topic and first receipt of a dead letter that is open, and hold it."""
     row = conn.execute(LETTER, [dead_letter]).fetchone()
     if row is None:
-        raise ReplayError(f"dead letter {dead_letter}: there is none of this number")
+        raise NoSuchLetterError(f"there is no dead letter {dead_letter}")
     topic, status, received_at = row
     if status not in REPLAYABLE:
         raise ReplayError(f"dead letter {dead_letter} is {status}; only {' and '.join(REPLAYABLE)} ones are replayed")
@@ -112,7 +118,12 @@ def _require_storable(batch: Batch, dead_letter: int) -> None:
     if batch.reports or (not batch.misfits and batch.checked.usable.any()):
         return
     letters = [each.letter for each in (*batch.misfits, *batch.checked.misfits)]
-    why = (
-        "; ".join(sorted({f"{letter.reason}: {letter.found}" for letter in letters})) or "its station is not configured"
-    )
+    found = {_said(letter.reason, letter.found, [each.found for each in letter.refused]) for letter in letters}
+    why = "; ".join(sorted(found)) or "its station is not configured"
     raise ReplayError(f"dead letter {dead_letter} is refused still: {why}")
+
+
+def _said(reason: str, found: str, refused: Sequence[str]) -> str:
+    """Return what is wrong still, with the refused parts by name."""
+    what = ", ".join(refused) or found
+    return what if what.startswith(f"{reason}: ") else f"{reason}: {what}"

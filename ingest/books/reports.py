@@ -6,10 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
 from ingest.books.dead_letter import DeadLetter
-from ingest.books.ledger import moment, multirange
+from ingest.books.ledger import moment
 from ingest.receiving.columns import Misfitting, station_in
 from ingest.receiving.receipt import Receipt
 from ingest.receiving.registry import Registry
@@ -96,9 +94,9 @@ def _report(receipt: Receipt) -> Report:
 def _require_sane(epoch: str, held: Held) -> None:
     if not (0 < len(epoch) <= MAX_EPOCH and epoch.isascii() and epoch.isprintable()):
         raise WireError(f"epoch {epoch!r}: expected 1 to {MAX_EPOCH} visible ASCII characters")
-    if not (0 <= held.last < MAX_SEQ and 0 <= held.first <= held.last + 1):
+    if not (0 <= held.last <= MAX_SEQ and 0 <= held.first <= held.last + 1):
         raise WireError(f"epoch {epoch}: found first {held.first}, last {held.last}, expected 1 <= first <= last + 1")
-    if any(not 0 < seq < MAX_SEQ for seq in held.refused):
+    if any(not 0 < low <= high <= MAX_SEQ for low, high in held.refused_ranges):
         raise WireError(f"epoch {epoch}: refused holds a number that is no seq")
 
 
@@ -124,7 +122,7 @@ def store(conn: Connection, reports: Iterable[Report]) -> None:
                     "epoch": epoch,
                     "first": held.first,
                     "last": held.last,
-                    "refused": multirange(np.array(held.refused, np.int64)),
+                    "refused": "{" + ",".join(f"[{low},{high}]" for low, high in held.refused_ranges) + "}",
                     "at": moment(report.said_us),
                     "seen": seen,
                 },

@@ -122,7 +122,7 @@ def _place(said: Mapping[str, str]) -> tuple[str, int]:
     epoch, seq = said.get("epoch", ""), said.get("seq", "")
     if not (0 < len(epoch) <= MAX_EPOCH and epoch.isascii() and epoch.isprintable() and " " not in epoch):
         raise NoPictureError(BAD_PROPERTIES, f"user property epoch: found {epoch!r}")
-    if not (seq.isascii() and seq.isdecimal() and len(seq) < 20 and 0 < int(seq) < MAX_SEQ):
+    if not (seq.isascii() and seq.isdecimal() and len(seq) < 20 and 0 < int(seq) <= MAX_SEQ):
         raise NoPictureError(BAD_PROPERTIES, f"user property seq: found {seq!r}, expected 1 or more")
     return epoch, int(seq)
 

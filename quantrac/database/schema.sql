@@ -1080,6 +1080,25 @@ CREATE VIEW public.v_channel AS
      JOIN public.station s USING (station))
   WHERE (c.active AND s.active);
 
+CREATE VIEW public.v_conflict AS
+ SELECT k."time",
+    c.station,
+    c.channel,
+    k.value,
+    public.state_word(k.state) AS state,
+    r.value AS kept_value,
+    public.state_word(r.state) AS kept_state,
+    c.unit,
+    k.epoch,
+    k.seq,
+    k.received_at,
+    k.count
+   FROM ((public.conflict k
+     JOIN public.channel c USING (channel_id))
+     LEFT JOIN public.reading r ON (((r.channel_id = k.channel_id) AND (r."time" = k."time"))));
+
+COMMENT ON VIEW public.v_conflict IS 'kept_value and kept_state are null where the reading has been dropped since';
+
 CREATE VIEW public.v_daily AS
  SELECT d."time",
     c.station,
@@ -2019,6 +2038,11 @@ GRANT SELECT ON TABLE public.v_channel TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_channel TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_channel TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_channel TO quantrac_console;
+
+GRANT SELECT ON TABLE public.v_conflict TO quantrac_reader;
+GRANT SELECT ON TABLE public.v_conflict TO quantrac_ingest;
+GRANT SELECT ON TABLE public.v_conflict TO quantrac_alerts;
+GRANT SELECT ON TABLE public.v_conflict TO quantrac_console;
 
 GRANT SELECT ON TABLE public.v_daily TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_daily TO quantrac_ingest;

@@ -64,8 +64,30 @@ class DeadLetter:
     closed_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A second value for a channel and time, beside the one that stays; `count` deliveries brought it."""
+
+    time: datetime
+    channel: str
+    value: float | None
+    state: str
+    kept_value: float | None
+    kept_state: str | None
+    epoch: str
+    seq: int
+    received_at: datetime
+    count: int
+
+
 class NoSuchDeadLetter(QuantracError):
     """There is no dead letter of this number."""
+
+    exit_code = 2
+
+
+class NoReason(QuantracError):
+    """Nobody will know later why it was discarded."""
 
     exit_code = 2
 
@@ -83,6 +105,7 @@ DEAD_LETTERS = f"""
 select {_columns(DeadLetter)} from v_dead_letter where status = any(%s) order by dead_letter_id desc limit %s
 """  # noqa: S608
 DEAD_LETTER = f"select {_columns(DeadLetter)} from v_dead_letter where dead_letter_id = %s"  # noqa: S608
+CONFLICTS = f"select {_columns(Conflict)} from v_conflict order by received_at desc, channel, time limit %s"  # noqa: S608
 FORGET_PICTURE = "delete from dead_picture where dead_letter_id = %s"
 CLOSE = """
 update dead_letter set status = 'discarded', closed_by = %s, closed_reason = %s, closed_at = %s
@@ -94,6 +117,12 @@ def ledger(conn: Connection) -> list[Book]:
     """Return both books of every station and epoch."""
     with conn.cursor(row_factory=class_row(Book)) as cursor:
         return cursor.execute(LEDGER).fetchall()
+
+
+def conflicts(conn: Connection, limit: int = 100) -> list[Conflict]:
+    """Return the newest second values that arrived for a key."""
+    with conn.cursor(row_factory=class_row(Conflict)) as cursor:
+        return cursor.execute(CONFLICTS, [limit]).fetchall()
 
 
 def total(books: Iterable[Book]) -> Book:
@@ -123,8 +152,10 @@ def dead_letter(conn: Connection, dead_letter_id: int) -> DeadLetter:
 def discard(conn: Connection, dead_letter_id: int, person: str, reason: str, now: datetime) -> None:
     """Close a dead letter for good: nobody will replay it. In the books it stays dead.
 
-    Raises NoSuchDeadLetter, AlreadyClosed.
+    Raises NoSuchDeadLetter, AlreadyClosed, NoReason.
     """
+    if not reason.strip():
+        raise NoReason(f"dead letter {dead_letter_id} stays as it is: say why nobody needs it")
     with conn.transaction():
         if conn.execute(CLOSE, [person, reason, now, dead_letter_id]).rowcount != 1:
             closed = dead_letter(conn, dead_letter_id)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
-from zoneinfo import ZoneInfo
 
 from quantrac.desks.books import DeadLetter
 from quantrac.telemetry import wire
+from quantrac.telemetry.local_time import LOCAL
 from quantrac.telemetry.wire import BadEnvelope, WireEvent, WireReading
 
-LOCAL: Final = ZoneInfo("Asia/Ho_Chi_Minh")
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -81,7 +80,7 @@ def explained(letter: DeadLetter) -> Iterator[str]:
     try:
         lenient = wire.decode_leniently(letter.payload)
     except BadEnvelope:
-        yield "nothing of the payload can be read" + ("" if letter.length == len(letter.payload) else "; it was cut")
+        yield "it cannot be read as a message" + ("" if letter.length == len(letter.payload) else "; it was cut")
         return
     message = lenient.message
     yield f"message {message.seq} of epoch {message.epoch}, time {_time(message.t)}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Final, NamedTuple, TypeGuard, TypeVar
 
@@ -21,8 +21,8 @@ from quantrac.telemetry.states import STATE_OF_WORD, State
 
 T = TypeVar("T")
 
-MAX_SEQ: Final = 2**63 - 1
-"""Largest sequence number (int8 of the database)."""
+MAX_SEQ: Final = 2**53 - 1
+"""Largest sequence number: what every JSON parser reads exactly; sums of many fit the database's int8."""
 MAX_BUNDLE: Final = 65_536
 """Largest backfill publish, bytes."""
 MAX_EPOCH: Final = 64
@@ -81,7 +81,13 @@ class Held(msgspec.Struct, frozen=True):
 
     first: int
     last: int
-    refused: list[int] = []
+    refused: Sequence[int | tuple[int, int]] = []
+    """Single numbers, or ranges `[from, to]` inclusive."""
+
+    @property
+    def refused_ranges(self) -> list[tuple[int, int]]:
+        """What it has given up, as ranges `(from, to)` inclusive, in the order said."""
+        return [(each, each) if isinstance(each, int) else each for each in self.refused]
 
 
 class Birth(msgspec.Struct, frozen=True):
@@ -232,18 +238,19 @@ def decode_leniently(line: bytes) -> Lenient:
     if not isinstance(epoch, str) or not _EPOCH.fullmatch(epoch):
         raise BadEnvelope(Misfit.NO_EPOCH, f"epoch {_short(epoch)}, expected 1 to {MAX_EPOCH} visible ASCII characters")
     if not _is_integer(seq) or not 1 <= seq <= MAX_SEQ:
-        raise BadEnvelope(Misfit.NO_SEQ, f"seq {_short(seq)}, expected an integer from 1", epoch)
+        raise BadEnvelope(Misfit.NO_SEQ, f"seq {_short(seq)}, expected an integer from 1 to {MAX_SEQ}", epoch)
     t = found.get("t")
     if not _is_integer(t) or abs(t) > 2**53:
         raise BadEnvelope(Misfit.BAD_TIME, f"t {_short(t)}, expected milliseconds since 1970", epoch, seq)
     readings, events = found.get("r", []), found.get("e", [])
     if not isinstance(readings, list):
         raise BadEnvelope(Misfit.BAD_READINGS, f"r {_short(readings)}, expected a list", epoch, seq)
-    if not isinstance(events, list):
-        raise BadEnvelope(Misfit.BAD_EVENTS, f"e {_short(events)}, expected a list", epoch, seq)
     if not readings and not events:
         raise BadEnvelope(Misfit.EMPTY, "neither readings nor events", epoch, seq)
     refused: list[Refused] = []
+    if not isinstance(events, list):  # costs the readings nothing
+        refused.append(Refused("e", _short(events), Misfit.BAD_EVENTS))
+        events = []
     r = [x for i, x in enumerate(readings) if _keep(reading_misfit(x), f"r[{i}]", x, refused)]
     e = [x for i, x in enumerate(events) if _keep(event_misfit(x), f"e[{i}]", x, refused)]
     message = Message(epoch, seq, t, [(name, None if v is None else float(v), s) for name, v, s in r], [*map(tuple, e)])

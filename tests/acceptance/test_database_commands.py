@@ -84,7 +84,9 @@ def test_the_ledger_says_by_its_exit_code_whether_anything_is_missing(filled: st
 def test_dead_letters_are_listed_shown_and_discarded(filled: str) -> None:
     assert "not_json" in quantrac(filled, "deadletters", "list").stdout
     assert quantrac(filled, "deadletters", "show", "1").stdout.endswith('{"\n')
-    assert quantrac(filled, "deadletters", "discard", "1", "--reason", "test", "--person", "an").returncode == 0
+    assert quantrac(filled, "deadletters", "discard", "1", "--reason", " ").returncode == 2
+    words = ["discard", "1", "--reason", "test", "--person", "an", "--json"]
+    assert json.loads(quantrac(filled, "deadletters", *words).stdout)["status"] == "discarded"
     assert json.loads(quantrac(filled, "deadletters", "list", "--json").stdout) == []
     again = quantrac(filled, "deadletters", "discard", "1", "--reason", "test")
     assert (again.returncode, again.stderr) == (1, "dead letter 1 is discarded already (by an)\n")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
-import getpass
 import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
+
+from quantrac.cli.answers import plain
+from quantrac.cli.arguments import Person
 
 if TYPE_CHECKING:
     from quantrac.database.pool import Connection
@@ -18,13 +19,8 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="For programs; payloads in base64.")]
+Outcome = Annotated[bool, typer.Option("--json", help="For programs.")]
 Number = Annotated[int, typer.Argument(help="Number of the dead letter, see list.")]
-Person = Annotated[
-    str,
-    typer.Option(
-        help="Who does it; stands in the audit.", show_default="the login name", default_factory=getpass.getuser
-    ),
-]
 SHOWN_BYTES = 4096
 
 
@@ -62,7 +58,7 @@ def list_(
     with _connect() as conn:
         letters = books.dead_letters(conn, [cast("Status", word) for word in status], limit)
     if as_json:
-        print(json.dumps([_plain(letter) for letter in letters]))
+        print(json.dumps([_with_payload(letter) for letter in letters]))
         return
     for letter in letters:
         received = f"{letter.received_at:%Y-%m-%d %H:%M:%SZ}"
@@ -82,11 +78,11 @@ def show(number: Number, as_json: Json = False) -> None:
 
     with _connect() as conn:
         letter = books.dead_letter(conn, number)
-    plain = _plain(letter)
+    values = _with_payload(letter)
     if as_json:
-        print(json.dumps({**plain, "words": misfits.words(letter.reason)._asdict()}, ensure_ascii=False))
+        print(json.dumps({**values, "words": misfits.words(letter.reason)._asdict()}, ensure_ascii=False))
         return
-    for name, value in plain.items():
+    for name, value in values.items():
         if name not in ("payload", "detail") and value is not None:
             print(f"{name:<18} {value}")
     print(f"{'why':<18} {misfits.words(letter.reason).en}\n{'vì sao':<18} {misfits.words(letter.reason).vi}")
@@ -100,13 +96,16 @@ def replay(
     number: Number,
     person: Person,
     reason: Annotated[str, typer.Option(help="What was put right; stands in the audit.")] = "replayed",
+    as_json: Outcome = False,
 ) -> None:
     """Store what a dead letter holds, after its cause has been put right (a channel added, a state name mended)."""
     from ingest import desk
 
     with _connect() as conn:
         replayed = desk.replay(conn, number, person, datetime.now(UTC), reason)
-    if replayed.pictures:
+    if as_json:
+        print(json.dumps({"dead_letter_id": number, **plain(replayed)}))
+    elif replayed.pictures:
         print(f"replayed {number}: the picture is stored")
     else:
         print(f"replayed {number}: {replayed.readings} readings added, {replayed.still_refused} refused still")
@@ -117,16 +116,15 @@ def discard(
     number: Number,
     reason: Annotated[str, typer.Option(help="Why nobody needs it; stands in the audit.")],
     person: Person,
+    as_json: Outcome = False,
 ) -> None:
     """Close a dead letter for good; in the books it stays dead."""
     from quantrac.desks import books
 
     with _connect() as conn:
         books.discard(conn, number, person, reason, datetime.now(UTC))
-    print(f"discarded {number}")
+    print(json.dumps({"dead_letter_id": number, "status": "discarded"}) if as_json else f"discarded {number}")
 
 
-def _plain(letter: DeadLetter) -> dict[str, Any]:
-    values = dataclasses.asdict(letter)
-    values["payload"] = base64.b64encode(letter.payload).decode("ascii")
-    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
+def _with_payload(letter: DeadLetter) -> dict[str, Any]:
+    return {**plain(letter), "payload": base64.b64encode(letter.payload).decode("ascii")}

@@ -124,7 +124,7 @@ def _summary(done: Progress, seconds: float) -> str:
         f"import {done.import_id}: {done.lines:,} values read, {done.readings:,} readings added in {seconds:.0f} s"
     ]
     parts += [f"{done.repeated:,} messages brought nothing new"] if done.repeated else []
-    parts += [f"{done.conflicts:,} messages conflict with what was there: see table conflict"] if done.conflicts else []
+    parts += [f"{done.conflicts:,} messages conflict: quantrac ledger --conflicts"] if done.conflicts else []
     parts += [f"{done.refused:,} lines cannot be used"] if done.refused else []
     return ", ".join(parts)
 

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Annotated
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from quantrac.desks.books import Conflict
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -14,7 +20,12 @@ COLUMNS = ("highest_seq", "stored", "dead", "lost", "missing", "received", "new"
 
 
 @app.command()
-def ledger(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+def ledger(
+    conflicts: Annotated[
+        bool, typer.Option("--conflicts", help="Instead: the 100 newest second values for a channel and time.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
     """Show both books; exit 1 where one does not balance or a message is missing.
 
     By sequence: highest_seq = stored + dead + lost + missing. By arrival: received = new + duplicate + rejected.
@@ -24,6 +35,9 @@ def ledger(as_json: Annotated[bool, typer.Option("--json", help="For programs.")
     from quantrac.desks import books
 
     with connect_migrated(Settings().database("db"), "quantrac ledger") as conn:
+        if conflicts:
+            _show_conflicts(books.conflicts(conn), as_json=as_json)
+            return
         rows = books.ledger(conn)
     total = books.total(rows)
     balanced = all(row.balanced for row in rows)
@@ -40,3 +54,18 @@ def ledger(as_json: Annotated[bool, typer.Option("--json", help="For programs.")
             )
     if not balanced or total.missing:
         raise typer.Exit(1)
+
+
+def _show_conflicts(found: Sequence[Conflict], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps([dataclasses.asdict(one) for one in found], default=datetime.isoformat))
+        return
+    for one in found:
+        print(
+            f"{one.time:%Y-%m-%d %H:%M:%SZ}  {one.channel:<32} kept {_shown(one.kept_value)} {one.kept_state or '-'}, "
+            f"came {_shown(one.value)} {one.state} x{one.count} (epoch {one.epoch}, seq {one.seq})"
+        )
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:g}"

@@ -1,11 +1,13 @@
 """Both books, the acks drawn from them, and what moves between their columns."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import psycopg
 import pytest
 
 from ingest.desk import ReplayError, replay
+from quantrac.desks import books
 from quantrac.telemetry.wire import Birth, Held, Status
 from tests.integration.ingest.conftest import Edge, RunningIngest, add_channel, eventually
 from tests.integration.ingest.test_misfits import configured
@@ -48,6 +50,8 @@ def test_of_two_values_for_one_key_the_first_stays_and_the_other_is_kept(
     assert rows == [("st-test/do", 6.5), ("st-test/ph", 7.0), ("st-test/salinity", 12.0)]
     conflicts = network.execute("select value, epoch, seq, count from conflict").fetchall()
     assert conflicts == [(4.1, "e1", 1, 2)]
+    (shown,) = books.conflicts(network)
+    assert (shown.channel, shown.kept_value, shown.value, shown.count) == ("st-test/do", 6.5, 4.1, 2)
     counted = book(network)
     assert (counted["new"], counted["duplicate"], counted["conflict"], counted["stored"]) == (2, 1, 2, 2)
 
@@ -64,10 +68,10 @@ def test_a_hole_is_missing_in_ledger_and_ack_until_it_is_filled(edge: Edge, netw
     assert book(network)["missing"] == 0
 
 
-def status(first: int, last: int, refused: list[int] | None = None) -> bytes:
+def status(first: int, last: int, refused: Sequence[int | tuple[int, int]] = ()) -> bytes:
     import msgspec
 
-    return msgspec.json.encode(Status(True, T, "e1", {"e1": Held(first, last, refused or [])}))
+    return msgspec.json.encode(Status(True, T, "e1", {"e1": Held(first, last, refused)}))
 
 
 def test_what_the_spool_dropped_is_lost_and_what_the_edge_gave_up_is_dead(
@@ -75,7 +79,7 @@ def test_what_the_spool_dropped_is_lost_and_what_the_edge_gave_up_is_dead(
 ) -> None:
     for seq in (1, 6):
         edge.send(message(seq))
-    edge.send(status(4, 6, refused=[5]), "status")
+    edge.send(status(4, 6, refused=[(5, 5)]), "status")
     eventually(lambda: book(network)["lost"] == 2)
     assert book(network) == {
         "highest_seq": 6, "stored": 2, "dead": 1, "lost": 2, "missing": 1,

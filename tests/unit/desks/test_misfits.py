@@ -46,8 +46,8 @@ def test_a_message_is_shown_with_its_readings_and_what_was_refused() -> None:
 
 
 def test_what_cannot_be_read_says_so() -> None:
-    assert list(explained(letter(b"hello"))) == ["nothing of the payload can be read"]
-    assert list(explained(letter(b"{", length=70_000))) == ["nothing of the payload can be read; it was cut"]
+    assert list(explained(letter(b"hello"))) == ["it cannot be read as a message"]
+    assert list(explained(letter(b"{", length=70_000))) == ["it cannot be read as a message; it was cut"]
     far = b'{"epoch":"e1","seq":7,"t":9007199254740992,"r":[["do",4.5,"ok"]]}'
     assert "no date" in "\n".join(explained(letter(far)))
     assert list(explained(letter(b"GIF", "quantrac/v1/st-test/image"))) == ["a picture of 3 bytes"]

@@ -93,12 +93,11 @@ def envelope(**changes: object) -> bytes:
         (envelope(seq=0), Misfit.NO_SEQ),
         (envelope(seq=1.5), Misfit.NO_SEQ),
         (envelope(seq=True), Misfit.NO_SEQ),
-        (envelope(seq=2**63), Misfit.NO_SEQ),
+        (envelope(seq=2**53), Misfit.NO_SEQ),
         (envelope(t="absent"), Misfit.BAD_TIME),
         (envelope(t="2026-11-24T00:00:00Z"), Misfit.BAD_TIME),
         (envelope(t=10**17), Misfit.BAD_TIME),
         (envelope(r={}), Misfit.BAD_READINGS),
-        (envelope(e=7), Misfit.BAD_EVENTS),
         (envelope(r=[]), Misfit.EMPTY),
     ],
 )
@@ -134,6 +133,19 @@ def test_a_bad_reading_is_refused_alone(item: str, reason: Misfit) -> None:
     read = wire.decode_leniently(payload)
     assert [(r.place, r.reason) for r in read.refused] == [("r[1]", reason)]
     assert read.message.r == [("ph", 7.6, "ok"), ("ec", 12.0, "suspect")]
+
+
+def test_events_that_are_no_list_cost_the_readings_nothing() -> None:
+    read = wire.decode_leniently(envelope(e="restart"))
+    assert [(r.place, r.reason) for r in read.refused] == [("e", Misfit.BAD_EVENTS)]
+    assert read.message.r == [("ph", 7.6, "ok")]
+
+
+def test_what_an_edge_has_given_up_is_said_in_numbers_or_ranges() -> None:
+    said = wire.decode_status(
+        b'{"online":true,"t":1,"epoch":"e","epochs":{"e":{"first":4,"last":12,"refused":[5,[7,9]]}}}'
+    )
+    assert said.epochs["e"].refused_ranges == [(5, 5), (7, 9)]
 
 
 def test_what_was_refused_can_be_kept_by_the_database() -> None:
