@@ -72,7 +72,8 @@ ENQUEUE = """
 insert into notification
   (alarm_id, alarm_event_id, contact_id, medium, purpose, subject, body, queued_at, next_attempt_at, status, facts,
    held_for, held_until)
-values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+select * from unnest(%s::int8[], %s::int8[], %s::int4[], %s::text[], %s::text[], %s::text[], %s::text[],
+  %s::timestamptz[], %s::timestamptz[], %s::text[], %s::jsonb[], %s::text[], %s::timestamptz[])
 on conflict (alarm_id, alarm_event_id, contact_id, medium) do nothing
 """
 
@@ -82,8 +83,7 @@ def enqueue(conn: Connection, messages: Sequence[Queued], now: datetime) -> None
     if not messages:
         return
     rows = [_row(message, now) for message in messages]
-    with conn.cursor() as cursor:
-        cursor.executemany(ENQUEUE, rows)
+    conn.execute(ENQUEUE, [list(column) for column in zip(*rows, strict=True)])
     conn.execute("select pg_notify(%s, '')", [OUTBOX_CHANNEL])
 
 
