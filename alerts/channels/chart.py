@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from PIL import Image, ImageDraw, ImageFont
 
-LOCAL: Final = ZoneInfo("Asia/Ho_Chi_Minh")
+from quantrac.telemetry.local_time import LOCAL
+
 WIDTH, HEIGHT = 1120, 320
 """Shown at half of it, so that it is sharp on a telephone."""
 LEFT, RIGHT, TOP, BOTTOM = 96, 16, 20, 48

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import IO, Final, Literal
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 from openpyxl import Workbook
 
 from quantrac.database.pool import Connection
 from quantrac.telemetry.errors import QuantracError
+from quantrac.telemetry.local_time import LOCAL
 
 Format = Literal["csv", "xlsx"]
-LOCAL: Final = ZoneInfo("Asia/Ho_Chi_Minh")
 XLSX_ROWS: Final = 1_048_575
 """Rows a sheet holds below its head (Microsoft: 1,048,576 rows a worksheet)."""
 FRAME_ROWS: Final = 20_000
@@ -137,9 +136,3 @@ def _known(conn: Connection, word: str, names: tuple[str, ...]) -> None:
     unknown = sorted(set(names) - allowed)
     if unknown:
         raise UnknownName(f"unknown {word} {', '.join(unknown)}; known: {', '.join(sorted(allowed)) or 'none'}")
-
-
-def moment(text: str) -> datetime:
-    """Read a date or a time; without an offset it is local time of Asia/Ho_Chi_Minh. Returns UTC; raises ValueError."""
-    time = datetime.fromisoformat(text)
-    return (time if time.tzinfo else time.replace(tzinfo=LOCAL)).astimezone(UTC)

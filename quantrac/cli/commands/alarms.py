@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
-import getpass
 import json
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from quantrac.cli.answers import plain
+from quantrac.cli.arguments import Person
+from quantrac.telemetry.local_time import shown
 
 if TYPE_CHECKING:
     from alerts.desk import AlarmRow
@@ -19,13 +20,6 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=T
 
 Json = Annotated[bool, typer.Option("--json", help="For programs; times in UTC.")]
 Number = Annotated[int, typer.Argument(help="Number of the alarm, see list.")]
-Person = Annotated[
-    str,
-    typer.Option(
-        help="Who does it; stands in the history.", show_default="the login name", default_factory=getpass.getuser
-    ),
-]
-LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
 @app.callback()
@@ -53,7 +47,7 @@ def list_(
     with _connect() as conn:
         rows = desk.alarms(conn, standing_only=not every, station=station, limit=limit)
     if as_json:
-        print(json.dumps([_plain(row) for row in rows]))
+        print(json.dumps([plain(row) for row in rows]))
         return
     for row in rows:
         print(_line(row))
@@ -67,12 +61,12 @@ def show(number: Number, as_json: Json = False) -> None:
     with _connect() as conn:
         row, events = desk.alarm(conn, number), desk.history(conn, number)
     if as_json:
-        print(json.dumps({**_plain(row), "history": [_plain(event) for event in events]}))
+        print(json.dumps({**plain(row), "history": [plain(event) for event in events]}))
         return
     print(_line(row))
     for event in events:
         by = f" by {event.person}" if event.person else ""
-        print(f"  {_local(event.time)}  {event.event}{by}{f': {event.reason}' if event.reason else ''}")
+        print(f"  {shown(event.time)}  {event.event}{by}{f': {event.reason}' if event.reason else ''}")
 
 
 @app.command()
@@ -116,7 +110,7 @@ def shelve(
     until = now + _span(for_)
     with _connect() as conn:
         desk.shelve(conn, number, person, reason, until, now)
-    print(f"alarm {number}: shelved by {person} until {_local(until)}")
+    print(f"alarm {number}: shelved by {person} until {shown(until)}")
 
 
 @app.command(short_help="End the shelving of an alarm before its time.")
@@ -181,7 +175,7 @@ def out(
     station, _, device = place.partition("/")
     with _connect() as conn:
         desk.take_out_of_service(conn, station, device or None, person, reason, until, now)
-    print(f"{place}: out of service by {person} until {_local(until)}")
+    print(f"{place}: out of service by {person} until {shown(until)}")
 
 
 @app.command("in", short_help="Put a station or device back in service.")
@@ -205,11 +199,11 @@ def out_of_service(as_json: Json = False) -> None:
     with _connect() as conn:
         rows = desk.out_of_service(conn)
     if as_json:
-        print(json.dumps([_plain(row) for row in rows]))
+        print(json.dumps([plain(row) for row in rows]))
         return
     for row in rows:
         where = row.station if row.device is None else f"{row.station}/{row.device}"
-        print(f"{where}  {_local(row.since)} until {_local(row.until)}  {row.person}: {row.reason}")
+        print(f"{where}  {shown(row.since)} until {shown(row.until)}  {row.person}: {row.reason}")
 
 
 def _span(text: str) -> timedelta:
@@ -223,19 +217,10 @@ def _span(text: str) -> timedelta:
 
 def _line(row: AlarmRow) -> str:
     value = "" if row.value is None else f"  {row.value:g} (limit {row.limit:g}) {row.unit}"
-    over = "" if row.cleared_at is None else f"  until {_local(row.cleared_at)}"
-    unknown = "" if row.no_data_since is None else f"  no data since {_local(row.no_data_since)}"
+    over = "" if row.cleared_at is None else f"  until {shown(row.cleared_at)}"
+    unknown = "" if row.no_data_since is None else f"  no data since {shown(row.no_data_since)}"
     where = row.channel or row.station or "centre"
     return (
-        f"{row.alarm_id:>6}  {_local(row.raised_at)}  {row.severity:<8}  {row.state:<12}  {where}  "
+        f"{row.alarm_id:>6}  {shown(row.raised_at)}  {row.severity:<8}  {row.state:<12}  {where}  "
         f"{row.rule} {row.level}{value}{over}{unknown}"
     )
-
-
-def _local(time: datetime) -> str:
-    return f"{time.astimezone(LOCAL):%Y-%m-%d %H:%M:%S}"
-
-
-def _plain(row: Any) -> dict[str, Any]:
-    values = dataclasses.asdict(row)
-    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,18 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from quantrac.cli.arguments import Person
+
 if TYPE_CHECKING:
     from quantrac.database.pool import Connection
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="For programs; addresses are masked there too.")]
-Person = Annotated[
-    str,
-    typer.Option(
-        help="Who does it; stands in the audit.", show_default="the login name", default_factory=getpass.getuser
-    ),
-]
 
 
 @app.callback()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from quantrac.cli.arguments import moment
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
@@ -135,21 +136,11 @@ def rebuild(
     if what not in makers:
         raise typer.BadParameter(f"found {what!r}, allowed {', '.join(makers)}", param_hint="WHAT")
     make, done = makers[what]
-    low, high = _moment(after, "--from"), _moment(until, "--to")
+    low = None if after is None else moment(after, "--from")
+    high = None if until is None else moment(until, "--to")
     total = 0
     with connect_migrated(_url(), "quantrac db rebuild") as conn:
         for week, written in make(conn, low, high):
             total += written
             print(f"{week:%Y-%m-%d} {written}", flush=True)
     print(f"{total} {done}")
-
-
-def _moment(text: str | None, option: str) -> datetime | None:
-    from quantrac.desks.export import moment
-
-    try:
-        return None if text is None else moment(text)
-    except ValueError:
-        raise typer.BadParameter(
-            f"found {text!r}, expected a date or time such as 2026-11-24 or 2026-11-24T07:05+07:00", param_hint=option
-        ) from None

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, Annotated
 
 import typer
+
+from quantrac.cli.arguments import moment
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
@@ -48,7 +49,7 @@ def readings(
     from quantrac.database.migrate import connect_migrated
     from quantrac.desks.export import Selection, export_readings
 
-    selection = Selection(_moment(after, "--from"), _moment(until, "--to"), tuple(station), tuple(channel))
+    selection = Selection(moment(after, "--from"), moment(until, "--to"), tuple(station), tuple(channel))
     if selection.after >= selection.until:
         raise typer.BadParameter(f"found {until}, which is not after --from {after}", param_hint="--to")
     if output is None and file_format is FileFormat.XLSX:
@@ -56,17 +57,6 @@ def readings(
     with connect_migrated(Settings().database("console"), "quantrac export") as conn, _open(output) as out:
         count = export_readings(conn, selection, file_format.value, out)
     print(f"{count} readings{'' if output is None else f' in {output}'}", file=sys.stderr)
-
-
-def _moment(text: str, option: str) -> datetime:
-    from quantrac.desks.export import moment
-
-    try:
-        return moment(text)
-    except ValueError:
-        raise typer.BadParameter(
-            f"found {text!r}, expected a date or time such as 2026-11-24 or 2026-11-24T07:05+07:00", param_hint=option
-        ) from None
 
 
 @contextmanager

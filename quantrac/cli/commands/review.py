@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
-import getpass
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from quantrac.cli.answers import plain
+from quantrac.cli.arguments import Person, moment
+from quantrac.telemetry.local_time import shown
 
 if TYPE_CHECKING:
     from quantrac.database.pool import Connection
@@ -20,17 +21,10 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=T
 Channel = Annotated[str, typer.Argument(help="Such as st-my-thanh/do.")]
 Number = Annotated[int, typer.Argument(help="Number of the review, see list.")]
 Reason = Annotated[str, typer.Option(help="Why; stands in the audit.")]
-Person = Annotated[
-    str,
-    typer.Option(
-        help="Who says it; stands in the audit.", show_default="the login name", default_factory=getpass.getuser
-    ),
-]
 From = Annotated[str | None, typer.Option("--from", metavar="TIME", help="From here on (exclusive), local time.")]
 To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="Up to here (inclusive), local time.")]
 At = Annotated[str | None, typer.Option("--at", metavar="TIME", help="Only the reading of this time.")]
 Json = Annotated[bool, typer.Option("--json", help="For programs; times in UTC.")]
-LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
 @app.callback()
@@ -117,7 +111,7 @@ def list_(
     with _connect() as conn:
         found = review.acts(conn, place, every=every, limit=limit)
     if as_json:
-        print(json.dumps([_plain(act) for act in found], ensure_ascii=False))
+        print(json.dumps([plain(act) for act in found], ensure_ascii=False))
         return
     for act in found:
         print(_line(act))
@@ -134,21 +128,13 @@ def _stretch(channel: str, from_: str | None, to: str | None, at: str | None) ->
     from quantrac.desks.review import Stretch
 
     if at is not None and from_ is None and to is None:
-        return Stretch.at(channel, _moment(at, "--at"))
+        return Stretch.at(channel, moment(at, "--at"))
     if at is not None or from_ is None or to is None:
         raise typer.BadParameter("expected --from and --to, or --at alone", param_hint="--from")
-    stretch = Stretch(channel, _moment(from_, "--from"), _moment(to, "--to"))
+    stretch = Stretch(channel, moment(from_, "--from"), moment(to, "--to"))
     if stretch.after >= stretch.until:
         raise typer.BadParameter(f"found {from_} up to {to}, expected a later time", param_hint="--to")
     return stretch
-
-
-def _moment(text: str, option: str) -> datetime:
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{error}, expected such as 2026-11-24T07:00", param_hint=option) from None
-    return (time if time.tzinfo else time.replace(tzinfo=LOCAL)).astimezone(UTC)
 
 
 def _line(act: Act) -> str:
@@ -160,13 +146,8 @@ def _line(act: Act) -> str:
         said = f"= {act.value:g}"
     else:
         said = f"= raw * {act.factor:g} {'-' if (act.added or 0) < 0 else '+'} {abs(act.added or 0):g}"
-    span = f"{act.from_t.astimezone(LOCAL):%Y-%m-%d %H:%M:%S} .. {act.to_t.astimezone(LOCAL):%Y-%m-%d %H:%M:%S}"
+    span = f"{shown(act.from_t)} .. {shown(act.to_t)}"
     return (
         f"{act.review_id:>6}  {act.state:<9}  {act.channel}  {span}  {act.readings} readings  {said}  "
         f"{act.person}: {act.reason}"
     )
-
-
-def _plain(act: Act) -> dict[str, Any]:
-    values = dataclasses.asdict(act)
-    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}

@@ -10,14 +10,16 @@ from typing import Any, Final
 
 import psycopg
 
-from quantrac.cli.demo.books import Books, Counts, read_alarms, read_books, read_counts, read_notifications
 from quantrac.cli.demo.journals import JournalVerdict, judge
+from quantrac.cli.demo.remains import Counts, read_alarms, read_counts, read_notifications
 from quantrac.cli.demo.stage import Stage
+from quantrac.desks.books import Book, ledger, total
 
 SHOWN_DIFFERENCES: Final = 20
 UNANSWERED_SHARE: Final = 0.05
 """Share of late replies, of all that was compared, that a machine under load may bring about."""
 TOLD: Final = ("sent", "delivered")
+MESSAGES: Final = ("stored", "dead", "lost", "missing", "received", "new", "duplicate", "rejected")
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,8 @@ class DemoReport:
     """What came of a run."""
 
     produced: int
-    books: Books
+    books: Book
+    """Both books, summed over all stations."""
     counts: Counts
     journal: JournalVerdict
     alarms: list[dict[str, str | None]]
@@ -57,8 +60,7 @@ class DemoReport:
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as it is written to a file."""
-        books = self.books._asdict()
-        books.pop("highest_seq")
+        books = {name: getattr(self.books, name) for name in MESSAGES}
         return {
             "stations": self.counts.stations,
             "channels": self.counts.channels,
@@ -81,7 +83,7 @@ def make_report(conn: psycopg.Connection[Any], stage: Stage, produced: int, firs
     """Read everything that the verdict rests on."""
     return DemoReport(
         produced=produced,
-        books=read_books(conn),
+        books=total(ledger(conn)),
         counts=read_counts(conn),
         journal=judge(conn, stage.network, stage.journals),
         alarms=read_alarms(conn),

@@ -10,11 +10,11 @@ from typing import Final
 import psycopg
 
 from quantrac.cli.demo import report as reports
-from quantrac.cli.demo.books import has_reading_since
 from quantrac.cli.demo.caught import Caught
 from quantrac.cli.demo.drain import drain_agents, wait_until_quiet
 from quantrac.cli.demo.options import DemoOptions
 from quantrac.cli.demo.prepare import prepare_database
+from quantrac.cli.demo.remains import has_reading_since
 from quantrac.cli.demo.screen import Screen
 from quantrac.cli.demo.servers import alone
 from quantrac.cli.demo.stage import Stage, StageError

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Final, Protocol
-from zoneinfo import ZoneInfo
 
-LOCAL: Final = ZoneInfo("Asia/Ho_Chi_Minh")
+from quantrac.telemetry.local_time import LOCAL
+
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -115,15 +115,3 @@ def test_more_than_a_sheet_holds_is_refused_with_a_way_out(
 
 def test_no_readings_is_a_file_with_a_head(world: World) -> None:
     assert list(_csv(world, DAY).columns) == list(export.COLUMNS)
-
-
-@pytest.mark.parametrize(
-    ("text", "utc"),
-    [
-        ("2026-11-24", "2026-11-23T17:00:00+00:00"),
-        ("2026-11-24T07:05", "2026-11-24T00:05:00+00:00"),
-        ("2026-11-24T07:05Z", "2026-11-24T07:05:00+00:00"),
-    ],
-)
-def test_times_without_an_offset_are_local(text: str, utc: str) -> None:
-    assert export.moment(text).isoformat() == utc

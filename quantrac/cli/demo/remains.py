@@ -1,4 +1,4 @@
-"""What a run left behind, read from the public views: both books, readings, alarms, messages to people."""
+"""What a run left behind beside the books, read from the public views: readings, alarms, messages to people."""
 
 from __future__ import annotations
 
@@ -7,12 +7,6 @@ from typing import Any, Final, NamedTuple
 
 import psycopg
 
-LEDGER: Final = """
-select coalesce(sum(highest_seq), 0)::int8, coalesce(sum(stored), 0)::int8, coalesce(sum(dead), 0)::int8,
-       coalesce(sum(lost), 0)::int8, coalesce(sum(missing), 0)::int8, coalesce(sum(received), 0)::int8,
-       coalesce(sum("new"), 0)::int8, coalesce(sum(duplicate), 0)::int8, coalesce(sum(rejected), 0)::int8
-from v_ledger
-"""
 COUNTS: Final = """
 select (select count(*) from v_station), (select count(*) from v_channel where not derived),
        (select count(*) from v_reading),
@@ -20,32 +14,9 @@ select (select count(*) from v_station), (select count(*) from v_channel where n
        (select count(*) from v_alarm where not late and cleared_at is not null)
 """
 NOTIFICATIONS: Final = "select medium, status, count(*) from v_notification group by medium, status"
-
-
 ALARMS: Final = """
 select rule, channel, raised_at, cleared_at from v_alarm where not late order by raised_at, rule, channel
 """
-
-
-class Books(NamedTuple):
-    """Sums of `v_ledger` over all stations and epochs."""
-
-    highest_seq: int
-    stored: int
-    dead: int
-    lost: int
-    missing: int
-    received: int
-    new: int
-    duplicate: int
-    rejected: int
-
-    @property
-    def balanced(self) -> bool:
-        """Whether each seq and each delivery is accounted for exactly once."""
-        by_sequence = self.highest_seq == self.stored + self.dead + self.lost + self.missing
-        by_arrival = self.received == self.new + self.duplicate + self.rejected
-        return by_sequence and by_arrival
 
 
 class Counts(NamedTuple):
@@ -56,13 +27,6 @@ class Counts(NamedTuple):
     readings: int
     raised: int
     cleared: int
-
-
-def read_books(conn: psycopg.Connection[Any]) -> Books:
-    """Return the sums of both books."""
-    row = conn.execute(LEDGER).fetchone()
-    assert row is not None
-    return Books(*row)
 
 
 def read_counts(conn: psycopg.Connection[Any]) -> Counts:
