@@ -161,7 +161,7 @@ def test_a_channel_name_given_twice_at_a_station_is_refused_with_a_way_out(proje
         (("ingest", "run"), "log", "loud", "allowed 'json' or 'text'"),
         (("edge", "run", "--station", STATION), "mqtt_url", "http://x:s3cret@b", "expected mqtt://host:port"),
         (("alerts", "run"), "smtp_url", "mail:s3cret", "expected smtp://"),
-        (("alerts", "run"), "sms_provider", "pigeon", "allowed one or several of esms"),
+        (("alerts", "run"), "sms_provider", "pigeon", "allowed one or several of zns, esms"),
     ],
 )
 def test_a_bad_variable_is_named_in_one_line(
