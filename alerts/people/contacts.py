@@ -11,6 +11,7 @@ from uuid import uuid4
 from alerts.channels.gsm import unaccented
 from alerts.rules.rule import Words
 from alerts.telling.notifier import Notifier, Outgoing, UndeliverableError
+from alerts.telling.outbox import Queued, enqueue
 from alerts.telling.routing import Medium
 from alerts.telling.texts import clock
 from quantrac.config.network import Network
@@ -119,6 +120,43 @@ def send_test(
     }
 
 
+ADDRESSES: Final = """
+select phone_e164, email, webhook, apprise, language from contact where contact_id = %s and active
+"""
+ALERTS_RUN: Final = "select exists (select from v_service where service = 'alerts' and connected)"
+QUEUED: Final = """
+select medium, status, error from notification where contact_id = %s and purpose = 'test' and queued_at = %s
+"""
+
+
+def can_queue_tests(conn: Connection) -> bool:
+    """Whether `alerts run` works: then it holds the modem, and test messages go through its outbox."""
+    return conn.execute(ALERTS_RUN).fetchone() == (True,)
+
+
+def queue_test(conn: Connection, contact_id: int, now: datetime) -> None:
+    """Queue a test message by every medium that the contact has an address for. Raises UnknownContact."""
+    row = conn.execute(ADDRESSES, [contact_id]).fetchone()
+    if row is None:
+        raise UnknownContact(f"there is no contact {contact_id}; see `quantrac contacts list`")
+    phone, email, webhook, apprise, language = row
+    addresses = {Medium.SMS: phone, Medium.EMAIL: email, Medium.WEBHOOK: webhook, Medium.APPRISE: apprise}
+    messages = []
+    for medium, to in addresses.items():
+        if to is not None:
+            text = _test_message(to, language, medium, now)
+            messages.append(
+                Queued(None, None, contact_id, medium, "test", text.subject, text.body, now, facts=text.facts)
+            )
+    with conn.transaction():
+        enqueue(conn, messages, now)
+
+
+def outcomes(conn: Connection, contact_id: int, queued_at: datetime) -> dict[str, tuple[str, str | None]]:
+    """Return status and error of the test messages queued at a time, by medium."""
+    return {medium: (status, error) for medium, status, error in conn.execute(QUEUED, [contact_id, queued_at])}
+
+
 def _test_message(to: str, language: str, medium: Medium, now: datetime) -> Outgoing:
     text = TEST_TEXT.in_language(language).format(time=clock(now))
     body = unaccented(text) if medium is Medium.SMS else text + "\n"
@@ -176,3 +214,37 @@ def _save(conn: Connection, contact: NewContact, now: datetime, person: str) -> 
     conn.execute(CHANGE, [*wanted, contact_id])
     audit.record(conn, now, person, "change", f"contact {contact_id}")
     return True
+
+
+LOG: Final = """
+select coalesce(n.sent_at, n.queued_at), c.name, n.medium, v.contact_masked, n.purpose, n.alarm_id, v.status, n.carrier,
+       n.delivered_at, case when a.acknowledged_by = c.name then a.acknowledged_at end, n.error
+from notification n join v_notification v using (notification_id) join contact c on c.contact_id = n.contact_id
+left join alarm a on a.alarm_id = n.alarm_id
+where (%(contact)s::int4 is null or n.contact_id = %(contact)s) and (%(alarm)s::int8 is null or n.alarm_id = %(alarm)s)
+order by n.notification_id desc limit %(limit)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """One message to one person: when, how, what became of it, and whether the person acknowledged the alarm."""
+
+    time: datetime
+    name: str
+    medium: str
+    address: str | None
+    """Masked."""
+    purpose: str
+    alarm_id: int | None
+    status: str
+    carrier: str | None
+    delivered_at: datetime | None
+    acknowledged_at: datetime | None
+    error: str | None
+
+
+def reached(conn: Connection, *, contact_id: int | None, alarm_id: int | None, limit: int) -> list[Reached]:
+    """Return who was told what, the newest first."""
+    rows = conn.execute(LOG, {"contact": contact_id, "alarm": alarm_id, "limit": limit})
+    return [Reached(*row) for row in rows]

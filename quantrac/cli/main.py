@@ -39,6 +39,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "rules": Entry("rules", "Check and test alarm rules."),
     "contacts": Entry("contacts", "Who is told: import, list, test."),
     "alarms": Entry("alarms", "List and acknowledge alarms."),
+    "report": Entry("report", "Figures about a period: how well alarms do."),
     "db": Entry("db", "The database: migrate, tune, status."),
     "dashboards": Entry("dashboards", "Grafana dashboards as code: render, check."),
     "broker": Entry("broker", "Configuration of the MQTT broker."),

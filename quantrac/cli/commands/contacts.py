@@ -68,21 +68,80 @@ def list_(as_json: Json = False) -> None:
 def send(
     number: Annotated[int, typer.Argument(help="Number of the contact, see list.")],
 ) -> None:
-    """Send a test message to one contact by every way that is set up, now; exit 1 if one fails."""
+    """Send a test message to one contact by every way that is set up; exit 1 if one fails.
+
+    While `alerts run` works it goes through its outbox, as an alarm does; else it is handed over from here.
+    """
+    from alerts.people.contacts import can_queue_tests
+
+    with _connect() as conn:
+        results = _by_outbox(conn, number) if can_queue_tests(conn) else _directly(conn, number)
+    for medium, error in results.items():
+        print(f"{medium}: {'handed over' if error is None else error}")
+    if any(results.values()):
+        raise typer.Exit(1)
+
+
+WAIT_S = 30.0
+
+
+def _by_outbox(conn: Connection, number: int) -> dict[str, str | None]:
+    """Queue the messages and wait for what becomes of them."""
+    import time
+
+    from alerts.people.contacts import outcomes, queue_test
+
+    now = datetime.now(UTC)
+    queue_test(conn, number, now)
+    end = time.monotonic() + WAIT_S
+    while True:
+        found = outcomes(conn, number, now)
+        if time.monotonic() > end or all(status != "queued" for status, _ in found.values()):
+            break
+        time.sleep(0.2)
+    return {
+        medium: None if status in ("sent", "delivered") else f"{status}: {error or 'not handed over yet'}"
+        for medium, (status, error) in found.items()
+    }
+
+
+def _directly(conn: Connection, number: int) -> dict[str, str | None]:
     from alerts.channels.configured import notifiers_of
     from alerts.people.contacts import send_test
     from quantrac.config.loading import load_network
     from quantrac.config.settings import Settings
 
+    settings = Settings()
+    templates = load_network(settings.config, settings.overlay).templates
+    carriers = notifiers_of(settings, templates, lambda: datetime.now(UTC))
+    return send_test(conn, number, carriers, datetime.now(UTC))
+
+
+@app.command(short_help="Who was told what, what became of it, who acknowledged.")
+def log(
+    contact: Annotated[int | None, typer.Option(help="Only this contact.")] = None,
+    alarm: Annotated[int | None, typer.Option(help="Only of this alarm.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 100,
+    as_json: Json = False,
+) -> None:
+    """List who was told what, by which way, what became of it, and who acknowledged; addresses are masked."""
+    from alerts.people.contacts import reached
+    from quantrac.cli.answers import plain
+    from quantrac.telemetry.local_time import shown
+
     with _connect() as conn:
-        settings = Settings()
-        templates = load_network(settings.config, settings.overlay).templates
-        carriers = notifiers_of(settings, templates, lambda: datetime.now(UTC))
-        results = send_test(conn, number, carriers, datetime.now(UTC))
-    for medium, error in results.items():
-        print(f"{medium}: {'handed over' if error is None else error}")
-    if any(results.values()):
-        raise typer.Exit(1)
+        rows = reached(conn, contact_id=contact, alarm_id=alarm, limit=limit)
+    if as_json:
+        print(json.dumps([plain(row) for row in rows], ensure_ascii=False))
+        return
+    for row in rows:
+        about = "-" if row.alarm_id is None else f"alarm {row.alarm_id}"
+        seen = "" if row.acknowledged_at is None else f"  acknowledged {shown(row.acknowledged_at)}"
+        why = "" if row.error is None else f"  {row.error}"
+        print(
+            f"{shown(row.time)}  {row.name:<24} {row.medium:<7} {row.address or '-':<16} {row.purpose:<10} {about}  "
+            f"{row.status}{f' by {row.carrier}' if row.carrier else ''}{seen}{why}"
+        )
 
 
 def _line(row: dict[str, Any]) -> str:

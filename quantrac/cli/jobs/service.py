@@ -21,6 +21,7 @@ from alerts.evaluating.books import check_books
 from alerts.evaluating.feed_lag import check_feed
 from alerts.evaluating.no_data import check_no_data
 from alerts.evaluating.silence import check_silence
+from alerts.rules.watched_network import WatchedNetwork
 from quantrac.cli.jobs.compression import compress_old
 from quantrac.cli.jobs.ordering import order_old_hours
 from quantrac.cli.jobs.runs import Job, run_if_due
@@ -60,7 +61,7 @@ def run(settings: Settings, *, stop: threading.Event) -> None:
     with ExitStack() as stack:
         if settings.jobs_listen is not None:
             stack.enter_context(health.serve(settings.jobs_listen, ready=pulse.is_ready))
-        stack.callback(start_clock(jobs_of(network), url, wall_clock).shutdown)
+        stack.callback(start_clock(jobs_of(Current(network)), url, wall_clock).shutdown)
         # On a clock of their own, one at a time: silence is not looked for later for them.
         slow = [compression_job(url), ordering_job(url)]
         if settings.backup_dir is not None:
@@ -82,19 +83,34 @@ def wall_clock() -> datetime:
     return datetime.now(UTC)
 
 
-def jobs_of(network: Network) -> list[Job]:
-    """Return every job of the centre."""
+class Current:
+    """The network as its files are now; files that are wrong change nothing."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._watched = WatchedNetwork(network)
+
+    def __call__(self) -> Network:
+        """Return it; files that have changed are read again. Jobs run one at a time, so nobody else asks meanwhile."""
+        self._network = self._watched.changed() or self._network
+        return self._network
+
+
+def jobs_of(current: Callable[[], Network]) -> list[Job]:
+    """Return every job of the centre; each asks for the network when it runs."""
 
     def silence(conn: Connection, now: datetime) -> str:
+        network = current()
         changed = check_silence(conn, network, now), check_no_data(conn, network, now)
         return f"{len(changed[0])} stations, {len(changed[1])} channels changed"
 
     def watch(conn: Connection, now: datetime) -> str:
+        network = current()
         changed = check_books(conn, network, now), check_feed(conn, network, now)
         return f"{len(changed[0])} books, {len(changed[1])} consumers changed"
 
     def retention(conn: Connection, now: datetime) -> str:
-        return apply_retention(conn, now, network.settings.retention)
+        return apply_retention(conn, now, current().settings.retention)
 
     return [
         Job("silence", Every(SILENCE_EVERY), silence),

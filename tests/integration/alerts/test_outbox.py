@@ -8,9 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from alerts import desk
 from alerts.channels.email_smtp import SmtpNotifier
 from alerts.channels.sms_esms import EsmsNotifier
 from alerts.evaluating.records import Mark, Subject, raise_alarm
+from alerts.people.contacts import outcomes, queue_test, reached
 from alerts.rules.rule import Severity
 from alerts.telling.notifier import Notifier, Outgoing
 from alerts.telling.outbox import GIVE_UP_AFTER, Queued, Sender, enqueue, start_senders
@@ -244,3 +246,21 @@ def test_a_queued_row_is_handed_over_within_a_second(
         for thread in threads:
             thread.join()
     assert sorted(waits)[98] < 1.0  # p99 of 100
+
+
+def test_a_test_message_goes_through_the_outbox_and_the_log_says_who_was_reached(
+    conn: Connection, alarm: tuple[int, int], sms: SmsCatcher, clock: Clock
+) -> None:
+    queue_test(conn, FARMER, START)
+    assert outcomes(conn, FARMER, START) == {"sms": ("queued", None)}
+    send_all(conn, Medium.SMS, esms(sms.url), clock)
+    assert outcomes(conn, FARMER, START) == {"sms": ("sent", None)}
+    assert [m.text for m in sms.messages] == ["Quantrac 08:00 24/11: tin nhan thu, khong phai canh bao."]
+    queue(conn, alarm, FARMER, Medium.SMS)
+    send_all(conn, Medium.SMS, esms(sms.url), clock)
+    desk.acknowledge(conn, alarm[0], "Ông Sáu", "SMS", START)
+    found = reached(conn, contact_id=FARMER, alarm_id=None, limit=10)
+    assert [(r.name, r.purpose, r.status, r.acknowledged_at) for r in found] == [
+        ("Ông Sáu", "raised", "sent", START),
+        ("Ông Sáu", "test", "sent", None),
+    ]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import copytree
 
 import psycopg
 import pytest
 
 from quantrac.cli.jobs.runs import run_if_due
-from quantrac.cli.jobs.service import jobs_of
+from quantrac.cli.jobs.service import Current, jobs_of
 from quantrac.config.loading import load_network
 from quantrac.database.pool import Connection
 from quantrac.desks.network import apply_network
@@ -28,9 +29,21 @@ def test_every_job_runs_with_the_rights_of_ingest_and_alerts_and_no_more(world: 
            exception when duplicate_object then null; end $$"""
     )
     conn.execute("set role jobs_user")
-    for job in jobs_of(network):
+    for job in jobs_of(lambda: network):
         assert run_if_due(conn, job, lambda: NOW), job.name
     failed = conn.execute("select job, detail from job_run where outcome <> 'done'").fetchall()
     assert failed == []
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         conn.execute("update reading set value = 1")
+
+
+def test_changed_files_hold_from_the_next_run_and_wrong_ones_change_nothing(tmp_path: Path) -> None:
+    root = Path(copytree(CONFIGS, tmp_path / "configs"))
+    current = Current(load_network(root))
+    file, text = root / "network.yaml", (CONFIGS / "network.yaml").read_text(encoding="utf-8")
+    file.write_text(text.replace("{after: 15m, severity: high,", "{after: 25m, severity: high,"), encoding="utf-8")
+    changed = current().settings.silence
+    assert changed is not None
+    assert changed.after_ms == 25 * 60_000
+    file.write_text(text.replace("{after: 15m, severity: high,", "{after: soon, severity: high,"), encoding="utf-8")
+    assert current().settings.silence == changed
