@@ -30,16 +30,37 @@ class Trouble(StrEnum):
     MISSING = "missing"
 
 
-TEXTS: Final = RuleTexts(
-    title=Words("Thiếu bản tin của trạm", "Messages of the station are missing"),
-    cause=Words(
-        "Trạm không gửi lại, bộ nhớ đệm bị cắt, hoặc thẻ nhớ bị nhân bản",
-        "The station does not send them again, its spool was cut, or its card was cloned",
+GAPS: Final = Words("Chuỗi số liệu có khoảng trống", "The record has gaps")
+SEE_LEDGER: Final = Words("Xem quantrac ledger và bộ nhớ đệm của trạm", "See quantrac ledger and the station's spool")
+TEXTS: Final = {
+    Trouble.MISSING: RuleTexts(
+        title=Words("Thiếu bản tin của trạm", "Messages of the station are missing"),
+        cause=Words(
+            "Trạm không gửi lại, hoặc thẻ nhớ bị nhân bản",
+            "The station does not send them again, or its card was cloned",
+        ),
+        consequence=GAPS,
+        response=SEE_LEDGER,
+        sms=Words("{station} {time}: thieu {value} ban tin. Xem so cai cua trung tam.", ""),
     ),
-    consequence=Words("Chuỗi số liệu có khoảng trống", "The record has gaps"),
-    response=Words("Xem quantrac ledger và bộ nhớ đệm của trạm", "See quantrac ledger and the station's spool"),
-    sms=Words("{station} {time}: thieu {value} ban tin. Xem so cai cua trung tam.", ""),
-)
+    Trouble.LOST: RuleTexts(
+        title=Words("Mất hẳn bản tin của trạm", "Messages of the station are lost for good"),
+        cause=Words(
+            "Bộ nhớ đệm của trạm đầy hoặc thẻ nhớ bị thay trước khi gửi xong",
+            "The station's spool was full, or its card was replaced, before they were sent",
+        ),
+        consequence=GAPS,
+        response=SEE_LEDGER,
+        sms=Words("{station} {time}: mat han {value} ban tin. Xem so cai cua trung tam.", ""),
+    ),
+    Trouble.UNBALANCED: RuleTexts(
+        title=Words("Sổ bản tin của trạm không khớp", "The books of the station do not balance"),
+        cause=Words("Lỗi của chương trình", "A defect of the program"),
+        consequence=Words("Không biết có thiếu số liệu hay không", "Nobody knows whether readings are missing"),
+        response=Words("Xem quantrac ledger và báo lỗi", "See quantrac ledger and report it"),
+        sms=Words("{station} {time}: so ban tin khong khop. Xem so cai cua trung tam.", ""),
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +157,14 @@ def _change(
         return clear_alarm(conn, subject, None, now, now) if stands else None
     if stands:
         return None
-    value = book.lost if found is Trouble.LOST else book.missing
-    return raise_alarm(conn, subject, Mark(found.value, severity, value), now, TEXTS, now)
+    mark = Mark(found.value, severity, _number(book, found))
+    return raise_alarm(conn, subject, mark, now, TEXTS[found], now)
 
 
 def _measured(book: Book, found: Trouble | None) -> Measured:
-    if found is None:
-        return Measured()
-    return Measured(value=book.lost if found is Trouble.LOST else book.missing, decimals=0)
+    return Measured() if found is None else Measured(value=_number(book, found), decimals=0)
+
+
+def _number(book: Book, found: Trouble) -> float | None:
+    """Return how many messages the trouble concerns; None where the books cannot say."""
+    return {Trouble.LOST: book.lost, Trouble.MISSING: book.missing}.get(found)

@@ -106,7 +106,8 @@ def _summary(picture: Picture) -> Iterator[tuple[str, str]]:
     if picture.jobs:
         failed = sum(run.outcome == "failed" for run in picture.jobs)
         newest = age(now, max(run.started_at for run in picture.jobs))
-        yield "jobs", f"{len(picture.jobs)} known, the last began {newest} ago; of {failed} the last run failed"
+        runs = f"the last run of {failed} failed" if failed else "no last run failed"
+        yield "jobs", f"{len(picture.jobs)} known, the last began {newest} ago; {runs}"
     seen = sum(alarm.acknowledged_by is not None for alarm in picture.alarms)
     yield "alarms", f"{len(picture.alarms)} stand, {seen} of them acknowledged"
     yield "ingest health", f"not healthy for {duration(picture.unhealthy_s)} of the last 24 h"

@@ -62,7 +62,25 @@ def test_lost_messages_are_told_once_with_their_number(conn: Connection, network
     assert len(check_books(conn, network, START)) == 1
     assert check_books(conn, network, START + 23 * HOUR) == []
     assert rows(conn, "select level, value from v_alarm") == [("lost", 3.0)]
+    (body,) = rows(conn, "select body from notification where purpose = 'raised'")[0]
+    assert "are lost for good" in body
     assert len(check_books(conn, network, START + 25 * HOUR)) == 1
+
+
+def test_books_that_do_not_balance_are_told_as_such(conn: Connection, network: Network) -> None:
+    add_network(conn)
+    conn.execute(
+        "insert into ledger (station, epoch, highest_arrived, stored, received, new) "
+        "values (%s, 'e', 10, '{[1,11)}', 11, 10)",
+        [STATION],
+    )
+    assert check_books(conn, network, START) == []
+    assert len(check_books(conn, network, START + HOUR)) == 1
+    assert rows(conn, "select level, value from v_alarm") == [("unbalanced", None)]
+    (body,) = rows(conn, "select body from notification where purpose = 'raised'")[0]
+    assert "The books of the station do not balance" in body
+    conn.execute("update ledger set new = 11")
+    assert len(check_books(conn, network, START + 2 * HOUR)) == 1
 
 
 def test_a_consumer_that_stands_still_is_an_alarm_of_the_centre(conn: Connection, network: Network) -> None:
