@@ -13,7 +13,7 @@ from alerts.telling.notifier import Gone, NeedsPerson, UndeliverableError
 from alerts.telling.routing import Medium
 from quantrac.database.pool import Connection
 
-NAMES: Final = ("smtp", "esms", "speedsms", "modem", "webhook", "none")
+NAMES: Final = ("smtp", "zns", "esms", "speedsms", "modem", "webhook", "apprise", "none")
 RULES: Final = {f"carrier-{name}": name for name in NAMES}
 """Rule of the alarm of each carrier."""
 LEVEL: Final = "failed"

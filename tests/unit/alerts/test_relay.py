@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import pkgutil
 from collections.abc import Callable
 
 import pytest
 
-from alerts.telling.carriers import Report
+from alerts import channels
+from alerts.telling.carriers import RULES, Report
 from alerts.telling.notifier import Gone, NeedsPerson, OutcomeUnknown, Outgoing, Taken, TryAgain, UndeliverableError
 from alerts.telling.relay import REST_S, Relay
 
@@ -97,3 +101,13 @@ def test_when_nobody_took_it_the_mildest_answer_counts(
     with pytest.raises(UndeliverableError, match="a; b") as found:
         Relay([Carrier(str(place), error) for place, error in enumerate(errors)]).send(message())
     assert type(found.value) is kind
+
+
+def test_a_carriers_alarm_outlives_a_restart_whichever_carrier_it_is() -> None:
+    """Alarms of rules that are neither of the files nor among RULES are closed as orphans when alerts start."""
+    modules = [
+        importlib.import_module(f"alerts.channels.{each.name}") for each in pkgutil.iter_modules(channels.__path__)
+    ]
+    classes = [thing for module in modules for thing in vars(module).values() if inspect.isclass(thing)]
+    names = {name for each in classes if isinstance(name := vars(each).get("name"), str) and hasattr(each, "send")}
+    assert {"smtp", "esms", "zns", "apprise"} <= names <= set(RULES.values())
