@@ -9,16 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import psycopg
-from psycopg.rows import class_row
 
 from quantrac.database import audit
 from quantrac.database.feed import Cause, NewChange, append_changes
 from quantrac.database.pool import Connection
+from quantrac.desks.acts import Act, BadReview, act_of
 from quantrac.telemetry.errors import QuantracError
 from quantrac.telemetry.quality import Quality
 
@@ -92,16 +91,6 @@ APPROVED: Final = "update review set approved_by = %(person)s, approved_at = %(n
 LOCK: Final = "select channel_id from review where review_id = %s for update"
 
 
-class BadReview(QuantracError):
-    """What was asked makes no sense; the text says what was found and what is expected."""
-
-    exit_code = 2
-
-
-class NoSuchReview(BadReview):
-    """There is no act of this number."""
-
-
 class NotPossible(QuantracError):
     """The act cannot be done as things stand; the text says what to do first."""
 
@@ -125,41 +114,6 @@ class Formula(NamedTuple):
     value: float | None = None
     factor: float = 1.0
     added: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """One row of `v_review`: an act of a person; `state` is `in force`, `proposed` or `withdrawn`."""
-
-    review_id: int
-    station: str
-    channel: str
-    kind: str
-    state: str
-    from_t: datetime
-    to_t: datetime
-    readings: int
-    flag: int | None
-    value: float | None
-    factor: float | None
-    added: float | None
-    person: str
-    reason: str
-    at: datetime
-    approved_by: str | None
-    approved_at: datetime | None
-    withdrawn_by: str | None
-    withdrawn_reason: str | None
-    withdrawn_at: datetime | None
-
-
-COLUMNS: Final = ", ".join(field.name for field in fields(Act))
-ACT: Final = f"select {COLUMNS} from v_review where review_id = %s"  # noqa: S608  # our own field names
-ACTS: Final = f"""
-select {COLUMNS} from v_review
-where (%(place)s::text is null or channel = %(place)s or station = %(place)s) and (%(every)s or state <> 'withdrawn')
-order by review_id desc limit %(limit)s
-"""  # noqa: S608
 
 
 def flag(conn: Connection, stretch: Stretch, verdict: Quality, person: str, reason: str, now: datetime) -> Act:
@@ -231,21 +185,6 @@ def withdraw(conn: Connection, review_id: int, person: str, reason: str, now: da
         conn.execute(WITHDRAW, keys)
         in_force = act.state == "in force"
         return _done(conn, review_id, person, "withdraw", reason, now, Cause(act.kind) if in_force else None)
-
-
-def acts(conn: Connection, place: str | None = None, *, every: bool = False, limit: int = 100) -> list[Act]:
-    """Return the newest acts, of one channel or station where `place` names one; withdrawn ones only with `every`."""
-    with conn.cursor(row_factory=class_row(Act)) as cursor:
-        return cursor.execute(ACTS, {"place": place, "every": every, "limit": limit}).fetchall()
-
-
-def act_of(conn: Connection, review_id: int) -> Act:
-    """Return one act; raises NoSuchReview."""
-    with conn.cursor(row_factory=class_row(Act)) as cursor:
-        found = cursor.execute(ACT, [review_id]).fetchone()
-    if found is None:
-        raise NoSuchReview(f"there is no review {review_id}: quantrac review list")
-    return found
 
 
 _NO_FORMULA: Final = {"value": None, "factor": None, "added": None}

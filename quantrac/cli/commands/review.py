@@ -14,7 +14,8 @@ from quantrac.telemetry.local_time import shown
 
 if TYPE_CHECKING:
     from quantrac.database.pool import Connection
-    from quantrac.desks.review import Act, Stretch
+    from quantrac.desks.acts import Act
+    from quantrac.desks.review import Stretch
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
@@ -106,10 +107,10 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List reviews, the newest first."""
-    from quantrac.desks import review
+    from quantrac.desks import acts
 
     with _connect() as conn:
-        found = review.acts(conn, place, every=every, limit=limit)
+        found = acts.acts(conn, place, every=every, limit=limit)
     if as_json:
         print(json.dumps([plain(act) for act in found], ensure_ascii=False))
         return

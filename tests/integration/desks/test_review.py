@@ -13,8 +13,9 @@ from ingest.rollups import consuming
 from quantrac.cli.commands.review import app
 from quantrac.database.feed import Cause, Consumer
 from quantrac.database.pool import Connection
-from quantrac.desks import review
-from quantrac.desks.review import BadReview, Formula, NotPossible, Stretch
+from quantrac.desks import acts, review
+from quantrac.desks.acts import BadReview, NoSuchReview
+from quantrac.desks.review import Formula, NotPossible, Stretch
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.states import State
 from tests.integration.database.conftest import NOON, World, add_channel
@@ -129,7 +130,7 @@ def test_what_makes_no_sense_is_refused_and_leaves_nothing(readings: World) -> N
     ):
         with pytest.raises(BadReview, match=why):
             review.correct(conn, stretch, formula, "lan", reason, NOW)
-    with pytest.raises(review.NoSuchReview):
+    with pytest.raises(NoSuchReview):
         review.withdraw(conn, 77, "lan", "x", NOW)
     assert conn.execute("select count(*) from review").fetchone() == (0,)
 
@@ -139,9 +140,9 @@ def test_each_act_is_audited_and_listed(readings: World) -> None:
     first = review.flag(conn, between(0, 2), Quality.FAIL, "lan", "fouled", NOW)
     second = review.correct(conn, between(4, 5), Formula(7.0), "an", "hand meter", NOW)
     review.withdraw(conn, first.review_id, "binh", "not fouled", NOW)
-    assert [act.review_id for act in review.acts(conn, DO)] == [second.review_id]
-    assert [act.state for act in review.acts(conn, "st-test", every=True)] == ["in force", "withdrawn"]
-    assert review.acts(conn, "st-other", every=True) == []
+    assert [act.review_id for act in acts.acts(conn, DO)] == [second.review_id]
+    assert [act.state for act in acts.acts(conn, "st-test", every=True)] == ["in force", "withdrawn"]
+    assert acts.acts(conn, "st-other", every=True) == []
     audit = conn.execute("select at, person, action, subject, reason from audit order by audit_id").fetchall()
     assert audit == [
         (NOW, "lan", "flag", f"review {first.review_id} of {DO}", "fouled"),
@@ -212,5 +213,5 @@ def test_the_commands_review_in_local_time_and_say_what_they_did(
     assert seen(readings.conn, "value")[2] == 2.5
     assert "allowed good, suspect, fail" in run("flag", DO, "bad", *span, *signed, code=2)
     assert "--at alone" in run("flag", DO, "fail", "--from", "2026-11-24", *signed, code=2)
-    assert "expected such as 2026-11-24T07:00" in run("flag", DO, "fail", "--at", "noon", *signed, code=2)
+    assert "expected a date or time such as 2026-11-24" in run("flag", DO, "fail", "--at", "noon", *signed, code=2)
     assert "expected one of them" in run("correct", DO, *at, "--value", "1", "--add", "1", *signed, code=2)
