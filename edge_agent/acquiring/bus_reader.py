@@ -26,8 +26,8 @@ LONGEST_SLEEP_MS: Final = 1_000
 """A sleeping bus looks at the wall clock at least so often: it may have been set."""
 REOPEN_S: Final = (1.0, 2.0, 5.0, 10.0)
 """Waits between tries to open a bus that is away; the last holds on."""
-LEAST_QUARANTINE_MS: Final = 1_000
-"""A silent instrument is not asked again sooner: its answer could still come, and be taken for the next."""
+QUARANTINE_MS: Final = 1_000
+"""A silent instrument is not asked again sooner, or before a quarter of its interval: it may have been busy."""
 
 TURNS = counter("quantrac_edge_turns_total", "Turns of instruments, by how they ended.", ["bus", "outcome"])
 MISFIRES = counter("quantrac_edge_misfires_total", "Due times that passed because the bus was busy.", ["bus"])
@@ -110,7 +110,7 @@ class BusReader:
             slots.finish()
         now_ms = self._now_ms()
         awaited = outcome in (Outcome.WAKING, Outcome.MEASURING)
-        quarantine_ms = mounting.ready_in_ms if awaited else max(LEAST_QUARANTINE_MS, mounting.device.timeout_ms)
+        quarantine_ms = mounting.ready_in_ms if awaited else min(QUARANTINE_MS, mounting.device.sample_ms // 4)
         owed_ms = mounting.instrument.owed_ms if isinstance(mounting.instrument, Unfenced) else 0
         self._schedule.report(turn, outcome, now_ms, quarantine_ms, owed_ms)
         self._schedule.expect(turn.device, mounting.instrument.try_ms)

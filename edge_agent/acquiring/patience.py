@@ -11,7 +11,6 @@ one that always takes 0.8 s is waited for, one that mostly takes 20 ms and now a
 from __future__ import annotations
 
 from collections import deque
-from statistics import median
 from typing import Final
 
 MARGIN_LATE: Final = 1.5
@@ -22,7 +21,7 @@ LEAST_MS: Final = 300
 ENOUGH_ANSWERS: Final = 20
 RECENT: Final = 100
 RULE: Final = 20
-"""The median of so many answers, late ones too, is what a unit takes as a rule."""
+"""Three of four of so many answers, late ones too, take at least as long as a unit takes as a rule."""
 MARGIN_RULE: Final = 2
 
 
@@ -49,8 +48,8 @@ class Patience:
 
         It is not longer than `most_ms` (or the timeout), however slow the unit is.
         """
-        newest_ms = self._newest_ms.get(unit)
-        rule_ms = round(MARGIN_RULE * median(newest_ms)) if newest_ms else 0
+        newest_ms = sorted(self._newest_ms.get(unit, ()))
+        rule_ms = round(MARGIN_RULE * newest_ms[len(newest_ms) // 4]) if newest_ms else 0
         return min(self.wait_ms(unit, timeout_ms), max(LEAST_MS, rule_ms), max(timeout_ms, most_ms))
 
     def answered(self, unit: int, took_ms: float) -> None:

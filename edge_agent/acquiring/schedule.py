@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, NamedTuple
 
-REST_MS: Final = (0, 0, 2_000, 5_000, 15_000, 60_000, 300_000)
-"""Rest before the next try after so many silent turns in a row; the last holds on."""
+REST: Final = 0.5
+"""Share of the time that a device has been silent for which it rests before the next try."""
+LEAST_REST_MS, LONGEST_REST_MS = 2_000, 300_000
+"""Bounds of a rest, which begins with the second silent turn in a row."""
 LOST_AFTER: Final = 3
 """Silent turns in a row after which a device is called lost."""
 GARBLED_TRIES: Final = 6
@@ -85,10 +87,13 @@ class _Device:
     due_ms: int
     try_ms: int
     silent_turns: int = 0
+    silent_since_ms: int = 0
     heard: bool = False
     """It has answered since the agent started."""
     shaky: bool = False
     """The last turn did not bring everything at the first try."""
+    came_late: bool = False
+    """It was silent, and then heard too late; nothing has been read since."""
     began_ms: int = 0
     takes_ms: float = 0
     """How long the turns take that bring everything."""
@@ -104,6 +109,17 @@ class _Device:
     @property
     def is_in_order(self) -> bool:
         return self.heard and not self.shaky
+
+    def rest_ms(self, now_ms: int) -> int:
+        """Return how long it rests after a silent turn: in proportion to how long it has been silent."""
+        if self.silent_turns < 2:
+            return 0
+        return min(LONGEST_REST_MS, max(LEAST_REST_MS, round(REST * (now_ms - self.silent_since_ms))))
+
+    @property
+    def patience(self) -> float:
+        """The share of its period that a neighbour in order may be late for it: none if it may be dead, or was late."""
+        return BEARABLE if self.heard and self.silent_turns <= 1 and not self.came_late else 0
 
     @property
     def goes_last(self) -> bool:
@@ -136,6 +152,7 @@ class Schedule:
         for device in self._devices.values():
             device.due_ms = next_due(now_ms, device.watch.period_ms)
             device.rest_until_ms = device.tried_ms = 0
+            device.silent_since_ms = now_ms
             device.retry = None
 
     def expect(self, device: str, try_ms: int) -> None:
@@ -145,8 +162,8 @@ class Schedule:
     def revive(self, device: str, now_ms: int) -> None:
         """Note that a device was heard answering too late: it lives, and its rest is over."""
         found = self._devices[device]
-        found.heard, found.silent_turns = True, min(found.silent_turns, 1)
-        found.rest_until_ms = min(found.rest_until_ms, now_ms)
+        found.heard, found.came_late, found.silent_turns = True, True, min(found.silent_turns, 1)
+        found.rest_until_ms, found.silent_since_ms = min(found.rest_until_ms, now_ms), now_ms
         if not found.is_awaited:
             found.retry_at_ms = min(found.retry_at_ms, now_ms)
 
@@ -177,11 +194,12 @@ class Schedule:
         device.heard = device.heard or outcome is not Outcome.SILENT
         device.shaky = outcome is not Outcome.READ or turn.attempt > 1
         if outcome is Outcome.READ:
+            device.came_late = False
             device.takes_ms = max(now_ms - device.began_ms, FADING * device.takes_ms)
         device.silent_turns = device.silent_turns + 1 if outcome is Outcome.SILENT else 0
         if outcome is Outcome.SILENT:
-            rest_ms = max(quarantine_ms, REST_MS[min(device.silent_turns, len(REST_MS) - 1)])
-            device.rest_until_ms = now_ms + rest_ms
+            device.silent_since_ms = device.began_ms if device.silent_turns == 1 else device.silent_since_ms
+            device.rest_until_ms = now_ms + max(quarantine_ms, device.rest_ms(now_ms))
         if owed_ms:
             device.rest_until_ms = max(device.rest_until_ms, now_ms + owed_ms)
         again = device.silent_turns == 1 or (outcome is Outcome.GARBLED and turn.attempt < GARBLED_TRIES)
@@ -193,20 +211,20 @@ class Schedule:
         due = [device for device in self._devices.values() if device.due_ms < now_ms and not device.is_awaited]
         for device in sorted(due, key=lambda device: (device.goes_last, device.deadline_ms, device.order)):
             starved = now_ms - device.tried_ms > STARVED_MS
-            if device.silent_turns == 0 or starved or self._harmless(device, now_ms, 0):
+            patience = BEARABLE if starved else device.patience
+            if device.silent_turns == 0 or starved or self._harmless(device, now_ms, patience):
                 probe = device.silent_turns > 0 or not device.heard
                 turn = Turn(device.watch.device, device.due_ms, 1, probe)
                 device.due_ms, device.tried_ms, device.retry = device.deadline_ms, now_ms, None
-                return self._begin(device, turn, now_ms, BEARABLE if starved or device.silent_turns == 0 else 0)
+                return self._begin(device, turn, now_ms, patience)
         return None
 
     def _retry_turn(self, now_ms: int) -> Turn | None:
         ready = [device for device in self._devices.values() if device.retry and device.retry_at_ms <= now_ms]
         for device in sorted(ready, key=lambda device: (device.retry_at_ms, device.order)):
-            patience = 0 if device.silent_turns else BEARABLE
-            if device.retry is not None and (device.is_awaited or self._harmless(device, now_ms, patience)):
+            if device.retry is not None and (device.is_awaited or self._harmless(device, now_ms, device.patience)):
                 turn, device.retry = device.retry, None
-                return self._begin(device, turn, now_ms, patience)
+                return self._begin(device, turn, now_ms, device.patience)
         return None
 
     def _begin(self, device: _Device, turn: Turn, now_ms: int, patience: float) -> Turn:

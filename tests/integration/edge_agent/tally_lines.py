@@ -103,6 +103,10 @@ class Told:
                     found.append(f"unit {unit}: {sample} was served as {entry}")
         return found
 
+    def heard(self, unit: int) -> int:
+        """How many values came of a unit."""
+        return sum(sample.value is not None for sample in self.samples[unit])
+
     def delivered(self, unit: int, learning: int) -> float:
         """In which share of the whole periods behind the first `learning` every signal came."""
         period = self.story.period_ms

@@ -23,6 +23,7 @@ class Line:
     def __init__(self, watches: list[Watch], behaviours: dict[str, Behaviour], start: int = START) -> None:
         self.schedule = Schedule(watches, start)
         self.behaviours = behaviours
+        self.needs = {watch.device: watch.try_ms for watch in watches}
         self.now = start
         self.turns: list[tuple[int, Turn, Outcome]] = []
         self._count: Counter[str] = Counter()
@@ -37,6 +38,9 @@ class Line:
                 continue
             self._count[turn.device] += 1
             outcome, took = self.behaviours[turn.device](self._count[turn.device])
+            if outcome is Outcome.SILENT and took == 0:  # waits as long as it may
+                least = self.needs[turn.device]
+                took = 1_900 if turn.free_by_ms is None else max(least, min(1_900, turn.free_by_ms - self.now))
             self.turns.append((self.now, turn, outcome))
             self.now += took
             self.schedule.report(turn, outcome, self.now, 1_000)
@@ -98,7 +102,7 @@ def test_a_dead_device_is_asked_less_and_less_often() -> None:
     line = Line([Watch("a", 1_000, 1_900)], {"a": dead})
     line.run(3_600_000)
     rests = [b - a for a, b in pairwise(line.tries("a"))]
-    assert len(line.tries("a")) < 20
+    assert len(line.tries("a")) < 25
     assert all(later >= earlier - 1_000 for earlier, later in pairwise(rests))
     assert rests[-1] > 300_000
     assert line.schedule.is_lost("a")
@@ -108,6 +112,48 @@ def test_a_dead_neighbour_costs_a_healthy_device_less_than_a_hundredth() -> None
     line = Line([Watch("good", 1_000, 500), Watch("dead", 1_000, 1_900)], {"good": healthy, "dead": dead})
     line.run(3_600_000)
     assert len(line.read("good")) >= 0.99 * 3_600
+
+
+def test_one_dead_from_the_start_with_a_timeout_longer_than_a_period_takes_only_what_is_left_over() -> None:
+    line = Line([Watch("dead", 1_000, 700), Watch("good", 1_000, 340)], {"good": healthy, "dead": dead})
+    line.behaviours["dead"] = lambda _: (Outcome.SILENT, 0)  # as long as it may, see `run`
+    line.run(600_000)
+    assert len(line.read("good")) >= 599
+    assert len(line.tries("dead")) > 5
+
+
+def test_who_always_takes_long_goes_last_and_is_waited_for_until_a_neighbour_would_lose_a_sample() -> None:
+    line = Line(
+        [Watch("slow", 1_000, 700), Watch("good", 1_000, 340)], {"slow": lambda _: (Outcome.READ, 800), "good": healthy}
+    )
+    line.run(20_000)
+    settled = [(turn.device, turn.free_by_ms) for at, turn, _ in line.turns if at > START + 5_000]
+    assert [device for device, _ in settled[:4]] in (["good", "slow"] * 2, ["slow", "good"] * 2)
+    assert len(line.read("slow")) >= 18
+    assert len(line.read("good")) >= 19
+
+
+def test_an_answer_that_comes_late_ends_a_rest() -> None:
+    line = Line([Watch("a", 1_000, 500)], {"a": dead})
+    line.run(120_000)
+    before = len(line.tries("a"))
+    line.run(2_000)
+    assert len(line.tries("a")) == before, "it rests for a minute"
+    line.schedule.revive("a", line.now)
+    line.run(2_000)
+    assert len(line.tries("a")) == before + 1
+    assert not line.schedule.is_lost("a")
+
+
+def test_one_whose_answers_carry_nothing_that_tells_them_apart_is_left_alone_while_it_owes_one() -> None:
+    schedule = Schedule([Watch("a", 1_000, 500)], START)
+    turn = schedule.next(START + 1)
+    assert isinstance(turn, Turn)
+    schedule.report(turn, Outcome.GARBLED, START + 500, 1_000, owed_ms=9_500)
+    now = START + 501
+    while isinstance(step := schedule.next(now), Idle):
+        now = step.until_ms
+    assert START + 10_000 <= now <= START + 11_001
 
 
 def test_at_usual_periods_a_dead_neighbour_costs_nothing_at_all() -> None:
