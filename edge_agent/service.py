@@ -27,12 +27,13 @@ from edge_agent.health.housekeeping import Housekeeping
 from edge_agent.health.watchdog import Watchdog
 from edge_agent.instruments.samples import NO_MEASUREMENT, Measured
 from edge_agent.records import Event, RecordSink
+from edge_agent.sending.beginning import Beginning
 from edge_agent.sending.forwarding import Forwarder
 from edge_agent.sending.forwarding_loop import ForwardingLoop
 from edge_agent.sending.uplink import uplink
 from edge_agent.slots.continuity import series_of
 from edge_agent.spooling.intake import Intake
-from edge_agent.spooling.opening import continuity_of, open_spool, restart_text
+from edge_agent.spooling.opening import continuity_of
 from edge_agent.spooling.spool import Spool
 from edge_agent.spooling.spool_file import SpoolUnwritable
 from quantrac.config.loading import load_network
@@ -101,25 +102,19 @@ def run(
     plan, source = _plan(settings, station_id), clock or SystemClock()
     end, watchdog = End(stop, Draining(timeout_s=drain_s)), Watchdog.from_environment()
     with ExitStack() as closing:
-        spool = closing.enter_context(open_spool(plan.folder, plan.station.spool, _moment, stop))
-        keeper = _timekeeper(closing, source, plan.station, spool)
-        restart = restart_text(spool, keeper.boot_id)
-        loop = ForwardingLoop(_moment, on_failure=end.fail)
+        keeper, loop = Timekeeper(source, plan.station.clock), ForwardingLoop(_moment, on_failure=end.fail)
         intake = Intake(wake=loop.wake, stamp=keeper.stamp)
         commands, replies = SimpleQueue[Delivery](), Replies(station_id, lambda: _moment().ms)
         session = uplink(plan.address, station_id, loop, _moment, on_command=commands.put, on_settled=replies.settled)
         replies.transport = session
-        forwarder = _forwarder(spool, intake, session, plan.station, keeper)
-        _start(closing, loop, forwarder, session)
-        cameras = _cameras(closing, plan, source, keeper, forwarder)
+        restart = _begin(closing, plan, keeper, intake, loop, session)
+        cameras = _cameras(closing, plan, source, keeper, loop)
         orders, misses = Orders(plan.folder / ORDERS, plan.station.devices), MissCounts()
-        housekeeping = _housekeeping(closing, plan, forwarder, keeper, misses)
+        housekeeping = _housekeeping(closing, plan, loop, intake, keeper, misses)
         steering = _steering(plan, loop, session, end, orders, misses, cameras, replies)
         _listen(closing, plan, steering, commands, session, reload)
         end.follow()
-        log.info(
-            "agent_started", station=station_id, broker=str(plan.address), epoch=spool.epoch, spool=str(plan.folder)
-        )
+        log.info("agent_started", station=station_id, broker=str(plan.address), spool=str(plan.folder), start=restart)
         note = _nobody if cameras is None else cameras.note
         (sampling or _sampling())(
             plan.station,
@@ -185,31 +180,33 @@ def _plan(settings: Settings, station_id: str) -> Plan:
     return Plan(settings, local, station, pushed, wiring, MqttAddress.parse(settings.mqtt()), folder)
 
 
-def _timekeeper(closing: ExitStack, source: TimeSource, station: Station, spool: Spool) -> Timekeeper:
-    known = source.boot_id()
-    keeper = Timekeeper(source, station.clock, was_synchronised=bool(known) and spool.synchronised_boot() == known)
+def _begin(
+    closing: ExitStack, plan: Plan, keeper: Timekeeper, intake: Intake, loop: ForwardingLoop, session: Session
+) -> str:
+    """Start spool, clock, forwarding and session; returns how a `restart` event names this start."""
+    station = plan.station
+
+    def forwarder_of(spool: Spool) -> Forwarder:
+        return Forwarder(
+            spool,
+            intake,
+            session,
+            identity_of(station),
+            rate=station.backfill_rate,
+            continuity=continuity_of(series_of(station), spool),
+            clock=keeper,
+        )
+
+    beginning = Beginning(plan.folder, station.spool, keeper, intake, forwarder_of, _moment)
+    closing.callback(beginning.close)
+    restart = beginning.begin(loop)
+    closing.callback(loop.stop)
+    closing.callback(beginning.give_up)
     keeper.start()
     closing.callback(keeper.stop)
-    return keeper
-
-
-def _forwarder(spool: Spool, intake: Intake, session: Session, station: Station, keeper: Timekeeper) -> Forwarder:
-    return Forwarder(
-        spool,
-        intake,
-        session,
-        identity_of(station),
-        rate=station.backfill_rate,
-        continuity=continuity_of(series_of(station), spool),
-        clock=keeper,
-    )
-
-
-def _start(closing: ExitStack, loop: ForwardingLoop, forwarder: Forwarder, session: Session) -> None:
-    loop.start(forwarder)
-    closing.callback(loop.stop)
     session.start()
     closing.callback(session.stop)
+    return restart
 
 
 def _steering(
@@ -259,12 +256,12 @@ def _listen(
 
 
 def _housekeeping(
-    closing: ExitStack, plan: Plan, forwarder: Forwarder, keeper: Timekeeper, misses: MissCounts
+    closing: ExitStack, plan: Plan, loop: ForwardingLoop, intake: Intake, keeper: Timekeeper, misses: MissCounts
 ) -> Housekeeping:
     return Housekeeping(
         plan.folder,
-        lambda: forwarder.depth,
-        spool_lost=lambda: forwarder.lost,
+        lambda: len(intake) if loop.forwarder is None else loop.forwarder.depth,
+        spool_lost=lambda: None if loop.forwarder is None else loop.forwarder.lost,
         clock_offset=keeper.offset,
         signal=_modem(closing, plan.station),
         misses=misses,
@@ -280,7 +277,7 @@ def configured_station(settings: Settings, station_id: str) -> Station:
 
 
 def _cameras(
-    closing: ExitStack, plan: Plan, source: TimeSource, keeper: Timekeeper, forwarder: Forwarder
+    closing: ExitStack, plan: Plan, source: TimeSource, keeper: Timekeeper, loop: ForwardingLoop
 ) -> Cameras | None:
     """Start the cameras, if the station has any."""
     if not plan.station.cameras:
@@ -294,7 +291,7 @@ def _cameras(
     except SpoolUnwritable as full:
         log.warning("no_pictures", error=str(full), until="the agent is started again")
         return None
-    forwarder.others = cameras.lane.said
+    loop.post(lambda forwarder, _: forwarder.speak_of(cameras.lane.said))
     return cameras
 
 
@@ -322,7 +319,7 @@ def _drain(loop: ForwardingLoop, end: End) -> bool:
     """Publish until all is acknowledged, nothing can be any more, or the time is over; then say goodbye."""
     started = asked = time.monotonic()
     drained = False
-    while not end.failed.is_set():
+    while not end.failed.is_set() and loop.forwarder is not None:
         drained = loop.ask(lambda f: f.drained)
         now = time.monotonic()
         told_twice = end.draining.wanted.is_set() and end.stop.is_set()
@@ -332,11 +329,12 @@ def _drain(loop: ForwardingLoop, end: End) -> bool:
             asked = now
             loop.post(lambda f, at: f.announce(at) if f.is_connected else None)
         time.sleep(DRAIN_STEP_S)
-    with suppress(TimeoutError):
+    with suppress(TimeoutError, SpoolUnwritable):
         end.draining.outcome = {} if end.failed.is_set() else {**report_of(loop), "drained": drained}
     end.draining.ended.set()
     if not end.failed.is_set():
-        loop.ask(lambda f: f.say_goodbye(_moment()))
+        with suppress(SpoolUnwritable):
+            loop.ask(lambda f: f.say_goodbye(_moment()))
     return drained
 
 

@@ -21,7 +21,7 @@ LOOK_AT_FIRST_EVERY_S: Final = 1.0
 class Timekeeper:
     """What the agent knows of its clock; any thread may ask."""
 
-    def __init__(self, source: TimeSource, plan: ClockPlan, *, was_synchronised: bool) -> None:
+    def __init__(self, source: TimeSource, plan: ClockPlan, *, was_synchronised: bool = False) -> None:
         """`was_synchronised`: an earlier run of the agent has seen it synchronised since the machine started."""
         self._source, self._plan = source, plan
         self.boot_id = source.boot_id()
@@ -30,6 +30,11 @@ class Timekeeper:
         self._look = ClockLook(None, None)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="clock", daemon=True)
+
+    def remember(self, boot_id: str) -> None:
+        """An earlier run of the agent has seen the clock synchronised in this start of the machine; "": in none."""
+        if self.boot_id and boot_id == self.boot_id:
+            self.was_synchronised = True
 
     def start(self) -> None:
         """Look once, and then again and again."""

@@ -31,8 +31,8 @@ class Housekeeping:
     spool_depth: Callable[[], int]
     """Messages that wait for their acknowledgement."""
     misses: MissCounts = field(default_factory=MissCounts)
-    spool_lost: Callable[[], int] = lambda: 0
-    """Messages that will never arrive."""
+    spool_lost: Callable[[], int | None] = lambda: 0
+    """Messages that will never arrive; None: the spool could not be opened yet."""
     clock_offset: Callable[[], Measured] = _unknown
     signal: Callable[[], Measured] = _unknown
     """The modem's signal strength."""
@@ -55,8 +55,8 @@ class Housekeeping:
         return sources.get(word, _unknown)()
 
 
-def _number(count: int) -> Measured:
-    return Measured(float(count), State.OK)
+def _number(count: int | None) -> Measured:
+    return NO_MEASUREMENT if count is None else Measured(float(count), State.OK)
 
 
 def cpu_temp(folder: Path) -> Measured:

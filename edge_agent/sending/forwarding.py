@@ -73,8 +73,7 @@ class Forwarder:
         """Forward what `spool` holds and what comes by `intake`; old messages at most `rate` a second."""
         self._spool, self._intake, self._transport, self._identity = spool, intake, transport, identity
         self._rate = rate
-        self.others: Callable[[], dict[str, Held]] = dict
-        """Other spools of the station, which birth and status name, too: that of the pictures."""
+        self._others: Callable[[], dict[str, Held]] = dict
         self._storing = Storing(spool, intake, continuity or Continuity(), clock or Believed())
         self._connected_s: float | None = None
         self._heard_s: float | None = None
@@ -98,6 +97,10 @@ class Forwarder:
     def is_connected(self) -> bool:
         """Whether there is a connection to the broker."""
         return self._connected_s is not None
+
+    def speak_of(self, others: Callable[[], dict[str, Held]]) -> None:
+        """Let birth and status name other spools of the station, too: that of the pictures."""
+        self._others = others
 
     def connected(self, now: Moment) -> None:
         """The broker has accepted us: say who we are."""
@@ -147,7 +150,7 @@ class Forwarder:
 
     def announce(self, now: Moment) -> None:
         """Publish birth and status, to which the centre answers with an ack."""
-        held = announcement.held(self._spool.spans(), self._spool.fate) | self.others()
+        held = announcement.held(self._spool.spans(), self._spool.fate) | self._others()
         birth = announcement.birth(self._identity, self._spool.epoch, held, now.ms)
         self._transport.publish(topic(self._identity.station, "birth"), birth, retain=True)
         self._say_status(now)
@@ -190,6 +193,11 @@ class Forwarder:
             self.stall(full, now)
         self._count()
         return self._pause(now)
+
+    def last_turn(self, now: Moment) -> None:
+        """Store what has come, waiting neither for more nor for the disk: the agent ends."""
+        self._gather_until_s, self._disk_until_s = now.s, float("-inf")
+        self.turn(now)
 
     def stall(self, full: SpoolUnwritable, now: Moment) -> None:
         """The disk does not serve now: keep in memory what comes, and try again soon."""
@@ -326,7 +334,7 @@ class Forwarder:
             self._say_status(now)
 
     def _say_status(self, now: Moment, *, online: bool = True) -> None:
-        held = announcement.held(self._spool.spans(), self._spool.fate) | self.others()
+        held = announcement.held(self._spool.spans(), self._spool.fate) | self._others()
         payload = announcement.status(self._spool.epoch, held, now.ms, online=online)
         self._transport.publish(topic(self._identity.station, "status"), payload, retain=True)
         self._status_s = now.s

@@ -29,10 +29,25 @@ class ForwardingLoop:
         self._inbox: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._woken = threading.Event()
         self._thread: threading.Thread | None = None
+        self._waits_for = ""
+        self.forwarder: Forwarder | None = None
+        """None: not begun. Other threads may only look at its counts."""
 
     def start(self, forwarder: Forwarder) -> None:
         """Begin; calls posted before are made first."""
-        self._thread = threading.Thread(target=self._run, args=(forwarder,), name="forwarding", daemon=True)
+        self.forwarder = forwarder
+        self._begin(lambda: forwarder)
+
+    def start_late(self, opened: Callable[[], Forwarder | None], waits_for: str) -> None:
+        """Begin as soon as `opened`, called by the thread, returns; what is posted waits, what is asked is refused.
+
+        `waits_for`: what stands against it, for who asks. `opened` returns None when the agent ends before.
+        """
+        self._waits_for = waits_for
+        self._begin(opened)
+
+    def _begin(self, opened: Callable[[], Forwarder | None]) -> None:
+        self._thread = threading.Thread(target=self._run, args=(opened,), name="forwarding", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -52,7 +67,12 @@ class ForwardingLoop:
             self._inbox.put(_nothing)
 
     def ask(self, question: Callable[[Forwarder], T], timeout_s: float = 10.0) -> T:
-        """Have `question` answered by the thread. Raises TimeoutError, or what the question raises."""
+        """Have `question` answered by the thread. Raises TimeoutError, or what the question raises.
+
+        Raises SpoolUnwritable while the spool could not be opened yet.
+        """
+        if self._waits_for and self.forwarder is None:
+            raise SpoolUnwritable(self._waits_for)
         answer: Future[T] = Future()
 
         def call(forwarder: Forwarder, _: Moment) -> None:
@@ -64,12 +84,15 @@ class ForwardingLoop:
         self.post(call)
         return answer.result(timeout_s)
 
-    def _run(self, forwarder: Forwarder) -> None:
+    def _run(self, opened: Callable[[], Forwarder | None]) -> None:
         try:
+            self.forwarder = forwarder = opened()
+            if forwarder is None:
+                return
             pause_s = 0.0
             while self._make_calls(forwarder, pause_s):
                 pause_s = forwarder.turn(self._now())
-            forwarder.turn(self._now())
+            forwarder.last_turn(self._now())
         except Exception:
             log.exception("forwarding_failed")
             self._on_failure()

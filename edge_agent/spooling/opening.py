@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -21,24 +22,23 @@ LOOKED_BACK: Final = 20_000
 TRY_AGAIN_S: Final = 2.0
 
 
-def open_spool(folder: Path, plan: SpoolPlan, now: Now, stop: threading.Event) -> Spool:
-    """Open the spool of a station's folder, as soon as its disk can be written.
+def open_spool(folder: Path, plan: SpoolPlan, now: Now) -> Spool:
+    """Open the spool of a station's folder. Raises SpoolLocked, SpoolUnwritable."""
+    spool = Spool(folder, size_bytes=plan.size_bytes, keep_ms=plan.keep_ms, now_ms=now().ms)
+    try:
+        _prove(spool, now)
+    except SpoolUnwritable:
+        spool.close()
+        raise
+    return spool
 
-    Raises SpoolLocked, and SpoolUnwritable when `stop` is set while the disk has no room.
-    """
-    said = False
-    while True:
-        try:
-            spool = Spool(folder, size_bytes=plan.size_bytes, keep_ms=plan.keep_ms, now_ms=now().ms)
-        except SpoolUnwritable as full:
-            if not said:
-                log.warning("spool_unwritable", error=str(full), tried_again_every_s=TRY_AGAIN_S)
-                said = True
-            if stop.wait(TRY_AGAIN_S):
-                raise
-        else:
-            _prove(spool, now)
-            return spool
+
+def open_when_there_is_room(folder: Path, plan: SpoolPlan, now: Now, stop: threading.Event) -> Spool | None:
+    """Open the spool as soon as its disk can be written; None when `stop` is set before. Raises SpoolLocked."""
+    while not stop.wait(TRY_AGAIN_S):
+        with suppress(SpoolUnwritable):
+            return open_spool(folder, plan, now)
+    return None
 
 
 def _prove(spool: Spool, now: Now) -> None:

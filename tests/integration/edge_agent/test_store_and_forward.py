@@ -1,6 +1,7 @@
 """Whatever is killed, cut or restored between spool and centre: nothing is lost, nothing counts twice."""
 
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -15,8 +16,10 @@ from edge_agent import desk, service
 from edge_agent.sending import lanes
 from edge_agent.spooling import inspection, settlement
 from quantrac.private_services.mosquitto import PrivateMosquitto
+from quantrac.telemetry.errors import QuantracError
+from quantrac.telemetry.wire import decode_message
 from tests.fixtures.proxy import TcpProxy
-from tests.integration.edge_agent.agent import PROJECT, STATION, Numbers, Running
+from tests.integration.edge_agent.agent import PROJECT, STATION, Numbers, Running, settings
 from tests.integration.edge_agent.centre import Centre
 
 RESEND_AFTER_S = 1.5
@@ -80,6 +83,33 @@ def test_kill_9_of_the_agent(broker: PrivateMosquitto, centre: Centre, tmp_path:
     assert seqs == set(range(1, len(seqs) + 1))
     assert outcome["produced"] == len(seqs)
     assert len([1 for kind, _ in centre.events if kind == "restart"]) >= 5
+
+
+def test_a_disk_that_is_full_when_the_agent_starts(broker: PrivateMosquitto, centre: Centre, tmp_path: Path) -> None:
+    """No file of the agent can grow from its start on; it measures all the same, and nothing of it is lost."""
+    settings(broker.url(STATION), tmp_path)  # makes the files of the configuration
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    command = [sys.executable, "-m", "tests.integration.edge_agent.agent", broker.url(STATION), str(tmp_path)]
+    limit = ["prlimit", "--fsize=0:", "--", *command]
+    with subprocess.Popen(limit, cwd=PROJECT, stdout=subprocess.DEVNULL) as child:
+        try:
+            until, said = time.monotonic() + 60, ""
+            while "cannot be written" not in said:
+                assert time.monotonic() < until
+                try:
+                    desk.status(tmp_path / STATION)
+                except QuantracError as error:
+                    said = str(error)
+            resource.prlimit(child.pid, resource.RLIMIT_FSIZE, (hard, hard))
+            assert centre.holds(lambda c: any(kind == "spool_unwritable" for kind, _ in c.events), 60)
+        finally:
+            child.kill()
+    messages = [decode_message(line) for line in inspection.export(tmp_path / STATION)]
+    assert [m.seq for m in messages] == [*range(1, len(messages) + 1)]
+    values = [m.r[0][1] for m in messages if m.r]
+    assert values == [*range(1, len(values) + 1)]
+    assert len(values) > 10
+    assert messages[0].e[0][2] == "agent start; the disk cannot be written"
 
 
 def test_a_broker_killed_before_it_saved_what_it_had_acknowledged(broker: PrivateMosquitto, tmp_path: Path) -> None:

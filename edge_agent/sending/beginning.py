@@ -1,0 +1,81 @@
+"""From the agent's start to a spool that forwards, also where the disk has no room at first: then memory bridges."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from edge_agent.clocks.clock import Moment, Now
+from edge_agent.clocks.timekeeping import Timekeeper
+from edge_agent.records import Event, SlotRecord
+from edge_agent.sending.forwarding import Forwarder
+from edge_agent.sending.forwarding_loop import ForwardingLoop
+from edge_agent.spooling.intake import Intake
+from edge_agent.spooling.opening import open_spool, open_when_there_is_room, restart_text
+from edge_agent.spooling.spool import Spool
+from edge_agent.spooling.spool_file import SpoolUnwritable
+from quantrac.config.stations import SpoolPlan
+from quantrac.observe.logs import logger
+
+log = logger(__name__)
+
+NOT_OPENED = "agent start; the disk cannot be written"
+
+
+class Beginning:
+    """See the module. `close` comes last, when the loop has ended."""
+
+    def __init__(
+        self,
+        folder: Path,
+        plan: SpoolPlan,
+        keeper: Timekeeper,
+        intake: Intake,
+        forwarder_of: Callable[[Spool], Forwarder],
+        now: Now,
+    ) -> None:
+        self._folder, self._plan, self._keeper, self._intake = folder, plan, keeper, intake
+        self._forwarder_of, self._now = forwarder_of, now
+        self._spool: Spool | None = None
+        self._ends = threading.Event()
+
+    def begin(self, loop: ForwardingLoop) -> str:
+        """Start the loop, now or as soon as the disk has room; returns how a `restart` event names this start.
+
+        Raises SpoolLocked.
+        """
+        try:
+            spool = open_spool(self._folder, self._plan, self._now)
+        except SpoolUnwritable as full:
+            why, since = str(full), self._now()
+            log.warning("spool_unwritable", error=why, until_then="what is measured is kept in memory")
+            loop.start_late(lambda: self._opened_late(why, since), why)
+            return NOT_OPENED
+        loop.start(self._made(spool))
+        return restart_text(spool, self._keeper.boot_id)
+
+    def give_up(self) -> None:
+        """The agent ends: wait no longer for the disk."""
+        self._ends.set()
+
+    def close(self) -> None:
+        """Close the spool, if it was opened."""
+        if self._spool is not None:
+            self._spool.close()
+
+    def _opened_late(self, why: str, since: Moment) -> Forwarder | None:
+        spool = open_when_there_is_room(self._folder, self._plan, self._now, self._ends)
+        if spool is None:
+            return None
+        now, start = self._now(), restart_text(spool, self._keeper.boot_id)
+        log.warning("spool_writable_again", in_memory=len(self._intake))
+        detail = f"{why}; {start}, {now.s - since.s:.0f} s in memory from the start"
+        forwarder = self._made(spool)
+        self._intake.offer(SlotRecord(now.ms, (), (Event("spool_unwritable", None, detail, now.ms),)))
+        return forwarder
+
+    def _made(self, spool: Spool) -> Forwarder:
+        self._spool = spool
+        self._keeper.remember(spool.synchronised_boot())
+        return self._forwarder_of(spool)
