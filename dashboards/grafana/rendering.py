@@ -10,6 +10,7 @@ from typing import Final
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
+from dashboards.grafana.alarm_performance import alarm_performance
 from dashboards.grafana.network_overview import network_overview
 from dashboards.grafana.panels import DATASOURCE_TYPE, DATASOURCE_UID
 from dashboards.grafana.year import year
@@ -49,6 +50,7 @@ def rendered() -> Mapping[str, str]:
     """Return every generated file: path below `dashboards/grafana` → text."""
     return {
         "generated/network-overview.json": _dashboard_text(network_overview()),
+        "generated/alarms.json": _dashboard_text(alarm_performance()),
         "generated/year.json": _dashboard_text(year()),
         "provisioning/datasources/quantrac.yaml": DATASOURCE_FILE,
         "provisioning/dashboards/quantrac.yaml": PROVIDER_FILE,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dashboards.grafana import queries, rendering
+from dashboards.grafana import alarm_queries, queries, rendering
 from quantrac.config.loading import load_network
 from quantrac.database.pool import Connection, connect
 from quantrac.desks.network import apply_network
@@ -19,6 +19,8 @@ CONFIGS = Path(__file__).parents[3] / "station_configs"
 SQL = sorted(
     {name: value for name, value in vars(queries).items() if name.isupper() and isinstance(value, str)}.items()
 )
+
+ALARM_SQL = {name: sql for name, sql in vars(alarm_queries).items() if name.isupper() and not name.startswith("_")}
 
 FILL = """
 insert into reading select channel_id, %(now)s - n * interval '1 minute', n, 0, 0, %(now)s
@@ -65,10 +67,20 @@ def test_the_committed_dashboards_ask_only_tested_queries() -> None:
     texts = [text for name, text in rendering.rendered().items() if name.startswith("generated/")]
     panels = [panel for text in texts for panel in json.loads(text)["panels"]]
     asked = {target["rawSql"] for panel in panels for target in panel.get("targets", [])}
-    assert asked <= {sql.strip() for _, sql in SQL}
+    assert asked <= {sql.strip() for sql in [*dict(SQL).values(), *ALARM_SQL.values()]}
 
 
 def test_the_chosen_stations_alone_are_drawn(filled: Connection) -> None:
     found = run(filled, queries.READINGS)
     assert {metric for _, metric, _ in found} == {"st-my-thanh/do", "st-tran-de/do"}
     assert len(found) == 20
+
+
+def test_the_alarm_panels_run_as_the_reader_and_count_what_is_there(filled: Connection) -> None:
+    found = {name: run(filled, sql) for name, sql in ALARM_SQL.items()}
+    risen = run(filled, "select count(*) from v_alarm")[0]
+    assert found["PEAK"] == found["STANDING"] == found["UNACKNOWLEDGED"] == [risen]
+    assert sum(row[2] for row in found["TOP"]) == risen[0]
+    assert [found[name] for name in ("STALE", "FALSE", "FLAPPING", "CHATTERING", "OUT_OF_SERVICE")] == [
+        [(0,)], [(0,)], [(0,)], [], [],
+    ]  # fmt: skip
