@@ -53,6 +53,7 @@ class Process:
         self._served: dict[int, Served] = {}
         self._free_since: dict[int, float] = {}
         self._stands_by = False
+        self._number = slots.Number()
 
     def run(self) -> None:
         """Serve what falls to this process until told to stop; a database that is away is waited for."""
@@ -81,6 +82,7 @@ class Process:
         while not self._stop.is_set():
             self._raise_failure()
             seen = slots.see(conn)
+            seen = seen._replace(slots=self._number.settle(seen.slots, self._clock.monotonic()))
             self.look(seen, max(seen.slots, leases.last_slot(conn) + 1))
             self._stop.wait(LOOK_EVERY_S)
 

@@ -22,6 +22,8 @@ where locktype = 'advisory' and objsubid = 1 and granted
 """
 GRACE_S: Final = 3.0
 """So long a slot must have been free before a process takes it besides another: its worker may be coming back."""
+FEWER_AFTER_S: Final = 10.0
+"""So long a process must have been gone before its slots are closed: systemd starts it again after 2 s."""
 
 
 class Seen(NamedTuple):
@@ -33,6 +35,22 @@ class Seen(NamedTuple):
     """How many slots there shall be: the most that one of them was told of."""
     held: frozenset[int]
     """Slots that somebody serves."""
+
+
+class Number:
+    """How many slots there shall be, as processes come and go: more at once, fewer only after a while.
+
+    So a process that dies over and over moves no station back and forth.
+    """
+
+    def __init__(self) -> None:
+        self._number, self._seen_at = 1, 0.0
+
+    def settle(self, seen: int, now: float) -> int:
+        """Return the number, when so many are seen now; `now` in seconds of a monotonic clock."""
+        if seen >= self._number or now - self._seen_at >= FEWER_AFTER_S:
+            self._number, self._seen_at = seen, now
+        return self._number
 
 
 def join(conn: Connection, slots: int) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.workers.leases import Leases, balance
-from ingest.workers.slots import GRACE_S, share, to_start, to_stop
+from ingest.workers.slots import FEWER_AFTER_S, GRACE_S, Number, share, to_start, to_stop
 from ingest.workers.subscribing import KINDS, filters, wanted
 from quantrac.telemetry import topics
 
@@ -106,3 +106,13 @@ def test_a_process_without_a_slot_takes_one_at_once_and_another_only_after_a_whi
     assert to_start({0}, {1: GRACE_S - 0.1}, 1, 2) is None
     assert to_start({0}, {1: GRACE_S}, 1, 2) == 1
     assert to_start({0}, {1: 60.0}, 2, 2) is None
+
+
+def test_a_process_that_dies_over_and_over_moves_no_station() -> None:
+    number = Number()
+    assert number.settle(2, 100.0) == 2
+    assert [number.settle(3 if second % 8 == 0 else 2, 104.0 + second) for second in range(60)] == [3] * 60
+    gone = 104.0 + 56
+    assert number.settle(2, gone + FEWER_AFTER_S - 0.1) == 3
+    assert number.settle(2, gone + FEWER_AFTER_S) == 2
+    assert number.settle(3, gone + FEWER_AFTER_S + 1) == 3
