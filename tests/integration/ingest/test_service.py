@@ -3,13 +3,21 @@
 import os
 import subprocess
 import sys
+import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
 
+from ingest.service import Process
+from ingest.workers.worker import STUCK_S, Clock
+from quantrac.database.pool import connect
+from quantrac.mqtt import MqttAddress
+from quantrac.observe import health
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.private_services.postgres import PrivatePostgres
 from tests.integration.ingest.conftest import Edge, RunningIngest, eventually
@@ -57,6 +65,38 @@ def test_health_and_metrics_tell_what_happens(
         assert get(port, "healthz") == (200, "ok\n")  # to be restarted would not help
         admin.execute(f"alter database {name} with allow_connections true")
     eventually(lambda: get(port, "readyz")[0] == 200)
+
+
+def test_a_loop_that_is_stuck_is_said_to_be_ill(
+    network: psycopg.Connection, database: str, broker: PrivateMosquitto, edge: Edge, ingest: RunningIngest
+) -> None:
+    """The database holds a statement of ingest; the clock runs on two minutes."""
+    assert ingest.stop() == 0
+    ahead_s = [0.0]
+    clock = Clock(lambda: datetime.now(UTC), lambda: time.time_ns() // 1000, lambda: time.monotonic() + ahead_s[0])
+    stop = threading.Event()
+    process = Process(MqttAddress.parse(broker.url("ingest")), lambda: connect(database, "stuck"), clock, stop)
+    thread = threading.Thread(target=process.run)
+    with health.serve("127.0.0.1:0", ready=process.ready, healthy=process.healthy) as server:
+        thread.start()
+        try:
+            eventually(lambda: get(server.port, "readyz") == (200, "ok\n"))
+            with psycopg.connect(database) as other:
+                other.execute("lock table ledger in access exclusive mode")
+                edge.send(message(1))
+                waits = (
+                    "select true from pg_stat_activity where application_name = 'stuck' and wait_event_type = 'Lock'"
+                )
+                eventually(lambda: network.execute(waits).fetchone())
+                assert get(server.port, "healthz") == (200, "ok\n")
+                ahead_s[0] = STUCK_S + 1
+                status, why = get(server.port, "healthz")
+                assert (status, why[:12]) == (503, "no round for")
+            eventually(lambda: get(server.port, "healthz") == (200, "ok\n"))
+            eventually(lambda: network.execute("select count(*) from v_reading").fetchone() == (1,))
+        finally:
+            stop.set()
+            thread.join()
 
 
 def test_it_beats_records_its_health_and_takes_its_row_along(
