@@ -124,9 +124,10 @@ def run() -> None:
         print(error, file=sys.stderr)
         sys.exit(getattr(error, "exit_code", 1))
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in PACKAGES:
+        package = (error.name or "").partition(".")[0]
+        if package not in PACKAGES:
             raise
-        print(f"{error.name} is not installed: pip install 'quantrac[{_extra()}]'", file=sys.stderr)
+        print(f"{package} is not installed: pip install 'quantrac[{_extra()}]'", file=sys.stderr)
         sys.exit(1)
     except OSError as error:
         if error.errno not in HINTS:
