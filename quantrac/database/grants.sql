@@ -5,7 +5,7 @@ grant usage on schema public to quantrac_ingest, quantrac_alerts, quantrac_conso
 -- Views are for everybody who may look; tables are not.
 grant select on v_station, v_channel, v_reading, v_latest, v_ledger, v_dead_letter, v_event, v_feed, v_service,
   v_ingest_health, v_alarm, v_alarm_event, v_notification, v_shelf, v_carrier, v_hourly, v_daily, v_import, v_image,
-  v_review, v_job, v_ingest_slot, v_out_of_service, v_flapping, v_conflict
+  v_review, v_job, v_ingest_slot, v_out_of_service, v_flapping, v_conflict, v_calibration
   to quantrac_reader, quantrac_ingest, quantrac_alerts, quantrac_console;
 
 -- What every service does: beat, follow the feed, know the network.

@@ -1052,6 +1052,34 @@ CREATE VIEW public.v_alarm_event AS
     at
    FROM public.alarm_event;
 
+CREATE VIEW public.v_event AS
+ SELECT "time",
+    station,
+    device,
+    kind,
+    detail,
+    received_at,
+    epoch,
+    seq,
+    index
+   FROM public.station_event;
+
+CREATE VIEW public.v_calibration AS
+ SELECT s.station,
+    d.key AS device,
+    (((d.value #>> '{calibration,every_ms}'::text[]))::double precision / (1000)::double precision) AS every_s,
+    seen.last_at,
+    (COALESCE(seen.last_at, seen.known_since) + make_interval(secs => (((d.value #>> '{calibration,every_ms}'::text[]))::double precision / (1000)::double precision))) AS due_at
+   FROM ((public.station s
+     CROSS JOIN LATERAL jsonb_each((s.config -> 'devices'::text)) d(key, value))
+     CROSS JOIN LATERAL ( SELECT max(e."time") FILTER (WHERE ((e.kind = 'calibration'::text) AND (COALESCE(e.device, d.key) = d.key))) AS last_at,
+            min(e."time") AS known_since
+           FROM public.v_event e
+          WHERE (e.station = s.station)) seen)
+  WHERE (s.active AND ((d.value #>> '{calibration,every_ms}'::text[]) IS NOT NULL));
+
+COMMENT ON VIEW public.v_calibration IS 'last_at: the last on record; without one due_at counts from the station''s first event, and is null before it';
+
 CREATE VIEW public.v_carrier AS
  SELECT carrier,
     medium,
@@ -1138,18 +1166,6 @@ CREATE VIEW public.v_dead_letter AS
     closed_reason,
     closed_at
    FROM public.dead_letter;
-
-CREATE VIEW public.v_event AS
- SELECT "time",
-    station,
-    device,
-    kind,
-    detail,
-    received_at,
-    epoch,
-    seq,
-    index
-   FROM public.station_event;
 
 CREATE VIEW public.v_feed AS
  SELECT c.consumer,
@@ -2029,6 +2045,16 @@ GRANT SELECT ON TABLE public.v_alarm_event TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_alarm_event TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_alarm_event TO quantrac_console;
 
+GRANT SELECT ON TABLE public.v_event TO quantrac_reader;
+GRANT SELECT ON TABLE public.v_event TO quantrac_ingest;
+GRANT SELECT ON TABLE public.v_event TO quantrac_alerts;
+GRANT SELECT ON TABLE public.v_event TO quantrac_console;
+
+GRANT SELECT ON TABLE public.v_calibration TO quantrac_reader;
+GRANT SELECT ON TABLE public.v_calibration TO quantrac_ingest;
+GRANT SELECT ON TABLE public.v_calibration TO quantrac_alerts;
+GRANT SELECT ON TABLE public.v_calibration TO quantrac_console;
+
 GRANT SELECT ON TABLE public.v_carrier TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_carrier TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_carrier TO quantrac_alerts;
@@ -2053,11 +2079,6 @@ GRANT SELECT ON TABLE public.v_dead_letter TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_dead_letter TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_dead_letter TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_dead_letter TO quantrac_console;
-
-GRANT SELECT ON TABLE public.v_event TO quantrac_reader;
-GRANT SELECT ON TABLE public.v_event TO quantrac_ingest;
-GRANT SELECT ON TABLE public.v_event TO quantrac_alerts;
-GRANT SELECT ON TABLE public.v_event TO quantrac_console;
 
 GRANT SELECT ON TABLE public.v_feed TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_feed TO quantrac_ingest;

@@ -10,20 +10,7 @@ from psycopg.rows import class_row
 
 from quantrac.database.pool import Connection
 
-QUERY: Final = """
-select s.station, d.key as device, (d.value #>> '{calibration,every_ms}')::float8 / 1000 as every_s, seen.last_at,
-       coalesce(seen.last_at, seen.known_since)
-         + make_interval(secs => (d.value #>> '{calibration,every_ms}')::float8 / 1000) as due_at
-from station s
-cross join lateral jsonb_each(s.config -> 'devices') d
-cross join lateral (
-  select max(e.time) filter (where e.kind = 'calibration' and coalesce(e.device, d.key) = d.key) as last_at,
-         min(e.time) as known_since
-  from v_event e where e.station = s.station
-) seen
-where s.active and d.value #>> '{calibration,every_ms}' is not null
-order by due_at, s.station, d.key
-"""
+QUERY: Final = "select station, device, every_s, last_at, due_at from v_calibration order by due_at, station, device"
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,3 +89,9 @@ def test_the_last_calibration_on_record_says_when_the_next_is_due(world: World) 
     whole = ["st-test", NOON - day]
     world.conn.execute("insert into station_event values (%s, 'e1', 9, 0, %s, null, 'calibration', '', now())", whole)
     assert {one.due_at for one in calibrations(world.conn)} == {NOON + 29 * day}, "of the whole station: of each device"
+
+
+def test_who_may_only_read_the_views_sees_the_whole_picture(world: World) -> None:
+    with world.conn.transaction():
+        world.conn.execute("set local role quantrac_reader")
+        assert look(world.conn, NOON).now == NOON
