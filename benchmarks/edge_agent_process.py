@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,8 @@ class Footprint:
     readings: int
     valid: float
     """Share of the readings that were valid."""
+    without: dict[str, int]
+    """How many readings of which channel were not."""
     seconds: float
 
 
@@ -57,7 +60,9 @@ class Centre:
     """Counts what comes and acknowledges it once a second."""
 
     def __init__(self, url: str) -> None:
-        self.messages = self.readings = self.valid = 0
+        self.messages = self.readings = 0
+        self.without: Counter[str] = Counter()
+        """Readings without a value, by channel."""
         self._upto: dict[str, int] = {}
         self._stop = threading.Event()
         self._session = Session(
@@ -81,7 +86,7 @@ class Centre:
         for message in decode_messages(delivery.payload):
             self.messages += 1
             self.readings += len(message.r)
-            self.valid += sum(state in ("ok", "suspect") for _, _, state in message.r)
+            self.without.update(name for name, _, state in message.r if state not in ("ok", "suspect"))
             self._upto[message.epoch] = max(message.seq, self._upto.get(message.epoch, 0))
         self._session.acknowledge([(delivery.generation, delivery.mid)])
 
@@ -97,17 +102,18 @@ def run(seconds: float) -> Footprint:
     with simulated([STATION]) as field, _broker() as broker, Centre(broker.url("ingest")) as centre:
         with _agent(field, broker.url(STATION)) as agent:
             time.sleep(WARM_UP_S)
-            before = (centre.messages, centre.readings, centre.valid)
+            before, without = (centre.messages, centre.readings), centre.without.copy()
             used, began = cpu_seconds(agent.pid), time.monotonic()
             time.sleep(seconds)
             took = time.monotonic() - began
             core = (cpu_seconds(agent.pid) - used) / took
-            messages, readings, valid = (
-                now - then for now, then in zip((centre.messages, centre.readings, centre.valid), before, strict=True)
-            )
+            messages, readings = centre.messages - before[0], centre.readings - before[1]
+            without = centre.without - without
             assert agent.poll() is None, (field.folder / "agent.log").read_text()
             rss, most = _memory_mb(agent.pid)
-        return Footprint(rss, most, _imports_mb(), core, messages, readings, valid / readings, took)
+        return Footprint(
+            rss, most, _imports_mb(), core, messages, readings, 1 - without.total() / readings, dict(without), took
+        )
 
 
 @contextlib.contextmanager

@@ -62,6 +62,7 @@ def agent(arguments: argparse.Namespace) -> None:
         f"agent, ten devices each s   {found.rss_mb:.1f} MB (at most {found.most_mb:.1f}; its modules alone"
         f" {found.imports_mb:.1f}), {100 * found.core:.1f} % of a core over {found.seconds:.0f} s; {found.messages}"
         f" messages, {found.readings} readings, {100 * found.valid:.1f} % valid"
+        + "".join(f"; {count} of {name} without a value" for name, count in found.without.items())
     )
 
 

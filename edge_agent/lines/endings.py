@@ -29,7 +29,12 @@ class Ending(NamedTuple):
         return self._replace(only=lambda raw: not other.is_answer(raw) and (self.only is None or self.only(raw)))
 
     def has_come(self, heard: bytes) -> bool:
-        """Return whether an answer was among what was heard before the line fell silent, whole or not."""
+        """Return whether an answer was among what was heard before the line fell silent, whole or not.
+
+        Where only one form counts it has to be whole.
+        """
+        if self.only is not None:
+            return any(self.is_answer(line + self.mark) for line in heard.split(self.mark)[:-1])
         return (self.head in heard and (self.mark in heard or len(self.head) > 1)) or self._is_long(heard)
 
     def _is_long(self, heard: bytes) -> bool:

@@ -144,6 +144,9 @@ class SerialBus:
         """Keep the line quiet, and return what to call the miss after what came meanwhile."""
         heard = await self._line.be_quiet(self._bus.guard_ms / 1000, SILENCE_S)
         before = miss.heard if isinstance(miss, Garbled) else b""
+        if owed.kind.startswith(FENCE):
+            self._unasked += heard  # what was owed before it, perhaps
+            self._learn_late()
         if not owed.ending.has_come(before + heard):
             self._owed.owe(owed)
         if isinstance(miss, Garbled):

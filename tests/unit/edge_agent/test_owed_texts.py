@@ -30,6 +30,7 @@ def test_the_answer_of_a_fence_is_an_address_and_nothing_else(raw: bytes, is_it:
     [
         (DUST, b"", False), (DUST, b"\x83\xf1\x03\x99\x80", False), (DUST, b"\x02MD01 00", True),
         (DUST, b"\x82MD01 001 +0001+03 00 00 000 000000 \x0312", True),
+        (bare("0"), b"0+1.5\r\n", False), (bare("0"), b"0+1.5\r\n0\r\n", True),
         (SENSOR, b"0", False), (SENSOR, b"0+1.", False), (SENSOR, b"0+1.5\r\n", True), (SENSOR, b"1+1.5\r\n", False),
     ],
 )  # fmt: skip
