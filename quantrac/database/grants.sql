@@ -23,7 +23,7 @@ grant execute on function drop_readings_before(timestamptz), drop_rollups_before
   compress_readings(timestamptz), order_hourly(timestamptz) to quantrac_ingest;
 grant select, insert, update on hourly, daily, import, channel_interval to quantrac_ingest;
 grant select on network, dropped to quantrac_ingest, quantrac_alerts, quantrac_console;
-grant delete on dead_letter to quantrac_ingest;
+grant delete on dead_letter, conflict to quantrac_ingest;
 grant select, insert, update, delete on ingest_lease, ingest_slot to quantrac_ingest;
 grant select, insert, delete on image, dead_picture to quantrac_ingest;
 

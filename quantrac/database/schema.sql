@@ -1930,7 +1930,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.channel_normal TO quantrac_ale
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.composite_state TO quantrac_alerts;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE public.conflict TO quantrac_ingest;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.conflict TO quantrac_ingest;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.consumer TO quantrac_ingest;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.consumer TO quantrac_alerts;

@@ -22,6 +22,7 @@ SURPLUS_LETTERS = """
 delete from dead_letter where dead_letter_id in (
   select dead_letter_id from dead_letter order by (status in ('open', 'partial')) desc, received_at desc offset %s)
 """
+OLD_CONFLICTS = "delete from conflict where received_at < %s"
 OLD_PICTURES = "delete from image where time < %s"
 
 log = logs.logger(__name__)
@@ -55,13 +56,15 @@ def prune_records(conn: Connection, now: datetime) -> str:
 
 
 def apply_retention(conn: Connection, now: datetime, keep: Retention) -> str:
-    """Drop chunks of readings, hourly and daily values wholly older than asked; old dead letters and pictures."""
+    """Drop chunks of readings and roll-ups wholly older than asked; old dead letters, conflicts and pictures."""
     said = [
         _dropped(conn, "readings", "select drop_readings_before(%s)", now, keep.readings_ms),
         _dropped(conn, "hourly", "select drop_rollups_before('hourly', %s)", now, keep.hourly_ms),
         _dropped(conn, "daily", "select drop_rollups_before('daily', %s)", now, keep.daily_ms),
     ]
-    letters = conn.execute(OLD_LETTERS, [now - timedelta(milliseconds=keep.dead_letters_ms)]).rowcount
+    letters_kept_from = now - timedelta(milliseconds=keep.dead_letters_ms)
+    letters = conn.execute(OLD_LETTERS, [letters_kept_from]).rowcount
+    conn.execute(OLD_CONFLICTS, [letters_kept_from])
     surplus = conn.execute(SURPLUS_LETTERS, [MOST_LETTERS]).rowcount
     if surplus:
         log.error("dead letters removed before their time: too many", removed=surplus, kept=MOST_LETTERS)

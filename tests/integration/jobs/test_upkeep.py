@@ -106,12 +106,18 @@ def test_hourly_and_daily_values_and_dead_letters_go_after_their_own_time(world:
                values (%s, %s, %s, '', 0, sha256(''), 'not_json', 'open')""",
             [at, at, str(days)],
         )
+        world.conn.execute(
+            "insert into conflict (channel_id, time, value, state, epoch, seq, received_at)"
+            " values (%s, %s, 1, 0, 'e', 1, %s)",
+            [world.channel_id, at, at],
+        )
     keep = Retention.model_validate({"readings": "90d", "hourly": "600d", "daily": "2000d"})
     said = apply_retention(world.conn, datetime.now(UTC), keep)
     assert said.endswith("1 dead letters removed")
     assert world.one("select count(*) from hourly") == 2
     assert world.one("select count(*) from daily") in (3, 4), "a chunk of days is 1000 days wide"
     assert world.one("select topic from dead_letter") == "300"
+    assert world.one("select count(*) from conflict") == 1
 
 
 def test_pictures_go_after_their_time_and_dead_letters_when_there_are_too_many(
