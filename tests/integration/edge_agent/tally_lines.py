@@ -27,6 +27,8 @@ from simulators.single_bus import SingleBus
 SIGNALS = ("tally_0", "tally_40")
 """Too far apart for one request: two requests of one shape."""
 CLOCK_MS = 5
+STALL_MS = 50
+"""A machine that lets nobody run for so long makes answers late that were in time."""
 
 
 def now_ms() -> int:
@@ -88,6 +90,8 @@ class Told:
     misses: Mapping[str, Mapping[str, int]]
     began_ms: int
     ended_ms: int
+    stalls: Sequence[tuple[int, int]] = ()
+    """When the machine stood still: begin and end."""
 
     def wrong(self) -> list[str]:
         """Values that their unit did not make for their signal after it was asked for them."""
@@ -108,9 +112,15 @@ class Told:
         return sum(sample.value is not None for sample in self.samples[unit])
 
     def delivered(self, unit: int, learning: int) -> float:
-        """In which share of the whole periods behind the first `learning` every signal came."""
+        """In which share of the whole periods behind the first `learning` every signal came.
+
+        Periods in or behind which the machine stood still say nothing, as long as half of them are left.
+        """
         period = self.story.period_ms
-        periods = range(self.began_ms // period + 1 + learning, self.ended_ms // period)
+        periods: Sequence[int] = range(self.began_ms // period + 1 + learning, self.ended_ms // period)
+        disturbed = {at for low, high in self.stalls for at in range(low // period - 1, high // period + 2)}
+        calm = [one for one in periods if one not in disturbed]
+        periods = calm if len(calm) >= len(periods) / 2 else periods
         came = {(sample.signal, (sample.t_ms - 1) // period) for sample in self.samples[unit]}
         return sum(all((signal, one) in came for signal in self.story.signals) for one in periods) / len(periods)
 
@@ -156,7 +166,21 @@ def reader(bus: Bus, story: Story, misses: MissCounts) -> tuple[BusReader, dict[
     return BusReader("line", modbus, mountings, wall, misses), recorders
 
 
-async def told(story: Story, seconds: float, folder: Path) -> Told:
+class Stalls:
+    """Notes when this program could not run, for want of a processor or because it was busy."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[int, int]] = []
+
+    async def watch(self) -> None:
+        while True:
+            before = now_ms()
+            await asyncio.sleep(0.01)
+            if (after := now_ms()) - before > STALL_MS:
+                self.found.append((before, after))
+
+
+async def told(story: Story, seconds: float, folder: Path, stalls: Stalls) -> Told:
     """Read a line for some seconds."""
     instruments = [{"instrument": "tally", "address": unit} for unit in story.units]
     line = {
@@ -171,7 +195,7 @@ async def told(story: Story, seconds: float, folder: Path) -> Told:
         await one.run(stop)
         served, struck = field.served(), field.struck()
     samples = {unit: recorder.samples for unit, recorder in recorders.items()}
-    return Told(story, samples, served, struck, misses.by_device(), began_ms, now_ms())
+    return Told(story, samples, served, struck, misses.by_device(), began_ms, now_ms(), stalls.found)
 
 
 def _place(field: SingleBus) -> dict[str, Any]:
@@ -181,5 +205,8 @@ def _place(field: SingleBus) -> dict[str, Any]:
 
 async def told_at_once(stories: Mapping[str, Story], seconds: float, folder: Path) -> dict[str, Told]:
     """Read several lines side by side."""
-    told_of = await asyncio.gather(*(told(story, seconds, folder / name) for name, story in stories.items()))
+    stalls = Stalls()
+    watching = asyncio.create_task(stalls.watch())
+    told_of = await asyncio.gather(*(told(story, seconds, folder / name, stalls) for name, story in stories.items()))
+    watching.cancel()
     return dict(zip(stories, told_of, strict=True))

@@ -46,6 +46,8 @@ STORIES = {
     "hangs up": Story([1, 2], ["hangup:0.1@2", "late:0.3s..3s,0.3@2"], kind="modbus-tcp"),
     "late over a network": Story([1, 2], ["late:0.3s..3s,0.2@2", "busy,0.1@2", "length:0.1@2"], kind="modbus-rtu-tcp"),
 }
+BUSY = 2 / (SECONDS - LEARNING - 1)
+"""The share of two periods, which a busy machine may cost; a neighbour that costs anything costs many more."""
 AWAY = ("unplugged", "server restarted", "half open", "half open line")
 ALONE = (*AWAY, "late now and then", "late over a network")
 
@@ -55,6 +57,7 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Told]:
     lines = asyncio.run(told_at_once(STORIES, SECONDS, tmp_path_factory.mktemp("lines")))
     for name, line in lines.items():
         print(name, {unit: round(line.delivered(unit, LEARNING), 3) for unit in line.story.units}, dict(line.misses))
+    print("the machine stood still:", [high - low for low, high in line.stalls])
     return lines
 
 
@@ -71,16 +74,16 @@ def test_bad_neighbours_cost_a_good_device_nothing(lines: Mapping[str, Told], na
     line = lines[name]
     good = {"mixed": (1, 5), "chatter": (1, 2)}.get(name, (1, 3) if 3 in line.story.units else (1,))
     for unit in good:
-        assert line.delivered(unit, LEARNING) >= 0.99, dict(line.misses)
+        assert line.delivered(unit, LEARNING) >= 0.99 - BUSY, dict(line.misses)
 
 
 def test_a_slow_device_is_not_a_dead_one_and_one_that_garbles_is_still_read(lines: Mapping[str, Told]) -> None:
     """0.33 s where 0.2 s was set, 0.8 s where 0.5 s was set; half of the frames damaged."""
-    assert lines["mixed"].delivered(2, LEARNING) >= 0.95
-    assert lines["slow"].delivered(2, 2) >= 0.95
-    assert lines["slow each second"].delivered(2, LEARNING) >= 0.95
-    assert lines["slow over TCP"].delivered(2, LEARNING) >= 0.95
-    assert lines["mixed"].delivered(3, LEARNING) >= 0.90
+    assert lines["mixed"].delivered(2, LEARNING) >= 0.95 - BUSY
+    assert lines["slow"].delivered(2, 2) >= 0.95 - BUSY
+    assert lines["slow each second"].delivered(2, LEARNING) >= 0.95 - BUSY
+    assert lines["slow over TCP"].delivered(2, LEARNING) >= 0.95 - BUSY
+    assert lines["mixed"].delivered(3, LEARNING) >= 0.90 - BUSY
     assert not lines["mixed"].samples[4]
 
 
