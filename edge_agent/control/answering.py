@@ -132,7 +132,7 @@ class Answering:
     def _picture(self, wish: dict[str, Any]) -> Mapping[str, Any]:
         camera = str(wish.get("camera", ""))
         if self.photograph is None:
-            raise DeskRefused(f"the station has no camera {camera!r}: it has none")
+            raise DeskRefused("the station has no camera, or its album could not be opened")
         return self.photograph(camera, "asked")
 
     def _wipe(self, wish: dict[str, Any]) -> Mapping[str, Any]:

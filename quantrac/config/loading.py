@@ -114,7 +114,6 @@ class _Loader:
             loaded.rules,
             loaded.tests,
             loaded.composites,
-            _notes(stations),
         )
 
     def _layers(self) -> list[Path]:
@@ -210,16 +209,3 @@ class _Loader:
 
 def _whole(path: Path, message: str) -> Problem:
     return Place(str(path), 1, 1).problem((), message)
-
-
-def _notes(stations: dict[str, Station]) -> tuple[str, ...]:
-    unread = "is checked but not acted on by this version"
-    notes = []
-    for name, station in stations.items():
-        notes += [f"{name}: cameras.{camera} {unread}" for camera in station.cameras]
-        notes += [f"{name}: maintenance.switch {unread}"] if station.maintenance else []
-        reminders = (
-            device for device in station.devices.values() if device.calibration and device.calibration.every_ms
-        )
-        notes += [f"{name}: devices.{device.name}.calibration.every {unread}" for device in reminders]
-    return tuple(notes)

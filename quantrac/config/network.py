@@ -198,8 +198,6 @@ class Network:
     rules: Mapping[str, Rule]
     rule_tests: tuple[RuleTest, ...] = ()
     composites: Mapping[str, Composite] = field(default_factory=dict)
-    notes: tuple[str, ...] = field(default=())
-    """What is allowed but worth knowing, one line each."""
 
     @property
     def contacts(self) -> Mapping[str, Contact]:
