@@ -13,6 +13,8 @@ from ruamel.yaml.error import YAMLError
 from quantrac.telemetry.errors import QuantracError
 from simulators.fault_grammar import parse_fault
 from simulators.faults import Fault, FaultError
+from simulators.signals.air import AirMass
+from simulators.signals.water import WaterBody
 
 PACKAGED = Path(__file__).parent / "fields" / "soc_trang.yaml"
 State = Literal["ok", "suspect", "cal", "maint", "warmup", "range", "fault"]
@@ -38,37 +40,6 @@ FaultText = Annotated[Fault, BeforeValidator(_fault)]
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class WaterModel(_Strict):
-    """A modelled river: the numbers of `signals.water.WaterBody`."""
-
-    tide: Literal["vung-tau", "tran-de", "my-thanh", "dai-ngai"] = "tran-de"
-    mean_level_m: float = 2.4
-    salinity: float = 8.0
-    salinity_swing: float = 2.0
-    salinity_lag_s: float = 5400.0
-    temperature: float = 28.0
-    temperature_swing: float = 1.0
-    oxygen: float = 4.5
-    oxygen_swing: float = 0.4
-    ph: float = 7.4
-    turbidity: float = 60.0
-    chlorophyll: float = 6.0
-    ammonium: float = 0.25
-
-
-class AirModel(_Strict):
-    """Modelled air: the numbers of `signals.air.AirMass`."""
-
-    pm2_5: float = 16.0
-    o3: float = 18.0
-    so2: float = 3.0
-    no: float = 4.0
-    no2: float = 9.0
-    co: float = 420.0
-    temperature: float = 27.0
-    wind: float = 2.4
 
 
 class ReplayOf(_Strict):
@@ -145,8 +116,8 @@ class ScriptSpec(_Strict):
 class StationSpec(_Strict):
     """A station: its world, its buses, its script."""
 
-    water: WaterModel | None = None
-    air: AirModel | None = None
+    water: WaterBody | None = None
+    air: AirMass | None = None
     replay: ReplayOf = ReplayOf()
     buses: dict[str, BusSpec]
     script: ScriptSpec = ScriptSpec()

@@ -30,9 +30,9 @@ from simulators.scene import (
     with_saturation,
 )
 from simulators.sdi12_sensor import Sdi12Bus
-from simulators.signals.air import Air, AirMass
+from simulators.signals.air import Air
 from simulators.signals.episode import Episode, StateWindow, scripted
-from simulators.signals.water import Water, WaterBody
+from simulators.signals.water import Water
 from simulators.talker_line import TalkerLine
 from simulators.vaisala_wxt import WxtLine
 
@@ -131,9 +131,9 @@ def _judged(source: Source, place: FaultPlace, book: FaultBook, script: ScriptCl
 def _scene(station: str, plan: StationSpec, seed: int, recordings: Recordings, script: ScriptClock) -> Scene:
     scene = cabinet_scene(seed, station)
     if plan.water is not None:
-        scene |= water_scene(Water(seed, station, WaterBody(**plan.water.model_dump())))
+        scene |= water_scene(Water(seed, station, plan.water))
     if plan.air is not None:
-        scene |= air_scene(Air(seed, station, AirMass(**plan.air.model_dump())))
+        scene |= air_scene(Air(seed, station, plan.air))
     if plan.replay.water and recordings.water is not None:
         replayed = Dithered(recordings.water, seed, station, plan.replay.shift_s)
         scene |= recorded_water(replayed, recordings.water.names)

@@ -12,9 +12,11 @@ import msgspec
 
 from simulators.fault_book import check
 from simulators.fault_grammar import parse_fault
-from simulators.field import AirModel, BusSpec, ScriptSpec, StationSpec, WaterModel
+from simulators.field import BusSpec, ScriptSpec, StationSpec
 from simulators.mounting import Recordings, mount_station
 from simulators.serving import Field
+from simulators.signals.air import AirMass
+from simulators.signals.water import WaterBody
 
 STATION: Final = "st-bench"
 BUS: Final = "bus"
@@ -40,7 +42,7 @@ class SingleBus:
         """Mount; raises pydantic's ValidationError, FieldError or FaultError, each saying what is wrong."""
         self._journal_dir = journal_dir
         plan = StationSpec(
-            water=WaterModel(), air=AirModel(), buses={BUS: BusSpec.model_validate(bus)}, script=ScriptSpec()
+            water=WaterBody(), air=AirMass(), buses={BUS: BusSpec.model_validate(bus)}, script=ScriptSpec()
         )
         clock = time.time  # noqa: TID251 (a loop starts here)
         ports = journal_dir / "ports"

@@ -15,9 +15,10 @@ from typing import Final
 from ingest.derived import stored
 from ingest.derived.definitions import Definition, definitions, mark_made, with_dependants
 from ingest.derived.deriving import derive
-from ingest.derived.touched import Span, merged, stretches
+from ingest.derived.touched import stretches
 from ingest.rollups.buckets import affordable
 from ingest.rollups.refreshing import ROLLUP_LOCK
+from ingest.spans import Span, merged
 from quantrac.database.feed import Cause, Change, Consumer, NewChange, append_changes
 from quantrac.database.pool import Connection
 

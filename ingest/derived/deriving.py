@@ -13,7 +13,8 @@ from typing import Final
 from ingest.derived import stored
 from ingest.derived.definitions import Definition
 from ingest.derived.making import Inputs, Value, hour_means, moments, over_hours
-from ingest.derived.touched import HOUR, Span, labels, merged, runs
+from ingest.derived.touched import HOUR, labels, runs
+from ingest.spans import Span, merged
 from quantrac.database.feed import Cause, NewChange
 from quantrac.database.pool import Connection
 from quantrac.telemetry.indices.formulas import Basis

@@ -10,7 +10,7 @@ from typing import Final
 from psycopg import sql
 
 from ingest.derived.making import Row, Value
-from ingest.derived.touched import Span
+from ingest.spans import Span
 from quantrac.database.pool import Connection
 
 INPUTS: Final = sql.SQL((resources.files("ingest.derived") / "inputs.sql").read_text("utf-8"))

@@ -1,12 +1,13 @@
-"""Which values a change of their inputs touches. Pure: spans of time, labels of hours and days."""
+"""Which values a change of their inputs touches. Pure: spans with both their ends, labels of hours and days."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final
 
+from ingest.spans import Span
 from quantrac.telemetry.indices.formulas import Basis, Formula
 from quantrac.telemetry.slots import bucket_end, bucket_start, local_day
 
@@ -14,26 +15,6 @@ HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
 STRETCH: Final = timedelta(days=7)
 """So much is made at once: it bounds what is held in memory."""
-
-
-class Span(NamedTuple):
-    """Readings of one channel that may have changed, both ends inclusive."""
-
-    channel_id: int
-    low: datetime
-    high: datetime
-
-
-def merged(spans: Iterable[Span]) -> list[Span]:
-    """Return the same times in as few spans as possible, by channel and time."""
-    found: list[Span] = []
-    for each in sorted(spans):
-        last = found[-1] if found else None
-        if last is not None and last.channel_id == each.channel_id and each.low <= last.high:
-            found[-1] = last._replace(high=max(last.high, each.high))
-        else:
-            found.append(each)
-    return found
 
 
 def stretches(spans: Iterable[Span]) -> list[list[Span]]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from ingest.spans import Span, merged
 from quantrac.database.feed import Change
 
 MOST_INTERVALS: Final = 50_000
@@ -53,27 +53,16 @@ def windows(changes: Iterable[Change], reaches: dict[int, Reach]) -> list[Window
 
     A reading's own change may alter the verdicts that look at it, so a window reaches further than the change.
     """
-    spans: defaultdict[int, list[tuple[datetime, datetime]]] = defaultdict(list)
-    for change in changes:
-        if change.channel_id in reaches:
-            reach = reaches[change.channel_id]
-            spans[change.channel_id].append((change.from_t - reach.ahead, change.to_t + reach.back))
+    touched = (
+        Span(change.channel_id, change.from_t - reach.ahead, change.to_t + reach.back)
+        for change in changes
+        if change.channel_id is not None and (reach := reaches.get(change.channel_id)) is not None
+    )
     return [
         window
-        for channel_id, found in sorted(spans.items())
-        for low, high in _merged(sorted(found))
+        for channel_id, low, high in merged(touched)
         for window in _cut(Window(channel_id, low, high, reaches[channel_id]))
     ]
-
-
-def _merged(spans: list[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
-    merged: list[tuple[datetime, datetime]] = []
-    for low, high in spans:
-        if merged and low <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
-        else:
-            merged.append((low, high))
-    return merged
 
 
 def _cut(window: Window) -> Iterator[Window]:

@@ -1,12 +1,13 @@
-"""Which hours and days a change touches. Pure: ranges of buckets of a channel, merged, cut into weeks."""
+"""Which hours and days a change touches. Pure: spans of whole buckets (low < t <= high), merged, cut into weeks."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final
 
+from ingest.spans import Span, merged
 from quantrac.database.feed import Change
 from quantrac.telemetry.slots import bucket_start, local_day
 
@@ -16,55 +17,35 @@ STRETCH: Final = timedelta(days=7)
 """Hours are made in stretches of at most a chunk of readings, so that a statement looks into few of them."""
 
 
-class Buckets(NamedTuple):
-    """Buckets of one channel without a gap: they hold low < t <= high."""
-
-    channel_id: int
-    low: datetime
-    high: datetime
-
-
-def hours(changes: Iterable[Change]) -> list[Buckets]:
+def hours(changes: Iterable[Change]) -> list[Span]:
     """Return the hours that hold what changed, by channel and time, merged."""
     touched = (
-        Buckets(change.channel_id, bucket_start(change.from_t, HOUR), bucket_start(change.to_t, HOUR) + HOUR)
+        Span(change.channel_id, bucket_start(change.from_t, HOUR), bucket_start(change.to_t, HOUR) + HOUR)
         for change in changes
         if change.channel_id is not None
     )
     return merged(touched)
 
 
-def days(of_hours: Iterable[Buckets]) -> list[Buckets]:
+def days(of_hours: Iterable[Span]) -> list[Span]:
     """Return the local days that hold these hours."""
-    return merged(Buckets(each.channel_id, local_day(each.low + HOUR), local_day(each.high) + DAY) for each in of_hours)
+    return merged(Span(each.channel_id, local_day(each.low + HOUR), local_day(each.high) + DAY) for each in of_hours)
 
 
-def merged(touched: Iterable[Buckets]) -> list[Buckets]:
-    """Return the same buckets in as few ranges as possible, by channel and time."""
-    found: list[Buckets] = []
-    for each in sorted(touched):
-        last = found[-1] if found else None
-        if last is not None and last.channel_id == each.channel_id and each.low <= last.high:
-            found[-1] = last._replace(high=max(last.high, each.high))
-        else:
-            found.append(each)
-    return found
-
-
-def stretches(found: Iterable[Buckets], width: timedelta = STRETCH) -> list[list[Buckets]]:
+def stretches(found: Iterable[Span], width: timedelta = STRETCH) -> list[list[Span]]:
     """Cut ranges at multiples of `width` and return those of one stretch together, oldest first."""
-    by_stretch: defaultdict[datetime, list[Buckets]] = defaultdict(list)
+    by_stretch: defaultdict[datetime, list[Span]] = defaultdict(list)
     for each in found:
         low = each.low
         while low < each.high:
             start = bucket_start(low + timedelta(microseconds=1), width)
             high = min(each.high, start + width)
-            by_stretch[start].append(Buckets(each.channel_id, low, high))
+            by_stretch[start].append(Span(each.channel_id, low, high))
             low = high
     return [by_stretch[start] for start in sorted(by_stretch)]
 
 
-def since(found: Iterable[Buckets], before: datetime | None) -> list[Buckets]:
+def since(found: Iterable[Span], before: datetime | None) -> list[Span]:
     """Return the hours that begin at `before` or later; all where it is None."""
     if before is None:
         return list(found)

@@ -15,7 +15,8 @@ from typing import Final
 
 from psycopg import sql
 
-from ingest.rollups.buckets import HOUR, Buckets, days, since, stretches
+from ingest.rollups.buckets import HOUR, days, since, stretches
+from ingest.spans import Span
 from quantrac.database.pool import Connection
 from quantrac.telemetry.slots import bucket_start
 
@@ -37,7 +38,7 @@ where hypertable_schema = 'public' and hypertable_name = 'reading'
 """
 
 
-def refresh(conn: Connection, touched: Sequence[Buckets]) -> int:
+def refresh(conn: Connection, touched: Sequence[Span]) -> int:
     """Make these hours, and the days they lie in, from what is stored now; return how many hours were written.
 
     Inside the caller's transaction, which holds the roll-ups' lock from here to its end: of two that make one bucket
@@ -68,7 +69,7 @@ def rebuild(
     channels = [channel_id for (channel_id,) in conn.execute("select channel_id from channel order by channel_id")]
     start = bucket_start(max(first, low or first) + HOUR, HOUR)
     end = min(last, high or last)
-    every = [Buckets(channel_id, start, end) for channel_id in channels] if start < end else []
+    every = [Span(channel_id, start, end) for channel_id in channels] if start < end else []
     for some in stretches(every):
         with conn.transaction():
             written = refresh(conn, some)
@@ -80,7 +81,7 @@ def _dropped_before(conn: Connection) -> datetime | None:
     return row[0] if row else None
 
 
-def _write(conn: Connection, statement: sql.SQL, some: Sequence[Buckets]) -> int:
+def _write(conn: Connection, statement: sql.SQL, some: Sequence[Span]) -> int:
     parameters = {
         "channel_id": [each.channel_id for each in some],
         "low": [each.low for each in some],

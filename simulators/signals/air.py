@@ -8,6 +8,8 @@ afternoon; wind from the north-east November to April and from the south-west Ma
 import math
 from dataclasses import dataclass
 
+from pydantic import ConfigDict
+
 from simulators.signals.noise import RedNoise, WhiteNoise
 from simulators.signals.rain import Rain
 
@@ -21,6 +23,8 @@ NORTH_EAST, SOUTH_WEST = 50.0, 230.0  # degrees: the two monsoons
 @dataclass(frozen=True)
 class AirMass:
     """What distinguishes one place; gases in ppb, dust in µg/m³."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     pm2_5: float = 16.0
     o3: float = 18.0

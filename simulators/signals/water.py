@@ -7,6 +7,9 @@ water by one to two hours; a shower cools, freshens and muddies the water for so
 
 import math
 from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import ConfigDict
 
 from simulators.signals import seawater
 from simulators.signals.noise import Drift, RedNoise, WhiteNoise
@@ -22,7 +25,9 @@ WARMEST_HOUR = 15.0
 class WaterBody:
     """What distinguishes one place: units as in the catalogue; the swings are half the daily range."""
 
-    tide: str = "tran-de"
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    tide: Literal["vung-tau", "tran-de", "my-thanh", "dai-ngai"] = "tran-de"
     mean_level_m: float = 2.4
     salinity: float = 8.0
     salinity_swing: float = 2.0

@@ -1,0 +1,27 @@
+"""Spans of time of channels. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+
+class Span(NamedTuple):
+    """Times of one channel; who makes it says which of its ends belong to it."""
+
+    channel_id: int
+    low: datetime
+    high: datetime
+
+
+def merged(spans: Iterable[Span]) -> list[Span]:
+    """Return the same times in as few spans as possible, by channel and time."""
+    found: list[Span] = []
+    for each in sorted(spans):
+        last = found[-1] if found else None
+        if last is not None and last.channel_id == each.channel_id and each.low <= last.high:
+            found[-1] = last._replace(high=max(last.high, each.high))
+        else:
+            found.append(each)
+    return found
