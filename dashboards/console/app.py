@@ -22,6 +22,7 @@ from fastapi.templating import Jinja2Templates
 from pydantic import BaseModel, Field
 
 from alerts import desk as alerts_desk
+from dashboards.console.alarm_actions import add_actions
 from dashboards.console.context import Console
 from dashboards.console.outside import add_outside, is_linked
 from dashboards.console.pages import page_context
@@ -127,6 +128,8 @@ def _add_api(app: FastAPI, console: Console) -> None:
         with console.pool.connection() as conn:
             alerts_desk.acknowledge(conn, alarm_id, body.person, body.reason, console.clock())
         return {"alarm_id": alarm_id}
+
+    add_actions(app, console.pool, console.clock)
 
     @app.get("/healthz")
     def healthz() -> dict[str, int]:

@@ -231,9 +231,30 @@ def test_an_operator_acknowledges_by_button_and_everybody_sees_who_did(
         expect(page.locator("#acknowledge")).to_be_hidden()
         expect(page.locator(f'[data-alarm="{number}"]')).to_contain_text("Đã xác nhận: Trần Thị Bình")
         expect(other.locator(f'[data-alarm="{number}"]')).to_contain_text("Acknowledged: Trần Thị Bình")
-        expect(page.locator(f'[data-alarm="{number}"] button')).to_have_count(0)
+        expect(page.locator(f'[data-alarm="{number}"] .acknowledge')).to_have_count(0)
     row = console.conn.execute("select acknowledged_by from v_alarm where alarm_id = %s", [number]).fetchone()
     assert row == ("Trần Thị Bình",)
+
+
+def test_an_operator_shelves_an_alarm_and_marks_it_as_false_with_a_reason(
+    console: RunningConsole, browser: Watched
+) -> None:
+    number = console.raise_alarm()
+    with beating(console):
+        page = browser.open(console.url)
+        row = page.locator(f'[data-alarm="{number}"]')
+        for action in ("shelve", "false"):
+            row.locator(".more").click()
+            page.locator("#actions-action").select_option(action)
+            page.locator("#actions-person").fill("Trần Thị Bình")
+            page.locator("#actions-send").click()
+            expect(page.locator("#actions")).to_be_visible()  # without a reason nothing is sent
+            page.locator("#actions-reason").fill("đang vệ sinh đầu đo")
+            page.locator("#actions-send").click()
+            expect(page.locator("#actions")).to_be_hidden()
+        expect(row).to_contain_text("Đang tạm gác")
+    found = console.conn.execute("select state, false_by from v_alarm where alarm_id = %s", [number]).fetchone()
+    assert found == ("shelved", "Trần Thị Bình")
 
 
 def test_of_two_operators_the_second_is_told_who_was_first(console: RunningConsole, browser: Watched) -> None:
@@ -299,9 +320,10 @@ def test_on_a_phone_nothing_scrolls_sideways_and_alarms_are_in_sight(
             alarm = page.locator(f'[data-alarm="{number}"]')
             expect(alarm).to_be_visible()
             assert alarm.bounding_box()["y"] < 1.2 * PHONE["height"]  # type: ignore[index]
-            alarm.get_by_role("button").click()
-            expect(page.locator("#acknowledge-send")).to_be_in_viewport()
-            page.locator("#acknowledge-cancel").click()
+            for button, form in ((".acknowledge", "#acknowledge"), (".more", "#actions")):
+                alarm.locator(button).click()
+                expect(page.locator(f"{form}-send")).to_be_in_viewport()
+                page.locator(f"{form}-cancel").click()
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 

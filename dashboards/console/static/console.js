@@ -162,6 +162,8 @@ function alarmRow(alarm) {
     button.addEventListener("click", () => askWho(alarm));
     row.append(button);
   }
+  if (TEXT[`life_${alarm.state}`]) row.append(element("div", "alarm-by", TEXT[`life_${alarm.state}`]));
+  offerActions(alarm, row);
   return row;
 }
 

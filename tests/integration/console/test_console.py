@@ -72,6 +72,26 @@ def test_an_alarm_is_acknowledged_by_a_person_once(console: RunningConsole) -> N
     assert "Trần Thị Bình" in json.loads(text)["error"]
 
 
+def test_what_operators_ask_of_an_alarm_goes_to_the_desk(console: RunningConsole) -> None:
+    alarm = console.raise_alarm()
+    who = {"person": "Trần Thị Bình", "reason": "vệ sinh đầu đo", "hours": 2}
+    for action in ("comment", "shelve", "unshelve", "false"):
+        assert console.ask("POST", f"/api/alarms/{alarm}/{action}", who)[0] == 200, action
+    assert console.ask("POST", f"/api/alarms/{alarm}/reset", who)[0] == 409  # it is not latched
+    assert console.ask("POST", f"/api/alarms/{alarm}/comment", {**who, "reason": ""})[0] == 422
+    events = console.conn.execute("select event from v_alarm_event where alarm_id = %s and person is not null", [alarm])
+    assert [event for (event,) in events] == ["comment", "shelved", "unshelved", "marked false"]
+
+
+def test_a_station_is_put_out_of_service_and_back(console: RunningConsole) -> None:
+    who = {"person": "Trần Thị Bình", "reason": "thay đầu đo", "hours": 2}
+    assert console.ask("POST", "/api/stations/st-my-thanh/out-of-service", who)[0] == 200
+    assert console.conn.execute("select count(*) from v_out_of_service where ended_at is null").fetchone() == (1,)
+    assert console.ask("POST", "/api/stations/st-my-thanh/in-service", who)[0] == 200
+    assert console.ask("POST", "/api/stations/st-my-thanh/in-service", who)[0] == 409
+    assert console.ask("POST", "/api/stations/st-nowhere/out-of-service", who)[0] == 409
+
+
 @pytest.mark.parametrize(
     "headers",
     [{"Origin": "https://elsewhere.example"}, {"Content-Type": "text/plain"}],
