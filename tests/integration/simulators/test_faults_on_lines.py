@@ -87,6 +87,14 @@ def test_a_late_answer_is_old_when_it_comes_and_nobody_overtakes_it(tmp_path: Pa
         assert (late["value"], late["left"] - late["t"]) == (64, 400)
 
 
+def test_who_sleeps_misses_what_wakes_it(tmp_path: Path) -> None:
+    with SingleBus(RTU, journal_dir=tmp_path) as bus, port_of(bus) as port:
+        bus.switch(["sleep:0.5s@1"])
+        assert len(heard(port)) == 13
+        time.sleep(0.6)
+        assert [len(heard(port)), len(heard(port))] == [0, 13]
+
+
 def test_faults_of_the_line_begin_and_end(tmp_path: Path) -> None:
     """Echo, another's chatter, a crawling line, and an adapter that is taken out and put back in."""
     with SingleBus(RTU, ["echo@*"], journal_dir=tmp_path) as bus, port_of(bus) as port:
