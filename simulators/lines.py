@@ -1,83 +1,22 @@
 """Serial lines made of pseudo-terminals and paced to their baud rate.
 
 A pty alone passes bytes at once, whatever baud rate its user sets, so that a bus which is too busy would never show.
-Here every byte takes its time on the wire. `PtyLine` has a port at one end and a callback at the other, on a running
-event loop; `PtyPair` has a port at both ends and a thread of its own, for tests that need no event loop.
+Here every byte takes its time on the wire. A line has a port at one end and a callback at the other, on a running
+event loop.
 """
 
 import asyncio
 import contextlib
 import os
 import pty
-import re
 import socket
-import threading
 import tty
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+
+from simulators.wires import LineSettings, Wire
 
 READ_SIZE = 4096
-
-
-@dataclass(frozen=True)
-class LineSettings:
-    """Baud rate and character format of a serial line."""
-
-    baud: int = 9600
-    bits: int = 8
-    parity: str = "N"
-    stop: int = 1
-
-    @classmethod
-    def parse(cls, text: str) -> "LineSettings":
-        """Read `9600 8N1`; raises ValueError for anything else."""
-        match = re.fullmatch(r"(\d+) ([78])([NEO])([12])", text)
-        if match is None:
-            raise ValueError(f"line settings: found {text!r}, expected such as '9600 8N1' or '19200 8E1'")
-        return cls(int(match[1]), int(match[2]), match[3], int(match[4]))
-
-    @property
-    def character_s(self) -> float:
-        """Seconds that one character takes: start bit, data bits, parity bit if any, stop bits."""
-        return (1 + self.bits + (self.parity != "N") + self.stop) / self.baud
-
-
-class Wire:
-    """One direction of a line: what is written now comes out at the far end, piece by piece, at these times.
-
-    `cut`, `delay_s` and `garble` break the line: bytes vanish, arrive later, or arrive changed.
-    """
-
-    def __init__(self, settings: LineSettings, chunk_s: float = 0.008) -> None:
-        self.character_s = settings.character_s
-        self.chunk = max(1, round(chunk_s / self.character_s))
-        self.cut = False
-        self.delay_s = 0.0
-        self.garble: Callable[[bytes], bytes] | None = None
-        self._busy_until = 0.0
-
-    def put(self, data: bytes, now: float) -> list[tuple[float, bytes]]:
-        """Return (time of arrival, bytes) for each chunk of `data`; a chunk arrives when its last bit has."""
-        start = max(now, self._busy_until)
-        self._busy_until = start + len(data) * self.character_s
-        if self.cut:
-            return []
-        carried = self.garble(data) if self.garble else data
-        pieces = [carried[i : i + self.chunk] for i in range(0, len(carried), self.chunk)]
-        arrivals = []
-        due = start + self.delay_s
-        for piece in pieces:
-            due += len(piece) * self.character_s
-            arrivals.append((due, piece))
-        return arrivals
-
-    def put_whole(self, data: bytes, now: float) -> list[tuple[float, bytes]]:
-        """Like `put`, in one piece at the time of the last bit: enough where the receiver needs the whole."""
-        arrivals = self.put(data, now)
-        return [(arrivals[-1][0], b"".join(piece for _, piece in arrivals))] if arrivals else []
 
 
 class Port:
@@ -280,46 +219,3 @@ class TcpLine(_PacedEnd):
 
 SerialLine = PtyLine | TcpLine
 """Where a server of a serial protocol may listen."""
-
-
-class PtyPair:
-    """Two serial ports, `a` and `b`, joined by a line paced to its baud rate; a context manager.
-
-    `a_to_b` and `b_to_a` are the two directions: set `cut`, `delay_s` or `garble` on them to break the line.
-    """
-
-    def __init__(self, settings: LineSettings | None = None) -> None:
-        settings = settings or LineSettings()
-        self.a_to_b, self.b_to_a = Wire(settings), Wire(settings)
-        self._ports = (Port(), Port())
-        self.a, self.b = self._ports[0].path, self._ports[1].path
-        self._loop = asyncio.new_event_loop()
-        self._closed = False
-        a, b = self._ports
-        a.listen(self._loop, lambda data: self._carry(self.a_to_b, data, b))
-        b.listen(self._loop, lambda data: self._carry(self.b_to_a, data, a))
-        self._thread = threading.Thread(target=self._loop.run_forever, name="pty-pair", daemon=True)
-        self._thread.start()
-
-    def _carry(self, wire: Wire, data: bytes, port: Port) -> None:
-        for due, piece in wire.put(data, self._loop.time()):
-            self._loop.call_at(due, port.write, piece)
-
-    def close(self) -> None:
-        """Unplug both ends and end the thread."""
-        if self._closed:
-            return
-        self._closed = True
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        for port in self._ports:
-            port.close()
-        self._loop.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

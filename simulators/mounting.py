@@ -14,7 +14,7 @@ from simulators.field import BusSpec, FieldError, FieldPlan, InstrumentSpec, Sta
 from simulators.instruments.building import COUNTERS, build
 from simulators.journal import Journal
 from simulators.line_faults import LineFaults
-from simulators.lines import LineSettings, PtyLine, SerialLine, TcpLine
+from simulators.lines import PtyLine, SerialLine, TcpLine
 from simulators.modbus_server import RtuSlaves
 from simulators.modbus_tcp import TcpSlaves
 from simulators.mount import Mount, ScriptClock
@@ -35,6 +35,7 @@ from simulators.signals.episode import Episode, StateWindow, scripted
 from simulators.signals.water import Water
 from simulators.talker_line import TalkerLine
 from simulators.vaisala_wxt import WxtLine
+from simulators.wires import LineSettings
 
 Clock = Callable[[], float]
 Place = dict[str, str | int]

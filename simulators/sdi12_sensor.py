@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from simulators.journal import Exchange, Served
-from simulators.lines import LineSettings, SerialLine, Wire
+from simulators.lines import SerialLine
 from simulators.mount import Mount
 from simulators.treatment import Treatment
+from simulators.wires import LineSettings, Wire
 
 SENSOR_LINE = LineSettings(1200, 7, "E", 1)
 BREAK_AND_MARKING_S = 0.021

@@ -23,7 +23,8 @@ from edge_agent.slots.averaging import DeviceSlots
 from edge_agent.slots.channels import feeds_of, slot_plan
 from quantrac.config.devices import PROFILE_OF_PROTOCOL
 from quantrac.config.stations import Bus, BusKind, Channel, Device, Station
-from simulators.lines import LineSettings, PtyLine
+from simulators.lines import PtyLine
+from simulators.wires import LineSettings
 
 PERIOD_MS, SECONDS = 500, 15
 LATENCIES = [*[0.02] * 12, 0.35, 0.9, 3.6]

@@ -23,9 +23,10 @@ from quantrac.config.stations import Bus, Device
 from quantrac.telemetry.states import State
 from simulators.bam_terminal import Bam1020, BamTerminal
 from simulators.journal import Journal
-from simulators.lines import LineSettings, PtyLine, TcpLine
+from simulators.lines import PtyLine, TcpLine
 from simulators.mount import Mount
 from simulators.sample import Sample
+from simulators.wires import LineSettings
 
 ROOT = Path(__file__).parents[3]
 

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from edge_agent.modbus.framing import crc16
-from simulators.lines import LineSettings, PtyLine
+from simulators.lines import PtyLine
+from simulators.wires import LineSettings
 from tests.unit.edge_agent.test_interpreting import ORDERS, wire
 
 ROOT = Path(__file__).parents[3]

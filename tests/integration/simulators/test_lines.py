@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 import serial
 
-from simulators.lines import LineSettings, PtyPair
+from simulators.pty_pair import PtyPair
+from simulators.wires import LineSettings
 
 
 @pytest.fixture(params=["9600 8N1", "19200 8N1", "1200 8N1"])

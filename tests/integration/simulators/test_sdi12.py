@@ -9,9 +9,10 @@ import pytest
 import serial
 
 from simulators.journal import Journal, Served
-from simulators.lines import LineSettings, PtyLine
+from simulators.lines import PtyLine
 from simulators.mount import Mount
 from simulators.sdi12_sensor import Measured, Sdi12Bus
+from simulators.wires import LineSettings
 
 VALUES = ["+1.234567", "-22.5", "+333", "+0.004", "+5.55555", "+66.6", "+7", "-8.88", "+9.9999"]
 

@@ -8,9 +8,9 @@ import pytest
 
 from simulators.field import PACKAGED, FieldError, load_field
 from simulators.journal import Journal, Served
-from simulators.lines import LineSettings, Wire
 from simulators.mount import Mount
 from simulators.mounting import Recordings, mount_station
+from simulators.wires import LineSettings, Wire
 
 
 def test_the_packaged_field_has_the_six_stations_and_the_dip_of_the_demo() -> None:
