@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
@@ -29,6 +30,8 @@ class Prepared(NamedTuple):
     """Those to be stored: not the births and statuses that another worker reads."""
     batch: Batch | None
     """None when it could not be prepared: one of the deliveries has to be singled out."""
+    took_s: float = 0.0
+    """To decode and check it, seconds."""
 
 
 class Preparer:
@@ -67,8 +70,10 @@ class Preparer:
                 continue
             received = self._inbox.take(IDLE_S)
             if received:
+                began = time.monotonic()
                 receipts = self._own(received)
-                self._ready.put(Prepared(received, receipts, self._prepare(receipts)))
+                batch = self._prepare(receipts)
+                self._ready.put(Prepared(received, receipts, batch, time.monotonic() - began))
             else:
                 self._room.release()
 

@@ -18,6 +18,13 @@ PASSED_OVER: Final = metrics.counter(
     "quantrac_ingest_passed_over_total", "Messages that are neither stored nor kept", ["reason"]
 )
 LATENCY: Final = metrics.histogram("quantrac_ingest_latency_seconds", "From a batch's first receipt to its commit")
+STAGES: Final = metrics.histogram(
+    "quantrac_ingest_stage_seconds", "What a batch takes: prepare, store (with its commit), acknowledge", ["stage"]
+)
+BATCH: Final = metrics.histogram(
+    "quantrac_ingest_batch_messages", "Deliveries of a batch", buckets=(1, 3, 10, 30, 100, 300, 1000, 3000, 10_000)
+)
+ACKS: Final = metrics.counter("quantrac_ingest_acks_total", "Acks published to stations")
 WAITING: Final = metrics.gauge("quantrac_ingest_waiting_messages", "Deliveries received and not yet taken", ["slot"])
 WAITING_BYTES: Final = metrics.gauge("quantrac_ingest_waiting_bytes", "Memory of the deliveries that wait", ["slot"])
 STALE: Final = metrics.gauge(
@@ -34,6 +41,13 @@ def account(slot: int, inbox: Inbox, lag_s: float, stale: int) -> None:
     WAITING.labels(str(slot)).set(inbox.depth)
     WAITING_BYTES.labels(str(slot)).set(inbox.bytes)
     STALE.labels(str(slot)).set(stale)
+
+
+def stages(batch: int, **seconds: float) -> None:
+    """Show what the stages of a batch of so many deliveries took."""
+    BATCH.observe(batch)
+    for stage, took_s in seconds.items():
+        STAGES.labels(stage).observe(took_s)
 
 
 def count(stored: Stored) -> None:

@@ -12,6 +12,7 @@ import psycopg
 
 from quantrac.database.pool import Connection, DatabaseUnreachable, one_line
 from quantrac.mqtt.backoff import Backoff
+from quantrac.observe import metrics
 from quantrac.observe.logs import logger
 from quantrac.telemetry.errors import QuantracError
 
@@ -35,6 +36,10 @@ transaction, waiting for a lock, a statement."""
 STAND_BY_S: Final = 0.5
 TAKE_BACK_S: Final = 30.0
 """How long our own lost connection may still hold the lease, seconds."""
+
+FAILURES: Final = metrics.counter(
+    "quantrac_ingest_database_failures_total", "Times that work on the database had to begin again", ["reason"]
+)
 
 log = logger(__name__)
 T = TypeVar("T")
@@ -122,6 +127,7 @@ class Tenure:
                 if not is_recoverable(error):
                     raise
                 self.close()
+                FAILURES.labels(getattr(error, "sqlstate", None) or "away").inc()
                 wait_s = self._backoff.next_wait_s()
                 log.warning("database_unavailable", why=one_line(error), retry_s=round(wait_s, 1))
                 if self._rest(wait_s):

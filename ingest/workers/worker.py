@@ -161,8 +161,14 @@ class Worker:
         persist = self._writer.tenure.persist
         prepared = self._preparer.take(IDLE_S)
         if prepared is not None:
+            began = self._clock.monotonic()
             stored = self._writer.write(prepared.receipts, prepared.batch) if prepared.receipts else []  # commits
+            committed = self._clock.monotonic()
             self._acknowledge(prepared.received)  # only now may the broker forget them
+            done = self._clock.monotonic()
+            counts.stages(
+                len(prepared.received), prepare=prepared.took_s, store=committed - began, acknowledge=done - committed
+            )
             self._account(stored, prepared)
             self._claim_strangers(prepared.receipts)
             self._busy_at = self._clock.monotonic()
@@ -247,6 +253,7 @@ class Worker:
 
     def _publish_ack(self, topic: str, payload: bytes, station: str) -> None:
         self._session.publish(topic, payload, station, retain=True)
+        counts.ACKS.inc()
 
     def _beat(self) -> None:
         if self._clock.monotonic() < self._next_beat:

@@ -40,7 +40,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "contacts": Entry("contacts", "Who is told: import, list, test."),
     "alarms": Entry("alarms", "List and acknowledge alarms."),
     "report": Entry("report", "Figures about a period: how well alarms do."),
-    "db": Entry("db", "The database: migrate, tune, status."),
+    "db": Entry("db", "The database: migrate, back up, restore, tune."),
     "dashboards": Entry("dashboards", "Grafana dashboards as code: render, check."),
     "broker": Entry("broker", "Configuration of the MQTT broker."),
     "review": Entry("review", "Verdicts and corrections of people, reversible."),

@@ -52,6 +52,9 @@ def test_health_and_metrics_tell_what_happens(
     metrics = get(port, "metrics")[1]
     assert 'quantrac_ingest_messages_total{outcome="new"} 1.0' in metrics
     assert "quantrac_ingest_readings_total 1.0" in metrics
+    for stage in ("prepare", "store", "acknowledge"):
+        assert f'quantrac_ingest_stage_seconds_count{{stage="{stage}"}}' in metrics
+    assert 'quantrac_ingest_database_failures_total{reason="' not in metrics
     broker.kill()
     eventually(lambda: get(port, "readyz") == (503, "not subscribed at the broker\n"))
     assert get(port, "healthz") == (200, "ok\n")
@@ -65,6 +68,7 @@ def test_health_and_metrics_tell_what_happens(
         assert get(port, "healthz") == (200, "ok\n")  # to be restarted would not help
         admin.execute(f"alter database {name} with allow_connections true")
     eventually(lambda: get(port, "readyz")[0] == 200)
+    assert 'quantrac_ingest_database_failures_total{reason="' in get(port, "metrics")[1]
 
 
 def test_a_loop_that_is_stuck_is_said_to_be_ill(
