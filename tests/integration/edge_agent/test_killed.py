@@ -10,7 +10,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +54,12 @@ def field(tmp_path: Path) -> Iterator[Path]:
         process.terminate()
 
 
-def agent(field: Path) -> subprocess.Popen[bytes]:
-    """Start the real agent; its broker is away, which is of no concern here."""
+@contextmanager
+def agent(field: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start the real agent; its broker is away, which is of no concern here. None outlives the test.
+
+    One that did would open the numbers of its lines again when they have become lines of another test.
+    """
     environment = {
         **os.environ,
         "QUANTRAC_MQTT_URL": "mqtt://127.0.0.1:1",
@@ -65,7 +69,12 @@ def agent(field: Path) -> subprocess.Popen[bytes]:
     }
     with (field / "agent.log").open("ab") as log:
         command = [sys.executable, "-m", "quantrac", "edge", "run", "--station", STATION]
-        return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 def messages(field: Path) -> list[dict[str, Any]]:
@@ -82,18 +91,18 @@ def slots(field: Path) -> set[int]:
 
 
 def test_killed_in_mid_slot_every_slot_is_told_and_no_value_differs_from_the_journal(field: Path) -> None:
-    first = agent(field)
-    until(lambda: len(slots(field)) >= 2)
-    while time.time_ns() // 1_000_000 % WIDTH_MS < 1_600:  # all four samples are taken, the mean is not
-        time.sleep(0.02)
-    first.send_signal(signal.SIGKILL)
-    first.wait()
-    before = slots(field)
-    until(lambda: time.time() * 1000 > max(before) + 3 * WIDTH_MS)
-    second = agent(field)
-    until(lambda: max(slots(field)) > max(before) + 4 * WIDTH_MS and "ok" in str(messages(field)[-1]))
-    second.send_signal(signal.SIGTERM)
-    assert second.wait(60) == 0
+    with agent(field) as first:
+        until(lambda: len(slots(field)) >= 2)
+        while time.time_ns() // 1_000_000 % WIDTH_MS < 1_600:  # all four samples are taken, the mean is not
+            time.sleep(0.02)
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+    before = max(slots(field))
+    until(lambda: time.time() * 1000 > before + 3 * WIDTH_MS)
+    with agent(field) as second:
+        until(lambda: max(slots(field)) > before + 4 * WIDTH_MS and "ok" in str(messages(field)[-1]))
+        second.send_signal(signal.SIGTERM)
+        assert second.wait(60) == 0
 
     stored: dict[str, list[Stored]] = defaultdict(list)
     absences: dict[str, list[Absence]] = defaultdict(list)
