@@ -9,8 +9,6 @@ The callbacks run on the network thread and must not block: while they run no pi
 from __future__ import annotations
 
 import collections
-import contextlib
-import os
 import select
 import threading
 import time
@@ -23,6 +21,7 @@ from quantrac.mqtt.backoff import Backoff
 from quantrac.mqtt.connection import Callbacks, Connection, Publish
 from quantrac.mqtt.delivery import Delivery, Outcome, Settled
 from quantrac.mqtt.terms import LARGEST_PAYLOAD, PACKET_IDENTIFIERS, Connected, Subscription, Terms, Will
+from quantrac.mqtt.wake import WakePipe
 from quantrac.observe.logs import logger
 from quantrac.telemetry.errors import QuantracError
 
@@ -95,9 +94,7 @@ class Session:
         self._granted: frozenset[str] = frozenset()
         self._unwanted: frozenset[str] = frozenset()
         self._ended: frozenset[str] = frozenset()
-        self._wake_r, self._wake_w = os.pipe()
-        os.set_blocking(self._wake_r, False)
-        os.set_blocking(self._wake_w, False)
+        self._wake = WakePipe()
         self._stopping = threading.Event()
         self._up = threading.Event()
         self._subscribed = threading.Event()
@@ -124,13 +121,11 @@ class Session:
         self._end_session = end_session
         self._drain_until = time.monotonic() + drain_s
         self._stopping.set()
-        self._wake()
+        self._wake.wake()
         if self._thread is not None:
             self._thread.join()
             self._thread = None
-            wake_w, self._wake_w = self._wake_w, -1
-            os.close(wake_w)
-            os.close(self._wake_r)
+            self._wake.close()
 
     @property
     def connected(self) -> bool:
@@ -169,12 +164,12 @@ class Session:
         if len(self._waiting) >= MOST_WAITING:
             raise QueueFullError(f"{MOST_WAITING} messages wait to be published to {self._terms.address}")
         self._waiting.append(Publish(topic, payload, retain, tuple(user_properties), expires_s, tag))
-        self._wake()
+        self._wake.wake()
 
     def acknowledge(self, deliveries: Sequence[tuple[int, int]]) -> None:
         """Acknowledge messages, each (generation, mid), in their order of arrival; stale ones are dropped."""
         self._acknowledged.append(deliveries)
-        self._wake()
+        self._wake.wake()
 
     @property
     def granted(self) -> frozenset[str]:
@@ -191,7 +186,7 @@ class Session:
         self._unwanted -= {each.topic for each in subscriptions}
         self._terms = replace(self._terms, subscriptions=(*self._terms.subscriptions, *subscriptions))
         self._wishes.append(subscriptions)
-        self._wake()
+        self._wake.wake()
 
     def unsubscribe(self, topics: Iterable[str]) -> None:
         """Give topics up, now and on every connection to come: a broker may remember them from an earlier life."""
@@ -200,7 +195,7 @@ class Session:
         self._terms = replace(self._terms, subscriptions=kept)
         self._unwanted |= unwanted
         self._wishes.append(unwanted)
-        self._wake()
+        self._wake.wake()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -218,7 +213,7 @@ class Session:
         try:
             connection.open()
             while connection.is_open and not (self._stopping.is_set() and self._is_drained(connection)):
-                connection.turn(self._wake_r, TURN_MS if not self._stopping.is_set() else TURN_MS // 10)
+                connection.turn(self._wake.reader, TURN_MS if not self._stopping.is_set() else TURN_MS // 10)
                 self._hand_over(connection)
             if self._stopping.is_set():
                 self._hand_over(connection)
@@ -235,7 +230,7 @@ class Session:
 
     def _hand_over(self, connection: Connection) -> None:
         """Give the connection what other threads have asked for, and write it."""
-        self._drain_wake()
+        self._wake.drain()
         if connection.accepted:
             while self._wishes:
                 wish = self._wishes.popleft()
@@ -295,16 +290,8 @@ class Session:
         """Wait before the next attempt; publishes meanwhile settle as UNKNOWN."""
         until = time.monotonic() + seconds
         poll = select.poll()
-        poll.register(self._wake_r, select.POLLIN)
+        poll.register(self._wake.reader, select.POLLIN)
         while not self._stopping.is_set() and (left := until - time.monotonic()) > 0:
             poll.poll(left * 1000)
-            self._drain_wake()
+            self._wake.drain()
             self._refuse_waiting()
-
-    def _wake(self) -> None:
-        with contextlib.suppress(OSError):  # a full pipe has woken it already, a closed one has ended
-            os.write(self._wake_w, b"\0")
-
-    def _drain_wake(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.read(self._wake_r, 4096)
