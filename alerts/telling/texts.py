@@ -1,6 +1,7 @@
 """What people read: short messages and e-mails about an alarm, in Vietnamese and English. Pure.
 
-Times are those of Asia/Ho_Chi_Minh. A short message is unaccented GSM-7 text: where, when, what, limit, trend, advice.
+Times are those of Asia/Ho_Chi_Minh. A short message is unaccented GSM-7 text: what, where, value, limit, trend,
+advice, time; one part where the rule's own words allow it (`quantrac rules check`), never more than three.
 """
 
 from __future__ import annotations
@@ -147,26 +148,27 @@ def _plain_sms(notice: Notice, language: str) -> str:
     """The message of a rule without a template; the advice is left out where it would cost a second part."""
     filled = slots(notice, language)
     kind = SEVERITY_WORDS[notice.severity].in_language(language).upper()
-    text = f"{kind}: {filled['station']} {filled['time']}: {notice.texts.title.in_language(language)}"
+    text = f"{kind}: {notice.texts.title.in_language(language)}, {filled['station']}"
     if notice.value is not None:
-        text += f" {filled['value']} {filled['unit']}".rstrip()
+        text += f": {filled['value']} {filled['unit']}".rstrip()
     if notice.limit is not None:
         text += f", {_limit_words(notice, language)}"
     if notice.trend is not None:
         text += f", {filled['trend']}"
     response = notice.texts.response
-    longer = f"{text}. {response.in_language(language)}." if response is not None else f"{text}."
-    return longer if gsm.length(gsm.unaccented(longer)).segments == 1 else f"{text}."
+    shorter = f"{text}. {filled['time']}"
+    longer = shorter if response is None else f"{text}. {response.in_language(language)}. {filled['time']}"
+    return longer if gsm.length(gsm.unaccented(longer)).segments == 1 else shorter
 
 
 def _closing_sms(notice: Notice, language: str) -> str:
     filled = slots(notice, language)
-    over = "ĐÃ HẾT CẢNH BÁO" if language == "vi" else "ALL CLEAR"
-    text = f"{over}: {filled['station']} {filled['time']}: {notice.texts.title.in_language(language)}"
+    over = "HẾT CẢNH BÁO" if language == "vi" else "ALL CLEAR"
+    text = f"{over}: {notice.texts.title.in_language(language)}, {filled['station']}"
     if notice.value is not None:
         now = "hiện" if language == "vi" else "now"
-        text += f", {now} {filled['value']} {filled['unit']}".rstrip()
-    return f"{text}."
+        text += f": {now} {filled['value']} {filled['unit']}".rstrip()
+    return f"{text}. {filled['time']}"
 
 
 UNANSWERED: Final = {

@@ -173,3 +173,12 @@ def test_a_level_that_no_contact_would_be_told_of_is_found(network: Network) -> 
     assert "act at st-cu-lao-dung" in untold
     assert "act at st-my-thanh" not in untold
     assert "watch at st-my-thanh" in untold  # for operators only
+
+
+def test_shipped_short_messages_say_where_before_the_value_and_the_time_last() -> None:
+    network = load_network(CONFIG)
+    for rule in (*network.rules.values(), *network.composites.values()):
+        for message in (rule.sms, rule.sms_cleared):
+            for text in (message.vi, message.en) if message is not None else ():
+                assert not text or text.endswith("{time}"), text
+                assert "{value}" not in text or text.index("{station}") < text.index("{value}"), text

@@ -43,11 +43,11 @@ SILENT = replace(NOTICE, texts=RuleTexts(title=Words("Trạm không gửi dữ l
         (
             NOTICE,
             "en",
-            "HIGH ALARM: My Thanh river 05:10 01/03: Low oxygen 2.80 mg/l, below 3 mg/l, falling. "
-            "Run all aerators, stop feeding, take no water.",
+            "HIGH ALARM: Low oxygen, My Thanh river: 2.80 mg/l, below 3 mg/l, falling. "
+            "Run all aerators, stop feeding, take no water. 05:10 01/03",
         ),
-        (OVER, "vi", "DA HET CANH BAO: Song My Thanh 07:40 01/03: Oxy thap, hien 4,60 mg/l."),
-        (OVER, "en", "ALL CLEAR: My Thanh river 07:40 01/03: Low oxygen, now 4.60 mg/l."),
+        (OVER, "vi", "HET CANH BAO: Oxy thap, Song My Thanh: hien 4,60 mg/l. 07:40 01/03"),
+        (OVER, "en", "ALL CLEAR: Low oxygen, My Thanh river: now 4.60 mg/l. 07:40 01/03"),
         (
             replace(NOTICE, purpose=Purpose.QUESTIONED),
             "vi",
@@ -58,7 +58,7 @@ SILENT = replace(NOTICE, texts=RuleTexts(title=Words("Trạm không gửi dữ l
             "en",
             "My Thanh river: alarm Low oxygen of 05:10 01/03 IS IN DOUBT: the readings that raised it look wrong.",
         ),
-        (SILENT, "vi", "CANH BAO CAO: Song My Thanh 05:10 01/03: Tram khong gui du lieu."),
+        (SILENT, "vi", "CANH BAO CAO: Tram khong gui du lieu, Song My Thanh. 05:10 01/03"),
     ],
 )
 def test_short_message(notice: Notice, language: str, expected: str) -> None:
@@ -70,7 +70,7 @@ def test_short_message(notice: Notice, language: str, expected: str) -> None:
 def test_the_advice_is_left_out_where_it_would_cost_a_second_message() -> None:
     long = replace(TEXTS, sms=None, response=Words("Chạy hết quạt. " * 10, "Run all aerators. " * 10))
     text = texts.sms(replace(NOTICE, texts=long), "vi")
-    assert text == "CANH BAO CAO: Song My Thanh 05:10 01/03: Oxy thap 2,80 mg/l, duoi 3 mg/l, dang giam."
+    assert text == "CANH BAO CAO: Oxy thap, Song My Thanh: 2,80 mg/l, duoi 3 mg/l, dang giam. 05:10 01/03"
 
 
 def test_no_message_is_longer_than_three_parts() -> None:
