@@ -283,15 +283,17 @@ def _cameras(
     if not plan.station.cameras:
         return None
     from edge_agent.cameras.starting import start_cameras
+    from edge_agent.cameras.waiting import cameras_when_there_is_room
+
+    def start(stack: ExitStack) -> Cameras:
+        return start_cameras(stack, plan.station, plan.settings, plan.address, source.wall_ms, keeper.stamp, _moment)
 
     try:
-        cameras = start_cameras(
-            closing, plan.station, plan.settings, plan.address, source.wall_ms, keeper.stamp, _moment
-        )
+        cameras = start(closing)
     except SpoolUnwritable as full:
-        log.warning("no_pictures", error=str(full), until="the agent is started again")
-        return None
-    loop.post(lambda forwarder, _: forwarder.speak_of(cameras.lane.said))
+        log.warning("no_pictures", error=str(full), until="the disk has room")
+        cameras = cameras_when_there_is_room(closing, start)
+    loop.post(lambda forwarder, _: forwarder.speak_of(cameras.said))
     return cameras
 
 

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from edge_agent.cameras.album import Album
 from edge_agent.cameras.departures import Departures
-from edge_agent.cameras.lane import PictureLane
 from edge_agent.cameras.photography import Photographer
 from edge_agent.cameras.service import PictureService
 from edge_agent.cameras.snapshot import HttpSnapshot, Login
@@ -18,12 +17,14 @@ from edge_agent.records import Event, RecordSink, SlotRecord
 from quantrac.config.settings import Settings
 from quantrac.config.stations import Station
 from quantrac.mqtt.address import MqttAddress
+from quantrac.telemetry.wire import Held
 
 
 class Cameras(NamedTuple):
     """What the rest of the agent has to do with the cameras."""
 
-    lane: PictureLane
+    said: Callable[[], dict[str, Held]]
+    """What birth and status say of the pictures' spool."""
     note: Callable[[Event], None]
     """Takes an event of the station; returns at once."""
     look: RecordSink
@@ -50,7 +51,7 @@ def start_cameras(
     stamp: Callable[[], Stamp],
     now: Now,
 ) -> Cameras:
-    """Start the cameras of a station; `closing` ends them."""
+    """Start the cameras of a station; `closing` ends them. Raises SpoolUnwritable."""
     album = Album(settings.state_dir / station.station)
     closing.callback(album.close)
     pictures = PictureService(station.station, address, album, now)
@@ -63,4 +64,4 @@ def start_cameras(
     )
     photographer.start()
     closing.callback(photographer.stop)
-    return Cameras(pictures.lane, photographer.note, photographer.look, photographer.ask)
+    return Cameras(pictures.lane.said, photographer.note, photographer.look, photographer.ask)

@@ -132,7 +132,7 @@ class Answering:
     def _picture(self, wish: dict[str, Any]) -> Mapping[str, Any]:
         camera = str(wish.get("camera", ""))
         if self.photograph is None:
-            raise DeskRefused("the station has no camera, or its album could not be opened")
+            raise DeskRefused("the station has no camera")
         return self.photograph(camera, "asked")
 
     def _wipe(self, wish: dict[str, Any]) -> Mapping[str, Any]:

@@ -1,6 +1,8 @@
 """Pictures have a spool, an epoch and a slow lane of their own; each reaches the centre once it acknowledges."""
 
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,11 +13,13 @@ from edge_agent.cameras.lane import PictureLane
 from edge_agent.cameras.photography import Photographer, Timetable
 from edge_agent.cameras.scaling import scaled
 from edge_agent.cameras.snapshot import LARGEST, NoPicture, checked
+from edge_agent.cameras.starting import Cameras
+from edge_agent.cameras.waiting import NoPicturesYet, cameras_when_there_is_room
 from edge_agent.clocks.clock import Moment
 from edge_agent.clocks.trust import Stamp
 from edge_agent.records import Event, SlotReading, SlotRecord
 from edge_agent.spooling.settlement import MOST_FAILURES, RESEND_AFTER_S
-from edge_agent.spooling.spool_file import SpoolDamaged
+from edge_agent.spooling.spool_file import SpoolDamaged, SpoolUnwritable
 from quantrac.config.stations import Camera
 from quantrac.mqtt.delivery import Outcome, Settled
 from quantrac.telemetry import wire
@@ -247,6 +251,31 @@ def test_damage_of_an_album_that_shows_at_the_start_ends_nobody(tmp_path: Path) 
     assert album.put(T0 + 1, "river", "scheduled", JPEG) == 1
     assert line.lane.said() == {old: wire.Held(2, 1), album.epoch: wire.Held(1, 1)}
     album.close()
+
+
+def test_cameras_of_a_full_disk_begin_when_it_has_room() -> None:
+    tries: list[int] = []
+    ended: list[str] = []
+
+    def start(closing: ExitStack) -> Cameras:
+        tries.append(len(tries))
+        if len(tries) < 3:
+            raise SpoolUnwritable("database or disk is full")
+        closing.callback(ended.append, "ended")
+        return Cameras(lambda: {"cafe": wire.Held(1, 1)}, lambda _: None, lambda _: None, lambda *_: {"taken": True})
+
+    with ExitStack() as closing:
+        cameras = cameras_when_there_is_room(closing, start, try_again_s=0.1)
+        cameras.look(SlotRecord(T0, ()))
+        assert cameras.said() == {}
+        with pytest.raises(NoPicturesYet, match="no room"):
+            cameras.photograph("river", "asked")
+        until = time.monotonic() + 60
+        while not cameras.said():
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        assert cameras.photograph("river", "asked") == {"taken": True}
+    assert (len(tries), ended) == (3, ["ended"])
 
 
 def camera(every_minutes: int, on_alarm: bool = True) -> Camera:
