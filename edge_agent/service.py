@@ -197,7 +197,9 @@ def _begin(
             clock=keeper,
         )
 
-    beginning = Beginning(plan.folder, station.spool, keeper, intake, forwarder_of, _moment)
+    beginning = Beginning(
+        plan.folder, station.spool, keeper, intake, forwarder_of, _moment, connected=lambda: session.connected
+    )
     closing.callback(beginning.close)
     restart = beginning.begin(loop)
     closing.callback(loop.stop)

@@ -167,7 +167,7 @@ class Answering:
 
 def report_of(loop: ForwardingLoop) -> dict[str, Any]:
     """Return the state of spool and link."""
-    report = loop.ask(lambda f: f.report())
+    report = loop.report()
     return {**report._asdict(), "epochs": [each._asdict() for each in report.epochs]}
 
 

@@ -11,8 +11,10 @@ from edge_agent.clocks.timekeeping import Timekeeper
 from edge_agent.records import Event, SlotRecord
 from edge_agent.sending.forwarding import Forwarder
 from edge_agent.sending.forwarding_loop import ForwardingLoop
+from edge_agent.spooling.fate import Fate
 from edge_agent.spooling.intake import Intake
 from edge_agent.spooling.opening import open_spool, open_when_there_is_room, restart_text
+from edge_agent.spooling.report import Report, report
 from edge_agent.spooling.spool import Spool
 from edge_agent.spooling.spool_file import SpoolUnwritable
 from quantrac.config.stations import SpoolPlan
@@ -34,9 +36,10 @@ class Beginning:
         intake: Intake,
         forwarder_of: Callable[[Spool], Forwarder],
         now: Now,
+        connected: Callable[[], bool],
     ) -> None:
         self._folder, self._plan, self._keeper, self._intake = folder, plan, keeper, intake
-        self._forwarder_of, self._now = forwarder_of, now
+        self._forwarder_of, self._now, self._connected = forwarder_of, now, connected
         self._spool: Spool | None = None
         self._ends = threading.Event()
 
@@ -50,7 +53,7 @@ class Beginning:
         except SpoolUnwritable as full:
             why, since = str(full), self._now()
             log.warning("spool_unwritable", error=why, until_then="what is measured is kept in memory")
-            loop.start_late(lambda: self._opened_late(why, since), why)
+            loop.start_late(lambda: self._opened_late(why, since), lambda: self._unopened(why))
             return NOT_OPENED
         loop.start(self._made(spool))
         return restart_text(spool, self._keeper.boot_id)
@@ -74,6 +77,19 @@ class Beginning:
         forwarder = self._made(spool)
         self._intake.offer(SlotRecord(now.ms, (), (Event("spool_unwritable", None, detail, now.ms),)))
         return forwarder
+
+    def _unopened(self, why: str) -> Report:
+        return report(
+            self._folder.name,
+            [],
+            Fate.unknown(),
+            used_bytes=0,
+            size_bytes=self._plan.size_bytes,
+            running=True,
+            connected=self._connected(),
+            in_memory=len(self._intake),
+            disk=why,
+        )
 
     def _made(self, spool: Spool) -> Forwarder:
         self._spool = spool

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from edge_agent.clocks.clock import Moment, Now
 from edge_agent.sending.forwarding import Forwarder
+from edge_agent.spooling.report import Report
 from edge_agent.spooling.spool_file import SpoolDamaged, SpoolUnwritable
 from quantrac.observe.logs import logger
 
@@ -29,7 +30,7 @@ class ForwardingLoop:
         self._inbox: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._woken = threading.Event()
         self._thread: threading.Thread | None = None
-        self._waits_for = ""
+        self._unopened: Callable[[], Report] | None = None
         self.forwarder: Forwarder | None = None
         """None: not begun. Other threads may only look at its counts."""
 
@@ -38,12 +39,12 @@ class ForwardingLoop:
         self.forwarder = forwarder
         self._begin(lambda: forwarder)
 
-    def start_late(self, opened: Callable[[], Forwarder | None], waits_for: str) -> None:
+    def start_late(self, opened: Callable[[], Forwarder | None], unopened: Callable[[], Report]) -> None:
         """Begin as soon as `opened`, called by the thread, returns; what is posted waits, what is asked is refused.
 
-        `waits_for`: what stands against it, for who asks. `opened` returns None when the agent ends before.
+        `unopened`: what is known meanwhile. `opened` returns None when the agent ends before.
         """
-        self._waits_for = waits_for
+        self._unopened = unopened
         self._begin(opened)
 
     def _begin(self, opened: Callable[[], Forwarder | None]) -> None:
@@ -71,8 +72,8 @@ class ForwardingLoop:
 
         Raises SpoolUnwritable while the spool could not be opened yet.
         """
-        if self._waits_for and self.forwarder is None:
-            raise SpoolUnwritable(self._waits_for)
+        if self._unopened is not None and self.forwarder is None:
+            raise SpoolUnwritable(self._unopened().disk)
         answer: Future[T] = Future()
 
         def call(forwarder: Forwarder, _: Moment) -> None:
@@ -83,6 +84,12 @@ class ForwardingLoop:
 
         self.post(call)
         return answer.result(timeout_s)
+
+    def report(self) -> Report:
+        """Return the state of the spool, also while it could not be opened yet. Raises TimeoutError."""
+        if self._unopened is not None and self.forwarder is None:
+            return self._unopened()
+        return self.ask(lambda f: f.report())
 
     def _run(self, opened: Callable[[], Forwarder | None]) -> None:
         try:

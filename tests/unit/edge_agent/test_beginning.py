@@ -32,7 +32,7 @@ class Agent:
         self.intake = Intake(wake=self.loop.wake)
         keeper = Timekeeper(SystemClock(), ClockPlan(trust="date", not_before_ms=0))
         plan = SpoolPlan(size_bytes=10**9, keep_ms=10**10)
-        self.beginning = Beginning(folder, plan, keeper, self.intake, self._forwarder, self._now)
+        self.beginning = Beginning(folder, plan, keeper, self.intake, self._forwarder, self._now, lambda: True)
 
     def measure(self, numbers: range) -> None:
         for n in numbers:
@@ -82,7 +82,9 @@ def test_what_is_measured_before_the_disk_has_room_is_stored_when_it_has(disk: D
     assert agent.beginning.begin(agent.loop) == NOT_OPENED
     agent.measure(range(1, 6))
     with pytest.raises(SpoolUnwritable, match="disk is full"):
-        agent.loop.ask(lambda f: f.report())
+        agent.loop.ask(lambda f: f.drained)
+    seen = agent.loop.report()
+    assert (seen.in_memory, seen.connected, "disk is full" in seen.disk) == (5, True, True)
     disk.full = False
     until = time.monotonic() + 60
     while agent.loop.forwarder is None and time.monotonic() < until:
