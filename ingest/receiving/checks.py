@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +19,8 @@ from quantrac.telemetry.wire import Misfit, Refused
 
 FUTURE_ALLOWED_MS: Final = 300_000
 """How far ahead of its receipt the time of a message may be, milliseconds."""
+MOST_NAME: Final = 64
+"""Characters of a refused reading's name that are shown."""
 
 
 @dataclass(slots=True)
@@ -116,21 +119,30 @@ def _refusals(
         if not bad_message[message]:
             refusals[message].extend(refused)
     starts = np.cumsum(columns.count) - columns.count
+    names: dict[int, list[str]] = {}
     for row in np.flatnonzero(row_bad & ~bad_message[columns.row_message]).tolist():
         message = int(columns.row_message[row])
-        place = _place(columns, message, row - int(starts[message]))
-        refusals[message].append(Refused(place, _found(columns, row), _reason(columns, row)))
+        if message not in names:
+            names[message] = _names(columns.payload_of(message))
+        at = _place(columns, message, row - int(starts[message]))
+        found = f"{names[message][at]}: {_found(columns, row)}"
+        refusals[message].append(Refused(f"r[{at}]", found, _reason(columns, row)))
     return refusals
 
 
-def _place(columns: Columns, message: int, position: int) -> str:
+def _names(payload: bytes) -> list[str]:
+    """Return the names of a message's readings as sent, shortened; the columns hold none that is not configured."""
+    return [str(each[0])[:MOST_NAME] if isinstance(each, list) and each else "" for each in json.loads(payload)["r"]]
+
+
+def _place(columns: Columns, message: int, position: int) -> int:
     """Return where a reading stood in its message, counting those that the lenient decoder refused before it."""
     gone = {each.place for each in columns.refused.get(message, ())}
     at = 0
     while True:
         if f"r[{at}]" not in gone:
             if position == 0:
-                return f"r[{at}]"
+                return at
             position -= 1
         at += 1
 

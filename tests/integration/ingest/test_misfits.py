@@ -79,6 +79,8 @@ def test_a_message_of_bad_readings_only_is_dead(edge: Edge, network: psycopg.Con
     book = "select highest_seq, stored, dead, missing, received, new, rejected from v_ledger"
     eventually(lambda: network.execute(book).fetchall() == [(2, 1, 1, 0, 2, 1, 1)])
     assert network.execute("select reason, status from v_dead_letter").fetchall() == [("unknown_channel", "open")]
+    (detail,) = network.execute("select detail from v_dead_letter").fetchone() or ({},)
+    assert detail["refused"][0]["found"] == "nonsense: value 1.0, ok"
     eventually(lambda: edge.upto("e1") == 2)
     assert edge.acks[-1].epochs["e1"].missing == []
 
