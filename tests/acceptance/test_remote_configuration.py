@@ -83,17 +83,19 @@ class Rig:
             [sys.executable, "-m", "quantrac", *words], cwd=PROJECT, env={**self.environment, "QUANTRAC_MQTT_URL": url},
             stdout=log, stderr=log,
         )  # fmt: skip
-        self.closing.callback(process.wait, 20)
+        self.closing.callback(process.kill)
+        self.closing.callback(process.wait, 60)
         self.closing.callback(process.send_signal, signal.SIGTERM)
         return process
 
     def run(self, *words: str) -> Running:
-        return Running(
-            subprocess.Popen(
-                [sys.executable, "-m", "quantrac", *words], cwd=PROJECT, env=self.environment, text=True,
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            )
+        process = subprocess.Popen(
+            [sys.executable, "-m", "quantrac", *words], cwd=PROJECT, env=self.environment, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
+        self.closing.enter_context(process)
+        self.closing.callback(process.kill)
+        return Running(process)
 
     def edit(self, station: str, old: str, new: str) -> None:
         text = self.file(station).read_text()
@@ -175,7 +177,7 @@ def test_stations_are_changed_from_the_centre_and_nothing_is_lost(network: Rig, 
     network.run("stations", "apply", "--person", "an").ends()
 
     # A good change; and one under which the link stays away: the old one comes back by itself, and says so later.
-    good = network.run("stations", "push", STEADY, "--within", "8", "--person", "an", "--why", "statistics")
+    good = network.run("stations", "push", STEADY, "--within", "40", "--person", "an", "--why", "statistics")
     cut = network.run("stations", "push", CUT_OFF, "--within", "5", "--person", "bình")
     eventually(lambda: network.config_in_force(CUT_OFF) != before[CUT_OFF])
     network.proxy.cut()
