@@ -31,7 +31,7 @@ STATIONS = ("st-my-thanh", "st-tran-de", "st-tp-soc-trang")
 """Between them every protocol: Modbus RTU (Aqua TROLL, EXO2), SDI-12, Modbus TCP, Bayern-Hessen, Vaisala."""
 SAMPLE_MS, REPORT_MS = 1_000, 5_000
 SECONDS = 22
-EDGE_MS = 100
+EDGE_MS = 250
 """Entries so near to a slot's edge may be counted in or out."""
 ROOT = Path(__file__).parents[3]
 
@@ -122,7 +122,7 @@ def journaled(field: Field, station: str) -> dict[tuple[str, str, str], list[tup
 
 def test_every_recorded_mean_is_the_mean_of_what_the_instruments_served(run: Run) -> None:
     network = load_network(ROOT / "station_configs")
-    compared = 0
+    compared = lacking = 0
     for name in STATIONS:
         station, entries = network.stations[name], journaled(run.field, name)
         valid = {(r.name, record.t_ms): r for record in run.records[name] for r in record.readings if r.state.is_valid}
@@ -134,18 +134,27 @@ def test_every_recorded_mean_is_the_mean_of_what_the_instruments_served(run: Run
                 served = [(t, channel.published(value)) for t, value in entries[key]]
                 for (channel_name, t_ms), reading in valid.items():
                     if channel_name == channel.name:
-                        _compare(served, t_ms, reading.value)
+                        lacking += not _is_whole(served, t_ms, reading.value)
                         compared += 1
     assert compared >= 60
+    assert lacking <= 0.05 * compared, "replies of a busy machine that came too late are few"
 
 
-def _compare(served: list[tuple[int, float]], t_ms: int, value: float | None) -> None:
-    """The mean over the slot equals the recorded one for some choice of the entries at its edges."""
+def _is_whole(served: list[tuple[int, float]], t_ms: int, value: float | None) -> bool:
+    """Whether the recorded mean is that of the whole slot, for some choice of the entries at its edges; else one lacks."""
     sure = [v for t, v in served if t_ms - REPORT_MS + EDGE_MS < t < t_ms - EDGE_MS]
     edge = [v for t, v in served if abs(t - t_ms) <= EDGE_MS or abs(t - (t_ms - REPORT_MS)) <= EDGE_MS]
     assert sure
-    choices = [[*sure, *some] for count in range(len(edge) + 1) for some in combinations(edge, count)]
-    assert any(value == pytest.approx(sum(c) / len(c), rel=1e-6, abs=1e-9) for c in choices), (t_ms, value, sure, edge)
+    whole = [[*sure, *some] for count in range(len(edge) + 1) for some in combinations(edge, count)]
+    if any(value == _mean(choice) for choice in whole):
+        return True
+    one_less = [choice[:i] + choice[i + 1 :] for choice in whole if len(choice) > 1 for i in range(len(choice))]
+    assert any(value == _mean(choice) for choice in one_less), (t_ms, value, sure, edge)
+    return False
+
+
+def _mean(values: list[float]) -> object:
+    return pytest.approx(sum(values) / len(values), rel=1e-6, abs=1e-9)
 
 
 def test_each_device_reports_every_slot_and_only_the_first_is_warmup(run: Run) -> None:

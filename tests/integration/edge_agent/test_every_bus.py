@@ -31,7 +31,7 @@ HERE = Path(__file__).parent / "every_bus"
 ROOT = Path(__file__).parents[3]
 STATION = "st-every-bus"
 REPORT_MS, SECONDS = 5_000, 27
-EDGE_MS = 130
+EDGE_MS = 250
 """Entries so near to a slot's edge may be counted in or out: a line of 100 characters takes 110 ms at 9600 baud."""
 
 

@@ -89,8 +89,16 @@ def test_directions_are_put_together_as_vectors(directions: list[float], mean: f
     assert math.cos(math.radians(got - mean)) == pytest.approx(1)
 
 
+def test_a_mean_without_one_reply_is_no_wrong_value_but_said_to_lack_a_reply() -> None:
+    served = series(each_second(*range(11), delay=300))
+    (lacking,) = differences("st/do", served, [Stored(WIDTH, (0 + 1 + 2 + 4) / 4, State.OK)])
+    assert (lacking.missed, lacking.is_unanswered) == (True, True)
+    (wrong,) = differences("st/do", served, [Stored(WIDTH, 2.6, State.OK)])
+    assert (wrong.missed, wrong.is_unanswered) == (False, False)
+
+
 def test_a_slot_in_which_the_agent_died_may_be_null_though_most_of_it_was_served() -> None:
-    died_in_second_slot = series(each_second(*range(9), delay=200))  # dead at 9 s
+    died_in_second_slot = series(each_second(*range(9), delay=300))  # dead at 9 s
     dead = Stored(2 * WIDTH, None, State.FAULT)
     assert found(died_in_second_slot, dead) == 1
     assert found(died_in_second_slot, dead, absences=(Absence(WIDTH, 4 * WIDTH),)) == 0
