@@ -19,8 +19,8 @@ from quantrac.telemetry.parameters import Kind
 from quantrac.telemetry.states import State
 
 EDGE_MS: Final = 250
-"""How far from a slot's edge an entry may be counted in or out, milliseconds. On a machine with ten times more to do
-than it can, an instrument answered over 100 ms after it was asked; at a sample a second at most one entry is in doubt."""
+"""How far from a slot's edge an entry may be counted in or out, milliseconds. On a machine with far too much to do an
+instrument answered over 100 ms after it was asked; at a sample a second at most one entry is in doubt."""
 MOST_LOST: Final = 2
 """Replies that may be missing in a slot before its value is called wrong."""
 STORING_MS: Final = 2_000

@@ -141,7 +141,7 @@ def test_every_recorded_mean_is_the_mean_of_what_the_instruments_served(run: Run
 
 
 def _is_whole(served: list[tuple[int, float]], t_ms: int, value: float | None) -> bool:
-    """Whether the recorded mean is that of the whole slot, for some choice of the entries at its edges; else one lacks."""
+    """Whether the recorded mean is that of the whole slot, for a choice of the entries at its edges; else one lacks."""
     sure = [v for t, v in served if t_ms - REPORT_MS + EDGE_MS < t < t_ms - EDGE_MS]
     edge = [v for t, v in served if abs(t - t_ms) <= EDGE_MS or abs(t - (t_ms - REPORT_MS)) <= EDGE_MS]
     assert sure
