@@ -175,7 +175,7 @@ def test_kill_9_at_random_points_loses_and_repeats_nothing(
         process.wait()
         kills += 1
     process = centre.start()
-    until(lambda: is_working(conn, process) and drained(conn), 30)
+    until(lambda: is_working(conn, process) and drained(conn))
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 0
 
@@ -206,7 +206,7 @@ def test_an_alarm_whose_worker_died_before_its_message_is_told_once_and_soon_aft
         Evaluator(own, compile_network(network), Routing.of(network), wall_clock).round()
     assert rows(conn, "select status, count(*) from notification group by 1") == [("queued", 2)]
     process = centre.start()
-    until(lambda: is_working(conn, process), 30)
+    until(lambda: is_working(conn, process))
     begun = time.monotonic()
     until(lambda: len(sms.messages) == 1 and len(mail.messages) == 1)
     assert time.monotonic() - begun < 5  # the table's promise
@@ -293,9 +293,9 @@ class TestRulesEditedWhileRunning:
         until(lambda: minutes_of(conn) == [("act", 9.0, None)])
         rules = tmp_path / "configs" / "rules" / "oxygen.yaml"
         rules.write_text("schema: quantrac/rules/1\nrules: {", "utf-8")  # half-written: refused, nothing happens
-        until(lambda: "rules in force stay" in (tmp_path / "alerts.log").read_text(), 15)
+        until(lambda: "rules in force stay" in (tmp_path / "alerts.log").read_text())
         rules.write_text(RULES.replace("off_delay: 30m", "off_delay: 5m"), "utf-8")
-        until(lambda: "changed files taken" in (tmp_path / "alerts.log").read_text(), 15)
+        until(lambda: "changed files taken" in (tmp_path / "alerts.log").read_text())
         assert minutes_of(conn) == [("act", 9.0, None)]
         store(conn, channel_id, read_series("4.6x5", MINUTE, start_ms=START_MS + 10 * MINUTE))
         until(lambda: minutes_of(conn) == [("act", 9.0, 14.0)])
@@ -310,7 +310,7 @@ class TestRulesEditedWhileRunning:
         until(lambda: minutes_of(conn) == [("act", 9.0, None)])
         (tmp_path / "configs" / "rules" / "oxygen.yaml").unlink()
         last = "select event, reason from v_alarm_event order by alarm_event_id desc limit 1"
-        until(lambda: rows(conn, last) == [("cleared", "the rule was removed")], 15)
+        until(lambda: rows(conn, last) == [("cleared", "the rule was removed")])
 
 
 def test_a_configuration_that_is_wrong_starts_nothing(centre: Centre, tmp_path: Path) -> None:
