@@ -35,7 +35,7 @@ def test_the_stream_speaks_at_least_every_two_seconds_and_a_half_when_nothing_ha
             times.append(data["now"])
             if len(times) == 4:
                 break
-    assert min(b - a for a, b in itertools.pairwise(times)) < 2500  # a busy machine delays some, not all
+    assert sorted(b - a for a, b in itertools.pairwise(times))[1] < 2500  # a busy machine delays one, not two of three
 
 
 def test_pages_show_every_station_in_both_languages(console: RunningConsole) -> None:
