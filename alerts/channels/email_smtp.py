@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import smtplib
 import ssl
+from email.header import Header
 from email.message import EmailMessage
+from email.policy import EmailPolicy
 from email.utils import parseaddr
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -15,6 +17,25 @@ from quantrac.config.settings import MissingSetting
 
 TIMEOUT_S: Final = 10.0
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class _WholeSubjects(EmailPolicy):
+    """Encodes a subject as one text: Python 3.13 doubles the space where it folds between encoded and plain words."""
+
+    def fold(self, name: str, value: str) -> str:
+        """Return the header as lines."""
+        if name.lower() != "subject" or str(value).isascii():
+            return str(super().fold(name, value))
+        return f"{name}: {Header(str(value), 'utf-8', header_name=name).encode(linesep=self.linesep)}{self.linesep}"
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        """Return the header as lines of bytes."""
+        if name.lower() != "subject":
+            return super().fold_binary(name, value)
+        return self.fold(name, value).encode("ascii", "surrogateescape")
+
+
+WHOLE_SUBJECTS: Final = _WholeSubjects()
 
 
 class SmtpNotifier:
@@ -58,7 +79,7 @@ class SmtpNotifier:
 
     def _letter(self, message: Outgoing) -> EmailMessage:
         """Return the mail; its Message-ID is the key, so that a repeated hand-over is one mail for the reader."""
-        letter = EmailMessage()
+        letter = EmailMessage(policy=WHOLE_SUBJECTS)
         letter["From"] = self._sender
         letter["To"] = message.to
         letter["Subject"] = " ".join(message.subject.split())

@@ -113,6 +113,18 @@ def test_a_mail_keeps_its_accents_and_no_line_break_enters_a_header() -> None:
     assert letter.message_id == "<0123456789abcdef@example.org>"
 
 
+@pytest.mark.parametrize(
+    "station", ["Cù Lao Dung (An Thạnh)", "Vĩnh Châu (kênh Cổ Cò – Trà Niên)", "Trung tâm TP Sóc Trăng"]
+)
+def test_a_subject_arrives_as_it_was_written_however_long(station: str) -> None:
+    """Python 3.13 made two spaces of one where it folded "(An Thạnh)"."""
+    subject = f"[Cảnh báo cao] Oxy thấp: {station} 2,40 mg/l, 20:54 24/11"
+    with MailCatcher() as catcher:
+        SmtpNotifier(catcher.url, "canhbao@example.org").send(Outgoing("k", "lan@example.org", "x", subject=subject))
+        (letter,) = catcher.messages
+    assert letter.subject == subject
+
+
 @pytest.mark.parametrize("url", ["http://x", "smtp://", "mail.example.org:25"])
 def test_an_address_that_is_none_is_refused_at_the_start(url: str) -> None:
     with pytest.raises(MissingSetting, match="QUANTRAC_SMTP_URL"):
