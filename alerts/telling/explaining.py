@@ -62,10 +62,14 @@ def explain(
 
 def chosen_level(rules: Iterable[ChannelRule], rule: str, station: str, level: str | None) -> tuple[ChannelRule, Level]:
     """Return a rule at a station and one of its levels, the worst unless named. Raises NothingToExplain."""
-    named = [one for one in rules if one.rule == rule]
+    known = list(rules)
+    named = [one for one in known if one.rule == rule]
+    if not named:
+        names = ", ".join(sorted({one.rule for one in known})) or "none"
+        raise NothingToExplain(f"found rule {rule}, which watches no channel; rules that do: {names}")
     there = [one for one in named if one.station == station]
     if not there:
-        stations = ", ".join(sorted({one.station for one in named})) or "nowhere"
+        stations = ", ".join(sorted({one.station for one in named}))
         raise NothingToExplain(f"rule {rule} watches nothing at {station}; it watches: {stations}")
     levels = [one for one in there[0].levels if level in (None, one.name)]
     if not levels:

@@ -219,10 +219,6 @@ class Network:
         """The time zone of the people."""
         return ZoneInfo(self.settings.time_zone)
 
-    def tide_of(self, station: str) -> PlaceTide | None:
-        """Return the tide that holds at a station."""
-        return next((tide for tide in self.settings.tides.values() if station in tide.stations), None)
-
     def rules_for(self, station: str) -> list[StationRule]:
         """Return the rules that watch something at a station, as they stand there."""
         found = (rule.for_station(self.stations[station]) for rule in self.rules.values())

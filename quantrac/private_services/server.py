@@ -66,19 +66,6 @@ class Ownership:
         return True
 
 
-def in_use(folder: Path) -> bool:
-    """Tell whether somebody owns the running server of this folder now."""
-    lock = folder / "owner.lock"
-    if not lock.exists():
-        return False
-    with lock.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
-
-
 class ServerProcess:
     """A running server, with its watchdog beside it."""
 

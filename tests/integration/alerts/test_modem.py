@@ -251,6 +251,7 @@ def test_a_restarted_modem_is_told_again_to_pass_reports_on(conn, modem, alarm, 
     attempts(conn, notifier, clock, 2)
     clock.ahead = timedelta(0)
     attend_until(notifier, lambda: status(conn) == "delivered")
+    assert len(modem.log) == 1
 
 
 def test_an_answer_acknowledges_the_alarm_and_leaves_the_modem(conn, modem, alarm, make, clock) -> None:

@@ -46,5 +46,7 @@ def test_a_rule_that_is_not_there_is_said_with_what_there_is() -> None:
     assert chosen_level([rule], rule.rule, rule.station, None)[1] == rule.levels[-1]
     with pytest.raises(NothingToExplain, match="st-my-thanh"):
         chosen_level([rule], rule.rule, "st-tran-de", None)
+    with pytest.raises(NothingToExplain, match=f"rules that do: {rule.rule}"):
+        chosen_level([rule], "no-such-rule", rule.station, None)
     with pytest.raises(NothingToExplain, match="it has"):
         chosen_level([rule], rule.rule, rule.station, "nothing")
