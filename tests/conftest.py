@@ -26,6 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--community", metavar="URL", help="also run the tests that need TimescaleDB Community, on this server"
     )
+    parser.addoption("--timed", choices=["only", "without"], help="only the tests marked ``timed``, or all others")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -36,13 +37,19 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with what takes longest, and leave out what was not asked for; nothing is skipped for want of a server."""
-    items[:] = workers.in_order(items)
-    if config.getoption("--community"):
-        return
-    left_out = [item for item in items if item.get_closest_marker("community")]
+    chosen, left_out = [], []
+    for item in workers.in_order(items):
+        (chosen if _is_asked_for(config, item) else left_out).append(item)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+    items[:] = chosen
+
+
+def _is_asked_for(config: pytest.Config, item: pytest.Item) -> bool:
+    if item.get_closest_marker("community") and not config.getoption("--community"):
+        return False
+    timed = item.get_closest_marker("timed") is not None
+    return config.getoption("--timed") in (None, "only" if timed else "without")
 
 
 @pytest.fixture(scope="session")
