@@ -149,7 +149,7 @@ class _Handler(socketserver.StreamRequestHandler):
             if not isinstance(request, dict):
                 raise DeskRefused(f"found {line[:60]!r}, expected one JSON object")
             return type(self).answer(request)
-        except (ValueError, QuantracError, TimeoutError) as error:
+        except (ValueError, QuantracError, OSError) as error:  # TimeoutError is an OSError, too
             log.warning("desk_refused", error=str(error))
             return {"error": str(error) or type(error).__name__}
 

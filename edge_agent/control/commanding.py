@@ -1,7 +1,7 @@
 """Commands of the centre: checked, carried out at most once, answered; what is refused goes on record.
 
 The network thread only offers them. Each that is allowed runs in a thread of its own, since a change of the
-configuration takes minutes; its id is on disk before it begins.
+configuration takes minutes; its id is on disk before it begins, unless it changes nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from edge_agent.control.kept_file import replace_file
 from quantrac.mqtt.delivery import Delivery
 from quantrac.observe.logs import logger
 from quantrac.telemetry.commands import BadCommand, Command, read_command
@@ -26,10 +27,16 @@ REMOTE: Final = frozenset(("status", "read", "again", "wipe", "maint", "push", "
 MOST_REFUSALS: Final = 20
 """Refusals that go on record within an hour; more are only counted in the log: a flood must not fill the spool."""
 HOUR_MS: Final = 3_600_000
+CHANGES_NOTHING: Final = frozenset(("status", "read"))
+"""May be carried out twice, and so also while the disk is full and cannot keep the ids."""
+
+
+class IdNotKept(BadCommand):
+    """A genuine command that is refused, because a replay of it could not be told after a restart."""
 
 
 class SeenIds:
-    """Ids of the commands that were carried out, until they would have expired anyway."""
+    """Ids of the commands that have been decided on, until they would have expired anyway."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -45,12 +52,10 @@ class SeenIds:
         return command_id in self._seen
 
     def add(self, command: Command, now_ms: int) -> None:
-        """Remember a command, on disk before this returns; raises OSError."""
+        """Remember a command, on disk before this returns; raises OSError: then only as long as the agent runs."""
         self._seen = {name: until for name, until in self._seen.items() if until >= now_ms}
         self._seen[command.id] = command.expires_ms
-        draft = self._path.with_suffix(".new")
-        draft.write_text(json.dumps(self._seen), "utf-8")
-        draft.replace(self._path)
+        replace_file(self._path, json.dumps(self._seen))
 
 
 class Commanding:
@@ -98,8 +103,8 @@ class Commanding:
         try:
             with self._lock:
                 command = self._allowed(command_id, payload)
-        except (BadCommand, OSError) as refusal:
-            self._refuse(command_id, str(refusal))
+        except BadCommand as refusal:
+            self._refuse(command_id, refusal)
             return
         what = command.order["do"]
         log.info("command", id=command.id, do=what)
@@ -122,17 +127,25 @@ class Commanding:
             raise BadCommand("it was carried out before: a replay")
         if command.order["do"] not in REMOTE:
             raise BadCommand(f"found do: {command.order['do']!r}, allowed {', '.join(sorted(REMOTE))}")
-        self._seen.add(command, now_ms)
+        try:
+            self._seen.add(command, now_ms)
+        except OSError as error:
+            if command.order["do"] not in CHANGES_NOTHING:
+                allowed = " and ".join(sorted(CHANGES_NOTHING))
+                raise IdNotKept(
+                    f"the station's disk cannot be written ({error}); until it can, only {allowed} are carried out"
+                ) from error
         return command
 
-    def _refuse(self, command_id: str, why: str) -> None:
-        now_ms = self._now_ms()
+    def _refuse(self, command_id: str, refusal: BadCommand) -> None:
+        now_ms, why = self._now_ms(), str(refusal)
         self._refused_ms = [t for t in self._refused_ms if 0 <= now_ms - t < HOUR_MS]
         log.warning("command_refused", id=command_id, why=why)
         if len(self._refused_ms) < MOST_REFUSALS:
             self._refused_ms.append(now_ms)
             self._record("command_refused", f"{command_id[:64]}: {why}")
-            if command_id not in self._seen:  # of a replay the genuine answer is on its way, or was given
+            genuine = isinstance(refusal, IdNotKept)
+            if genuine or command_id not in self._seen:  # of a replay the answer is on its way, or was given
                 self._say(command_id, {"ok": False, "refused": True, "error": why})
 
     def _say(self, command_id: str, outcome: Mapping[str, Any]) -> None:

@@ -17,6 +17,7 @@ from edge_agent.acquiring.field_link import FieldLink
 from edge_agent.clocks.clock import Now
 from edge_agent.commissioning.probing import Found
 from edge_agent.control.changes import Changes, changes
+from edge_agent.control.kept_file import replace_file
 from edge_agent.control.trial import Deliveries, Trial, Verdict
 from quantrac.config.stations import Station
 from quantrac.config.travelling import BadStation, dumps, loads
@@ -59,13 +60,11 @@ class Pushed:
             return None
 
     def save(self, station: Station, local_hash: str) -> None:
-        """Keep what the centre has sent, valid as long as the local files stay what they are."""
-        draft = self._path.with_suffix(".new")
-        draft.write_text(json.dumps({"over": local_hash, "station": json.loads(dumps(station))}), "utf-8")
-        draft.replace(self._path)
+        """Keep what the centre has sent, valid as long as the local files stay what they are; raises OSError."""
+        replace_file(self._path, json.dumps({"over": local_hash, "station": json.loads(dumps(station))}))
 
     def forget(self) -> None:
-        """The local files hold again."""
+        """The local files hold again; raises OSError."""
         with suppress(FileNotFoundError):
             self._path.unlink()
 
@@ -107,8 +106,8 @@ class Configuring:
     def change(self, new: Station, source: str, within_s: float, confirmed: Callable[[], None]) -> dict[str, Any]:
         """Put another configuration in force, and return what came of it: blocks until that is known.
 
-        `confirmed` is called when the new one has proved itself. Raises ChangeRefused, NothingIsRead, TimeoutError,
-        Unsuitable.
+        `confirmed` is called when the new one has proved itself; if it raises OSError, the old one comes back.
+        Raises ChangeRefused, NothingIsRead, TimeoutError, Unsuitable.
         """
         if not self._busy.acquire(blocking=False):
             raise ChangeRefused("another change of the configuration is under way; ask again when it is over")
@@ -126,21 +125,22 @@ class Configuring:
             raise ChangeRefused(f"it is the configuration of {new.station}, this is {old.station}")
         found = changes(old, new)
         if not found.any and new.config_hash == old.config_hash:
-            confirmed()
+            if why := _not_kept(confirmed):
+                raise ChangeRefused(f"it is in force, but {why}")
             return _outcome("unchanged", new, found)
         self._try_out(new, found)
         trial = self._switch(old, new, within_s)
         self._record(f"{source} {new.config_hash[:NAMED]} on trial: {found}")
         verdict = self._watch(trial)
-        if verdict.confirmed:
-            confirmed()
+        why = _not_kept(confirmed) if verdict.confirmed else verdict.why
+        if not why:
             self._record(f"{source} {new.config_hash[:NAMED]} confirmed")
             return _outcome("confirmed", new, found)
         if not self._ending.is_set():
             self._put_in_force(old)
-        self._record(f"{source} {new.config_hash[:NAMED]} rolled back: {verdict.why}")
-        log.error("configuration_rolled_back", config=new.config_hash, why=verdict.why)
-        return _outcome("rolled back", new, found) | {"why": verdict.why}
+        self._record(f"{source} {new.config_hash[:NAMED]} rolled back: {why}")
+        log.error("configuration_rolled_back", config=new.config_hash, why=why)
+        return _outcome("rolled back", new, found) | {"why": why}
 
     def _try_out(self, new: Station, found: Changes) -> None:
         """Read each new or changed device once; raises ChangeRefused for those that do not answer."""
@@ -185,6 +185,15 @@ def silent_devices(found: Sequence[Found]) -> dict[str, str]:
     for one in found:
         devices.setdefault(one.device, []).append(one)
     return {name: rows[0].why for name, rows in devices.items() if all(row.why for row in rows)}
+
+
+def _not_kept(confirmed: Callable[[], None]) -> str:
+    """Keep a configuration that has proved itself for the next start; return why that cannot be, or nothing."""
+    try:
+        confirmed()
+    except OSError as error:
+        return f"the disk does not keep it for the agent's next start: {error}"
+    return ""
 
 
 def _outcome(outcome: str, new: Station, found: Changes) -> dict[str, Any]:
