@@ -14,6 +14,7 @@ import psycopg
 
 from alerts.channels.configured import notifiers_of
 from alerts.evaluating.books import RULE as BOOKS_RULE
+from alerts.evaluating.calibration_due import RULE as CALIBRATION_RULE
 from alerts.evaluating.evaluator import Evaluator
 from alerts.evaluating.feed_lag import RULE as FEED_RULE
 from alerts.evaluating.no_data import RULE as NO_DATA_RULE
@@ -45,7 +46,7 @@ RULES_EVERY: Final = timedelta(seconds=2)
 """How often the files are asked whether they have changed."""
 SUMMARIES_EVERY: Final = timedelta(seconds=1)
 
-OWN_RULES: Final = frozenset({SILENCE_RULE, NO_DATA_RULE, BOOKS_RULE, FEED_RULE, *CARRIER_RULES})
+OWN_RULES: Final = frozenset({SILENCE_RULE, NO_DATA_RULE, BOOKS_RULE, FEED_RULE, CALIBRATION_RULE, *CARRIER_RULES})
 """Rules that are not of the files."""
 
 FAILURES = metrics.counter("quantrac_alerts_failures_total", "Times that evaluation had to begin again.", ["reason"])

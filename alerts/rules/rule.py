@@ -100,6 +100,8 @@ class RuleTexts:
     source: str | None = None
     latched: bool = False
     """An alarm stands until a person resets it, also when its readings have returned to normal."""
+    by_day: bool = False
+    """It can wait for the morning: short messages about it ring nobody at night, and nobody is called again."""
 
 
 class Kind(StrEnum):

@@ -47,10 +47,10 @@ def explain(
             yield Explained("raised", who.contact_id, who.name, verdict.medium.value, None, verdict.why)
             continue
         recipient = Recipient(who, verdict.medium)
-        hold = routing.hold(recipient, matter.severity, NOTHING_TOLD, now, breaks=breaks)
+        hold = routing.hold(recipient, matter.severity, NOTHING_TOLD, now, breaks=breaks, by_day=matter.by_day)
         when, why = (now, verdict.why) if hold is None else (hold.until, f"{verdict.why}; {hold.reason} until then")
         yield Explained("raised", who.contact_id, who.name, verdict.medium.value, when, why)
-    for call in calls(routing, matter.severity, now):
+    for call in [] if matter.by_day else calls(routing, matter.severity, now):
         if call.step is None:
             yield Explained("repeated", 0, "whoever was told", "", call.at, "while nobody acknowledges")
             continue

@@ -91,7 +91,7 @@ def tell(
     if change.purpose not in AFTERWARDS and change.is_news:
         if begins_flapping(conn, change, to.routing.flapping, now):
             change = replace(change, purpose=Purpose.FLAPPING)
-        if change.purpose not in CALLS:
+        if change.purpose not in CALLS and not change.texts.by_day:
             await_answer(conn, change.alarm_id, change.severity, to.routing, now)
     return _queue(conn, change, to, measured, now, known)
 
@@ -156,6 +156,7 @@ def _holds(
             now,
             breaks=to.breaks_quiet_hours,
             is_end=change.purpose in AFTERWARDS,
+            by_day=change.texts.by_day,
         )
         if hold is not None:
             found[person] = hold

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from enum import StrEnum
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from alerts.rules.rule import Severity
@@ -13,6 +14,9 @@ from alerts.telling.duty import has_duty, shift_on_duty
 from alerts.telling.holding import Hold, Told, end_of_quiet, hold_by_cap, hold_by_grouping, hold_by_storm
 from quantrac.config.network import Network
 from quantrac.config.telling import Cap, Duty, Flapping, Grouping, QuietHours, Repeat, Route, Step, Storm
+
+NIGHT: Final = time(21, 0), time(6, 0)
+"""Where the network names no quiet hours."""
 
 
 class Medium(StrEnum):
@@ -106,6 +110,8 @@ class Matter:
     """None: the station as a whole."""
     at: datetime | None = None
     """None: whoever has the duty."""
+    by_day: bool = False
+    """It can wait for the morning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,13 +191,22 @@ class Routing:
         )
 
     def hold(
-        self, recipient: Recipient, severity: Severity, told: Told, now: datetime, *, breaks: bool, is_end: bool = False
+        self,
+        recipient: Recipient,
+        severity: Severity,
+        told: Told,
+        now: datetime,
+        *,
+        breaks: bool,
+        is_end: bool = False,
+        by_day: bool = False,
     ) -> Hold | None:
         """Return what holds a message back, None: it goes now.
 
         What breaks through (a level with `breaks_quiet_hours`, a severity of `breakthrough`) is held by a storm only.
         """
-        if (until := self.not_before(recipient, now, breaks_quiet_hours=breaks, severity=severity)) > now:
+        until = self.not_before(recipient, now, breaks_quiet_hours=breaks, severity=severity, by_day=by_day)
+        if until > now:
             return Hold("quiet hours", until)
         if (storm := hold_by_storm(self.storm, told, now)) is not None:
             return storm
@@ -202,12 +217,22 @@ class Routing:
         return capped or (None if is_end else hold_by_grouping(self.grouping, told, now))
 
     def not_before(
-        self, recipient: Recipient, now: datetime, *, breaks_quiet_hours: bool, severity: Severity | None = None
+        self,
+        recipient: Recipient,
+        now: datetime,
+        *,
+        breaks_quiet_hours: bool,
+        severity: Severity | None = None,
+        by_day: bool = False,
     ) -> datetime:
         """Return when a message may go: now, or at the end of the person's or of all the person's groups' quiet hours.
 
-        Quiet hours are about what rings: a mail is never held.
+        Quiet hours are about what rings: a mail is never held. What can wait for the morning (`by_day`) keeps the hours
+        of the network for every group, and goes through nobody's.
         """
+        if by_day and recipient.medium is Medium.SMS:
+            night = recipient.contact.wishes.quiet or self._night()
+            return end_of_quiet(now, *night, self.zone) or now
         if breaks_quiet_hours or severity in self.breakthrough or recipient.medium is not Medium.SMS:
             return now
         wishes = recipient.contact.wishes
@@ -215,6 +240,11 @@ class Routing:
             return now
         hours = wishes.quiet or self._quiet_of(recipient.contact)
         return now if hours is None else end_of_quiet(now, *hours, self.zone) or now
+
+    def _night(self) -> tuple[time, time]:
+        """Return the hours in which nobody is woken for what can wait."""
+        quiet = self.quiet_hours
+        return NIGHT if quiet is None else (time.fromisoformat(quiet.start), time.fromisoformat(quiet.end))
 
     def _quiet_of(self, contact: Contact) -> tuple[time, time] | None:
         quiet = self.quiet_hours

@@ -116,6 +116,15 @@ class Watchdog(Model):
     to: tuple[Kebab, ...] = Field(min_length=1)
 
 
+class Calibrations(Model):
+    """Who is told when the calibration of a device with an interval is due."""
+
+    overdue_ms: PositiveDuration = Field(alias="overdue")
+    """Overdue, and one severity worse, when it has been due for so long."""
+    severity: Literal["low", "medium"] = "low"
+    to: tuple[Kebab, ...] = Field(min_length=1)
+
+
 class Carriers(Model):
     """Who is told, by the other media, of a carrier of messages that fails."""
 
@@ -175,6 +184,8 @@ class NetworkFile(Model):
     """Messages that have been missing for so long, or were lost, or books that do not add up."""
     feed: Watchdog | None = None
     """A consumer of the change feed that has been behind for so long."""
+    calibrations: Calibrations | None = None
+    """Of devices with `calibration: {every: …}`."""
     tides: dict[Kebab, PlaceTide] = Field(default_factory=dict)
     storm: Storm = Storm()
     templates: dict[Carrier, dict[Purpose, MessageTemplate]] = Field(default_factory=dict)

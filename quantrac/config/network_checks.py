@@ -110,7 +110,13 @@ def _told_of_faults(network: NetworkFile) -> Iterator[tuple[tuple[str, ...], tup
         yield ("silence", "to"), network.silence.to
         if network.silence.channels is not None:
             yield ("silence", "channels", "to"), network.silence.channels.to
-    for key, told in (("carriers", network.carriers), ("books", network.books), ("feed", network.feed)):
+    own = {
+        "carriers": network.carriers,
+        "books": network.books,
+        "feed": network.feed,
+        "calibrations": network.calibrations,
+    }
+    for key, told in own.items():
         if told is not None:
             yield (key, "to"), told.to
 

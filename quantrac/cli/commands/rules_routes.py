@@ -77,7 +77,9 @@ def _matter(network: Network, rule: str, station: str, level: str | None, now: d
 
     if (own := _own_rules(network).get(rule)) is not None:
         severity, groups = own
-        return Matter(station, Severity.from_word(severity), frozenset(groups), None, now), rule == "feed-lag"
+        waits = rule == "calibration-due"
+        matter = Matter(station, Severity.from_word(severity), frozenset(groups), None, now, by_day=waits)
+        return matter, rule == "feed-lag"
     rules = [one for channel in compile_network(network).values() for one in channel]
     rules += [one.rule for one in compile_composites(network)]
     there, chosen = chosen_level(rules, rule, station, level)
@@ -87,7 +89,12 @@ def _matter(network: Network, rule: str, station: str, level: str | None, now: d
 def _own_rules(network: Network) -> dict[str, tuple[str, tuple[str, ...]]]:
     """Return severity and groups of the rules that are not of the rule files."""
     says = network.settings
-    known = {"station-silent": says.silence, "books": says.books, "feed-lag": says.feed}
+    known = {
+        "station-silent": says.silence,
+        "books": says.books,
+        "feed-lag": says.feed,
+        "calibration-due": says.calibrations,
+    }
     found: dict[str, tuple[str, tuple[str, ...]]] = {
         name: (plan.severity, plan.to) for name, plan in known.items() if plan is not None
     }

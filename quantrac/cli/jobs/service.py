@@ -18,6 +18,7 @@ from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from alerts.evaluating.books import check_books
+from alerts.evaluating.calibration_due import check_calibrations
 from alerts.evaluating.feed_lag import check_feed
 from alerts.evaluating.no_data import check_no_data
 from alerts.evaluating.silence import check_silence
@@ -42,6 +43,7 @@ BACKUP_AT: Final = time(1, 30)
 COMPRESS_AT: Final = time(4, 0)
 ORDER_AT: Final = time(4, 30)
 SILENCE_EVERY: Final = timedelta(seconds=30)
+CALIBRATIONS_EVERY: Final = timedelta(minutes=5)
 ROUND_S: Final = 1.0
 WAIT_AFTER_FAILURE_S: Final = 2.0
 
@@ -109,12 +111,16 @@ def jobs_of(current: Callable[[], Network]) -> list[Job]:
         changed = check_books(conn, network, now), check_feed(conn, network, now)
         return f"{len(changed[0])} books, {len(changed[1])} consumers changed"
 
+    def calibrations(conn: Connection, now: datetime) -> str:
+        return f"{len(check_calibrations(conn, current(), now))} devices changed"
+
     def retention(conn: Connection, now: datetime) -> str:
         return apply_retention(conn, now, current().settings.retention)
 
     return [
         Job("silence", Every(SILENCE_EVERY), silence),
         Job("watch", Every(SILENCE_EVERY), watch),
+        Job("calibrations", Every(CALIBRATIONS_EVERY), calibrations),
         Job("prune-feed", Every(timedelta(hours=1)), prune_feed),
         Job("prune-records", Daily(time(2, 30)), prune_records),
         Job("retention", Daily(time(3, 0)), retention),

@@ -1,0 +1,173 @@
+"""A device whose calibration is due: the alarm of rule `calibration-due`, one a device. Asked by the jobs' clock.
+
+It stands at the device's first channel, rises when the interval of the station file is over, gets one severity worse
+when it has been over for `calibrations.overdue`, and ends with the event that records the calibration. What is out of
+service is not reminded of. Nobody is woken for it (`RuleTexts.by_day`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from alerts.evaluating.records import (
+    Mark,
+    Recorded,
+    Subject,
+    change_level,
+    clear_alarm,
+    raise_alarm,
+    standing_subjects,
+)
+from alerts.rules.rule import RuleTexts, Severity, Words
+from alerts.telling.messages import Addressees, Measured, tell
+from alerts.telling.routing import Routing
+from alerts.telling.texts import LOCAL
+from quantrac.config.network import Calibrations, Network
+from quantrac.database.pool import Connection
+
+RULE: Final = "calibration-due"
+
+
+class Stage(StrEnum):
+    """How late a calibration is; the level of the alarm."""
+
+    DUE = "due"
+    OVERDUE = "overdue"
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """A device with an interval, as its last calibration and its alarm are now."""
+
+    station: str
+    device: str
+    channel_id: int
+    """Where its alarm stands: at its first channel."""
+    last_at: datetime | None
+    """The last calibration on record."""
+    due_at: datetime | None
+    """None: the station has not sent any event yet, so nothing is known."""
+    is_out: bool
+    """It, or its station, is out of service."""
+    alarm: Stage | None
+    """The level of its standing alarm."""
+
+
+def stage(device: Calibrated, overdue: timedelta, now: datetime) -> Stage | None:
+    """Return how late the calibration of a device is; None: it is not due. Pure."""
+    if device.due_at is None or now < device.due_at:
+        return None
+    return Stage.OVERDUE if now >= device.due_at + overdue else Stage.DUE
+
+
+def wanted(device: Calibrated, overdue: timedelta, now: datetime) -> Stage | None:
+    """Return the level at which the alarm of a device must stand; out of service only its end counts. Pure."""
+    found = stage(device, overdue, now)
+    return device.alarm if device.is_out and found is not None else found
+
+
+DEVICES: Final = """
+select c.station, c.device, coalesce(standing.channel_id, first.channel_id), c.last_at, c.due_at,
+       exists (select from out_of_service o where o.station = c.station and o.ended_at is null and o.since <= %(now)s
+               and o.until > %(now)s and coalesce(o.device, c.device) = c.device),
+       standing.level
+from v_calibration c join station s using (station)
+cross join lateral (select s.config #> array['devices', c.device, 'channels'] as channels) has
+cross join lateral (
+  select min(ch.channel_id) as channel_id from channel ch
+  where ch.station = c.station and ch.active and has.channels ? ch.name) first
+left join lateral (
+  select a.channel_id, a.level from alarm a join channel ch using (channel_id)
+  where a.rule = %(rule)s and a.station = c.station and a.cleared_at is null and not a.late and has.channels ? ch.name
+  order by a.alarm_id limit 1) standing on true
+where coalesce(standing.channel_id, first.channel_id) is not null
+order by c.station, c.device
+"""
+
+
+def check_calibrations(conn: Connection, network: Network, now: datetime) -> list[Recorded]:
+    """Raise, worsen and clear the alarms of calibrations, tell people, return what changed; one transaction.
+
+    `network.yaml` says whom and when it is overdue (`calibrations`). Without it nothing is raised and what stands ends,
+    as it does for a device whose interval was taken from its station file.
+    """
+    plan, changes = network.settings.calibrations, []
+    routing = Routing.of(network)
+    with conn.transaction():
+        devices = [] if plan is None else list(_devices(conn, now))
+        if plan is not None:
+            for device in devices:
+                change = _change(conn, device, plan, now)
+                if change is not None:
+                    tell(conn, change, Addressees(device.station, plan.to, routing), Measured(), now)
+                    changes.append(change)
+        for subject in _forgotten(conn, devices):
+            change = clear_alarm(conn, subject, None, now, now, reason="its interval is no longer asked for")
+            if change is not None:
+                tell(conn, change, Addressees(subject.station, (), routing), Measured(), now)
+                changes.append(change)
+    return changes
+
+
+def _devices(conn: Connection, now: datetime) -> Iterator[Calibrated]:
+    for station, device, channel_id, last_at, due_at, is_out, level in conn.execute(
+        DEVICES, {"now": now, "rule": RULE}
+    ).fetchall():
+        alarm = None if level is None else Stage(level)
+        yield Calibrated(station, device, channel_id, last_at, due_at, is_out, alarm)
+
+
+def _forgotten(conn: Connection, devices: Iterable[Calibrated]) -> list[Subject]:
+    """Return the subjects of standing alarms that belong to no device with an interval."""
+    known = {device.channel_id for device in devices}
+    return [subject for subject, _ in standing_subjects(conn, [RULE]) if subject.channel_id not in known]
+
+
+def _change(conn: Connection, device: Calibrated, plan: Calibrations, now: datetime) -> Recorded | None:
+    level = wanted(device, timedelta(milliseconds=plan.overdue_ms), now)
+    if level is device.alarm:
+        return None
+    subject = Subject(RULE, device.station, device.channel_id)
+    if level is None:
+        return clear_alarm(conn, subject, None, device.last_at or now, now)
+    severity = Severity.from_word(plan.severity)
+    mark = Mark(level.value, severity if level is Stage.DUE else Severity(severity + 1))
+    texts = texts_of(device, level)
+    if device.alarm is None:
+        return raise_alarm(conn, subject, mark, now, texts, now)
+    change = change_level(conn, subject, mark, now, now)
+    return None if change is None else replace(change, texts=texts)
+
+
+def texts_of(device: Calibrated, level: Stage) -> RuleTexts:
+    """Return what people are told of a device whose calibration is due or overdue."""
+    name, due, last = device.device, _day(device.due_at), _day(device.last_at)
+    late_vi, late_en = ("Quá", "overdue") if level is Stage.OVERDUE else ("Đến", "due")
+    order = f"quantrac edge maint --device {name} --for 30m --cal"
+    plain = "qua" if level is Stage.OVERDUE else "den"
+    return RuleTexts(
+        title=Words(f"{late_vi} hạn hiệu chuẩn {name}", f"Calibration of {name} is {late_en}"),
+        cause=Words(
+            f"Hạn: {due}; lần gần nhất: {last or 'chưa ghi nhận lần nào'}",
+            f"Due on {due}; last calibrated: {last or 'none on record'}",
+        ),
+        consequence=Words("Số đo có thể trôi dần", "Its readings may drift"),
+        response=Words(f"Hiệu chuẩn rồi ghi nhận: {order}", f"Calibrate it, then say so: {order}"),
+        sms=Words(
+            f"{{station}}: {name} {plain} han hieu chuan ({due}). Hieu chuan xong ghi nhan bang edge maint --cal.",
+            f"{{station}}: calibration of {name} is {late_en} ({due}). Calibrate, then record it: edge maint --cal.",
+        ),
+        sms_cleared=Words(
+            f"{{station}}: het nhac hieu chuan {name}. {{time}}",
+            f"{{station}}: no reminder of calibration of {name} any more. {{time}}",
+        ),
+        by_day=True,
+    )
+
+
+def _day(moment: datetime | None) -> str:
+    return "" if moment is None else f"{moment.astimezone(LOCAL):%d/%m/%Y}"

@@ -1,0 +1,87 @@
+"""When the calibration of a device is worth an alarm, what people read of it, and that it wakes nobody."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from alerts.channels import gsm
+from alerts.evaluating.calibration_due import Calibrated, Stage, texts_of, wanted
+from alerts.rules.rule import Severity, Words
+from alerts.telling.explaining import explain
+from alerts.telling.holding import NOTHING_TOLD
+from alerts.telling.routing import Contact, Matter, Medium, Recipient, Routing, Wishes
+from alerts.telling.texts import Notice, Purpose, email, sms
+from quantrac.config.telling import QuietHours, Repeat, Route
+
+DUE_AT = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+WEEK = 7 * DAY
+DEVICE = Calibrated("st-a", "sonde", 1, DUE_AT - 30 * DAY, DUE_AT, is_out=False, alarm=None)
+
+
+@pytest.mark.parametrize(
+    ("after_due", "expected"),
+    [(-timedelta(seconds=1), None), (timedelta(), Stage.DUE), (WEEK - DAY, Stage.DUE), (WEEK, Stage.OVERDUE)],
+)
+def test_a_calibration_is_due_then_overdue(after_due: timedelta, expected: Stage | None) -> None:
+    assert wanted(DEVICE, WEEK, DUE_AT + after_due) is expected
+
+
+def test_a_station_that_never_sent_an_event_is_not_reminded_of() -> None:
+    assert wanted(replace(DEVICE, last_at=None, due_at=None), WEEK, DUE_AT + 90 * DAY) is None
+
+
+def test_out_of_service_nothing_rises_and_nothing_gets_worse_but_what_is_over_ends() -> None:
+    out = replace(DEVICE, is_out=True)
+    assert wanted(out, WEEK, DUE_AT + DAY) is None
+    assert wanted(replace(out, alarm=Stage.DUE), WEEK, DUE_AT + WEEK) is Stage.DUE
+    assert wanted(replace(out, alarm=Stage.DUE, due_at=DUE_AT + 30 * DAY), WEEK, DUE_AT + WEEK) is None
+
+
+@pytest.mark.parametrize("purpose", [Purpose.RAISED, Purpose.CLEARED])
+@pytest.mark.parametrize("level", Stage)
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_the_message_says_which_device_since_when_and_what_to_do(level: Stage, language: str, purpose: Purpose) -> None:
+    texts = texts_of(replace(DEVICE, device="water-quality-2"), level)
+    station = Words("Khu nuôi tôm Vĩnh Châu - Lai Hòa", "Vinh Chau - Lai Hoa shrimp area")
+    notice = Notice(purpose, 17, Severity.LOW, station, DUE_AT, DUE_AT, texts)
+    short = sms(notice, language)
+    assert gsm.length(short).segments == 1, short
+    assert "water-quality-2" in short
+    if purpose is Purpose.RAISED:
+        assert "24/11/2026" in short
+        assert "edge maint --cal" in short
+        assert "25/10/2026" in email(notice, language).body
+
+
+def test_nobody_is_woken_for_it_nor_called_again() -> None:
+    zone = ZoneInfo("Asia/Ho_Chi_Minh")
+    routing = Routing(
+        (Route(to="technicians", severity=("low", "medium", "high"), by=("sms", "email")),),
+        QuietHours.model_validate({"from": "21:00", "to": "04:30", "groups": ["farmers"]}),
+        zone,
+        breakthrough=frozenset(Severity),
+        repeat=Repeat(every="1h", severity=("low",)),
+    )
+    technician = Contact(1, "x", "vi", "+84912345678", "x@example.org", frozenset({"technicians"}), frozenset())
+    night, morning = (datetime(2026, 11, 24, hour, tzinfo=zone) for hour in (2, 5))
+    dawn = datetime(2026, 11, 24, 4, 30, tzinfo=zone)
+    matter = Matter("st-a", Severity.LOW, frozenset({"technicians"}), None, night, by_day=True)
+    lines = list(explain([technician], routing, matter, breaks=False, now=night))
+    assert {(line.stage, line.medium, line.told_at) for line in lines} == {
+        ("raised", "sms", dawn),
+        ("raised", "email", night),
+    }
+    phone = Recipient(technician, Medium.SMS)
+    assert routing.hold(phone, Severity.LOW, NOTHING_TOLD, morning, breaks=False, by_day=True) is None
+    never = replace(routing, quiet_hours=None).hold(phone, Severity.LOW, NOTHING_TOLD, night, breaks=False, by_day=True)
+    assert never is not None
+    assert never.until == datetime(2026, 11, 24, 6, tzinfo=zone)
+    own = Recipient(replace(technician, wishes=Wishes(quiet=(time(0), time(7)), wake=Severity.LOW)), Medium.SMS)
+    held = routing.hold(own, Severity.LOW, NOTHING_TOLD, morning, breaks=False, by_day=True)
+    assert held is not None
+    assert held.until == datetime(2026, 11, 24, 7, tzinfo=zone)
