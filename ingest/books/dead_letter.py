@@ -11,6 +11,12 @@ from quantrac.telemetry.wire import Refused
 
 KEPT_BYTES: Final = 65_536
 """How much of a payload a dead letter keeps."""
+MOST_TOPIC: Final = 500
+"""Of a topic, characters: no station's is longer, and the key of the table takes no more than 2,704 bytes."""
+MOST_FOUND: Final = 1000
+"""Of what was found, characters."""
+MOST_REFUSED: Final = 200
+"""Of the refused readings and events so many are listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +41,15 @@ class DeadLetter:
 
     def row(self, received_at: datetime) -> dict[str, Any]:
         """Return the row to insert."""
-        detail: dict[str, Any] = {"found": _printable(self.found)}
+        detail: dict[str, Any] = {"found": _printable(self.found)[:MOST_FOUND]}
         if self.refused:
             detail["refused"] = [
                 {"place": each.place, "found": _printable(each.found), "reason": each.reason.value}
-                for each in self.refused
+                for each in self.refused[:MOST_REFUSED]
             ]
         return {
             "at": received_at,
-            "topic": _printable(self.topic),
+            "topic": _printable(self.topic)[:MOST_TOPIC],
             "station": self.station,
             "epoch": self.epoch,
             "seq": self.seq,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from psycopg.types.json import Jsonb
 
@@ -12,11 +13,11 @@ from quantrac.database.pool import Connection
 
 UPSERT = """
 insert into dead_letter (first_received_at, received_at, topic, station, epoch, seq, payload, length, sha256, reason,
-                         detail, status)
-values (%(at)s, %(at)s, %(topic)s, %(station)s, %(epoch)s, %(seq)s, %(payload)s, %(length)s, %(sha256)s, %(reason)s,
-        %(detail)s, %(status)s)
+                         detail, status, count)
+values (%(first_at)s, %(at)s, %(topic)s, %(station)s, %(epoch)s, %(seq)s, %(payload)s, %(length)s, %(sha256)s,
+        %(reason)s, %(detail)s, %(status)s, %(count)s)
 on conflict (topic, sha256, reason) do update
-set count = dead_letter.count + 1, received_at = greatest(dead_letter.received_at, excluded.received_at),
+set count = dead_letter.count + excluded.count, received_at = greatest(dead_letter.received_at, excluded.received_at),
     detail = excluded.detail,
     status = case dead_letter.status when 'replayed' then excluded.status else dead_letter.status end
 """
@@ -24,10 +25,19 @@ set count = dead_letter.count + 1, received_at = greatest(dead_letter.received_a
 
 def store(conn: Connection, letters: Iterable[tuple[DeadLetter, datetime]]) -> None:
     """Insert letters, each with its receipt; equal ones (topic, payload, reason) are counted, not repeated."""
-    rows = [letter.row(at) for letter, at in letters]
+    rows = _counted([letter.row(at) for letter, at in letters])
     if rows:
-        rows.sort(key=lambda row: (row["topic"], row["sha256"], row["reason"]))
         for row in rows:
             row["detail"] = Jsonb(row["detail"])
         with conn.cursor() as cursor:
             cursor.executemany(UPSERT, rows)
+
+
+def _counted(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return one row for equal ones, with how many they are and their first and last receipt, in order of the key."""
+    found: dict[tuple[str, bytes, str], dict[str, Any]] = {}
+    for row in rows:
+        key = (row["topic"], row["sha256"], row["reason"])
+        earlier = found.get(key, {"first_at": row["at"], "count": 0})
+        found[key] = {**row, "first_at": earlier["first_at"], "count": earlier["count"] + 1}
+    return [found[key] for key in sorted(found)]

@@ -119,32 +119,26 @@ def _refusals(
         if not bad_message[message]:
             refusals[message].extend(refused)
     starts = np.cumsum(columns.count) - columns.count
-    names: dict[int, list[str]] = {}
+    sent: dict[int, list[tuple[int, str]]] = {}
     for row in np.flatnonzero(row_bad & ~bad_message[columns.row_message]).tolist():
         message = int(columns.row_message[row])
-        if message not in names:
-            names[message] = _names(columns.payload_of(message))
-        at = _place(columns, message, row - int(starts[message]))
-        found = f"{names[message][at]}: {_found(columns, row)}"
-        refusals[message].append(Refused(f"r[{at}]", found, _reason(columns, row)))
+        if message not in sent:
+            sent[message] = _sent(columns, message)
+        at, name = sent[message][row - int(starts[message])]
+        refusals[message].append(Refused(f"r[{at}]", f"{name}: {_found(columns, row)}", _reason(columns, row)))
     return refusals
+
+
+def _sent(columns: Columns, message: int) -> list[tuple[int, str]]:
+    """Return place and name of a message's readings, as sent, but those that the lenient decoder refused."""
+    gone = {each.place for each in columns.refused.get(message, ())}
+    names = _names(columns.payload_of(message))
+    return [(at, name) for at, name in enumerate(names) if f"r[{at}]" not in gone]
 
 
 def _names(payload: bytes) -> list[str]:
     """Return the names of a message's readings as sent, shortened; the columns hold none that is not configured."""
     return [str(each[0])[:MOST_NAME] if isinstance(each, list) and each else "" for each in json.loads(payload)["r"]]
-
-
-def _place(columns: Columns, message: int, position: int) -> int:
-    """Return where a reading stood in its message, counting those that the lenient decoder refused before it."""
-    gone = {each.place for each in columns.refused.get(message, ())}
-    at = 0
-    while True:
-        if f"r[{at}]" not in gone:
-            if position == 0:
-                return at
-            position -= 1
-        at += 1
 
 
 def _reason(columns: Columns, row: int) -> Misfit:

@@ -18,6 +18,8 @@ from quantrac.telemetry.states import STATE_OF_WORD
 from quantrac.telemetry.wire import BadEnvelope, Message, Misfit, Refused, WireEvent
 
 UNKNOWN_STATE: Final = -1
+LONGEST_STATION: Final = 255
+"""Of what stands at the station's place of a topic so much is kept, characters; a topic may have 65,535 bytes."""
 
 
 class _StateCodes(dict[str, int]):
@@ -240,6 +242,6 @@ def _too_large(delivery: Delivery) -> DeadLetter:
 
 
 def station_in(topic: str) -> str:
-    """Return what stands at the station's place of a topic, whether or not it is one."""
+    """Return what stands at the station's place of a topic, whether or not it is one, shortened."""
     parts = topic.split("/")
-    return parts[2].replace("\x00", "") if len(parts) > 2 else ""
+    return parts[2].replace("\x00", "")[:LONGEST_STATION] if len(parts) > 2 else ""

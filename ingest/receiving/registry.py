@@ -13,6 +13,8 @@ UNKNOWN: Final = -1
 """Index of a channel that is not in the registry."""
 MOST_LAYOUTS: Final = 1000
 """Layouts remembered a station; more means somebody makes them up."""
+MOST_NAMES: Final = 500
+"""Names in a layout that is remembered; no device has so many channels."""
 
 
 class Layout(NamedTuple):
@@ -41,11 +43,13 @@ class Station:
 
     def _learn(self, names: tuple[str, ...]) -> Layout:
         channels = np.array([self.channels.get(name, UNKNOWN) for name in names], np.int32)
-        twice = np.array([name in names[:i] for i, name in enumerate(names)], np.bool_)
-        if len(self.layouts) >= MOST_LAYOUTS:
-            self.layouts.clear()
-        self.layouts[names] = Layout(channels, twice)
-        return self.layouts[names]
+        first = {name: place for place, name in reversed([*enumerate(names)])}
+        layout = Layout(channels, np.array([first[name] < place for place, name in enumerate(names)], np.bool_))
+        if len(names) <= MOST_NAMES:
+            if len(self.layouts) >= MOST_LAYOUTS:
+                self.layouts.clear()
+            self.layouts[names] = layout
+        return layout
 
 
 Bounds = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]

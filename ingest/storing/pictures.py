@@ -145,7 +145,7 @@ def store(conn: Connection, receipt: Receipt, registry: Registry) -> Outcome:
     try:
         picture = read(receipt, registry)
     except NoPictureError as refusal:
-        return _refuse(conn, receipt, refusal)
+        return refuse(conn, receipt, refusal)
     with conn.transaction():
         entry = _insert(conn, picture, receipt.received_us)
         ledger.book(conn, [entry])
@@ -168,7 +168,8 @@ def _insert(conn: Connection, picture: Picture, received_us: int) -> Entry:
     return Entry(group, seq, seq[:0], 1, new, 1 - new, 0, int(bool(new) and other), received_us)
 
 
-def _refuse(conn: Connection, receipt: Receipt, refusal: NoPictureError) -> Outcome:
+def refuse(conn: Connection, receipt: Receipt, refusal: NoPictureError) -> Outcome:
+    """Keep a delivery as a dead letter, write both books, and commit."""
     delivery = receipt.delivery
     station = station_in(delivery.topic)
     letter = DeadLetter(

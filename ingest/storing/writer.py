@@ -22,6 +22,13 @@ from quantrac.observe.logs import logger
 
 REFUSED_BY_DATABASE: Final = "refused_by_database"
 """Reason of a dead letter that passed every check and that the database would not take."""
+REFUSALS: Final = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    psycopg.errors.ProgramLimitExceeded,
+    psycopg.errors.StatementTooComplex,
+)
+"""What the database says of data that it will never take, however often it is offered."""
 NOT_UNDERSTOOD: Final = "not_understood"
 """Reason of a dead letter that our own checks stumbled over."""
 
@@ -69,7 +76,12 @@ class Writer:
 
     def _store_picture(self, receipt: Receipt) -> pictures.Outcome:
         self._refresh()
-        return pictures.store(self.tenure.conn, receipt, self._registry)
+        try:
+            return pictures.store(self.tenure.conn, receipt, self._registry)
+        except REFUSALS as error:
+            log.exception("picture_refused", topic=receipt.delivery.topic, reason=REFUSED_BY_DATABASE)
+            refusal = pictures.NoPictureError(REFUSED_BY_DATABASE, one_line(error))
+            return pictures.refuse(self.tenure.conn, receipt, refusal)
 
     def _store_or_single_out(self, receipts: Sequence[Receipt], batch: Batch | None) -> list[Stored]:
         try:
@@ -88,7 +100,7 @@ class Writer:
                 return store(self.tenure.conn, batch, cautious=False)
             except psycopg.errors.UniqueViolation:
                 return store(self.tenure.conn, batch, cautious=True)
-        except (psycopg.DataError, psycopg.IntegrityError) as error:
+        except REFUSALS as error:
             raise PoisonError(REFUSED_BY_DATABASE, one_line(error)) from error
 
     def _refreshed(self, receipts: Sequence[Receipt], batch: Batch | None) -> Batch:

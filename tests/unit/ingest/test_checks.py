@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ingest.receiving.preparing import may_be_cured, prepare
 from ingest.storing.batch import Batch
 from quantrac.telemetry.states import STATE_OF_WORD
+from quantrac.telemetry.wire import Misfit
 from tests.unit.ingest.network import IN_SERVICE_MS, NAMES, NOW_MS, receipt, registry
 
 VALUE = st.one_of(
@@ -145,6 +146,18 @@ def test_refused_places_count_from_the_payload_as_it_was_sent() -> None:
         ("r[0]", "wrong_type"), ("r[1]", "unknown_channel"), ("r[3]", "channel_twice"),
     ]  # fmt: skip
     assert letter.partial
+
+
+def test_a_list_of_names_that_no_device_has_is_judged_and_not_remembered() -> None:
+    """Whoever makes up names shall not fill the memory: 9,000 of them fit into one message."""
+    known = registry()
+    made_up = [[f"x{n}", 1.0, "ok"] for n in range(3000)]
+    batch = prepare([receipt(body([*made_up, ["ph", 7.0, "ok"], *made_up, ["ph", 8.0, "ok"]]))], known)
+    assert kept(batch) == [("ph", 7.0, 0)]
+    refused = batch.checked.misfits[0].letter.refused
+    assert [each.place for each in refused] == [f"r[{n}]" for n in range(6002) if n != 3000]
+    assert refused[-1].reason is Misfit.CHANNEL_TWICE
+    assert known.stations["st-test"].layouts == {}
 
 
 def test_an_empty_batch_is_no_trouble() -> None:
