@@ -127,7 +127,8 @@ class BusReader:
             if turn.probe and not turn.measuring:
                 if await self._wake(mounting, turn):
                     return Outcome.WAKING
-                await mounting.instrument.probe()
+                if not turn.came_late:
+                    await mounting.instrument.probe()
             resumed = turn.attempt > 1 or turn.measuring
             parts = mounting.left if resumed and mounting.left else mounting.instrument.parts()
             missed = await self._read_parts(mounting, turn, parts)
@@ -194,6 +195,7 @@ class BusReader:
         """End the rest of whoever was heard answering too late."""
         for device in self._bus.heard_late() & self._mountings.keys():
             self._schedule.revive(device, now_ms)
+            self._schedule.expect(device, self._mountings[device].instrument.try_ms)
 
     def _reopen_if_deaf(self, turn: Turn, outcome: Outcome, now_ms: int) -> None:
         """Close a bus on which nobody is heard any more; the next turn opens it again, with every rest over."""

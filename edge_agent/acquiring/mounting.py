@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from edge_agent.instruments.instrument import Instrument, SharedBus, Unsuitable
 from edge_agent.instruments.poll_window import WindowedInstrument
@@ -19,6 +19,8 @@ from edge_agent.modbus.bus import ModbusBus
 from edge_agent.modbus.instrument import ModbusInstrument
 from quantrac.config import stations
 from quantrac.config.devices import BayernHessenProfile, LineProfile, Sdi12Profile, VaisalaProfile
+
+MODBUS_KINDS: Final = ("modbus-rtu", "modbus-tcp", "modbus-rtu-tcp")
 
 
 class Mounted(NamedTuple):
@@ -40,19 +42,19 @@ def mount(station: stations.Station, clock: Clock) -> list[Mounted]:
 
 
 def _mount_bus(bus: stations.Bus, devices: list[stations.Device], clock: Clock) -> Mounted:
-    if bus.kind in ("modbus-rtu", "modbus-tcp", "modbus-rtu-tcp"):
-        modbus = ModbusBus(bus, clock)
-        return Mounted(
-            bus.name,
-            modbus,
-            [(device, _windowed(device, ModbusInstrument(device, modbus), clock)) for device in devices],
-        )
-    line = SerialBus(bus, clock)
-    return Mounted(
-        bus.name,
-        line,
-        [(device, _windowed(device, _text_instrument(device, line, clock), clock)) for device in devices],
-    )
+    line = ModbusBus(bus, clock) if bus.kind in MODBUS_KINDS else SerialBus(bus, clock)
+    return Mounted(bus.name, line, [(device, instrument_on(line, device, clock)) for device in devices])
+
+
+def instrument_on(line: SharedBus, device: stations.Device, clock: Clock) -> Instrument:
+    """Return a device's instrument on a line that somebody may have opened already; raises Unsuitable."""
+    match line:
+        case ModbusBus():
+            return _windowed(device, ModbusInstrument(device, line), clock)
+        case SerialBus():
+            return _windowed(device, _text_instrument(device, line, clock), clock)
+        case _:
+            raise Unsuitable(f"{device.name}: {type(line).__name__} carries no instruments")
 
 
 def _windowed(device: stations.Device, instrument: Instrument, clock: Clock) -> Instrument:

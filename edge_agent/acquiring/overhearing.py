@@ -6,7 +6,7 @@ import asyncio
 
 from edge_agent.acquiring.misses import NoAnswer
 from edge_agent.acquiring.talker_reader import TalkerReader
-from edge_agent.commissioning.probing import Found, look_at
+from edge_agent.commissioning.probing import Found, kept_open, look_at
 from edge_agent.instruments.samples import Clock
 from edge_agent.instruments.talkers import Talker
 from edge_agent.lines.endings import Ending
@@ -52,6 +52,6 @@ async def overhear(owner: TalkerReader, device: Device, talker: Talker, clock: C
     overheard = Overheard(clock)
     owner.taps.append(overheard.put)
     try:
-        return await look_at(overheard, device, talker.listening_to(overheard), tries)
+        return await look_at(device, talker.listening_to(overheard), kept_open(overheard), tries)
     finally:
         owner.taps.remove(overheard.put)

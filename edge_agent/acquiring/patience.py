@@ -46,11 +46,12 @@ class Patience:
     def needed_ms(self, unit: int, timeout_ms: int, most_ms: int = LONGEST_MS) -> int:
         """Return the shortest wait that makes sense: twice what the unit takes as a rule, at least 300 ms.
 
-        It is not longer than `most_ms` (or the timeout), however slow the unit is.
+        It is not longer than `most_ms` (or the timeout). Waiting makes no sense for one that takes longer as a rule.
         """
-        newest_ms = sorted(self._newest_ms.get(unit, ()))
-        rule_ms = round(MARGIN_RULE * newest_ms[len(newest_ms) // 4]) if newest_ms else 0
-        return min(self.wait_ms(unit, timeout_ms), max(LEAST_MS, rule_ms), max(timeout_ms, most_ms))
+        newest_ms, most_ms = sorted(self._newest_ms.get(unit, ())), max(timeout_ms, most_ms)
+        rule_ms = newest_ms[len(newest_ms) // 4] if newest_ms else 0
+        needed_ms = round(MARGIN_RULE * rule_ms) if rule_ms < most_ms else 0
+        return min(self.wait_ms(unit, timeout_ms), max(LEAST_MS, needed_ms), most_ms)
 
     def answered(self, unit: int, took_ms: float) -> None:
         """Note that a unit answered in time, `took_ms` after it was asked."""

@@ -70,6 +70,8 @@ class Turn(NamedTuple):
     """It has been woken for this turn."""
     measuring: bool = False
     """It was told to measure, and must be ready by now."""
+    came_late: bool = False
+    """It was heard too late: it lives, and nothing is gained by asking for one thing first."""
     free_by_ms: int | None = None
     """When its neighbours want the bus; None: nobody does."""
 
@@ -117,9 +119,14 @@ class _Device:
         return min(LONGEST_REST_MS, max(LEAST_REST_MS, round(REST * (now_ms - self.silent_since_ms))))
 
     @property
+    def lives(self) -> bool:
+        """Whether it has been heard, in time or too late, since its last silent turn but one."""
+        return self.heard and self.silent_turns <= 1
+
+    @property
     def patience(self) -> float:
         """The share of its period that a neighbour in order may be late for it: none if it may be dead, or was late."""
-        return BEARABLE if self.heard and self.silent_turns <= 1 and not self.came_late else 0
+        return BEARABLE if self.lives and not self.came_late else 0
 
     @property
     def goes_last(self) -> bool:
@@ -211,10 +218,11 @@ class Schedule:
         due = [device for device in self._devices.values() if device.due_ms < now_ms and not device.is_awaited]
         for device in sorted(due, key=lambda device: (device.goes_last, device.deadline_ms, device.order)):
             starved = now_ms - device.tried_ms > STARVED_MS
-            patience = BEARABLE if starved else device.patience
+            patience = BEARABLE if starved else self._patience(device, now_ms)
             if device.silent_turns == 0 or starved or self._harmless(device, now_ms, patience):
                 probe = device.silent_turns > 0 or not device.heard
-                turn = Turn(device.watch.device, device.due_ms, 1, probe)
+                came_late = device.came_late and device.lives
+                turn = Turn(device.watch.device, device.due_ms, 1, probe, came_late=came_late)
                 device.due_ms, device.tried_ms, device.retry = device.deadline_ms, now_ms, None
                 return self._begin(device, turn, now_ms, patience)
         return None
@@ -222,9 +230,10 @@ class Schedule:
     def _retry_turn(self, now_ms: int) -> Turn | None:
         ready = [device for device in self._devices.values() if device.retry and device.retry_at_ms <= now_ms]
         for device in sorted(ready, key=lambda device: (device.retry_at_ms, device.order)):
-            if device.retry is not None and (device.is_awaited or self._harmless(device, now_ms, device.patience)):
+            patience = self._patience(device, now_ms)
+            if device.retry is not None and (device.is_awaited or self._harmless(device, now_ms, patience)):
                 turn, device.retry = device.retry, None
-                return self._begin(device, turn, now_ms, device.patience)
+                return self._begin(device, turn, now_ms, patience)
         return None
 
     def _begin(self, device: _Device, turn: Turn, now_ms: int, patience: float) -> Turn:
@@ -239,6 +248,12 @@ class Schedule:
             latest = (now_ms - 1) // device.watch.period_ms * device.watch.period_ms
             self.misfires[device.watch.device] += (latest - device.due_ms) // device.watch.period_ms
             device.due_ms = latest
+
+    def _patience(self, device: _Device, now_ms: int) -> float:
+        """Return the patience with a device now: one that was late has a neighbour's only if it needs it."""
+        if device.lives and not self._harmless(device, now_ms, device.patience):
+            return BEARABLE
+        return device.patience
 
     def _harmless(self, device: _Device, now_ms: int, patience: float) -> bool:
         """Return whether a try of a device can end before a neighbour wants the bus."""

@@ -14,14 +14,15 @@ from typing import Any, Final
 import structlog
 
 from edge_agent.acquiring.bus_reader import BusReader, Mounting
-from edge_agent.acquiring.mounting import Mounted, mount
+from edge_agent.acquiring.lending import lending, lending_place, wait_for_room
+from edge_agent.acquiring.mounting import Mounted, instrument_on, mount
 from edge_agent.acquiring.overhearing import overhear
 from edge_agent.acquiring.pauses import pause
 from edge_agent.acquiring.surroundings import Surroundings
 from edge_agent.acquiring.talker_reader import TalkerReader
 from edge_agent.acquiring.watched import Outbox, Watched
 from edge_agent.clocks.wall_clock import WallClock
-from edge_agent.commissioning.probing import Found, look_at
+from edge_agent.commissioning.probing import Found, Lend, kept_open, look_at
 from edge_agent.control.calibrations import CalibrationWatch
 from edge_agent.control.changes import same_channels, same_device
 from edge_agent.control.maintenance import MaintenanceSwitch
@@ -31,17 +32,17 @@ from edge_agent.instruments.wiping import Wiping
 from edge_agent.lines.serial_bus import SerialBus
 from edge_agent.slots.averaging import DeviceSlots
 from edge_agent.slots.channels import device_plan, feeds_of
-from quantrac.config.stations import Device, Station
+from quantrac.config.stations import Bus, Device, Station
 from quantrac.observe.metrics import counter
 from quantrac.telemetry.errors import QuantracError
 
 RESTART_TASK_S: Final = 1.0
-TRIES: Final = 2
-"""Reads of one device that somebody asks for, while its neighbours wait."""
+TRIES: Final = 3
+"""Reads of one device that somebody asks for, each between two turns of its line's owner."""
 ROOM_MS: Final = 400
-"""A bus is changed when nothing is due on it for so long."""
-LONGEST_WAIT_MS: Final = 3_000
-"""It is changed all the same when there was no such moment for so long: a slot of several samples bears it."""
+"""A bus is changed when nothing is due on it for so long; where that never is, a slot of several samples bears it."""
+SPEECH: Final = ("kind", "place", "line", "echo", "rs485")
+"""What two buses at one place have in common when either hears what the other asks."""
 
 CRASHES = counter("quantrac_edge_crashes_total", "Errors that nobody foresaw, by task.", ["task"])
 
@@ -63,9 +64,14 @@ class Sweep:
     task: asyncio.Task[None] | None = None
 
     @property
+    def bus(self) -> Bus:
+        """As it is configured."""
+        return self.mountings[0].device.bus
+
+    @property
     def place(self) -> str:
         """Port or endpoint."""
-        return self.mountings[0].device.bus.place
+        return self.bus.place
 
 
 class Sweeps:
@@ -109,12 +115,16 @@ class Sweeps:
                     continue
                 if not isinstance(sweep.reader, BusReader) or not isinstance(mounting.instrument, Wiping):
                     raise Unsuitable(f"{device}: {mounting.device.profile.device} has no wiper that can be started")
-                async with sweep.reader.turn:
-                    await sweep.mounted.bus.open()
-                    await asyncio.sleep(await mounting.instrument.wake() / 1000)
-                    await mounting.instrument.wipe()
+                await self._wipe(mounting, mounting.instrument, self._lending(sweep, device))
                 return
         raise NoSuchDevice(f"found device {device!r}, the station has: {', '.join(self.station.devices)}")
+
+    async def _wipe(self, mounting: Mounting, wiper: Wiping, lend: Lend) -> None:
+        async with lend(mounting.instrument.try_ms):
+            ready_ms = await mounting.instrument.wake()
+        await asyncio.sleep(ready_ms / 1000)
+        async with lend(mounting.instrument.try_ms):
+            await wiper.wipe()
 
     async def try_out(self, new: Station, devices: Iterable[str]) -> list[Found]:
         """Read devices of another configuration once, each on its line between two turns of that line's owner.
@@ -139,28 +149,39 @@ class Sweeps:
             and reader.hears_alike(device, instrument)
         ):
             return await overhear(reader, device, instrument, self._around.clock, TRIES)
-        async with reader.turn:
-            owner.mounted.bus.close()  # its owner opens it again with its next turn
-            return await self._look(mounted, device, instrument)
+        if _is_one_line(owner.bus, device.bus):  # what one of its units still owes is known on the owner's bus only
+            instrument = instrument_on(owner.mounted.bus, device, self._around.clock)
+            return await look_at(device, instrument, self._lending(owner, device.name), TRIES)
+        lend = lending_place(reader, owner.mounted.bus, mounted.bus, self._wall)
+        return await look_at(device, instrument, lend, TRIES)
+
+    def _lending(self, sweep: Sweep, device: str) -> Lend:
+        return lending(sweep.reader, sweep.mounted.bus, self._wall, device)
 
     async def switch(self, new: Station) -> None:
         """Read by another configuration from now on; raises Unsuitable before anything is touched."""
         async with self._changing:
             old, mounted = self.station, {one.name: one for one in mount(new, self._around.clock)}
             kept = {name for name, one in mounted.items() if name in self._sweeps and _same(self._sweeps[name], one)}
-            former: dict[str, tuple[Device, Watched]] = {}
-            for name in [name for name in self._sweeps if name not in kept]:
-                sweep = self._sweeps.pop(name)
-                await self._end(sweep)
-                former |= {m.device.name: (m.device, m.watched) for m in sweep.mountings}
+            ended = [self._sweeps.pop(name) for name in [*self._sweeps] if name not in kept]
+            await asyncio.gather(*(self._end(sweep) for sweep in ended))
+            former = {m.device.name: (m.device, m.watched) for sweep in ended for m in sweep.mountings}
             self._outbox.orders.know(new.devices)
             if old.maintenance != new.maintenance:
                 self._outbox.switch = MaintenanceSwitch(new.maintenance)
             self.station = new
             for name, one in mounted.items():
                 if name not in kept:
-                    self._sweeps[name] = self._sweep(one, former)
-                    self._start(self._sweeps[name])
+                    self._sweeps[name] = self._succeed(one, former, ended)
+
+    def _succeed(self, mounted: Mounted, former: dict[str, tuple[Device, Watched]], ended: list[Sweep]) -> Sweep:
+        """Start a bus in the place of those that have ended."""
+        sweep = self._sweep(mounted, former)
+        for old in ended:
+            if _is_one_line(old.bus, sweep.bus):
+                mounted.bus.inherit(old.mounted.bus)
+        self._start(sweep)
+        return sweep
 
     def now(self) -> list[dict[str, Any]]:
         """Return the newest sample of each channel, for people."""
@@ -173,15 +194,14 @@ class Sweeps:
             if only not in (None, device.name):
                 continue
             if isinstance(sweep.reader, BusReader):
-                async with sweep.reader.turn:
-                    found += await look_at(sweep.mounted.bus, device, mounting.instrument, TRIES)
+                found += await look_at(device, mounting.instrument, self._lending(sweep, device.name), TRIES)
             else:
                 found += [_last(mounting, name, channel.unit) for name, channel in device.channels.items()]
         return found
 
     async def _look(self, mounted: Mounted, device: Device, instrument: Instrument) -> list[Found]:
         try:
-            return await look_at(mounted.bus, device, instrument, TRIES)
+            return await look_at(device, instrument, kept_open(mounted.bus), TRIES)
         finally:
             mounted.bus.close()
 
@@ -215,13 +235,8 @@ class Sweeps:
 
     async def _end(self, sweep: Sweep) -> None:
         """Stop a bus at a moment when nothing is due on it for a while, and let go of its devices."""
-        waited_ms = 0
-        reader = sweep.reader
-        while isinstance(reader, BusReader) and waited_ms < LONGEST_WAIT_MS:
-            if not reader.turn.locked() and reader.idle_until_ms - self._wall.now_ms() >= ROOM_MS:
-                break
-            await asyncio.sleep(0.02)
-            waited_ms += 20
+        if isinstance(sweep.reader, BusReader):
+            await wait_for_room(sweep.reader, self._wall, ROOM_MS)
         sweep.stop.set()
         if sweep.task is not None:
             await sweep.task
@@ -253,6 +268,11 @@ def _same(sweep: Sweep, mounted: Mounted) -> bool:
     old = {m.device.name: m.device for m in sweep.mountings}
     new = {device.name: device for device, _ in mounted.instruments}
     return old.keys() == new.keys() and all(same_device(old[name], new[name]) for name in old)
+
+
+def _is_one_line(one: Bus, other: Bus) -> bool:
+    """Return whether two buses speak alike at one place: names and pauses may differ."""
+    return all(getattr(one, key) == getattr(other, key) for key in SPEECH)
 
 
 def _reader(

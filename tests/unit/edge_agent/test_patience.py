@@ -23,8 +23,16 @@ def test_one_that_was_heard_late_at_once_is_waited_for_at_once_but_no_longer_tha
     patience = Patience()
     patience.late(1, 780)
     assert patience.needed_ms(1, 500, most_ms=1_000) == 1_000
-    patience.late(2, 3_000)
-    assert patience.needed_ms(2, 500, most_ms=1_000) == 1_000
+
+
+def test_one_that_takes_longer_than_its_interval_as_a_rule_is_not_waited_for_at_its_neighbours_cost() -> None:
+    """No wait that they could bear brings its answer; one that is late now and then is heard within this, too."""
+    patience = Patience()
+    patience.late(1, 3_000)
+    assert patience.needed_ms(1, 500, most_ms=1_000) == 300
+    assert patience.wait_ms(1, 500) == 4_500, "where nobody else is due"
+    patience.answered(1, 780)
+    assert patience.needed_ms(1, 500, most_ms=1_000) == 1_000, "it can be heard within its interval"
 
 
 def test_a_turn_is_cut_to_what_the_neighbours_leave_and_nobody_else_is_hurried() -> None:

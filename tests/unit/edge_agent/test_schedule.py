@@ -133,6 +133,39 @@ def test_who_always_takes_long_goes_last_and_is_waited_for_until_a_neighbour_wou
     assert len(line.read("good")) >= 19
 
 
+def slow_line() -> Line:
+    """One that takes 0.78 of its second, and once so long that it is given up before its answer comes."""
+
+    def slow(number: int) -> tuple[Outcome, int]:
+        return (Outcome.SILENT, 1_000) if number == 5 else (Outcome.READ, 780)
+
+    line = Line([Watch(name, 1_000, 1_000) for name in ("slow", "a", "b")], {"slow": slow, "a": healthy, "b": healthy})
+    while len(line.tries("slow")) < 5:
+        line.run(1)
+    return line
+
+
+def test_one_late_answer_of_a_slow_device_costs_it_one_sample_at_most_and_its_neighbours_none() -> None:
+    """It needs its whole period, which neighbours that are due each second never leave it."""
+    line = slow_line()
+    line.schedule.revive("slow", line.now)
+    line.run(15_000)
+    dues = {*range(START, START + 19_000, 1_000)}
+    assert len(line.read("slow") & dues) >= len(dues) - 1
+    assert line.read("a") >= dues
+    assert line.read("b") >= dues
+
+
+def test_who_was_heard_too_late_lives_and_is_read_without_being_asked_for_one_thing_first() -> None:
+    line = slow_line()
+    line.schedule.revive("slow", line.now)
+    line.now = next_due(line.now, 1_000) + 1
+    turns = [line.schedule.next(line.now) for _ in "ab"] + [line.schedule.next(line.now)]
+    assert [(turn.device, turn.came_late) for turn in turns if isinstance(turn, Turn)] == [
+        ("a", False), ("b", False), ("slow", True),
+    ]  # fmt: skip
+
+
 def test_an_answer_that_comes_late_ends_a_rest() -> None:
     line = Line([Watch("a", 1_000, 500)], {"a": dead})
     line.run(120_000)
