@@ -9,6 +9,7 @@ from simulators.mount import Mount
 from simulators.treatment import Treatment
 
 LEAST_LENGTH, MOST_LENGTH = 2, 254
+HANGING_UP_S = 1.0
 
 
 class TcpSlaves:
@@ -25,10 +26,11 @@ class TcpSlaves:
         self._clients: set[asyncio.StreamWriter] = set()
         self._deaf: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
+        self._serving: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Bind and listen; afterwards `port` is the real one. Raises OSError if the port is taken."""
-        self._server = await asyncio.start_server(self._serve, self.host, self.port)
+        self._server = await asyncio.start_server(self._accept, self.host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -38,6 +40,8 @@ class TcpSlaves:
         self._server.close()
         for client in list(self._clients):
             client.close()
+        if self._serving:
+            await asyncio.wait(self._serving, timeout=HANGING_UP_S)
         await self._server.wait_closed()
         self._server = None
 
@@ -48,11 +52,16 @@ class TcpSlaves:
         if self._server is None:
             await self.start()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.most is not None and len(self._clients) >= self.most:
             writer.close()
             return
         self._clients.add(writer)
+        serving = asyncio.create_task(self._serve(reader, writer))
+        self._serving.add(serving)
+        serving.add_done_callback(self._serving.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
                 header = await reader.readexactly(7)

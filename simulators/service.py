@@ -32,12 +32,12 @@ class Asked:
     faults: Sequence[Fault] = field(default=())
     fault_file: Path | None = None
     """Faults that may change during the run; `faults` are always on."""
-    with_parent: bool = True
+    with_parent: bool = False
     """End when the process that started this one is gone."""
 
 
 def run(plan: FieldPlan, asked: Asked, *, stop: threading.Event, tell: Callable[[str], None]) -> None:
-    """Simulate until `stop` is set, or the process that started this one is gone.
+    """Simulate until `stop` is set, or, where asked for, the process that started this one is gone.
 
     The wiring file is written when every instrument is on its bus. Raises FieldError (also for a TCP port that is
     taken), FaultError, RecordingError, and OSError where the journal or the wiring file cannot be written.

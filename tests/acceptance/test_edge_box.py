@@ -80,7 +80,7 @@ def test_a_command_of_the_centre_says_which_extra_it_needs(edge_box, tmp_path, c
 def field(tmp_path: Path) -> Iterator[Path]:
     """The station's instruments, simulated; the wiring file that says where they are."""
     wiring = tmp_path / "wiring.yaml"
-    command = [sys.executable, "-m", "quantrac", "simulate", "--station", STATION]
+    command = [sys.executable, "-m", "quantrac", "simulate", "--with-parent", "--station", STATION]
     with started([*command, "--wiring", wiring, "--journal", tmp_path / "journal"], tmp_path / "field.log") as process:
         wait_until(wiring.exists, process, tmp_path / "field.log")
         yield wiring

@@ -40,6 +40,17 @@ DEFAULTS = "defaults: {sample: 500ms, report: 2s, housekeeping: 2s}\n"
 WITHIN_S = 90.0
 BUSY_OR_ASKED = ("comm", "maint")
 """Null in these states is no doing of a change: the simulator's machine was busy, or the test ordered maintenance."""
+RULES = f"""
+schema: quantrac/rules/1
+rules:
+  water-seen:
+    title: {{vi: "Có nước", en: "There is water"}}
+    watch: {{parameter: water_temp, stations: [{STEADY}]}}
+    above: {{act: {{limit: -40, clear: -41, on_delay: 0s, off_delay: 1h, severity: low, to: [operators]}}}}
+    picture: true
+    source: a rule that stands in alarm wherever the sonde works
+    sms: "{{station}}"
+"""
 KEYS = {STEADY: "11" * 32, CUT_OFF: "22" * 32}
 
 
@@ -56,6 +67,7 @@ class Rig:
             self.file(station).write_text(text)
         with self.file(STEADY).open("a") as file:
             file.write(f'cameras: {{gate: {{url: "{camera}", every: 1h, width: 320, height: 240}}}}\n')
+        (self.config / "rules" / "water-seen.yaml").write_text(RULES)
         (folder / "keys").write_text("".join(f"{name} {key}\n" for name, key in KEYS.items()))
         self.environment = {
             **os.environ,
@@ -136,10 +148,11 @@ def network(
         with made.closing:
             stations = [word for name in STATIONS for word in ("--station", name)]
             made.start(
-                "simulate", *stations, "--journal", str(tmp_path / "journal"), "--wiring", str(tmp_path / "wiring.yaml")
+                "simulate", "--with-parent", *stations, "--journal", str(tmp_path / "journal"), "--wiring", str(tmp_path / "wiring.yaml")
             )
             made.run("stations", "apply", "--person", "an").ends()
             made.start("ingest", "run", url=broker.url("ingest"))
+            made.start("alerts", "run")
             eventually((tmp_path / "wiring.yaml").exists)
             made.start("edge", "run", "--station", STEADY, url=broker.url(STEADY))
             through_proxy = broker.url(CUT_OFF).replace(f":{broker.port}", f":{made.proxy.port}")
@@ -195,6 +208,7 @@ def test_stations_are_changed_from_the_centre_and_nothing_is_lost(network: Rig, 
     assert "st-tran-de: rolled back; changed: sonde; no valid reading of do" in bad.ends(1)
     assert network.config_in_force(STEADY) == changed
 
+    assert_an_alarm_is_pictured(conn)
     assert_commands_are_answered(network, conn)
     assert_what_is_not_genuine_is_refused(network, conn)
     assert_on_record(network, conn)
@@ -220,6 +234,16 @@ def assert_commands_are_answered(network: Rig, conn: psycopg.Connection[Any]) ->
     picture = "select bytes from v_image where station = %s and camera = 'gate' and cause = 'asked'"
     (jpeg,) = eventually(lambda: conn.execute(picture, [STEADY]).fetchone())
     assert size_of(bytes(jpeg)) == (320, 180)
+
+
+def assert_an_alarm_is_pictured(conn: psycopg.Connection[Any]) -> None:
+    """A rule that asks for it: alarm, command, picture, and the picture found by the alarm; asked once."""
+    seen = "select outcome, bytes from v_alarm_picture where station = %s and camera = 'gate' and time is not null"
+    outcome, jpeg = eventually(lambda: conn.execute(seen, [STEADY]).fetchone())
+    assert (outcome, size_of(bytes(jpeg))) == ("taken", (320, 180))
+    asked = "select reason, detail->'order' from audit where action = 'command' and person = 'alerts'"
+    ((reason, order),) = conn.execute(asked).fetchall()
+    assert (reason.partition(": ")[2], order) == ("water-seen", {"do": "picture", "camera": "gate"})
 
 
 def assert_what_is_not_genuine_is_refused(network: Rig, conn: psycopg.Connection[Any]) -> None:

@@ -49,8 +49,8 @@ def simulate(
         typer.Option(metavar="FILE", help="File of faults, one a line, read again whenever it changes."),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of noise and weather, in place of the field file's.")] = None,
-    detached: Annotated[
-        bool, typer.Option("--detached", help="Go on when the process that started this one ends.")
+    with_parent: Annotated[
+        bool, typer.Option("--with-parent/--detached", help="End when the process that started this one ends.")
     ] = False,
     _: Annotated[
         bool, typer.Option("--list-faults", callback=_list_faults, is_eager=True, help="Say which faults there are.")
@@ -74,7 +74,7 @@ def simulate(
             seed=seed,
             faults=[parse_fault(text) for text in fault or []],
             fault_file=faults,
-            with_parent=not detached,
+            with_parent=with_parent,
         )
         run(load_field(field or PACKAGED), asked, stop=stop, tell=lambda line: print(line, flush=True))
 

@@ -56,7 +56,7 @@ class Run:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     tmp_path = tmp_path_factory.mktemp("field")
     field = Field(tmp_path / "wiring.yaml", tmp_path / "journal")
-    command = [sys.executable, "-m", "quantrac", "simulate", "--wiring", str(field.wiring)]
+    command = [sys.executable, "-m", "quantrac", "simulate", "--with-parent", "--wiring", str(field.wiring)]
     command += ["--journal", str(field.journal)]
     stations = [word for station in STATIONS for word in ("--station", station)]
     with (

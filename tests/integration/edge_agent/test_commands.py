@@ -53,7 +53,7 @@ DEFAULTS = "defaults: {sample: 500ms, report: 2s, housekeeping: 2s}\n"
 @pytest.fixture(scope="module")
 def wiring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("field")
-    command = [sys.executable, "-m", "quantrac", "simulate", "--station", STATION]
+    command = [sys.executable, "-m", "quantrac", "simulate", "--with-parent", "--station", STATION]
     command += ["--wiring", str(folder / "wiring.yaml"), "--journal", str(folder / "journal")]
     with subprocess.Popen(command, cwd=ROOT) as process:
         until = time.monotonic() + 60

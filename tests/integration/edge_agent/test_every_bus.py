@@ -54,7 +54,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     folder = tmp_path_factory.mktemp("every-bus")
     shutil.copytree(ROOT / "station_configs", folder / "configs", ignore=shutil.ignore_patterns("demo", "rules"))
     shutil.copy(HERE / f"{STATION}.yaml", folder / "configs" / "stations")
-    command = [sys.executable, "-m", "quantrac", "simulate", "--field", str(HERE / "field.yaml")]
+    command = [sys.executable, "-m", "quantrac", "simulate", "--with-parent", "--field", str(HERE / "field.yaml")]
     command += ["--wiring", str(folder / "wiring.yaml"), "--journal", str(folder / "journal")]
     with (
         (folder / "simulate.log").open("wb") as log,

@@ -43,7 +43,7 @@ def field(tmp_path: Path) -> Iterator[Path]:
     shutil.copytree(ROOT / "station_configs", tmp_path / "config")
     file = tmp_path / "config" / "stations" / f"{STATION}.yaml"
     file.write_text(file.read_text().replace("\nbuses:", f"\n{DEFAULTS}buses:", 1).replace("sample: 1m", "sample: 2s"))
-    command = [sys.executable, "-m", "quantrac", "simulate", "--wiring", str(tmp_path / "wiring.yaml")]
+    command = [sys.executable, "-m", "quantrac", "simulate", "--with-parent", "--wiring", str(tmp_path / "wiring.yaml")]
     command += ["--journal", str(tmp_path / "journal"), "--station", STATION]
     with (
         (tmp_path / "simulate.log").open("wb") as log,

@@ -19,6 +19,8 @@ import serial
 from pymodbus.client import ModbusSerialClient, ModbusTcpClient
 from pymodbus.exceptions import ModbusIOException
 
+from simulators.service import WATCH_S
+
 FIELD = """
 schema: quantrac/field/1
 seed: 5
@@ -65,7 +67,7 @@ class Simulation:
         self.field = folder / "field.yaml"
         self.field.write_text(FIELD)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "quantrac", "simulate", "--field", str(self.field), "--wiring",
+            [sys.executable, "-m", "quantrac", "simulate", "--with-parent", "--field", str(self.field), "--wiring",
              str(self.wiring_file), "--journal", str(self.journals), *arguments],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
@@ -88,7 +90,7 @@ class Simulation:
     def end(self) -> int:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        self.process.communicate(timeout=60)
+        self.log = self.process.communicate(timeout=60)[1]
         return self.process.returncode
 
 
@@ -96,7 +98,10 @@ class Simulation:
 def simulation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulation]:
     running = Simulation(tmp_path_factory.mktemp("simulation"))
     yield running
-    running.end()
+    analysers = running.buses["st-a/analysers"]
+    with socket.create_connection((analysers["host"], analysers["port"])):
+        assert running.end() == 0
+    assert "Traceback" not in running.log, "it ends without complaint while an agent is connected"
 
 
 @pytest.fixture
@@ -338,21 +343,34 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
     assert re.fullmatch(r"st-d/cabinet: cannot listen on .*in use; choose another port\n", ended.stderr)
 
 
-def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("options", "reason"), [((), "stopped"), (("--with-parent",), "the process that started it is gone")]
+)
+def test_it_outlives_the_shell_that_started_it_unless_asked_not_to(
+    tmp_path: Path, options: tuple[str, ...], reason: str
+) -> None:
     """The starter leaves its output to the simulation, so that the pipe closes when the simulation has ended."""
     (tmp_path / "field.yaml").write_text(FIELD)
     starter = (
         "import subprocess, sys, time, pathlib\n"
-        "subprocess.Popen([sys.executable, '-m', 'quantrac', 'simulate', '--field', 'field.yaml', '--station',"
-        " 'st-c', '--wiring', 'w.yaml', '--journal', 'j'])\n"
+        "started = subprocess.Popen([sys.executable, '-m', 'quantrac', 'simulate', '--field', 'field.yaml',"
+        " '--station', 'st-c', '--wiring', 'w.yaml', '--journal', 'j', *sys.argv[1:]], stdout=sys.stderr)\n"
         "while not pathlib.Path('w.yaml').exists(): time.sleep(0.02)\n"
+        "print(started.pid)\n"
     )
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
-    ended = subprocess.run(
-        [sys.executable, "-c", starter], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=90,
-        check=True,
-    )  # fmt: skip
-    assert "the process that started it is gone" in ended.stderr
+    with subprocess.Popen(
+        [sys.executable, "-c", starter, *options], cwd=tmp_path, env=environment,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as shell:  # fmt: skip
+        assert shell.stdout is not None
+        assert shell.stderr is not None
+        simulation = int(shell.stdout.read())
+        assert shell.wait(60) == 0
+        if not options:
+            time.sleep(3 * WATCH_S)  # it would have noticed
+            os.kill(simulation, signal.SIGTERM)
+        assert f'"reason": "{reason}"' in shell.stderr.read()
 
 
 @pytest.mark.parametrize(
