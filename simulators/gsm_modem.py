@@ -114,6 +114,12 @@ class GsmModem:
         """How many messages lie in its store."""
         return len(self._store)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether it has nothing more to say or do by itself."""
+        with self._lock:
+            return not self._later
+
     def close(self) -> None:
         """Switch it off for good."""
         self._stop.set()

@@ -86,26 +86,36 @@ class AtDialogue:
                 return
         raise NoAnswer("the modem does not answer AT")
 
-    def command(self, text: str, timeout_s: float = COMMAND_S) -> list[str]:
-        """Give a command and return the lines before its OK. Raises Refused, NoAnswer, NoPort."""
-        self._write(text.encode() + b"\r")
-        return self._answer(text, timeout_s)
+    def command(self, text: str, timeout_s: float = COMMAND_S, *, needs: str = "") -> list[str]:
+        """Give a command and return the lines before its OK; `needs`: what one of them begins with.
 
-    def submit(self, pdu: str, length: int, begin: Callable[[], None], timeout_s: float = SUBMIT_S) -> int:
+        An OK without it is that of an older command, which came late. Raises Refused, NoAnswer, NoPort.
+        """
+        self._write(text.encode() + b"\r")
+        return self._answer(text, timeout_s, needs)
+
+    def submit(
+        self,
+        pdu: str,
+        length: int,
+        begin: Callable[[], None],
+        timeout_s: float = SUBMIT_S,
+        prompt_s: float = PROMPT_S,
+    ) -> int:
         """Give one message to the network and return its reference (TP-MR).
 
         `begin` is called when the modem is ready for the message, before its last byte: what fails earlier has not been
         sent. Raises Refused; NoAnswer and NoPort after `begin` mean that nobody can know.
         """
         self._write(f"AT+CMGS={length}\r".encode())
-        self._await_prompt()
+        self._await_prompt(prompt_s)
         begin()
         self._write(pdu.encode() + END)
         lines = self._answer("AT+CMGS", timeout_s, needs="+CMGS:")
         return int(next(line for line in lines if line.startswith("+CMGS:")).partition(":")[2].split(",")[0])
 
-    def _await_prompt(self) -> None:
-        end = self._clock() + PROMPT_S
+    def _await_prompt(self, prompt_s: float) -> None:
+        end = self._clock() + prompt_s
         while (left := end - self._clock()) > 0:
             line = self._line(left, or_prompt=True)
             if line == PROMPT:

@@ -114,7 +114,7 @@ class ModemNotifier:
             begun = True
 
         try:
-            reference = dialogue.submit(part.hex, part.length, begin, self._submit_s)
+            reference = dialogue.submit(part.hex, part.length, begin, self._submit_s, self._command_s)
         except Refused as error:
             raise self._refusal(error, message.key, place, begun=begun) from error
         except (NoAnswer, NoPort) as error:
@@ -177,16 +177,16 @@ class ModemNotifier:
         self._sweep(dialogue)
 
     def _ask_for_pin(self, dialogue: AtDialogue) -> None:
-        (state,) = _values(dialogue.command("AT+CPIN?", self._command_s), "+CPIN:") or ["unknown"]
+        (state,) = _values(dialogue.command("AT+CPIN?", self._command_s, needs="+CPIN:"), "+CPIN:")
         if state != "READY":
             raise NeedsPerson(
                 f"modem: the SIM says {state}: take the PIN off the SIM in a telephone; none is ever tried"
             )
 
     def _look(self, dialogue: AtDialogue) -> None:
-        registration = _values(dialogue.command("AT+CREG?", self._command_s), "+CREG:")
-        signal = _values(dialogue.command("AT+CSQ", self._command_s), "+CSQ:")
-        strength = int(signal[0]) if signal else NO_SIGNAL
+        registration = _values(dialogue.command("AT+CREG?", self._command_s, needs="+CREG:"), "+CREG:")
+        signal = _values(dialogue.command("AT+CSQ", self._command_s, needs="+CSQ:"), "+CSQ:")
+        strength = int(signal[0])
         SIGNAL.set(-1 if strength == NO_SIGNAL else strength)
         if len(registration) < 2 or registration[1] not in REGISTERED or strength == NO_SIGNAL:
             raise TryAgain(f"modem: no network (registration {','.join(registration)}, signal {strength})")

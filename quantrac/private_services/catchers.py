@@ -25,6 +25,7 @@ from typing import Any, Generic, Self, TypeVar
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 HOST = "127.0.0.1"
+STOP_WITHIN_S = 60.0
 ESMS_PATH = "/MainService.svc/json/SendMultipleMessage_V4_post_json/"
 
 
@@ -109,9 +110,9 @@ class MailCatcher:
 
     def close(self) -> None:
         """Stop listening, cut open sessions."""
-        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(5)
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(STOP_WITHIN_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        self._thread.join(STOP_WITHIN_S)
         self._loop.close()
 
     async def _stop(self) -> None:
@@ -120,6 +121,7 @@ class MailCatcher:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # their transports close
 
     def __enter__(self) -> Self:
         return self
@@ -185,7 +187,7 @@ class SmsCatcher:
         """Stop answering and free the port."""
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(5)
+        self._thread.join(STOP_WITHIN_S)
 
     def __enter__(self) -> Self:
         return self
@@ -196,7 +198,7 @@ class SmsCatcher:
 
 class _EsmsHandler(BaseHTTPRequestHandler):
     answer_to: Callable[[dict[str, Any]], dict[str, Any]]
-    timeout = 5
+    timeout = 30
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))

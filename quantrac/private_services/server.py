@@ -32,7 +32,7 @@ class Plan:
     log: Path
     stop_signal: signal.Signals
     ready: Callable[[], bool]
-    ready_within_s: float = 30.0
+    ready_within_s: float = 60.0
     remove: Path | None = None
 
 
@@ -106,7 +106,7 @@ class ServerProcess:
                 raise StartFailed(f"{waited}:\n{tail(self._plan.log)}")
             time.sleep(READY_POLL_S)
 
-    def stop(self, within_s: float = 20.0) -> None:
+    def stop(self, within_s: float = 60.0) -> None:
         """Ask the server to end and wait; kill it if it does not."""
         self.signal(self._plan.stop_signal)
         try:

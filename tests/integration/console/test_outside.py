@@ -41,12 +41,14 @@ def links(database: str, conn: Connection, free_port: Callable[[], int]) -> Iter
     stop = threading.Event()
     thread = threading.Thread(target=service.run, args=(settings, stop))
     thread.start()
-    eventually(lambda: ask(f"http://{address}/healthz")[0] == 200, 60)
-    found = links_of(settings)
-    assert found is not None
-    yield found
-    stop.set()
-    thread.join(60)
+    try:
+        eventually(lambda: ask(f"http://{address}/healthz")[0] == 200)
+        found = links_of(settings)
+        assert found is not None
+        yield found
+    finally:
+        stop.set()
+        thread.join(60)
 
 
 def ask(url: str, *, form: bool = False) -> tuple[int, str]:

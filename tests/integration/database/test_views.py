@@ -149,7 +149,7 @@ def test_without_tests_with_a_history_the_stateless_verdict_is_final(world: Worl
 
 def test_the_latest_reading_has_its_age(world: World) -> None:
     world.reading(datetime.now(UTC) - timedelta(seconds=30))
-    assert world.one("select age_s from v_latest") == pytest.approx(30, abs=5)
+    assert 30 <= world.one("select age_s from v_latest") < 30 + 60
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_the_feed_view_shows_how_far_behind_a_consumer_is(world: World) -> None:
     world.conn.execute("update change set at = now() - interval '7 s' where id = 2")
     position, head, lag_rows, lag_s = world.one("select position, head, lag_rows, lag_s from v_feed")
     assert (position, head, lag_rows) == (1, 3, 2)
-    assert lag_s == pytest.approx(7, abs=2)
+    assert 7 <= lag_s < 7 + 60
 
 
 def _plan(conn: Connection, query: str) -> str:

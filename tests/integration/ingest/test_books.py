@@ -112,7 +112,7 @@ def test_a_birth_is_answered_at_once_and_tells_the_running_configuration(
 
     birth = Birth("e1", {"e1": Held(1, 0)}, T, "quantrac 0.1", "abc123", [])
     edge.send(msgspec.json.encode(birth), "birth")
-    eventually(lambda: edge.acks)
+    eventually(lambda: edge.acks and "e1" in edge.acks[-1].epochs)
     assert edge.acks[-1].epochs["e1"].upto == 0
     found = network.execute("select online, config_reported from v_station where station = 'st-test'").fetchone()
     assert found == (True, "abc123")

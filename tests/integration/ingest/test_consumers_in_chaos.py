@@ -165,7 +165,7 @@ def settle(conn: psycopg.Connection, services: Services) -> None:
         return set(lags) == CONSUMERS and not any(lags.values())
 
     try:
-        eventually(done, 60)
+        eventually(done, 180)
     finally:
         for name in ("quality", "alerts"):
             services.kill(name)

@@ -74,7 +74,7 @@ def patient(broker: PrivateMosquitto, ingest: RunningIngest) -> Iterator[Patient
 
 def assert_whole(conn: psycopg.Connection, edge: PatientEdge) -> None:
     """Everything is settled, stored once, and both books balance."""
-    eventually(lambda: not edge.unsettled(), 60)
+    eventually(lambda: not edge.unsettled(), 180)
     counted = book(conn)
     assert (counted["highest_seq"], counted["stored"]) == (MESSAGES, MESSAGES)
     assert (counted["dead"], counted["lost"], counted["missing"], counted["conflict"]) == (0, 0, 0, 0)
@@ -149,12 +149,20 @@ def test_an_acknowledgement_of_an_older_connection_is_dropped(
     with blocker:
         network.execute("lock table latest in exclusive mode")
         edge.send(message(1))
-        time.sleep(0.5)  # ingest holds the message in an open transaction now
+        eventually(lambda: waits_for_a_lock(network))  # ingest holds the message in an open transaction
         broker.kill()
         broker.start()
         eventually(lambda: edge.session.subscribed)
         eventually(lambda: _published(edge, 2))
     eventually(lambda: book(network)["stored"] == 2)
+
+
+def waits_for_a_lock(conn: psycopg.Connection) -> bool:
+    found = conn.execute(
+        "select from pg_stat_activity where application_name = 'quantrac ingest' and wait_event_type = 'Lock'"
+        " and datname = current_database()"
+    )
+    return found.rowcount > 0
 
 
 def _published(edge: Edge, seq: int) -> bool:

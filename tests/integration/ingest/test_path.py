@@ -3,8 +3,10 @@
 import time
 
 import psycopg
+import pytest
 
 from quantrac.telemetry.wire import Message
+from tests.fixtures.timing import quickest
 from tests.integration.ingest.conftest import Edge, RunningIngest, eventually
 
 T = 1_790_000_000_000
@@ -15,6 +17,7 @@ def message(seq: int, *readings: tuple[str, float | None, str], epoch: str = "e1
 
 
 def test_a_reading_is_stored_with_value_state_tests_and_receipt(edge: Edge, network: psycopg.Connection) -> None:
+    before_ms = time.time() * 1000 - 1
     edge.send(message(1, ("water_temp", 28.41, "ok"), ("do", None, "comm"), ("ph", 50.0, "suspect")))
     eventually(lambda: network.execute("select count(*) from v_reading").fetchone() == (3,))
     rows = network.execute("select channel, value, state, tests from v_reading order by channel").fetchall()
@@ -24,15 +27,15 @@ def test_a_reading_is_stored_with_value_state_tests_and_receipt(edge: Edge, netw
         ("st-test/water_temp", 28.41, "ok", "{}"),
     ]
     eventually(lambda: edge.upto("e1") == 1)
-    assert abs(edge.acks[-1].t - time.time() * 1000) < 20_000
+    assert before_ms <= edge.acks[-1].t <= time.time() * 1000
 
 
-def test_ingest_is_subscribed_within_three_seconds(edge: Edge, ingest: RunningIngest) -> None:
-    edge.session.stop()
-    took_s = []
-    while len(took_s) < 5 and min(took_s, default=3) >= 3:  # a busy machine delays some starts, not all
+@pytest.mark.timed
+def test_ingest_is_subscribed_within_three_seconds(ingest: RunningIngest) -> None:
+    def start() -> float:
         assert ingest.stop() == 0
-        started = time.monotonic()
+        began = time.monotonic()
         ingest.start()
-        took_s.append(time.monotonic() - started)
-    assert min(took_s) < 3, took_s
+        return time.monotonic() - began
+
+    assert quickest(start, 3) < 3

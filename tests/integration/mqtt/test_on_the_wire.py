@@ -47,20 +47,26 @@ class ToldBroker:
         self._line.sendall(b"\x40\x02" + publish.body[2 + topic : 4 + topic])
 
     def close(self) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         if self._line is not None:
             self._line.close()
 
     def _serve(self) -> None:
-        self._line, _ = self._listener.accept()
-        with suppress(ConnectionError), self._line.makefile("rb") as stream:  # the session may leave without a word
+        with suppress(OSError, ValueError):  # the session may leave without a word, or never come
+            self._line, _ = self._listener.accept()
+            self._answer(self._line)
+
+    def _answer(self, line: socket.socket) -> None:
+        with line.makefile("rb") as stream:
             while first := stream.read(1):
                 packet = Packet(first[0] >> 4, first[0] & 15, stream.read(variable_length(stream.read)))
                 self.packets.append(packet)
                 if packet.kind == CONNECT:
-                    self._line.sendall(self._connack)
+                    line.sendall(self._connack)
                 elif packet.kind == SUBSCRIBE:
-                    self._line.sendall(b"\x90\x04" + packet.body[:2] + b"\x00\x01")
+                    line.sendall(b"\x90\x04" + packet.body[:2] + b"\x00\x01")
 
 
 def variable_length(read) -> int:  # type: ignore[no-untyped-def]
