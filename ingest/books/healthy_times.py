@@ -55,7 +55,9 @@ def continued(newest: Stretch | None, now: datetime, healthy: bool) -> list[Stre
         return [hole, *([Stretch(now, now, healthy=True)] if healthy else [])]
     if healthy == newest.healthy:
         return [newest._replace(to_t=now)]
-    return [newest._replace(to_t=now), Stretch(now, now, healthy)]
+    if healthy:
+        return [newest._replace(to_t=now), Stretch(now, now, healthy=True)]
+    return [Stretch(newest.to_t, now, healthy=False)]  # when it began is not known: no later than after the last word
 
 
 def all_slots_well(conn: Connection, now: datetime, backlog_s: float) -> bool:

@@ -18,6 +18,12 @@ from quantrac.telemetry.errors import QuantracError
 
 INGEST_LOCK: Final = 0x5154_0012
 LEASE = "select pg_try_advisory_lock(%s)"
+HOLDER = """
+select pid from pg_locks
+where locktype = 'advisory' and objsubid = 1 and mode = 'ExclusiveLock' and granted
+  and classid::int8 = %s and objid::int8 = %s
+  and database = (select oid from pg_database where datname = current_database())
+"""
 PREPARE: Final = (
     # A worker whose machine vanished must not keep the lease for hours.
     "set tcp_keepalives_idle = 15",
@@ -97,7 +103,8 @@ class Tenure:
         self._connect, self._opened, self._rest, self._slot = connect, opened, rest, slot
         self._backoff = Backoff(first_s=0.2, longest_s=10.0)
         self._conn: Connection | None = None
-        self._had_lease = False
+        self._last_backend: int | None = None
+        """The server's process of our last connection that had the lease."""
 
     @property
     def connected(self) -> bool:
@@ -160,9 +167,17 @@ class Tenure:
     def _take_lease(self, conn: Connection) -> None:
         waited_s = 0.0
         while conn.execute(LEASE, [lease_key(self._slot)]).fetchone() != (True,):
-            if not self._had_lease or waited_s > TAKE_BACK_S:
+            if waited_s > TAKE_BACK_S or not self._may_be_ours(conn):
                 raise LeaseLostError(f"another worker serves slot {self._slot}")
             if self._rest(STAND_BY_S):
                 raise Stopped
             waited_s += STAND_BY_S
-        self._had_lease = True
+        self._last_backend = conn.info.backend_pid
+
+    def _may_be_ours(self, conn: Connection) -> bool:
+        """Whether it is a lost connection of our own that still has the lease, or nobody has it any more.
+
+        Only such a one is worth waiting for: whoever else serves the slot needs its session at the broker.
+        """
+        holder = conn.execute(HOLDER, [self._slot, INGEST_LOCK]).fetchone()
+        return holder is None or holder == (self._last_backend,)

@@ -49,6 +49,8 @@ BACKLOG_S: Final = 5.0
 """Older waiting messages are a backlog, seconds."""
 QUIET_S: Final = 2.0
 """A slot that is to be closed is empty when the broker has sent it nothing for so long, seconds."""
+WAITS_S: Final = 15.0
+"""A round that takes longer waits for the database: nothing is stored meanwhile, seconds."""
 STUCK_S: Final = 120.0
 """A round that takes longer means the process should be restarted, seconds."""
 
@@ -285,10 +287,15 @@ class Worker:
         """Whether messages are received and stored now, or why not."""
         if not self._writer.tenure.connected:
             return "no connection to the database"
+        if self._round_takes_s() > WAITS_S:
+            return f"waits for the database for {self._round_takes_s():.0f} s"
         return True if self._session.subscribed else "not subscribed at the broker"
 
     def healthy(self) -> health.Answer:
         """Whether the loop still turns, or that it does not."""
-        still_s = self._clock.monotonic() - self._round_at
+        still_s = self._round_takes_s()
         stuck = still_s > STUCK_S and self._writer.tenure.connected
         return f"no round for {still_s:.0f} s" if stuck else True
+
+    def _round_takes_s(self) -> float:
+        return self._clock.monotonic() - self._round_at

@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 
 from ingest.service import Process
-from ingest.workers.worker import STUCK_S, Clock
+from ingest.workers.worker import STUCK_S, WAITS_S, Clock
 from quantrac.database.pool import connect
 from quantrac.mqtt import MqttAddress
 from quantrac.observe import health
@@ -92,7 +92,10 @@ def test_a_loop_that_is_stuck_is_said_to_be_ill(
                     "select true from pg_stat_activity where application_name = 'stuck' and wait_event_type = 'Lock'"
                 )
                 eventually(lambda: network.execute(waits).fetchone())
+                ahead_s[0] = WAITS_S + 1
                 assert get(server.port, "healthz") == (200, "ok\n")
+                status, why = get(server.port, "readyz")
+                assert (status, why[:22]) == (503, "waits for the database")
                 ahead_s[0] = STUCK_S + 1
                 status, why = get(server.port, "healthz")
                 assert (status, why[:12]) == (503, "no round for")

@@ -64,7 +64,11 @@ def after(seconds: float) -> datetime:
 def test_health_goes_on_in_one_stretch_and_a_silence_of_ingest_is_an_unhealthy_one() -> None:
     newest = Stretch(T, after(10), healthy=True)
     assert continued(newest, after(15), True) == [Stretch(T, after(15), True)]
-    assert continued(newest, after(15), False) == [Stretch(T, after(15), True), Stretch(after(15), after(15), False)]
+    assert continued(newest, after(15), False) == [Stretch(after(10), after(15), False)], "not later than it began"
+    assert continued(newest._replace(healthy=False), after(15), True) == [
+        Stretch(T, after(15), False),
+        Stretch(after(15), after(15), True),
+    ]
     assert continued(newest, after(60), True) == [
         Stretch(after(10), after(60), False),
         Stretch(after(60), after(60), True),
