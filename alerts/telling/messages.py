@@ -199,11 +199,9 @@ class _Written:
             self._texts[key] = short if letter is None else (letter.subject, letter.body)
         return self._texts[key]
 
-    def facts(self, person: Recipient) -> Mapping[str, Any] | None:
-        """Return the notice as data; mail takes none."""
+    def facts(self, person: Recipient) -> Mapping[str, Any]:
+        """Return the notice as data."""
         language = person.contact.language
-        if person.medium is Medium.EMAIL:
-            return None
         if language not in self._facts:
             self._facts[language] = facts_of(self._notice, language)
         return self._facts[language]
