@@ -1,12 +1,14 @@
 """End-to-end acknowledgements: what the edge may forget and what it must send again. Imports are no concern of its.
 
-A station's ack is published when ingest starts, on its birth, and at most once a second after a commit.
+A station's ack is published when ingest starts, on its birth, at most once a second after a commit, and when a tail
+that it reported has not come for a minute.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from ingest.books.ledger import ranges
@@ -35,6 +37,10 @@ from (
       and not exists (select from import i where i.station = l.station and i.epoch = l.epoch)
   ) books
 ) book order by station, epoch
+"""
+
+TAILS = """
+select station, epoch, tail_since from ledger where epoch <> '' and tail_since <= now() - interval '60 seconds'
 """
 
 
@@ -71,6 +77,8 @@ class Acknowledger:
     _due: set[str] = field(default_factory=set)
     _covers_ms: dict[str, int] = field(default_factory=dict)
     _next_at: dict[str, float] = field(default_factory=dict)
+    _tails: set[tuple[str, str, datetime]] = field(default_factory=set)
+    """Station, epoch and beginning of the tails that are known to be missing."""
 
     def note(self, stations: dict[str, int], *, at_once: Iterable[str] = ()) -> None:
         """Note a commit: the newest receipt it covers by station (µs), and whose birth wants an answer at once."""
@@ -83,6 +91,13 @@ class Acknowledger:
     def again(self, station: str) -> None:
         """Note that a station's ack was not taken by the broker."""
         self._due.add(station)
+
+    def note_tails(self, conn: Connection, stations: Container[str] | None = None) -> None:
+        """Note whose reported tail is missing since we last looked: of these stations, of all where None."""
+        tails = set(conn.execute(TAILS).fetchall())
+        new = {station for station, _, _ in tails - self._tails}
+        self._due.update(station for station in new if stations is None or station in stations)
+        self._tails = tails
 
     def due(self, now: float) -> list[str]:
         """Return the stations whose ack may be published now."""

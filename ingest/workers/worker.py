@@ -47,6 +47,8 @@ LARGEST_PICTURE: Final = 4 * 1024 * 1024
 """Bytes; a broker of ours takes no more than 256 KiB."""
 BACKLOG_S: Final = 5.0
 """Older waiting messages are a backlog, seconds."""
+TAILS_EVERY_S: Final = 5.0
+"""How often a slot looks whose reported tail has become missing, seconds."""
 QUIET_S: Final = 2.0
 """A slot that is to be closed is empty when the broker has sent it nothing for so long, seconds."""
 WAITS_S: Final = 15.0
@@ -98,7 +100,7 @@ class Worker:
         self._acks_not_taken: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._name = f"{socket.gethostname()}-{os.getpid()}" + (f"/{slot}" if slot else "")
         self._started_at = clock.now()
-        self._next_beat = 0.0
+        self._next_beat = self._next_tails = 0.0
         self._round_at = clock.monotonic()
         self._session = Session(
             address,
@@ -246,12 +248,16 @@ class Worker:
     def _publish_acks(self) -> None:
         if not self._session.connected:
             return
+        conn, now = self._writer.tenure.conn, self._clock.monotonic()
         while not self._acks_not_taken.empty():
             self._acks.again(self._acks_not_taken.get_nowait())
         if self._announce.is_set():
             self._announce.clear()
-            self._acks.publish_all(self._writer.tenure.conn, self._clock.monotonic(), self._subscriber.own)
-        self._acks.publish_due(self._writer.tenure.conn, self._clock.monotonic())
+            self._acks.publish_all(conn, now, self._subscriber.own)
+        if now >= self._next_tails:
+            self._next_tails = now + TAILS_EVERY_S
+            self._acks.note_tails(conn, self._subscriber.own)
+        self._acks.publish_due(conn, now)
 
     def _publish_ack(self, topic: str, payload: bytes, station: str) -> None:
         self._session.publish(topic, payload, station, retain=True)
