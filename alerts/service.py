@@ -27,6 +27,7 @@ from alerts.rules.watched_network import WatchedNetwork
 from alerts.telling.carriers import RULES as CARRIER_RULES
 from alerts.telling.dressing import dresser
 from alerts.telling.outbox import start_senders
+from alerts.telling.pictures import AskPicture, start_asking
 from alerts.telling.routing import Routing
 from alerts.telling.trouble import start_attending, tell_again, tell_trouble, tell_withheld
 from quantrac.config.loading import load_network
@@ -56,11 +57,12 @@ Clock = Callable[[], datetime]
 log = logs.logger(__name__)
 
 
-def run(settings: Settings, *, stop: threading.Event) -> None:
+def run(settings: Settings, *, stop: threading.Event, ask_picture: AskPicture | None = None) -> None:
     """Evaluate and tell until stopped. Raises ConfigErrors, MissingSetting, NotMigrated before anything has begun.
 
     feed → changed readings → rules → alarm, history, outbox and position in one transaction → senders → carriers.
-    Of several workers one evaluates (advisory lock) and the others wait to take over; all of them send.
+    Of several workers one evaluates (advisory lock) and the others wait to take over; all of them send. `ask_picture`
+    gives stations the command to take the pictures that rules ask for; None: nobody does.
     """
     network = load_network(settings.config, settings.overlay)
     url, worker = settings.database("alerts"), _Worker(wall_clock)
@@ -70,6 +72,8 @@ def run(settings: Settings, *, stop: threading.Event) -> None:
         if settings.alerts_listen is not None:
             stack.enter_context(health.serve(settings.alerts_listen, ready=worker.is_ready))
         stack.enter_context(_senders(url, settings, network, stop))
+        if ask_picture is not None:
+            stack.enter_context(_asker(url, ask_picture, stop))
         while not stop.is_set():
             try:
                 with connect_migrated(url, "quantrac alerts") as conn:
@@ -107,6 +111,16 @@ def _senders(url: str, settings: Settings, network: Network, stop: threading.Eve
             thread.join()
         for relay in relays.values():
             relay.close()
+
+
+@contextmanager
+def _asker(url: str, ask: AskPicture, stop: threading.Event) -> Iterator[None]:
+    thread = start_asking(url, ask, wall_clock, stop)
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 class _Worker:

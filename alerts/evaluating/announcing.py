@@ -14,6 +14,7 @@ from alerts.rules.rule import ChannelRule
 from alerts.rules.rule import Kind as Measures
 from alerts.telling.messages import Addressees, Measured, tell
 from alerts.telling.people import People
+from alerts.telling.pictures import want_pictures
 from alerts.telling.routing import Routing
 from quantrac.database.pool import Connection
 from quantrac.observe import metrics
@@ -37,7 +38,10 @@ class Event:
 
 
 def announce(conn: Connection, event: Event, routing: Routing, now: datetime, people: People | None = None) -> None:
-    """Record a decision and queue the messages about it; `people`: as loaded for the round."""
+    """Record a decision, queue the messages about it, want the pictures that its rule asks for.
+
+    `people`: as loaded for the round.
+    """
     change = _recorded(conn, event, now)
     if change is None:
         return
@@ -50,6 +54,7 @@ def announce(conn: Connection, event: Event, routing: Routing, now: datetime, pe
         breaks_quiet_hours=level is not None and level.breaks_quiet_hours,
     )
     tell(conn, change, addressees, _measured(conn, event), now, people)
+    want_pictures(conn, change, event.rule.station, event.rule.cameras, now)
 
 
 def _measured(conn: Connection, event: Event) -> Measured:

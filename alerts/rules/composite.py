@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.rules.compiling import local_offset_ms, texts_of, tides_of, validity_of
+from alerts.rules.compiling import cameras_of, local_offset_ms, texts_of, tides_of, validity_of
 from alerts.rules.rule import ChannelRule, Kind, Level, Measure, RuleTexts, Severity, Side
 from alerts.rules.tide import Tide
 from quantrac.config.composites import Composite, Condition, Expression
@@ -123,6 +123,7 @@ def _at_station(composite: Composite, station: Station, tide: Tide | None) -> It
         measure=Measure(Kind.COMPOSITE),
         validity=validity_of(composite.valid, tide),
         offset_ms=local_offset_ms(),
+        cameras=cameras_of(composite, station),
     )
     yield CompositeRule(rule, members, composite.when)
 

@@ -176,6 +176,8 @@ class ChannelRule:
         """The longest on-delay of its levels."""
         return max((level.on_delay_ms for level in self.levels), default=0)
 
+    cameras: tuple[str, ...] = ()
+    """Cameras of the station that take a picture when it rises."""
     @property
     def station(self) -> str:
         """The station of the channel."""

@@ -26,6 +26,7 @@ from dashboards.console.alarm_actions import add_actions
 from dashboards.console.context import Console
 from dashboards.console.outside import add_outside, is_linked
 from dashboards.console.pages import page_context
+from dashboards.console.pictures import add_pictures
 from dashboards.console.series import read_series
 from dashboards.console.texts import Language, texts
 from dashboards.console.watcher import NothingSeenYet
@@ -130,6 +131,7 @@ def _add_api(app: FastAPI, console: Console) -> None:
         return {"alarm_id": alarm_id}
 
     add_actions(app, console.pool, console.clock)
+    add_pictures(app, console.pool)
 
     @app.get("/healthz")
     def healthz() -> dict[str, int]:

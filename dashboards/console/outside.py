@@ -14,6 +14,7 @@ from alerts import desk as alerts_desk
 from alerts.people.links import LinkRefused, Links, Opened
 from alerts.people.receipts import note_esms_receipt
 from dashboards.console.context import Console
+from dashboards.console.pictures import picture, pictures_of
 from dashboards.console.texts import Language, texts
 from quantrac.database.pool import Connection
 from quantrac.telemetry.errors import QuantracError
@@ -38,6 +39,17 @@ def add_outside(app: FastAPI, console: Console, templates: Jinja2Templates) -> N
         """Show the alarm of a link, with a button: opening it changes nothing, for mail scanners open every link."""
         with console.pool.connection() as conn:
             return _page(templates, request, console, links, conn, token)
+
+    @app.get("/a/{token}/pictures/{camera}")
+    def show_picture(token: str, camera: str) -> Response:
+        """Show a picture that was taken when the alarm of a link rose."""
+        with console.pool.connection() as conn:
+            try:
+                opened = links.opened(token, console.clock())
+                _person(conn, opened)
+            except (LinkRefused, ValueError):
+                return PlainTextResponse("this link cannot be used", 410)
+            return picture(conn, opened.alarm_id, camera)
 
     @app.post("/a/{token}", response_class=HTMLResponse)
     def acknowledge(request: Request, token: str) -> Response:
@@ -74,7 +86,13 @@ def _page(
         templates,
         request,
         language,
-        {"alarm": _alarm(conn, opened, language), "why_not": refused, "person": person},
+        {
+            "alarm": _alarm(conn, opened, language),
+            "pictures": pictures_of(conn, opened.alarm_id),
+            "token": token,
+            "why_not": refused,
+            "person": person,
+        },
         200,
     )
 

@@ -23,7 +23,9 @@ from v_channel c left join v_latest l using (channel) order by c.station, c.chan
 """
 ALARMS: Final = """
 select alarm_id, rule, level, station, channel, severity, state, raised_at, cleared_at, acknowledged_at,
-       acknowledged_by, value, "limit", parameter, unit, texts
+       acknowledged_by, value, "limit", parameter, unit, texts,
+       array(select distinct p.camera from v_alarm_picture p where p.alarm_id = v_alarm.alarm_id and p.time is not null
+             order by 1)
 from v_alarm
 where not late and (cleared_at is null or cleared_at > %s)
 order by cleared_at is not null, raised_at desc limit 100
@@ -75,6 +77,8 @@ class AlarmNow(msgspec.Struct, frozen=True):
     limit: float | None
     unit: str | None
     texts: dict[str, Any]
+    pictures: list[str] = []
+    """Cameras that saw how it rose."""
 
 
 class StationNow(msgspec.Struct, frozen=True):
@@ -178,11 +182,11 @@ def _channel(row: Sequence[Any]) -> ChannelNow:
 
 def _alarm(row: Sequence[Any]) -> AlarmNow:
     alarm_id, rule, level, station, channel, severity, state, raised, cleared, acknowledged, by, *rest = row
-    value, limit, parameter, unit, texts = rest
+    value, limit, parameter, unit, texts, pictures = rest
     known = CATALOGUE.get(parameter)
     return AlarmNow(
         alarm_id, rule, level, station, channel, severity, state, _ms(raised) or 0, _ms(cleared), _ms(acknowledged),
-        by, value, limit, known.label if known else unit, texts or {},
+        by, value, limit, known.label if known else unit, texts or {}, pictures,
     )  # fmt: skip
 
 

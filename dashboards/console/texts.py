@@ -47,6 +47,11 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "life_shelved": ("Đang tạm gác", "Shelved"),
     "life_latched": ("Đã trở lại bình thường, chờ đặt lại", "Back to normal, waits for a reset"),
     "life_out of service": ("Ngừng vận hành", "Out of service"),
+    "picture": ("Ảnh", "Picture"),
+    "picture_coming": (
+        "Ảnh đang được gửi về, tải lại trang sau ít phút",
+        "A picture is on its way; load this page again in some minutes",
+    ),
     "failed": ("Không thực hiện được", "That did not work"),
     "raised": ("Bắt đầu", "Raised"),
     "cleared": ("Hết", "Cleared"),

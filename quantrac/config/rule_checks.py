@@ -84,12 +84,30 @@ class RuleChecks:
                 self._check_selection((*path, "instead", number), instead, self._stations)
             watched = [station.station for station in self._stations.values() if rule.channels_at(station)]
             self._check_tide(path, rule, watched)
+            self._check_picture(path, rule, watched, self._stations)
 
     def _check_tide(self, path: tuple[Key, ...], rule: Rationale, watched: Iterable[str]) -> None:
         without = [station for station in watched if station not in self._tidal]
         if rule.valid.tide != TIDE_PHASES and without:
             message = f"found phases for {without[0]}, allowed only at stations that a tide of network.yaml names"
             self._refuse((*path, "valid", "tide"), message)
+
+    def _check_picture(
+        self, path: tuple[Key, ...], rule: Rationale, watched: Iterable[str], stations: Mapping[str, Station]
+    ) -> None:
+        seeing = [station for station in watched if stations[station].cameras]
+        allowed = f"a list of those that it watches and that have one: {', '.join(seeing) or 'there are none'}"
+        if isinstance(rule.picture, bool):
+            blind = [station for station in watched if station not in seeing] if rule.picture else []
+            if blind:
+                self._refuse((*path, "picture"), f"found true where {blind[0]} has no camera, allowed {allowed}")
+            return
+        for number, name in enumerate(rule.picture):
+            if name not in stations:
+                self._refuse((*path, "picture", number), one_of(name, stations))
+            elif name not in seeing:
+                why = "has no camera" if name in watched else "is not watched by the rule"
+                self._refuse((*path, "picture", number), f"found {name}, which {why}, allowed {allowed}")
 
     def _check_composite(self, rule: Composite, file: RulesFile) -> None:
         path: tuple[Key, ...] = ("composites", rule.name)
@@ -114,6 +132,7 @@ class RuleChecks:
                     self._refuse((*path, "conditions", name, "channel"), one_of(condition.channel, channels))
             watched = [station.station for station in self._stations.values() if rule.channels_at(station)]
             self._check_tide(path, rule, watched)
+            self._check_picture(path, rule, watched, self._stations)
 
     def _check_selection(self, path: tuple[Key, ...], selection: Selection, stations: Mapping[str, Station]) -> None:
         tags = sorted({tag for station in stations.values() for tag in station.tags} | set(FARMING_TAGS))

@@ -167,6 +167,17 @@ class StationRule(NamedTuple):
     above: tuple[Level, ...]
 
 
+def _pictured(value: object) -> object:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, (list, tuple)) and value and all(isinstance(name, str) for name in value):
+        return tuple(value)
+    raise refused("true, or a list of stations that have a camera")
+
+
+Pictured = Annotated[bool | tuple[str, ...], BeforeValidator(_pictured, json_schema_input_type=bool | tuple[str, ...])]
+
+
 class Rationale(Model):
     """What a rule tells people, why, and when it holds."""
 
@@ -182,6 +193,12 @@ class Rationale(Model):
     sms_cleared: MessageText | None = None
     latched: Flag = False
     """An alarm stands until a person resets it, also when its readings have returned to normal."""
+    picture: Pictured = False
+    """The cameras of a station take a picture when an alarm rises there: at every station, or at those named."""
+
+    def is_pictured_at(self, station: str) -> bool:
+        """Whether an alarm that rises at a station asks for a picture."""
+        return self.picture if isinstance(self.picture, bool) else station in self.picture
 
 
 class RuleSpec(Rationale):

@@ -5,7 +5,8 @@ grant usage on schema public to quantrac_ingest, quantrac_alerts, quantrac_conso
 -- Views are for everybody who may look; tables are not.
 grant select on v_station, v_channel, v_reading, v_latest, v_ledger, v_dead_letter, v_event, v_feed, v_service,
   v_ingest_health, v_alarm, v_alarm_event, v_notification, v_shelf, v_carrier, v_hourly, v_daily, v_import, v_image,
-  v_review, v_job, v_ingest_slot, v_out_of_service, v_flapping, v_conflict, v_calibration
+  v_review, v_job, v_ingest_slot, v_out_of_service, v_flapping, v_conflict, v_calibration,
+  v_alarm_picture
   to quantrac_reader, quantrac_ingest, quantrac_alerts, quantrac_console;
 
 -- What every service does: beat, follow the feed, know the network.
@@ -36,6 +37,7 @@ grant select, insert, update on sms_part, sms_inbound, carrier to quantrac_alert
 grant select, insert, update, delete on shelf to quantrac_alerts, quantrac_console;
 grant select, insert, update on out_of_service to quantrac_alerts, quantrac_console;
 grant select, insert, update, delete on flapping to quantrac_alerts;
+grant select, insert, update on alarm_picture to quantrac_alerts;
 
 -- Console: what its people may ask of the desks.
 grant select on audit, contact, ledger to quantrac_console;

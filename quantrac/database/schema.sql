@@ -302,6 +302,33 @@ ALTER TABLE public.alarm_event ALTER COLUMN alarm_event_id ADD GENERATED ALWAYS 
     CACHE 1
 );
 
+CREATE TABLE public.alarm_picture (
+    alarm_picture_id bigint NOT NULL,
+    alarm_id bigint NOT NULL,
+    alarm_event_id bigint NOT NULL,
+    station text NOT NULL,
+    camera text NOT NULL,
+    wanted_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    asked_at timestamp with time zone,
+    outcome text,
+    error text,
+    CONSTRAINT alarm_picture_outcome_check CHECK ((outcome = ANY (ARRAY['taken'::text, 'failed'::text, 'expired'::text, 'shared'::text])))
+);
+
+COMMENT ON COLUMN public.alarm_picture.asked_at IS 'committed before the station is asked: it is asked at most once';
+
+COMMENT ON COLUMN public.alarm_picture.outcome IS 'null: waits, or was asked and nobody knows; shared: the camera was asked for another alarm just before';
+
+ALTER TABLE public.alarm_picture ALTER COLUMN alarm_picture_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.alarm_picture_alarm_picture_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.audit (
     audit_id bigint NOT NULL,
     at timestamp with time zone NOT NULL,
@@ -1052,6 +1079,28 @@ CREATE VIEW public.v_alarm_event AS
     at
    FROM public.alarm_event;
 
+CREATE VIEW public.v_alarm_picture AS
+ SELECT p.alarm_id,
+    p.station,
+    p.camera,
+    p.wanted_at,
+    p.asked_at,
+    COALESCE(p.outcome,
+        CASE
+            WHEN (p.asked_at IS NULL) THEN 'waits'::text
+            ELSE 'asked'::text
+        END) AS outcome,
+    p.error,
+    seen."time",
+    seen.jpeg AS bytes
+   FROM (public.alarm_picture p
+     LEFT JOIN LATERAL ( SELECT i."time",
+            i.jpeg
+           FROM public.image i
+          WHERE ((i.station = p.station) AND (i.camera = p.camera) AND ((i."time" >= (p.wanted_at - '00:01:00'::interval)) AND (i."time" <= (p.wanted_at + '00:05:00'::interval))))
+          ORDER BY (abs(EXTRACT(epoch FROM (i."time" - p.wanted_at)))), i."time"
+         LIMIT 1) seen ON (true));
+
 CREATE VIEW public.v_event AS
  SELECT "time",
     station,
@@ -1595,6 +1644,12 @@ CREATE VIEW public.v_station AS
 ALTER TABLE ONLY public.alarm_event
     ADD CONSTRAINT alarm_event_pkey PRIMARY KEY (alarm_event_id);
 
+ALTER TABLE ONLY public.alarm_picture
+    ADD CONSTRAINT alarm_picture_alarm_event_id_camera_key UNIQUE (alarm_event_id, camera);
+
+ALTER TABLE ONLY public.alarm_picture
+    ADD CONSTRAINT alarm_picture_pkey PRIMARY KEY (alarm_picture_id);
+
 ALTER TABLE ONLY public.alarm
     ADD CONSTRAINT alarm_pkey PRIMARY KEY (alarm_id);
 
@@ -1759,6 +1814,12 @@ CREATE INDEX alarm_event_withheld ON public.alarm_event USING btree (alarm_id) W
 
 CREATE INDEX alarm_late ON public.alarm USING btree (alarm_id) WHERE late;
 
+CREATE INDEX alarm_picture_alarm ON public.alarm_picture USING btree (alarm_id);
+
+CREATE INDEX alarm_picture_camera ON public.alarm_picture USING btree (station, camera, wanted_at);
+
+CREATE INDEX alarm_picture_waiting ON public.alarm_picture USING btree (wanted_at) WHERE ((asked_at IS NULL) AND (outcome IS NULL));
+
 CREATE INDEX alarm_raised ON public.alarm USING btree (raised_at);
 
 CREATE UNIQUE INDEX alarm_standing ON public.alarm USING btree (rule, station, channel_id) NULLS NOT DISTINCT WHERE ((cleared_at IS NULL) AND (NOT late));
@@ -1820,6 +1881,12 @@ ALTER TABLE ONLY public.alarm
 
 ALTER TABLE ONLY public.alarm_event
     ADD CONSTRAINT alarm_event_alarm_id_fkey FOREIGN KEY (alarm_id) REFERENCES public.alarm(alarm_id);
+
+ALTER TABLE ONLY public.alarm_picture
+    ADD CONSTRAINT alarm_picture_alarm_event_id_fkey FOREIGN KEY (alarm_event_id) REFERENCES public.alarm_event(alarm_event_id);
+
+ALTER TABLE ONLY public.alarm_picture
+    ADD CONSTRAINT alarm_picture_alarm_id_fkey FOREIGN KEY (alarm_id) REFERENCES public.alarm(alarm_id);
 
 ALTER TABLE ONLY public.alarm
     ADD CONSTRAINT alarm_station_fkey FOREIGN KEY (station) REFERENCES public.station(station);
@@ -1907,6 +1974,8 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.alarm TO quantrac_console;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.alarm_event TO quantrac_alerts;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.alarm_event TO quantrac_console;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.alarm_picture TO quantrac_alerts;
 
 GRANT INSERT ON TABLE public.audit TO quantrac_ingest;
 GRANT INSERT ON TABLE public.audit TO quantrac_alerts;
@@ -2044,6 +2113,11 @@ GRANT SELECT ON TABLE public.v_alarm_event TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_alarm_event TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_alarm_event TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_alarm_event TO quantrac_console;
+
+GRANT SELECT ON TABLE public.v_alarm_picture TO quantrac_reader;
+GRANT SELECT ON TABLE public.v_alarm_picture TO quantrac_ingest;
+GRANT SELECT ON TABLE public.v_alarm_picture TO quantrac_alerts;
+GRANT SELECT ON TABLE public.v_alarm_picture TO quantrac_console;
 
 GRANT SELECT ON TABLE public.v_event TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_event TO quantrac_ingest;

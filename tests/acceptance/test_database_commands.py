@@ -116,7 +116,16 @@ def test_jobs_run_what_is_due_at_once_and_stop_when_told(filled: str, tmp_path: 
     try:
         with psycopg.connect(filled, autocommit=True) as conn:
             deadline = time.monotonic() + 60
-            due = {"silence", "watch", "prune-feed", "prune-records", "retention", "compress", "order-hours"}
+            due = {
+                "silence",
+                "watch",
+                "calibrations",
+                "prune-feed",
+                "prune-records",
+                "retention",
+                "compress",
+                "order-hours",
+            }
             while time.monotonic() < deadline:
                 done = {job for (job,) in conn.execute("select job from job_run where outcome = 'done'")}
                 if done == due and conn.execute("select from v_service where service = 'jobs'").rowcount == 1:

@@ -148,7 +148,13 @@ def network(
         with made.closing:
             stations = [word for name in STATIONS for word in ("--station", name)]
             made.start(
-                "simulate", "--with-parent", *stations, "--journal", str(tmp_path / "journal"), "--wiring", str(tmp_path / "wiring.yaml")
+                "simulate",
+                "--with-parent",
+                *stations,
+                "--journal",
+                str(tmp_path / "journal"),
+                "--wiring",
+                str(tmp_path / "wiring.yaml"),
             )
             made.run("stations", "apply", "--person", "an").ends()
             made.start("ingest", "run", url=broker.url("ingest"))

@@ -163,6 +163,12 @@ function alarmRow(alarm) {
     row.append(button);
   }
   if (TEXT[`life_${alarm.state}`]) row.append(element("div", "alarm-by", TEXT[`life_${alarm.state}`]));
+  for (const camera of alarm.pictures) {
+    const link = element("a", "picture", `${TEXT.picture} (${camera})`);
+    link.href = `/api/alarms/${alarm.alarm_id}/pictures/${encodeURIComponent(camera)}`;
+    link.target = "_blank";
+    row.append(link);
+  }
   offerActions(alarm, row);
   return row;
 }

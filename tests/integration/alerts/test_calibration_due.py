@@ -59,11 +59,11 @@ def calibrate(conn: Connection, at: datetime) -> None:
 
 def events(conn: Connection) -> list[tuple[str, str | None]]:
     query = "select e.event, e.detail->>'level' from alarm_event e order by alarm_event_id"
-    return [row for row in rows(conn, query) if row[0] != "withheld"]  # type: ignore[misc]
+    return [row for row in rows(conn, query) if row[0] != "withheld"]
 
 
 def told(conn: Connection) -> list[tuple[str, str, str]]:
-    return rows(conn, "select purpose, medium, status from notification order by notification_id")  # type: ignore[return-value]
+    return rows(conn, "select purpose, medium, status from notification order by notification_id")
 
 
 def test_one_alarm_a_device_that_gets_worse_and_ends_with_the_calibration(

@@ -113,3 +113,26 @@ def test_a_receipt_settles_its_message_once_and_only_with_the_secret_word(conn: 
     failed = urllib.parse.urlencode({**words, "SendSuccess": "0", "SendFailed": "1"})
     assert ask(f"{links.receipts('esms')}?{failed}")[0] == 200
     assert conn.execute(state).fetchall() == [("delivered", True)]
+
+
+def test_a_link_shows_the_picture_of_its_alarm_and_none_of_another(conn: Connection, links: Links) -> None:
+    mine = alarm(conn)
+    link = links.to_alarm(mine, 1, datetime.now(UTC))
+    wanted = """
+        insert into alarm_picture (alarm_id, alarm_event_id, station, camera, wanted_at, expires_at, asked_at, outcome)
+        values (%s, %s, 'st-cu-lao-dung', 'gate', now(), now(), now(), 'taken')
+        """
+    event = "insert into alarm_event (alarm_id, time, event, at) values (%s, now(), 'raised', now()) returning 1"
+    conn.execute(event, [mine])
+    conn.execute(wanted, [mine, 1])
+    assert "Ảnh đang được gửi về" in ask(link)[1]
+    assert ask(f"{link}/pictures/gate")[0] == 404
+    conn.execute(
+        "insert into image (station, camera, time, sha256, cause, epoch, seq, received_at, jpeg) values"
+        " ('st-cu-lao-dung', 'gate', now(), sha256('JPEG'), 'asked', 'e', 1, now(), 'JPEG')"
+    )
+    assert f'<img src="{urllib.parse.urlsplit(link).path}/pictures/gate"' in ask(link)[1]
+    assert ask(f"{link}/pictures/gate") == (200, "JPEG")
+    assert ask(f"{links.public_url}/api/alarms/{mine}/pictures/gate") == (200, "JPEG")
+    assert ask(f"{link.replace('/a/1.', '/a/2.')}/pictures/gate")[0] == 410
+    assert ask(f"{link}/pictures/river")[0] == 404

@@ -1,0 +1,44 @@
+"""The pictures that cameras took when an alarm rose."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fastapi import FastAPI, HTTPException, Response
+from psycopg_pool import ConnectionPool
+
+from quantrac.database.pool import Connection
+
+PICTURE: Final = """
+select bytes from v_alarm_picture where alarm_id = %s and camera = %s and time is not null
+order by wanted_at desc limit 1
+"""
+PICTURES: Final = """
+select distinct on (camera) camera, time from v_alarm_picture
+where alarm_id = %s and (time is not null
+  or (outcome not in ('failed', 'expired') and wanted_at > now() - interval '15 minutes'))
+order by camera, wanted_at desc
+"""
+
+
+def pictures_of(conn: Connection, alarm_id: int) -> list[dict[str, Any]]:
+    """Return `camera` and `time` of an alarm's pictures; `time` None: it is on its way."""
+    return [{"camera": camera, "time": time} for camera, time in conn.execute(PICTURES, [alarm_id])]
+
+
+def picture(conn: Connection, alarm_id: int, camera: str) -> Response:
+    """Return the JPEG of a camera for an alarm; 404 where there is none."""
+    row = conn.execute(PICTURE, [alarm_id, camera]).fetchone()
+    if row is None:
+        raise HTTPException(404, f"no picture of {camera} for alarm {alarm_id}")
+    return Response(bytes(row[0]), media_type="image/jpeg")
+
+
+def add_pictures(app: FastAPI, pool: ConnectionPool[Connection]) -> None:
+    """Add the request to the application."""
+
+    @app.get("/api/alarms/{alarm_id}/pictures/{camera}")
+    def show(alarm_id: int, camera: str) -> Response:
+        """One picture, as the camera made it."""
+        with pool.connection() as conn:
+            return picture(conn, alarm_id, camera)
