@@ -75,18 +75,18 @@ def _channel_rule(
         validity=validity_of(rule.valid, tide),
         tide=tide,
         offset_ms=local_offset_ms(),
+        cameras=cameras_of(rule, station),
     )
 
 
-        cameras=cameras_of(rule, station),
-def measure_of(watch: config.Watch) -> Measure:
-    """Return what a rule compares with its limits."""
-    return Measure(
 def cameras_of(rule: config.Rationale, station: Station) -> tuple[str, ...]:
     """Return the cameras of a station that take a picture when a rule raises an alarm there."""
     return tuple(station.cameras) if rule.is_pictured_at(station.station) else ()
 
 
+def measure_of(watch: config.Watch) -> Measure:
+    """Return what a rule compares with its limits."""
+    return Measure(
         kind=Kind(watch.measure),
         window_ms=watch.over_ms or 0,
         states=frozenset(watch.states),

@@ -170,14 +170,14 @@ class ChannelRule:
     """Local time minus UTC."""
     normals: Normals | None = None
     """What is normal for the channel, for a measure of departure; None: not known, it never rises."""
+    cameras: tuple[str, ...] = ()
+    """Cameras of the station that take a picture when it rises."""
 
     @property
     def longest_delay_ms(self) -> int:
         """The longest on-delay of its levels."""
         return max((level.on_delay_ms for level in self.levels), default=0)
 
-    cameras: tuple[str, ...] = ()
-    """Cameras of the station that take a picture when it rises."""
     @property
     def station(self) -> str:
         """The station of the channel."""
