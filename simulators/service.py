@@ -39,8 +39,10 @@ class Asked:
 def run(plan: FieldPlan, asked: Asked, *, stop: threading.Event, tell: Callable[[str], None]) -> None:
     """Simulate until `stop` is set, or, where asked for, the process that started this one is gone.
 
-    The wiring file is written when every instrument is on its bus. Raises FieldError (also for a TCP port that is
-    taken), FaultError, RecordingError, and OSError where the journal or the wiring file cannot be written.
+    The wiring file is written when every instrument is on its bus. Serial ports have stable names beside it: the number
+    of a pseudo-terminal goes to another program as soon as this one has ended, and an agent must not follow it. Raises
+    FieldError (also for a TCP port that is taken), FaultError, RecordingError, and OSError where the journal or the
+    wiring file cannot be written.
     """
     chosen = list(asked.stations) or list(plan.stations)
     for station in chosen:
@@ -48,18 +50,12 @@ def run(plan: FieldPlan, asked: Asked, *, stop: threading.Event, tell: Callable[
             raise FieldError(f"station {station!r} is not in the field: it has {', '.join(plan.stations)}")
     recordings = load_recordings(plan, chosen, list(asked.replay))
     seed = plan.seed if asked.seed is None else asked.seed
-    ports = asked.wiring.parent.absolute() / "ports" if _may_be_unplugged(plan, chosen, asked) else None
+    ports = asked.wiring.parent.absolute() / "ports"
     mounted = [
         mount_station(station, plan.stations[station], seed, recordings, asked.journal_dir, time.time, ports=ports)
         for station in chosen
     ]
     asyncio.run(_serve(mounted, asked, stop, tell))
-
-
-def _may_be_unplugged(plan: FieldPlan, chosen: Sequence[str], asked: Asked) -> bool:
-    """Whether a port must have a name that stays when it is unplugged."""
-    faults = [*asked.faults, *(fault for station in chosen for fault in plan.stations[station].script.faults)]
-    return asked.fault_file is not None or any(fault.kind == "unplug" for fault in faults)
 
 
 async def _serve(stations: Sequence[Station], asked: Asked, stop: threading.Event, tell: Callable[[str], None]) -> None:

@@ -367,10 +367,14 @@ def test_it_outlives_the_shell_that_started_it_unless_asked_not_to(
         assert shell.stderr is not None
         simulation = int(shell.stdout.read())
         assert shell.wait(60) == 0
+        port = tmp_path / "ports" / "st-c.sondes"
         if not options:
             time.sleep(3 * WATCH_S)  # it would have noticed
+            assert json.loads((tmp_path / "w.yaml").read_text())["buses"]["st-c/sondes"] == {"port": str(port)}
+            assert port.is_char_device()
             os.kill(simulation, signal.SIGTERM)
         assert f'"reason": "{reason}"' in shell.stderr.read()
+        assert not port.is_symlink(), "an agent that still runs must not be led to somebody else's terminal"
 
 
 @pytest.mark.parametrize(
