@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final, NamedTuple
 
 from edge_agent.acquiring.misses import Garbled, LateAnswer, LineDown, Miss, NoAnswer
 from edge_agent.acquiring.mounting import Mounted, mount
-from edge_agent.instruments.instrument import Bus, Instrument, Part, PlannedRequest, Unsuitable
+from edge_agent.instruments.instrument import Bus, Instrument, Overlapping, Part, PlannedRequest, Unsuitable
 from edge_agent.instruments.samples import Sample
 from edge_agent.modbus.bus import ModbusBus
 from edge_agent.modbus.instrument import ModbusInstrument
@@ -22,6 +23,9 @@ TRIES: Final = 4
 BETWEEN_TRIES_S: Final = 1.0
 ANSWER_MS: Final = 25.0
 """Assumed time from request to answer, for the load of a line."""
+
+Lend = Callable[[int], AbstractAsyncContextManager[None]]
+"""Lends an open line for one transaction, if possible at a moment when nobody else wants it for so many ms."""
 
 
 class DevicePlan(NamedTuple):
@@ -94,7 +98,8 @@ async def _read_profile(
         await asyncio.sleep(await instrument.wake() / 1000)
         for part in instrument.parts():
             try:
-                samples |= {sample.signal: sample for sample in await _read(instrument, part, TRIES)}
+                found = await _read(device, instrument, part, TRIES, kept_open(bus))
+                samples |= {sample.signal: sample for sample in found}
             except Miss as miss:
                 why |= dict.fromkeys(part.signals, str(miss))
     finally:
@@ -136,38 +141,61 @@ async def _probe_bus(mounted: Mounted, only: str | None) -> list[Found]:
     try:
         for device, instrument in mounted.instruments:
             if only in (None, device.name):
-                found += await look_at(mounted.bus, device, instrument)
+                found += await look_at(device, instrument, kept_open(mounted.bus))
     finally:
         mounted.bus.close()
     return found
 
 
-async def look_at(bus: Bus, device: Device, instrument: Instrument, tries: int = TRIES) -> list[Found]:
-    """Read a device once, apart from its schedule, and return its channels; the caller owns the bus meanwhile."""
-    try:
+def kept_open(bus: Bus) -> Lend:
+    """Return who lends a bus that nobody else uses."""
+
+    @asynccontextmanager
+    async def lent(_: int) -> AsyncIterator[None]:
         await bus.open()
-        await asyncio.sleep(await instrument.wake() / 1000)
+        yield
+
+    return lent
+
+
+async def look_at(device: Device, instrument: Instrument, lend: Lend, tries: int = TRIES) -> list[Found]:
+    """Read a device once, apart from its schedule, and return its channels; a silent one is asked for one part only."""
+    try:
+        async with lend(instrument.try_ms):
+            ready_ms = await instrument.wake()
     except LineDown as down:
         return list(_channels(device, {}, str(down)))
+    await asyncio.sleep(ready_ms / 1000)
     samples: dict[str, Sample] = {}
     parts = instrument.parts()
     why = "" if parts else f"is not asked at this minute of the hour; minutes: {device.profile.poll_minutes}"
     for part in parts:
         try:
-            samples |= {sample.signal: sample for sample in await _read(instrument, part, tries)}
+            samples |= {sample.signal: sample for sample in await _read(device, instrument, part, tries, lend)}
         except Miss as miss:
             why = str(miss)
+            if isinstance(miss, NoAnswer):
+                break
     return list(_channels(device, samples, why))
 
 
-async def _read(instrument: Instrument, part: Part, tries: int) -> list[Sample]:
-    """Read a part; all but the last try may miss, a sleeping instrument loses the first."""
+async def _read(device: Device, instrument: Instrument, part: Part, tries: int, lend: Lend) -> list[Sample]:
+    """Read a part; all but the last try may miss: a sleeping instrument loses the first, a late answer is learnt of."""
     for _ in range(tries - 1):
         try:
-            return await instrument.read(part)
+            return await _read_once(instrument, part, lend)
         except (Garbled, LateAnswer, NoAnswer):
-            await asyncio.sleep(BETWEEN_TRIES_S)
-    return await instrument.read(part)
+            await asyncio.sleep(max(BETWEEN_TRIES_S, device.timeout_ms / 1000))
+    return await _read_once(instrument, part, lend)
+
+
+async def _read_once(instrument: Instrument, part: Part, lend: Lend) -> list[Sample]:
+    if isinstance(instrument, Overlapping):
+        async with lend(instrument.try_ms):
+            ready_ms = await instrument.begin(part)
+        await asyncio.sleep(ready_ms / 1000)
+    async with lend(instrument.try_ms):
+        return await instrument.read(part)
 
 
 def _channels(device: Device, samples: dict[str, Sample], why: str) -> Iterator[Found]:

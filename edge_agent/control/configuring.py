@@ -29,7 +29,7 @@ log = logger(__name__)
 FILE: Final = "configuration.json"
 STEP_S: Final = 0.2
 TRY_S: Final = 30.0
-TRY_DEVICE_S: Final = 15.0
+TRY_DEVICE_S: Final = 30.0
 SWITCH_S: Final = 60.0
 NAMED: Final = 12
 """Digits of a configuration's hash by which people know it."""

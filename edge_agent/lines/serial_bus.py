@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from edge_agent.acquiring.misses import Garbled, LateAnswer, Miss, NoAnswer
 from edge_agent.acquiring.patience import Allowance, Patience
-from edge_agent.instruments.instrument import Unsuitable
+from edge_agent.instruments.instrument import SharedBus, Unsuitable
 from edge_agent.lines.byte_line import ByteLine
 from edge_agent.lines.endings import Ending, Fence
 from edge_agent.lines.owed_texts import Owed, OwedTexts
@@ -50,8 +50,8 @@ class SerialBus:
         self._bus = bus
         self._clock = clock
         self._line = open_line(bus)
-        self._patience = Patience()
-        self._owed = OwedTexts()
+        self.patience = Patience()
+        self.owed = OwedTexts()
         self._unasked = bytearray()
         self._late: set[str] = set()
         """Devices heard too late since somebody asked."""
@@ -66,14 +66,19 @@ class SerialBus:
         """The turn is over: whoever asks now is not hurried."""
         self._allowance.end()
 
+    def inherit(self, former: SharedBus) -> None:
+        """Go on where another bus has ended: what it asked may still be answered."""
+        if isinstance(former, SerialBus):
+            self.owed, self.patience = former.owed, former.patience
+
     def try_ms(self, timeout_ms: int) -> int:
         """Return the time of the line that a try needs at least."""
-        return self._patience.needed_ms(LINE_UNIT, timeout_ms) + self._bus.guard_ms
+        return self.patience.needed_ms(LINE_UNIT, timeout_ms) + self._bus.guard_ms
 
     def _wait_ms(self, timeout_ms: int) -> int:
         wait_ms, needed_ms = (
-            self._patience.wait_ms(LINE_UNIT, timeout_ms),
-            self._patience.needed_ms(LINE_UNIT, timeout_ms),
+            self.patience.wait_ms(LINE_UNIT, timeout_ms),
+            self.patience.needed_ms(LINE_UNIT, timeout_ms),
         )
         return self._allowance.cut(wait_ms, needed_ms, self._bus.guard_ms, asyncio.get_running_loop().time())
 
@@ -98,7 +103,7 @@ class SerialBus:
     def owed_ms(self, request: bytes) -> int:
         """Return for how long a request without a fence is better not sent: its last answer may still come."""
         self._hear_unasked()
-        return self._owed.left_ms(request, asyncio.get_running_loop().time())
+        return self.owed.left_ms(request, asyncio.get_running_loop().time())
 
     async def ask(
         self, request: bytes, ending: Ending, timeout_ms: int, turnaround_ms: int = 0, fence: Fence | None = None
@@ -110,14 +115,14 @@ class SerialBus:
         """
         loop, kind = asyncio.get_running_loop(), request if fence is None else fence.request
         self._hear_unasked()
-        while (left_ms := self._owed.left_ms(kind, loop.time())) > 0:
+        while (left_ms := self.owed.left_ms(kind, loop.time())) > 0:
             if fence is not None:
                 await self._exchange(fence.request, fence.ending, timeout_ms, turnaround_ms, FENCE + kind)
-                self._owed.settle(kind)
+                self.owed.settle(kind)
             else:
                 await asyncio.sleep(min(left_ms / 1000, LOOK_S))
                 self._hear_unasked()
-        if fence is not None and self._owed.left_ms(FENCE + kind, loop.time()):
+        if fence is not None and self.owed.left_ms(FENCE + kind, loop.time()):
             ending = ending.but_not(fence.ending)
         return await self._exchange(request, ending, timeout_ms, turnaround_ms, kind)
 
@@ -133,7 +138,7 @@ class SerialBus:
         self._line.write(request)
         try:
             raw = await self._answer(request, ending, self._wait_ms(timeout_ms))
-            self._patience.answered(LINE_UNIT, (loop.time() - owed.sent) * 1000)
+            self.patience.answered(LINE_UNIT, (loop.time() - owed.sent) * 1000)
             return TextAnswer(sent_ms, raw)
         except (NoAnswer, Garbled) as miss:
             raise await self._missed(request, owed, miss) from miss
@@ -148,13 +153,13 @@ class SerialBus:
             self._unasked += heard  # what was owed before it, perhaps
             self._learn_late()
         if not owed.ending.has_come(before + heard):
-            self._owed.owe(owed)
+            self.owed.owe(owed)
         if isinstance(miss, Garbled):
             return miss
         if heard:
             self._note_late(owed.sent)
             return LateAnswer(f"{request!r}: answered too late")
-        self._patience.silent(LINE_UNIT)
+        self.patience.silent(LINE_UNIT)
         return NoAnswer(f"{request!r}: {miss}")
 
     async def _answer(self, request: bytes, ending: Ending, timeout_ms: int) -> bytes:
@@ -179,7 +184,7 @@ class SerialBus:
             self._learn_late()
 
     def _note_late(self, sent: float) -> None:
-        self._patience.late(LINE_UNIT, (self._line.last_byte - sent) * 1000)
+        self.patience.late(LINE_UNIT, (self._line.last_byte - sent) * 1000)
 
     def _hear_unasked(self) -> None:
         """Learn from answers that came when nobody waited for them any more."""
@@ -187,7 +192,7 @@ class SerialBus:
         self._learn_late()
 
     def _learn_late(self) -> None:
-        while (late := self._owed.late(bytes(self._unasked))) is not None:
+        while (late := self.owed.late(bytes(self._unasked))) is not None:
             owed, behind = late
             del self._unasked[:behind]
             self._late.add(owed.device)

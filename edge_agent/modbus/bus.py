@@ -21,6 +21,7 @@ from pymodbus.pdu import ModbusPDU
 
 from edge_agent.acquiring.misses import BadCheck, Garbled, LateAnswer, LineDown, Miss, NoAnswer, Refused
 from edge_agent.acquiring.patience import LONGEST_MS, Allowance, Patience
+from edge_agent.instruments.instrument import SharedBus
 from edge_agent.lines.serial_line import check_port
 from edge_agent.modbus.client import Client, ask, give_up, make_client, switch_direction
 from edge_agent.modbus.framing import AnyRequest, Request, WriteRequest, find_reply, has_come, is_exception, is_frame
@@ -80,7 +81,7 @@ class ModbusBus:
         self._silence_s = SILENCE_S if bus.port is not None else SILENCE_NETWORK_S
         self._client: Client | None = None
         self._pending: _Pending | None = None
-        self._owed = OwedAnswers()
+        self.owed = OwedAnswers()
         self._numbered = NumberedAnswers()
         self._silence: asyncio.TimerHandle | None = None
         self._free_at = 0.0
@@ -135,6 +136,11 @@ class ModbusBus:
         units, self._late = self._late, set()
         return {self._device_of[unit] for unit in units if unit in self._device_of}
 
+    def inherit(self, former: SharedBus) -> None:
+        """Go on where another bus has ended: its units may still answer what it asked."""
+        if isinstance(former, ModbusBus):
+            self.owed, self.patience = former.owed, former.patience
+
     def try_ms(self, unit: int, timing: Timing) -> int:
         """Return the time of the bus that a try of a unit needs at least."""
         return self.patience.needed_ms(unit, timing.timeout_ms, timing.most_ms) + self._behind_ms(timing)
@@ -158,7 +164,7 @@ class ModbusBus:
         request = Request(unit, span)
         if self._allowance.device:
             self._device_of[unit] = self._allowance.device
-        while self._rtu and (fence := self._owed.fence(request, asyncio.get_running_loop().time())) is not None:
+        while self._rtu and (fence := self.owed.fence(request, asyncio.get_running_loop().time())) is not None:
             with suppress(Refused):  # then it owes one answer less
                 await self._exchange(fence, timing)
         return await self._exchange(request, timing)
@@ -171,9 +177,9 @@ class ModbusBus:
     async def _exchange(self, request: Request, timing: Timing) -> Answer:
         sent, sent_ms, reply = await self._answered(request, timing)
         if self._rtu and reply.isError():
-            self._owed.refused(request, sent)
+            self.owed.refused(request, sent)
         check_read(reply, request)
-        self._owed.settle(request.unit, sent)
+        self.owed.settle(request.unit, sent)
         return Answer(sent_ms, words_of(reply, request.span))
 
     async def _answered(self, request: AnyRequest, timing: Timing) -> tuple[float, int, ModbusPDU]:
@@ -227,10 +233,10 @@ class ModbusBus:
             took_ms = (pending.last_byte - pending.sent) * 1000
             self.patience.late(unit, took_ms)
             if self._rtu and pending.refused and isinstance(pending.request, Request):
-                self._owed.refused(pending.request, pending.sent)
+                self.owed.refused(pending.request, pending.sent)
             return LateAnswer(f"unit {unit}: answered after {took_ms:.0f} ms, too late")
         if self._rtu and isinstance(pending.request, Request) and not has_come(pending.heard, pending.request):
-            self._owed.owe(pending.request, pending.sent)
+            self.owed.owe(pending.request, pending.sent)
         if garbled or (self._rtu and is_frame(pending.heard, pending.request)):
             whole = len(pending.heard) >= pending.request.reply_length
             text = f"unit {unit}: no valid frame in {pending.heard[:16].hex(' ')} ({len(pending.heard)} bytes)"
@@ -284,7 +290,7 @@ class ModbusBus:
         for frame in pending.foreign:
             data = data.replace(frame, b"", 1)
         asked = pending.request if isinstance(pending.request, Request) else None
-        while (late := self._owed.late(data, asked)) is not None:
+        while (late := self.owed.late(data, asked)) is not None:
             frame, owed = late
             pending.foreign.append(frame)
             data = data.replace(frame, b"", 1)
@@ -293,7 +299,7 @@ class ModbusBus:
 
     def _hear_unasked(self, heard: bytes) -> None:
         """Learn from an answer that comes when nobody waits for it any more."""
-        if (late := self._owed.late(heard, None)) is not None:
+        if (late := self.owed.late(heard, None)) is not None:
             self._learn(late[1].request.unit, late[1].sent)
 
     def _learn(self, unit: int, sent: float) -> None:
