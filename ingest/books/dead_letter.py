@@ -38,18 +38,20 @@ class DeadLetter:
     """Of the payload as sent; -1 means as long as `payload`."""
     sha256: bytes | None = field(default=None, repr=False)
     """Of the payload as sent; None means that of `payload`."""
+    recurs: bool = False
+    """It comes again and again, with another time in it: while one of its topic and reason is open, more only count."""
 
     def row(self, received_at: datetime) -> dict[str, Any]:
         """Return the row to insert."""
-        detail: dict[str, Any] = {"found": _printable(self.found)[:MOST_FOUND]}
+        detail: dict[str, Any] = {"found": printable(self.found)[:MOST_FOUND]}
         if self.refused:
             detail["refused"] = [
-                {"place": each.place, "found": _printable(each.found), "reason": each.reason.value}
+                {"place": each.place, "found": printable(each.found), "reason": each.reason.value}
                 for each in self.refused[:MOST_REFUSED]
             ]
         return {
             "at": received_at,
-            "topic": _printable(self.topic)[:MOST_TOPIC],
+            "topic": printable(self.topic)[:MOST_TOPIC],
             "station": self.station,
             "epoch": self.epoch,
             "seq": self.seq,
@@ -59,9 +61,12 @@ class DeadLetter:
             "reason": self.reason,
             "detail": detail,
             "status": "partial" if self.partial else "open",
+            "recurs": self.recurs,
         }
 
 
-def _printable(text: str) -> str:
-    """Return text that the database can hold: no NUL, no lone surrogate."""
-    return text.replace("\x00", "\\0").encode("utf-8", "backslashreplace").decode("utf-8")
+def printable(text: str) -> str:
+    """Return text that the database can hold and a terminal may show: control characters and the like escaped."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text)

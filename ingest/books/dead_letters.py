@@ -22,22 +22,29 @@ set count = dead_letter.count + excluded.count, received_at = greatest(dead_lett
     status = case dead_letter.status when 'replayed' then excluded.status else dead_letter.status end
 """
 
+COUNT = """
+update dead_letter set count = count + %(count)s, received_at = greatest(received_at, %(at)s)
+where dead_letter_id = (select dead_letter_id from dead_letter
+                        where topic = %(topic)s and reason = %(reason)s and status = 'open' order by 1 limit 1)
+"""
+
 
 def store(conn: Connection, letters: Iterable[tuple[DeadLetter, datetime]]) -> None:
     """Insert letters, each with its receipt; equal ones (topic, payload, reason) are counted, not repeated."""
     rows = _counted([letter.row(at) for letter, at in letters])
-    if rows:
-        for row in rows:
+    new = [row for row in rows if not (row["recurs"] and conn.execute(COUNT, row).rowcount)]
+    if new:
+        for row in new:
             row["detail"] = Jsonb(row["detail"])
         with conn.cursor() as cursor:
-            cursor.executemany(UPSERT, rows)
+            cursor.executemany(UPSERT, new)
 
 
 def _counted(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return one row for equal ones, with how many they are and their first and last receipt, in order of the key."""
     found: dict[tuple[str, bytes, str], dict[str, Any]] = {}
     for row in rows:
-        key = (row["topic"], row["sha256"], row["reason"])
+        key = (row["topic"], b"" if row["recurs"] else row["sha256"], row["reason"])
         earlier = found.get(key, {"first_at": row["at"], "count": 0})
         found[key] = {**row, "first_at": earlier["first_at"], "count": earlier["count"] + 1}
     return [found[key] for key in sorted(found)]

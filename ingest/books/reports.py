@@ -48,29 +48,21 @@ class Report:
     """When it was said: its receipt, but no later than its own time for one that the broker had retained."""
 
 
-def read(receipts: Iterable[Receipt], registry: Registry) -> tuple[list[Report], list[Misfitting], int]:
-    """Read births and statuses.
-
-    Returns:
-        Reports, dead letters, and how many statuses of unknown stations were passed over (they come each minute; the
-        birth is kept as a dead letter).
-    """
+def read(receipts: Iterable[Receipt], registry: Registry) -> tuple[list[Report], list[Misfitting]]:
+    """Read births and statuses; those of unknown stations, and what is none, come back as dead letters."""
     reports: list[Report] = []
     misfits: list[Misfitting] = []
-    passed_over = 0
     for receipt in receipts:
-        topic = receipt.delivery.topic
-        if station_in(topic) not in registry.stations:
-            if topic.endswith("/status"):
-                passed_over += 1
-            else:
-                misfits.append(_dead(receipt, Misfit.UNKNOWN_STATION, f"birth of station {station_in(topic)}"))
+        station = station_in(receipt.delivery.topic)
+        if station not in registry.stations:
+            found = f"station {station} is not configured; quantrac stations apply adds it"
+            misfits.append(_dead(receipt, Misfit.UNKNOWN_STATION, found, recurs=True))
             continue
         try:
             reports.append(_report(receipt))
         except (WireError, topics.BadTopic) as error:
             misfits.append(_dead(receipt, Misfit.WRONG_TYPE, str(error)))
-    return reports, misfits, passed_over
+    return reports, misfits
 
 
 def _report(receipt: Receipt) -> Report:
@@ -100,11 +92,11 @@ def _require_sane(epoch: str, held: Held) -> None:
         raise WireError(f"epoch {epoch}: refused holds a number that is no seq")
 
 
-def _dead(receipt: Receipt, reason: Misfit, found: str) -> Misfitting:
+def _dead(receipt: Receipt, reason: Misfit, found: str, *, recurs: bool = False) -> Misfitting:
     delivery = receipt.delivery
     letter = DeadLetter(
         delivery.topic, delivery.payload, reason.value, found, station_in(delivery.topic),
-        length=delivery.length, sha256=delivery.sha256,
+        length=delivery.length, sha256=delivery.sha256, recurs=recurs,
     )  # fmt: skip
     return Misfitting(letter, receipt.received_us)
 

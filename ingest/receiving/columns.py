@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ingest.books.dead_letter import DeadLetter
+from ingest.books.dead_letter import DeadLetter, printable
 from ingest.receiving.receipt import Receipt
 from ingest.receiving.registry import Layout, Registry, Station
 from quantrac.mqtt.delivery import Delivery
@@ -242,6 +242,6 @@ def _too_large(delivery: Delivery) -> DeadLetter:
 
 
 def station_in(topic: str) -> str:
-    """Return what stands at the station's place of a topic, whether or not it is one, shortened."""
+    """Return what stands at the station's place of a topic, whether or not it is one, printable and shortened."""
     parts = topic.split("/")
-    return parts[2].replace("\x00", "")[:LONGEST_STATION] if len(parts) > 2 else ""
+    return printable(parts[2])[:LONGEST_STATION] if len(parts) > 2 else ""

@@ -25,12 +25,12 @@ def prepare(receipts: Iterable[Receipt], registry: Registry) -> Batch:
     for receipt in receipts:
         (said if receipt.delivery.topic.endswith(REPORT_ENDINGS) else data).append(receipt)
     decoded, misfits = columns.decode(data, registry)
-    read, unreadable, passed_over = reports.read(said, registry)
-    return Batch(registry, check(decoded, registry), [*misfits, *unreadable], read, passed_over)
+    read, unreadable = reports.read(said, registry)
+    return Batch(registry, check(decoded, registry), [*misfits, *unreadable], read)
 
 
 def may_be_cured(batch: Batch) -> bool:
     """Tell whether a newer registry might accept what was refused here."""
     letters = [each.letter for each in (*batch.misfits, *batch.checked.misfits)]
     reasons = {letter.reason for letter in letters} | {each.reason for letter in letters for each in letter.refused}
-    return batch.passed_over > 0 or not CURED_BY_CONFIGURATION.isdisjoint(reasons)
+    return not CURED_BY_CONFIGURATION.isdisjoint(reasons)

@@ -28,8 +28,6 @@ class Batch:
     misfits: list[Misfitting]
     """Dead letters whose envelope was refused; those of refused readings are in `checked`."""
     reports: list[Report]
-    passed_over: int = 0
-    """Statuses of unknown stations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,5 @@ class Stored:
     rejected: int
     conflict: int
     dead_letters: int
-    passed_over: int
-    """Statuses of unknown stations."""
     stations: dict[str, int]
     """Newest receipt by station, microseconds since 1970."""

@@ -194,6 +194,5 @@ def _summary(batch: Batch, booked: Sequence[Entry], letters: int, readings: int)
         rejected=sum(each.rejected for each in booked),
         conflict=sum(each.conflict for each in booked),
         dead_letters=letters,
-        passed_over=batch.passed_over,
         stations=stations,
     )

@@ -15,7 +15,7 @@ READINGS: Final = metrics.counter("quantrac_ingest_readings_total", "Readings ad
 CONFLICTS: Final = metrics.counter("quantrac_ingest_conflicts_total", "Messages with a second value for a key")
 DEAD_LETTERS: Final = metrics.counter("quantrac_ingest_dead_letters_total", "Dead letters, partial ones included")
 PASSED_OVER: Final = metrics.counter(
-    "quantrac_ingest_passed_over_total", "Messages that are neither stored nor kept", ["reason"]
+    "quantrac_ingest_passed_over_total", "Births and statuses that another worker stores", ["reason"]
 )
 LATENCY: Final = metrics.histogram("quantrac_ingest_latency_seconds", "From a batch's first receipt to its commit")
 STAGES: Final = metrics.histogram(
@@ -57,5 +57,4 @@ def count(stored: Stored) -> None:
     MESSAGES.labels("rejected").inc(stored.rejected)
     READINGS.inc(stored.readings)
     CONFLICTS.inc(stored.conflict)
-    PASSED_OVER.labels("status_of_unknown_station").inc(stored.passed_over)
     DEAD_LETTERS.inc(stored.dead_letters)

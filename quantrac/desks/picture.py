@@ -44,6 +44,11 @@ select count(*) filter (where status = 'queued' and queued_at < %(now)s - %(stuc
 from v_notification
 """
 DEAD_LETTERS: Final = "select coalesce(sum(count), 0)::int8 from v_dead_letter where status in ('open', 'partial')"
+STRANGERS: Final = """
+select station, sum(count)::int8 as messages, min(first_received_at) as first_at, max(received_at) as last_at
+from v_dead_letter where reason = 'unknown_station' and status in ('open', 'partial') and station is not null
+group by station order by last_at desc, station limit 20
+"""
 GAPS: Final = """
 select station, epoch, missing, missing_since, lost, lost_at from v_ledger where missing > 0 or lost > 0
 order by station, epoch
@@ -122,6 +127,16 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
+class Stranger:
+    """A station that sends and that no file names; `messages` of it were refused and are kept."""
+
+    station: str
+    messages: int
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class JobSeen:
     """The newest run of a job; `outcome` is `running`, `done` or `failed`."""
 
@@ -158,6 +173,7 @@ class Picture:
     consumers: Sequence[ConsumerSeen] = ()
     books: Sequence[Book] = ()
     gaps: Sequence[Gap] = ()
+    strangers: Sequence[Stranger] = ()
     jobs: Sequence[JobSeen] = ()
     calibrations: Sequence[Calibration] = ()
     """Of devices with an interval, those due first."""
@@ -187,6 +203,7 @@ def look(conn: Connection, now: datetime) -> Picture:
             consumers=_rows(conn, ConsumerSeen, CONSUMERS),
             books=books.ledger(conn),
             gaps=_rows(conn, Gap, GAPS),
+            strangers=_rows(conn, Stranger, STRANGERS),
             jobs=_rows(conn, JobSeen, JOBS),
             calibrations=calibrations(conn),
             alarms=_rows(conn, StandingAlarm, ALARMS),

@@ -60,6 +60,7 @@ def findings(picture: Picture, services: Sequence[str]) -> Iterator[Finding]:
         yield Finding("stations", "the database knows no station: quantrac stations apply")
     for station in picture.stations:
         yield from _of_station(station, picture.now)
+    yield from _of_strangers(picture)
     yield from _of_books(picture)
     for consumer in picture.consumers:
         if consumer.lag_s > BACKLOG_S:
@@ -119,6 +120,18 @@ def _of_station(station: StationSeen, now: datetime) -> Iterator[Finding]:
             about,
             "runs with another configuration than the centre: quantrac stations apply here, or the new file there",
         )
+
+
+def _of_strangers(picture: Picture) -> Iterator[Finding]:
+    configured = {station.station for station in picture.stations}
+    for one in picture.strangers:
+        since, last = age(picture.now, one.first_at), age(picture.now, one.last_at)
+        sent = f"{one.messages} messages within {since}, the last {last} ago"
+        if one.station in configured:
+            what = f"sent {sent} before it was configured: quantrac deadletters replay (or discard) them"
+        else:
+            what = f"sends and no file names it ({sent}): quantrac stations apply, or refuse it at the broker"
+        yield Finding(f"station {one.station}", what)
 
 
 def _of_books(picture: Picture) -> Iterator[Finding]:

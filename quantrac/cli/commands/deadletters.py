@@ -88,7 +88,7 @@ def show(number: Number, as_json: Json = False) -> None:
     print(f"{'why':<18} {misfits.words(letter.reason).en}\n{'vì sao':<18} {misfits.words(letter.reason).vi}")
     for line in misfits.explained(letter):
         print(line)
-    print(letter.payload[:SHOWN_BYTES].decode("utf-8", "backslashreplace"))
+    print(_harmless(letter.payload[:SHOWN_BYTES]))
 
 
 @app.command(short_help="Store what a dead letter holds, once its cause is put right.")
@@ -124,6 +124,12 @@ def discard(
     with _connect() as conn:
         books.discard(conn, number, person, reason, datetime.now(UTC))
     print(json.dumps({"dead_letter_id": number, "status": "discarded"}) if as_json else f"discarded {number}")
+
+
+def _harmless(payload: bytes) -> str:
+    """Return bytes as text that a terminal may show: no control characters but line breaks and tabs."""
+    text = payload.decode("utf-8", "backslashreplace")
+    return "".join(each if each.isprintable() or each in "\n\t" else f"\\x{ord(each):02x}" for each in text)
 
 
 def _with_payload(letter: DeadLetter) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from psycopg.types.json import Jsonb
 
 from quantrac.database.beat import Beat
 from quantrac.desks.calibrations import calibrations
-from quantrac.desks.picture import look
+from quantrac.desks.picture import Stranger, look
 from quantrac.desks.status import status
 from tests.integration.database.conftest import NOON, World, add_channel
 
@@ -63,13 +63,16 @@ def test_alarms_messages_and_dead_letters_are_counted(world: World) -> None:
     )
     world.conn.execute(
         """insert into dead_letter
-             (first_received_at, received_at, topic, payload, length, sha256, reason, status, count)
-           select now(), now(), status, '', 0, sha256(''), 'not_json', status, 2
-           from unnest(array['open', 'partial', 'replayed', 'discarded']) status"""
+             (first_received_at, received_at, topic, station, payload, length, sha256, reason, status, count)
+           select %(now)s - ago, %(now)s, status, 'st-new', '', 0, sha256(status::bytea), reason, status, 2
+           from unnest(array['open', 'partial', 'replayed', 'discarded']) status,
+                (values ('not_json', interval '1 h'), ('unknown_station', '2 h')) as one (reason, ago)""",
+        {"now": now},
     )
     picture = look(world.conn, now)
+    assert picture.strangers == [Stranger("st-new", 4, now - timedelta(hours=2), now)]
     assert [alarm.rule for alarm in picture.alarms] == ["do-low"]
-    assert (picture.stuck_messages, picture.failed_messages, picture.dead_letters) == (1, 1, 4)
+    assert (picture.stuck_messages, picture.failed_messages, picture.dead_letters) == (1, 1, 8)
 
 
 def test_the_last_calibration_on_record_says_when_the_next_is_due(world: World) -> None:

@@ -40,9 +40,34 @@ def good(seq: int) -> Receipt:
 def test_a_topic_of_any_length_is_a_dead_letter(writer: Writer, network: psycopg.Connection, kind: str) -> None:
     topic = f"quantrac/v1/{LONG}/{kind}"
     stored = writer.write([good(1), receipt(topic, b'{"epoch":"e1","seq":1,"t":1,"r":[["ph",7,"ok"]]}'), good(2)])
-    assert (sum(each.new for each in stored), sum(each.rejected for each in stored)) == (2, int(kind != "status"))
+    assert (sum(each.new for each in stored), sum(each.rejected for each in stored)) == (2, 1)
     letters = network.execute("select reason, length(topic), length(station) from dead_letter").fetchall()
     assert all(length == 500 and name <= 255 for _, length, name in letters)
+
+
+def test_what_an_unknown_station_says_each_minute_is_one_dead_letter_with_a_count(
+    writer: Writer, network: psycopg.Connection
+) -> None:
+    """Each status differs from the last, and the first is kept; after it was discarded, the next one is."""
+    topic = "quantrac/v1/st-new/status"
+    said = [receipt(topic, b'{"online":true,"t":%d}' % t) for t in range(1, 6)]
+    writer.write(said[:2])
+    writer.write(said[2:4])
+    letters = "select station, reason, status, count from v_dead_letter order by dead_letter_id"
+    assert network.execute(letters).fetchall() == [("st-new", "unknown_station", "open", 4)]
+    network.execute("update dead_letter set status = 'discarded'")
+    writer.write(said[4:])
+    assert network.execute(letters).fetchall() == [
+        ("st-new", "unknown_station", "discarded", 4),
+        ("st-new", "unknown_station", "open", 1),
+    ]
+    assert network.execute("select received, rejected from v_ledger").fetchall() == [(5, 5)]
+
+
+def test_control_characters_of_a_topic_reach_no_terminal(writer: Writer, network: psycopg.Connection) -> None:
+    writer.write([receipt("quantrac/v1/st-\x1b[2J\n/readings", b"{}")])
+    kept = network.execute("select station, topic from dead_letter").fetchall()
+    assert kept == [("st-\\x1b[2J\\n", "quantrac/v1/st-\\x1b[2J\\n/readings")]
 
 
 def test_a_picture_under_a_topic_of_any_length_is_a_dead_letter(writer: Writer, network: psycopg.Connection) -> None:

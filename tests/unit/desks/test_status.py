@@ -9,7 +9,7 @@ import pytest
 
 from quantrac.desks.books import Book
 from quantrac.desks.calibrations import Calibration
-from quantrac.desks.picture import ConsumerSeen, Gap, JobSeen, Picture, StandingAlarm, StationSeen, Worker
+from quantrac.desks.picture import ConsumerSeen, Gap, JobSeen, Picture, StandingAlarm, StationSeen, Stranger, Worker
 from quantrac.desks.status import duration, findings
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -122,6 +122,11 @@ def test_a_station_that_has_not_reported_its_configuration_yet_is_not_blamed() -
         (replace(GOOD, failed_messages=1), "1 to people failed"),
         (replace(GOOD, stuck_messages=2), "2 to people wait"),
         (replace(GOOD, dead_letters=3), "quantrac deadletters list"),
+        (
+            replace(GOOD, strangers=[Stranger("st-new", 60, ago(3600), ago(20))]),
+            "station st-new: sends and no file names it (60 messages within 60 min, the last 20 s ago)",
+        ),
+        (replace(GOOD, strangers=[Stranger("st-test", 2, ago(60), ago(20))]), "before it was configured"),
     ],
 )
 def test_each_other_thing_that_is_not_well_is_one_line(picture: Picture, says: str) -> None:
