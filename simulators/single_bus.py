@@ -20,7 +20,7 @@ from simulators.signals.water import WaterBody
 
 STATION: Final = "st-bench"
 BUS: Final = "bus"
-START_S: Final = 10.0
+START_S: Final = 60.0
 
 
 class SingleBus:

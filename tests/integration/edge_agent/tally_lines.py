@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ SIGNALS = ("tally_0", "tally_40")
 CLOCK_MS = 5
 STALL_MS = 50
 """A machine that lets nobody run for so long makes answers late that were in time."""
+LONGEST_S = 60.0
+"""A line that has not told what it should by then never will."""
 
 
 def now_ms() -> int:
@@ -47,6 +49,8 @@ class Story:
     kind: BusKind = "modbus-rtu"
     echo: bool = False
     seed: int = 1
+    goes_on: Callable[[Sequence[Sample], Sequence[dict[str, Any]]], bool] = lambda _samples, _served: False
+    """Whether the samples of unit 1 and what was served do not yet tell what they should."""
 
 
 @dataclass
@@ -181,7 +185,7 @@ class Stalls:
 
 
 async def told(story: Story, seconds: float, folder: Path, stalls: Stalls) -> Told:
-    """Read a line for some seconds."""
+    """Read a line for some seconds, and for longer if its story has not told by then what it should."""
     instruments = [{"instrument": "tally", "address": unit} for unit in story.units]
     line = {
         "kind": "modbus-tcp" if story.kind == "modbus-tcp" else "modbus-rtu", "line": "19200 8N1",
@@ -191,8 +195,13 @@ async def told(story: Story, seconds: float, folder: Path, stalls: Stalls) -> To
     with SingleBus(line, story.faults, journal_dir=folder, seed=story.seed) as field:
         bus = Bus(name="line", kind=story.kind, guard_ms=300, echo=story.echo, **_place(field))
         one, recorders = reader(bus, story, misses)
-        asyncio.get_running_loop().call_later(seconds, stop.set)
-        await one.run(stop)
+        reading = asyncio.create_task(one.run(stop))
+        await asyncio.sleep(seconds)
+        while story.goes_on(recorders[1].samples, field.served()):
+            assert now_ms() - began_ms < 1000 * LONGEST_S, misses.by_device()
+            await asyncio.sleep(0.5)
+        stop.set()
+        await reading
         served, struck = field.served(), field.struck()
     samples = {unit: recorder.samples for unit, recorder in recorders.items()}
     return Told(story, samples, served, struck, misses.by_device(), began_ms, now_ms(), stalls.found)
