@@ -102,8 +102,17 @@ def _columns(row: type[Any]) -> str:
 
 LEDGER = f"select {_columns(Book)} from v_ledger order by station, epoch"  # noqa: S608  # our own field names
 DEAD_LETTERS = f"""
-select {_columns(DeadLetter)} from v_dead_letter where status = any(%s) order by dead_letter_id desc limit %s
+select {_columns(DeadLetter)} from v_dead_letter
+where status = any(%(statuses)s) and (%(station)s::text is null or station = %(station)s)
+  and (%(misfit)s::text is null or reason = %(misfit)s)
+order by dead_letter_id desc limit %(limit)s
 """  # noqa: S608
+NOT_CLOSED = """
+select dead_letter_id from v_dead_letter
+where status in ('open', 'partial') and (%(station)s::text is null or station = %(station)s)
+  and (%(misfit)s::text is null or reason = %(misfit)s)
+order by dead_letter_id
+"""
 DEAD_LETTER = f"select {_columns(DeadLetter)} from v_dead_letter where dead_letter_id = %s"  # noqa: S608
 CONFLICTS = f"select {_columns(Conflict)} from v_conflict order by received_at desc, channel, time limit %s"  # noqa: S608
 FORGET_PICTURE = "delete from dead_picture where dead_letter_id = %s"
@@ -133,11 +142,22 @@ def total(books: Iterable[Book]) -> Book:
 
 
 def dead_letters(
-    conn: Connection, statuses: Iterable[Status] = ("open", "partial"), limit: int = 100
+    conn: Connection,
+    statuses: Iterable[Status] = ("open", "partial"),
+    limit: int = 100,
+    *,
+    station: str | None = None,
+    misfit: str | None = None,
 ) -> list[DeadLetter]:
-    """Return the newest dead letters of some statuses."""
+    """Return the newest dead letters of some statuses, if asked only of one station and with one reason."""
+    wanted = {"statuses": list(statuses), "limit": limit, "station": station, "misfit": misfit}
     with conn.cursor(row_factory=class_row(DeadLetter)) as cursor:
-        return cursor.execute(DEAD_LETTERS, [list(statuses), limit]).fetchall()
+        return cursor.execute(DEAD_LETTERS, wanted).fetchall()
+
+
+def not_closed(conn: Connection, *, station: str | None = None, misfit: str | None = None) -> list[int]:
+    """Return the numbers of all open and partial dead letters of a station, with a reason, or both, oldest first."""
+    return [number for (number,) in conn.execute(NOT_CLOSED, {"station": station, "misfit": misfit})]
 
 
 def dead_letter(conn: Connection, dead_letter_id: int) -> DeadLetter:

@@ -91,6 +91,11 @@ def test_dead_letters_are_listed_shown_and_discarded(filled: str) -> None:
     again = quantrac(filled, "deadletters", "discard", "1", "--reason", "test")
     assert (again.returncode, again.stderr) == (1, "dead letter 1 is discarded already (by an)\n")
     assert quantrac(filled, "deadletters", "show", "7").returncode == 2
+    assert quantrac(filled, "deadletters", "discard", "--reason", "which?").returncode == 2
+    many = quantrac(filled, "deadletters", "discard", "--reason", "all", "1", "9")
+    assert (many.returncode, many.stdout.splitlines()[-1]) == (1, "0 done, 2 failed")
+    of_none = quantrac(filled, "deadletters", "replay", "--station", "st-my-thanh", "--misfit", "not_json", "--json")
+    assert (of_none.returncode, of_none.stdout) == (0, "[]\n")
 
 
 def test_an_export_goes_to_stdout_or_to_a_file(filled: str, tmp_path: Path) -> None:

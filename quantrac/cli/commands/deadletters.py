@@ -11,8 +11,11 @@ import typer
 
 from quantrac.cli.answers import plain
 from quantrac.cli.arguments import Person
+from quantrac.telemetry.errors import QuantracError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from quantrac.database.pool import Connection
     from quantrac.desks.books import DeadLetter, Status
 
@@ -21,6 +24,9 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=T
 Json = Annotated[bool, typer.Option("--json", help="For programs; payloads in base64.")]
 Outcome = Annotated[bool, typer.Option("--json", help="For programs.")]
 Number = Annotated[int, typer.Argument(help="Number of the dead letter, see list.")]
+Numbers = Annotated[list[int] | None, typer.Argument(metavar="NUMBER", help="Of dead letters, see list.")]
+Station = Annotated[str | None, typer.Option(help="All that are open of this station.")]
+Misfit = Annotated[str | None, typer.Option(help="All that are open for this, such as unknown_channel.")]
 SHOWN_BYTES = 4096
 
 
@@ -45,6 +51,8 @@ def list_(
         "open",
         "partial",
     ],
+    station: Annotated[str | None, typer.Option(help="Only of this station.")] = None,
+    misfit: Annotated[str | None, typer.Option(help="Only with this reason, such as unknown_channel.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 100,
     as_json: Json = False,
 ) -> None:
@@ -56,7 +64,8 @@ def list_(
         allowed = ", ".join(books.STATUSES)
         raise typer.BadParameter(f"found {', '.join(unknown)}, allowed {allowed}", param_hint="--status")
     with _connect() as conn:
-        letters = books.dead_letters(conn, [cast("Status", word) for word in status], limit)
+        wanted = [cast("Status", word) for word in status]
+        letters = books.dead_letters(conn, wanted, limit, station=station, misfit=misfit)
     if as_json:
         print(json.dumps([_with_payload(letter) for letter in letters]))
         return
@@ -91,39 +100,84 @@ def show(number: Number, as_json: Json = False) -> None:
     print(_harmless(letter.payload[:SHOWN_BYTES]))
 
 
-@app.command(short_help="Store what a dead letter holds, once its cause is put right.")
+@app.command(short_help="Store what dead letters hold, once their cause is put right.")
 def replay(
-    number: Number,
     person: Person,
+    numbers: Numbers = None,
+    station: Station = None,
+    misfit: Misfit = None,
     reason: Annotated[str, typer.Option(help="What was put right; stands in the audit.")] = "replayed",
     as_json: Outcome = False,
 ) -> None:
-    """Store what a dead letter holds, after its cause has been put right (a channel added, a state name mended)."""
+    """Store what dead letters hold, after their cause has been put right (a channel added, a state name mended).
+
+    Of several each is tried; those that are refused still stay as they are.
+    """
     from ingest import desk
 
-    with _connect() as conn:
+    def one(conn: Connection, number: int) -> tuple[dict[str, Any], str]:
         replayed = desk.replay(conn, number, person, datetime.now(UTC), reason)
-    if as_json:
-        print(json.dumps({"dead_letter_id": number, **plain(replayed)}))
-    elif replayed.pictures:
-        print(f"replayed {number}: the picture is stored")
-    else:
-        print(f"replayed {number}: {replayed.readings} readings added, {replayed.still_refused} refused still")
+        if replayed.pictures:
+            return plain(replayed), f"replayed {number}: the picture is stored"
+        added = f"{replayed.readings} readings added, {replayed.still_refused} refused still"
+        return plain(replayed), f"replayed {number}: {added}"
+
+    _each(numbers, station, misfit, one, as_json=as_json)
 
 
 @app.command()
 def discard(
-    number: Number,
-    reason: Annotated[str, typer.Option(help="Why nobody needs it; stands in the audit.")],
+    reason: Annotated[str, typer.Option(help="Why nobody needs them; stands in the audit.")],
     person: Person,
+    numbers: Numbers = None,
+    station: Station = None,
+    misfit: Misfit = None,
     as_json: Outcome = False,
 ) -> None:
-    """Close a dead letter for good; in the books it stays dead."""
+    """Close dead letters for good; in the books they stay dead."""
     from quantrac.desks import books
 
-    with _connect() as conn:
+    def one(conn: Connection, number: int) -> tuple[dict[str, Any], str]:
         books.discard(conn, number, person, reason, datetime.now(UTC))
-    print(json.dumps({"dead_letter_id": number, "status": "discarded"}) if as_json else f"discarded {number}")
+        return {"status": "discarded"}, f"discarded {number}"
+
+    _each(numbers, station, misfit, one, as_json=as_json)
+
+
+def _each(
+    numbers: list[int] | None,
+    station: str | None,
+    misfit: str | None,
+    act: Callable[[Connection, int], tuple[dict[str, Any], str]],
+    *,
+    as_json: bool,
+) -> None:
+    """Do something with the dead letters named, or with all open ones of a station or reason, and say what came of it.
+
+    A single one that fails ends the command as its error says; of several each is tried, and 1 says that some failed.
+    """
+    from quantrac.desks import books
+
+    if bool(numbers) == bool(station or misfit):
+        raise typer.BadParameter("expected numbers, or --station, --misfit or both", param_hint="numbers")
+    with _connect() as conn:
+        if numbers is not None and len(numbers) == 1:
+            outcome, said = act(conn, numbers[0])
+            print(json.dumps({"dead_letter_id": numbers[0], **outcome}) if as_json else said)
+            return
+        outcomes: list[dict[str, Any]] = []
+        for number in numbers or books.not_closed(conn, station=station, misfit=misfit):
+            try:
+                outcome, said = act(conn, number)
+            except QuantracError as error:
+                outcome, said = {"error": str(error)}, str(error)
+            outcomes.append({"dead_letter_id": number, **outcome})
+            if not as_json:
+                print(said)
+    failed = sum("error" in each for each in outcomes)
+    print(json.dumps(outcomes) if as_json else f"{len(outcomes) - failed} done, {failed} failed")
+    if failed:
+        raise typer.Exit(1)
 
 
 def _harmless(payload: bytes) -> str:

@@ -30,6 +30,19 @@ def test_the_newest_open_ones_are_listed_and_closed_ones_on_demand(conn: Connect
     assert len(books.dead_letters(conn, limit=1)) == 1
 
 
+def test_they_are_found_by_station_and_reason(conn: Connection) -> None:
+    first, second, third = refuse(conn, b"1"), refuse(conn, b"2"), refuse(conn, b"3")
+    refuse(conn, b"4", "discarded")
+    conn.execute("update dead_letter set station = 'st-test'")
+    conn.execute("update dead_letter set reason = 'unknown_channel' where dead_letter_id = %s", [second])
+    conn.execute("update dead_letter set station = 'st-other' where dead_letter_id = %s", [third])
+    assert books.not_closed(conn, station="st-test") == [first, second]
+    assert books.not_closed(conn, misfit="not_json") == [first, third]
+    assert books.not_closed(conn, station="st-test", misfit="unknown_channel") == [second]
+    listed = books.dead_letters(conn, station="st-test", misfit="not_json")
+    assert [letter.dead_letter_id for letter in listed] == [first]
+
+
 def test_the_payload_is_shown_byte_for_byte(conn: Connection) -> None:
     payload = bytes(range(256))
     letter = books.dead_letter(conn, refuse(conn, payload))
