@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import psycopg
 from psycopg import sql
@@ -51,13 +52,21 @@ class PrivatePostgres(PrivateServer):
     """One cluster in one folder; port, password and data outlive stop, kill and restart.
 
     ``volatile`` trades durability for speed and must be asked for. ``transient`` folders are removed when the last
-    owner died without stopping the cluster.
+    owner died without stopping the cluster. ``settings`` of postgresql.conf override ours.
     """
 
-    def __init__(self, folder: Path, *, volatile: bool = False, transient: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        volatile: bool = False,
+        transient: bool = False,
+        settings: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         super().__init__(folder, account="postgres", package="postgresql-17")
         self._volatile = volatile
         self._transient = transient
+        self._settings = settings
         self._password = ""
 
     def url(self, database: str = "postgres") -> str:
@@ -159,7 +168,8 @@ class PrivatePostgres(PrivateServer):
         secret.unlink()
 
     def _launch(self, binaries: Path) -> None:
-        settings = {**SETTINGS, **(VOLATILE if self._volatile else {}), "port": str(self._port)}
+        volatile = VOLATILE if self._volatile else {}
+        settings = {**SETTINGS, **volatile, **self._settings, "port": str(self._port)}
         self._run(
             Plan(
                 title="PostgreSQL",
