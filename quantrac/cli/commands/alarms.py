@@ -216,11 +216,18 @@ def _span(text: str) -> timedelta:
 
 
 def _line(row: AlarmRow) -> str:
-    value = "" if row.value is None else f"  {row.value:g} (limit {row.limit:g}) {row.unit}"
     over = "" if row.cleared_at is None else f"  until {shown(row.cleared_at)}"
     unknown = "" if row.no_data_since is None else f"  no data since {shown(row.no_data_since)}"
     where = row.channel or row.station or "centre"
     return (
         f"{row.alarm_id:>6}  {shown(row.raised_at)}  {row.severity:<8}  {row.state:<12}  {where}  "
-        f"{row.rule} {row.level}{value}{over}{unknown}"
+        f"{row.rule} {row.level}{_measured(row)}{over}{unknown}"
     )
+
+
+def _measured(row: AlarmRow) -> str:
+    """What was measured and the limit; an alarm of the books has a number of messages and no limit."""
+    if row.value is None:
+        return ""
+    limit = "" if row.limit is None else f" (limit {row.limit:g})"
+    return f"  {row.value:g}{limit} {row.unit or ''}".rstrip()
