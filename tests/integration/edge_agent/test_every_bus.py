@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -26,13 +27,17 @@ from quantrac.config.stations import Channel, Device, Station
 from quantrac.config.wiring import load_wiring
 from quantrac.telemetry.parameters import CATALOGUE, Kind
 from quantrac.telemetry.states import State
+from tests.integration.edge_agent.served_means import STALL_MS, Match, match
 
 HERE = Path(__file__).parent / "every_bus"
 ROOT = Path(__file__).parents[3]
 STATION = "st-every-bus"
-REPORT_MS, SECONDS = 5_000, 27
-EDGE_MS = 250
-"""Entries so near to a slot's edge may be counted in or out: a line of 100 characters takes 110 ms at 9600 baud."""
+REPORT_MS, SECONDS = 5_000, 26
+"""The instruments' script is over after so long."""
+LONGEST_S = 120.0
+SLOTS = 3
+"""So many slots of each device, behind its first, have values."""
+MODULUS, DEBOUNCE_MS = 65_536, 2_500
 
 
 @dataclass
@@ -84,7 +89,10 @@ def acquired(folder: Path) -> Run:
         },
     )  # fmt: skip
     thread.start()
-    time.sleep(SECONDS)
+    began = time.monotonic()
+    while not (_is_enough(station, records) and time.monotonic() - began >= SECONDS):
+        assert time.monotonic() - began < LONGEST_S, len(records)
+        time.sleep(0.2)
     stop.set()
     thread.join(60)
     assert not thread.is_alive()
@@ -95,6 +103,15 @@ def acquired(folder: Path) -> Run:
     return Run(station, records, entries)
 
 
+def _is_enough(station: Station, records: list[SlotRecord]) -> bool:
+    run = Run(station, list(records), {})
+    return all(
+        sum(reading.state.is_valid for _, reading in run.readings(channel.name)) >= SLOTS
+        for _, channel in mean_channels(station)
+        if channel.name not in ("ph", "turbidity", "ec")
+    )
+
+
 def mean_channels(station: Station) -> Iterator[tuple[Device, Channel]]:
     for device in station.devices.values():
         for channel in device.channels.values():
@@ -103,7 +120,9 @@ def mean_channels(station: Station) -> Iterator[tuple[Device, Channel]]:
 
 
 def test_every_recorded_mean_is_the_mean_of_what_the_instrument_served(run: Run) -> None:
-    compared = defaultdict(int)
+    """And of all that it served, for most: in the others a busy machine brought an answer too late."""
+    compared: Counter[str] = Counter()
+    matches: Counter[Match] = Counter()
     for device, channel in mean_channels(run.station):
         address = "" if device.address is None else str(device.address)
         entries = run.entries[device.bus.name, address, channel.signal]
@@ -116,27 +135,21 @@ def test_every_recorded_mean_is_the_mean_of_what_the_instrument_served(run: Run)
         for t_ms, reading in run.readings(channel.name):
             if reading.state.is_valid:
                 assert reading.value is not None
-                _compare(channel.name, served, t_ms, reading.value)
+                least = math.ceil(device.valid_share * REPORT_MS / device.sample_ms)
+                found = match(served, t_ms, REPORT_MS, reading.value, least)
+                assert found is not Match.NONE, (channel.name, t_ms, reading, served)
+                matches[found] += 1
                 compared[device.name] += 1
     assert set(compared) == set(run.station.devices) - {"bucket", "io"}, "every bus has brought something"
-    assert all(count >= 3 for count in compared.values()), compared
-
-
-def _compare(name: str, served: list[tuple[int, float]], t_ms: int, value: float) -> None:
-    """The mean over the slot equals the recorded one for some choice of the entries at its edges."""
-    sure = [v for t, v in served if t_ms - REPORT_MS + EDGE_MS < t <= t_ms - EDGE_MS]
-    edge = [v for t, v in served if abs(t - t_ms) < EDGE_MS or abs(t - (t_ms - REPORT_MS)) < EDGE_MS]
-    assert sure, name
-    choices = [[*sure], *([*sure, v] for v in edge), [*sure, *edge]]
-    means = [sum(choice) / len(choice) for choice in choices]
-    assert any(value == pytest.approx(mean, rel=1e-6, abs=1e-9) for mean in means), (name, t_ms, value, means)
+    assert all(count >= SLOTS for count in compared.values()), compared
+    assert matches[Match.WHOLE] >= matches.total() / 2, matches
 
 
 def test_every_channel_reports_every_slot(run: Run) -> None:
     for _, channel in mean_channels(run.station):
         ends = [t_ms for t_ms, _ in run.readings(channel.name)]
         assert ends == list(range(ends[0], ends[-1] + 1, REPORT_MS)), channel.name
-        assert len(ends) >= 3
+        assert len(ends) >= SLOTS
 
 
 def test_what_the_sensor_net_calls_invalid_cleaned_or_over_range_is_no_value(run: Run) -> None:
@@ -145,31 +158,53 @@ def test_what_the_sensor_net_calls_invalid_cleaned_or_over_range_is_no_value(run
     assert State.FAULT in states["ph"]
     assert State.MAINT in states["turbidity"]
     assert State.RANGE in states["ec"]
-    assert states["do"] == {State.OK}
+    assert State.OK in states["do"]
+    assert states["do"] <= {State.OK, State.COMM}
     for name in ("ph", "turbidity", "ec"):
         assert all(reading.value != 0 for _, reading in run.readings(name))
         assert all(reading.value is None for _, reading in run.readings(name) if not reading.state.is_valid)
 
 
-@pytest.mark.parametrize(("channel", "tip"), [("rain", 0.1), ("rain_2", 0.2)])
-def test_rain_is_what_fell_through_a_roll_over_and_a_loss_of_power(run: Run, channel: str, tip: float) -> None:
+def fallen(entries: list[dict[str, object]], mm: float, from_ms: float, to_ms: float) -> float:
+    """What a counter that was served says that fell, over roll-overs at 65536 and from 0 after a reset."""
+    counts = [(int(str(e["t"])), float(str(e["value"]))) for e in entries]
+    total = 0.0
+    for (_, before), (t, count) in pairwise(counts):
+        if from_ms < t <= to_ms:
+            rolled = count - before + MODULUS * mm
+            total += count - before if count >= before else rolled if rolled < 100 * mm else count
+    return total
+
+
+@pytest.mark.parametrize(
+    ("channel", "served", "mm", "tip"),
+    [("rain", ("cabinet", "4", "rain"), 0.1, 0.1), ("rain_2", ("cabinet", "5", "count_3"), 1.0, 0.2)],
+)
+def test_rain_is_what_fell_through_a_roll_over_and_a_loss_of_power(
+    run: Run, channel: str, served: tuple[str, str, str], mm: float, tip: float
+) -> None:
     """Two tips each second; both counters roll over at 65536 after five seconds and are reset after fourteen."""
-    readings = run.readings(channel)
-    assert len(readings) >= 4
-    for t_ms, reading in readings:
-        assert reading.state.is_valid, t_ms
-        assert reading.value is not None
-        assert abs(reading.value - 10 * tip) < 4.1 * tip, "ten tips; those counted last before the reset are lost"
-    total = sum(reading.value or 0.0 for _, reading in readings)
-    assert abs(total - len(readings) * 10 * tip) < 8.1 * tip
+    readings, entries = run.readings(channel), run.entries[served]
+    assert len(readings) >= SLOTS
+    assert {reading.state for _, reading in readings} <= {State.OK, State.COMM}
+    amounts = [reading.value for _, reading in readings if reading.value is not None]
+    assert amounts
+    assert all(0 <= amount < 30 * tip for amount in amounts), "ten tips, or some of a slot that was read late"
+    start, end = readings[0][0] - REPORT_MS, readings[-1][0]
+    most = fallen(entries, mm, start - STALL_MS, end + STALL_MS) / mm * tip
+    assert sum(amounts) <= most + tip / 2
+    if len(amounts) == len(readings):
+        least = fallen(entries, mm, start + STALL_MS, end - STALL_MS) / mm * tip
+        assert sum(amounts) >= least - 4.1 * tip, "those that were counted last before the reset are lost"
 
 
 def test_a_rattling_door_is_opened_once(run: Run) -> None:
     """It rattles from the fourth to the ninth second and is opened in the twelfth, for good."""
-    served = [e["value"] for e in run.entries["cabinet", "5", "door"]]
-    assert [b for a, b in pairwise(served) if a != b].count(1.0) >= 2, "it did rattle"
+    served = [(int(str(e["t"])), e["value"]) for e in run.entries["cabinet", "5", "door"]]
+    assert [b for (_, a), (_, b) in pairwise(served) if a != b].count(1.0) >= 1, "it did rattle"
     values = [reading.value for _, reading in run.readings("door")]
-    assert values == sorted(values, key=lambda value: value or 0), "shut, then open"
+    if all(later - t < DEBOUNCE_MS / 2 for (t, _), (later, _) in pairwise(served)):
+        assert values == sorted(values, key=lambda value: value or 0), "shut, then open"
     assert values[-1] == 1.0
 
 
