@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from alerts.evaluating.records import add_event
+from alerts.people.withholding import BACK, IS_OUT
 from quantrac.database import audit
 from quantrac.database.pool import Connection
 from quantrac.telemetry.errors import QuantracError
@@ -113,10 +114,15 @@ update notification set status = 'dead', error = %s where notification_id in (
   select notification_id from notification where alarm_id = %s and purpose in ('escalated', 'repeated')
   and status in ('queued', 'held') for update skip locked)
 """
-UNSHELVED: Final = """
-update alarm set state = case when acknowledged_at is null then 'active' else 'acknowledged' end
-where alarm_id = %s and state = 'shelved'
+SAME_PLACE: Final = """
+not a.late and a.rule = this.rule and a.station is not distinct from this.station
+and a.channel_id is not distinct from this.channel_id
 """
+"""A shelf holds a rule at a channel: whichever alarm of these was named, the standing one is meant."""
+UNSHELVED: Final = f"""
+update alarm a set state = case when {IS_OUT} then 'out of service' else {BACK} end
+from alarm this where this.alarm_id = %(alarm)s and a.state = 'shelved' and {SAME_PLACE}
+"""  # noqa: S608 (words of ours)
 
 
 def comment(conn: Connection, alarm_id: int, person: str, text: str, now: datetime) -> None:
@@ -157,10 +163,10 @@ select rule, station, channel_id, %(person)s, %(reason)s, %(now)s, %(until)s fro
 on conflict (rule, station, channel_id) do update
   set person = excluded.person, reason = excluded.reason, since = excluded.since, until = excluded.until
 """
-SILENCED: Final = """
-update alarm set state = 'shelved', unanswered_since = null, called_at = null, call_at = null
-where alarm_id = %s and cleared_at is null and state <> 'latched'
-"""
+SILENCED: Final = f"""
+update alarm a set state = 'shelved', unanswered_since = null, called_at = null, call_at = null
+from alarm this where this.alarm_id = %s and a.cleared_at is null and a.state <> 'latched' and {SAME_PLACE}
+"""  # noqa: S608 (words of ours)
 UNSHELVE: Final = """
 delete from shelf s using alarm a where a.alarm_id = %s and s.rule = a.rule
   and s.station is not distinct from a.station and s.channel_id is not distinct from a.channel_id
@@ -187,7 +193,7 @@ def unshelve(conn: Connection, alarm_id: int, person: str, reason: str | None, n
         _locked(conn, alarm_id)
         if conn.execute(UNSHELVE, [alarm_id]).rowcount == 0:
             raise NotShelved(f"alarm {alarm_id} is not shelved")
-        conn.execute(UNSHELVED, [alarm_id])
+        conn.execute(UNSHELVED, {"alarm": alarm_id, "now": now})
         _note(conn, alarm_id, "unshelved", person, reason, now)
 
 

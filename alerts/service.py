@@ -160,8 +160,8 @@ class _Worker:
             if self._clock() - told_at >= SUMMARIES_EVERY:
                 evaluator.tell_summaries()
                 tell_trouble(conn, network, self._clock())
-                tell_withheld(conn, network, self._clock())
-                tell_again(conn, network, self._clock())
+                tell_withheld(conn, Routing.of(network), self._clock())
+                tell_again(conn, Routing.of(network), self._clock())
                 told_at = self._clock()
             if self._clock() - asked_at >= RULES_EVERY:
                 evaluator.take_normals()

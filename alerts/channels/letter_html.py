@@ -11,6 +11,7 @@ from typing import Any, Final
 
 COLOURS: Final = {"low": "#0284c7", "medium": "#d97706", "high": "#ea580c", "critical": "#b91c1c"}
 OVER: Final = "#15803d"
+UNKNOWN: Final = "#475569"
 BUTTON: Final = {"vi": "Tôi đã biết, tôi sẽ xử lý", "en": "I have seen it and look after it"}
 CHART: Final = {"vi": "24 giờ qua; vạch đỏ: ngưỡng", "en": "The last 24 hours; red: the limit"}
 FONT: Final = "font-family:Arial,Helvetica,sans-serif;font-size:15px;line-height:1.5;color:#0f172a"
@@ -43,7 +44,9 @@ def letter_html(subject: str, text: str, facts: Mapping[str, Any], chart_id: str
 def _colour(facts: Mapping[str, Any]) -> str:
     if facts.get("purpose") == "cleared":
         return OVER
-    return COLOURS.get(str(facts.get("severity")), "#475569")
+    if facts.get("purpose") == "withdrawn":
+        return UNKNOWN
+    return COLOURS.get(str(facts.get("severity")), UNKNOWN)
 
 
 def _lines(text: str) -> str:

@@ -51,6 +51,17 @@ class Recorded:
     texts: RuleTexts
 
 
+@dataclass(frozen=True, slots=True)
+class OnRecord:
+    """What the row of an alarm knows of its measurement."""
+
+    channel: str
+    """Empty: the station or the centre as a whole."""
+    parameter: str | None
+    value: float | None
+    limit: float | None
+
+
 RAISE: Final = """
 insert into alarm (rule, level, station, channel_id, severity, state, raised_at, value, "limit", texts, latched)
 values (%s, %s, %s, %s, %s, 'active', %s, %s, %s, %s, %s) returning alarm_id
@@ -136,7 +147,8 @@ def clear_alarm(
         conn, alarm_id, time, "returned to normal" if stays else "cleared", now, reason=reason, detail={"value": value}
     )
     worst = max((severity, *_reached(conn, alarm_id)))
-    return Recorded(Purpose.CLEARED, alarm_id, event, time, raised_at, worst, False, texts)
+    purpose = Purpose.CLEARED if reason is None else Purpose.WITHDRAWN
+    return Recorded(purpose, alarm_id, event, time, raised_at, worst, False, texts)
 
 
 OVERLAPPING: Final = """

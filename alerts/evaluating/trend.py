@@ -32,8 +32,8 @@ class Trend(StrEnum):
         }[self]
 
 
-def trend_of(points: Sequence[tuple[int, float]], decimals: int) -> Trend:
-    """Return the direction of (time in ms, value) points, in order of time.
+def trend_of(points: Sequence[tuple[int, float]], decimals: int) -> Trend | None:
+    """Return the direction of (time in ms, value) points, in order of time; None: too few of them, or at one time.
 
     A least-squares line is laid through them; it counts as a direction when it changes over the time they span by more
     than twice their noise and by more than two units of the last decimal shown. Noise is read from the differences of
@@ -41,13 +41,13 @@ def trend_of(points: Sequence[tuple[int, float]], decimals: int) -> Trend:
     not taken for noise.
     """
     if len(points) < LEAST_READINGS:
-        return Trend.STEADY
+        return None
     t = np.array([point[0] for point in points], dtype=np.float64)
     v = np.array([point[1] for point in points], dtype=np.float64)
     x = t - t.mean()
     spread = float((x * x).sum())
     if spread == 0:
-        return Trend.STEADY
+        return None
     change = float((x * (v - v.mean())).sum()) / spread * float(x.max() - x.min())
     noise = float(np.median(np.abs(np.diff(v)))) / (0.6745 * 2**0.5)
     if abs(change) <= max(2 * noise, 2 * 10.0**-decimals):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from alerts.rules.rule import ChannelRule, Kind, Level, Measure, RuleTexts, Severity, Side, Validity, Words
@@ -70,7 +71,7 @@ def _channel_rule(
         interval_ms=channel.interval_ms,
         levels=levels,
         use=frozenset(Quality[word.upper()] for word in rule.use),
-        texts=texts_of(rule),
+        texts=replace(texts_of(rule), unit=unit, decimals=decimals, has_value=rule.watch.measure != Kind.STATE.value),
         measure=measure_of(rule.watch),
         validity=validity_of(rule.valid, tide),
         tide=tide,

@@ -8,7 +8,7 @@ unknown.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -119,7 +119,7 @@ def _at_station(composite: Composite, station: Station, tide: Tide | None) -> It
         interval_ms=max(member.rule.interval_ms for member in members),
         levels=tuple(sorted(_levels(composite), key=lambda level: level.severity)),
         use=frozenset({Quality.GOOD}),
-        texts=texts_of(composite),
+        texts=replace(texts_of(composite), has_value=False),
         measure=Measure(Kind.COMPOSITE),
         validity=validity_of(composite.valid, tide),
         offset_ms=local_offset_ms(),

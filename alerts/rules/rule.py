@@ -100,6 +100,12 @@ class RuleTexts:
     source: str | None = None
     latched: bool = False
     """An alarm stands until a person resets it, also when its readings have returned to normal."""
+    unit: str = ""
+    """How people write the unit of its values; empty: they have none."""
+    decimals: int = 2
+    """With how many decimals values are written."""
+    has_value: bool = True
+    """False: what is compared with the limit (a state, an expression) says nothing to people."""
     by_day: bool = False
     """It can wait for the morning: short messages about it ring nobody at night, and nobody is called again."""
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from alerts.evaluating.records import Recorded, add_event
+from alerts.evaluating.records import OnRecord, Recorded, add_event
 from alerts.rules.rule import RuleTexts, Severity
 from alerts.telling.routing import Routing
 from alerts.telling.texts import Purpose
@@ -53,8 +53,8 @@ where alarm_id = %(alarm)s and cleared_at is null returning unanswered_since
 """
 CALL_AT: Final = "update alarm set called_at = %s, call_at = %s where alarm_id = %s"
 DUE: Final = """
-select a.alarm_id, a.severity, a.unanswered_since, a.called_at, a.raised_at, a.texts, a.station, a.value, a."limit",
-       coalesce(c.channel, ''), coalesce(c.unit, ''), c.parameter
+select a.alarm_id, a.severity, a.unanswered_since, a.called_at, a.raised_at, a.texts, a.station,
+       coalesce(c.channel, ''), c.parameter, a.value, a."limit"
 from alarm a left join channel c using (channel_id)
 where a.call_at <= %s and a.cleared_at is null and a.acknowledged_at is null and a.state = 'active'
 order by a.call_at limit 200 for update of a
@@ -75,11 +75,7 @@ class Due:
     change: Recorded
     step: Step | None
     station: str | None
-    value: float | None
-    limit: float | None
-    channel: str
-    unit: str
-    parameter: str | None
+    about: OnRecord
 
 
 def due_calls(conn: Connection, routing: Routing, now: datetime) -> Iterator[Due]:
@@ -95,11 +91,11 @@ def due_calls(conn: Connection, routing: Routing, now: datetime) -> Iterator[Due
 
 
 def _due(conn: Connection, alarm_id: int, severity: Severity, call: Call, row: list[Any], now: datetime) -> Due:
-    raised_at, texts, station, value, limit, channel, unit, parameter = row
+    raised_at, texts, station, *about = row
     purpose = Purpose.REPEATED if call.step is None else Purpose.ESCALATED
     detail = None if call.step is None else {"to": list(call.step.to), "by": list(call.step.by)}
     event = add_event(conn, alarm_id, now, purpose.value, now, detail=detail)
     change = Recorded(
         purpose, alarm_id, event, now, raised_at, severity, is_news=True, texts=msgspec.convert(texts, RuleTexts)
     )
-    return Due(change, call.step, station, value, limit, channel, unit, parameter)
+    return Due(change, call.step, station, OnRecord(*about))

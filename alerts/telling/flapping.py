@@ -34,7 +34,9 @@ insert into flapping (rule, station, channel_id, alarm_id, since)
 select rule, station, channel_id, alarm_id, %s from alarm where alarm_id = %s on conflict do nothing
 """
 FLAPPING: Final = """
-select f.rule, f.station, f.channel_id, f.alarm_id, a.raised_at, a.severity, a.texts, a.cleared_at,
+select f.rule, f.station, f.channel_id, f.alarm_id, a.raised_at, a.severity, a.texts,
+       (select max(coalesce(s.cleared_at, s.returned_at)) from alarm s where s.rule = f.rule and not s.late
+        and s.station is not distinct from f.station and s.channel_id is not distinct from f.channel_id),
        exists (select from alarm s where s.rule = f.rule and s.station is not distinct from f.station
                and s.channel_id is not distinct from f.channel_id and s.cleared_at is null and not s.late)
 from flapping f join alarm a using (alarm_id)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from alerts.evaluating.records import Recorded
+from alerts.evaluating.records import OnRecord, Recorded
 from alerts.evaluating.trend import Trend
 from alerts.people.withholding import FLAPPING, withheld_by, withhold
-from alerts.rules.rule import Side, Words
+from alerts.rules.rule import RuleTexts, Side, Words
 from alerts.telling import texts
 from alerts.telling.escalating import await_answer, due_calls
 from alerts.telling.facts import facts_of
@@ -39,6 +39,21 @@ class Measured:
     parameter: str | None = None
     """What the channel measures; None: the station as a whole."""
 
+    @classmethod
+    def on_record(cls, texts: RuleTexts, about: OnRecord) -> Measured:
+        """Return what a message says of an alarm that rose a while ago."""
+        if about.value is None or not texts.has_value:
+            return cls(about.channel, parameter=about.parameter)
+        return cls(
+            channel=about.channel,
+            unit=texts.unit,
+            decimals=texts.decimals,
+            value=about.value,
+            limit=about.limit,
+            side=None if about.limit is None else Side.BELOW if about.value < about.limit else Side.ABOVE,
+            parameter=about.parameter,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Addressees:
@@ -57,11 +72,19 @@ class Addressees:
 
 TOLD: Final = """
 select distinct contact_id, medium from notification
-where alarm_id = %s and purpose <> 'cleared'
+where alarm_id = %s and purpose not in ('cleared', 'withdrawn')
   and status in ('queued', 'sent', 'delivered', 'unknown', 'held', 'summarised')
 """
-AFTERWARDS: Final = frozenset({Purpose.CLEARED, Purpose.QUESTIONED})
+AFTERWARDS: Final = frozenset({Purpose.CLEARED, Purpose.WITHDRAWN, Purpose.QUESTIONED})
 """Purposes that concern whoever was told before."""
+STILL_HELD: Final = """
+select distinct on (contact_id, medium) contact_id, medium, held_for, held_until from notification
+where alarm_id = %s and status = 'held' order by contact_id, medium, held_until
+"""
+SUPERSEDED: Final = """
+update notification set status = 'summarised'
+where alarm_id = %s and status = 'held' and (contact_id, medium) in (select * from unnest(%s::int4[], %s::text[]))
+"""
 CALLS: Final = frozenset({Purpose.ESCALATED, Purpose.REPEATED})
 """Calls for somebody to acknowledge."""
 
@@ -82,11 +105,11 @@ def tell(
     known = people or People(conn)
     if change.purpose is not Purpose.QUESTIONED:
         reason = withheld_by(conn, change.alarm_id, now)
-        if change.purpose is Purpose.CLEARED:
+        if change.purpose.is_end:
             if reason == FLAPPING:
                 return 0
         elif reason is not None:
-            withhold(conn, change, reason, to.groups, now)
+            withhold(conn, change, reason, to.groups, now, breaks=to.breaks_quiet_hours)
             return 0
     if change.purpose not in AFTERWARDS and change.is_news:
         if begins_flapping(conn, change, to.routing.flapping, now):
@@ -102,8 +125,7 @@ def call_again(conn: Connection, routing: Routing, now: datetime) -> int:
     for due in due_calls(conn, routing, now):
         groups, by = ((), None) if due.step is None else (due.step.to, due.step.by)
         to = Addressees(due.station, groups, routing, breaks_quiet_hours=True, by=by)
-        measured = Measured(due.channel, due.unit, value=due.value, limit=due.limit, parameter=due.parameter)
-        tell(conn, due.change, to, measured, now, people)
+        tell(conn, due.change, to, Measured.on_record(due.change.texts, due.about), now, people)
         count += 1
     return count
 
@@ -113,8 +135,10 @@ def _queue(conn: Connection, change: Recorded, to: Addressees, measured: Measure
     if not people:
         return 0
     holds = _holds(conn, change, to, people, now)
+    if change.purpose not in AFTERWARDS:
+        _supersede(conn, change.alarm_id, [person for person in people if person not in holds])
     trend = measured.trend() if len(holds) < len(people) and change.purpose not in AFTERWARDS else None
-    written = _Written(_notice(change, known.station_name(to.station), measured, trend))
+    written = _Written(_notice(change, known.station_name(to.station), measured, trend), to.routing)
     enqueue(conn, [_queued(change, written, person, now, holds.get(person)) for person in people], now)
     return len(people)
 
@@ -135,7 +159,7 @@ def _people(
 def _told(conn: Connection, change: Recorded, routing: Routing, known: People) -> list[Recipient]:
     told = conn.execute(TOLD, [change.alarm_id]).fetchall()
     people = [Recipient(known.by_id[id_], Medium(medium)) for id_, medium in sorted(told) if id_ in known.by_id]
-    if change.purpose is not Purpose.CLEARED:
+    if not change.purpose.is_end:
         return people
     return [person for person in people if routing.wants_the_end(person.contact, person.medium, change.severity)]
 
@@ -147,8 +171,10 @@ def _holds(
     if change.purpose in CALLS:
         return {}
     told = told_of_late(conn, change.alarm_id, {one.contact.contact_id for one in people}, to.routing, now)
-    found = {}
+    found = _held_before(conn, change.alarm_id, people) if change.purpose in AFTERWARDS else {}
     for person in people:
+        if person in found:
+            continue
         hold = to.routing.hold(
             person,
             change.severity,
@@ -161,6 +187,20 @@ def _holds(
         if hold is not None:
             found[person] = hold
     return found
+
+
+def _held_before(conn: Connection, alarm_id: int, people: Sequence[Recipient]) -> dict[Recipient, Hold]:
+    """Return for whom the alarm itself is still held: what comes after it waits with it."""
+    rows = conn.execute(STILL_HELD, [alarm_id]).fetchall()
+    holds = {(contact_id, Medium(medium)): Hold(reason, until) for contact_id, medium, reason, until in rows}
+    keys = {person: (person.contact.contact_id, person.medium) for person in people}
+    return {person: holds[key] for person, key in keys.items() if key in holds}
+
+
+def _supersede(conn: Connection, alarm_id: int, people: Sequence[Recipient]) -> None:
+    """Send no older message about the alarm after the one that goes to these people now."""
+    contacts = [person.contact.contact_id for person in people]
+    conn.execute(SUPERSEDED, [alarm_id, contacts, [person.medium.value for person in people]])
 
 
 def _notice(change: Recorded, station: Words, measured: Measured, trend: Trend | None) -> Notice:
@@ -185,19 +225,26 @@ def _notice(change: Recorded, station: Words, measured: Measured, trend: Trend |
 class _Written:
     """A notice in each language and form, written once however many people read it."""
 
-    def __init__(self, notice: Notice) -> None:
+    def __init__(self, notice: Notice, routing: Routing) -> None:
         self._notice = notice
-        self._texts: dict[tuple[str, bool], tuple[str | None, str]] = {}
+        self._routing = routing
+        self._texts: dict[tuple[str, bool, bool], tuple[str | None, str]] = {}
         self._facts: dict[str, Mapping[str, Any]] = {}
 
     def text(self, person: Recipient) -> tuple[str | None, str]:
         """Return subject and body for a person."""
-        key = person.contact.language, person.medium is Medium.SMS
+        is_short = person.medium is Medium.SMS
+        end_follows = is_short or self._routing.wants_the_end(person.contact, person.medium, self._notice.severity)
+        key = person.contact.language, is_short, end_follows
         if key not in self._texts:
-            letter = None if key[1] else texts.email(self._notice, key[0])
-            short = (None, "") if letter is not None else (None, texts.sms(self._notice, key[0]))
-            self._texts[key] = short if letter is None else (letter.subject, letter.body)
+            self._texts[key] = self._written(*key)
         return self._texts[key]
+
+    def _written(self, language: str, is_short: bool, end_follows: bool) -> tuple[str | None, str]:
+        if is_short:
+            return None, texts.sms(self._notice, language)
+        letter = texts.email(replace(self._notice, end_follows=end_follows), language)
+        return letter.subject, letter.body
 
     def facts(self, person: Recipient) -> Mapping[str, Any]:
         """Return the notice as data."""

@@ -125,9 +125,9 @@ select n.notification_id, n.alarm_id, n.contact_id, n.key,
        n.subject, n.body, coalesce('alarm-' || n.alarm_id || '-' || extract(epoch from a.raised_at)::bigint, 'test'),
        case when n.purpose in ('raised', 'level', 'escalated', 'repeated') then 'OK ' || n.alarm_id else '' end,
        n.attempts, n.queued_at, n.next_attempt_at,
-       n.purpose = 'cleared' and not exists (
+       n.purpose in ('cleared', 'withdrawn') and not exists (
          select from notification e where e.alarm_id = n.alarm_id and e.contact_id = n.contact_id
-         and e.medium = n.medium and e.purpose <> 'cleared'
+         and e.medium = n.medium and e.purpose not in ('cleared', 'withdrawn')
          and e.status in ('sent', 'delivered', 'unknown', 'summarised')),
        n.facts,
        n.purpose in ('escalated', 'repeated') and (a.acknowledged_at is not null or a.cleared_at is not null)

@@ -14,7 +14,7 @@ from quantrac.database.pool import Connection
 PRESSURE: Final = """
 select n.contact_id, n.medium,
   count(distinct (a.rule, a.station, a.channel_id)) filter (
-    where n.queued_at > %(storm)s and n.purpose in ('raised', 'level', 'cleared', 'flapping')
+    where n.queued_at > %(storm)s and n.purpose in ('raised', 'level', 'cleared', 'withdrawn', 'flapping')
     and (a.rule, a.station, a.channel_id) is distinct from (this.rule, this.station, this.channel_id)),
   max(n.queued_at) filter (where n.status not in ('held', 'summarised') and n.purpose in ('raised', 'level', 'summary')
     and a.station is not distinct from this.station),

@@ -184,11 +184,16 @@ class Routing:
                     yield Verdict(contact, medium, why is None, why or told)
 
     def wants_the_end(self, contact: Contact, medium: Medium, severity: Severity) -> bool:
-        """Whether somebody who was told of an alarm that reached a severity is also told that it is over."""
-        return any(
-            route.cleared and route.to in contact.groups and medium in route.by and severity.word in route.severity
+        """Whether somebody who was told of an alarm that reached a severity is also told that it is over.
+
+        Who was only called by escalation has no route that could say otherwise, and is told.
+        """
+        own = [
+            route.cleared
             for route in self.routes
-        )
+            if route.to in contact.groups and medium in route.by and severity.word in route.severity
+        ]
+        return any(own) or not own
 
     def hold(
         self,

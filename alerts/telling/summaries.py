@@ -23,8 +23,9 @@ TELL_NOT_AFTER: Final = timedelta(days=7)
 """An alarm that ended longer ago is on record and told to nobody."""
 
 HELD: Final = """
-select contact_id, medium, count(*)
-from notification n where status = 'held' and exists (
+select contact_id, medium,
+  count(*) = 1 and not bool_or(n.purpose in ('raised', 'level') and coalesce(a.cleared_at, a.returned_at) is not null)
+from notification n left join alarm a using (alarm_id) where n.status = 'held' and exists (
   select from notification e where e.status = 'held' and e.held_until <= %(now)s
   and e.contact_id = n.contact_id and e.medium = n.medium)
 group by 1, 2
@@ -34,7 +35,7 @@ update notification set status = 'queued', next_attempt_at = %s
 where status = 'held' and contact_id = %s and medium = %s
 """
 HELD_ALARMS: Final = """
-select a.alarm_id, a.station, a.severity, a.texts, a.raised_at, a.cleared_at
+select a.alarm_id, a.station, a.severity, a.texts, a.raised_at, coalesce(a.cleared_at, a.returned_at)
 from notification n join alarm a using (alarm_id)
 where n.status = 'held' and n.contact_id = %s and n.medium = %s
 group by a.alarm_id order by a.raised_at, a.alarm_id
@@ -43,8 +44,10 @@ SUMMARISED: Final = """
 update notification set status = 'summarised' where status = 'held' and contact_id = %s and medium = %s
 """
 UNTOLD: Final = """
-select a.alarm_id, a.station, a.severity, a.texts, a.raised_at, a.cleared_at, e.detail->'to'
-from alarm a join alarm_event e on e.alarm_id = a.alarm_id and e.event = 'late'
+select a.alarm_id, a.station, a.severity, a.texts, a.raised_at, a.cleared_at, e.detail->'to', c.parameter,
+  exists (select from out_of_service o where o.station = a.station and o.since <= a.cleared_at
+          and coalesce(o.ended_at, o.until) > a.raised_at and (o.channels = '{}' or c.name = any(o.channels)))
+from alarm a join alarm_event e on e.alarm_id = a.alarm_id and e.event = 'late' left join channel c using (channel_id)
 where a.late and not exists (select from alarm_event t where t.alarm_id = a.alarm_id and t.event = 'told')
 order by a.raised_at, a.alarm_id
 """
@@ -57,15 +60,28 @@ class Late:
     line: Line
     station: str
     to: tuple[str, ...]
+    parameter: str | None
+    was_out: bool
+    """It was out of service then."""
+
+    def untold(self, now: datetime) -> str | None:
+        """Return why nobody is told of it; None: they are."""
+        if self.was_out:
+            return "out of service then"
+        ended = self.line.cleared_at
+        return None if ended is not None and now - ended <= TELL_NOT_AFTER else "too long ago to tell anybody"
 
 
 def tell_held(conn: Connection, now: datetime) -> int:
-    """Tell whomever messages were held for long enough: one as it is, several in one; return how many people."""
+    """Tell whomever messages were held for long enough, and return how many people.
+
+    One goes as it is if its alarm still stands; several, or what is over, go as a summary.
+    """
     with conn.transaction():
         due = conn.execute(HELD, {"now": now}).fetchall()
         people = People(conn)
-        for contact_id, word, count in due:
-            if count == 1:
+        for contact_id, word, goes_as_it_is in due:
+            if goes_as_it_is:
                 conn.execute(RELEASED, [now, contact_id, word])
                 continue
             rows = conn.execute(HELD_ALARMS, [contact_id, word]).fetchall()
@@ -82,12 +98,12 @@ def tell_held(conn: Connection, now: datetime) -> int:
 def tell_late(conn: Connection, routing: Routing, now: datetime) -> int:
     """Queue a summary of the alarms of the past that nobody was told of; return how many alarms. In a transaction."""
     people = People(conn)
-    late = [Late(_line(people, row), row[1], tuple(row[6])) for row in conn.execute(UNTOLD).fetchall()]
-    recent = [one for one in late if one.line.cleared_at and now - one.line.cleared_at <= TELL_NOT_AFTER]
+    found = conn.execute(UNTOLD).fetchall()
+    late = [Late(_line(people, row), row[1], tuple(row[6]), row[7], row[8]) for row in found]
+    recent = [one for one in late if one.untold(now) is None]
     enqueue(conn, _late_messages(people.contacts if recent else [], recent, routing, now), now)
     for one in late:
-        reason = None if one in recent else "too long ago to tell anybody"
-        add_event(conn, one.line.alarm_id, now, "told", now, reason=reason)
+        add_event(conn, one.line.alarm_id, now, "told", now, reason=one.untold(now))
     return len(late)
 
 
@@ -95,7 +111,10 @@ def _late_messages(contacts: Iterable[Contact], late: Iterable[Late], routing: R
     people = list(contacts)
     lines: dict[Recipient, list[Line]] = {}
     for one in late:
-        for person in routing.recipients(people, station=one.station, severity=one.line.severity, groups=one.to):
+        told = routing.recipients(
+            people, station=one.station, severity=one.line.severity, groups=one.to, parameter=one.parameter
+        )
+        for person in told:
             lines.setdefault(person, []).append(one.line)
     return [
         _message(person, own, Purpose.LATE, now, routing.not_before(person, now, breaks_quiet_hours=False))

@@ -29,18 +29,31 @@ class Line:
 
 
 def sms(lines: Sequence[Line], purpose: Purpose, now: datetime, language: str) -> str:
-    """Return one short message: how many, the worst, and as many stations as fit one part."""
+    """Return one short message: how many, how many are over, the worst, and as many stations as fit one part."""
     vi = language == "vi"
-    worst = max(lines, key=lambda line: line.severity)
+    if purpose is Purpose.SUMMARY and len(lines) == 1:
+        return capped(gsm.unaccented(_alone(lines[0], language)))
+    over = sum(line.cleared_at is not None for line in lines)
+    worst = max(lines, key=lambda line: (line.cleared_at is None, line.severity))
     if purpose is Purpose.LATE:
         head = "Số liệu đến muộn" if vi else "Late data"
         tail = "Đã qua, không phải hiện tại." if vi else "Past, not now."
         told = [f"{w.station.in_language(language)}: {w.title.in_language(language)} {_period(w)}" for w in lines]
     else:
-        head = f"Thêm {len(lines)} cảnh báo, {clock(now)}" if vi else f"{len(lines)} more alarms, {clock(now)}"
+        ended = "" if not over else f" ({over} đã hết)" if vi else f" ({over} over)"
+        head = f"Thêm {len(lines)} cảnh báo" if vi else f"{len(lines)} more alarms"
+        head += f"{ended}, {clock(now)}"
         tail = f"{'Nặng nhất' if vi else 'Worst'}: {worst.title.in_language(language)}."
         told = [f"{name} {count}" for name, count in _by_station(lines, language)]
     return capped(gsm.unaccented(_fitting(head, told, tail, "còn nữa" if vi else "and more")))
+
+
+def _alone(line: Line, language: str) -> str:
+    """Return what is told of a single alarm that was held while it came or went."""
+    what = f"{line.station.in_language(language)}: {line.title.in_language(language)}, {_period(line)}"
+    if line.cleared_at is None:
+        return f"{what} {'chưa hết' if language == 'vi' else 'still on'}."
+    return f"{what}, {'đã hết' if language == 'vi' else 'over'}."
 
 
 def _fitting(head: str, told: Sequence[str], tail: str, more: str) -> str:

@@ -21,6 +21,8 @@ LOCAL: Final = ZoneInfo("Asia/Ho_Chi_Minh")
 MAX_SEPTETS: Final = 459
 """Three parts: what Vietnamese networks take of an unaccented service message."""
 
+MOST_DECIMALS: Final = 6
+
 SEVERITY_WORDS: Final = {
     Severity.LOW: Words("Lưu ý", "Notice"),
     Severity.MEDIUM: Words("Cảnh báo", "Warning"),
@@ -37,6 +39,8 @@ class Purpose(StrEnum):
     LEVEL = "level"
     """The alarm stands at a more severe level than the one told before."""
     CLEARED = "cleared"
+    WITHDRAWN = "withdrawn"
+    """The alarm ends because nothing watches it any more, whatever its readings say."""
     QUESTIONED = "questioned"
     """Readings that raised the alarm are in doubt since."""
     LATE = "late"
@@ -49,6 +53,11 @@ class Purpose(StrEnum):
     """It comes and goes: told once in place of each time."""
     SUMMARY = "summary"
     """Many alarms at once."""
+
+    @property
+    def is_end(self) -> bool:
+        """Whether nothing more follows about the alarm."""
+        return self in (Purpose.CLEARED, Purpose.WITHDRAWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +81,9 @@ class Notice:
     unit: str = ""
     decimals: int = 2
     trend: Trend | None = None
+    """None: too few readings to say."""
+    end_follows: bool = True
+    """Whether the reader will be told that the alarm is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +101,20 @@ def sms(notice: Notice, language: str) -> str:
     closing = notice.purpose is Purpose.CLEARED
     template = notice.texts.sms_cleared if closing else notice.texts.sms
     written = "" if template is None else template.in_language(language)
-    if written:
+    if written and not (notice.value is None and "{value}" in written):
         text = fill(written, slots(notice, language))
     else:
         text = _closing_sms(notice, language) if closing else _plain_sms(notice, language)
     if notice.purpose in UNANSWERED:
         text = f"{UNANSWERED[notice.purpose].in_language(language).upper()}: {text}"
-    return capped(gsm.unaccented(text).strip())
+    return capped(tidied(gsm.unaccented(text)))
+
+
+def tidied(text: str) -> str:
+    """Return a text without the spaces and commas that empty slots leave behind."""
+    text = re.sub(r"\s+", " ", text)
+    text = re.sub(r" ([,.;:])", r"\1", text)
+    return re.sub(r",+([,.;:])", r"\1", text).strip()
 
 
 def fill(template: str, slots: dict[str, str]) -> str:
@@ -132,11 +151,24 @@ def slots(notice: Notice, language: str) -> dict[str, str]:
         "channel": notice.channel,
         "station": notice.station.in_language(language),
         "time": clock(notice.time),
-        "value": "" if notice.value is None else number(notice.value, notice.decimals, language),
+        "value": "" if notice.value is None else _value(notice, notice.value, language),
         "limit": "" if notice.limit is None else _limit(notice.limit, language),
         "unit": notice.unit,
         "trend": "" if notice.trend is None else notice.trend.words.in_language(language),
     }
+
+
+def _value(notice: Notice, value: float, language: str) -> str:
+    """Return the value with a further decimal where it would look as if it were not beyond the limit (1.998 < 2)."""
+    decimals = notice.decimals
+    if notice.limit is not None and notice.side is not None and _is_beyond(value, notice.limit, notice.side):
+        while decimals < MOST_DECIMALS and not _is_beyond(round(value, decimals), notice.limit, notice.side):
+            decimals += 1
+    return number(value, decimals, language)
+
+
+def _is_beyond(value: float, limit: float, side: Side) -> bool:
+    return value < limit if side is Side.BELOW else value > limit
 
 
 def _limit(limit: float, language: str) -> str:
@@ -180,6 +212,10 @@ REMARKS: Final = {
         "{station}: cảnh báo {title} lúc {time} ĐANG ĐƯỢC XEM LẠI: số liệu gây cảnh báo có dấu hiệu sai.",
         "{station}: alarm {title} of {time} IS IN DOUBT: the readings that raised it look wrong.",
     ),
+    Purpose.WITHDRAWN: Words(
+        "{station}: NGỪNG THEO DÕI {title} (báo lúc {time}): quy tắc đã đổi hoặc bỏ. Không có nghĩa là đã hết.",
+        "{station}: {title} of {time} IS NO LONGER WATCHED: its rule was changed or removed. It may not be over.",
+    ),
     Purpose.FLAPPING: Words(
         "{station}: {title} CHẬP CHỜN, lúc có lúc hết. Không nhắn từng lần cho đến khi ổn định. {time}",
         "{station}: {title} COMES AND GOES. No message each time until it settles. {time}",
@@ -188,6 +224,7 @@ REMARKS: Final = {
 """Messages about an alarm rather than of it."""
 REMARK_HEADS: Final = {
     Purpose.QUESTIONED: Words("Đang xem lại", "In doubt"),
+    Purpose.WITHDRAWN: Words("Ngừng theo dõi", "No longer watched"),
     Purpose.FLAPPING: Words("Chập chờn", "Comes and goes"),
 }
 
@@ -203,10 +240,12 @@ def _remark(notice: Notice, language: str) -> str:
 
 def _remark_letter(notice: Notice, language: str) -> Letter:
     kind = REMARK_HEADS[notice.purpose].in_language(language)
-    more = {
-        "vi": f"Cảnh báo số {notice.alarm_id} vẫn được theo dõi cho đến khi hết.",
-        "en": f"Alarm {notice.alarm_id} is still watched until it is over.",
-    }[language]
+    watched = Words(
+        f"Cảnh báo số {notice.alarm_id} vẫn được theo dõi cho đến khi hết.",
+        f"Alarm {notice.alarm_id} is still watched until it is over.",
+    )
+    ended = Words(f"Cảnh báo số {notice.alarm_id} đã kết thúc.", f"Alarm {notice.alarm_id} has ended.")
+    more = (ended if notice.purpose.is_end else watched).in_language(language)
     title, station = notice.texts.title.in_language(language), notice.station.in_language(language)
     return Letter(f"[{kind}] {title}: {station}, {clock(notice.raised_at)}", f"{_remark(notice, language)}\n\n{more}\n")
 
@@ -228,7 +267,7 @@ def _limit_words(notice: Notice, language: str) -> str:
 
 def _value_words(notice: Notice, language: str) -> str:
     assert notice.value is not None
-    return f"{number(notice.value, notice.decimals, language)} {notice.unit}".rstrip()
+    return f"{_value(notice, notice.value, language)} {notice.unit}".rstrip()
 
 
 def _alarm_letter_vi(notice: Notice) -> Letter:
@@ -243,7 +282,8 @@ def _alarm_letter_vi(notice: Notice) -> Letter:
     lines += _advice(texts, "vi", cause="Nguyên nhân có thể", consequence="Hậu quả", response="Việc cần làm")
     if texts.respond_within_ms is not None:
         lines.append(f"Xử lý trong vòng: {texts.respond_within_ms // 60_000} phút")
-    lines += ["", f"Cảnh báo số {notice.alarm_id}. Khi hết cảnh báo, hệ thống sẽ gửi một thư nữa."]
+    follows = " Khi hết cảnh báo, hệ thống sẽ gửi một thư nữa." if notice.end_follows else ""
+    lines += ["", f"Cảnh báo số {notice.alarm_id}.{follows}"]
     return Letter(f"[{kind}] {worse}{texts.title.vi}: {station}{value}, {clock(notice.time)}", "\n".join(lines) + "\n")
 
 
@@ -259,7 +299,8 @@ def _alarm_letter_en(notice: Notice) -> Letter:
     lines += _advice(texts, "en", cause="Possible cause", consequence="Consequence", response="What to do")
     if texts.respond_within_ms is not None:
         lines.append(f"Respond within: {texts.respond_within_ms // 60_000} minutes")
-    lines += ["", f"Alarm {notice.alarm_id}. One more message follows when it is over."]
+    follows = " One more message follows when it is over." if notice.end_follows else ""
+    lines += ["", f"Alarm {notice.alarm_id}.{follows}"]
     return Letter(f"[{kind}] {worse}{texts.title.en}: {station}{value}, {clock(notice.time)}", "\n".join(lines) + "\n")
 
 

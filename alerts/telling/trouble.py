@@ -39,26 +39,23 @@ def tell_trouble(conn: Connection, network: Network, now: datetime) -> list[Trou
     return found
 
 
-def tell_withheld(conn: Connection, network: Network, now: datetime) -> int:
+def tell_withheld(conn: Connection, routing: Routing, now: datetime) -> int:
     """End what has withheld alarms, tell what still stands or flapped and is over, and return how many alarms."""
-    routing = Routing.of(network)
     with conn.transaction():
         quiet = end_flapping(conn, routing.flapping, now)
         for one in quiet:
             tell(conn, one.change, Addressees(one.station, (), routing), Measured(), now)
         found = end_withholding(conn, now)
         for untold in found:
-            measured = Measured(
-                untold.channel, untold.unit, value=untold.value, limit=untold.limit, parameter=untold.parameter
-            )
-            tell(conn, untold.change, Addressees(untold.station, untold.to, routing), measured, now)
+            to = Addressees(untold.station, untold.to, routing, breaks_quiet_hours=untold.breaks_quiet_hours)
+            tell(conn, untold.change, to, Measured.on_record(untold.change.texts, untold.about), now)
     return len(quiet) + len(found)
 
 
-def tell_again(conn: Connection, network: Network, now: datetime) -> int:
+def tell_again(conn: Connection, routing: Routing, now: datetime) -> int:
     """Escalate and repeat what nobody has acknowledged; return how many calls."""
     with conn.transaction():
-        return call_again(conn, Routing.of(network), now)
+        return call_again(conn, routing, now)
 
 
 def start_attending(

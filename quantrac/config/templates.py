@@ -14,7 +14,9 @@ FACTS: Final = (
 )  # fmt: skip
 """What may stand in a slot: the same words that `sms:` of a rule may use, the advice, and the alarm's number."""
 Carrier = Literal["zns", "esms", "speedsms"]
-Purpose = Literal["raised", "level", "cleared", "late", "summary"]
+Purpose = Literal[
+    "raised", "level", "cleared", "withdrawn", "questioned", "flapping", "escalated", "repeated", "late", "summary"
+]
 
 
 class Slot(Model):

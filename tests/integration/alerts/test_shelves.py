@@ -10,6 +10,7 @@ import pytest
 from alerts import desk
 from alerts.evaluating.evaluator import Evaluator
 from alerts.rules.series import read_series
+from alerts.telling.routing import Routing
 from alerts.telling.trouble import tell_withheld
 from quantrac.config.loading import load_network
 from quantrac.config.network import Network
@@ -55,9 +56,9 @@ def test_a_new_alarm_of_a_shelved_channel_is_recorded_and_told_when_the_shelf_en
     course(conn, shelved, "2.8x10 4.6x40 2.8x20")
     (row,) = desk.alarms(conn)
     assert (row.state, rows(conn, TOLD)) == ("shelved", [("cleared", 2), ("raised", 2)])
-    assert tell_withheld(conn, network, START + 2 * HOUR) == 0
-    assert tell_withheld(conn, network, START + 3 * HOUR) == 1
-    assert tell_withheld(conn, network, START + 3 * HOUR) == 0
+    assert tell_withheld(conn, Routing.of(network), START + 2 * HOUR) == 0
+    assert tell_withheld(conn, Routing.of(network), START + 3 * HOUR) == 1
+    assert tell_withheld(conn, Routing.of(network), START + 3 * HOUR) == 0
     assert desk.alarm(conn, row.alarm_id).state == "active"
     assert rows(conn, TOLD)[1][1] > 2
     assert [e.event for e in desk.history(conn, row.alarm_id)] == ["raised", "withheld", "unshelved", "told"]
@@ -65,7 +66,7 @@ def test_a_new_alarm_of_a_shelved_channel_is_recorded_and_told_when_the_shelf_en
 
 def test_what_is_over_before_the_shelf_ends_is_told_to_nobody(conn: Connection, shelved: int, network: Network) -> None:
     course(conn, shelved, "2.8x10 4.6x40 2.8x20 4.6x40")
-    assert tell_withheld(conn, network, START + 3 * HOUR) == 0
+    assert tell_withheld(conn, Routing.of(network), START + 3 * HOUR) == 0
     assert rows(conn, TOLD) == [("cleared", 2), ("raised", 2)]
     assert rows(conn, "select count(*) from v_shelf") == [(0,)]
 
@@ -75,7 +76,7 @@ def test_a_shelf_ends_early_by_hand(conn: Connection, shelved: int, network: Net
     (row,) = desk.alarms(conn)
     desk.unshelve(conn, row.alarm_id, "lan", "cleaned", START + HOUR)
     assert desk.alarm(conn, row.alarm_id).state == "active"
-    assert tell_withheld(conn, network, START + HOUR) == 1
+    assert tell_withheld(conn, Routing.of(network), START + HOUR) == 1
     with pytest.raises(desk.NotShelved):
         desk.unshelve(conn, row.alarm_id, "lan", None, START + HOUR)
 

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
 import pytest
 
+from alerts import desk
 from alerts.evaluating.evaluator import Evaluator
+from alerts.evaluating.records import Mark, Subject, change_level, raise_alarm, record_late
 from alerts.people.links import Links
+from alerts.rules.rule import Severity, Words
 from alerts.rules.series import read_series
 from alerts.telling.dressing import dresser
+from alerts.telling.messages import Addressees, Measured, call_again, tell
 from alerts.telling.notifier import Outgoing
 from alerts.telling.outbox import Sender
 from alerts.telling.routing import Medium
+from alerts.telling.summaries import tell_held, tell_late
+from alerts.telling.trouble import tell_withheld
+from quantrac.config.telling import Grouping, QuietHours, Route, Step
 from quantrac.database.pool import Connection
-from tests.integration.alerts.centre import CHANNEL, ROUTING, START, START_MS, add_network, store
+from tests.integration.alerts.centre import CHANNEL, ROUTING, START, START_MS, STATION, add_network, rows, store
+from tests.integration.alerts.test_life import HOUR, PLAN, TEXTS, end, rise
 from tests.unit.alerts.rules import MINUTE, oxygen_rule
 
 
@@ -50,3 +62,150 @@ def test_a_mail_about_an_alarm_has_the_course_of_the_day_and_a_link_to_acknowled
     assert letter.facts["link"].startswith("https://quantrac.example.vn/a/1.2.")
     assert letter.facts["course"][-1][1] == pytest.approx(2.8)
     assert (letter.facts["severity"], letter.facts["limit"]) == ("high", 3.0)
+
+
+MINUTES = timedelta(minutes=1)
+GROUPED = replace(PLAN, grouping=Grouping.model_validate({"wait": "0s", "interval": "5m"}))
+
+
+def told(conn: Connection, where: str = "medium = 'sms'") -> list[tuple[str, str]]:
+    return rows(conn, f"select purpose, status from notification where {where} order by notification_id")
+
+
+def test_an_alarm_that_is_over_before_it_was_told_is_told_as_over(conn: Connection) -> None:
+    channel_id = add_network(conn)
+    rise(conn, channel_id, START, rule="first", to=("farmers",), routing=GROUPED)
+    handed_over(conn, Medium.SMS)
+    rise(conn, channel_id, START + MINUTES, rule="second", to=("farmers",), routing=GROUPED)
+    end(conn, channel_id, START + 2 * MINUTES, rule="second", routing=GROUPED)
+    assert told(conn)[1:] == [("raised", "held"), ("cleared", "held")]
+    assert tell_held(conn, START + 5 * MINUTES) == 1
+    assert told(conn)[1:] == [("raised", "summarised"), ("cleared", "summarised"), ("summary", "queued")]
+    assert rows(conn, "select body from notification where purpose = 'summary'") == [
+        ("Song My Thanh: Oxy thap, 08:01-08:02 24/11, da het.",)
+    ]
+
+
+def test_a_person_who_is_not_told_of_ends_does_not_read_of_a_past_alarm_as_if_it_stood(conn: Connection) -> None:
+    channel_id = add_network(conn)
+    farmers = Route(to="farmers", severity=("high",), by=("sms",), cleared=False)
+    plan = replace(GROUPED, routes=(farmers,))
+    rise(conn, channel_id, START, rule="first", to=("farmers",), routing=plan)
+    rise(conn, channel_id, START + MINUTES, rule="second", to=("farmers",), routing=plan)
+    end(conn, channel_id, START + 2 * MINUTES, rule="second", routing=plan)
+    tell_held(conn, START + 5 * MINUTES)
+    assert told(conn)[-1] == ("summary", "queued")
+
+
+def test_a_message_that_goes_at_once_takes_the_place_of_an_older_one_that_is_held(conn: Connection) -> None:
+    channel_id = add_network(conn)
+    rise(conn, channel_id, START, rule="first", to=("farmers",), routing=GROUPED)
+    rise(conn, channel_id, START + MINUTES, rule="second", to=("farmers",), routing=GROUPED)
+    worse = Mark("danger", Severity.CRITICAL, 1.5, 2.0)
+    with conn.transaction():
+        change = change_level(conn, Subject("second", STATION, channel_id), worse, START + 2 * MINUTES, START)
+        assert change is not None
+        to = Addressees(STATION, ("farmers",), GROUPED, breaks_quiet_hours=True)
+        tell(conn, change, to, Measured(), START + 2 * MINUTES)
+    assert told(conn)[1:] == [("raised", "summarised"), ("level", "queued")]
+    assert tell_held(conn, START + HOUR) == 0
+
+
+def test_the_end_of_a_removed_rule_does_not_say_that_all_is_well(conn: Connection) -> None:
+    channel_id = add_network(conn)
+    texts = replace(TEXTS, sms_cleared=Words("Oxy da len lai, {station}: {value} mg/l. Het canh bao.", ""))
+    rise(conn, channel_id, START, to=("farmers", "operators"), texts=texts)
+    handed_over(conn, Medium.SMS)
+    Evaluator(conn, {}, PLAN, lambda: START + MINUTES).close_orphans(own_rules=())
+    (short,) = rows(conn, "select body from notification where purpose = 'withdrawn' and medium = 'sms'")[0]
+    (subject,) = rows(conn, "select subject from notification where purpose = 'withdrawn' and medium = 'email'")[0]
+    assert short == "Song My Thanh: NGUNG THEO DOI Oxy thap (bao luc 08:00 24/11): quy tac da doi hoac bo. " + (
+        "Khong co nghia la da het."
+    )
+    assert subject.startswith("[No longer watched] Low oxygen")
+    assert rows(conn, "select distinct status from notification where purpose = 'withdrawn'") == [("queued",)]
+
+
+def test_a_mail_promises_another_one_only_to_whom_it_will_come(conn: Connection) -> None:
+    channel_id = add_network(conn)
+    quiet = Route(to="operators", severity=("low",), by=("email",), cleared=False)
+    plan = replace(PLAN, routes=(quiet, *PLAN.routes[1:]))
+    rise(conn, channel_id, rule="with", severity=Severity.HIGH)
+    rise(conn, channel_id, rule="without", severity=Severity.LOW, routing=plan)
+    bodies = [body for (body,) in rows(conn, "select body from notification where medium = 'email' order by 1")]
+    assert ["One more message follows" in body for body in bodies] == [True, False]
+
+
+def test_whom_only_escalation_called_is_told_of_the_end(conn: Connection) -> None:
+    channel_id = add_network(conn)
+    conn.execute("insert into contact (name, phone_e164, groups) values ('Chief', '+84912345670', '{managers}')")
+    step = Step.model_validate({"after": "15m", "severity": ["high"], "to": ["managers"], "by": ["sms"]})
+    plan = replace(PLAN, escalation=(step,))
+    rise(conn, channel_id, routing=plan)
+    call_again(conn, plan, START + 15 * MINUTES)
+    end(conn, channel_id, START + 20 * MINUTES, routing=plan)
+    assert told(conn, "contact_id = 3") == [("escalated", "queued"), ("cleared", "queued")]
+
+
+def test_what_was_withheld_is_told_with_its_limit_and_breaks_quiet_hours_as_its_level_does(conn: Connection) -> None:
+    channel_id = add_network(conn)
+    night = datetime(2026, 11, 24, 23, 0, tzinfo=ZoneInfo("Asia/Ho_Chi_Minh"))
+    quiet = QuietHours.model_validate({"from": "21:00", "to": "04:30", "groups": ["farmers"]})
+    plan = replace(PLAN, quiet_hours=quiet)
+    texts = replace(TEXTS, unit="mg/l", decimals=1)
+    subject, mark = Subject("low-oxygen", STATION, channel_id), Mark("danger", Severity.CRITICAL, 1.5, 2.0)
+    desk.take_out_of_service(conn, STATION, None, "lan", "new probe", night + HOUR, night - HOUR)
+    with conn.transaction():
+        change = raise_alarm(conn, subject, mark, night, texts, night)
+        tell(conn, change, Addressees(STATION, ("farmers",), plan, breaks_quiet_hours=True), Measured(), night)
+    assert told(conn) == []
+    tell_withheld(conn, plan, night + HOUR)
+    assert rows(conn, "select status, body from notification") == [
+        ("queued", "KHAN CAP: Oxy thap, Song My Thanh: 1,5 mg/l, duoi 2 mg/l. 23:00 24/11")
+    ]
+
+
+def test_an_alarm_that_is_shelved_and_out_of_service_is_told_when_both_are_over(conn: Connection) -> None:
+    channel_id = add_network(conn)
+    first = rise(conn, channel_id, START - HOUR).alarm_id
+    end(conn, channel_id, START - MINUTES)
+    desk.shelve(conn, first, "lan", "cleaning", START + HOUR, START)
+    desk.take_out_of_service(conn, STATION, None, "lan", "works", START + 2 * HOUR, START)
+    alarm = rise(conn, channel_id, START + MINUTES).alarm_id
+    states = []
+    for hours in (1, 2):
+        told_of = tell_withheld(conn, PLAN, START + hours * HOUR)
+        states.append((told_of, desk.alarm(conn, alarm).state))
+    assert states == [(0, "out of service"), (1, "active")]
+
+
+def test_unshelving_by_the_number_of_an_older_alarm_frees_the_one_that_stands(conn: Connection) -> None:
+    channel_id = add_network(conn)
+    first = rise(conn, channel_id, START - HOUR).alarm_id
+    end(conn, channel_id, START - MINUTES)
+    standing = rise(conn, channel_id, START).alarm_id
+    desk.shelve(conn, first, "lan", "cleaning", START + HOUR, START)
+    assert desk.alarm(conn, standing).state == "shelved"
+    desk.unshelve(conn, first, "lan", None, START + MINUTES)
+    assert desk.alarm(conn, standing).state == "active"
+
+
+def test_alarms_of_the_past_are_told_by_the_parameters_people_chose_and_not_of_times_out_of_service(
+    conn: Connection,
+) -> None:
+    channel_id = add_network(conn)
+    conn.execute("update contact set parameters = '{ph}' where phone_e164 is not null")
+    for hours, was_out in ((3, True), (1, False)):
+        start = START - hours * HOUR
+        if was_out:
+            desk.take_out_of_service(conn, STATION, None, "lan", "works", start + HOUR, start)
+            desk.put_in_service(conn, STATION, None, "lan", None, start + HOUR)
+        period = (start + 5 * MINUTES, start + 30 * MINUTES)
+        subject, mark = Subject("low-oxygen", STATION, channel_id), Mark("act", Severity.HIGH, 2.5, 3.0)
+        record_late(conn, subject, mark, period, TEXTS, ["farmers", "operators"], START)
+    with conn.transaction():
+        assert tell_late(conn, PLAN, START) == 2
+    assert rows(conn, "select medium, facts->'alarms' from notification") == [("email", [2])]
+    assert rows(conn, "select reason from alarm_event where event = 'told' order by alarm_id") == [
+        ("out of service then",), (None,),
+    ]  # fmt: skip
