@@ -5,7 +5,8 @@ Data path: one server-side cursor over `v_reading` → frames of 20,000 rows →
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, Final, Literal
@@ -76,13 +77,13 @@ def export_readings(conn: Connection, selection: Selection, file_format: Format,
     """
     _known(conn, "station", selection.stations)
     _known(conn, "channel", selection.channels)
-    if file_format == "csv":
-        return _write_csv(frames(conn, selection), out)
-    _fits(conn, selection)
-    return _write_xlsx(frames(conn, selection), out)
+    if file_format == "xlsx":
+        _fits(conn, selection)
+    with closing(frames(conn, selection)) as parts:  # ends the transaction also when the pipe is gone
+        return _write_csv(parts, out) if file_format == "csv" else _write_xlsx(parts, out)
 
 
-def frames(conn: Connection, selection: Selection) -> Iterator[pd.DataFrame]:
+def frames(conn: Connection, selection: Selection) -> Generator[pd.DataFrame]:
     """Yield the readings as frames with COLUMNS; times are aware, the local one in Asia/Ho_Chi_Minh."""
     with conn.transaction(), conn.cursor(name="export") as cursor:
         cursor.itersize = FRAME_ROWS

@@ -6,6 +6,7 @@ import io
 import math
 import random
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import openpyxl
@@ -115,3 +116,23 @@ def test_more_than_a_sheet_holds_is_refused_with_a_way_out(
 
 def test_no_readings_is_a_file_with_a_head(world: World) -> None:
     assert list(_csv(world, DAY).columns) == list(export.COLUMNS)
+
+
+def test_a_reader_who_goes_away_leaves_a_connection_that_works(
+    world: World, stored: dict[datetime, tuple[float | None, State]]
+) -> None:
+    """`quantrac export readings | head` ends without a word: the transaction ends before its connection does."""
+
+    class Head(io.BytesIO):
+        def write(self, data: Any) -> int:
+            if self.tell():
+                raise BrokenPipeError
+            return super().write(data)
+
+    before = world.conn.info.transaction_status
+    try:
+        export_readings(world.conn, DAY, "csv", Head())
+    except BrokenPipeError:
+        assert world.conn.info.transaction_status is before
+    else:
+        pytest.fail("nobody read, and nothing was said")
