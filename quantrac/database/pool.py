@@ -16,6 +16,10 @@ CONNECT_TIMEOUT_S = 10
 OPTIONS = "-c TimeZone=UTC -c timescaledb.max_tuples_decompressed_per_dml_transaction=0"
 """No limit on what a transaction may unpack: late readings must go into compressed weeks, however many they are."""
 
+VANISHED = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 60_000}
+"""libpq's words (seconds; the last one milliseconds): a server whose machine or link is gone says nothing, and Linux
+would wait for it for 15 minutes, or for two hours."""
+
 
 class DatabaseUnreachable(QuantracError):
     """No connection could be made; the text names the address (without password) and the server's reason."""
@@ -33,19 +37,23 @@ def connect(url: str, application_name: str) -> Connection:
     The session's time zone is UTC. Raises DatabaseUnreachable, BadDatabaseAddress.
     """
     try:
-        return psycopg.connect(
-            url,
-            autocommit=True,
-            application_name=application_name,
-            connect_timeout=CONNECT_TIMEOUT_S,
-            options=OPTIONS,
-        )
+        return psycopg.connect(url, **_settings(application_name))
     except psycopg.OperationalError as error:
         raise DatabaseUnreachable(f"database {address(url)}: {one_line(error)}") from error
     except psycopg.ProgrammingError:  # the text is not repeated: it may hold a password
         raise BadDatabaseAddress(
             "QUANTRAC_DATABASE_URL: found no address, expected postgresql://user@host:port/database"
         ) from None
+
+
+def _settings(application_name: str) -> dict[str, Any]:
+    return {
+        "autocommit": True,
+        "application_name": application_name,
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "options": OPTIONS,
+        **VANISHED,
+    }
 
 
 def open_pool(url: str, application_name: str, *, most: int = 4) -> ConnectionPool[Connection]:
@@ -55,12 +63,7 @@ def open_pool(url: str, application_name: str, *, most: int = 4) -> ConnectionPo
         min_size=1,
         max_size=most,
         open=False,
-        kwargs={
-            "autocommit": True,
-            "application_name": application_name,
-            "connect_timeout": CONNECT_TIMEOUT_S,
-            "options": OPTIONS,
-        },
+        kwargs=_settings(application_name),
         name=application_name,
         timeout=CONNECT_TIMEOUT_S,
     )
