@@ -14,6 +14,7 @@ from edge_agent.modbus.planning import Function, Span
 from quantrac.config.stations import Bus
 from simulators.single_bus import SingleBus
 
+PATIENT = Timing(60_000)
 SIX, TWO, OTHER_TWO = (Span(Function.HOLDING, at, count) for at, count in ((0, 6), (0, 2), (80, 2)))
 
 
@@ -25,14 +26,14 @@ def test_the_answer_behind_a_late_refusal_is_not_taken_for_the_next_register_s(t
         port = str(field.place["port"])
         bus = ModbusBus(Bus(name="b", kind="modbus-rtu", port=port, guard_ms=50), lambda: time.time_ns() // 1_000_000)
         await bus.open()
-        field.switch(["late:0.6s@2", "busy@2"])
+        field.switch(["late:1.2s@2", "busy@2"])
         with pytest.raises(NoAnswer):
-            await bus.read(2, SIX, Timing(100))  # refused, but that is on its way until 0.6 s
+            await bus.read(2, SIX, Timing(100))  # refused, but that is on its way until 1.2 s
         field.switch(["late:0.9s@2"])
         with pytest.raises(Refused):
-            await bus.read(2, TWO, Timing(700))  # the refusal of the six; its own answer comes at 1.1 s
+            await bus.read(2, TWO, PATIENT)  # the refusal of the six; its own answer comes later
         field.switch([])
-        (word, pair) = (await bus.read(2, OTHER_TWO, Timing(1_000))).words
+        (word, pair) = (await bus.read(2, OTHER_TWO, PATIENT)).words
         assert (word, pair % 64) == (0, 40)
         bus.close()
 
