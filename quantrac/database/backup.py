@@ -81,6 +81,10 @@ def restore(url: str, file: Path) -> None:
     """Fill an empty database from a backup. Raises RestoreFailed, MigrationError, DatabaseUnreachable."""
     if not file.is_file():
         raise RestoreFailed(f"{file}: no such file")
+    try:
+        _run(url, "pg_restore", "--list", str(file), with_database=False)
+    except _ProgramFailed as error:
+        raise RestoreFailed(f"{file}: no backup that can be read: {error}. Nothing was restored") from error
     with connect(url, "quantrac db restore") as conn:
         occupied = conn.execute(OCCUPIED).fetchone()
         if occupied is not None and occupied[0] is not None:

@@ -102,11 +102,13 @@ def test_only_an_empty_database_is_filled(world: World, database: str, tmp_path:
         restore(database, tmp_path / "b.dump")
 
 
-def test_what_is_no_backup_is_refused(second: str, tmp_path: Path) -> None:
+def test_what_is_no_backup_is_refused_and_touches_nothing(second: str, tmp_path: Path) -> None:
     file = tmp_path / "a.dump"
     file.write_bytes(b"PGDMP and rubbish")
-    with pytest.raises(RestoreFailed, match="pg_restore: error"):
+    with pytest.raises(RestoreFailed, match="pg_restore: error.*Nothing was restored"):
         restore(second, file)
+    with psycopg.connect(second) as conn:
+        assert conn.execute("select from pg_extension where extname = 'timescaledb'").fetchone() is None
 
 
 def test_a_backup_that_fails_leaves_the_last_one(tmp_path: Path) -> None:
