@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from alerts.rules.rule import ChannelRule, Level
 from alerts.telling.escalating import calls
-from alerts.telling.holding import NOTHING_TOLD
-from alerts.telling.routing import Contact, Matter, Recipient, Routing
+from alerts.telling.holding import NOTHING_TOLD, Told
+from alerts.telling.routing import Contact, Matter, Medium, Recipient, Routing, Verdict
+from quantrac.database.pool import Connection
 from quantrac.telemetry.errors import QuantracError
 
 
@@ -24,32 +26,37 @@ class Explained:
     """One line: a person, a medium, and whether, when and why they are told."""
 
     stage: str
-    """`raised`, or the call of escalation."""
+    """`raised`, the call of escalation, or `on record`: a message that there is."""
     contact_id: int
     name: str
     medium: str
     told_at: datetime | None
-    """None: not told."""
+    """None: not told, or not yet."""
     why: str
 
 
-def explain(
-    contacts: Iterable[Contact], routing: Routing, matter: Matter, *, breaks: bool, now: datetime
-) -> Iterator[Explained]:
-    """Yield whom a matter is told to as it rises, and whom each step calls while nobody acknowledges.
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """When a matter rises, and what bears on who is told of it then."""
 
-    As if nobody had been told of anything else of late: storms, caps and grouping depend on that.
-    """
-    people = list(contacts)
+    now: datetime
+    breaks: bool = False
+    """Its level goes through quiet hours."""
+    told: Mapping[tuple[int, Medium], Told] = field(default_factory=dict)
+    """What people have been told of other things by then, by contact and medium."""
+    withheld: str | None = None
+    """What withholds it from everybody, such as `shelved`."""
+
+
+def explain(
+    contacts: Iterable[Contact], routing: Routing, matter: Matter, circumstances: Circumstances
+) -> Iterator[Explained]:
+    """Yield whom a matter is told to as it rises, and whom each step calls while nobody acknowledges."""
+    people, now = list(contacts), circumstances.now
     for verdict in routing.judge(people, matter):
-        who = verdict.contact
-        if not verdict.is_told:
-            yield Explained("raised", who.contact_id, who.name, verdict.medium.value, None, verdict.why)
-            continue
-        recipient = Recipient(who, verdict.medium)
-        hold = routing.hold(recipient, matter.severity, NOTHING_TOLD, now, breaks=breaks, by_day=matter.by_day)
-        when, why = (now, verdict.why) if hold is None else (hold.until, f"{verdict.why}; {hold.reason} until then")
-        yield Explained("raised", who.contact_id, who.name, verdict.medium.value, when, why)
+        yield _raised(routing, matter, verdict, circumstances)
+    if circumstances.withheld is not None:
+        return
     for call in [] if matter.by_day else calls(routing, matter.severity, now):
         if call.step is None:
             yield Explained("repeated", 0, "whoever was told", "", call.at, "while nobody acknowledges")
@@ -58,6 +65,33 @@ def explain(
         for verdict in routing.judge(people, later, call.step.by):
             who, at = verdict.contact, call.at if verdict.is_told else None
             yield Explained("escalated", who.contact_id, who.name, verdict.medium.value, at, verdict.why)
+
+
+def _raised(routing: Routing, matter: Matter, verdict: Verdict, now: Circumstances) -> Explained:
+    who, medium = verdict.contact, verdict.medium
+    told = now.told.get((who.contact_id, medium), NOTHING_TOLD)
+    at, why = now.now, verdict.why
+    if verdict.is_told and now.withheld is not None:
+        return Explained("raised", who.contact_id, who.name, medium.value, None, f"{why}, but it is {now.withheld}")
+    if not verdict.is_told:
+        return Explained("raised", who.contact_id, who.name, medium.value, None, why)
+    recipient = Recipient(who, medium)
+    hold = routing.hold(recipient, matter.severity, told, at, breaks=now.breaks, by_day=matter.by_day)
+    if hold is not None:
+        at, why = hold.until, f"{why}; {hold.reason} until then"
+    return Explained("raised", who.contact_id, who.name, medium.value, at, why)
+
+
+MESSAGES: Final = """
+select n.contact_id, c.name, n.medium, case when n.status in ('sent', 'delivered', 'unknown') then n.sent_at end,
+       concat_ws(', ', n.purpose || ' ' || n.status, n.held_for, n.error)
+from notification n join contact c using (contact_id) where n.alarm_id = %s order by n.notification_id
+"""
+
+
+def on_record(conn: Connection, alarm_id: int) -> list[Explained]:
+    """Return the messages there are about an alarm, in their order; a summary stands at the worst of its alarms."""
+    return [Explained("on record", *row) for row in conn.execute(MESSAGES, [alarm_id])]
 
 
 def chosen_level(rules: Iterable[ChannelRule], rule: str, station: str, level: str | None) -> tuple[ChannelRule, Level]:

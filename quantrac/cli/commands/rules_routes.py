@@ -30,13 +30,12 @@ def routes(
     overlay: Annotated[str | None, typer.Option(help="Overlay folder; default QUANTRAC_OVERLAY.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs; times in UTC.")] = False,
 ) -> None:
-    """Say who would be told of an alarm, by which way, when and why, and whom escalation calls. Changes nothing.
+    """Say who would be told of an alarm that rose at a time, by which way, when and why, and whom escalation calls.
 
-    As if nobody had been told of anything else of late: storms, caps and grouping depend on that.
+    What people have been told of other alarms by then counts (storms, caps, grouping), and so does what withholds an
+    alarm. Of one that is on record the messages there are follow. Changes nothing.
     """
     from alerts.telling import explaining
-    from alerts.telling.people import load_contacts
-    from alerts.telling.routing import Routing
     from quantrac.config.loading import load_network
     from quantrac.config.settings import Settings
     from quantrac.database.migrate import connect_migrated
@@ -47,53 +46,83 @@ def routes(
     network = load_network(settings.config, overlay or settings.overlay)
     now = datetime.now(UTC) if at is None else at.replace(tzinfo=LOCAL)
     with connect_migrated(settings.database("alerts"), "quantrac rules routes") as conn:
+        about = _Asked(rule or "", station or "", level) if explain is None else _of_alarm(conn, explain)
+        matter, found = _explained(conn, network, about, now)
         if explain is not None:
-            rule, station, level = _of_alarm(conn, explain)
-        matter, breaks = _matter(network, rule or "", station or "", level, now)
-        people = load_contacts(conn)
-    found = list(explaining.explain(people, Routing.of(network), matter, breaks=breaks, now=now))
+            found += explaining.on_record(conn, explain)
     if as_json:
         print(json.dumps([_plain(line) for line in found], ensure_ascii=False))
         return
-    print(f"{rule} at {station}: {matter.severity.word}, to {', '.join(sorted(matter.groups))}")
+    where = about.station or "the centre"
+    print(f"{about.rule} at {where}: {matter.severity.word}, to {', '.join(sorted(matter.groups))}")
     for line in found:
         print(_line(line))
 
 
-def _of_alarm(conn: Connection, number: int) -> tuple[str, str, str]:
+@dataclasses.dataclass(frozen=True)
+class _Asked:
+    """The alarm that is asked about, or what might be one."""
+
+    rule: str
+    station: str
+    level: str | None
+    channel: str | None = None
+    alarm_id: int | None = None
+
+
+def _of_alarm(conn: Connection, number: int) -> _Asked:
     from alerts import desk
 
     row = desk.alarm(conn, number)
-    return row.rule, row.station or "", row.level
+    return _Asked(row.rule, row.station or "", row.level, row.channel, number)
 
 
-def _matter(network: Network, rule: str, station: str, level: str | None, now: datetime) -> tuple[Matter, bool]:
-    """Return what people may be told of, and whether it goes through quiet hours."""
+def _explained(conn: Connection, network: Network, about: _Asked, now: datetime) -> tuple[Matter, list[Explained]]:
+    from alerts.people.withholding import withheld_by
+    from alerts.telling.explaining import Circumstances, explain
+    from alerts.telling.people import load_contacts
+    from alerts.telling.pressure import Place, told_by
+    from alerts.telling.routing import Routing
+
+    matter, breaks, channel = _matter(network, about, now)
+    people, routing = load_contacts(conn), Routing.of(network)
+    place = Place(about.rule, about.station or None, about.channel or channel, about.alarm_id)
+    told = told_by(conn, place, [one.contact_id for one in people], routing, now)
+    withheld = None if about.alarm_id is None else withheld_by(conn, about.alarm_id, now)
+    return matter, list(explain(people, routing, matter, Circumstances(now, breaks, told, withheld)))
+
+
+def _matter(network: Network, about: _Asked, now: datetime) -> tuple[Matter, bool, str | None]:
+    """Return what people may be told of, whether it goes through quiet hours, and the channel."""
     from alerts.rules.compiling import compile_network
     from alerts.rules.composite import compile_composites
     from alerts.rules.rule import Severity
     from alerts.telling.explaining import chosen_level
     from alerts.telling.routing import Matter
 
-    if (own := _own_rules(network).get(rule)) is not None:
+    if (own := _own_rules(network).get(about.rule)) is not None:
         severity, groups = own
-        waits = rule == "calibration-due"
-        matter = Matter(station, Severity.from_word(severity), frozenset(groups), None, now, by_day=waits)
-        return matter, rule == "feed-lag"
+        waits = about.rule == "calibration-due"
+        matter = Matter(about.station, Severity.from_word(severity), frozenset(groups), None, now, by_day=waits)
+        return matter, about.rule == "feed-lag" or about.rule.startswith("carrier-"), None
     rules = [one for channel in compile_network(network).values() for one in channel]
     rules += [one.rule for one in compile_composites(network)]
-    there, chosen = chosen_level(rules, rule, station, level)
-    return Matter(station, chosen.severity, frozenset(chosen.to), there.parameter, now), chosen.breaks_quiet_hours
+    there, chosen = chosen_level(rules, about.rule, about.station, about.level)
+    matter = Matter(about.station, chosen.severity, frozenset(chosen.to), there.parameter, now)
+    return matter, chosen.breaks_quiet_hours, there.channel
 
 
 def _own_rules(network: Network) -> dict[str, tuple[str, tuple[str, ...]]]:
     """Return severity and groups of the rules that are not of the rule files."""
+    from alerts.telling.carriers import RULES as CARRIER_RULES
+
     says = network.settings
     known = {
         "station-silent": says.silence,
         "books": says.books,
         "feed-lag": says.feed,
         "calibration-due": says.calibrations,
+        **dict.fromkeys(CARRIER_RULES, says.carriers),
     }
     found: dict[str, tuple[str, tuple[str, ...]]] = {
         name: (plan.severity, plan.to) for name, plan in known.items() if plan is not None

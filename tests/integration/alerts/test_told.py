@@ -15,9 +15,12 @@ from alerts.people.links import Links
 from alerts.rules.rule import Severity, Words
 from alerts.rules.series import read_series
 from alerts.telling.dressing import dresser
+from alerts.telling.explaining import on_record
+from alerts.telling.holding import Told
 from alerts.telling.messages import Addressees, Measured, call_again, tell
 from alerts.telling.notifier import Outgoing
 from alerts.telling.outbox import Sender
+from alerts.telling.pressure import Place, told_by
 from alerts.telling.routing import Medium
 from alerts.telling.summaries import tell_held, tell_late
 from alerts.telling.trouble import tell_withheld
@@ -209,3 +212,17 @@ def test_alarms_of_the_past_are_told_by_the_parameters_people_chose_and_not_of_t
     assert rows(conn, "select reason from alarm_event where event = 'told' order by alarm_id") == [
         ("out of service then",), (None,),
     ]  # fmt: skip
+
+
+def test_who_would_be_told_depends_on_what_they_have_been_told_of_other_alarms(conn: Connection) -> None:
+    channel_id = add_network(conn)
+    alarm = rise(conn, channel_id, START, rule="first", to=("farmers",), routing=GROUPED).alarm_id
+    soon = START + MINUTES
+    other = told_by(conn, Place("second", STATION, CHANNEL), [1, 2], GROUPED, soon)
+    assert other == {(1, Medium.SMS): Told(others=1, station_at=START, messages=0)}
+    assert told_by(conn, Place("first", STATION, CHANNEL), [1], GROUPED, soon)[1, Medium.SMS].others == 0
+    assert told_by(conn, Place("first", STATION, CHANNEL, alarm), [1], GROUPED, soon) == {}
+    assert told_by(conn, Place("second", STATION, CHANNEL), [1], GROUPED, START - MINUTES) == {}
+    assert [(line.name, line.medium, line.why) for line in on_record(conn, alarm)] == [
+        ("Ông Sáu", "sms", "raised queued"),
+    ]

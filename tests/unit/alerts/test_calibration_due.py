@@ -11,7 +11,7 @@ import pytest
 from alerts.channels import gsm
 from alerts.evaluating.calibration_due import Calibrated, Stage, texts_of, wanted
 from alerts.rules.rule import Severity, Words
-from alerts.telling.explaining import explain
+from alerts.telling.explaining import Circumstances, explain
 from alerts.telling.holding import NOTHING_TOLD
 from alerts.telling.routing import Contact, Matter, Medium, Recipient, Routing, Wishes
 from alerts.telling.texts import Notice, Purpose, email, sms
@@ -71,7 +71,7 @@ def test_nobody_is_woken_for_it_nor_called_again() -> None:
     night, morning = (datetime(2026, 11, 24, hour, tzinfo=zone) for hour in (2, 5))
     dawn = datetime(2026, 11, 24, 4, 30, tzinfo=zone)
     matter = Matter("st-a", Severity.LOW, frozenset({"technicians"}), None, night, by_day=True)
-    lines = list(explain([technician], routing, matter, breaks=False, now=night))
+    lines = list(explain([technician], routing, matter, Circumstances(night)))
     assert {(line.stage, line.medium, line.told_at) for line in lines} == {
         ("raised", "sms", dawn),
         ("raised", "email", night),

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
 import pytest
 
 from alerts.rules.rule import Severity
-from alerts.telling.explaining import NothingToExplain, chosen_level, explain
+from alerts.telling.explaining import Circumstances, NothingToExplain, chosen_level, explain
+from alerts.telling.holding import Told
+from alerts.telling.routing import Medium
 from quantrac.config.telling import Step
 from tests.unit.alerts.rules import oxygen_rule
 from tests.unit.alerts.test_telling_plan import DUTY, NIGHT, NOON, ROUTING, ZONE, matter, person
 
 
-def lines(now: datetime, severity: Severity = Severity.MEDIUM) -> list[tuple[str, int, str, str | None, str]]:
+def lines(
+    now: datetime,
+    severity: Severity = Severity.MEDIUM,
+    told: Mapping[tuple[int, Medium], Told] | None = None,
+    withheld: str | None = None,
+) -> list[tuple[str, int, str, str | None, str]]:
     step = Step.model_validate({"after": "15m", "severity": ["critical"], "to": ["managers"], "by": ["sms"]})
     routing = replace(ROUTING, duty={"operators": DUTY}, escalation=(step,))
     people = [person(1, "operators", "shift-a"), person(2, "operators", "shift-b"), person(3, "managers")]
-    found = explain(people, routing, matter(severity, at=now), breaks=False, now=now)
+    found = explain(people, routing, matter(severity, at=now), Circumstances(now, told=told or {}, withheld=withheld))
     return [(x.stage, x.contact_id, x.medium, clock(x.told_at), x.why) for x in found]
 
 
@@ -39,6 +47,17 @@ def test_quiet_hours_and_the_steps_of_escalation_have_their_times() -> None:
     at_night = lines(NIGHT)
     assert at_night[0][3:] == ("25 04:30", "operators by sms; quiet hours until then")
     assert lines(NIGHT, Severity.CRITICAL)[-1] == ("escalated", 3, "sms", "24 23:15", "managers by sms")
+
+
+def test_what_a_person_has_been_told_of_late_and_what_withholds_an_alarm_count() -> None:
+    stormy = lines(NOON, told={(1, Medium.SMS): Told(others=ROUTING.storm.alarms)})
+    assert stormy[0][3:] == ("24 12:00", "operators by sms; storm until then")
+    assert stormy[1][3:] == ("24 12:00", "operators by email")
+    assert {why for *_, at, why in lines(NOON, withheld="shelved") if at is None} == {
+        "operators by sms, but it is shelved",
+        "operators by email, but it is shelved",
+        "not on duty: shift-a has the week",
+    }
 
 
 def test_a_rule_that_is_not_there_is_said_with_what_there_is() -> None:
