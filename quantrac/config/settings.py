@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
+from dotenv import dotenv_values
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -56,8 +57,14 @@ def _complaint(error: ErrorDetails) -> str:
     name = "_".join(str(step) for step in error["loc"][:1]).upper()
     expected = error.get("ctx", {}).get("expected")
     reason = f"allowed {expected}" if expected else error["msg"].removeprefix("Value error, ")
-    found = "no address" if name.endswith("_URL") else repr(error["input"])  # an address may hold a password
+    found = _without_password(str(error["input"])) if name.endswith("_URL") else repr(error["input"])
     return f"QUANTRAC_{name}: found {found}, {reason}"
+
+
+def _without_password(address: str) -> str:
+    """Return how an address begins: what follows its scheme may be a password."""
+    scheme, separator, _ = address.partition("://")
+    return f"{scheme}://…" if separator else "no address"
 
 
 Listen = Annotated[str, AfterValidator(_host_and_port)]
@@ -71,8 +78,9 @@ class Settings(BaseSettings):
 
     def __init__(self, **values: Any) -> None:
         """Read the environment; raises BadSetting with every variable that is wrong."""
-        complaints = [*_near_misses(os.environ, type(self).model_fields)]
+        complaints: list[str] = []
         try:
+            complaints += _near_misses({**dotenv_values(".env"), **os.environ}, type(self).model_fields)
             super().__init__(**values)
         except ValidationError as refusal:
             complaints += map(_complaint, refusal.errors(include_url=False))

@@ -169,15 +169,18 @@ def test_bad_settings_are_named_all_at_once(monkeypatch: pytest.MonkeyPatch) -> 
     assert "QUANTRAC_INGEST_LISTEN: found '9101', expected host:port" in str(refusal.value)
 
 
-def test_a_variable_that_is_a_setting_spelt_wrong_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_that_is_a_setting_spelt_wrong_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("QUANTRAC_PUBLIC_URI=https://q\nQUANTRAC_STATE_DIR=here\n")
     monkeypatch.setenv("QUANTRAC_SMTP_ULR", "smtp://mail")
     monkeypatch.setenv("QUANTRAC_GRAFANA_DATABASE_USER", "reader")  # of another program
     monkeypatch.setenv("QUANTRAC_INGEST_DATABASE_URL", "mysql://q:s3cret@h/d")
     with pytest.raises(BadSetting) as refusal:
         Settings()
     assert str(refusal.value).splitlines() == [
+        "QUANTRAC_PUBLIC_URI: found a variable that is no setting, did you mean QUANTRAC_PUBLIC_URL?",
         "QUANTRAC_SMTP_ULR: found a variable that is no setting, did you mean QUANTRAC_SMTP_URL?",
-        "QUANTRAC_INGEST_DATABASE_URL: found no address, expected postgresql://user@host:port/database",
+        "QUANTRAC_INGEST_DATABASE_URL: found mysql://…, expected postgresql://user@host:port/database",
     ]
 
 
