@@ -27,7 +27,7 @@ from dashboards.console.context import Console
 from dashboards.console.outside import add_outside, is_linked
 from dashboards.console.pages import page_context
 from dashboards.console.pictures import add_pictures
-from dashboards.console.series import read_series
+from dashboards.console.series import opening_hours, read_series
 from dashboards.console.texts import Language, texts
 from dashboards.console.watcher import NothingSeenYet
 from quantrac.database.pool import one_line
@@ -90,7 +90,11 @@ def _add_pages(app: FastAPI, console: Console, templates: Jinja2Templates) -> No
         """The network: map, alarms, every station."""
         if not console.watcher.has_seen:
             return message(request, lang, "not_ready", 503)
-        return templates.TemplateResponse(request, "overview.html", page_context(console.watcher.last, lang))
+        return templates.TemplateResponse(
+            request,
+            "overview.html",
+            page_context(console.watcher.last, lang) | {"commands": console.command is not None},
+        )
 
     @app.get("/stations/{station}", response_class=HTMLResponse)
     def station_page(request: Request, station: str, lang: Language = "vi") -> Response:
@@ -100,6 +104,9 @@ def _add_pages(app: FastAPI, console: Console, templates: Jinja2Templates) -> No
         context = page_context(console.watcher.last, lang, station)
         if context["shown"] is None:
             return message(request, lang, "unknown_station", 404)
+        with console.pool.connection() as conn:
+            context["hours"] = opening_hours(conn, station, console.clock())
+        context["commands"] = console.command is not None
         return templates.TemplateResponse(request, "station.html", context)
 
 
@@ -130,7 +137,7 @@ def _add_api(app: FastAPI, console: Console) -> None:
             alerts_desk.acknowledge(conn, alarm_id, body.person, body.reason, console.clock())
         return {"alarm_id": alarm_id}
 
-    add_actions(app, console.pool, console.clock)
+    add_actions(app, console)
     add_pictures(app, console.pool)
 
     @app.get("/healthz")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Protocol
 
 from psycopg_pool import ConnectionPool
 
@@ -12,6 +13,16 @@ from alerts.people.links import Links
 from dashboards.console.hub import Hub
 from dashboards.console.watcher import Watcher
 from quantrac.database.pool import Connection
+
+
+class Command(Protocol):
+    """Gives a station a command."""
+
+    def __call__(
+        self, conn: Connection, station: str, order: Mapping[str, Any], *, person: str, reason: str
+    ) -> Mapping[str, Any]:
+        """Return the station's answer; raises QuantracError where there is none."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -24,3 +35,5 @@ class Console:
     clock: Callable[[], datetime]
     links: Links | None = None
     """What opens the links in mails; None: the settings name no public address."""
+    command: Command | None = None
+    """Gives stations commands; None: the settings name no keys."""

@@ -19,6 +19,27 @@ from v_reading where channel = %(channel)s and time > %(since)s
 group by t order by t
 """
 
+RANGES: Final = (24.0, 3.0, 0.25)
+"""Hours that a station's charts may show."""
+REACHES: Final = """
+select exists (
+  select from v_channel c cross join lateral (
+    select from v_reading r where r.channel = c.channel and r.time > %(day)s and r.time <= %(ago)s limit 1) seen
+  where c.station = %(station)s and not c.derived)
+"""
+
+
+def opening_hours(conn: Connection, station: str, now: datetime) -> float:
+    """Return the range with which a station's charts open: a day, as soon as its readings reach back an hour.
+
+    On a fresh system the shortest range that holds most of what there is: half an hour is mostly in the last quarter.
+    """
+    for hours, ago in zip(RANGES, (timedelta(hours=1), timedelta(minutes=30)), strict=False):
+        row = conn.execute(REACHES, {"station": station, "day": now - timedelta(days=1), "ago": now - ago}).fetchone()
+        if row == (True,):
+            return hours
+    return RANGES[-1]
+
 
 def read_series(conn: Connection, channel: str, hours: float, now: datetime) -> dict[str, Any] | None:
     """Return columns `t` (seconds), `mean`, `low`, `high` of the good readings and `doubtful` (mean of the others).

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any, Final
 
 import uvicorn
 
 from alerts.people.links import links_of
 from dashboards.console.app import create_app
-from dashboards.console.context import Console
+from dashboards.console.context import Command, Console
 from dashboards.console.hub import Hub
 from dashboards.console.watcher import Watcher
 from quantrac.config.settings import Settings
-from quantrac.database.pool import open_pool
+from quantrac.database.pool import Connection, open_pool
+from quantrac.desks import commands as desk
+from quantrac.mqtt.address import MqttAddress
 from quantrac.observe.health import ListenError
+from quantrac.telemetry.commands import read_key
+
+COMMAND_WAIT_S: Final = 20.0
+"""Longest wait of a page for a station's answer."""
 
 
 def run(settings: Settings, stop: threading.Event) -> None:
@@ -23,7 +31,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
     hub, url, listener = Hub(), settings.database("console"), _listen(settings.console_listen)
     watcher = Watcher(url, hub, clock, stop)
     with open_pool(url, "console") as pool:
-        app = create_app(Console(pool, hub, watcher, clock, links_of(settings)))
+        app = create_app(Console(pool, hub, watcher, clock, links_of(settings), command_of(settings)))
         server = uvicorn.Server(
             uvicorn.Config(
                 app, log_config=None, access_log=False, server_header=False, lifespan="on", timeout_graceful_shutdown=2
@@ -37,6 +45,23 @@ def run(settings: Settings, stop: threading.Event) -> None:
         server.should_exit = True
         thread.join()
         watcher.join()
+
+
+def command_of(settings: Settings) -> Command | None:
+    """Return what gives commands to stations, None where no file of keys is set."""
+    if settings.command_keys is None:
+        return None
+
+    def command(
+        conn: Connection, station: str, order: Mapping[str, Any], *, person: str, reason: str
+    ) -> Mapping[str, Any]:
+        line = desk.MqttLine(MqttAddress.parse(settings.command_mqtt()))
+        key = read_key(settings.keys(), station)
+        return desk.give(
+            conn, line, key, station, order, person=person, reason=reason, clock=clock, wait_s=COMMAND_WAIT_S
+        )
+
+    return command
 
 
 def _listen(address: str) -> socket.socket:

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from dashboards.console.freshness import Freshness, IngestBeat, judge
+from dashboards.console.set_aside import SetAside, read_set_aside
 from quantrac.database.pool import Connection
 from quantrac.telemetry.parameters import CATALOGUE
 from quantrac.telemetry.slots import EPOCH, is_stale
@@ -111,6 +112,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     stations: list[StationNow]
     channels: list[ChannelNow]
     alarms: list[AlarmNow]
+    aside: list[SetAside] = []
+    """Shelved, out of service, in maintenance."""
 
 
 def read_snapshot(conn: Connection, now: datetime) -> Snapshot:
@@ -124,7 +127,7 @@ def read_snapshot(conn: Connection, now: datetime) -> Snapshot:
     times = [row[6] for row in sent]
     shortest = min((timedelta(seconds=row[5]) for row in sent), default=None)
     fresh = judge(now, beats, max(times, default=None), shortest)
-    return Snapshot(_ms(now) or 0, _freshness(fresh), stations, channels, alarms)
+    return Snapshot(_ms(now) or 0, _freshness(fresh), stations, channels, alarms, read_set_aside(conn, now))
 
 
 def condition_of(online: bool, channels: Iterable[ChannelNow], alarms: Iterable[AlarmNow], now: datetime) -> Condition:
@@ -151,6 +154,8 @@ def changed(before: Snapshot, after: Snapshot) -> dict[str, Any]:
         difference["channels"] = channels
     if before.alarms != after.alarms:
         difference["alarms"] = after.alarms
+    if before.aside != after.aside:
+        difference["aside"] = after.aside
     return difference
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import re
 import shutil
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, expect, sync_playwright
 
 from tests.fixtures.console import RunningConsole
 from tests.fixtures.proxy import TcpProxy
@@ -412,3 +413,63 @@ def test_a_station_has_a_24_hour_chart_of_every_channel(console: RunningConsole,
         console.arrive("st-my-thanh/do", 1.5)
         eventually(page, lambda: page.evaluate("charts.get('st-my-thanh/do').data[2].at(-1)") == 1.5)
     assert browser.errors == []
+
+
+ON_THE_MAP = """() => {
+  const map = document.getElementById("map").getBoundingClientRect();
+  const labels = [...document.querySelectorAll(".station-label")].map((label) => label.getBoundingClientRect());
+  return labels.filter((label) => label.left >= map.left && label.right <= map.right).length;
+}"""
+
+
+def test_on_a_phone_every_label_of_the_map_is_whole_however_late_its_script_comes(
+    console: RunningConsole, browser: Watched
+) -> None:
+    def late(route: Route) -> None:
+        while not json.loads(console.ask("GET", "/healthz")[2])["listeners"]:
+            time.sleep(0.01)
+        route.continue_()
+
+    browser.context.route("**/leaflet.js", late)
+    with beating(console):
+        page = browser.open(console.url, **PHONE)
+        expect(page.locator(".station-label")).to_have_count(6)
+        eventually(page, lambda: page.evaluate(ON_THE_MAP) == 6)
+    assert browser.errors == []
+
+
+def test_what_is_set_aside_is_listed_and_ended_by_button(console: RunningConsole, browser: Watched) -> None:
+    number = console.raise_alarm()
+    who = {"person": "Lê Văn An", "reason": "thay đầu đo", "hours": 2}
+    assert console.ask("POST", f"/api/alarms/{number}/shelve", who)[0] == 200
+    assert console.ask("POST", "/api/stations/st-my-thanh/out-of-service", {**who, "device": "sonde"})[0] == 200
+    console.conn.execute(
+        "insert into station_event (time, station, device, kind, detail, epoch, seq, index, received_at)"
+        " values (now(), 'st-tran-de', null, 'maintenance', 'on, maint for 30 min: wiper', 'e', 1, 0, now())"
+    )
+    with beating(console):
+        page = browser.open(console.url)
+        rows = page.locator("#aside li")
+        expect(rows).to_have_count(3)
+        for row, words in zip(
+            rows.all(),
+            (
+                ("Oxy thấp", "Cù Lao Dung", "Tạm gác", "Lê Văn An", "thay đầu đo"),
+                ("Mỹ Thanh", "sonde", "Ngừng vận hành", "Lê Văn An", "thay đầu đo"),
+                ("Trần Đề", "cả trạm", "Bảo trì", "người ở trạm", "wiper"),
+            ),
+            strict=True,
+        ):
+            for word in words:
+                expect(row).to_contain_text(word)
+        expect(page.locator('[data-station="st-tran-de"] .condition')).to_contain_text("Bảo trì")
+        expect(rows.nth(2).get_by_role("button")).to_have_count(0)  # the console has no keys: only at the station
+        for left in (2, 1):
+            rows.first.get_by_role("button", name="Kết thúc").click()
+            page.locator("#actions-person").fill("Trần Thị Bình")
+            page.locator("#actions-reason").fill("xong")
+            page.locator("#actions-send").click()
+            expect(page.locator("#actions")).to_be_hidden()
+            expect(rows).to_have_count(left)
+    assert console.conn.execute("select count(*) from v_shelf").fetchone() == (0,)
+    assert console.conn.execute("select ended_by from v_out_of_service").fetchall() == [("Trần Thị Bình",)]

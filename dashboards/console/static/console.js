@@ -8,7 +8,7 @@ const TEXT = JSON.parse(document.getElementById("texts").textContent);
 const LANG = document.body.dataset.lang;
 const ZONE = "Asia/Ho_Chi_Minh";
 
-const seen = { stations: new Map(), channels: new Map(), alarms: [], freshness: null };
+const seen = { stations: new Map(), channels: new Map(), alarms: [], aside: [], freshness: null };
 const clock = { server: null, at: 0 };
 let lastHeard = performance.now();
 let stream = null, triedAt = 0;
@@ -26,9 +26,11 @@ function hear(name, data) {
   for (const station of data.stations || []) seen.stations.set(station.station, station);
   for (const channel of data.channels || []) seen.channels.set(channel.channel, channel);
   if (data.alarms) seen.alarms = data.alarms;
+  if (data.aside) seen.aside = data.aside;
   for (const channel of data.channels || []) showChannel(channel);
-  for (const station of data.stations || []) showStation(station);
+  for (const station of data.aside ? seen.stations.values() : data.stations || []) showStation(station);
   if (data.alarms) showAlarms();
+  if (data.aside || data.alarms) showAside();
   for (const act of onChange) act(name, data);
   tick();
 }
@@ -60,10 +62,11 @@ function duration(ms) {
   return LANG === "vi" ? `${Math.round(s / 86400)} ngày` : `${Math.round(s / 86400)} days`;
 }
 
-function timeOfDay(ms) {
+function timeOfDay(ms, seconds = true) {
   const day = (t) => new Date(t).toLocaleDateString("en-GB", { timeZone: ZONE });
   const now = serverNow() || ms;
-  const time = new Date(ms).toLocaleTimeString("en-GB", { timeZone: ZONE });
+  const clock = new Date(ms).toLocaleTimeString("en-GB", { timeZone: ZONE });
+  const time = seconds ? clock : clock.slice(0, 5);
   return day(ms) === day(now) ? time : `${time} ${day(ms).slice(0, 5)}`;
 }
 
@@ -102,7 +105,9 @@ function showStation(station) {
   each(`[data-station="${CSS.escape(station.station)}"]`, (place) => {
     place.dataset.condition = station.condition;
     const condition = place.querySelector(".condition");
-    if (condition) condition.textContent = TEXT[`condition_${station.condition}`];
+    const aside = seen.aside.filter((row) => row.station === station.station && row.kind !== "shelved" && row.device === null);
+    const words = [TEXT[`condition_${station.condition}`], ...aside.map((row) => TEXT[`aside_${row.kind}`])];
+    if (condition) condition.textContent = words.join(" · ");
   });
 }
 
@@ -113,7 +118,7 @@ function showAges() {
     const channel = seen.channels.get(place.dataset.channel);
     if (!channel || channel.t === null) {
       place.querySelector(".age").textContent = TEXT.no_data;
-      place.classList.add("stale");
+      place.classList.toggle("stale", !channel || !channel.derived); // a mean of 24 h has its time
       return;
     }
     const age = now - channel.t;

@@ -27,7 +27,7 @@ function drawStations() {
     let dot = dots.get(station.station);
     if (!dot) {
       dot = L.circleMarker([station.latitude, station.longitude], { radius: 9, weight: 2, color: "#fff", fillOpacity: 1 });
-      dot.bindTooltip(stationName(station.station), { permanent: true, direction: "auto", offset: [8, 0], className: "station-label" });
+      dot.bindTooltip(stationName(station.station), { permanent: true, direction: "right", className: "station-label" });
       dot.on("click", () => { location.href = `/stations/${station.station}?lang=${LANG}`; });
       dot.addTo(map);
       dots.set(station.station, dot);
@@ -36,15 +36,45 @@ function drawStations() {
   }
 }
 
+// A label stands on the inner side of its dot; where it does not fit there, on the other; where on neither, it wraps.
+const BESIDE = 8;
+function placeLabels() {
+  const whole = map.getSize().x;
+  for (const dot of dots.values()) {
+    const x = map.latLngToContainerPoint(dot.getLatLng()).x;
+    const label = dot.getTooltip(), shown = label.getElement();
+    if (!shown || x < 0 || x > whole) continue;
+    shown.classList.remove("wraps");
+    shown.style.maxWidth = "";
+    const room = { left: x - 2 * BESIDE, right: whole - x - 2 * BESIDE };
+    const [inner, outer] = x < whole / 2 ? ["right", "left"] : ["left", "right"];
+    const side = [inner, outer].find((one) => room[one] >= shown.offsetWidth);
+    if (!side) {
+      shown.classList.add("wraps");
+      shown.style.maxWidth = `${room[inner]}px`;
+    }
+    label.options.direction = side || inner;
+    label.options.offset = [label.options.direction === "right" ? BESIDE : -BESIDE, 0];
+    label.update();
+  }
+}
+
 function fit() {
   const places = [...seen.stations.values()].filter((s) => s.latitude !== null).map((s) => [s.latitude, s.longitude]);
   if (places.length) map.fitBounds(places, { padding: [30, 60] });
 }
 
+map.on("zoomend moveend resize", placeLabels);
 map.setView([9.55, 106.05], 9.5);
 fetch("/static/geography.json").then((answer) => answer.json()).then(drawLand);
-onChange.push((name, data) => {
+function show() {
   const first = dots.size === 0;
-  if (data.stations) drawStations();
-  if (first) fit();
-});
+  drawStations();
+  if (first) {
+    fit();
+    placeLabels();
+  }
+}
+
+onChange.push((name, data) => { if (data.stations) show(); });
+if (seen.stations.size) show(); // the stream was quicker than this script
