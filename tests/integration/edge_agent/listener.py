@@ -34,6 +34,10 @@ class Listener:
     def __exit__(self, *_: object) -> None:
         self._session.stop()
 
+    def count(self, kind: TopicKind) -> int:
+        """How many messages of a kind have come."""
+        return sum(found == kind for found, *_ in list(self.heard))
+
     def _hear(self, delivery: Delivery) -> None:
         self.heard.append((parse(delivery.topic).kind, time.time_ns() // 1_000_000, delivery.payload))
         self._session.acknowledge([(delivery.generation, delivery.mid)])

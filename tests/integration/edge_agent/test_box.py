@@ -1,6 +1,7 @@
 """The agent's own box: its clock set and set back, a line that hangs, a modem, orders at its desk, systemd."""
 
 import asyncio
+import contextlib
 import itertools
 import json
 import os
@@ -35,6 +36,8 @@ from tests.integration.edge_agent.tally_lines import Story, reader
 STATION = "st-box"
 WIDTH_MS = 1_000
 HOUR_MS = 3_600_000
+CLOCK_MS = 2_000
+"""The size of a step may be told wrong by as long as the machine stood still between two looks at its clocks."""
 NETWORK_FILE = """
 schema: quantrac/network/1
 network: box
@@ -138,7 +141,7 @@ def test_a_clock_set_back_repeats_slots_and_both_are_kept(tmp_path: Path) -> Non
     waits(lambda: len(repeated(box.messages())) >= 3)
     messages = box.end()
     (said,) = events(messages, "clock")
-    assert abs(int(said[1].split()[2]) + 10_000) < 100
+    assert abs(int(said[1].split()[2]) + 10_000) < CLOCK_MS
 
 
 def test_a_clock_set_forward_an_hour_leaves_slots_that_are_null_and_an_event_that_says_so(tmp_path: Path) -> None:
@@ -152,7 +155,7 @@ def test_a_clock_set_forward_an_hour_leaves_slots_that_are_null_and_an_event_tha
     assert max(b - a for a, b in itertools.pairwise(times)) <= 2 * WIDTH_MS, "every second one of 3,600 slots is sent"
     assert len(skipped(messages)) <= 2_000
     (said,) = events(messages, "clock")
-    assert abs(int(said[1].split()[2]) - HOUR_MS) < 100
+    assert abs(int(said[1].split()[2]) - HOUR_MS) < CLOCK_MS
     offsets = [tuple(reading) for m in messages for reading in m.r if reading[0] == "clock_offset" and reading[1]]
     assert set(offsets) == {("clock_offset", 1.5, "ok")}
 
@@ -178,6 +181,10 @@ def test_a_box_that_wakes_up_in_1970_dates_what_it_measured_when_its_clock_is_se
     assert any("records measured before have got their time" in detail for _, detail in events(messages, "clock"))
 
 
+def maintenance(messages: list[Message]) -> list[tuple[str | None, str]]:
+    return [(device, detail) for m in messages for kind, device, detail, _ in m.e if kind == "maintenance"]
+
+
 def test_a_person_orders_maintenance_at_the_desk_and_it_is_on_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,9 +206,8 @@ def test_a_person_orders_maintenance_at_the_desk_and_it_is_on_record(
     waits(lambda: "io" not in json.loads(maint("--json")[1])["maintenance"])
     assert maint("--off") == (0, "st-box: no maintenance\n")
     assert maint("--off")[0] == 1
-    time.sleep(1.2)
-    told = [(device, detail) for m in box.end() for kind, device, detail, _ in m.e if kind == "maintenance"]
-    assert told == [
+    waits(lambda: len(maintenance(box.messages())) >= 4)
+    assert maintenance(box.end()) == [
         ("io", "on, maint for 0.1 min: lau đầu đo"),
         (None, "on, cal for 30 min"),
         ("io", "off, its time is over"),
@@ -281,13 +287,15 @@ def test_the_modem_says_its_signal_strength() -> None:
     tty.setraw(slave)
 
     def modem() -> None:
-        asked = os.read(master, 100)
-        os.write(master, asked + b"\r\n+CSQ: 17,99\r\n\r\nOK\r\n")
+        with contextlib.suppress(OSError):  # the other end is closed
+            while asked := os.read(master, 100):
+                os.write(master, asked + b"\r\n+CSQ: 17,99\r\n\r\nOK\r\n")
 
     answering = threading.Thread(target=modem, daemon=True)
     answering.start()
-    assert ModemWatch(Modem(port=os.ttyname(slave), baud=115_200)).ask() == Measured(-79.0, State.OK)
+    watch = ModemWatch(Modem(port=os.ttyname(slave), baud=115_200))
+    waits(lambda: watch.ask() == Measured(-79.0, State.OK))
+    os.close(slave)
     answering.join(60)
     os.close(master)
-    os.close(slave)
     assert ModemWatch(Modem(port="/dev/no-modem", baud=115_200)).ask() == NO_MEASUREMENT

@@ -41,7 +41,7 @@ class Station:
         self.commanding.offer(
             Delivery(topic("st-test", "cmd", name), payload, 1, 1, False, False, len(payload), None, ())
         )
-        until = time.monotonic() + 5
+        until = time.monotonic() + 60
         while any(t.name.startswith("command ") for t in threading.enumerate()) and time.monotonic() < until:
             time.sleep(0.005)
 
