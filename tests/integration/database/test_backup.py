@@ -105,7 +105,7 @@ def test_only_an_empty_database_is_filled(world: World, database: str, tmp_path:
 def test_what_is_no_backup_is_refused_and_touches_nothing(second: str, tmp_path: Path) -> None:
     file = tmp_path / "a.dump"
     file.write_bytes(b"PGDMP and rubbish")
-    with pytest.raises(RestoreFailed, match="pg_restore: error.*Nothing was restored"):
+    with pytest.raises(RestoreFailed, match=r"pg_restore: error.*Nothing was restored"):
         restore(second, file)
     with psycopg.connect(second) as conn:
         assert conn.execute("select from pg_extension where extname = 'timescaledb'").fetchone() is None
