@@ -83,6 +83,8 @@ class Follower:
                 with connect(url, f"quantrac {self._work.name}") as conn:
                     self.follow(conn)
             except (DatabaseUnreachable, psycopg.OperationalError, FeedError) as error:
+                if self.state is True:
+                    backoff.reset()
                 self.state = one_line(error)
                 self._work.failures(type(error).__name__)
                 wait_s = backoff.next_wait_s()

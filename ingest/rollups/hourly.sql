@@ -21,7 +21,7 @@ from (
   from channel c join (
     select r.channel_id, r.time,
            case when k.correction_id is null then r.value else k.value end as value,
-           (case when k.correction_id is null then r.value else k.value end) is not null
+           abs(case when k.correction_id is null then r.value else k.value end) < 1e100  -- larger ones' squares overflow
              and coalesce(f.person, greatest(quality_of(r.state, r.tests), f.found)) <= 3 as counts
     from unnest(%(channel_id)s::int4[], %(low)s::timestamptz[], %(high)s::timestamptz[]) as w(channel_id, low, high)
     join reading r on r.channel_id = w.channel_id and r.time > w.low and r.time <= w.high

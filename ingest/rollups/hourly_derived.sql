@@ -12,7 +12,7 @@ from (
          (array_agg(d.value order by d.time desc) filter (where d.counts))[1] as last,
          count(*) filter (where d.counts)::int4 as count, count(*)::int4 as received
   from channel c join (
-    select d.channel_id, d.time, d.value, d.value is not null and d.quality <= 3 as counts
+    select d.channel_id, d.time, d.value, abs(d.value) < 1e100 and d.quality <= 3 as counts
     from unnest(%(channel_id)s::int4[], %(low)s::timestamptz[], %(high)s::timestamptz[]) as w(channel_id, low, high)
     join derived_reading d on d.channel_id = w.channel_id and d.time > w.low and d.time <= w.high
     where d.time > %(first)s and d.time <= %(last)s

@@ -2,8 +2,9 @@
 
 Which readings count: those with a value whose quality is neither fail nor missing, in other words not what was read
 while a device was being calibrated, maintained, warmed up, out of range or faulty, nor what a test or a person failed.
-A correction in force replaces the value. Suspect readings count, as they do in the means of the edge. All sums run in
-order of time, so that the same readings give the same bits.
+A correction in force replaces the value. Suspect readings count, as they do in the means of the edge. Values of 1e100
+and more never count, though a person may pass them: their squares overflow, and no roll-up at all would be made. All
+sums run in order of time, so that the same readings give the same bits.
 """
 
 from __future__ import annotations

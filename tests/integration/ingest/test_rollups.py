@@ -109,6 +109,16 @@ def test_an_hour_holds_what_follows_its_start_and_its_own_end(station: psycopg.C
     assert rows[0][8:] == (60, pytest.approx(1 / 60), False, 1)
 
 
+def test_a_number_whose_square_overflows_stops_no_rollup_even_where_a_person_passes_it(
+    station: psycopg.Connection,
+) -> None:
+    for name, minute in (("do", 10), ("rain", 10), ("wind_dir", 10), ("battery_v", 10)):
+        store(station, [Given(name, minute, 20.0), Given(name, minute + 1, 1e308), Given(name, minute + 2, -1e308)])
+    follow(station)
+    assert hours(station, "st-test/do", "value, count, received") == [(20.0, 1, 3)]
+    assert [hours(station, f"st-test/{name}") for name in ("rain", "battery_v")] == [[20.0], [20.0]]
+
+
 def test_each_kind_has_its_own_value(station: psycopg.Connection) -> None:
     """Directions 350° and 10°, and 350°, 20° and 30°: means by the formula of the mean unit vector, with math."""
     directions = [350.0, 20.0, 30.0]
