@@ -1,13 +1,24 @@
 """Serial lines on ptys take the time that the wire would, and can be broken. pyserial is the client at both ends."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import serial
 
 from simulators.pty_pair import PtyPair
 from simulators.wires import LineSettings
+
+LONGEST_S = 60.0
+"""A busy machine delays the reader, never the wire: what it delays is tried again for so long."""
+
+
+def in_some_try(holds: Callable[[], bool]) -> bool:
+    """Whether something holds in one of the tries of a minute."""
+    deadline = time.monotonic() + LONGEST_S
+    while not (held := holds()) and time.monotonic() < deadline:
+        continue
+    return held
 
 
 @pytest.fixture(params=["9600 8N1", "19200 8N1", "1200 8N1"])
@@ -21,7 +32,7 @@ def pair() -> Iterator[PtyPair]:
         yield line
 
 
-def carry(line: PtyPair, data: bytes, back: bool = False, timeout_s: float = 3.0) -> tuple[bytes, float]:
+def carry(line: PtyPair, data: bytes, back: bool = False, timeout_s: float = LONGEST_S) -> tuple[bytes, float]:
     """What arrives at the far end, and after how long."""
     near, far = (line.b, line.a) if back else (line.a, line.b)
     with serial.Serial(far, timeout=timeout_s) as receiver, serial.Serial(near) as sender:
@@ -35,10 +46,15 @@ def test_bytes_take_their_time_on_the_wire(settings: LineSettings) -> None:
     data = bytes(range(256))[: round(0.25 / settings.character_s)]  # a quarter of a second, or less at high speed
     with PtyPair(settings) as line:
         for back in (False, True):
-            tries = [carry(line, data, back) for _ in range(3)]
-            assert all(received == data for received, _ in tries)
-            quickest_s = min(took_s for _, took_s in tries)  # a busy machine delays the reader, never the wire
-            assert quickest_s == pytest.approx(len(data) * settings.character_s, rel=0.1)
+            assert in_some_try(lambda back=back: _is_paced(line, data, settings, back))  # type: ignore[misc]
+
+
+def _is_paced(line: PtyPair, data: bytes, settings: LineSettings, back: bool) -> bool:
+    """Whether data arrived within a tenth of the wire's time; it never arrives before."""
+    received, took_s = carry(line, data, back)
+    assert received == data
+    assert took_s > 0.9 * len(data) * settings.character_s
+    return took_s < 1.1 * len(data) * settings.character_s
 
 
 def test_every_byte_value_passes_unchanged(pair: PtyPair) -> None:
@@ -46,14 +62,17 @@ def test_every_byte_value_passes_unchanged(pair: PtyPair) -> None:
 
 
 def test_the_far_end_receives_piece_by_piece_not_all_at_once(pair: PtyPair) -> None:
-    with serial.Serial(pair.b, timeout=2) as receiver, serial.Serial(pair.a) as sender:
-        sender.write(b"x" * 96)  # 100 ms
-        started = time.perf_counter()
+    assert in_some_try(lambda: _between_first_and_last(pair) > 0.06)
+
+
+def _between_first_and_last(pair: PtyPair) -> float:
+    """Seconds from the first to the last of 96 bytes, which take 100 ms."""
+    with serial.Serial(pair.b, timeout=LONGEST_S) as receiver, serial.Serial(pair.a) as sender:
+        sender.write(b"x" * 96)
         receiver.read(1)
-        first_s = time.perf_counter() - started
-        receiver.read(95)
-        last_s = time.perf_counter() - started
-    assert last_s - first_s > 0.06
+        first_s = time.perf_counter()
+        assert len(receiver.read(95)) == 95
+        return time.perf_counter() - first_s
 
 
 def test_a_cut_line_loses_a_delayed_one_waits_a_garbled_one_changes(pair: PtyPair) -> None:

@@ -21,6 +21,8 @@ from pymodbus.exceptions import ModbusIOException
 
 from simulators.service import WATCH_S
 
+LONGEST_S, SILENCE_S = 60.0, 0.4
+"""How long a busy machine may take for an answer; how long one is waited for that does not come."""
 FIELD = """
 schema: quantrac/field/1
 seed: 5
@@ -49,14 +51,21 @@ stations:
       late: {kind: modbus-rtu, instruments: [{instrument: exo2, address: 1, codes: [212]}]}
       asleep: {kind: modbus-rtu, instruments: [{instrument: exo2, address: 1, codes: [212], sleep_after_s: 30}]}
     script:
-      faults: [dead@silent, garble@garbled/1, busy@busy/1, "late:1s@st-b/late+0s.."]
+      faults: [dead@silent, garble@garbled/1, busy@busy/1, "late:2s@st-b/late+0s.."]
   st-c:
     water: {oxygen: 4.5, oxygen_swing: 0}
     buses:
       sondes: {kind: modbus-rtu, instruments: [{instrument: aqua-troll, address: 1, signals: [do]}]}
     script:
-      episodes: [{signal: do, start_s: 0.5, for_s: 1.0, to: 2.4, ramp_s: 0}]
+      episodes: [{signal: do, start_s: 0.5, for_s: 2.0, to: 2.4, ramp_s: 0}]
 """
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + LONGEST_S
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 class Simulation:
@@ -108,7 +117,7 @@ def simulation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulation]
 def rtu(simulation: Simulation) -> Iterator[Callable[..., ModbusSerialClient]]:
     clients: list[ModbusSerialClient] = []
 
-    def connect(bus: str, baud: int = 9600, timeout: float = 0.6) -> ModbusSerialClient:
+    def connect(bus: str, baud: int = 9600, timeout: float = LONGEST_S) -> ModbusSerialClient:
         client = ModbusSerialClient(simulation.buses[bus]["port"], baudrate=baud, timeout=timeout, retries=0)
         assert client.connect()
         clients.append(client)
@@ -124,7 +133,7 @@ def line(simulation: Simulation) -> Iterator[Callable[[str, int], serial.Serial]
     ports: list[serial.Serial] = []
 
     def connect(bus: str, baud: int) -> serial.Serial:
-        ports.append(serial.Serial(simulation.buses[bus]["port"], baud, timeout=2))
+        ports.append(serial.Serial(simulation.buses[bus]["port"], baud, timeout=LONGEST_S))
         return ports[-1]
 
     yield connect
@@ -167,8 +176,9 @@ def test_several_instruments_share_a_line_and_a_missing_address_is_silent(
     values = floats(client.read_holding_registers(384, count=6, device_id=2).registers, low_first=True)
     supply = client.read_input_registers(0, count=2, device_id=9).registers
     contacts = client.read_discrete_inputs(0, count=2, device_id=9).bits[:2]
+    client.close()
     with pytest.raises(ModbusIOException):
-        client.read_holding_registers(0, count=1, device_id=77)
+        rtu("st-a/sondes", 19200, SILENCE_S).read_holding_registers(0, count=1, device_id=77)
     assert [entry["value"] for entry in simulation.journal("st-a", "sondes", "2")][-3:] == values
     io = {entry["signal"]: entry["value"] for entry in simulation.journal("st-a", "sondes", "9")}
     assert (io["battery_v"], io["shelter_temp"]) == (supply[0], supply[1] / 10)
@@ -184,7 +194,7 @@ def test_an_exo_takes_a_write_over_the_line(rtu: Callable[..., ModbusSerialClien
 
 def test_the_journal_equals_what_a_modbus_tcp_master_read(simulation: Simulation) -> None:
     place = simulation.buses["st-a/analysers"]
-    with ModbusTcpClient(place["host"], port=place["port"], timeout=2, retries=0) as client:
+    with ModbusTcpClient(place["host"], port=place["port"], timeout=LONGEST_S, retries=0) as client:
         ozone = floats(client.read_input_registers(18, count=2, device_id=1).registers)
         oxides = floats(client.read_input_registers(18, count=6, device_id=3).registers)
         well = client.read_discrete_inputs(0, count=24, device_id=1).bits
@@ -215,14 +225,15 @@ def test_sdi12_takes_the_time_of_its_1200_baud_line(line: Callable[[str, int], s
     port = line("st-a/level", 9600)
     port.write(b"0!")
     assert port.readline() == b"0\r\n"  # the line is free
-    took_s = math.inf
-    for _ in range(3):  # a busy machine delays the reader, never the wire
+    took_s, wire_s, until = math.inf, 0.0, time.monotonic() + LONGEST_S
+    while took_s > 1.1 * wire_s:  # a busy machine delays the reader, never the wire
+        assert time.monotonic() < until, (took_s, wire_s)
         started = time.perf_counter()
         port.write(b"0I!")
         reply = port.readline()
-        took_s = min(took_s, time.perf_counter() - started)
-    wire_s = 3 * 10 / 9600 + 0.021 + 3 * 10 / 1200 + 0.012 + len(reply) * 10 / 1200
-    assert took_s == pytest.approx(wire_s, rel=0.1)
+        took_s = time.perf_counter() - started
+        wire_s = 3 * 10 / 9600 + 0.021 + 3 * 10 / 1200 + 0.012 + len(reply) * 10 / 1200
+    assert took_s > 0.9 * wire_s
 
 
 def test_the_journal_equals_what_a_weather_master_read(
@@ -241,6 +252,7 @@ def test_the_journal_equals_what_a_dust_master_read(
     port = line("st-a/dust", 9600)
     port.write(b"\x02DA\x0304\x02DA\x0399")  # the second has a wrong checksum: no answer
     frame = port.read_until(b"\x03") + port.read(2)
+    port.timeout = SILENCE_S
     assert port.read(1) == b""
     parity = 0
     for byte in frame[:-2]:
@@ -258,39 +270,41 @@ def test_a_reply_that_was_damaged_or_left_late_is_marked_in_the_journal(
     simulation: Simulation, rtu: Callable[..., ModbusSerialClient], kind: str
 ) -> None:
     with pytest.raises(ModbusIOException):
-        rtu(f"st-b/{kind}", timeout=0.4).read_holding_registers(384, count=2, device_id=1)
-    time.sleep(1.0 if kind == "late" else 0.0)
+        rtu(f"st-b/{kind}", timeout=SILENCE_S).read_holding_registers(384, count=2, device_id=1)
+    if kind != "silent":
+        until(lambda: bool(simulation.journal("st-b", kind)))
     entries = simulation.journal("st-b", kind)
     if kind == "silent":
         assert entries == []
     else:
         (entry,) = entries
         assert entry.get("sent", True) is (kind == "late")
-        assert round(entry.get("left", entry["t"]) - entry["t"], -2) == (1000 if kind == "late" else 0)
+        assert round(entry.get("left", entry["t"]) - entry["t"], -2) == (2000 if kind == "late" else 0)
 
 
 def test_a_busy_instrument_says_so_and_a_sleeping_one_misses_the_first_request(
     simulation: Simulation, rtu: Callable[..., ModbusSerialClient]
 ) -> None:
     assert rtu("st-b/busy").read_holding_registers(384, count=2, device_id=1).exception_code == 6
-    asleep = rtu("st-b/asleep", timeout=0.3)
+    asleep = rtu("st-b/asleep", timeout=SILENCE_S)
     with pytest.raises(ModbusIOException):
         asleep.read_holding_registers(384, count=2, device_id=1)
-    assert not asleep.read_holding_registers(384, count=2, device_id=1).isError()
+    asleep.close()
+    assert not rtu("st-b/asleep").read_holding_registers(384, count=2, device_id=1).isError()
     assert len(simulation.journal("st-b", "asleep")) == 1
     assert simulation.journal("st-b", "busy") == []
 
 
-def test_the_script_runs_from_the_first_reading(rtu: Callable[..., ModbusSerialClient]) -> None:
-    client = rtu("st-c/sondes")
-    started, course = time.monotonic(), []
-    while (after := time.monotonic() - started) < 2.0:
-        course.append((after, floats(client.read_holding_registers(5583, count=2, device_id=1).registers)[0]))
-    low = [after for after, value in course if value < 3.0]
-    assert low[0] == pytest.approx(0.5, abs=0.2)
-    assert low[-1] == pytest.approx(1.5, abs=0.2)
-    assert course[0][1] > 4
-    assert course[-1][1] > 4
+def test_the_script_runs_from_the_first_reading(simulation: Simulation, rtu: Callable[..., ModbusSerialClient]) -> None:
+    """Oxygen is low from half a second to two and a half behind the first reading."""
+    client, course = rtu("st-c/sondes"), list[tuple[float, float]]()
+    while not course or course[-1][0] < 3.0:
+        client.read_holding_registers(5583, count=2, device_id=1)
+        entries = simulation.journal("st-c", "sondes")
+        course = [((entry["t"] - entries[0]["t"]) / 1000, entry["value"]) for entry in entries]
+    assert [value for after, value in course if 0.6 < after < 2.4]
+    assert all(value < 3.0 for after, value in course if 0.6 < after < 2.4)
+    assert all(value > 4.0 for after, value in course if after < 0.4 or after > 2.6)
 
 
 def test_sigterm_ends_it_cleanly_and_the_choice_of_stations_holds(tmp_path: Path) -> None:
@@ -312,17 +326,25 @@ def test_a_file_of_faults_is_obeyed_as_it_changes(tmp_path: Path) -> None:
             with pytest.raises(ModbusIOException):
                 client.read_holding_registers(5583, count=2, device_id=1)
             faults.write_text("busy@sondes  # from now on\n")
-            time.sleep(0.6)
-            assert client.read_holding_registers(5583, count=2, device_id=1).exception_code == 6
+            until(lambda: _is_busy(client))
     finally:
         assert running.end() == 0
     hit = [json.loads(line)["faults"] for line in (running.journals / "st-c.faults").read_text().splitlines()]
-    assert hit == [["latency", "dead"], ["latency", "dead"], ["latency", "busy"]]
+    assert [*map(list, dict.fromkeys(map(tuple, hit)))] == [["latency", "dead"], ["latency", "busy"]]
+
+
+def _is_busy(client: ModbusSerialClient) -> bool:
+    try:
+        return client.read_holding_registers(5583, count=2, device_id=1).exception_code == 6
+    except ModbusIOException:
+        return False
 
 
 def test_what_was_served_is_on_record_after_a_kill(tmp_path: Path) -> None:
     running = Simulation(tmp_path, "--station", "st-c")
-    with ModbusSerialClient(running.buses["st-c/sondes"]["port"], baudrate=9600, timeout=1, retries=0) as client:
+    with ModbusSerialClient(
+        running.buses["st-c/sondes"]["port"], baudrate=9600, timeout=LONGEST_S, retries=0
+    ) as client:
         read = floats(client.read_holding_registers(5583, count=2, device_id=1).registers)
         running.process.kill()
     running.process.communicate(timeout=60)
