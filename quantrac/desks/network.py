@@ -99,6 +99,7 @@ on conflict (station, name) do update set parameter = excluded.parameter, unit =
 """
 SETTINGS = "update network set valid_share = %(share)s where valid_share <> %(share)s"
 CHANNELS_OFF = "update channel set active = false where station = %s and name = any(%s)"
+REPORTED = "select station, config_reported from v_station"
 HAS_READINGS = """
 select c.name from channel c where c.station = %s and c.name = any(%s) and (
   exists (select from latest l where l.channel_id = c.channel_id)
@@ -123,6 +124,28 @@ def apply_network(conn: Connection, network: Stations, person: str, now: datetim
         conn.execute(SETTINGS, {"share": network.settings.rollups.valid_share})
         _announce(conn, done, network, person, now)
     return done
+
+
+class Foreseen(NamedTuple):
+    """What applying would do to a station, and whether its agent already runs with these files."""
+
+    applied: Applied
+    agent: Literal["same", "other", "unheard"]
+
+
+def foresee(conn: Connection, network: Stations, now: datetime) -> list[Foreseen]:
+    """Return what `apply_network` would do, without doing it; raises ChannelChangesMeaning as it would."""
+    reported: dict[str, str | None] = dict(conn.execute(REPORTED).fetchall())
+    with conn.transaction(force_rollback=True):
+        done = apply_network(conn, network, "nobody", now)
+    return [Foreseen(applied, _agent(network, applied.station, reported.get(applied.station))) for applied in done]
+
+
+def _agent(network: Stations, station: str, reported: str | None) -> Literal["same", "other", "unheard"]:
+    wanted = network.stations.get(station)
+    if reported is None:
+        return "unheard"
+    return "same" if wanted is not None and wanted.config_hash == reported else "other"
 
 
 def channel_rows(station: Station) -> list[ChannelRow]:

@@ -15,6 +15,7 @@ import typer
 if TYPE_CHECKING:
     from quantrac.config.findings import ConfigErrors
     from quantrac.config.network import Network
+    from quantrac.desks.network import Foreseen
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
@@ -83,6 +84,32 @@ def apply(
         )
 
 
+@app.command(short_help="Show what apply would change, and who runs with what.")
+def diff(
+    folder: Folder = None,
+    overlay: Overlay = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Show what `apply` would change in the database, and which agents do not run with these files; changes nothing.
+
+    Channels: + new, ~ changed, - gone.
+    """
+    from quantrac.config.loading import load_network
+    from quantrac.config.settings import Settings
+    from quantrac.database.migrate import connect_migrated
+    from quantrac.desks.network import foresee
+
+    settings = Settings()
+    network = load_network(folder or settings.config, overlay or settings.overlay)
+    with connect_migrated(settings.database("stations"), "quantrac stations diff") as conn:
+        foreseen = foresee(conn, network, datetime.now(UTC))
+    if as_json:
+        print(json.dumps([dataclasses.asdict(each.applied) | {"agent": each.agent} for each in foreseen]))
+        return
+    for each in foreseen:
+        print(_foreseen_line(each))
+
+
 @app.command(short_help="Send a station's configuration to its agent.")
 def push(
     station: Annotated[str, typer.Argument(help="Id of the station.", show_default=False)],
@@ -145,6 +172,17 @@ def schema(
     if kind not in SCHEMAS:
         raise typer.BadParameter(f"found {kind!r}, allowed {', '.join(SCHEMAS)}")
     print(json.dumps(json_schema(kind), indent=2, ensure_ascii=False))
+
+
+AGENT_WORDS = {"same": "runs with these files", "other": "runs with others", "unheard": "not heard of yet"}
+
+
+def _foreseen_line(each: Foreseen) -> str:
+    lists = (("+", each.applied.added), ("~", each.applied.changed), ("-", each.applied.removed))
+    channels = "; ".join(f"{mark} {', '.join(names)}" for mark, names in lists if names)
+    return (
+        f"{each.applied.station:<20} {each.applied.outcome:<12} agent {AGENT_WORDS[each.agent]:<22} {channels}".rstrip()
+    )
 
 
 def _refused(errors: ConfigErrors) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from quantrac.config.network import NetworkFile, Rollups
 from quantrac.config.stations import Station
 from quantrac.database.feed import Cause, Consumer
 from quantrac.database.pool import Connection
-from quantrac.desks.network import ChannelChangesMeaning, apply_network
+from quantrac.desks.network import ChannelChangesMeaning, apply_network, foresee
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 CONFIGS = Path(__file__).parents[3] / "station_configs"
@@ -75,6 +75,26 @@ def test_applying_again_changes_nothing_and_says_so(conn: Connection, network: S
     assert {row.outcome for row in apply_network(conn, network, "an", NOW + timedelta(hours=1))} == {"unchanged"}
     assert conn.execute("select max(id) from change").fetchone() == before
     assert conn.execute("select count(distinct applied_at) from station").fetchone() == (1,)
+
+
+def test_what_applying_would_do_is_shown_and_nothing_is_done(conn: Connection, network: Some) -> None:
+    apply_network(conn, network, "an", NOW)
+    hashes = {name: station.config_hash for name, station in network.stations.items()}
+    conn.execute("update station set config_reported = %s where station = %s", [hashes[STATION], STATION])
+    conn.execute("update station set config_reported = 'old' where station = 'st-tran-de'")
+    other = altered(without(network.stations[STATION], "ph"), "do", expect=(1.0, 9.0))
+    wanted = Some({**network.stations, STATION: other, "st-tran-de": network.stations["st-tran-de"]}, network.settings)
+    del wanted.stations["st-vinh-chau"]
+    before = conn.execute("select * from channel order by channel_id").fetchall()
+    by_name = {each.applied.station: each for each in foresee(conn, wanted, NOW)}
+    assert by_name[STATION].applied.removed == ("ph",)
+    assert by_name[STATION].applied.changed == ("do",)
+    assert by_name["st-vinh-chau"].applied.outcome == "deactivated"
+    assert by_name["st-dai-ngai"].applied.outcome == "unchanged"
+    agents = {name: by_name[name].agent for name in (STATION, "st-tran-de", "st-dai-ngai")}
+    assert agents == {STATION: "other", "st-tran-de": "other", "st-dai-ngai": "unheard"}
+    assert {each.agent for each in foresee(conn, network, NOW) if each.applied.station == STATION} == {"same"}
+    assert conn.execute("select * from channel order by channel_id").fetchall() == before
 
 
 def test_what_vanished_is_deactivated_and_comes_back_as_it_was(conn: Connection, network: Some) -> None:
