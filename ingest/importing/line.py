@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -13,6 +13,7 @@ from quantrac.telemetry.states import STATE_OF_WORD, State
 
 MINISTRY_STATES: Final = {"00": State.OK, "01": State.CAL, "02": State.FAULT}
 """Circular 10/2021/TT-BTNMT: measuring, calibrating, device fault."""
+LOCAL: Final = timezone(AHEAD)
 NO_VALUE: Final = frozenset({"", "-", "na", "n/a", "nan", "null", "none"})
 COMPACT: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)")
 VIETNAMESE: Final = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})[ T](\d{1,2}):(\d\d)(?::(\d\d))?")
@@ -57,7 +58,7 @@ def number(text: str) -> float | None:
     if bare.lower() in NO_VALUE:
         return None
     value = float(bare.replace(",", ".") if bare.count(",") == 1 and "." not in bare else bare)
-    if not math.isfinite(value):
+    if not math.isfinite(value) or "_" in bare:  # 1_000 is a number to Python alone
         raise ValueError(text)
     return value
 
@@ -67,15 +68,19 @@ def moment_ms(text: str) -> int:
 
     ISO 8601, `yyyyMMddHHmmss` of the ministry's files, or `dd/MM/yyyy HH:mm[:ss]`.
     """
-    bare = text.strip()
+    time = _parsed(text.strip())
+    aware = time if time.tzinfo else time.replace(tzinfo=LOCAL)
+    return (aware - EPOCH) // timedelta(milliseconds=1)
+
+
+def _parsed(bare: str) -> datetime:
     if match := COMPACT.fullmatch(bare):
         year, month, day, hour, minute, second = map(int, match.groups())
     elif match := VIETNAMESE.fullmatch(bare):
         day, month, year, hour, minute, second = (int(group or 0) for group in match.groups())
     else:
-        return _iso_ms(bare)
-    local = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
-    return (local - AHEAD - EPOCH) // timedelta(milliseconds=1)
+        return datetime.fromisoformat(bare)
+    return datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 (local time, see moment_ms)
 
 
 def state(text: str, value: float | None) -> State:
@@ -88,9 +93,3 @@ def state(text: str, value: float | None) -> State:
     if found is None:
         raise ValueError(text)
     return State.COMM if value is None and found is State.OK else found
-
-
-def _iso_ms(text: str) -> int:
-    time = datetime.fromisoformat(text)
-    aware = time if time.tzinfo else time.replace(tzinfo=UTC) - AHEAD
-    return (aware - EPOCH) // timedelta(milliseconds=1)

@@ -8,9 +8,9 @@ no channel must be skipped by name. A decimal comma is read where the fields are
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from ingest.importing.line import Line, LineProblem, Place, moment_ms, number, state
 
@@ -19,6 +19,13 @@ TIMES: Final = ("time_utc", "time", "thời gian", "ngày giờ")
 NAMES: Final = ("channel", "parameter", "name", "thông số")
 VALUES: Final = ("raw_value", "value", "giá trị")
 UTC_COLUMN: Final = "time_utc"
+
+
+class Row(NamedTuple):
+    """A row and the names of its columns."""
+
+    place: Place
+    cells: Mapping[str, str]
 
 
 def lines(file: Path, station: str, skipped: Collection[str] = ()) -> Iterator[Line | LineProblem]:
@@ -33,49 +40,66 @@ def lines(file: Path, station: str, skipped: Collection[str] = ()) -> Iterator[L
             return
         value = next((name for name in VALUES if name in columns), None)
         left_out = {name.lower() for name in skipped}
-        rows = csv.reader(text, delimiter=delimiter)
-        for fields in rows:
-            place = Place(file, rows.line_num + 1)
-            if not any(fields):
-                continue
-            if len(fields) != len(columns):
-                yield LineProblem(place, f"found {len(fields)} fields, expected {len(columns)} as in line 1")
-                continue
-            row = dict(zip(columns, fields, strict=True))
-            if row.get("station", station) == station:
-                yield from _long(place, row, time, value) if value else _wide(place, row, time, left_out)
+        if twice := sorted({name for name in columns if name and columns.count(name) > 1} - left_out):
+            yield LineProblem(Place(file, 1), f"found column {', '.join(twice)} twice, expected each name once")
+            return
+        for row in _rows(file, text, delimiter, columns):
+            if isinstance(row, LineProblem):
+                yield row
+            elif row.cells.get("station", station) == station:
+                yield from _long(row, time, value) if value else _wide(row, time, left_out)
 
 
-def _long(place: Place, row: Mapping[str, str], time: str, value: str) -> Iterator[Line | LineProblem]:
-    name = next((row[each] for each in NAMES if each in row), None)
+def _rows(file: Path, text: Iterable[str], delimiter: str, columns: Sequence[str]) -> Iterator[Row | LineProblem]:
+    """Yield the rows below the first line that are not empty."""
+    rows = csv.reader(text, delimiter=delimiter)
+    while True:
+        try:
+            fields = next(rows, None)
+        except csv.Error as error:
+            yield LineProblem(Place(file, rows.line_num + 1), str(error))
+            continue
+        if fields is None:
+            return
+        place = Place(file, rows.line_num + 1)
+        if any("\n" in field for field in fields):
+            yield LineProblem(place, "found a line break in a field that is quoted: is a quote not closed?")
+        elif len(fields) == len(columns):
+            yield Row(place, dict(zip(columns, fields, strict=True)))
+        elif any(fields):
+            yield LineProblem(place, f"found {len(fields)} fields, expected {len(columns)} as in line 1")
+
+
+def _long(row: Row, time: str, value: str) -> Iterator[Line | LineProblem]:
+    name = next((row.cells[each] for each in NAMES if each in row.cells), None)
     if name is None:
-        yield LineProblem(place, "found a column of values, expected another one named channel or parameter")
+        yield LineProblem(row.place, "found a column of values, expected another one named channel or parameter")
     else:
-        yield _line(place, row, time, name, row[value], row.get("unit"), row.get("state", ""))
+        cells = row.cells
+        yield _line(row, time, name, cells[value], cells.get("unit"), cells.get("state", ""))
 
 
-def _wide(place: Place, row: Mapping[str, str], time: str, left_out: Collection[str]) -> Iterator[Line | LineProblem]:
-    for name in _channels(row):
-        if row[name].strip() and name not in left_out:  # an empty cell is no reading
-            yield _line(place, row, time, name, row[name], None, "")
+def _wide(row: Row, time: str, left_out: Collection[str]) -> Iterator[Line | LineProblem]:
+    for name in _channels(row.cells):
+        if row.cells[name].strip() and name not in left_out:  # an empty cell is no reading
+            yield _line(row, time, name, row.cells[name], None, "")
 
 
-def _channels(row: Mapping[str, str]) -> Sequence[str]:
-    return [name for name in row if name not in (*TIMES, "station", "time_asia_ho_chi_minh")]
+def _channels(cells: Mapping[str, str]) -> Sequence[str]:
+    return [name for name in cells if name not in (*TIMES, "station", "time_asia_ho_chi_minh")]
 
 
-def _line(
-    place: Place, row: Mapping[str, str], time: str, name: str, value_text: str, unit: str | None, state_text: str
-) -> Line | LineProblem:
+def _line(row: Row, time: str, name: str, value_text: str, unit: str | None, state_text: str) -> Line | LineProblem:
+    place, cells = row
     try:
         value = number(value_text)
     except ValueError:
         return LineProblem(place, f"{name}: found {value_text!r}, expected a number")
     try:
-        bare = row[time].strip()
+        bare = cells[time].strip()
         t_ms = moment_ms(bare if time != UTC_COLUMN or "+" in bare or bare.endswith("Z") else f"{bare}+00:00")
     except ValueError:
-        return LineProblem(place, f"time: found {row[time]!r}, expected such as 2024-05-01 07:05 or 01/05/2024 07:05")
+        return LineProblem(place, f"time: found {cells[time]!r}, expected such as 2024-05-01 07:05 or 01/05/2024 07:05")
     try:
         return Line(place, name.strip(), value, unit, t_ms, state(state_text, value))
     except ValueError:

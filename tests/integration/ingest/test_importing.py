@@ -247,3 +247,42 @@ def test_a_line_may_be_damaged_in_any_way(tmp_path: Path) -> None:
     file = tmp_path / "b.csv"
     file.write_bytes(b"\xff\xfe\x00time\n\n,,")
     assert all(isinstance(each, LineProblem) for each in table.lines(file, STATION))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("0001-01-01 00:00:00,do,5", None),  # what some receivers write for "never"; told where in_service is known
+        ("9999-12-31 23:59:59,do,5", None),
+        ("31/02/2025 00:05,do,5", "2: time: found '31/02/2025 00:05'"),
+        ("2025-03-01 00:05,do,1_000", "2: do: found '1_000'"),
+        ('2025-03-01 00:05,do,"5', "found a line break"),
+        ("2025-03-01 00:05,do," + "x" * 200_000, "2: field larger than field limit"),
+    ],
+)
+def test_a_damaged_row_is_named_and_those_before_and_behind_it_are_read(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text(f"time,channel,value\n{text}\n2025-03-01 00:10,do,6\n")
+    found = [*table.lines(file, STATION)]
+    if said is None:
+        assert [isinstance(each, Line) for each in found] == [True, True]
+    else:
+        assert said in str(found[0])
+    assert said == "found a line break" or isinstance(found[-1], Line)
+
+
+def test_a_column_that_stands_twice_is_not_chosen_from(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("time,do,ph,do\n2025-03-01 00:05,5,7,6\n")
+    assert [str(each) for each in table.lines(file, STATION)] == [
+        f"{file}:1: found column do twice, expected each name once"
+    ]
+    assert [each.name for each in table.lines(file, STATION, ["DO"]) if isinstance(each, Line)] == ["ph"]
+
+
+def test_a_year_before_the_calendar_is_a_time_before_the_station(conn: psycopg.Connection, tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text("DO\t5.1\tmg/l\t00010101000000\t00\nDO\t5.1\tmg/l\t20250301000500\t00\n")
+    done, said = load(conn, order(file))
+    assert (done.readings, done.refused) == (1, 1)
+    assert "before the station's in_service" in said[0]
