@@ -101,10 +101,10 @@ class Album:
 def read(receipt: Receipt, registry: Registry) -> Picture:
     """Read a delivery. Raises NoPictureError."""
     delivery = receipt.delivery
-    epoch, seq = _place(dict(delivery.properties))
-    if delivery.length != len(delivery.payload):
+    if delivery.length != len(delivery.payload):  # its properties were cut away, too
         found = f"{delivery.length} bytes, cut to {len(delivery.payload)} on receipt"
-        raise NoPictureError(Misfit.TOO_LARGE.value, found, epoch, seq)
+        raise NoPictureError(Misfit.TOO_LARGE.value, found)
+    epoch, seq = _place(dict(delivery.properties))
     station = registry.stations.get(station_in(delivery.topic))
     if station is None:
         raise NoPictureError(Misfit.UNKNOWN_STATION.value, f"picture of {station_in(delivery.topic)}", epoch, seq)

@@ -98,3 +98,10 @@ def test_equal_lines_of_a_bundle_are_one_dead_letter_with_a_count(writer: Writer
         writer.write([receipt("quantrac/v1/st-test/backfill", b"\n".join([b"{"] * 2_000))])
         assert network.execute("select reason, count from dead_letter").fetchall() == [("not_json", times * 2_000)]
     assert network.execute("select received, rejected from v_ledger").fetchall() == [(4_000, 4_000)]
+
+
+def test_a_picture_that_was_cut_is_said_to_be_too_large(writer: Writer, network: psycopg.Connection) -> None:
+    """Its user properties are cut away with the rest; that they lack is not what is wrong."""
+    whole = receipt("quantrac/v1/st-test/image", JPEG)
+    writer.write_picture(whole._replace(delivery=whole.delivery._replace(length=5_000_000, sha256=b"x" * 32)))
+    assert network.execute("select reason, length from dead_letter").fetchall() == [("too_large", 5_000_000)]
