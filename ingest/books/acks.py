@@ -13,6 +13,7 @@ from typing import Final
 
 from ingest.books.ledger import ranges
 from quantrac.database.pool import Connection
+from quantrac.mqtt import QueueFullError
 from quantrac.telemetry import topics, wire
 from quantrac.telemetry.wire import Ack, Settled
 
@@ -73,7 +74,7 @@ class Acknowledger:
     """Remembers which stations are due an ack. Times are monotonic seconds, given by the caller."""
 
     publish: Callable[[str, bytes, str], None]
-    """Publishes topic, payload and station, retained."""
+    """Publishes topic, payload and station, retained. Raises QueueFullError."""
     _due: set[str] = field(default_factory=set)
     _covers_ms: dict[str, int] = field(default_factory=dict)
     _next_at: dict[str, float] = field(default_factory=dict)
@@ -109,16 +110,25 @@ class Acknowledger:
         return self._publish(read(conn, stations), stations, now) if stations else 0
 
     def publish_all(self, conn: Connection, now: float, stations: Iterable[str] | None = None) -> int:
-        """Publish the ack of every one of these stations that has a book; of all where None."""
+        """Publish the ack of every one of these stations that has a book; of all where None. Returns how many.
+
+        What the session cannot take now is due, and follows.
+        """
         acks = read(conn, stations)
         return self._publish(acks, list(acks), now)
 
-    def _publish(self, acks: dict[str, Ack], stations: Iterable[str], now: float) -> int:
-        for station in stations:
-            self._due.discard(station)
-            self._next_at[station] = now + INTERVAL_S
+    def _publish(self, acks: dict[str, Ack], stations: Sequence[str], now: float) -> int:
+        done = 0
+        for at, station in enumerate(stations):
             ack = acks.get(station)
             if ack is not None:
                 covers = Ack(max(ack.t, self._covers_ms.get(station, 0)), ack.epochs)
-                self.publish(topics.topic(station, "ack"), wire.encode(covers), station)
-        return len(acks)
+                try:
+                    self.publish(topics.topic(station, "ack"), wire.encode(covers), station)
+                except QueueFullError:
+                    self._due.update(stations[at:])
+                    break
+                done += 1
+            self._due.discard(station)
+            self._next_at[station] = now + INTERVAL_S
+        return done

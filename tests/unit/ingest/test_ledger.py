@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from ingest.books.acks import Acknowledger, settled
 from ingest.books.healthy_times import Stretch, continued
 from ingest.books.ledger import multirange, ranges
+from quantrac.mqtt import QueueFullError
+from quantrac.telemetry.wire import Ack
 
 SEQS = st.lists(st.integers(1, 200), max_size=80)
 
@@ -52,6 +54,24 @@ def test_acks_of_a_station_are_a_second_apart_but_a_birth_is_answered_at_once() 
     assert acks.due(101.0) == ["st-a", "st-b"]
     acks.note({"st-a": 3}, at_once=["st-a"])
     assert acks.due(100.5) == ["st-a", "st-b"]
+
+
+def test_acks_that_the_session_has_no_room_for_follow_in_the_next_round() -> None:
+    """At the start each of some 10,000 stations may have a book, and the session takes no more at once."""
+    published: list[str] = []
+
+    def publish(_topic: str, _payload: bytes, station: str) -> None:
+        if len(published) == 2:
+            raise QueueFullError("10000 messages wait to be published")
+        published.append(station)
+
+    stations = ["st-a", "st-b", "st-c", "st-d"]
+    acks, every = Acknowledger(publish), {station: Ack(1, {}) for station in stations}
+    assert acks._publish(every, stations, 100.0) == 2
+    assert acks.due(100.0) == ["st-c", "st-d"]
+    published.clear()
+    assert acks._publish(every, acks.due(100.2), 100.2) == 2
+    assert acks.due(200.0) == []
 
 
 T = datetime(2026, 11, 24, tzinfo=UTC)
