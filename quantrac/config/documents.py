@@ -10,6 +10,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -58,6 +59,7 @@ class Map:
 Tree = Leaf | Row | Map
 
 TAG: Final = "tag:yaml.org,2002:"
+FILES_KEPT: Final = 256
 
 
 def read_document(path: Path, shown: str, findings: Findings) -> Tree | None:
@@ -70,11 +72,29 @@ def read_document(path: Path, shown: str, findings: Findings) -> Tree | None:
     """
     try:
         text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        findings.add(Problem(shown, 1, 1, "", f"found bytes that are not UTF-8 ({error.reason}), allowed UTF-8 text"))
+    except OSError as error:
+        findings.add(Problem(shown, 1, 1, "", f"found {error.strerror}, allowed a readable file"))
+    else:
+        tree, problems = _read(text, shown)
+        for problem in problems:
+            findings.add(problem)
+        return tree
+    return None
+
+
+@lru_cache(maxsize=FILES_KEPT)
+def _read(text: str, shown: str) -> tuple[Tree | None, tuple[Problem, ...]]:
+    """Return the tree of a text and what is wrong with it.
+
+    Kept, since services read all files again when one has changed, and parsing is nine tenths of that.
+    """
+    findings = Findings()
+    try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ReusedAnchorWarning)  # YAML 1.2 allows it (3.2.2.2)
             root = YAML(typ="safe", pure=True).compose(text)
-    except UnicodeDecodeError as error:
-        findings.add(Problem(shown, 1, 1, "", f"found bytes that are not UTF-8 ({error.reason}), allowed UTF-8 text"))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -82,11 +102,10 @@ def read_document(path: Path, shown: str, findings: Findings) -> Tree | None:
     except YAMLError as error:
         what = " ".join(str(error).split())
         findings.add(Problem(shown, 1, 1, "", f"found {what}, allowed one YAML 1.2 document"))
-    except OSError as error:
-        findings.add(Problem(shown, 1, 1, "", f"found {error.strerror}, allowed a readable file"))
     else:
-        return None if root is None else _tree(root, shown, (), findings)
-    return None
+        tree = None if root is None else _tree(root, shown, (), findings)
+        return tree, tuple(findings.problems)
+    return None, tuple(findings.problems)
 
 
 def _syntax(problem: str) -> str:

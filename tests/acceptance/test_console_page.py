@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import math
 import re
 import shutil
 import threading
@@ -20,6 +19,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 
 from tests.fixtures.console import RunningConsole
 from tests.fixtures.proxy import TcpProxy
+from tests.fixtures.timing import quickest
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +27,7 @@ LIVE, OLD, DEAD = "TRỰC TIẾP", "DỮ LIỆU CŨ", "MẤT KẾT NỐI"
 DO = '[data-channel="st-my-thanh/do"]'
 PHONE = {"width": 390, "height": 844}
 SECOND = 1000
-PATIENCE_S = 30
+PATIENCE_S = 60
 """How long a page is waited for where its speed is not the question."""
 expect.set_options(timeout=PATIENCE_S * SECOND)
 
@@ -38,7 +38,9 @@ def chromium() -> Iterator[Browser]:
     path = shutil.which("chromium")
     assert path is not None, "chromium is not installed: ./dev setup"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox"], timeout=3 * PATIENCE_S * SECOND
+        )
         yield browser
         browser.close()
 
@@ -73,6 +75,7 @@ class Watched:
 @pytest.fixture
 def browser(chromium: Browser) -> Iterator[Watched]:
     context = chromium.new_context(viewport={"width": 1360, "height": 900})
+    context.set_default_timeout(PATIENCE_S * SECOND)
     yield Watched(context)
     context.close()
 
@@ -96,46 +99,31 @@ def beating(console: RunningConsole) -> Iterator[None]:
         thread.join()
 
 
-def quickest(measure: Callable[[], float], bound_s: float) -> float:
-    """Return the first measured time within a bound, else the best of three: a busy machine delays some, not all."""
-    took_s = math.inf
-    for _ in range(3):
-        took_s = min(took_s, measure())
-        if took_s < bound_s:
-            break
-    return took_s
-
-
 def age_shown(page: Page, selector: str) -> float:
-    """Seconds that the page gives as the age of a channel; only young ones are shown in seconds."""
-    found = re.fullmatch(r"(\d+) s", page.locator(f"{selector} .age").first.inner_text())
+    """Seconds that the page gives as the age of a channel; from a minute on it is given in minutes."""
+    found = re.fullmatch(r"(\d+) (s|phút)", page.locator(f"{selector} .age").first.inner_text())
     assert found is not None
-    return float(found[1])
+    return float(found[1]) * (60 if found[2] == "phút" else 1)
 
 
-def test_a_new_reading_is_on_screen_within_two_seconds(console: RunningConsole, browser: Watched) -> None:
-    with beating(console):
-        console.arrive("st-my-thanh/do", 6.5)
-        page = browser.open(console.url)
-        expect(page.locator("#pill")).to_have_text(LIVE)
-        expect(page.locator(f"{DO} .value")).to_have_text(re.compile(r"^6,50?$"))
-        values = itertools.count(41)
-
-        def arrival() -> float:
-            value = next(values)
-            arrived = time.monotonic()
-            console.arrive("st-my-thanh/do", value / 10)
-            expect(page.locator(f"{DO} .value")).to_have_text(re.compile(f"^4,{value - 40}0?$"))
-            took_s = time.monotonic() - arrived
-            assert age_shown(page, DO) <= time.monotonic() - arrived + 1
-            return took_s
-
-        assert quickest(arrival, 2) < 2
-
-
-def test_when_ingest_stops_the_page_says_old_data_with_the_age_within_15_seconds(
+@pytest.mark.timed
+def test_a_new_reading_is_on_screen_within_two_seconds_and_old_data_is_said_within_15_after_ingest_stopped(
     console: RunningConsole, browser: Watched
 ) -> None:
+    console.ingest_beats()
+    console.arrive("st-my-thanh/do", 6.5)
+    page = browser.open(console.url)
+    values = itertools.count(41)
+
+    def arrival() -> float:
+        value = next(values)
+        arrived = time.monotonic()
+        console.arrive("st-my-thanh/do", value / 10)
+        expect(page.locator(f"{DO} .value")).to_have_text(re.compile(f"^4,{value - 40}0?$"))
+        took_s = time.monotonic() - arrived
+        assert age_shown(page, DO) <= time.monotonic() - arrived + 1
+        return took_s
+
     def silence() -> float:
         with beating(console):
             expect(page.locator("#pill")).to_have_text(LIVE)
@@ -143,66 +131,61 @@ def test_when_ingest_stops_the_page_says_old_data_with_the_age_within_15_seconds
         expect(page.locator("#banner")).to_be_visible()
         return time.monotonic() - stopped
 
-    console.ingest_beats()
-    console.arrive("st-my-thanh/do", 6.5)
-    page = browser.open(console.url)
+    with beating(console):
+        expect(page.locator("#pill")).to_have_text(LIVE)
+        expect(page.locator(f"{DO} .value")).to_have_text(re.compile(r"^6,50?$"))
+        assert quickest(arrival, 2) < 2
     assert quickest(silence, 15) < 15
     expect(page.locator("#banner-title")).to_have_text(OLD)
-    expect(page.locator("#banner-age")).to_have_text(re.compile(r"số liệu mới nhất cách đây \d+ s"))
+    expect(page.locator("#banner-age")).to_have_text(re.compile(r"số liệu mới nhất cách đây \d+ (s|phút)"))
     expect(page.locator("#banner-reason")).to_have_text("Dịch vụ nhận dữ liệu không hoạt động")
     assert page.locator("#banner-title").bounding_box()["height"] >= 30  # type: ignore[index]
     console.ingest_beats()
     expect(page.locator("#banner")).to_be_hidden()
 
 
-def test_a_page_whose_server_dies_greys_within_5_seconds_and_comes_back_by_itself(
-    console: RunningConsole, browser: Watched
+@pytest.mark.timed
+def test_a_page_whose_line_goes_silent_or_whose_server_dies_greys_within_5_seconds_and_comes_back_by_itself(
+    console: RunningConsole, browser: Watched, tcp_proxy: Callable[[int], TcpProxy]
 ) -> None:
+    """A silent line is as a dead radio link: nothing is refused, nothing is closed, nothing comes."""
+    line = tcp_proxy(int(console.address.rpartition(":")[2]))
+    console.ingest_beats()
+    console.arrive("st-my-thanh/do", 6.5)
+    distant, page = browser.open(f"http://127.0.0.1:{line.port}"), browser.open(console.url)
+
+    def silence() -> float:
+        expect(distant.locator("#pill")).to_have_text(LIVE)
+        made = line.connections_made
+        line.deaf()
+        deafened = time.monotonic()
+        expect(distant.locator("body")).to_have_class(re.compile("dead"))
+        took_s = time.monotonic() - deafened
+        eventually(distant, lambda: line.connections_made > made)  # it is tried anew
+        line.restore()
+        expect(distant.locator("#pill")).to_have_text(LIVE)
+        return took_s
+
     def death() -> float:
+        if not console.is_running:
+            console.start()
         expect(page.locator("#pill")).to_have_text(LIVE)
         console.stop()
         ended = time.monotonic()
         expect(page.locator("body")).to_have_class(re.compile("dead"))
-        took_s = time.monotonic() - ended
-        if took_s >= 5:
-            console.start()
-        return took_s
+        return time.monotonic() - ended
 
     with beating(console):
-        console.arrive("st-my-thanh/do", 6.5)
-        page = browser.open(console.url)
+        assert quickest(silence, 5) < 5
         assert quickest(death, 5) < 5
         expect(page.locator("#banner-title")).to_have_text(OLD)
         expect(page.locator("#banner-reason")).to_have_text("Trang này không nhận được tin từ máy chủ")
         expect(page.locator("#pill")).to_have_text(DEAD)
         console.start()
         console.arrive("st-my-thanh/do", 4.2)
-        expect(page.locator("#pill")).to_have_text(LIVE)
-        expect(page.locator(f"{DO} .value")).to_have_text(re.compile(r"^4,20?$"))
-
-
-def test_a_line_that_goes_silent_greys_the_page_and_is_tried_anew(
-    console: RunningConsole, browser: Watched, tcp_proxy: Callable[[int], TcpProxy]
-) -> None:
-    """As with a dead radio link: nothing is refused, nothing is closed, nothing comes."""
-    line = tcp_proxy(int(console.address.rpartition(":")[2]))
-    with beating(console):
-        console.arrive("st-my-thanh/do", 6.5)
-        page = browser.open(f"http://127.0.0.1:{line.port}")
-
-        def silence() -> float:
-            expect(page.locator("#pill")).to_have_text(LIVE)
-            made = line.connections_made
-            line.deaf()
-            deafened = time.monotonic()
-            expect(page.locator("body")).to_have_class(re.compile("dead"))
-            took_s = time.monotonic() - deafened
-            eventually(page, lambda: line.connections_made > made)
-            line.restore()
-            expect(page.locator("#pill")).to_have_text(LIVE)
-            return took_s
-
-        assert quickest(silence, 5) < 5
+        for one in (page, distant):
+            expect(one.locator("#pill")).to_have_text(LIVE)
+            expect(one.locator(f"{DO} .value")).to_have_text(re.compile(r"^4,20?$"))
 
 
 def test_a_console_that_came_up_before_its_database_says_so_and_shows_the_network_once_it_can(
@@ -353,6 +336,10 @@ def red(colour: str) -> bool:
     return r > 150 and g < 90 and b < 90
 
 
+SLACK_S = 40
+"""Where the question is an hour: what a page of a busy machine may be late, and a minute's rounding."""
+
+
 @pytest.mark.parametrize("wrong_by", [timedelta(hours=1), timedelta(hours=-1)])
 def test_ages_are_right_on_a_machine_whose_clock_is_an_hour_wrong(
     console: RunningConsole, browser: Watched, wrong_by: timedelta
@@ -365,13 +352,13 @@ def test_ages_are_right_on_a_machine_whose_clock_is_an_hour_wrong(
         page.goto(console.url)
         expect(page.locator("#pill")).to_have_text(LIVE)
         assert abs(page.evaluate("Date.now()") / 1000 - time.time() - wrong_by.total_seconds()) < 60
-        assert abs(age_shown(page, DO) - (datetime.now(UTC) - began).total_seconds()) <= 5
+        assert abs(age_shown(page, DO) - (datetime.now(UTC) - began).total_seconds()) <= SLACK_S
         page.wait_for_timeout(3 * SECOND)
-        assert abs(age_shown(page, DO) - (datetime.now(UTC) - began).total_seconds()) <= 5
+        assert abs(age_shown(page, DO) - (datetime.now(UTC) - began).total_seconds()) <= SLACK_S
         h, m, s = map(int, page.locator("#clock").inner_text().split(":"))
         in_vietnam = datetime.now(UTC).astimezone(ZoneInfo("Asia/Ho_Chi_Minh"))
         off = abs((3600 * h + 60 * m + s) - (3600 * in_vietnam.hour + 60 * in_vietnam.minute + in_vietnam.second))
-        assert min(off, 86400 - off) <= 5
+        assert min(off, 86400 - off) <= SLACK_S
 
 
 INK = """
@@ -402,11 +389,12 @@ def test_a_station_has_a_24_hour_chart_of_every_channel(console: RunningConsole,
         for plot in plots.all():
             plot.scroll_into_view_if_needed()
             expect(plot.locator("canvas")).to_be_visible()
-        filled, empty = (
-            page.locator(f'[data-channel="st-my-thanh/{name}"] canvas').evaluate(INK) for name in ("do", "ph")
-        )
-        assert filled > 500
-        assert filled > empty
+
+        def ink(name: str) -> int:
+            found: int = page.locator(f'[data-channel="st-my-thanh/{name}"] canvas').evaluate(INK)
+            return found
+
+        eventually(page, lambda: ink("do") > max(500, ink("ph")))
         assert page.evaluate(AXIS_HOURS, "st-my-thanh/do") == pytest.approx(24)
         page.get_by_role("button", name="3 giờ").click()
         eventually(page, lambda: page.evaluate(AXIS_HOURS, "st-my-thanh/do") < 3.01)

@@ -22,7 +22,7 @@ import psycopg
 import pytest
 
 from edge_agent import desk
-from quantrac.cli.demo.comparison import EDGE_MS
+from quantrac.cli.demo.comparison import EDGE_MS, STALL_MS
 from quantrac.cli.demo.journals import channel_series, read_journal
 from quantrac.config.loading import load_network
 from quantrac.config.network import Network
@@ -207,7 +207,7 @@ def test_stations_are_changed_from_the_centre_and_nothing_is_lost(network: Rig, 
     # A change under which a channel that was valid is so no more: taken back by itself, too.
     network.edit(STEADY, "    channels:", "    signals: {do: {range: [1000, 2000]}}\n    channels:")
     network.run("stations", "apply", "--person", "an").ends()
-    bad = network.run("stations", "push", STEADY, "--within", "5", "--person", "bình")
+    bad = network.run("stations", "push", STEADY, "--within", "8", "--person", "bình")
     eventually(lambda: network.config_in_force(CUT_OFF) == before[CUT_OFF])
     network.proxy.restore()
     assert "rolled back; changed: sonde; the link has not returned" in cut.ends(1)
@@ -322,8 +322,9 @@ def assert_nothing_is_lost(network: Rig, conn: psycopg.Connection[Any]) -> None:
         for channel, series in channel_series(network.network().stations[station], served):
             for t, value, _ in conn.execute(TIMES, [channel]).fetchall():
                 if value is not None:
-                    near = series.between(t - series.width_ms - EDGE_MS, t + EDGE_MS)
+                    near = series.between(t - series.width_ms - EDGE_MS, t + STALL_MS)
                     values = [entry.value for entry in near if entry.value is not None]
+                    assert values, (channel, t)
                     assert min(values) - 1e-5 <= value <= max(values) + 1e-5, (channel, t)
                     compared += 1
     assert compared > 200

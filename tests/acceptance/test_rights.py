@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
-from quantrac.mqtt import MqttAddress, Session, Subscription
+from quantrac.mqtt import MqttAddress, Outcome, Session, Settled, Subscription
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.private_services.postgres import PrivatePostgres
 from quantrac.telemetry import topics
@@ -58,7 +59,7 @@ def running(service: str, env: dict[str, str], log: Path) -> Iterator[None]:
 
 
 def eventually(what: Callable[[], object], logs: Path) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while not what():
         assert time.monotonic() < until, "\n".join(log.read_text("utf-8")[-2000:] for log in logs.glob("*.log"))
         time.sleep(0.1)
@@ -66,12 +67,14 @@ def eventually(what: Callable[[], object], logs: Path) -> None:
 
 def publish_a_dip(broker: PrivateMosquitto, seconds: int) -> None:
     """Publish oxygen below its limit, once a second until now."""
+    settled: queue.Queue[Settled] = queue.Queue()
     session = Session(
         MqttAddress.parse(broker.url(STATION)),
         "edge",
         expiry_s=60,
         receive_maximum=10,
         subscriptions=[Subscription(topics.topic(STATION, "ack"))],
+        on_publish_settled=settled.put,
     )
     session.start()
     assert session.wait_subscribed(60)
@@ -79,7 +82,7 @@ def publish_a_dip(broker: PrivateMosquitto, seconds: int) -> None:
     for seq in range(1, seconds + 1):
         payload = f'{{"epoch":"9f31c2ab","seq":{seq},"t":{start_ms + seq * 1000},"r":[["do",1.5,"ok"]]}}'
         session.publish(topics.topic(STATION, "readings"), payload.encode(), seq)
-    time.sleep(1)
+    assert {settled.get(timeout=60).outcome for _ in range(seconds)} == {Outcome.DELIVERED}
     session.stop()
 
 

@@ -21,6 +21,9 @@ from quantrac.telemetry.states import State
 EDGE_MS: Final = 250
 """How far from a slot's edge an entry may be counted in or out, milliseconds. On a machine with far too much to do an
 instrument answered over 100 ms after it was asked; at a sample a second at most one entry is in doubt."""
+STALL_MS: Final = 1_500
+"""How long a machine may stand still between an agent's question and an instrument's answer, milliseconds. Values that
+only this explains are counted as replies too late, of which there may be few."""
 MOST_LOST: Final = 2
 """Replies that may be missing in a slot before its value is called wrong."""
 STORING_MS: Final = 2_000
@@ -56,7 +59,7 @@ class Difference(NamedTuple):
     served: str
     """What would have been right, in words."""
     missed: bool = False
-    """The value is right for all served values but one or two, whose replies the agent did not count."""
+    """The value is right but for one or two replies that the agent did not count, or for a stall at the slot's edge."""
 
     @property
     def is_unanswered(self) -> bool:
@@ -121,7 +124,10 @@ def differences(
             possible = list(possible_values(series, reading.t_ms))
             if not any(_same(reading.value, value) for value in possible):
                 served = ", ".join(f"{value:.9g}" for value in possible[:4]) or "too few valid values"
-                missed = any(_same(reading.value, value) for value in _values_without_some(series, reading.t_ms))
+                late = itertools.chain(
+                    _values_without_some(series, reading.t_ms), _values_of_a_stall(series, reading.t_ms)
+                )
+                missed = any(_same(reading.value, value) for value in late)
                 yield Difference(channel, reading.t_ms, reading.value, reading.state.word, served, missed)
 
 
@@ -157,6 +163,20 @@ def _values_without_some(series: Series, end_ms: int) -> Iterator[float]:
             if len(entries) - lost >= needed:
                 for kept in itertools.combinations(entries, len(entries) - lost):
                     yield from _values_of(series, kept)
+
+
+def _values_of_a_stall(series: Series, end_ms: int) -> Iterator[float]:
+    """Yield the values that a slot's reading has if the machine stood still after the agent had asked.
+
+    What was served soon after the slot's beginning may then have been asked for before it, and so at its end.
+    """
+    start_ms = end_ms - series.width_ms
+    served = series.between(start_ms, end_ms + STALL_MS)
+    before = sum(entry.t_ms <= start_ms + STALL_MS for entry in served)
+    within = sum(entry.t_ms <= end_ms for entry in served)
+    for first in range(before + 1):
+        for end in range(max(first, within), len(served) + 1):
+            yield from _values_of(series, served[first:end])
 
 
 def combine(kind: Kind, values: Sequence[float]) -> float | None:

@@ -42,7 +42,10 @@ def test_a_station_that_is_not_there_is_said_to_be_away_and_the_attempt_is_on_re
         commands.give(conn, line, KEY, "st-nowhere", {"do": "read"}, person="an", reason=None, clock=clock)
 
 
-def test_a_user_without_the_right_is_told_so(conn: Connection, broker: PrivateMosquitto) -> None:
+def test_a_user_without_the_right_is_told_so(
+    conn: Connection, broker: PrivateMosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "CONNECT_S", 1.0)
     apply_network(conn, load_network(Path(__file__).parents[3] / "station_configs"), "an", clock())
     line = commands.MqttLine(MqttAddress.parse(broker.url("st-dai-ngai")))
     with pytest.raises(commands.NotSent):

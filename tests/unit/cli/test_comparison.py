@@ -120,3 +120,13 @@ def test_a_reply_that_came_too_late_is_told_apart_from_a_wrong_value() -> None:
     assert late.is_unanswered
     assert not hidden.is_unanswered
     assert not wrong.is_unanswered
+
+
+def test_what_was_asked_before_a_stall_at_the_slots_edge_is_said_to_be_late_and_not_to_be_wrong() -> None:
+    stalled = series([*each_second(1, 2, 3, 4), Entry(WIDTH + 900, 10.0, True), *each_second(6, start=WIDTH + SAMPLE)])
+    (late,) = differences("st/do", stalled, [Stored(WIDTH, 20 / 5, State.OK)])
+    assert (late.missed, late.is_unanswered) == (True, True)
+    (other,) = differences("st/do", stalled, [Stored(WIDTH, 16 / 5, State.OK)])
+    assert not other.is_unanswered, "of what was served within the slot nothing may be passed over"
+    (long_after,) = differences("st/do", stalled, [Stored(2 * WIDTH, 2.5, State.OK)])
+    assert not long_after.is_unanswered

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from quantrac.config import documents
 from quantrac.config.devices import AnyProfile, BayernHessenProfile, LineProfile, ModbusProfile, VaisalaProfile
 from quantrac.config.loading import load_network
 from quantrac.config.network import Network
 from quantrac.telemetry.states import State
+from tests.fixtures.timing import quickest
 
 ROOT = Path(__file__).parents[3] / "station_configs"
 BASE = load_network(ROOT)
@@ -40,9 +42,13 @@ def test_the_files_say_that_the_stations_are_assumed() -> None:
 
 
 def test_loading_the_whole_network_takes_less_than_a_second() -> None:
-    begin = time.process_time()  # of this process alone: others may use the machine
-    load_network(ROOT, "demo")
-    assert time.process_time() - begin < 1.0
+    def loading() -> float:
+        documents._read.cache_clear()
+        begin = time.process_time()  # of this process alone: others may use the machine
+        load_network(ROOT, "demo")
+        return time.process_time() - begin
+
+    assert quickest(loading, 1.0) < 1.0
 
 
 def test_the_hash_is_that_of_the_resolved_station_and_not_of_its_files(tmp_path: Path) -> None:
