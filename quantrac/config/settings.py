@@ -155,6 +155,9 @@ class Settings(BaseSettings):
     speedsms_token: SecretStr | None = None
     speedsms_sender: str = ""
     """Brandname at SpeedSMS; empty: a number of theirs."""
+    grafana_url: str | None = None
+    """Where `dashboards push` finds Grafana, such as http://127.0.0.1:3000."""
+    grafana_token: SecretStr | None = None
 
     def database(self, service: str) -> str:
         """Return the database address of a service: its own, else the common one; raises MissingSetting."""
@@ -175,6 +178,15 @@ class Settings(BaseSettings):
                 "QUANTRAC_COMMAND_KEYS is not set: a file of lines `<station> <key>`; make one: quantrac commands key"
             )
         return self.command_keys
+
+    def grafana(self) -> tuple[str, str]:
+        """Return the address of Grafana and the token of a service account there; raises MissingSetting."""
+        if self.grafana_url is None or self.grafana_token is None:
+            raise MissingSetting(
+                "QUANTRAC_GRAFANA_URL and QUANTRAC_GRAFANA_TOKEN are not both set: http://host:3000, and the token of "
+                "a service account with the role Editor"
+            )
+        return self.grafana_url, self.grafana_token.get_secret_value()
 
     def mqtt(self) -> str:
         """Return the broker's address; raises MissingSetting."""

@@ -32,3 +32,18 @@ def check() -> None:
     for path in found:
         print(f"{path}: out of date; run: quantrac dashboards render", file=sys.stderr)
     sys.exit(1 if found else 0)
+
+
+@app.command(short_help="Hand the dashboards to a running Grafana.")
+def push() -> None:
+    """Hand the dashboards to a running Grafana by its API; what somebody changed in them there is overwritten.
+
+    QUANTRAC_GRAFANA_URL says where it is, QUANTRAC_GRAFANA_TOKEN is the token of a service account (role Editor).
+    """
+    from dashboards.grafana.pushing import Grafana
+    from dashboards.grafana.rendering import rendered
+    from quantrac.config.settings import Settings
+
+    with Grafana(*Settings().grafana()) as grafana:
+        for place in grafana.push(rendered()):
+            print(f"handed over: {place}")
