@@ -67,14 +67,18 @@ def read_command(key: bytes, station: str, command_id: str, payload: bytes, now_
         raise BadCommand("its id is not 8 to 64 letters, digits, - and _")
     try:
         body = json.loads(payload)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadCommand("it is not JSON") from error
     if not isinstance(body, dict) or not isinstance(body.get("do"), str):
         raise BadCommand("it does not say what to do")
     signature = body.get("sig")
     if not isinstance(signature, str):
         raise BadCommand("it is not signed")
-    if not hmac.compare_digest(signature.encode(), sign(key, station, command_id, body).encode()):
+    try:
+        genuine = hmac.compare_digest(signature.encode(), sign(key, station, command_id, body).encode())
+    except ValueError as error:  # NaN, a lone surrogate: nobody can have signed them
+        raise BadCommand("it is JSON that cannot be signed") from error
+    if not genuine:
         raise BadCommand("its signature is wrong: another key, another station, or changed on the way")
     _check_times(body.get("issued"), body.get("expires"), now_ms)
     order = {name: value for name, value in body.items() if name not in ENVELOPE}
