@@ -23,7 +23,7 @@ def quantrac(url: str, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "quantrac", *words],
         env={**os.environ, "QUANTRAC_DATABASE_URL": url},
-        cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False,
+        cwd=PROJECT, capture_output=True, text=True, timeout=180, check=False,
     )  # fmt: skip
 
 
@@ -120,12 +120,13 @@ def test_jobs_run_what_is_due_at_once_and_stop_when_told(filled: str, tmp_path: 
         )  # fmt: skip
     try:
         with psycopg.connect(filled, autocommit=True) as conn:
-            deadline = time.monotonic() + 120
+            deadline = time.monotonic() + 180
             due = {
                 "silence",
                 "watch",
                 "calibrations",
                 "prune-feed",
+                "prune-letters",
                 "prune-records",
                 "retention",
                 "compress",
@@ -138,7 +139,7 @@ def test_jobs_run_what_is_due_at_once_and_stop_when_told(filled: str, tmp_path: 
                 time.sleep(0.1)
             assert done == due, (tmp_path / "log").read_text()
             process.send_signal(signal.SIGTERM)
-            assert process.wait(60) == 0
+            assert process.wait(180) == 0
             assert conn.execute("select count(*) from v_service").fetchone() == (0,)
     finally:
         process.kill()

@@ -27,7 +27,7 @@ from quantrac.cli.jobs.compression import compress_old
 from quantrac.cli.jobs.ordering import order_old_hours
 from quantrac.cli.jobs.runs import Job, run_if_due
 from quantrac.cli.jobs.schedule import Daily, Every, Schedule
-from quantrac.cli.jobs.upkeep import apply_retention, prune_feed, prune_records
+from quantrac.cli.jobs.upkeep import apply_retention, prune_feed, prune_letters, prune_records
 from quantrac.config.loading import load_network
 from quantrac.config.network import Network
 from quantrac.config.settings import Settings
@@ -122,6 +122,7 @@ def jobs_of(current: Callable[[], Network]) -> list[Job]:
         Job("watch", Every(SILENCE_EVERY), watch),
         Job("calibrations", Every(CALIBRATIONS_EVERY), calibrations),
         Job("prune-feed", Every(timedelta(hours=1)), prune_feed),
+        Job("prune-letters", Every(timedelta(hours=1)), prune_letters),
         Job("prune-records", Daily(time(2, 30)), prune_records),
         Job("retention", Daily(time(3, 0)), retention),
     ]

@@ -47,6 +47,15 @@ def prune_feed(conn: Connection, now: datetime) -> str:
     return f"{removed} changes removed" + (f", unregistered {', '.join(idle)}" if idle else "")
 
 
+def prune_letters(conn: Connection, now: datetime) -> str:
+    """Remove dead letters beyond the most that are kept, closed ones first, then those that came longest ago."""
+    del now
+    surplus = conn.execute(SURPLUS_LETTERS, [MOST_LETTERS]).rowcount
+    if surplus:
+        log.error("dead letters removed before their time: too many", removed=surplus, kept=MOST_LETTERS)
+    return f"{surplus} dead letters beyond {MOST_LETTERS:,} removed"
+
+
 def prune_records(conn: Connection, now: datetime) -> str:
     """Remove what nobody needs any more: old stretches of health, runs of jobs, beats of dead workers."""
     health = conn.execute("delete from ingest_health where to_t < %s", [now - HEALTH_KEPT]).rowcount
@@ -65,11 +74,8 @@ def apply_retention(conn: Connection, now: datetime, keep: Retention) -> str:
     letters_kept_from = now - timedelta(milliseconds=keep.dead_letters_ms)
     letters = conn.execute(OLD_LETTERS, [letters_kept_from]).rowcount
     conn.execute(OLD_CONFLICTS, [letters_kept_from])
-    surplus = conn.execute(SURPLUS_LETTERS, [MOST_LETTERS]).rowcount
-    if surplus:
-        log.error("dead letters removed before their time: too many", removed=surplus, kept=MOST_LETTERS)
     pictures = conn.execute(OLD_PICTURES, [now - timedelta(milliseconds=keep.pictures_ms)]).rowcount
-    return ", ".join([*said, f"{pictures} pictures removed", f"{letters + surplus} dead letters removed"])
+    return ", ".join([*said, f"{pictures} pictures removed", f"{letters} dead letters removed"])
 
 
 def _dropped(conn: Connection, what: str, statement: LiteralString, now: datetime, keep_ms: int | None) -> str:

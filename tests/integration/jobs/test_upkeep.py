@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from quantrac.cli.jobs.ordering import order_old_hours
-from quantrac.cli.jobs.upkeep import apply_retention, prune_feed, prune_records
+from quantrac.cli.jobs.upkeep import apply_retention, prune_feed, prune_letters, prune_records
 from quantrac.config.network import Retention
 from quantrac.database.feed import Cause, Consumer, NewChange, append_changes
 from tests.integration.database.conftest import NOON, World, add_channel
@@ -137,7 +137,8 @@ def test_pictures_go_after_their_time_and_dead_letters_when_there_are_too_many(
         )
     monkeypatch.setattr("quantrac.cli.jobs.upkeep.MOST_LETTERS", 4)
     said = apply_retention(world.conn, datetime.now(UTC), Retention.model_validate({"pictures": "7d"}))
-    assert said.endswith("1 pictures removed, 1 dead letters removed")
+    assert said.endswith("1 pictures removed, 0 dead letters removed")
+    assert prune_letters(world.conn, NOW) == "1 dead letters beyond 4 removed"
     assert world.conn.execute("select count(*) from v_image").fetchone() == (1,)
     assert world.conn.execute("select distinct status from v_dead_letter").fetchall() == [("open",)]
 
