@@ -92,7 +92,7 @@ def demo(tmp_path: Path) -> Iterator[Callable[..., Demo]]:
     for one in started:
         if one.process.poll() is None:
             one.process.send_signal(signal.SIGINT)
-            one.process.wait(240)
+            one.process.wait(300)
     shutil.rmtree(demo_place(tmp_path), ignore_errors=True)
 
 

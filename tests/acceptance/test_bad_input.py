@@ -32,7 +32,7 @@ def quantrac(
     """Run a command to its end; settings are variables without their QUANTRAC_."""
     return subprocess.run(
         [sys.executable, "-m", "quantrac", *map(str, words)],
-        cwd=cwd, env=environment(**settings, **more), capture_output=True, text=True, check=False, timeout=90,
+        cwd=cwd, env=environment(**settings, **more), capture_output=True, text=True, check=False, timeout=180,
     )  # fmt: skip
 
 
@@ -273,7 +273,7 @@ def running(tmp_path: Path, *words: str, **settings: object) -> Iterator[Callabl
         process = subprocess.Popen(command, cwd=PROJECT, env=environment(**settings), stdout=out, stderr=out)
 
     def says(wanted: str) -> str:
-        until = time.monotonic() + 60
+        until = time.monotonic() + 180
         while True:
             for line in log.read_text("utf-8").splitlines():
                 if wanted in line:
@@ -285,7 +285,7 @@ def running(tmp_path: Path, *words: str, **settings: object) -> Iterator[Callabl
     try:
         yield says
         process.terminate()
-        assert process.wait(60) == 0, log.read_text("utf-8")
+        assert process.wait(180) == 0, log.read_text("utf-8")
         assert "Traceback" not in log.read_text("utf-8")
     finally:
         process.kill()
@@ -368,6 +368,6 @@ def test_a_missing_package_is_named_with_the_extra_that_installs_it(
     done = subprocess.run(
         [sys.executable, "-c", without, *command],
         cwd=PROJECT, env=environment(database_url=NOWHERE, mqtt_url="mqtt://127.0.0.1:1", state_dir=tmp_path),
-        capture_output=True, text=True, check=False, timeout=90,
+        capture_output=True, text=True, check=False, timeout=180,
     )  # fmt: skip
     assert one_line(done, 1) == f"{package} is not installed: pip install 'quantrac[{extra}]'"

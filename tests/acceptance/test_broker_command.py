@@ -12,7 +12,7 @@ PROJECT = Path(__file__).parents[2]
 
 def quantrac(*words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "quantrac", *words]
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=180, check=False)
 
 
 def test_the_rendered_files_start_a_broker_and_name_who_lacks_a_password(tmp_path, free_port):
@@ -53,7 +53,7 @@ def test_a_listener_beyond_this_machine_without_tls_is_refused_with_what_to_do(t
 def wait_for(port: int, broker: subprocess.Popen[str]) -> bool:
     import time
 
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline and broker.poll() is None:
         if ports.answers(port):
             return True

@@ -27,7 +27,7 @@ LIVE, OLD, DEAD = "TRỰC TIẾP", "DỮ LIỆU CŨ", "MẤT KẾT NỐI"
 DO = '[data-channel="st-my-thanh/do"]'
 PHONE = {"width": 390, "height": 844}
 SECOND = 1000
-PATIENCE_S = 60
+PATIENCE_S = 180
 """How long a page is waited for where its speed is not the question."""
 expect.set_options(timeout=PATIENCE_S * SECOND)
 
@@ -38,9 +38,7 @@ def chromium() -> Iterator[Browser]:
     path = shutil.which("chromium")
     assert path is not None, "chromium is not installed: ./dev setup"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox"], timeout=3 * PATIENCE_S * SECOND
-        )
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"], timeout=PATIENCE_S * SECOND)
         yield browser
         browser.close()
 

@@ -25,7 +25,7 @@ def unit(name: str) -> configparser.ConfigParser:
 
 def help_of(*words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "quantrac", *words, "--help"]
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=180, check=False)
 
 
 @pytest.mark.parametrize("service", SERVICES)

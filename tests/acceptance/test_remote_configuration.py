@@ -37,7 +37,7 @@ STEADY, CUT_OFF = "st-tran-de", "st-dai-ngai"
 STATIONS = (STEADY, CUT_OFF)
 REPORT_MS = 2_000
 DEFAULTS = "defaults: {sample: 500ms, report: 2s, housekeeping: 2s}\n"
-WITHIN_S = 90.0
+WITHIN_S = 180
 BUSY_OR_ASKED = ("comm", "maint")
 """Null in these states is no doing of a change: the simulator's machine was busy, or the test ordered maintenance."""
 RULES = f"""
@@ -96,7 +96,7 @@ class Rig:
             stdout=log, stderr=log,
         )  # fmt: skip
         self.closing.callback(process.kill)
-        self.closing.callback(process.wait, 60)
+        self.closing.callback(process.wait, 180)
         self.closing.callback(process.send_signal, signal.SIGTERM)
         return process
 

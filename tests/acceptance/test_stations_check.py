@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 def quantrac(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "quantrac", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=180)
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def status(url: str, *words: str) -> subprocess.CompletedProcess[str]:
 def quantrac(url: str, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "quantrac", *words]
     env = {**os.environ, "QUANTRAC_DATABASE_URL": url}
-    return subprocess.run(command, cwd=PROJECT, env=env, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, cwd=PROJECT, env=env, capture_output=True, text=True, check=False, timeout=180)
 
 
 def test_a_centre_in_which_nothing_runs_is_told_line_by_line_what_to_do(database: str) -> None:

@@ -34,7 +34,7 @@ def echo():
 
 
 def connect(port: int) -> socket.socket:
-    return socket.create_connection((LOOPBACK, port), timeout=60)
+    return socket.create_connection((LOOPBACK, port), timeout=180)
 
 
 def said_back(line: socket.socket, word: bytes) -> bytes:
@@ -77,5 +77,5 @@ def test_a_deaf_line_stays_open_and_delivers_late_what_it_held(tcp_proxy, echo):
         with pytest.raises(TimeoutError):
             line.recv(1000)
         proxy.restore()
-        line.settimeout(60)
+        line.settimeout(180)
         assert line.recv(1000) == b"2"

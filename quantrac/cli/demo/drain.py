@@ -12,8 +12,8 @@ import psycopg
 
 from quantrac.cli.demo.stage import Stage, StageError
 
-DRAIN_WITHIN_S: Final = 90
-QUIET_WITHIN_S: Final = 60.0
+DRAIN_WITHIN_S: Final = 180
+QUIET_WITHIN_S: Final = 180.0
 
 LAG: Final = "select coalesce(sum(lag_rows), 0) from v_feed"
 WAITING: Final = "select count(*) from v_notification where status in ('queued', 'sending')"
@@ -30,7 +30,7 @@ def drain_agents(stage: Stage) -> int:
 
 
 def wait_until_quiet(conn: psycopg.Connection[Any]) -> None:
-    """Wait until no consumer lags, nothing is missing and no message to a person waits; gives up after a minute."""
+    """Wait until no consumer lags, nothing is missing and no message to a person waits; for three minutes at most."""
     deadline = time.monotonic() + QUIET_WITHIN_S
     while time.monotonic() < deadline:
         if not any(_number(conn, query) for query in (LAG, WAITING, MISSING)):

@@ -20,7 +20,7 @@ from quantrac.cli.demo.servers import alone
 from quantrac.cli.demo.stage import Stage, StageError
 from quantrac.config.loading import load_network
 
-FIRST_READING_WITHIN_S: Final = 120.0
+FIRST_READING_WITHIN_S: Final = 240.0
 LOOK_EVERY_S: Final = 0.5
 
 

@@ -100,7 +100,7 @@ def _minutes(time_: datetime) -> float:
     return (time_ - START).total_seconds() / 60
 
 
-def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 180.0) -> None:
     """Wait until a condition holds; fail after `seconds`."""
     end = time.monotonic() + seconds
     while not condition():

@@ -34,7 +34,7 @@ def backtest(database: str, *arguments: str) -> subprocess.CompletedProcess[str]
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=180,
     )
 
 
@@ -134,7 +134,7 @@ def test_normals_are_made_of_good_readings_and_a_back_test_takes_them(conn: Conn
             channel, "--json",
         ],
         env={**os.environ, "QUANTRAC_DATABASE_URL": database},
-        cwd=PROJECT, capture_output=True, text=True, check=False, timeout=60,
+        cwd=PROJECT, capture_output=True, text=True, check=False, timeout=180,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     (made,) = json.loads(done.stdout)

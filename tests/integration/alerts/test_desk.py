@@ -42,7 +42,7 @@ def quantrac(database: str, *arguments: str, **environment: str) -> subprocess.C
         capture_output=True,
         text=True,
         check=False,
-        timeout=90,
+        timeout=180,
     )
 
 

@@ -65,7 +65,7 @@ def make(database: str, modem: GsmModem, clock: Clock) -> Iterator[Callable[...,
     """A maker of drivers; patience in seconds, where a modem is to be waited for in vain."""
     made: list[ModemNotifier] = []
 
-    def new(submit_s: float = 60.0, command_s: float = 60.0) -> ModemNotifier:
+    def new(submit_s: float = 180.0, command_s: float = 180.0) -> ModemNotifier:
         for old in made:
             old.close()
         journal, inbox = PartJournal(database, "modem", clock), SmsInbox(database, "modem", clock)

@@ -202,7 +202,7 @@ def test_two_senders_never_take_the_same_message(conn: Connection, database: str
         def send(self, message: Outgoing) -> str | None:
             taken.append(message.key)
             entered.set()
-            leave.wait(60)
+            leave.wait(180)
             return None
 
         def close(self) -> None: ...
@@ -212,7 +212,7 @@ def test_two_senders_never_take_the_same_message(conn: Connection, database: str
     stop = threading.Event()
     first = start_senders(database, {Medium.SMS: Slow()}, lambda: datetime.now(UTC), stop)
     try:
-        assert entered.wait(60)
+        assert entered.wait(180)
         assert not Sender("", Medium.SMS, Slow(), Clock()).send_one(conn)  # the first is taken, the second not its turn
         assert len(taken) == 1
         leave.set()

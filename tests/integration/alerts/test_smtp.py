@@ -40,7 +40,7 @@ def server(make: Callable[[], SMTP]) -> Iterator[str]:
     try:
         yield f"127.0.0.1:{listening.sockets[0].getsockname()[1]}"
     finally:
-        asyncio.run_coroutine_threadsafe(stop(), loop).result(60)
+        asyncio.run_coroutine_threadsafe(stop(), loop).result(180)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()

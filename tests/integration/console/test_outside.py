@@ -48,12 +48,12 @@ def links(database: str, conn: Connection, free_port: Callable[[], int]) -> Iter
         yield found
     finally:
         stop.set()
-        thread.join(60)
+        thread.join(180)
 
 
 def ask(url: str, *, form: bool = False) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(url, data=b"" if form else None, timeout=60) as answer:
+        with urllib.request.urlopen(url, data=b"" if form else None, timeout=180) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:

@@ -25,7 +25,7 @@ STATIONS = ("st-my-thanh", "st-test")
 CHANNELS = ("water_temp", "do", "ph", "salinity")
 
 
-def eventually(what: Callable[[], object], timeout_s: float = 60.0) -> None:
+def eventually(what: Callable[[], object], timeout_s: float = 180.0) -> None:
     """Wait until `what()` is true; fail with its last answer."""
     until = time.monotonic() + timeout_s
     while not (found := what()):
@@ -103,7 +103,7 @@ class RunningIngest:
         if self._process is None:
             return 0
         self._process.terminate()
-        return self._process.wait(60)
+        return self._process.wait(180)
 
 
 @pytest.fixture
@@ -112,9 +112,12 @@ def ingest(
 ) -> Iterator[RunningIngest]:
     """A running ingest."""
     running = RunningIngest(database, broker, tmp_path / "ingest.log")
-    running.start()
-    yield running
-    assert running.stop() == 0, running.log.read_text()
+    try:
+        running.start()
+        yield running
+    finally:
+        status = running.stop()
+    assert status == 0, running.log.read_text()
 
 
 class Edge:

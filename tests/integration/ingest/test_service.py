@@ -26,7 +26,7 @@ from tests.integration.ingest.test_path import message
 
 def get(port: int, page: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/{page}", timeout=60) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/{page}", timeout=180) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:
@@ -149,7 +149,7 @@ def test_a_database_without_our_tables_is_named_and_ends_it(
     ran = subprocess.run(
         [sys.executable, "-m", "quantrac", "ingest", "run"],
         env={**os.environ, "QUANTRAC_DATABASE_URL": empty_database, "QUANTRAC_MQTT_URL": broker.url("ingest")},
-        capture_output=True, text=True, timeout=90, check=False,
+        capture_output=True, text=True, timeout=180, check=False,
     )  # fmt: skip
     assert ran.returncode == 1
     assert ran.stderr.splitlines()[-1].endswith("run quantrac db migrate")
@@ -175,7 +175,7 @@ def test_quality_runs_judges_and_stops(network: psycopg.Connection, database: st
         eventually(lambda: flags(network) == {200: 3, 300: 4, 800: 3, 900: 4})
     finally:
         process.terminate()
-        assert process.wait(60) == 0
+        assert process.wait(180) == 0
 
 
 def test_lesser_rights_are_enough(

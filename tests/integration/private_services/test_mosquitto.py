@@ -14,7 +14,7 @@ from quantrac.private_services.mosquitto import PrivateMosquitto
 from tests.integration.private_services.listening import addresses_of
 
 NOT_AUTHORIZED = 0x87  # MQTT 5, 3.4.2.1
-WAIT_S = 60
+WAIT_S = 180
 
 
 class Person:

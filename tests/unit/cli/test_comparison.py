@@ -47,6 +47,15 @@ def test_an_entry_at_the_edge_may_count_on_either_side() -> None:
     assert found(s, Stored(WIDTH, 1.9, State.OK)) == 1
 
 
+@pytest.mark.parametrize("t_ms", [-100, 100])
+def test_an_entry_further_from_the_edge_than_100_ms_counts_on_its_own_side(t_ms: int) -> None:
+    further = t_ms + (1 if t_ms > 0 else -2)
+    for edge, differences_found in ((t_ms, 0), (further, 1)):
+        s = series([Entry(edge, 1.0, True), *each_second(2, 2, 2, 2, start=1_500)])
+        stored = 9 / 5 if t_ms < 0 else 2.0  # counted in from before the slot, or out though within it
+        assert found(s, Stored(WIDTH, stored, State.OK)) == differences_found
+
+
 def test_a_value_of_another_slot_is_caught() -> None:
     s = series(each_second(1, 1, 1, 1, 1, 2, 2, 2, 2, 2))
     assert found(s, Stored(2 * WIDTH, 1.0, State.OK)) == 1

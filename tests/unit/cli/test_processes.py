@@ -21,7 +21,7 @@ def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
     made.stop()
 
 
-def until(condition: Callable[[], object], within: float = 60.0) -> None:
+def until(condition: Callable[[], object], within: float = 180.0) -> None:
     deadline = time.monotonic() + within
     while not condition():
         assert time.monotonic() < deadline, "did not happen in time"
@@ -76,5 +76,5 @@ def test_a_program_that_will_not_stop_is_killed(supervisor: Supervisor) -> None:
 def test_a_program_that_may_end_is_left_ended(supervisor: Supervisor) -> None:
     supervisor.start(Program("once", (sys.executable, "-c", "pass")), 0.0)
     supervisor.let_end("once")
-    assert supervisor.wait("once", 60.0) == 0
+    assert supervisor.wait("once", 180.0) == 0
     assert supervisor.watch(100.0) == []
