@@ -18,7 +18,7 @@ from alerts.telling.flapping import begins_flapping
 from alerts.telling.holding import NOTHING_TOLD, Hold
 from alerts.telling.outbox import Queued, enqueue
 from alerts.telling.people import People
-from alerts.telling.pressure import told_of_late
+from alerts.telling.pressure import Person, Pressure
 from alerts.telling.routing import Matter, Medium, Recipient, Routing
 from alerts.telling.texts import Notice, Purpose
 from quantrac.database.pool import Connection
@@ -134,12 +134,15 @@ def _queue(conn: Connection, change: Recorded, to: Addressees, measured: Measure
     people = _people(conn, change, to, measured, now, known)
     if not people:
         return 0
-    holds = _holds(conn, change, to, people, now)
+    pressure = known.pressure(to.routing)
+    holds = _holds(conn, change, to, people, pressure, now)
     if change.purpose not in AFTERWARDS:
-        _supersede(conn, change.alarm_id, [person for person in people if person not in holds])
+        _supersede(conn, change.alarm_id, [person for person in people if person.key not in holds])
     trend = measured.trend() if len(holds) < len(people) and change.purpose not in AFTERWARDS else None
     written = _Written(_notice(change, known.station_name(to.station), measured, trend), to.routing)
-    enqueue(conn, [_queued(change, written, person, now, holds.get(person)) for person in people], now)
+    queued = [_queued(change, written, person, now, holds.get(person.key)) for person in people]
+    enqueue(conn, queued, now)
+    pressure.note(change.alarm_id, queued, now)
     return len(people)
 
 
@@ -165,36 +168,34 @@ def _told(conn: Connection, change: Recorded, routing: Routing, known: People) -
 
 
 def _holds(
-    conn: Connection, change: Recorded, to: Addressees, people: Sequence[Recipient], now: datetime
-) -> dict[Recipient, Hold]:
+    conn: Connection, change: Recorded, to: Addressees, people: Sequence[Recipient], pressure: Pressure, now: datetime
+) -> dict[Person, Hold]:
     """Return what is held of the messages to these people; a call for somebody to acknowledge never is."""
     if change.purpose in CALLS:
         return {}
-    told = told_of_late(conn, change.alarm_id, {one.contact.contact_id for one in people}, to.routing, now)
-    found = _held_before(conn, change.alarm_id, people) if change.purpose in AFTERWARDS else {}
+    told = pressure.of(change.alarm_id, {one.contact.contact_id for one in people}, now)
+    found = _held_before(conn, change.alarm_id) if change.purpose in AFTERWARDS else {}
     for person in people:
-        if person in found:
+        if person.key in found:
             continue
         hold = to.routing.hold(
             person,
             change.severity,
-            told.get((person.contact.contact_id, person.medium), NOTHING_TOLD),
+            told.get(person.key, NOTHING_TOLD),
             now,
             breaks=to.breaks_quiet_hours,
             is_end=change.purpose in AFTERWARDS,
             by_day=change.texts.by_day,
         )
         if hold is not None:
-            found[person] = hold
+            found[person.key] = hold
     return found
 
 
-def _held_before(conn: Connection, alarm_id: int, people: Sequence[Recipient]) -> dict[Recipient, Hold]:
+def _held_before(conn: Connection, alarm_id: int) -> dict[Person, Hold]:
     """Return for whom the alarm itself is still held: what comes after it waits with it."""
     rows = conn.execute(STILL_HELD, [alarm_id]).fetchall()
-    holds = {(contact_id, Medium(medium)): Hold(reason, until) for contact_id, medium, reason, until in rows}
-    keys = {person: (person.contact.contact_id, person.medium) for person in people}
-    return {person: holds[key] for person, key in keys.items() if key in holds}
+    return {(contact_id, Medium(medium)): Hold(reason, until) for contact_id, medium, reason, until in rows}
 
 
 def _supersede(conn: Connection, alarm_id: int, people: Sequence[Recipient]) -> None:

@@ -68,12 +68,20 @@ class Queued:
     """The message as data, for media and templates that take it."""
 
 
+# Thousands of people get the same few messages: each goes to the server once, and its number with every person.
 ENQUEUE = """
 insert into notification
-  (alarm_id, alarm_event_id, contact_id, medium, purpose, subject, body, queued_at, next_attempt_at, status, facts,
+  (alarm_id, alarm_event_id, contact_id, medium, purpose, subject, body, facts, queued_at, next_attempt_at, status,
    held_for, held_until)
-select * from unnest(%s::int8[], %s::int8[], %s::int4[], %s::text[], %s::text[], %s::text[], %s::text[],
-  %s::timestamptz[], %s::timestamptz[], %s::text[], %s::jsonb[], %s::text[], %s::timestamptz[])
+select m.alarm_id, m.alarm_event_id, p.contact_id, m.medium, m.purpose, m.subject, m.body, m.facts, %(now)s,
+  m.not_before, case when m.held_for is null then 'queued' else 'held' end, m.held_for, m.held_until
+from unnest(%(contacts)s::int4[], %(messages)s::int4[]) with ordinality as p (contact_id, message, place)
+join unnest(%(alarms)s::int8[], %(events)s::int8[], %(media)s::text[], %(purposes)s::text[], %(subjects)s::text[],
+  %(bodies)s::text[], %(facts)s::jsonb[], %(not_before)s::timestamptz[], %(held_for)s::text[],
+  %(held_until)s::timestamptz[]) with ordinality
+  as m (alarm_id, alarm_event_id, medium, purpose, subject, body, facts, not_before, held_for, held_until, message)
+  using (message)
+order by p.place
 on conflict (alarm_id, alarm_event_id, contact_id, medium) do nothing
 """
 
@@ -82,17 +90,30 @@ def enqueue(conn: Connection, messages: Sequence[Queued], now: datetime) -> None
     """Queue messages inside the caller's transaction; its commit wakes the senders."""
     if not messages:
         return
-    rows = [_row(message, now) for message in messages]
-    conn.execute(ENQUEUE, [list(column) for column in zip(*rows, strict=True)])
+    keys = [
+        (m.alarm_id, m.alarm_event_id, m.medium, m.purpose, m.subject, m.body, id(m.facts), m.not_before, m.hold)
+        for m in messages
+    ]
+    distinct = dict(zip(keys, messages, strict=True))
+    numbers = {key: number for number, key in enumerate(distinct, start=1)}
+    different = distinct.values()
+    values = {
+        "now": now,
+        "contacts": [m.contact_id for m in messages],
+        "messages": [numbers[key] for key in keys],
+        "alarms": [m.alarm_id for m in different],
+        "events": [m.alarm_event_id for m in different],
+        "media": [m.medium.value for m in different],
+        "purposes": [m.purpose for m in different],
+        "subjects": [m.subject for m in different],
+        "bodies": [m.body for m in different],
+        "facts": [None if m.facts is None else Jsonb(m.facts) for m in different],
+        "not_before": [m.not_before for m in different],
+        "held_for": [None if m.hold is None else m.hold.reason for m in different],
+        "held_until": [None if m.hold is None else m.hold.until for m in different],
+    }
+    conn.execute(ENQUEUE, values)
     conn.execute("select pg_notify(%s, '')", [OUTBOX_CHANNEL])
-
-
-def _row(m: Queued, now: datetime) -> tuple[object, ...]:
-    status = "queued" if m.hold is None else "held"
-    about = (m.alarm_id, m.alarm_event_id, m.contact_id, m.medium.value, m.purpose)
-    held = (None, None) if m.hold is None else (m.hold.reason, m.hold.until)
-    facts = None if m.facts is None else Jsonb(m.facts)
-    return (*about, m.subject, m.body, now, m.not_before, status, facts, *held)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import Any, Final
 
 from alerts.rules.rule import Severity, Words
-from alerts.telling.routing import Contact, Wishes
+from alerts.telling.pressure import Pressure
+from alerts.telling.routing import Contact, Routing, Wishes
 from quantrac.database.pool import Connection
 
 CONTACTS: Final = """
@@ -25,12 +26,19 @@ class People:
 
     def __init__(self, conn: Connection) -> None:
         self._conn = conn
+        self._pressure: Pressure | None = None
         self._chosen: dict[tuple[str | None, frozenset[str]], Sequence[Contact]] = {}
 
     @cached_property
     def contacts(self) -> Sequence[Contact]:
         """Everybody who may be told."""
         return load_contacts(self._conn)
+
+    def pressure(self, routing: Routing) -> Pressure:
+        """Return what they have been told of late."""
+        if self._pressure is None or self._pressure.routing is not routing:
+            self._pressure = Pressure(self._conn, routing)
+        return self._pressure
 
     @cached_property
     def by_id(self) -> dict[int, Contact]:

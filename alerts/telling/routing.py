@@ -88,6 +88,11 @@ class Recipient:
     contact: Contact
     medium: Medium
 
+    @property
+    def key(self) -> tuple[int, Medium]:
+        """The number of the contact, and the medium."""
+        return self.contact.contact_id, self.medium
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

@@ -81,13 +81,14 @@ def _explained(conn: Connection, network: Network, about: _Asked, now: datetime)
     from alerts.people.withholding import withheld_by
     from alerts.telling.explaining import Circumstances, explain
     from alerts.telling.people import load_contacts
-    from alerts.telling.pressure import Place, told_by
+    from alerts.telling.pressure import Pressure
     from alerts.telling.routing import Routing
 
     matter, breaks, channel = _matter(network, about, now)
     people, routing = load_contacts(conn), Routing.of(network)
-    place = Place(about.rule, about.station or None, about.channel or channel, about.alarm_id)
-    told = told_by(conn, place, [one.contact_id for one in people], routing, now)
+    pressure = Pressure(conn, routing, until=now, without=about.alarm_id)
+    ids = [one.contact_id for one in people]
+    told = pressure.of_what_might_be(about.rule, about.station or None, about.channel or channel, ids, now)
     withheld = None if about.alarm_id is None else withheld_by(conn, about.alarm_id, now)
     return matter, list(explain(people, routing, matter, Circumstances(now, breaks, told, withheld)))
 

@@ -20,7 +20,7 @@ from alerts.telling.holding import Told
 from alerts.telling.messages import Addressees, Measured, call_again, tell
 from alerts.telling.notifier import Outgoing
 from alerts.telling.outbox import Sender
-from alerts.telling.pressure import Place, told_by
+from alerts.telling.pressure import Pressure
 from alerts.telling.routing import Medium
 from alerts.telling.summaries import tell_held, tell_late
 from alerts.telling.trouble import tell_withheld
@@ -217,12 +217,15 @@ def test_alarms_of_the_past_are_told_by_the_parameters_people_chose_and_not_of_t
 def test_who_would_be_told_depends_on_what_they_have_been_told_of_other_alarms(conn: Connection) -> None:
     channel_id = add_network(conn)
     alarm = rise(conn, channel_id, START, rule="first", to=("farmers",), routing=GROUPED).alarm_id
+
+    def told_by(rule: str, until: datetime, without: int | None = None) -> dict[tuple[int, Medium], Told]:
+        return Pressure(conn, GROUPED, until, without).of_what_might_be(rule, STATION, CHANNEL, [1, 2], until)
+
     soon = START + MINUTES
-    other = told_by(conn, Place("second", STATION, CHANNEL), [1, 2], GROUPED, soon)
-    assert other == {(1, Medium.SMS): Told(others=1, station_at=START, messages=0)}
-    assert told_by(conn, Place("first", STATION, CHANNEL), [1], GROUPED, soon)[1, Medium.SMS].others == 0
-    assert told_by(conn, Place("first", STATION, CHANNEL, alarm), [1], GROUPED, soon) == {}
-    assert told_by(conn, Place("second", STATION, CHANNEL), [1], GROUPED, START - MINUTES) == {}
+    assert told_by("second", soon) == {(1, Medium.SMS): Told(others=1, station_at=START, messages=0)}
+    assert told_by("first", soon)[1, Medium.SMS].others == 0
+    assert told_by("first", soon, alarm) == {}
+    assert told_by("second", START - MINUTES) == {}
     assert [(line.name, line.medium, line.why) for line in on_record(conn, alarm)] == [
         ("Ông Sáu", "sms", "raised queued"),
     ]
