@@ -21,6 +21,7 @@ from simulators.wires import LineSettings
 from tests.unit.edge_agent.test_interpreting import ORDERS, wire
 
 ROOT = Path(__file__).parents[3]
+TRIES = 4
 SPEEDS = {9600: termios.B9600, 19200: termios.B19200, 38400: termios.B38400}
 
 
@@ -89,27 +90,35 @@ def probe(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
 
+def found(*words: str) -> subprocess.CompletedProcess[str]:
+    """Probe until something is found, as a person would: a busy machine may miss the one moment of an answer."""
+    for _ in range(TRIES):
+        if (shown := probe(*words)).returncode == 0:
+            break
+    return shown
+
+
 @pytest.mark.parametrize("order", ORDERS)
 def test_the_display_picks_the_byte_order_and_the_base(slave: Callable[..., Slave], order: str) -> None:
     port = slave(3, {44: 1, 45: 0, 46: 0, 47: 0, 48: 0} | wire(7.62, order, 45)).port
-    shown = probe("--port", port, "--unit", "3", "--register", "46", "--expect", "7.62")
+    shown = found("--port", port, "--unit", "3", "--register", "46", "--expect", "7.62")
     assert shown.returncode == 0, shown.stderr
     assert f"reads 7.62: address_base: 1, at: 46, read: holding, type: float32, order: {order}" in shown.stdout
     for name in ORDERS:
         assert name in shown.stdout
-    machine = probe("--port", port, "--unit", "3", "--register", "46", "--type", "float32", "--json")
+    machine = found("--port", port, "--unit", "3", "--register", "46", "--type", "float32", "--json")
     rows = json.loads(machine.stdout)["readings"]
     assert len(rows) == 8  # four orders, two bases
     assert [row["order"] for row in rows if row["base"] == 1 and row["value"] == pytest.approx(7.62)] == [order]
 
 
 def test_a_scan_finds_settings_and_unit(slave: Callable[..., Slave]) -> None:
-    found = probe("--port", slave(7, {0: 0x1234}, baud=19200).port, "--scan", "--units", "5-8", "--json")
-    assert found.returncode == 0, found.stderr
-    one = json.loads(found.stdout)
+    shown = found("--port", slave(7, {0: 0x1234}, baud=19200).port, "--scan", "--units", "5-8", "--json")
+    assert shown.returncode == 0, shown.stderr
+    one = json.loads(shown.stdout)
     assert (one["kind"], one["line"], one["address"]) == ("modbus-rtu", "19200 8E1", "7")  # a pty has no parity
     assert "1234" in one["said"]
-    assert "9600 8N1: Modbus units" in found.stderr  # progress
+    assert "9600 8N1: Modbus units" in shown.stderr  # progress
 
 
 def test_a_silent_line_ends_in_time_with_advice(slave: Callable[..., Slave]) -> None:
@@ -120,7 +129,7 @@ def test_a_silent_line_ends_in_time_with_advice(slave: Callable[..., Slave]) -> 
 
 def test_holes_are_read_round_and_what_does_not_match_is_said(slave: Callable[..., Slave]) -> None:
     port = slave(1, {10: 762}).port
-    shown = probe("--port", port, "--register", "10", "--expect", "7.62")
+    shown = found("--port", port, "--register", "10", "--expect", "7.62")
     assert shown.returncode == 0, shown.stderr
     assert "type: int16, order: ABCD, scale: 0.01" in shown.stdout
     other = probe("--port", port, "--register", "10", "--expect", "8.5")
