@@ -114,9 +114,7 @@ def is_registered(conn: Connection, name: str) -> bool:
 
 def head(conn: Connection) -> int:
     """Return the newest change; what it and all before it speak of is visible to the next statement."""
-    row = conn.execute(
-        "select greatest((select max(id) from change), (select max(position) from consumer), 0)"
-    ).fetchone()
+    row = conn.execute(HEAD).fetchone()
     return int(row[0]) if row else 0
 
 

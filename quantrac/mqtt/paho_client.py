@@ -2,7 +2,7 @@
 
 paho reads the socket one byte at a time and builds a fresh set of objects for every packet (47 µs a message, measured).
 Here the socket is read in large pieces and PUBLISH packets of QoS 1 without properties, nearly all we ever get, are cut
-straight out of them; every other packet goes paho's own way. `tests/integration/test_paho_private_parts.py` fails when
+straight out of them; every other packet goes paho's own way. `tests/unit/mqtt/test_paho_private_parts.py` fails when
 paho changes what this relies on.
 """
 
