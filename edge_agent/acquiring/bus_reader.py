@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 
+from edge_agent.acquiring.lateness import Lateness
 from edge_agent.acquiring.miss_counts import MissCounts
 from edge_agent.acquiring.misses import Garbled, LateAnswer, LineDown, Miss, NoAnswer, Refused
 from edge_agent.acquiring.pauses import pause
@@ -26,6 +27,8 @@ LONGEST_SLEEP_MS: Final = 1_000
 """A sleeping bus looks at the wall clock at least so often: it may have been set."""
 REOPEN_S: Final = (1.0, 2.0, 5.0, 10.0)
 """Waits between tries to open a bus that is away; the last holds on."""
+SLOW_PART_MS: Final = 400
+"""A part that takes longer is an instrument's own slowness: at 9600 baud the longest answer takes 0.3 s."""
 QUARANTINE_MS: Final = 1_000
 """A silent instrument is not asked again sooner, or before a quarter of its interval: it may have been busy."""
 
@@ -44,9 +47,12 @@ class Mounting:
     watched: Watched
     left: Sequence[Part] = field(default_factory=tuple)
     """What the last turn did not bring."""
+    unasked: Sequence[Part] = field(default_factory=tuple)
+    """What it did not ask for, because a neighbour would have lost a sample."""
     ready_in_ms: int = 0
     """Time that the instrument needs after it was woken, or told to measure."""
     lost: bool = False
+    lateness: Lateness = field(default_factory=Lateness)
 
 
 class BusReader:
@@ -130,7 +136,7 @@ class BusReader:
                 if not turn.came_late:
                     await mounting.instrument.probe()
             resumed = turn.attempt > 1 or turn.measuring
-            parts = mounting.left if resumed and mounting.left else mounting.instrument.parts()
+            parts = mounting.left if resumed and mounting.left else _in_turn(mounting)
             missed = await self._read_parts(mounting, turn, parts)
         except LineDown as down:
             self._line_down(down)
@@ -140,6 +146,8 @@ class BusReader:
             self._note_miss(mounting, miss)
             return Outcome.SILENT if isinstance(miss, NoAnswer) else Outcome.GARBLED
         mounting.left = tuple(part for part in parts if part in missed)
+        if len(missed) < len(parts) and not mounting.unasked:
+            mounting.lateness.read()
         if not missed:
             return Outcome.READ
         if mounting.ready_in_ms:
@@ -159,8 +167,13 @@ class BusReader:
         says for how long.
         """
         missed: dict[Part, Miss] = {}
-        mounting.ready_in_ms = 0
+        mounting.ready_in_ms, mounting.unasked = 0, ()
+        began_ms = self._now_ms()
         for place, part in enumerate(parts):
+            if place and not missed and self._costs_a_sample(turn, (self._now_ms() - began_ms) / place):
+                mounting.unasked = parts[place:]
+                self._note_slow(mounting, round((self._now_ms() - began_ms) / place * len(parts)))
+                break
             if missed and self._is_wanted(mounting, turn):
                 missed.update(dict.fromkeys(parts[place:], next(iter(missed.values()))))
                 break
@@ -187,15 +200,29 @@ class BusReader:
                 mounting.watched.take(samples)
         return missed
 
+    def _costs_a_sample(self, turn: Turn, part_ms: float) -> bool:
+        """Return whether a neighbour would lose a sample by another part that takes as long as those before it."""
+        lost_by_ms = turn.lost_by_ms
+        return part_ms > SLOW_PART_MS and lost_by_ms is not None and self._now_ms() + part_ms > lost_by_ms
+
     def _is_wanted(self, mounting: Mounting, turn: Turn) -> bool:
         """Return whether a neighbour would be late for another request of this turn."""
         return turn.free_by_ms is not None and self._now_ms() + mounting.instrument.try_ms > turn.free_by_ms
 
     def _revive_late(self, now_ms: int) -> None:
-        """End the rest of whoever was heard answering too late."""
+        """End the rest of whoever was heard answering too late; say so of one that always does."""
         for device in self._bus.heard_late() & self._mountings.keys():
             self._schedule.revive(device, now_ms)
-            self._schedule.expect(device, self._mountings[device].instrument.try_ms)
+            mounting, took_ms = self._mountings[device], self._bus.late_ms(device)
+            self._misses.was_late(device)
+            self._schedule.expect(device, mounting.instrument.try_ms)
+            self._note_slow(mounting, took_ms)
+
+    def _note_slow(self, mounting: Mounting, took_ms: int) -> None:
+        if mounting.lateness.late(took_ms):
+            name = mounting.device.name
+            log.warning("device_slow", bus=self._name, device=name, took_ms=took_ms)
+            mounting.watched.events.append(Event("device_slow", name, mounting.lateness.advice, self._now_ms()))
 
     def _reopen_if_deaf(self, turn: Turn, outcome: Outcome, now_ms: int) -> None:
         """Close a bus on which nobody is heard any more; the next turn opens it again, with every rest over."""
@@ -263,3 +290,10 @@ class BusReader:
     @property
     def _first_watched(self) -> Watched:
         return next(iter(self._mountings.values())).watched
+
+
+def _in_turn(mounting: Mounting) -> Sequence[Part]:
+    """Return the parts of an instrument, those first that had to wait last time."""
+    parts = mounting.instrument.parts()
+    waited = [part for part in mounting.unasked if part in parts]
+    return [*waited, *(part for part in parts if part not in waited)]

@@ -35,6 +35,13 @@ class MissCounts:
         self._counts[device, kind] += 1
         MISSES.labels(device, kind).inc()
 
+    def was_late(self, device: str) -> None:
+        """What was counted as silence has answered after all, when nobody waited any more: it is one that was late."""
+        if self._counts[device, "silent"]:
+            self._counts[device, "silent"] -= 1
+            self._counts[device, "late"] += 1
+            MISSES.labels(device, "late").inc()
+
     @property
     def total(self) -> int:
         """All misses but refusals: an instrument that refuses is no error of its bus."""
@@ -48,5 +55,7 @@ class MissCounts:
         """Return device → kind → count."""
         table: dict[str, dict[str, int]] = {}
         for (device, kind), count in sorted(dict(self._counts).items()):  # a copy: the desk's thread asks, too
+            if not count:
+                continue
             table.setdefault(device, {})[kind] = count
         return table

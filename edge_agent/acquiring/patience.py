@@ -46,9 +46,9 @@ class Patience:
     def needed_ms(self, unit: int, timeout_ms: int, most_ms: int = LONGEST_MS) -> int:
         """Return the shortest wait that makes sense: twice what the unit takes as a rule, at least 300 ms.
 
-        It is not longer than `most_ms` (or the timeout). Waiting makes no sense for one that takes longer as a rule.
+        It is not longer than `most_ms`, as a rule the interval: whoever takes longer cannot be read so often anyway.
         """
-        newest_ms, most_ms = sorted(self._newest_ms.get(unit, ())), max(timeout_ms, most_ms)
+        newest_ms = sorted(self._newest_ms.get(unit, ()))
         rule_ms = newest_ms[len(newest_ms) // 4] if newest_ms else 0
         needed_ms = round(MARGIN_RULE * rule_ms) if rule_ms < most_ms else 0
         return min(self.wait_ms(unit, timeout_ms), max(LEAST_MS, needed_ms), most_ms)

@@ -74,6 +74,8 @@ class Turn(NamedTuple):
     """It was heard too late: it lives, and nothing is gained by asking for one thing first."""
     free_by_ms: int | None = None
     """When its neighbours want the bus; None: nobody does."""
+    lost_by_ms: int | None = None
+    """When one of them loses a sample if it has not had the bus."""
 
 
 class Idle(NamedTuple):
@@ -238,7 +240,7 @@ class Schedule:
 
     def _begin(self, device: _Device, turn: Turn, now_ms: int, patience: float) -> Turn:
         device.began_ms = now_ms
-        return turn._replace(free_by_ms=self._wanted_by(device, patience))
+        return turn._replace(free_by_ms=self._wanted_by(device, patience), lost_by_ms=self._wanted_by(device, 1))
 
     def _skip_missed(self, device: _Device, now_ms: int) -> None:
         """Pass over due times that a rest or a busy line has used up; a busy line's are misfires."""

@@ -187,6 +187,11 @@ class Sweeps:
         """Return the newest sample of each channel, for people."""
         return [row for sweep in self._sweeps.values() for m in sweep.mountings for row in _rows(m)]
 
+    def advice(self) -> dict[str, str]:
+        """Return what to do about instruments whose answers come too late, by device."""
+        slow = [m for sweep in self._sweeps.values() for m in sweep.mountings if m.lateness.advice]
+        return {mounting.device.name: mounting.lateness.advice for mounting in slow}
+
     async def _read_sweep(self, sweep: Sweep, only: str | None) -> list[Found]:
         found: list[Found] = []
         for mounting in sweep.mountings:

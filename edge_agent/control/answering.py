@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from edge_agent.acquiring.field_link import FieldLink, NothingIsRead
 from edge_agent.acquiring.miss_counts import MissCounts
@@ -20,6 +20,9 @@ from quantrac.config.modbus import ModbusProfile
 from quantrac.config.stations import Station
 from quantrac.config.travelling import loads
 from quantrac.telemetry.states import State
+
+if TYPE_CHECKING:
+    from edge_agent.acquiring.sweeps import Sweeps
 
 READ_S: Final = 120.0
 WIPE_S: Final = 60.0
@@ -94,11 +97,11 @@ class Answering:
 
     def _live(self, wish: dict[str, Any]) -> Mapping[str, Any]:
         try:
-            rows = self.link.ask(_now, timeout_s=10)
+            now = self.link.ask(_now, timeout_s=10)
         except NothingIsRead:
-            rows = []
+            now = {"rows": [], "advice": {}}
         more = {"t": self.now().ms, "config": self.configuring.station.config_hash}
-        return {**self._status(wish), **more, "maintenance": self.orders.standing(), "rows": rows}
+        return {**self._status(wish), **more, "maintenance": self.orders.standing(), **now}
 
     def _read(self, wish: dict[str, Any]) -> Mapping[str, Any]:
         device = wish.get("device")
@@ -171,9 +174,8 @@ def report_of(loop: ForwardingLoop) -> dict[str, Any]:
     return {**report._asdict(), "epochs": [each._asdict() for each in report.epochs]}
 
 
-async def _now(sweeps: Any) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = sweeps.now()
-    return rows
+async def _now(sweeps: Sweeps) -> dict[str, Any]:
+    return {"rows": sweeps.now(), "advice": sweeps.advice()}
 
 
 def _within_s(request: dict[str, Any]) -> float:

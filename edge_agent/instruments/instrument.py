@@ -68,6 +68,10 @@ class SharedBus(Bus, Protocol):
         """Return the devices whose answers came too late since this was asked last."""
         ...
 
+    def late_ms(self, device: str) -> int:
+        """Return after how long the newest of its late answers came."""
+        ...
+
     def inherit(self, former: SharedBus) -> None:
         """Go on where another bus has ended: what was asked there may still be answered, and what it learnt holds."""
         ...

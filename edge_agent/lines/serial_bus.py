@@ -55,6 +55,7 @@ class SerialBus:
         self._unasked = bytearray()
         self._late: set[str] = set()
         """Devices heard too late since somebody asked."""
+        self._late_ms: dict[str, int] = {}
         self._free_at = 0.0
         self._allowance = Allowance()
 
@@ -65,6 +66,10 @@ class SerialBus:
     def end(self) -> None:
         """The turn is over: whoever asks now is not hurried."""
         self._allowance.end()
+
+    def late_ms(self, device: str) -> int:
+        """Return after how long the newest of its late answers came."""
+        return self._late_ms.get(device, 0)
 
     def inherit(self, former: SharedBus) -> None:
         """Go on where another bus has ended: what it asked may still be answered."""
@@ -196,6 +201,7 @@ class SerialBus:
             owed, behind = late
             del self._unasked[:behind]
             self._late.add(owed.device)
+            self._late_ms[owed.device] = round((self._line.last_byte - owed.sent) * 1000)
             self._note_late(owed.sent)
 
     async def listen(self, ending: Ending, timeout_ms: int) -> bytes:

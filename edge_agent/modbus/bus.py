@@ -45,7 +45,7 @@ class Timing(NamedTuple):
     turnaround_ms: int = 0
     """Silence between its answer and the next request."""
     most_ms: int = LONGEST_MS
-    """Where neighbours are due it is not waited for longer than this (or its timeout), however late it answers."""
+    """Where neighbours are due it is not waited for longer than this, however late it answers."""
 
 
 class Answer(NamedTuple):
@@ -89,6 +89,7 @@ class ModbusBus:
         self._device_of: dict[int, str] = {}
         self._late: set[int] = set()
         """Units heard too late since somebody asked."""
+        self._late_ms: dict[str, int] = {}
         self.patience = Patience()
 
     async def open(self) -> None:
@@ -135,6 +136,10 @@ class ModbusBus:
         """Return the devices whose answers came too late since this was asked last."""
         units, self._late = self._late, set()
         return {self._device_of[unit] for unit in units if unit in self._device_of}
+
+    def late_ms(self, device: str) -> int:
+        """Return after how long the newest of its late answers came."""
+        return self._late_ms.get(device, 0)
 
     def inherit(self, former: SharedBus) -> None:
         """Go on where another bus has ended: its units may still answer what it asked."""
@@ -303,8 +308,10 @@ class ModbusBus:
             self._learn(late[1].request.unit, late[1].sent)
 
     def _learn(self, unit: int, sent: float) -> None:
+        took_ms = (asyncio.get_running_loop().time() - sent) * 1000
         self._late.add(unit)
-        self.patience.late(unit, (asyncio.get_running_loop().time() - sent) * 1000)
+        self._late_ms[self._device_of.get(unit, "")] = round(took_ms)
+        self.patience.late(unit, took_ms)
 
     def _watch_silence(self, frame: bool) -> None:
         """When a frame has come or begun and is not valid, end the transaction once the line is silent."""

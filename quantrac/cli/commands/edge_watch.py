@@ -40,7 +40,7 @@ def text_of(found: dict[str, Any]) -> Iterator[str]:
         yield f"  {row['device']}/{row['channel']}: {_value(row)}  {row['state'] or '-'}  {_age(row, found)}{raw}"
     for device, kinds in found["errors"].items():
         yield f"  {device} missed: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-    for line in _maintenance(found):
+    for line in (*_advice(found), *_maintenance(found)):
         yield f"  {line}"
 
 
@@ -62,6 +62,7 @@ def picture_of(found: dict[str, Any]) -> Group:
         Text(f"{device} missed: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items()), style="yellow")
         for device, kinds in found["errors"].items()
     ]
+    lines += [Text(line, style="bold yellow") for line in _advice(found)]
     return Group(*lines, *(Text(line, style="magenta") for line in _maintenance(found)))
 
 
@@ -72,6 +73,10 @@ def _link(found: dict[str, Any]) -> str:
         f"{found['waiting'] + found['in_memory']} waiting, {found['acknowledged']} acknowledged, "
         f"{found['refused']} refused, {found['lost']} lost, {found['used_bytes'] / 1e6:.1f} MB, disk {found['disk']}"
     )
+
+
+def _advice(found: dict[str, Any]) -> list[str]:
+    return [f"{device} {text}" for device, text in found["advice"].items()]
 
 
 def _maintenance(found: dict[str, Any]) -> list[str]:

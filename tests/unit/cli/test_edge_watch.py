@@ -20,12 +20,13 @@ FOUND: dict[str, Any] = {
          "lost": True},
     ],
     "errors": {"sonde": {"silent": 3, "check": 1}},
+    "advice": {"sonde": "takes 3.0 s to answer"},
     "maintenance": {"sonde": {"state": "maint", "until": T + 60_000}},
 }  # fmt: skip
 WORDS = [
     "NOT connected", "42 waiting", "7.62 [pH]", "40F3 D70A", "1.5 s", "comm", "never",
     "sonde missed: 3 silent, 1 check",
-    "sonde: maint until", "config 0123456789ab",
+    "sonde takes 3.0 s to answer", "sonde: maint until", "config 0123456789ab",
 ]  # fmt: skip
 
 

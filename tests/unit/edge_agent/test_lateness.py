@@ -1,0 +1,142 @@
+"""A technician who sees only silence is told that the instrument answers, when, and what to set."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from edge_agent.acquiring import bus_reader
+from edge_agent.acquiring.bus_reader import BusReader, Mounting
+from edge_agent.acquiring.lateness import SLOW_AFTER, Lateness
+from edge_agent.acquiring.miss_counts import MissCounts
+from edge_agent.acquiring.misses import NoAnswer
+from edge_agent.acquiring.watched import Outbox, Watched
+from edge_agent.clocks.wall_clock import WallClock
+from edge_agent.control.maintenance import MaintenanceSwitch
+from edge_agent.instruments.instrument import Note, Part, PlannedRequest, SharedBus
+from edge_agent.instruments.samples import Sample
+from edge_agent.instruments.serial_instruments import Message
+from edge_agent.slots.averaging import DeviceSlots
+from edge_agent.slots.channels import device_plan, feeds_of
+from quantrac.config.loading import load_network
+from quantrac.telemetry.states import State
+
+STATION = load_network(Path(__file__).parents[3] / "station_configs").stations["st-my-thanh"]
+T0 = 1_795_490_400_000
+SECONDS = 60
+
+
+def test_one_that_always_answers_too_late_is_named_once_with_what_to_do() -> None:
+    slow = Lateness()
+    said = [slow.late(3_020) for _ in range(SLOW_AFTER + 5)]
+    assert said == [False] * (SLOW_AFTER - 1) + [True] + [False] * 5
+    assert slow.advice.startswith("takes 3.0 s to answer")
+    assert "every 7 s" in slow.advice  # twice its answer, rounded up
+    slow.read()
+    assert slow.advice == ""
+
+
+def test_one_that_is_late_now_and_then_is_not() -> None:
+    sometimes = Lateness()
+    for _ in range(10):
+        assert not sometimes.late(3_000)
+        sometimes.read()
+
+
+def test_silence_that_turns_out_to_be_lateness_is_counted_once_as_what_it_was() -> None:
+    misses = MissCounts()
+    for _ in range(3):
+        misses.note("sonde", NoAnswer(""))
+    misses.was_late("sonde")
+    assert misses.by_device() == {"sonde": {"silent": 2, "late": 1}}
+    assert misses.errors_of("sonde") == misses.total == 3
+    misses.was_late("nobody")
+    assert misses.total == 3
+
+
+class Line:
+    """A line on which everything takes its time, by a clock that only it moves."""
+
+    def __init__(self, ends: asyncio.Event) -> None:
+        self.now_ms = T0
+        self._ends = ends
+
+    def take(self, ms: int) -> None:
+        self.now_ms += ms
+        if self.now_ms >= T0 + SECONDS * 1_000:
+            self._ends.set()
+
+    async def open(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def begin(self, device: str, for_ms: int | None) -> None: ...
+
+    def end(self) -> None: ...
+
+    def heard_late(self) -> set[str]:
+        return set()
+
+    def late_ms(self, _: str) -> int:
+        return 0
+
+    def inherit(self, former: SharedBus) -> None: ...
+
+
+class Taking:
+    """An instrument of two parts, each of which takes `part_ms`."""
+
+    try_ms = 705
+
+    def __init__(self, line: Line, part_ms: int) -> None:
+        self._line, self._part_ms = line, part_ms
+        self.notes: list[Note] = []
+        self.read_at: dict[str, list[int]] = {"do": [], "ph": []}
+
+    def parts(self) -> Sequence[Message]:
+        return [Message("M0", ("do",)), Message("M1", ("ph",))]
+
+    def requests(self) -> list[PlannedRequest]:
+        return []
+
+    async def wake(self) -> int:
+        return 0
+
+    async def probe(self) -> None: ...
+
+    async def read(self, part: Part) -> list[Sample]:
+        (name,) = part.signals
+        self._line.take(self._part_ms)
+        self.read_at[name].append(self._line.now_ms)
+        return [Sample(name, self._line.now_ms, 7.0, State.OK)]
+
+
+def test_one_whose_parts_take_longer_than_its_neighbours_leave_gives_the_line_back_between_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stop = asyncio.Event()
+    line = Line(stop)
+    wall = WallClock(lambda: line.now_ms, lambda: line.now_ms / 1000, lambda *_: None)
+    quick, slow = Taking(line, 25), Taking(line, 900)
+    outbox = Outbox(lambda _: None, MaintenanceSwitch(None))
+    device = STATION.devices["sonde"].model_copy(update={"sample_ms": 1_000, "report_ms": 1_000})
+    mountings = []
+    for name, instrument in (("quick", quick), ("slow", slow)):
+        one = device.model_copy(update={"name": name})
+        slots = DeviceSlots(device_plan(one, feeds_of(one)), line.now_ms)
+        mountings.append(Mounting(one, instrument, Watched(name, feeds_of(one), slots, outbox)))
+
+    async def advance(seconds: float, _: asyncio.Event) -> None:
+        line.take(max(1, round(seconds * 1000)))
+
+    monkeypatch.setattr(bus_reader, "pause", advance)
+    asyncio.run(BusReader("b", line, mountings, wall, MissCounts()).run(stop))
+    for part in quick.read_at.values():
+        assert len({(t - T0) // 1_000 for t in part}) >= SECONDS - 1, "none of its samples is lost"
+    both = [len(part) for part in slow.read_at.values()]
+    assert min(both) >= SECONDS // 2 - 2, "each of its parts has its turn"
+    assert "takes 1.8 s" in mountings[1].lateness.advice
+    assert not mountings[0].lateness.advice
