@@ -123,6 +123,7 @@ def test_a_second_demo_is_refused_with_one_line_and_ctrl_c_stops_all_that_the_fi
     demo: Callable[..., Demo],
 ) -> None:
     running = demo()
+    running.says(r"0\.json will not be written: there is a verdict only after --seconds N", START_WITHIN_S)
     running.says(r"TimescaleDB", START_WITHIN_S)
     second = demo("--seconds", "5").ends(START_WITHIN_S)
     assert second["exit"] == 1

@@ -32,7 +32,7 @@ def demo(
     from quantrac.cli.demo.run import run_demo
 
     if report is not None and seconds is None:
-        raise typer.BadParameter("there is a verdict only after --seconds N", param_hint="--report")
+        print(f"{report} will not be written: there is a verdict only after --seconds N", file=sys.stderr)
     if report is not None:  # said now, not after the run; the one of an older run goes
         report.touch()
         report.unlink()

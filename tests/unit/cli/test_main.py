@@ -24,12 +24,6 @@ def test_a_wrong_command_is_wrong_usage() -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_verdict_that_would_never_come_is_wrong_usage() -> None:
-    done = quantrac("demo", "--report", "r.json")
-    assert done.returncode == 2
-    assert "--seconds" in done.stderr
-
-
 @pytest.mark.parametrize("driver", ["psycopg", "pandas", "fastapi", "pymodbus", "paho", "numpy", "PIL"])
 def test_help_loads_no_driver(driver: str) -> None:
     code = f"""
