@@ -41,7 +41,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "alarms": Entry("alarms", "List and acknowledge alarms."),
     "report": Entry("report", "Figures about a period: how well alarms do."),
     "db": Entry("db", "The database: migrate, back up, restore, tune."),
-    "dashboards": Entry("dashboards", "Grafana dashboards as code: render, check."),
+    "dashboards": Entry("dashboards", "Grafana dashboards as code: render, check, push."),
     "broker": Entry("broker", "Configuration of the MQTT broker."),
     "review": Entry("review", "Verdicts and corrections of people, reversible."),
     "import": Entry("import_files", "The years before Quantrac: CSV and the ministry's files."),

@@ -18,9 +18,9 @@ from typing import Final, NamedTuple
 from quantrac.telemetry.parameters import Kind
 from quantrac.telemetry.states import State
 
-EDGE_MS: Final = 250
-"""How far from a slot's edge an entry may be counted in or out, milliseconds. On a machine with far too much to do an
-instrument answered over 100 ms after it was asked; at a sample a second at most one entry is in doubt."""
+EDGE_MS: Final = 100
+"""How far from a slot's edge an entry may be counted in or out, milliseconds: at a sample a second at most one is in
+doubt."""
 STALL_MS: Final = 1_500
 """How long a machine may stand still between an agent's question and an instrument's answer, milliseconds. Values that
 only this explains are counted as replies too late, of which there may be few."""
