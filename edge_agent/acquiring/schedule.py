@@ -9,6 +9,7 @@ make a neighbour late, and less and less often while it stays silent.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -27,7 +28,7 @@ STARVED_MS: Final = 10_000
 BEARABLE: Final = 0.5
 """Share of its period that an instrument in order may be late for one that lives: it loses no sample by it."""
 LONG: Final = 0.25
-"""One whose turns take more than this share of its period is read behind those that were due with it."""
+"""One whose turns take more than this share of its period as a rule is read behind those that were due with it."""
 FADING: Final = 0.9
 """What is left, turn by turn, of the longest turn as the measure of what turns take."""
 
@@ -100,7 +101,10 @@ class _Device:
     """It was silent, and then heard too late; nothing has been read since."""
     began_ms: int = 0
     takes_ms: float = 0
-    """How long the turns take that bring everything."""
+    """How long the turns take at most that bring everything."""
+    took_ms: float = math.inf
+    usual_ms: float = math.inf
+    """The shorter of the last two: a machine that stood still once does not make a quick one slow."""
     rest_until_ms: int = 0
     tried_ms: int = 0
     retry: Turn | None = None
@@ -133,7 +137,7 @@ class _Device:
     @property
     def goes_last(self) -> bool:
         """Whether those that were due with it are read first."""
-        return not self.is_in_order or self.takes_ms > LONG * self.watch.period_ms
+        return not self.is_in_order or self.usual_ms > LONG * self.watch.period_ms
 
     def wants_by_ms(self, patience: float) -> float:
         """Return when it wants the bus at the latest: `patience` is the share of its period that it may be late."""
@@ -204,7 +208,9 @@ class Schedule:
         device.shaky = outcome is not Outcome.READ or turn.attempt > 1
         if outcome is Outcome.READ:
             device.came_late = False
-            device.takes_ms = max(now_ms - device.began_ms, FADING * device.takes_ms)
+            took_ms = now_ms - device.began_ms
+            device.takes_ms = max(took_ms, FADING * device.takes_ms)
+            device.took_ms, device.usual_ms = took_ms, min(took_ms, device.took_ms)
         device.silent_turns = device.silent_turns + 1 if outcome is Outcome.SILENT else 0
         if outcome is Outcome.SILENT:
             device.silent_since_ms = device.began_ms if device.silent_turns == 1 else device.silent_since_ms
@@ -218,7 +224,7 @@ class Schedule:
 
     def _due_turn(self, now_ms: int) -> Turn | None:
         due = [device for device in self._devices.values() if device.due_ms < now_ms and not device.is_awaited]
-        for device in sorted(due, key=lambda device: (device.goes_last, device.deadline_ms, device.order)):
+        for device in sorted(due, key=_rank):
             starved = now_ms - device.tried_ms > STARVED_MS
             patience = BEARABLE if starved else self._patience(device, now_ms)
             if device.silent_turns == 0 or starved or self._harmless(device, now_ms, patience):
@@ -277,6 +283,10 @@ class Schedule:
         times += [device.retry_at_ms for device in self._devices.values() if device.retry]
         times += [device.due_ms + 1 for device in self._devices.values()]
         return min((time for time in times if time > now_ms), default=now_ms + 1_000)
+
+
+def _rank(device: _Device) -> tuple[bool, int, float, int]:
+    return (device.goes_last, device.deadline_ms, device.usual_ms if device.goes_last else 0, device.order)
 
 
 def next_due(now_ms: int, period_ms: int) -> int:

@@ -166,6 +166,23 @@ def test_who_was_heard_too_late_lives_and_is_read_without_being_asked_for_one_th
     ]  # fmt: skip
 
 
+def test_a_quick_device_that_was_held_up_once_is_still_read_before_a_slow_one() -> None:
+    """A machine stood still for a third of a second; or an answer came garbled."""
+    held_up: list[Behaviour] = [
+        lambda number: (Outcome.READ, 340 if number == 5 else 30),
+        lambda number: (Outcome.GARBLED, 80) if number == 5 else (Outcome.READ, 30),
+    ]
+    for behaviour in held_up:
+        line = Line(
+            [Watch("slow", 1_000, 1_000), Watch("a", 1_000, 300), Watch("b", 1_000, 300)],
+            {"slow": lambda _: (Outcome.READ, 780), "a": healthy, "b": behaviour},
+        )
+        line.run(20_000)
+        late = [at - turn.due_ms for at, turn, outcome in line.turns if turn.device == "b" and outcome is Outcome.READ]
+        assert sum(ms > 300 for ms in late) <= 2, late
+        assert len(line.read("b")) >= 18
+
+
 def test_an_answer_that_comes_late_ends_a_rest() -> None:
     line = Line([Watch("a", 1_000, 500)], {"a": dead})
     line.run(120_000)
