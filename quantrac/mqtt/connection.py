@@ -29,6 +29,8 @@ KEEPALIVE_S: Final = 20
 """A silent connection is found dead after at most twice this."""
 WILL_DELAY_S: Final = 30
 """A will is published only when the connection stays away this long."""
+FILTERS_A_PACKET: Final = 500
+"""A broker ends a connection over a packet beyond its bound: 256 KiB hold some 4,000 filters, as of 1,000 stations."""
 SESSION_TAKEN_OVER: Final = 0x8E
 """DISCONNECT reason (MQTT 5, 3.14.2.1)."""
 LARGEST_PACKET: Final = 268_435_455
@@ -215,12 +217,13 @@ class Connection:
         """Ask for subscriptions; what is granted is told."""
         if not wanted:
             self._tell.subscribed([])
-            return
-        rc, mid = self._client.subscribe(
-            [(w.topic, SubscribeOptions(qos=w.qos, retainHandling=0 if w.retained_always else 1)) for w in wanted]
-        )
-        if rc == MQTTErrorCode.MQTT_ERR_SUCCESS and mid is not None:
-            self._subscribing[mid] = wanted
+        for at in range(0, len(wanted), FILTERS_A_PACKET):
+            some = wanted[at : at + FILTERS_A_PACKET]
+            rc, mid = self._client.subscribe(
+                [(w.topic, SubscribeOptions(qos=w.qos, retainHandling=0 if w.retained_always else 1)) for w in some]
+            )
+            if rc == MQTTErrorCode.MQTT_ERR_SUCCESS and mid is not None:
+                self._subscribing[mid] = some
 
     def _suback(self, _client: Any, _userdata: Any, mid: int, reasons: Sequence[Any], _properties: Any) -> None:
         asked = self._subscribing.pop(mid, ())
@@ -234,11 +237,11 @@ class Connection:
 
     def unsubscribe(self, topics: Sequence[str]) -> None:
         """Ask to be sent no more of these; what has ended, or never was, is told."""
-        if not topics:
-            return
-        rc, mid = self._client.unsubscribe(list(topics))
-        if rc == MQTTErrorCode.MQTT_ERR_SUCCESS and mid is not None:
-            self._unsubscribing[mid] = topics
+        for at in range(0, len(topics), FILTERS_A_PACKET):
+            some = topics[at : at + FILTERS_A_PACKET]
+            rc, mid = self._client.unsubscribe(list(some))
+            if rc == MQTTErrorCode.MQTT_ERR_SUCCESS and mid is not None:
+                self._unsubscribing[mid] = some
 
     def _unsuback(self, _client: Any, _userdata: Any, mid: int, reasons: Sequence[Any], _properties: Any) -> None:
         asked = self._unsubscribing.pop(mid, ())

@@ -304,3 +304,13 @@ def test_a_session_that_is_ended_is_forgotten_by_the_broker(meet: Meet, broker: 
 
     eventually(nobody_listens)
     assert [each.session_present for each in centre(meet, broker).connects] == [False]
+
+
+def test_more_filters_than_one_packet_may_hold_are_granted_and_given_up(meet: Meet, broker: PrivateMosquitto) -> None:
+    """A worker of ingest subscribes to its stations by name; a thousand of them are beyond the broker's 256 KiB."""
+    filters = [f"quantrac/v1/st-{'x' * 40}-{number}/readings" for number in range(5000)]
+    party = meet(broker.url("ingest"), "many", subscriptions=[Subscription(each) for each in filters])
+    assert party.session.granted == frozenset(filters)
+    party.session.unsubscribe(filters)
+    eventually(lambda: party.session.ended == frozenset(filters))
+    assert party.session.generation == 1
