@@ -97,7 +97,8 @@ def show(number: Number, as_json: Json = False) -> None:
     print(f"{'why':<18} {misfits.words(letter.reason).en}\n{'vì sao':<18} {misfits.words(letter.reason).vi}")
     for line in misfits.explained(letter):
         print(line)
-    print(_harmless(letter.payload[:SHOWN_BYTES]))
+    if not letter.topic.endswith("/image"):
+        print(_harmless(letter.payload[:SHOWN_BYTES]))
 
 
 @app.command(short_help="Store what dead letters hold, once their cause is put right.")
