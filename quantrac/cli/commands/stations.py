@@ -6,7 +6,7 @@ import dataclasses
 import getpass
 import json
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -160,6 +160,60 @@ def push(
         print(f"{station}: refused: {answer.get('error')}")
     if answer.get("outcome") not in ("confirmed", "unchanged"):
         raise typer.Exit(1)
+
+
+@app.command(short_help="Begin a station's file from one that exists.")
+def new(
+    station: Annotated[str, typer.Argument(help="Id of the new station, such as st-ke-sach.", show_default=False)],
+    like: Annotated[str, typer.Option(metavar="ID", help="Station whose instruments it has, or nearly.")],
+    vi: Annotated[str, typer.Option(help="Its Vietnamese name.")],
+    en: Annotated[str, typer.Option(help="Its English name.")],
+    latitude: Annotated[float, typer.Option(min=-90, max=90, help="Degrees north.")],
+    longitude: Annotated[float, typer.Option(min=-180, max=180, help="Degrees east.")],
+    commune: Annotated[str, typer.Option(help="Commune or ward in which it stands.")],
+    in_service: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Readings before it are refused; default today.")
+    ] = None,
+    folder: Annotated[Path | None, typer.Option("--config", help="Configuration; default QUANTRAC_CONFIG.")] = None,
+) -> None:
+    """Write stations/ID.yaml from another station's file, and check it; comments and instruments are taken over.
+
+    Left out is what belongs to one place or instrument: ministry, serial numbers, corrections, offsets to a datum.
+    """
+    from quantrac.config.copying import NewStation, copied
+    from quantrac.config.findings import ConfigErrors
+    from quantrac.config.loading import load_network
+    from quantrac.config.settings import Settings
+    from quantrac.telemetry.local_time import LOCAL
+
+    root = folder or Settings().config
+    known = load_network(root).stations
+    if like not in known:
+        raise typer.BadParameter(f"found {like!r}, there are: {', '.join(sorted(known))}", param_hint="--like")
+    if station in known:
+        raise typer.BadParameter(f"{station} exists", param_hint="station")
+    since = datetime.now(LOCAL).date() if in_service is None else _date(in_service)
+    text = (root / "stations" / f"{like}.yaml").read_text("utf-8")
+    written, left_out = copied(text, NewStation(station, vi, en, latitude, longitude, commune, since))
+    path = root / "stations" / f"{station}.yaml"
+    path.write_text(written, "utf-8")
+    try:
+        load_network(root)
+    except ConfigErrors:
+        path.unlink()
+        raise
+    print(f"written: {path}; now make its buses and addresses those of this place")
+    for key in left_out:
+        print(f"left out: {key}")
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"found {text!r}, expected a date such as 2026-11-24", param_hint="--in-service"
+        ) from None
 
 
 @app.command(short_help="Print the JSON schema of a kind of file, for editors.")
