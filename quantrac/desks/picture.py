@@ -47,7 +47,7 @@ DEAD_LETTERS: Final = "select coalesce(sum(count), 0)::int8 from v_dead_letter w
 STRANGERS: Final = """
 select station, sum(count)::int8 as messages, min(first_received_at) as first_at, max(received_at) as last_at
 from v_dead_letter where reason = 'unknown_station' and status in ('open', 'partial')
-  and station ~ '^[a-z0-9]+(-[a-z0-9]+)*$' and length(station) <= 64  -- what can be a station; the rest is a dead letter
+  and station ~ '^[a-z0-9]+(-[a-z0-9]+)*$' and length(station) <= 64  -- what can be a station; others are dead letters
 group by station order by last_at desc, station limit 20
 """
 GAPS: Final = """
