@@ -45,6 +45,8 @@ class Orders:
         self._lock = threading.Lock()
         self._orders: dict[str, Order] = {}
         self._untold: list[Event] = []
+        self._unsaved = False
+        """The disk did not take them; tried again with each turn."""
         if path is not None:
             self._load(path)
 
@@ -101,7 +103,7 @@ class Orders:
             for name in over:
                 del self._orders[name]
                 self._untold.append(Event("maintenance", name or None, "off, its time is over", now_ms))
-            if over:
+            if over or self._unsaved:
                 self._save()
             told, self._untold = self._untold, []
         return told
@@ -139,4 +141,8 @@ class Orders:
             )
             draft.replace(self._path)
         except OSError as error:  # the order holds all the same, until the agent ends
-            log.warning("maintenance_not_saved", file=str(self._path), error=str(error))
+            if not self._unsaved:
+                log.warning("maintenance_not_saved", file=str(self._path), error=str(error))
+            self._unsaved = True
+        else:
+            self._unsaved = False

@@ -68,3 +68,13 @@ def test_an_order_outlives_the_agent_but_not_its_time(tmp_path: Path) -> None:
 def test_what_cannot_be_followed_is_refused(device: str, word: State, for_ms: int) -> None:
     with pytest.raises(BadOrder, match=r"found .*(allowed|has)"):
         Orders(devices=["a"]).begin(device, word, for_ms, NOW)
+
+
+def test_an_order_given_while_the_disk_does_not_serve_is_kept_as_soon_as_it_does(tmp_path: Path) -> None:
+    folder = tmp_path / "not mounted"
+    orders = Orders(folder / FILE, ["a"])
+    orders.begin("a", State.CAL, 10 * MINUTE, NOW)
+    orders.turn(NOW + 1)
+    folder.mkdir()
+    orders.turn(NOW + 2)
+    assert Orders(folder / FILE, ["a"]).standing() == orders.standing() != {}
