@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import httpx
 
+from alerts.channels import gsm
 from alerts.channels.templates import registered_text
 from alerts.telling.notifier import Gone, NeedsPerson, Outgoing, TryAgain
 from quantrac.config.templates import Templates
@@ -54,7 +55,6 @@ class EsmsNotifier:
             "SecretKey": secret,
             "Brandname": brandname,
             "SmsType": "2",
-            "IsUnicode": "0",
             "Sandbox": "0",
             "campaignid": "quantrac",
         }
@@ -66,7 +66,13 @@ class EsmsNotifier:
     def send(self, message: Outgoing) -> str | None:
         """Hand one message over and return the provider's SMSID; see Notifier."""
         text = registered_text(self._templates, self.name, message)
-        request = {**self._fixed, "Phone": message.to.lstrip("+"), "Content": text, "RequestId": message.key}
+        request = {
+            **self._fixed,
+            "IsUnicode": "1" if gsm.length(text).alphabet == "UCS-2" else "0",
+            "Phone": message.to.lstrip("+"),
+            "Content": text,
+            "RequestId": message.key,
+        }
         try:
             response = self._client.post(PATH, json=request)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:

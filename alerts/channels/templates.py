@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from alerts.channels.gsm import unaccented
 from alerts.telling.notifier import NotCarried, Outgoing
 from alerts.telling.texts import fill
-from quantrac.config.templates import MessageTemplate, Templates
+from quantrac.config.templates import MessageTemplate, Slot, Templates
+
+WHOLE: Final = frozenset({"value", "limit", "time", "alarm"})
+"""What is never cut."""
 
 
 def template_of(templates: Templates, carrier: str, message: Outgoing) -> MessageTemplate | None:
@@ -38,10 +42,19 @@ def registered_text(templates: Templates, carrier: str, message: Outgoing) -> st
 
 
 def filled(template: MessageTemplate, message: Outgoing) -> dict[str, str]:
-    """Return the provider's slots with their texts, cut to what was registered; an empty fact is a dash."""
+    """Return the provider's slots with their texts, cut to what was registered; an empty fact is a dash.
+
+    Raises NotCarried where a number or a time would have to be cut: half of one says something else.
+    """
     words = message.facts.get("words")
     known: Mapping[str, str] = words if isinstance(words, dict) else {}
-    return {
-        slot: (known.get(source.of) or "-")[: source.most] if source.most else known.get(source.of) or "-"
-        for slot, source in template.slots.items()
-    }
+    return {slot: _cut(known.get(source.of) or "-", source) for slot, source in template.slots.items()}
+
+
+def _cut(text: str, source: Slot) -> str:
+    if source.most is None or len(text) <= source.most:
+        return text
+    if source.of in WHOLE:
+        raise NotCarried(f"{source.of} {text!r} is longer than the {source.most} characters registered for it")
+    cut = text[: source.most]
+    return cut.rstrip() if not text[source.most].isalnum() else cut.rpartition(" ")[0] or cut

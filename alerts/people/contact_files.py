@@ -19,7 +19,7 @@ from quantrac.telemetry.parameters import CATALOGUE
 
 COLUMNS: Final = (
     "name", "phone", "email", "language", "groups", "stations", "webhook", "apprise", "tags", "parameters", "media",
-    "severity", "quiet", "wake", "cap", "consent",
+    "severity", "quiet", "wake", "cap", "consent", "accents",
 )  # fmt: skip
 """Header of the CSV file; several groups or stations stand in one cell, separated by spaces or semicolons."""
 ADDRESSES: Final = ("phone", "email", "webhook", "apprise")
@@ -27,6 +27,7 @@ WORDS: Final = {
     "language": ("vi", "en"),
     "severity": SEVERITIES,
     "wake": SEVERITIES,
+    "accents": ("yes", "no"),
 }
 """Columns that hold one of a few words, or nothing."""
 MEDIA: Final = tuple(medium.value for medium in Medium)
@@ -104,7 +105,7 @@ def _contact(
     return NewContact(
         cells["name"], phone, cells["email"] or None, cells["language"] or "vi", named_groups, named_stations,
         cells["webhook"] or None, cells["apprise"] or None, tuple(_words(cells["tags"])), parameters, media,
-        cells["severity"] or None, quiet, cells["wake"] or None, cap, *consent,
+        cells["severity"] or None, quiet, cells["wake"] or None, cap, *consent, cells["accents"] == "yes",
     )  # fmt: skip
 
 

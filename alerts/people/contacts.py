@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from typing import Any, Final
 from uuid import uuid4
 
-from alerts.channels.gsm import unaccented
+from alerts.channels.gsm import length, unaccented
 from alerts.rules.rule import Words
 from alerts.telling.notifier import Notifier, Outgoing, UndeliverableError
 from alerts.telling.outbox import Queued, enqueue
@@ -52,6 +52,8 @@ class NewContact:
     consent: str | None = None
     """`given` or `refused`; None: not recorded."""
     consent_on: date | None = None
+    accented: bool = False
+    """Short messages with diacritics."""
 
 
 def contacts_of(network: Network) -> list[NewContact]:
@@ -60,6 +62,7 @@ def contacts_of(network: Network) -> list[NewContact]:
         NewContact(
             c.name, c.phone, c.email, c.language, c.groups, c.stations, c.webhook, c.apprise, c.tags, c.parameters,
             c.media, c.severity, None if c.quiet is None else _hours(c.quiet.start, c.quiet.end), c.wake, c.cap,
+            accented=c.accents,
         )
         for c in network.contacts.values()
     ]  # fmt: skip
@@ -87,13 +90,13 @@ def listed(conn: Connection) -> list[dict[str, Any]]:
         select contact_id, name, masked(phone_e164), masked(email), language, groups, stations,
                masked_address(webhook), masked_address(apprise), tags, parameters, media, severity,
                to_char(quiet_from, 'HH24:MI') || '-' || to_char(quiet_to, 'HH24:MI'), wake, cap,
-               case when stopped_at is not null then 'stopped' else consent end
+               case when stopped_at is not null then 'stopped' else consent end, accented
         from contact where active order by contact_id
         """
     )
     names = (
         "contact_id", "name", "phone", "email", "language", "groups", "stations", "webhook", "apprise", "tags",
-        "parameters", "media", "severity", "quiet", "wake", "cap", "consent",
+        "parameters", "media", "severity", "quiet", "wake", "cap", "consent", "accents",
     )  # fmt: skip
     return [dict(zip(names, row, strict=True)) for row in rows]
 
@@ -181,7 +184,7 @@ def _try(notifier: Notifier, message: Outgoing) -> str | None:
 
 SAVED: Final = (
     "name", "phone_e164", "email", "language", "groups", "stations", "webhook", "apprise", "tags", "parameters",
-    "media", "severity", "quiet_from", "quiet_to", "wake", "cap", "consent", "consent_on",
+    "media", "severity", "quiet_from", "quiet_to", "wake", "cap", "consent", "consent_on", "accented",
 )  # fmt: skip
 FIND: Final = f"""
 select contact_id, {", ".join(SAVED)} from contact
@@ -200,6 +203,7 @@ def _save(conn: Connection, contact: NewContact, now: datetime, person: str) -> 
         contact.name, contact.phone, contact.email, contact.language, list(contact.groups), list(contact.stations),
         contact.webhook, contact.apprise, list(contact.tags), list(contact.parameters), list(contact.media),
         contact.severity, *quiet, contact.wake, contact.cap, contact.consent, contact.consent_on,
+        contact.accented,
     ]  # fmt: skip
     sought = [contact.phone, contact.email, contact.webhook, contact.apprise, contact.phone]
     found = conn.execute(FIND, sought).fetchone()
@@ -218,7 +222,8 @@ def _save(conn: Connection, contact: NewContact, now: datetime, person: str) -> 
 
 LOG: Final = """
 select coalesce(n.sent_at, n.queued_at), c.name, n.medium, v.contact_masked, n.purpose, n.alarm_id, v.status, n.carrier,
-       n.delivered_at, case when a.acknowledged_by = c.name then a.acknowledged_at end, n.error
+       n.delivered_at, case when a.acknowledged_by = c.name then a.acknowledged_at end, n.error,
+       case when n.medium = 'sms' then n.body end
 from notification n join v_notification v using (notification_id) join contact c on c.contact_id = n.contact_id
 left join alarm a on a.alarm_id = n.alarm_id
 where (%(contact)s::int4 is null or n.contact_id = %(contact)s) and (%(alarm)s::int8 is null or n.alarm_id = %(alarm)s)
@@ -242,9 +247,15 @@ class Reached:
     delivered_at: datetime | None
     acknowledged_at: datetime | None
     error: str | None
+    parts: int | None = None
+    """Of a short message, as it stands in the outbox."""
 
 
 def reached(conn: Connection, *, contact_id: int | None, alarm_id: int | None, limit: int) -> list[Reached]:
     """Return who was told what, the newest first."""
     rows = conn.execute(LOG, {"contact": contact_id, "alarm": alarm_id, "limit": limit})
-    return [Reached(*row) for row in rows]
+    return [replace(Reached(*told), parts=_parts(body)) for *told, body in rows]
+
+
+def _parts(body: str | None) -> int | None:
+    return None if body is None else length(body).segments

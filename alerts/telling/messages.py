@@ -229,21 +229,21 @@ class _Written:
     def __init__(self, notice: Notice, routing: Routing) -> None:
         self._notice = notice
         self._routing = routing
-        self._texts: dict[tuple[str, bool, bool], tuple[str | None, str]] = {}
+        self._texts: dict[tuple[str, bool, bool, bool], tuple[str | None, str]] = {}
         self._facts: dict[str, Mapping[str, Any]] = {}
 
     def text(self, person: Recipient) -> tuple[str | None, str]:
         """Return subject and body for a person."""
         is_short = person.medium is Medium.SMS
         end_follows = is_short or self._routing.wants_the_end(person.contact, person.medium, self._notice.severity)
-        key = person.contact.language, is_short, end_follows
+        key = person.contact.language, is_short, end_follows, person.contact.wishes.accented
         if key not in self._texts:
             self._texts[key] = self._written(*key)
         return self._texts[key]
 
-    def _written(self, language: str, is_short: bool, end_follows: bool) -> tuple[str | None, str]:
+    def _written(self, language: str, is_short: bool, end_follows: bool, accented: bool) -> tuple[str | None, str]:
         if is_short:
-            return None, texts.sms(self._notice, language)
+            return None, texts.sms(self._notice, language, accented=accented)
         letter = texts.email(replace(self._notice, end_follows=end_follows), language)
         return letter.subject, letter.body
 

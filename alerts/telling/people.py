@@ -14,7 +14,7 @@ from quantrac.database.pool import Connection
 
 CONTACTS: Final = """
 select contact_id, name, language, case when stopped_at is null then phone_e164 end, email, groups, stations,
-       webhook, apprise, tags, parameters, media, severity, quiet_from, quiet_to, wake, cap, consent
+       webhook, apprise, tags, parameters, media, severity, quiet_from, quiet_to, wake, cap, consent, accented
 from contact where active
 """
 STATIONS: Final = "select station, name_vi, name_en from station"
@@ -78,7 +78,7 @@ def _contact(
 
 def _wishes(
     tags: list[str], parameters: list[str], media: list[str], severity: str | None, quiet_from: time | None,
-    quiet_to: time | None, wake: str | None, cap: int | None, consent: str | None,
+    quiet_to: time | None, wake: str | None, cap: int | None, consent: str | None, accented: bool,
 ) -> Wishes:  # fmt: skip
     return Wishes(
         frozenset(tags),
@@ -89,4 +89,5 @@ def _wishes(
         None if wake is None else Severity.from_word(wake),
         cap,
         consent,
+        accented,
     )

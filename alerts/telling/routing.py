@@ -46,6 +46,8 @@ class Wishes:
     cap: int | None = None
     consent: str | None = None
     """`given`, `refused`; None: not recorded."""
+    accented: bool = False
+    """Short messages with diacritics."""
 
 
 @dataclass(frozen=True, slots=True)

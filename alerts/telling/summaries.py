@@ -126,7 +126,8 @@ def _message(person: Recipient, lines: list[Line], purpose: Purpose, now: dateti
     first = max(lines, key=lambda line: line.severity)
     language = person.contact.language
     if person.medium is Medium.SMS:
-        subject, body = None, summary_texts.sms(lines, purpose, now, language)
+        accented = person.contact.wishes.accented
+        subject, body = None, summary_texts.sms(lines, purpose, now, language, accented=accented)
     else:
         letter = summary_texts.email(lines, purpose, language)
         subject, body = letter.subject, letter.body

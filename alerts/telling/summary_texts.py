@@ -10,7 +10,7 @@ from typing import Final
 
 from alerts.channels import gsm
 from alerts.rules.rule import Severity, Words
-from alerts.telling.texts import LOCAL, SEVERITY_WORDS, Letter, Purpose, capped, clock
+from alerts.telling.texts import LOCAL, SEVERITY_WORDS, Letter, Purpose, capped, clock, plain
 
 MOST_LINES: Final = 200
 """Alarms that a mail lists; the rest is counted."""
@@ -28,11 +28,12 @@ class Line:
     cleared_at: datetime | None
 
 
-def sms(lines: Sequence[Line], purpose: Purpose, now: datetime, language: str) -> str:
+def sms(lines: Sequence[Line], purpose: Purpose, now: datetime, language: str, *, accented: bool = False) -> str:
     """Return one short message: how many, how many are over, the worst, and as many stations as fit one part."""
     vi = language == "vi"
+    accented = accented and vi
     if purpose is Purpose.SUMMARY and len(lines) == 1:
-        return capped(gsm.unaccented(_alone(lines[0], language)))
+        return capped(plain(_alone(lines[0], language), accented=accented))
     over = sum(line.cleared_at is not None for line in lines)
     worst = max(lines, key=lambda line: (line.cleared_at is None, line.severity))
     if purpose is Purpose.LATE:
@@ -45,7 +46,8 @@ def sms(lines: Sequence[Line], purpose: Purpose, now: datetime, language: str) -
         head += f"{ended}, {clock(now)}"
         tail = f"{'Nặng nhất' if vi else 'Worst'}: {worst.title.in_language(language)}."
         told = [f"{name} {count}" for name, count in _by_station(lines, language)]
-    return capped(gsm.unaccented(_fitting(head, told, tail, "còn nữa" if vi else "and more")))
+    more = "còn nữa" if vi else "and more"
+    return capped(plain(_fitting(head, told, tail, more, accented=accented), accented=accented))
 
 
 def _alone(line: Line, language: str) -> str:
@@ -56,12 +58,12 @@ def _alone(line: Line, language: str) -> str:
     return f"{what}, {'đã hết' if language == 'vi' else 'over'}."
 
 
-def _fitting(head: str, told: Sequence[str], tail: str, more: str) -> str:
-    """Return head, as much of the list as fits one part, and tail; at least the first of the list."""
+def _fitting(head: str, told: Sequence[str], tail: str, more: str, *, accented: bool) -> str:
+    """Return head, as much of the list as fits one part (accented: two), and tail; at least the first of the list."""
     for count in range(len(told), 0, -1):
         shown = "; ".join(told[:count]) + (f"; {more}" if count < len(told) else "")
         text = f"{head}: {shown}. {tail}"
-        if count == 1 or gsm.length(gsm.unaccented(text)).segments == 1:
+        if count == 1 or gsm.length(plain(text, accented=accented)).segments <= 1 + accented:
             return text
     return f"{head}. {tail}"
 

@@ -1,12 +1,14 @@
 """What people read: short messages and e-mails about an alarm, in Vietnamese and English. Pure.
 
-Times are those of Asia/Ho_Chi_Minh. A short message is unaccented GSM-7 text: what, where, value, limit, trend,
-advice, time; one part where the rule's own words allow it (`quantrac rules check`), never more than three.
+Times are those of Asia/Ho_Chi_Minh. A short message says what, where, value, limit, trend, advice, time: unaccented
+GSM-7 text, one part where the rule's own words allow it (`quantrac rules check`), or with diacritics (UCS-2) for
+whoever asks for them; never more than three parts.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -18,8 +20,9 @@ from alerts.evaluating.trend import Trend
 from alerts.rules.rule import RuleTexts, Severity, Side, Words
 
 LOCAL: Final = ZoneInfo("Asia/Ho_Chi_Minh")
-MAX_SEPTETS: Final = 459
-"""Three parts: what Vietnamese networks take of an unaccented service message."""
+MOST_PARTS: Final = 3
+"""What Vietnamese networks take of a service message: 459 septets, or 201 UCS-2 units."""
+TIME_AT_END: Final = re.compile(r"(.*?)\s*(\d\d:\d\d \d\d/\d\d)?", re.DOTALL)
 
 MOST_DECIMALS: Final = 6
 
@@ -94,20 +97,32 @@ class Letter:
     body: str
 
 
-def sms(notice: Notice, language: str) -> str:
-    """Return the short message, GSM-7 only and at most three parts long."""
+def sms(notice: Notice, language: str, *, accented: bool = False) -> str:
+    """Return the short message, at most three parts long: GSM-7 only, or Vietnamese with its diacritics."""
+    accented = accented and language == "vi"
     if notice.purpose in REMARKS:
-        return capped(gsm.unaccented(_remark(notice, language)))
+        return capped(plain(_remark(notice, language), accented=accented))
     closing = notice.purpose is Purpose.CLEARED
     template = notice.texts.sms_cleared if closing else notice.texts.sms
     written = "" if template is None else template.in_language(language)
-    if written and not (notice.value is None and "{value}" in written):
+    if written and _is_usable(written, notice, accented=accented):
         text = fill(written, slots(notice, language))
     else:
-        text = _closing_sms(notice, language) if closing else _plain_sms(notice, language)
+        text = _closing_sms(notice, language) if closing else _plain_sms(notice, language, accented=accented)
     if notice.purpose in UNANSWERED:
         text = f"{UNANSWERED[notice.purpose].in_language(language).upper()}: {text}"
-    return capped(tidied(gsm.unaccented(text)))
+    return capped(tidied(plain(text, accented=accented)))
+
+
+def plain(text: str, *, accented: bool) -> str:
+    """Return a text as it goes on the air: composed signs where diacritics are asked for, else GSM-7."""
+    return unicodedata.normalize("NFC", text) if accented else gsm.unaccented(text)
+
+
+def _is_usable(written: str, notice: Notice, *, accented: bool) -> bool:
+    """Whether a rule's own words can stand: not without their value, nor unaccented beside accented names."""
+    has_its_value = notice.value is not None or "{value}" not in written
+    return has_its_value and (not accented or gsm.unaccented(written) != written)
 
 
 def tidied(text: str) -> str:
@@ -176,8 +191,8 @@ def _limit(limit: float, language: str) -> str:
     return text.replace(".", ",") if language == "vi" else text
 
 
-def _plain_sms(notice: Notice, language: str) -> str:
-    """The message of a rule without a template; the advice is left out where it would cost a second part."""
+def _plain_sms(notice: Notice, language: str, *, accented: bool) -> str:
+    """The message of a rule without a template; the advice is left out where it would cost a further part."""
     filled = slots(notice, language)
     kind = SEVERITY_WORDS[notice.severity].in_language(language).upper()
     text = f"{kind}: {notice.texts.title.in_language(language)}, {filled['station']}"
@@ -190,7 +205,8 @@ def _plain_sms(notice: Notice, language: str) -> str:
     response = notice.texts.response
     shorter = f"{text}. {filled['time']}"
     longer = shorter if response is None else f"{text}. {response.in_language(language)}. {filled['time']}"
-    return longer if gsm.length(gsm.unaccented(longer)).segments == 1 else shorter
+    most = MOST_PARTS if accented else 1
+    return longer if gsm.length(plain(longer, accented=accented)).segments <= most else shorter
 
 
 def _closing_sms(notice: Notice, language: str) -> str:
@@ -251,12 +267,16 @@ def _remark_letter(notice: Notice, language: str) -> Letter:
 
 
 def capped(text: str) -> str:
-    """Return a text of the alphabet cut to three parts."""
-    if gsm.length(text).units <= MAX_SEPTETS:
+    """Return a text of at most three parts: words are left out before the time at its end, which stays whole."""
+    if gsm.length(text).segments <= MOST_PARTS:
         return text
-    while gsm.length(text).units > MAX_SEPTETS - 3:
-        text = text[:-1]
-    return text + "..."
+    found = TIME_AT_END.fullmatch(text)
+    body, time = (text, None) if found is None else (found[1], found[2])
+    end = "..." if time is None else f"... {time}"
+    while gsm.length(body + end).segments > MOST_PARTS:
+        kept, _, _ = body.rpartition(" ")
+        body = kept or body[:-1]
+    return body + end
 
 
 def _limit_words(notice: Notice, language: str) -> str:

@@ -83,6 +83,8 @@ class Contact(Model):
     """The least severity that goes through them."""
     cap: Annotated[int, Field(ge=1)] | None = None
     """Short messages within a day, in place of `cap.messages`."""
+    accents: bool = False
+    """Short messages in Vietnamese with diacritics: two or three parts instead of one."""
 
 
 class Group(Model):

@@ -24,7 +24,7 @@ class Slot(Model):
 
     of: str
     most: int | None = Field(default=None, ge=1, le=400)
-    """Characters that were registered at the most; longer texts are cut."""
+    """Characters that were registered at the most; longer words are cut, numbers and times never."""
 
     @model_validator(mode="after")
     def _known(self) -> Self:

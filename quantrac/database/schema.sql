@@ -511,6 +511,7 @@ CREATE TABLE public.contact (
     cap integer,
     consent text,
     consent_on date,
+    accented boolean DEFAULT false NOT NULL,
     CONSTRAINT contact_apprise_check CHECK ((apprise ~ '^[a-z][a-z0-9+.-]*://'::text)),
     CONSTRAINT contact_cap_check CHECK ((cap > 0)),
     CONSTRAINT contact_consent_check CHECK ((consent = ANY (ARRAY['given'::text, 'refused'::text]))),
@@ -540,6 +541,8 @@ COMMENT ON COLUMN public.contact.wake IS 'the least severity that goes through t
 COMMENT ON COLUMN public.contact.cap IS 'short messages within a day; more are held for the digest; null: as network.yaml says';
 
 COMMENT ON COLUMN public.contact.consent IS 'refused: told nothing; null: not recorded';
+
+COMMENT ON COLUMN public.contact.accented IS 'short messages in Vietnamese with diacritics (UCS-2: 70 signs a part, not 160)';
 
 ALTER TABLE public.contact ALTER COLUMN contact_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.contact_contact_id_seq

@@ -137,10 +137,11 @@ def log(
     for row in rows:
         about = "-" if row.alarm_id is None else f"alarm {row.alarm_id}"
         seen = "" if row.acknowledged_at is None else f"  acknowledged {shown(row.acknowledged_at)}"
+        parts = "" if row.parts is None else f"  {row.parts} part{'' if row.parts == 1 else 's'}"
         why = "" if row.error is None else f"  {row.error}"
         print(
             f"{shown(row.time)}  {row.name:<24} {row.medium:<7} {row.address or '-':<16} {row.purpose:<10} {about}  "
-            f"{row.status}{f' by {row.carrier}' if row.carrier else ''}{seen}{why}"
+            f"{row.status}{f' by {row.carrier}' if row.carrier else ''}{parts}{seen}{why}"
         )
 
 

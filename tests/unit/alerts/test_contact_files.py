@@ -87,7 +87,7 @@ def test_a_header_that_is_wrong_is_refused_before_any_line(tmp_path: Path) -> No
         read(tmp_path, "name,phone,group\nA,12,farmers\n")
     assert [problem.split("contacts.csv:")[1] for problem in refused.value.problems] == [
         "1: header: found 'group', allowed name, phone, email, language, groups, stations, webhook, apprise, "
-        "tags, parameters, media, severity, quiet, wake, cap, consent",
+        "tags, parameters, media, severity, quiet, wake, cap, consent, accents",
         "1: header: 'groups' is missing; expected name, phone, email, language, groups, stations, webhook, apprise, "
-        "tags, parameters, media, severity, quiet, wake, cap, consent",
+        "tags, parameters, media, severity, quiet, wake, cap, consent, accents",
     ]

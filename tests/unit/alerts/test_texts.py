@@ -77,6 +77,43 @@ def test_no_message_is_longer_than_three_parts() -> None:
     text = texts.sms(replace(NOTICE, texts=replace(TEXTS, sms=Words("[a]" * 400, ""))), "vi")
     assert gsm.length(text).segments == 3
     assert text.endswith("...")
+    wordy = Words("{title}, {station}: {value} mg/l. " + "Chay het quat. " * 40 + "{time}", "")
+    text = texts.sms(replace(NOTICE, texts=replace(TEXTS, sms=wordy)), "vi")
+    assert gsm.length(text).segments == 3
+    assert text.endswith("quat.... 05:10 01/03")  # the time stays, and no word is cut
+
+
+@pytest.mark.parametrize(
+    ("notice", "expected", "parts"),
+    [
+        (
+            replace(NOTICE, texts=replace(TEXTS, response=Words("Chạy hết quạt", "Run all aerators"))),
+            "CẢNH BÁO CAO: Oxy thấp, Sông Mỹ Thanh: 2,80 mg/l, dưới 3 mg/l, đang giảm. Chạy hết quạt. 05:10 01/03",
+            2,
+        ),
+        (
+            replace(NOTICE, texts=replace(TEXTS, sms=Words("Oxy {station}: {value}, dưới {limit}. {time}", ""))),
+            "Oxy Sông Mỹ Thanh: 2,80, dưới 3. 05:10 01/03",
+            1,
+        ),
+    ],
+)
+def test_whoever_asks_for_diacritics_gets_them(notice: Notice, expected: str, parts: int) -> None:
+    text = texts.sms(notice, "vi", accented=True)
+    assert (text, gsm.length(text).segments) == (expected, parts)
+    assert gsm.length(texts.sms(notice, "en", accented=True)).alphabet == "GSM-7"
+
+
+def test_a_value_is_never_shown_as_if_it_were_not_beyond_the_limit() -> None:
+    near = replace(NOTICE, value=2.9996, texts=replace(TEXTS, sms=Words("{value}, duoi {limit}", "")))
+    assert texts.sms(near, "vi") == "2,9996, duoi 3"
+
+
+def test_slots_that_are_empty_leave_no_commas_behind() -> None:
+    text = texts.sms(
+        replace(NOTICE, trend=None, texts=replace(TEXTS, sms=Words("{value} , {trend}, {unit}. {time}", ""))), "vi"
+    )
+    assert text == "2,80, mg/l. 05:10 01/03"
 
 
 def test_a_template_may_name_anything_and_never_fails() -> None:
