@@ -177,6 +177,8 @@ def _plan(settings: Settings, station_id: str) -> Plan:
     pushed = Pushed(folder)
     sent = pushed.load(local)
     station = local if sent is None else wiring.wire(sent)
+    if station.spool.warning:
+        log.warning("spool_keep_short", station=station_id, why=station.spool.warning)
     return Plan(settings, local, station, pushed, wiring, MqttAddress.parse(settings.mqtt()), folder)
 
 

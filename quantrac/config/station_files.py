@@ -280,6 +280,7 @@ class SpoolSpec(Model):
     """How long and how much the edge keeps on its own disk. Sixty days: Circular 10/2021/TT-BTNMT, article 39."""
 
     keep_ms: PositiveDuration = Field(default=60 * 86_400_000, alias="keep")
+    """A shorter time is warned of, not refused."""
     size_bytes: Size = Field(default=4_000_000_000, alias="size")
 
 

@@ -22,6 +22,8 @@ AGENT: Final = "agent"
 """The pseudo device of the channels that the edge agent measures itself."""
 CENTRE: Final = "centre"
 """The pseudo device of the channels that the centre makes of others."""
+DAY_MS: Final = 86_400_000
+LAWFUL_KEEP_MS: Final = 60 * DAY_MS
 
 
 class Rs485(Model):
@@ -212,6 +214,14 @@ class SpoolPlan(Model):
 
     keep_ms: int
     size_bytes: int
+
+    @property
+    def warning(self) -> str:
+        """What is said of a shorter time than the law's, which is taken all the same; else empty."""
+        if self.keep_ms >= LAWFUL_KEEP_MS:
+            return ""
+        days = self.keep_ms / DAY_MS
+        return f"spool.keep: found {days:.3g} days, Circular 10/2021/TT-BTNMT (article 39) wants 60 or more"
 
 
 class Camera(Model):

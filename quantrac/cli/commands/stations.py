@@ -248,7 +248,12 @@ def _accepted(network: Network) -> dict[str, Any]:
         name: {"channels": len(station.channel_list()), "config": station.config_hash}
         for name, station in network.stations.items()
     }
-    return {"ok": True, "problems": [], "stations": stations}
+    return {"ok": True, "problems": [], "warnings": _warnings(network), "stations": stations}
+
+
+def _warnings(network: Network) -> list[str]:
+    """Return what is allowed and hardly meant, one line each."""
+    return [f"{name}: {s.spool.warning}" for name, s in sorted(network.stations.items()) if s.spool.warning]
 
 
 def _summary(network: Network) -> str:
@@ -258,4 +263,4 @@ def _summary(network: Network) -> str:
         f"{len(network.rules)} rules, {len(network.rule_tests)} rule tests"
     )
     place = f"{network.root} with overlay {network.overlay}" if network.overlay else str(network.root)
-    return f"{place}: {counts}; nothing wrong"
+    return "\n".join([*(f"warning: {line}" for line in _warnings(network)), f"{place}: {counts}; nothing wrong"])
