@@ -1,7 +1,9 @@
 """When ingest was healthy: connected, committing, backlog empty. Rows of `v_ingest_health`, each a stretch of time.
 
 The silence of a station means nothing while ingest itself was not healthy, so the stretches must have no hole: time
-that nobody wrote about was not healthy.
+that nobody wrote about was not healthy. Where the record reaches into the future the clock was ahead and has been put
+right: then what was noted by it is put right too, or stations would count as heard, and the record stand still, until
+that time comes.
 """
 
 from __future__ import annotations
@@ -10,9 +12,12 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from quantrac.database.pool import Connection
+from quantrac.observe.logs import logger
 
 HOLE: Final = timedelta(seconds=20)
 """Longer silences of ingest are stretches of their own, unhealthy ones."""
+STEP: Final = timedelta(minutes=1)
+"""A record that reaches further into the future was made by a clock that was ahead."""
 
 NEWEST = "select from_t, to_t, healthy from ingest_health order by from_t desc limit 1 for update"
 WRITE = """
@@ -26,6 +31,16 @@ select not exists (
     select from service s where s.service = 'ingest' and s.worker like '%%/' || n.slot and s.beat_at > %(since)s
       and s.connected and s.backlog_lag_s < %(backlog)s))
 """
+
+PUT_RIGHT: Final = (
+    "delete from ingest_health where from_t > %(now)s",
+    "update ingest_health set to_t = %(now)s where to_t > %(now)s",
+    """update ledger set last_seen_at = least(last_seen_at, %(now)s), reported_at = least(reported_at, %(now)s)
+       where last_seen_at > %(now)s or reported_at > %(now)s""",
+    "update station set status_at = %(now)s where status_at > %(now)s",
+)
+
+log = logger(__name__)
 
 
 class Stretch(NamedTuple):
@@ -68,6 +83,16 @@ def all_slots_well(conn: Connection, now: datetime, backlog_s: float) -> bool:
 def record(conn: Connection, now: datetime, healthy: bool) -> None:
     """Carry the record on to `now`."""
     with conn.transaction():
-        row = conn.execute(NEWEST).fetchone()
-        for stretch in continued(Stretch(*row) if row is not None else None, now, healthy):
+        newest = _newest(conn)
+        if newest is not None and newest.to_t - now > STEP:
+            log.error("clock_was_ahead", by_s=round((newest.to_t - now).total_seconds()), do="see the machine's clock")
+            for statement in PUT_RIGHT:
+                conn.execute(statement, {"now": now})
+            newest = _newest(conn)
+        for stretch in continued(newest, now, healthy):
             conn.execute(WRITE, stretch)
+
+
+def _newest(conn: Connection) -> Stretch | None:
+    row = conn.execute(NEWEST).fetchone()
+    return Stretch(*row) if row is not None else None
