@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from alerts.evaluating.records import add_event
-from alerts.people.withholding import BACK, IS_OUT
+from alerts.people.withholding import BACK, IS_OUT, begin_out_of_service
 from quantrac.database import audit
 from quantrac.database.pool import Connection
 from quantrac.telemetry.errors import QuantracError
@@ -34,11 +34,11 @@ class NotLatched(DeskRefused):
 
 
 class NotOut(DeskRefused):
-    """The station or device is not out of service."""
+    """The station, device or channel is not out of service."""
 
 
 class UnknownPlace(DeskRefused):
-    """There is no such station or device."""
+    """There is no such station, device or channel."""
 
 
 class AlreadyAcknowledged(DeskRefused):
@@ -203,56 +203,72 @@ TAKE_OUT: Final = """
 insert into out_of_service (station, device, channels, person, reason, since, until)
 values (%s, %s, %s, %s, %s, %s, %s) returning out_of_service_id
 """
-OUT_STATE: Final = """
-update alarm a set state = 'out of service', unanswered_since = null, called_at = null, call_at = null
-where a.station = %(station)s and a.cleared_at is null and not a.late and a.state in ('active', 'acknowledged')
-  and (%(channels)s::text[] = '{}' or exists (
-    select from channel c where c.channel_id = a.channel_id and c.name = any(%(channels)s::text[])))
-returning a.alarm_id
-"""
 PUT_IN: Final = """
-update out_of_service set ended_at = %s, ended_by = %s
-where station = %s and device is not distinct from %s and ended_at is null returning out_of_service_id
+update out_of_service set ended_at = %(now)s, ended_by = %(person)s
+where station = %(station)s and device is not distinct from %(device)s and ended_at is null
+  and (%(since)s::timestamptz is null or since < %(until)s and until > %(since)s)
+returning out_of_service_id
 """
 
 
 def take_out_of_service(
-    conn: Connection, station: str, device: str | None, person: str, reason: str, until: datetime, now: datetime
+    conn: Connection,
+    station: str,
+    device: str | None,
+    person: str,
+    reason: str,
+    until: datetime,
+    now: datetime,
+    *,
+    since: datetime | None = None,
 ) -> int:
-    """Put a station or a device of it out of service for maintenance: its alarms are recorded, and nobody is told.
+    """Put a station or a part of it out of service for maintenance: its alarms are recorded, and nobody is told.
+
+    Args:
+        conn: a connection in autocommit.
+        station: the station.
+        device: a device of it, or one channel of a device as `device/channel`; None: the whole station.
+        person: who does it.
+        reason: why.
+        until: when it ends by itself.
+        now: the time.
+        since: when it begins; None: now. A window of the same place that it overlaps is replaced.
 
     Returns the number of the entry. Raises UnknownPlace, BadTerm for an end that is past or more than 90 days away.
     """
-    if not now < until <= now + LONGEST_OUT:
-        raise BadTerm(f"out of service is for at most 90 days: found {until:%Y-%m-%d %H:%M:%SZ} as the end")
+    begins = now if since is None else since
+    if not max(begins, now) < until <= now + LONGEST_OUT:
+        raise BadTerm(f"out of service ends within 90 days and after it began: found {until:%Y-%m-%d %H:%M:%SZ}")
     with conn.transaction():
         channels = _channels_of(conn, station, device)
-        conn.execute(PUT_IN, [now, person, station, device])
-        row = conn.execute(TAKE_OUT, [station, device, channels, person, reason, now, until]).fetchone()
+        window = {"station": station, "device": device, "since": begins, "until": until}
+        conn.execute(PUT_IN, {**window, "now": now, "person": person})
+        row = conn.execute(TAKE_OUT, [station, device, channels, person, reason, begins, until]).fetchone()
         assert row is not None
-        place = _place(station, device)
-        for (alarm_id,) in conn.execute(OUT_STATE, {"station": station, "channels": channels}).fetchall():
-            add_event(conn, alarm_id, now, "out of service", now, person=person, reason=reason)
-        audit.record(conn, now, person, "out of service", place, f"until {until:%Y-%m-%d %H:%M:%SZ}: {reason}")
+        begin_out_of_service(conn, now)
+        term = f"{'' if since is None else f'from {since:%Y-%m-%d %H:%M:%SZ} '}until {until:%Y-%m-%d %H:%M:%SZ}"
+        audit.record(conn, now, person, "out of service", _place(station, device), f"{term}: {reason}")
     return int(row[0])
 
 
 def put_in_service(
     conn: Connection, station: str, device: str | None, person: str, reason: str | None, now: datetime
 ) -> None:
-    """End a time out of service; what stands and was told to nobody is told. Raises NotOut."""
+    """End a time out of service, and one that is planned; what stands and was told to nobody is told. Raises NotOut."""
+    ever = {"station": station, "device": device, "since": None, "until": None}
     with conn.transaction():
-        if not conn.execute(PUT_IN, [now, person, station, device]).fetchall():
+        if not conn.execute(PUT_IN, {**ever, "now": now, "person": person}).fetchall():
             raise NotOut(f"{_place(station, device)} is not out of service")
         audit.record(conn, now, person, "in service", _place(station, device), reason)
 
 
 @dataclass(frozen=True, slots=True)
 class OutRow:
-    """A station or device that is out of service."""
+    """A station, device or channel that is out of service, or will be."""
 
     station: str
     device: str | None
+    """`device`, or `device/channel`; None: the whole station."""
     person: str
     reason: str
     since: datetime
@@ -260,29 +276,40 @@ class OutRow:
 
 
 def out_of_service(conn: Connection) -> list[OutRow]:
-    """Return what is out of service now."""
+    """Return what is out of service now, and what will be."""
     rows = conn.execute(
-        "select station, device, person, reason, since, until from v_out_of_service where in_force order by since"
+        """
+        select station, device, person, reason, since, until from v_out_of_service
+        where ended_at is null and until > now() order by since
+        """
     )
     return [OutRow(*row) for row in rows]
 
 
 def _channels_of(conn: Connection, station: str, device: str | None) -> list[str]:
-    """Return the channels of a device, none for the whole station. Raises UnknownPlace."""
+    """Return the channels of a device, or the one that is named with it; none for the whole station.
+
+    Raises UnknownPlace.
+    """
     row = conn.execute(PLACE, [station]).fetchone()
     if row is None:
         raise UnknownPlace(f"there is no station {station}; see `quantrac status`")
     if device is None:
         return []
     devices = row[0] or {}
-    if not (channels := devices.get(device, {}).get("channels")):
+    name, _, channel = device.partition("/")
+    if not (channels := devices.get(name, {}).get("channels")):
         known = ", ".join(devices) or "none"
-        raise UnknownPlace(f"{station} has no device {device} with channels; its devices: {known}")
-    return sorted(channels)
+        raise UnknownPlace(f"{station} has no device {name} with channels; its devices: {known}")
+    if channel and channel not in channels:
+        raise UnknownPlace(f"{station}/{name} has no channel {channel}; its channels: {', '.join(sorted(channels))}")
+    return [channel] if channel else sorted(channels)
 
 
 def _place(station: str, device: str | None) -> str:
-    return f"station {station}" if device is None else f"device {station}/{device}"
+    if device is None:
+        return f"station {station}"
+    return f"{'channel' if '/' in device else 'device'} {station}/{device}"
 
 
 def alarms(

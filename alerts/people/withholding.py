@@ -46,6 +46,15 @@ from over where a.rule = over.rule and a.station is not distinct from over.stati
   and a.returned_at is null
 returning a.alarm_id
 """  # noqa: S608 (words of ours)
+OUT_BEGUN: Final = """
+update alarm a set state = 'out of service', unanswered_since = null, called_at = null, call_at = null
+from out_of_service o
+where o.ended_at is null and o.since <= %(now)s and o.until > %(now)s and a.station = o.station
+  and a.cleared_at is null and not a.late and a.state in ('active', 'acknowledged')
+  and (o.channels = '{}' or exists (
+    select from channel c where c.channel_id = a.channel_id and c.name = any(o.channels)))
+returning a.alarm_id, o.person, o.reason
+"""
 OUT_OVER: Final = """
 update out_of_service set ended_at = until where ended_at is null and until <= %s
 """
@@ -96,8 +105,15 @@ def withhold(
         add_event(conn, change.alarm_id, change.time, WITHHELD, now, reason=reason, detail=detail)
 
 
+def begin_out_of_service(conn: Connection, now: datetime) -> None:
+    """Put the standing alarms of what is out of service from now on out of service too. In a transaction."""
+    for alarm_id, person, reason in conn.execute(OUT_BEGUN, {"now": now}).fetchall():
+        add_event(conn, alarm_id, now, "out of service", now, person=person, reason=reason)
+
+
 def end_withholding(conn: Connection, now: datetime) -> list[Untold]:
-    """End shelves and times out of service that are over; return what must be told of it. In a transaction."""
+    """Begin and end what withholds alarms by the time; return what must be told as it ends. In a transaction."""
+    begin_out_of_service(conn, now)
     for (alarm_id,) in conn.execute(OVER, {"now": now}).fetchall():
         add_event(conn, alarm_id, now, "unshelved", now, reason="its time is over")
     conn.execute(OUT_OVER, [now])

@@ -10,7 +10,7 @@ import typer
 
 from quantrac.cli.answers import plain
 from quantrac.cli.arguments import Person
-from quantrac.telemetry.local_time import shown
+from quantrac.telemetry.local_time import LOCAL, shown
 
 if TYPE_CHECKING:
     from alerts.desk import AlarmRow
@@ -154,35 +154,41 @@ def mark_false(
     print(f"alarm {number}: {'no longer ' if undo else ''}marked as false by {person}")
 
 
-Place = Annotated[str, typer.Argument(help="A station, or a device of it: st-my-thanh or st-my-thanh/sonde.")]
+Place = Annotated[str, typer.Argument(help="Station, device or channel: st-a, st-a/sonde, st-a/sonde/do.")]
 
 
-@app.command(short_help="Put a station or device out of service for maintenance.")
+@app.command(short_help="Put a station, device or channel out of service.")
 def out(
     place: Place,
     reason: Annotated[str, typer.Argument(help="Why; stands in the history.")],
     person: Person,
     for_: Annotated[str, typer.Option("--for", help="How long, such as 4h, 2d; at most 90d.")] = "4h",
+    begin: Annotated[
+        datetime | None,
+        typer.Option("--from", formats=["%Y-%m-%dT%H:%M"], help="Time of Vietnam; default now."),
+    ] = None,
 ) -> None:
-    """Put a station or device out of service: its alarms are recorded, and nobody is told.
+    """Put a station, device or channel out of service for maintenance: its alarms are recorded, and nobody is told.
 
     What rose meanwhile and still stands when it is in service again is told then.
     """
     from alerts import desk
 
     now = datetime.now(UTC)
-    until = now + _span(for_)
+    since = None if begin is None else begin.replace(tzinfo=LOCAL)
+    until = (since or now) + _span(for_)
     station, _, device = place.partition("/")
     with _connect() as conn:
-        desk.take_out_of_service(conn, station, device or None, person, reason, until, now)
-    print(f"{place}: out of service by {person} until {shown(until)}")
+        desk.take_out_of_service(conn, station, device or None, person, reason, until, now, since=since)
+    term = "" if since is None else f"from {shown(since)} "
+    print(f"{place}: out of service by {person} {term}until {shown(until)}")
 
 
-@app.command("in", short_help="Put a station or device back in service.")
+@app.command("in", short_help="Put a station, device or channel back in service.")
 def in_(
     place: Place, person: Person, reason: Annotated[str | None, typer.Option(help="What was done.")] = None
 ) -> None:
-    """Put a station or device back in service; what stands and was told to nobody is told."""
+    """Put it back in service, or cancel what is planned; what stands and was told to nobody is told."""
     from alerts import desk
 
     station, _, device = place.partition("/")
@@ -193,7 +199,7 @@ def in_(
 
 @app.command("out-of-service", short_help="List what is out of service: who, why, until.")
 def out_of_service(as_json: Json = False) -> None:
-    """List stations and devices that are out of service: who put them, why, and until when."""
+    """List what is or will be out of service: stations, devices, channels; who put them, why, until when."""
     from alerts import desk
 
     with _connect() as conn:

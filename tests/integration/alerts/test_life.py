@@ -155,6 +155,40 @@ def rows_out(conn: Connection) -> list[desk.OutRow]:
     return desk.out_of_service(conn)
 
 
+def test_one_channel_is_out_of_service_and_the_rest_of_its_device_is_not(conn: Connection, channel_id: int) -> None:
+    with pytest.raises(desk.UnknownPlace, match="has no channel ph; its channels: do"):
+        desk.take_out_of_service(conn, STATION, "sonde/ph", "lan", "x", START + HOUR, START)
+    desk.take_out_of_service(conn, STATION, "sonde/do", "lan", "membrane", START + HOUR, START)
+    other = conn.execute(
+        "insert into channel (station, name, parameter, unit, kind, interval_s) "
+        "values (%s, 'ph', 'ph', '1', 'mean', 60) returning channel_id",
+        [STATION],
+    ).fetchone()
+    assert other is not None
+    alarms = [rise(conn, id_, START + MINUTE).alarm_id for id_ in (channel_id, other[0])]
+    assert [desk.alarm(conn, alarm).state for alarm in alarms] == ["out of service", "active"]
+    desk.put_in_service(conn, STATION, "sonde/do", "lan", None, START + 2 * MINUTE)
+    end_withholding(conn, START + 2 * MINUTE)
+    assert desk.alarm(conn, alarms[0]).state == "active"
+
+
+def test_a_maintenance_window_begins_and_ends_by_itself_and_can_be_cancelled(conn: Connection, channel_id: int) -> None:
+    begin, finish = START + HOUR, START + 2 * HOUR
+    desk.take_out_of_service(conn, STATION, "sonde", "lan", "new probe", finish, START, since=begin)
+    alarm = rise(conn, channel_id, START).alarm_id
+    states = []
+    for now in (START + MINUTE, begin, finish):
+        end_withholding(conn, now)
+        states.append(desk.alarm(conn, alarm).state)
+    assert states == ["active", "out of service", "active"]
+    events = [(event.event, event.person, event.reason) for event in desk.history(conn, alarm)]
+    assert events[1:] == [("out of service", "lan", "new probe"), ("in service", None, None)]
+    desk.take_out_of_service(conn, STATION, None, "lan", "flood", finish + 9 * HOUR, finish, since=finish + HOUR)
+    desk.put_in_service(conn, STATION, None, "lan", "called off", finish)
+    end_withholding(conn, finish + 2 * HOUR)
+    assert desk.alarm(conn, alarm).state == "active"
+
+
 def test_out_of_service_ends_by_itself_and_another_device_is_not_concerned(conn: Connection, channel_id: int) -> None:
     with pytest.raises(desk.UnknownPlace, match="gauge, sonde"):
         desk.take_out_of_service(conn, STATION, "camera", "lan", "x", START + HOUR, START)
