@@ -15,6 +15,10 @@ HEALTH_KEPT: Final = timedelta(days=400)
 RUNS_KEPT: Final = timedelta(days=90)
 BEATS_KEPT: Final = timedelta(days=1)
 
+NEWEST_IS_PRESENT: Final = timedelta(days=1)
+"""Stations send each few minutes: with none newer than this the clock is wrong, or nothing grows."""
+
+NEWEST_READING = "select max(time) from latest"
 OLD_LETTERS = "delete from dead_letter where received_at < %s"
 MOST_LETTERS: Final = 100_000
 """More dead letters than this are not kept, however young: somebody makes them up."""
@@ -65,7 +69,11 @@ def prune_records(conn: Connection, now: datetime) -> str:
 
 
 def apply_retention(conn: Connection, now: datetime, keep: Retention) -> str:
-    """Drop chunks of readings and roll-ups wholly older than asked; old dead letters, conflicts and pictures."""
+    """Drop chunks of readings and roll-ups wholly older than asked; old dead letters, conflicts and pictures.
+
+    Age counts from the newest reading at the latest: a clock that is years ahead drops nothing that is young.
+    """
+    now = _present(conn, now)
     said = [
         _dropped(conn, "readings", "select drop_readings_before(%s)", now, keep.readings_ms),
         _dropped(conn, "hourly", "select drop_rollups_before('hourly', %s)", now, keep.hourly_ms),
@@ -76,6 +84,16 @@ def apply_retention(conn: Connection, now: datetime, keep: Retention) -> str:
     conn.execute(OLD_CONFLICTS, [letters_kept_from])
     pictures = conn.execute(OLD_PICTURES, [now - timedelta(milliseconds=keep.pictures_ms)]).rowcount
     return ", ".join([*said, f"{pictures} pictures removed", f"{letters} dead letters removed"])
+
+
+def _present(conn: Connection, now: datetime) -> datetime:
+    """Return `now`, or a day after the newest reading where that is earlier."""
+    row = conn.execute(NEWEST_READING).fetchone()
+    newest: datetime | None = row[0] if row else None
+    if newest is None or now - newest <= NEWEST_IS_PRESENT:
+        return now
+    log.warning("retention counts from the newest reading, which is old", newest=newest, now=now)
+    return newest + NEWEST_IS_PRESENT
 
 
 def _dropped(conn: Connection, what: str, statement: LiteralString, now: datetime, keep_ms: int | None) -> str:

@@ -91,6 +91,16 @@ def test_retention_drops_whole_weeks_older_than_asked_and_by_default_nothing(wor
     assert "readings: 0 chunks" in apply_retention(world.conn, datetime.now(UTC), some)
 
 
+def test_a_clock_that_is_years_ahead_drops_nothing_that_is_young(world: World) -> None:
+    now = datetime.now(UTC)
+    for days in (120, 1):
+        world.reading(now - timedelta(days=days))
+    some = Retention.model_validate({"readings": "100d"})
+    said = apply_retention(world.conn, now + timedelta(days=3650), some)
+    assert said.startswith("readings: 1 chunks dropped")
+    assert world.one("select count(*) from reading") == 1, "the one of 120 days went, as it would with a true clock"
+
+
 def test_hourly_and_daily_values_and_dead_letters_go_after_their_own_time(world: World) -> None:
     for table in ("hourly", "daily"):
         for days in (3000, 1500, 450, 1):
