@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Final
 
+from psycopg.types.json import Jsonb
+
 from ingest.receiving import registry_table
 from ingest.receiving.preparing import prepare
 from ingest.receiving.receipt import Receipt
@@ -25,6 +27,7 @@ FORGET_PICTURE = "delete from dead_picture where dead_letter_id = %s"
 CLOSE = """
 update dead_letter set status = 'replayed', closed_by = %s, closed_reason = %s, closed_at = %s where dead_letter_id = %s
 """
+REMAINS = "update dead_letter set status = 'partial', detail = %s where dead_letter_id = %s"
 REPLAYABLE: Final = ("open", "partial")
 
 
@@ -87,6 +90,8 @@ def _replay_message(conn: Connection, dead_letter: int, topic: str, received_us:
     batch = prepare([receipt], registry_table.load_in(conn))
     _require_storable(batch, dead_letter)
     stored = store(conn, batch, cautious=True, purpose=Purpose.REPLAY)
+    for each in batch.checked.misfits:  # at most one: what is refused still
+        conn.execute(REMAINS, [Jsonb(each.letter.detail()), dead_letter])
     return Replayed(stored.readings, sum(len(each.letter.refused) for each in batch.checked.misfits))
 
 

@@ -41,14 +41,18 @@ class DeadLetter:
     recurs: bool = False
     """It comes again and again, with another time in it: while one of its topic and reason is open, more only count."""
 
-    def row(self, received_at: datetime) -> dict[str, Any]:
-        """Return the row to insert."""
+    def detail(self) -> dict[str, Any]:
+        """Return what was found, and the parts that were refused, as they are stored."""
         detail: dict[str, Any] = {"found": printable(self.found)[:MOST_FOUND]}
         if self.refused:
             detail["refused"] = [
                 {"place": each.place, "found": printable(each.found), "reason": each.reason.value}
                 for each in self.refused[:MOST_REFUSED]
             ]
+        return detail
+
+    def row(self, received_at: datetime) -> dict[str, Any]:
+        """Return the row to insert."""
         return {
             "at": received_at,
             "topic": printable(self.topic)[:MOST_TOPIC],
@@ -59,7 +63,7 @@ class DeadLetter:
             "length": len(self.payload) if self.length < 0 else self.length,
             "sha256": self.sha256 or hashlib.sha256(self.payload).digest(),
             "reason": self.reason,
-            "detail": detail,
+            "detail": self.detail(),
             "status": "partial" if self.partial else "open",
             "recurs": self.recurs,
         }

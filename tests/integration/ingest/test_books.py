@@ -167,3 +167,19 @@ def test_a_partial_dead_letter_is_replayed_for_what_was_refused(edge: Edge, netw
     assert replay(network, number, "lan", datetime.now(UTC)).readings == 1
     assert network.execute("select count(*) from v_reading").fetchone() == (2,)
     assert network.execute("select count(*) from conflict").fetchone() == (0,)
+
+
+def test_what_a_replay_leaves_is_partial_and_names_only_what_is_refused_still(
+    edge: Edge, network: psycopg.Connection
+) -> None:
+    edge.send(message(1, ("cod", 6.0, "ok"), ("nitrate", 1.5, "ok")))
+    eventually(lambda: network.execute("select status from v_dead_letter").fetchall() == [("open",)])
+    (number,) = network.execute("select dead_letter_id from v_dead_letter").fetchone() or (0,)
+    add_channel(network, "st-test", "nitrate")
+    replayed = replay(network, number, "lan", datetime.now(UTC))
+    assert (replayed.readings, replayed.still_refused) == (1, 1)
+    status, detail = network.execute("select status, detail from v_dead_letter").fetchone() or ("", {})
+    assert (status, [each["place"] for each in detail["refused"]]) == ("partial", ["r[0]"])
+    add_channel(network, "st-test", "cod")
+    assert replay(network, number, "lan", datetime.now(UTC)).readings == 1
+    assert network.execute("select status from v_dead_letter").fetchall() == [("replayed",)]
