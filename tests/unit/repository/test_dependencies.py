@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -34,6 +35,21 @@ def test_a_machine_has_every_library_that_its_programs_import(machine: str) -> N
         if not {_plain(d) for d in distributions.get(name, [name])} & set(locked)
     }
     assert missing == set()
+
+
+def test_what_is_imported_is_declared_and_not_only_brought_by_another_library() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *(line for each in project["optional-dependencies"].values() for line in each)]
+    declared = {_plain(re.split(r"[\[<>=!~ ]", line)[0]) for line in wanted} | {"pydantic-core"}  # a part of pydantic
+    distributions = packages_distributions()
+    undeclared = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for room in OURS
+        for path in (ROOT / room).rglob("*.py")
+        for name in _imported(path)
+        if not {_plain(d) for d in distributions.get(name, [name])} & declared
+    }
+    assert undeclared == set()
 
 
 def _imported(path: Path) -> set[str]:
