@@ -18,6 +18,7 @@ from benchmarks import (
     ingest_steps,
     ingest_sustained,
     ingest_throughput,
+    row_to_handover,
     rule_evaluation,
     sensor_to_row,
     standing_alarms,
@@ -94,6 +95,13 @@ def standing(_: argparse.Namespace) -> None:
         print(f"{name:34} {seconds * 1000:8.1f} ms with {alarms:>6,} standing alarms", flush=True)
 
 
+def told(arguments: argparse.Namespace) -> None:
+    """Milliseconds from the commit of a reading to the hand-over of the messages that it causes."""
+    for medium, median, p99, messages in row_to_handover.run(arguments.changes):
+        figures = f"median {median:.0f} ms, p99 {p99:.0f} ms of {messages} messages"
+        print(f"row to hand-over, {medium:5} {figures}", flush=True)
+
+
 def backtests(arguments: argparse.Namespace) -> None:
     """Seconds of a back-test over a year of the six stations."""
     report = backtest.run(lambda line: print(line, flush=True), arguments.weeks)
@@ -155,6 +163,7 @@ ON_DEMAND: dict[str, Callable[[argparse.Namespace], None]] = {
     "year": year_of_data,
     "backtest": backtests,
     "standing": standing,
+    "told": told,
     "compression": compressed_weeks,
     "workers": workers,
     "sustained": sustained,
@@ -171,6 +180,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20, help="how long latency is measured")
     parser.add_argument("--weeks", type=int, default=52, help="how long the year is")
     parser.add_argument("--readings", type=int, default=1_000_000, help="readings of each course in rules")
+    parser.add_argument("--changes", type=int, default=400, help="changes of an alarm in told; at most 800")
     parser.add_argument("--community", metavar="URL", help="server with TimescaleDB Community, for compression")
     parser.add_argument("--spooled", type=int, default=1_000_000, help="messages in the spool of million")
     arguments = parser.parse_args()
