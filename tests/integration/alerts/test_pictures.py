@@ -199,7 +199,7 @@ def test_the_asker_asks_beside_a_station_that_does_not_answer_and_stops_at_once(
         until(lambda: rows(service, ROWS) == [("gate", "asked"), ("river", "taken")])
     finally:
         stop.set()
-        thread.join(60)
+        thread.join(180)
         assert not thread.is_alive()
         never.set()
         until(lambda: rows(service, ROWS) == [("gate", "taken"), ("river", "taken")])
