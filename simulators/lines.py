@@ -113,10 +113,10 @@ class PtyLine(_PacedEnd):
     def unplug(self) -> None:
         """Take the adapter out: the client sees a hang-up, and its port is gone."""
         if self._port is not None:
+            if self._link is not None and self._link.is_symlink() and str(self._link.readlink()) == self._port.path:
+                self._link.unlink(missing_ok=True)
             self._port.close()
             self._port = None
-            if self._link is not None:
-                self._link.unlink(missing_ok=True)
 
     close = unplug
 

@@ -39,10 +39,10 @@ class Asked:
 def run(plan: FieldPlan, asked: Asked, *, stop: threading.Event, tell: Callable[[str], None]) -> None:
     """Simulate until `stop` is set, or, where asked for, the process that started this one is gone.
 
-    The wiring file is written when every instrument is on its bus. Serial ports have stable names beside it: the number
-    of a pseudo-terminal goes to another program as soon as this one has ended, and an agent must not follow it. Raises
-    FieldError (also for a TCP port that is taken), FaultError, RecordingError, and OSError where the journal or the
-    wiring file cannot be written.
+    The wiring file is written when every instrument is on its bus. Serial ports have stable names in a folder beside
+    it: the number of a pseudo-terminal goes to another program as soon as this one has ended, and an agent must not
+    follow it. Raises FieldError (also for a TCP port that is taken), FaultError, RecordingError, and OSError where the
+    journal or the wiring file cannot be written.
     """
     chosen = list(asked.stations) or list(plan.stations)
     for station in chosen:
@@ -50,7 +50,7 @@ def run(plan: FieldPlan, asked: Asked, *, stop: threading.Event, tell: Callable[
             raise FieldError(f"station {station!r} is not in the field: it has {', '.join(plan.stations)}")
     recordings = load_recordings(plan, chosen, list(asked.replay))
     seed = plan.seed if asked.seed is None else asked.seed
-    ports = asked.wiring.parent.absolute() / "ports"
+    ports = asked.wiring.absolute().with_suffix(".ports")
     mounted = [
         mount_station(station, plan.stations[station], seed, recordings, asked.journal_dir, time.time, ports=ports)
         for station in chosen

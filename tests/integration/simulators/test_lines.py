@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import serial
 
+from simulators.lines import PtyLine
 from simulators.pty_pair import PtyPair
 from simulators.wires import LineSettings
 
@@ -91,3 +93,16 @@ def test_a_cut_line_loses_a_delayed_one_waits_a_garbled_one_changes(pair: PtyPai
 def test_a_client_may_close_and_come_back(pair: PtyPair) -> None:
     for text in (b"one", b"two"):
         assert carry(pair, text)[0] == text
+
+
+async def test_a_line_that_ends_takes_only_its_own_name_with_it(tmp_path: Path) -> None:
+    """A simulation may be started while the one before it ends: the name then belongs to the new one."""
+    name = tmp_path / "ports" / "st-a.sondes"
+    old = PtyLine(LineSettings(9600), name)
+    old.open(lambda _: None)
+    new = PtyLine(LineSettings(9600), name)
+    new.open(lambda _: None)
+    old.close()
+    assert name.is_char_device()
+    new.close()
+    assert not name.is_symlink()

@@ -389,7 +389,7 @@ def test_it_outlives_the_shell_that_started_it_unless_asked_not_to(
         assert shell.stderr is not None
         simulation = int(shell.stdout.read())
         assert shell.wait(60) == 0
-        port = tmp_path / "ports" / "st-c.sondes"
+        port = tmp_path / "w.ports" / "st-c.sondes"
         if not options:
             time.sleep(3 * WATCH_S)  # it would have noticed
             assert json.loads((tmp_path / "w.yaml").read_text())["buses"]["st-c/sondes"] == {"port": str(port)}
