@@ -66,8 +66,9 @@ class Running:
         self._thread.start()
 
     def wait_made(self, count: int) -> None:
-        deadline = time.monotonic() + 60
-        while self.sampling.made < count and time.monotonic() < deadline:
+        deadline = time.monotonic() + 120
+        while self.sampling.made < count:
+            assert time.monotonic() < deadline, f"{self.sampling.made} of {count}"
             time.sleep(0.01)
 
     def end(self) -> None:

@@ -22,6 +22,7 @@ from edge_agent.slots.averaging import DeviceSlots
 from edge_agent.slots.channels import feeds_of, slot_plan
 from quantrac.config.modbus import ModbusProfile
 from quantrac.config.stations import Bus, BusKind, Channel, Device
+from quantrac.private_services.ports import free_port
 from simulators.single_bus import SingleBus
 
 SIGNALS = ("tally_0", "tally_40")
@@ -190,6 +191,7 @@ async def told(story: Story, seconds: float, folder: Path, stalls: Stalls) -> To
     line = {
         "kind": "modbus-tcp" if story.kind == "modbus-tcp" else "modbus-rtu", "line": "19200 8N1",
         "served": story.kind == "modbus-rtu-tcp", "instruments": instruments,
+        "port": 0 if story.kind == "modbus-rtu" else free_port(),
     }  # fmt: skip
     stop, misses, began_ms = asyncio.Event(), MissCounts(), now_ms()
     with SingleBus(line, story.faults, journal_dir=folder, seed=story.seed) as field:

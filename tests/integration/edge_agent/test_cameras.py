@@ -1,5 +1,6 @@
 """Cameras end to end: a login, a picture in the database, and readings that never wait for pictures."""
 
+import socket
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -36,12 +37,15 @@ def test_a_snapshot_in_the_size_that_is_asked_for_with_any_login(scheme: Scheme)
 
 
 def test_what_goes_wrong_says_what_to_do() -> None:
-    with SimulatedCamera("digest", "tram", "right") as camera:
-        with pytest.raises(NoPicture, match=r"401.*QUANTRAC_CAMERA_LOGIN"):
-            HttpSnapshot(Login("tram", "wrong"))(camera.url)
-        url = camera.url
-    with pytest.raises(NoPicture, match="refused"):
-        HttpSnapshot()(url)
+    with (
+        SimulatedCamera("digest", "tram", "right") as camera,
+        pytest.raises(NoPicture, match=r"401.*QUANTRAC_CAMERA_LOGIN"),
+    ):
+        HttpSnapshot(Login("tram", "wrong"))(camera.url)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # nobody else can listen there
+        with pytest.raises(NoPicture, match="refused"):
+            HttpSnapshot()(f"http://127.0.0.1:{nobody.getsockname()[1]}/")
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from edge_agent.lines.serial_bus import SerialBus
 from edge_agent.records import SlotRecord
 from quantrac.config.loading import load_network
 from quantrac.config.stations import Bus, Device
+from quantrac.private_services.ports import free_port
 from quantrac.telemetry.states import State
 from simulators.bam_terminal import Bam1020, BamTerminal
 from simulators.journal import Journal
@@ -88,7 +89,7 @@ async def test_an_adapter_unplugged_and_plugged_in_again_is_found_at_its_stable_
 
 
 async def test_a_serial_device_server_that_was_restarted_is_connected_to_again() -> None:
-    first = TcpLine(LineSettings.parse("19200 8N1"))
+    first = TcpLine(LineSettings.parse("19200 8N1"), port=free_port())
     answering(first, b"first\n")
     bus = SerialBus(Bus(name="b", kind="ascii", host="127.0.0.1", tcp_port=first.port, guard_ms=50), now_ms)
     assert await asked_again_and_again(bus, 2) == [b"first\n"] * 2

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import struct
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -14,6 +14,7 @@ from edge_agent.acquiring.misses import Garbled, LineDown, NoAnswer, Refused
 from edge_agent.modbus.bus import ModbusBus, Timing
 from edge_agent.modbus.planning import Function, Span
 from quantrac.config.stations import Bus
+from quantrac.private_services.ports import free_port
 
 TWO = Span(Function.INPUT, 18, 2)
 QUICK = Timing(200)
@@ -26,13 +27,12 @@ SLOW, DEAD, BUSY, SHORT, PLAIN = 2, 3, 4, 5, 1
 class Gateway:
     """Answers function 04 with the number of the request in its second register; each unit has its own manners."""
 
-    port: int = 0
+    port: int = field(default_factory=free_port)
     requests: int = 0
 
     async def start(self) -> None:
         self._connections: set[asyncio.StreamWriter] = set()
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         self._server.close()

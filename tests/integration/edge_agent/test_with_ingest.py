@@ -46,17 +46,19 @@ def test_broker_and_ingest_killed(
     ingest = RunningIngest(database, broker, tmp_path / "ingest.log")
     ingest.start()
     agent = Running(broker.url(STATION), tmp_path / "state", Numbers(0.005))
-    agent.wait_made(200)
-    ingest.kill()
-    agent.wait_made(400)
-    broker.kill()  # with all it had acknowledged and ingest had not fetched
-    time.sleep(0.3)
-    broker.start()
-    ingest.start()
-    agent.wait_made(600)
-    outcome = desk.drain(agent.folder, 60)
-    agent.end()
-    ingest.stop()
+    try:
+        agent.wait_made(200)
+        ingest.kill()
+        agent.wait_made(400)
+        broker.kill()  # with all it had acknowledged and ingest had not fetched
+        time.sleep(0.3)
+        broker.start()
+        ingest.start()
+        agent.wait_made(600)
+        outcome = desk.drain(agent.folder, 60)
+    finally:  # a thread left running would keep pytest from ending
+        agent.end()
+        ingest.stop()
     made = agent.sampling.made
     assert outcome["drained"], outcome
     assert outcome["produced"] == outcome["acknowledged"] == made + 1

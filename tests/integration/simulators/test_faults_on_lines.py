@@ -12,6 +12,7 @@ import pytest
 import serial
 from pymodbus.client import ModbusSerialClient
 
+from quantrac.private_services.ports import free_port
 from simulators.faults import FaultError
 from simulators.single_bus import SingleBus
 
@@ -168,7 +169,7 @@ def asked(client: socket.socket, within_s: float = LONGEST_S) -> bytes | None:
 
 
 def test_a_network_instrument_hangs_up_goes_deaf_is_full_and_goes_away(tmp_path: Path) -> None:
-    with SingleBus(TCP, journal_dir=tmp_path) as bus:
+    with SingleBus(TCP | {"port": free_port()}, journal_dir=tmp_path) as bus:
         first = connected(bus)
         assert asked(first) == struct.pack(">HHHBBBI", 7, 0, 7, 1, 3, 4, 64)
         bus.switch(["hangup@1"])
