@@ -128,7 +128,7 @@ class _Worker:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._name = f"{socket.gethostname()}:{os.getpid()}"
+        self._name = f"{socket.gethostname()}-{os.getpid()}"
         self._started_at = clock()
         self._state = "starting"
 

@@ -205,7 +205,7 @@ class _Pulse:
     def __init__(self, url: str, clock: Clock) -> None:
         self._url = url
         self._clock = clock
-        self._worker = f"{socket.gethostname()}:{os.getpid()}"
+        self._worker = f"{socket.gethostname()}-{os.getpid()}"
         self._started_at = clock()
         self._state: bool | str = "starting"
 

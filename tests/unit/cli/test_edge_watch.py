@@ -42,3 +42,8 @@ def test_the_picture_on_a_terminal_says_it_too() -> None:
     text = " ".join(console.export_text().split())
     for word in WORDS:
         assert word.replace("comm", "lost") in text
+
+
+def test_an_agent_that_was_not_started_again_after_an_upgrade_is_shown_all_the_same() -> None:
+    older = {key: value for key, value in FOUND.items() if key != "advice"}  # it knows of no advice
+    assert "7.62 [pH]" in "\n".join(text_of(older))
