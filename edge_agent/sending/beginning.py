@@ -93,5 +93,8 @@ class Beginning:
 
     def _made(self, spool: Spool) -> Forwarder:
         self._spool = spool
+        if spool.damage:  # met while it was opened
+            now_ms, detail = self._now().ms, f"{spool.damage}; new epoch {spool.epoch}"
+            self._intake.offer(SlotRecord(now_ms, (), (Event("spool_damaged", None, detail, now_ms),)))
         self._keeper.remember(spool.synchronised_boot())
         return self._forwarder_of(spool)

@@ -71,6 +71,8 @@ class Spool:
         self.folder = folder
         self.size_bytes = size_bytes
         self.keep_ms = keep_ms
+        self.damage = ""
+        """Why it had to be made anew since it was opened; empty: it had not."""
         with ExitStack() as opening:
             self._lock = opening.enter_context(lock(folder / LOCK))
             try:
@@ -293,6 +295,7 @@ class Spool:
 
         What was read keeps its epoch and seq and is sent under them. Raises SpoolUnwritable.
         """
+        self.damage = reason
         with suppress(AttributeError, sqlite3.Error):
             self._db.close()
         aside = salvage.set_aside(self.folder / DATABASE, now_ms)

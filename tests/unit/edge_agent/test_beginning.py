@@ -16,7 +16,7 @@ from edge_agent.sending.forwarding import Forwarder
 from edge_agent.sending.forwarding_loop import ForwardingLoop
 from edge_agent.spooling import opening, spool
 from edge_agent.spooling.intake import Intake
-from edge_agent.spooling.spool import Spool
+from edge_agent.spooling.spool import DATABASE, Spool
 from edge_agent.spooling.spool_file import SpoolUnwritable, connect
 from quantrac.config.stations import ClockPlan, SpoolPlan
 from quantrac.telemetry.states import State
@@ -115,3 +115,16 @@ def test_what_comes_just_before_the_end_is_stored(tmp_path: Path) -> None:
     agent.end()
     with Spool(tmp_path, size_bytes=10**9, keep_ms=10**10, now_ms=0) as stored:
         assert stored.last == 3
+
+
+def test_a_spool_that_is_found_damaged_at_the_start_is_on_record(tmp_path: Path) -> None:
+    """The gap in its epoch has a cause that the centre can read, not only the station's log."""
+    (tmp_path / DATABASE).write_bytes(b"SQLite format 3\0" + b"\xff" * 8_000)
+    agent = Agent(tmp_path)
+    agent.beginning.begin(agent.loop)
+    agent.end()
+    with Spool(tmp_path, size_bytes=10**9, keep_ms=10**10, now_ms=0) as stored:
+        (event,) = [e for _, line in stored.read(1, stored.last, 100) for e in decode_message(line).e]
+    assert event[0] == "spool_damaged"
+    assert f"new epoch {stored.epoch}" in str(event[2])
+    assert [file for file in tmp_path.iterdir() if "damaged" in file.name]
