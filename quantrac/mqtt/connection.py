@@ -85,6 +85,8 @@ class Connection:
         self._deadline = 0.0
         self._client = self._new_client()
         self.accepted = False
+        self.served = False
+        """Whether the broker has taken a message or sent a fresh one: a connection without it is worth nothing."""
         self.taken_over = False
         """Whether the broker ended it because another client came with the same id."""
 
@@ -256,10 +258,12 @@ class Connection:
     def _receive(
         self, topic: bytes, payload: bytes, mid: int, dup: bool, retain: bool, length: int, sha256: bytes | None
     ) -> None:
+        self.served |= not retain
         name = topic.decode("utf-8", "replace")
         self._tell.message(Delivery(name, payload, mid, self._generation, retain, dup, length, sha256, ()))
 
     def _message(self, _client: Any, _userdata: Any, message: MQTTMessage) -> None:
+        self.served |= not message.retain
         mid, payload = message.mid if message.qos else 0, bytes(message.payload)
         self._tell.message(
             Delivery(message.topic, payload, mid, self._generation, message.retain, message.dup, len(payload), None,
@@ -268,7 +272,9 @@ class Connection:
 
     def _puback(self, _client: Any, _userdata: Any, mid: int, reason: Any, _properties: Any) -> None:
         if mid in self._in_flight:
-            self._tell.settled(Settled(self._in_flight.pop(mid), outcome_of(reason.value), reason.value))
+            outcome = outcome_of(reason.value)
+            self.served |= outcome is not Outcome.REFUSED
+            self._tell.settled(Settled(self._in_flight.pop(mid), outcome, reason.value))
 
 
 def _properties(packet: int) -> Properties:

@@ -29,6 +29,9 @@ MOST_WAITING: Final = 10_000
 """How many publishes may wait for their turn."""
 TAKEN_OVER_S: Final = 15.0
 """Extra wait after another client took our session: two that throw each other out at once serve nobody, seconds."""
+STEADY_S: Final = 15.0
+"""A connection that held so long was a good one, whether or not anything came by it, seconds. One that the broker
+accepts and ends at once is not: to come back each half second would cost a SIM card gigabytes a month."""
 TURN_MS: Final = 500
 """Longest wait of the network thread, milliseconds."""
 
@@ -98,7 +101,7 @@ class Session:
         self._stopping = threading.Event()
         self._up = threading.Event()
         self._subscribed = threading.Event()
-        self._taken_over = False
+        self._taken_over = self._served = False
         self._drain_until = 0.0
         self._end_session = False
         self._thread: threading.Thread | None = None
@@ -199,9 +202,12 @@ class Session:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
+            began = time.monotonic()
             why = self._one_connection()
             if self._stopping.is_set():
                 return
+            if self._served or time.monotonic() - began > STEADY_S:
+                self._backoff.reset()
             wait_s = self._backoff.next_wait_s() + (TAKEN_OVER_S if self._taken_over else 0.0)
             log.warning("mqtt_reconnects", broker=str(self._terms.address), why=why, in_s=round(wait_s, 1))
             self._rest(wait_s)
@@ -256,7 +262,6 @@ class Session:
 
     def _connected(self, connected: Connected) -> None:
         self.generation = connected.generation
-        self._backoff.reset()
         if self._connection is not None:
             self._connection.unsubscribe(sorted(self._unwanted))
         self._up.set()
@@ -274,6 +279,7 @@ class Session:
 
     def _forget(self, connection: Connection) -> None:
         was_up, self._taken_over = self._up.is_set(), connection.taken_over
+        self._served = connection.served
         self._up.clear()
         self._subscribed.clear()
         self._granted = self._ended = frozenset()

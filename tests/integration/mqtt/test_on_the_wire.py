@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from quantrac.mqtt import MqttAddress, QueueFullError, Session, Subscription, Will
+from quantrac.mqtt import Backoff, MqttAddress, QueueFullError, Session, Subscription, Will
 from quantrac.mqtt.session import MOST_WAITING
 from tests.integration.ingest.conftest import eventually
 
@@ -147,3 +147,54 @@ def test_more_than_a_session_keeps_is_refused_at_once(broker: ToldBroker) -> Non
         party.publish("a/readings", b"x")
     with pytest.raises(QueueFullError, match="wait to be published"):
         party.publish("a/readings", b"x")
+
+
+class FickleBroker:
+    """Accepts every CONNECT, and hangs up: at once, or after the first message, which it takes."""
+
+    def __init__(self, *, takes_one: bool) -> None:
+        self.connects = 0
+        self._takes_one = takes_one
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"mqtt://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                line, _ = self._listener.accept()
+                with line, line.makefile("rb") as stream:
+                    stream.read(1)
+                    stream.read(variable_length(stream.read))
+                    self.connects += 1
+                    line.sendall(b"\x20\x03\x00\x00\x00")
+                    if self._takes_one and stream.read(1):
+                        body = stream.read(variable_length(stream.read))
+                        topic = struct.unpack_from("!H", body)[0]
+                        line.sendall(b"\x40\x02" + body[2 + topic : 4 + topic])
+
+
+@pytest.mark.parametrize("takes_one", [False, True])
+def test_a_broker_that_accepts_and_hangs_up_is_asked_less_and_less_often_unless_it_takes_messages(
+    *, takes_one: bool
+) -> None:
+    broker, backoff = FickleBroker(takes_one=takes_one), Backoff(first_s=0.001, longest_s=0.05)
+    session = Session(
+        MqttAddress.parse(broker.url), "fickle", expiry_s=0, receive_maximum=10, backoff=backoff,
+        on_connect=lambda _: session.publish("t", b"x"),
+    )  # fmt: skip
+    session.start()
+    try:
+        eventually(lambda: broker.connects >= 6)
+        assert (backoff.failures >= 5) is not takes_one
+    finally:
+        session.stop(drain_s=0)
+        broker.close()
