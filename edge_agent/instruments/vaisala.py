@@ -15,21 +15,6 @@ from edge_agent.instruments.sdi12 import crc_characters, without_crc
 MAX_LINE: Final = 512
 _FIELD: Final = re.compile(r"([A-Z][a-z])=([+-]?\d+(?:\.\d+)?)([A-Za-z#])")
 
-_UNITS: Final[dict[str, dict[str, str]]] = {
-    "D": {"D": "deg"},
-    "S": {"M": "m/s", "K": "km/h", "S": "[mi_i]/h", "N": "[kn_i]"},
-    "T": {"C": "Cel", "F": "[degF]"},
-    "U": {"P": "%"},
-    "P": {"H": "hPa", "P": "Pa", "B": "bar", "M": "mm[Hg]", "I": "[in_i'Hg]"},
-    "V": {"V": "V"},
-}
-_RAIN_UNITS: Final[dict[str, dict[str, str]]] = {
-    "Rc": {"M": "mm", "I": "[in_i]"},
-    "Rd": {"S": "s"},
-    "Ri": {"M": "mm/h", "I": "[in_i]/h"},
-    "Rp": {"M": "mm/h", "I": "[in_i]/h"},
-}
-
 
 class Field(NamedTuple):
     """One measured field; `unit` is its letter, ``#`` when the instrument says that the value is invalid."""
@@ -75,11 +60,6 @@ def message_of(raw: bytes, address: str, *, checked: bool) -> str | None:
     letter = "r" if checked else "R"
     match = re.match(re.escape(address) + f"({letter}[0-5]?),", raw.decode("latin-1"))
     return match[1] if match else None
-
-
-def unit_of(name: str, letter: str) -> str | None:
-    """Return the UCUM unit of a field's unit letter, None if the letter is unknown for that field."""
-    return _RAIN_UNITS.get(name, _UNITS.get(name[:1], {})).get(letter.upper())
 
 
 def _field(text: str, line: str) -> tuple[str, Field]:

@@ -74,19 +74,6 @@ def decode_text(registers: Sequence[int], order: ByteOrder = "ABCD") -> str:
     return raw.split(b"\0", 1)[0].decode("ascii", "replace").rstrip()
 
 
-def encode_text(text: str, count: int, order: ByteOrder = "ABCD") -> list[int]:
-    """Return `count` registers that hold `text`, padded with NUL; raises CodecError if it is too long or not ASCII."""
-    try:
-        raw = text.encode("ascii").ljust(2 * count, b"\0")
-    except UnicodeEncodeError as error:
-        raise CodecError(f"{text!r} is not ASCII") from error
-    if len(raw) != 2 * count:
-        raise CodecError(f"{text!r} needs more than {count} registers")
-    if order in ("BADC", "DCBA"):
-        raw = _swap_bytes(raw)
-    return list(struct.unpack(f">{count}H", raw))
-
-
 def _reorder(raw: bytes, order: ByteOrder) -> bytes:
     """Permute between wire order and big-endian; every order is its own inverse."""
     if order in ("CDAB", "DCBA"):

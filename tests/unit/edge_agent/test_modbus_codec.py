@@ -93,13 +93,7 @@ def test_bits_are_shifted_down_to_the_lowest_of_the_mask() -> None:
         codec.bits(1, 0)
 
 
-@given(st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=16), st.sampled_from(codec.BYTE_ORDERS))
-def test_text_survives(text: str, order: codec.ByteOrder) -> None:
-    assert codec.decode_text(codec.encode_text(text, 8, order), order) == text
-
-
-def test_text_that_is_too_long_or_not_ascii_is_refused() -> None:
-    with pytest.raises(codec.CodecError, match="more than 1 registers"):
-        codec.encode_text("abc", 1)
-    with pytest.raises(codec.CodecError, match="not ASCII"):
-        codec.encode_text("Sóc", 2)
+@given(st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=16), st.booleans())
+def test_text_is_read_two_characters_a_register_and_either_first(text: str, swapped: bool) -> None:
+    registers = struct.unpack("<8H" if swapped else ">8H", text.encode("ascii").ljust(16, b"\0"))
+    assert codec.decode_text(registers, "BADC" if swapped else "ABCD") == text

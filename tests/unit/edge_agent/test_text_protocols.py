@@ -177,11 +177,3 @@ def test_an_error_text_of_the_transmitter_is_a_refusal() -> None:
 def test_a_damaged_vaisala_line_gives_nothing(line: bytes) -> None:
     with pytest.raises(Garbled):
         vaisala.parse(line, "0")
-
-
-def test_vaisala_unit_letters_depend_on_the_field() -> None:
-    assert [vaisala.unit_of(*pair) for pair in (("Sm", "M"), ("Rc", "M"), ("Ri", "M"), ("Pa", "M"), ("Dm", "D"))] == [
-        "m/s", "mm", "mm/h", "mm[Hg]", "deg",
-    ]  # fmt: skip
-    assert vaisala.unit_of("Ta", "H") is None
-    assert vaisala.unit_of("Xx", "M") is None
