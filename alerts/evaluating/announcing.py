@@ -61,7 +61,7 @@ def _measured(conn: Connection, event: Event) -> Measured:
     rule, decision, level = event.rule, event.decision, event.decision.level
     if rule.measure.kind is Measures.COMPOSITE:
         return Measured()
-    if rule.measure.kind is Measures.STATE:
+    if not rule.texts.has_value:
         return Measured(channel=rule.channel, parameter=rule.parameter)
     time = instant(decision.t_ms)
     return Measured(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from alerts.rules.rule import ChannelRule, Kind, Level, Measure, RuleTexts, Severity, Side, Validity, Words
 from alerts.rules.tide import Phase, Tide
@@ -16,6 +17,9 @@ from quantrac.config.stations import Channel, Station
 from quantrac.config.tides import TIDE_PHASES, PlaceTide
 from quantrac.telemetry.parameters import CATALOGUE
 from quantrac.telemetry.quality import Quality
+
+ON_OR_OFF: Final = (0.0, 1.0)
+"""Span of a parameter that is either."""
 
 
 def compile_rules(
@@ -71,7 +75,13 @@ def _channel_rule(
         interval_ms=channel.interval_ms,
         levels=levels,
         use=frozenset(Quality[word.upper()] for word in rule.use),
-        texts=replace(texts_of(rule), unit=unit, decimals=decimals, has_value=rule.watch.measure != Kind.STATE.value),
+        texts=replace(
+            texts_of(rule),
+            unit=unit,
+            decimals=decimals,
+            has_value=rule.watch.measure != Kind.STATE.value and parameter.span != ON_OR_OFF,
+            measure=measure_words(measure_of(rule.watch)),
+        ),
         measure=measure_of(rule.watch),
         validity=validity_of(rule.valid, tide),
         tide=tide,
@@ -92,6 +102,16 @@ def measure_of(watch: config.Watch) -> Measure:
         window_ms=watch.over_ms or 0,
         states=frozenset(watch.states),
     )
+
+
+def measure_words(measure: Measure) -> Words | None:
+    """Return what the values of a measure are called; None: they are readings."""
+    hours = f"{measure.window_ms / 3_600_000:g}"
+    return {
+        Kind.CHANGE: Words(f"thay đổi trong {hours} giờ", f"change over {hours} h"),
+        Kind.SWING: Words(f"dao động trong {hours} giờ", f"swing over {hours} h"),
+        Kind.DEPARTURE: Words("lệch khỏi bình thường, MAD", "departure from normal, MAD"),
+    }.get(measure.kind)
 
 
 def local_offset_ms() -> int:

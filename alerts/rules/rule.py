@@ -105,7 +105,9 @@ class RuleTexts:
     decimals: int = 2
     """With how many decimals values are written."""
     has_value: bool = True
-    """False: what is compared with the limit (a state, an expression) says nothing to people."""
+    """False: what is compared with the limit (a state, an expression, on or off) says nothing to people."""
+    measure: Words | None = None
+    """What its values are where they are not readings: `thay đổi trong 24 giờ`, `change over 24 h`."""
     by_day: bool = False
     """It can wait for the morning: short messages about it ring nobody at night, and nobody is called again."""
 

@@ -141,10 +141,10 @@ def _example(rule: ChannelRule, level: Level, purpose: Purpose, station: Words) 
         raised_at=LONGEST_TIME,
         texts=rule.texts,
         channel=rule.channel,
-        value=None if rule.measure.kind is Kind.COMPOSITE else level.limit,
-        limit=None if rule.measure.kind is Kind.COMPOSITE else level.limit,
+        value=level.limit if rule.texts.has_value else None,
+        limit=level.limit if rule.texts.has_value else None,
         side=level.side,
         unit=rule.unit,
         decimals=rule.decimals,
-        trend=Trend.FALLING,
+        trend=Trend.FALLING if rule.texts.has_value else None,
     )

@@ -105,12 +105,14 @@ def sms(notice: Notice, language: str, *, accented: bool = False) -> str:
     closing = notice.purpose is Purpose.CLEARED
     template = notice.texts.sms_cleared if closing else notice.texts.sms
     written = "" if template is None else template.in_language(language)
+    unanswered = UNANSWERED.get(notice.purpose)
+    head = "" if unanswered is None else f"{unanswered.in_language(language).upper()}: "
     if written and _is_usable(written, notice, accented=accented):
-        text = fill(written, slots(notice, language))
+        text = head + fill(written, slots(notice, language))
+    elif closing:
+        text = _closing_sms(notice, language)
     else:
-        text = _closing_sms(notice, language) if closing else _plain_sms(notice, language, accented=accented)
-    if notice.purpose in UNANSWERED:
-        text = f"{UNANSWERED[notice.purpose].in_language(language).upper()}: {text}"
+        text = _plain_sms(notice, language, head, accented=accented)
     return capped(tidied(plain(text, accented=accented)))
 
 
@@ -191,13 +193,13 @@ def _limit(limit: float, language: str) -> str:
     return text.replace(".", ",") if language == "vi" else text
 
 
-def _plain_sms(notice: Notice, language: str, *, accented: bool) -> str:
+def _plain_sms(notice: Notice, language: str, head: str, *, accented: bool) -> str:
     """The message of a rule without a template; the advice is left out where it would cost a further part."""
     filled = slots(notice, language)
     kind = SEVERITY_WORDS[notice.severity].in_language(language).upper()
-    text = f"{kind}: {notice.texts.title.in_language(language)}, {filled['station']}"
+    text = f"{head}{kind}: {notice.texts.title.in_language(language)}, {filled['station']}"
     if notice.value is not None:
-        text += f": {filled['value']} {filled['unit']}".rstrip()
+        text += f": {_measure(notice, language)}{filled['value']} {filled['unit']}".rstrip()
     if notice.limit is not None:
         text += f", {_limit_words(notice, language)}"
     if notice.trend is not None:
@@ -214,9 +216,15 @@ def _closing_sms(notice: Notice, language: str) -> str:
     over = "HẾT CẢNH BÁO" if language == "vi" else "ALL CLEAR"
     text = f"{over}: {notice.texts.title.in_language(language)}, {filled['station']}"
     if notice.value is not None:
-        now = "hiện" if language == "vi" else "now"
-        text += f": {now} {filled['value']} {filled['unit']}".rstrip()
+        now = _measure(notice, language) or ("hiện " if language == "vi" else "now ")
+        text += f": {now}{filled['value']} {filled['unit']}".rstrip()
     return f"{text}. {filled['time']}"
+
+
+def _measure(notice: Notice, language: str) -> str:
+    """Return what the value is, where it is not a reading, and a space."""
+    measure = notice.texts.measure
+    return "" if measure is None else f"{measure.in_language(language)} "
 
 
 UNANSWERED: Final = {
@@ -332,7 +340,9 @@ def _prefix(purpose: Purpose, language: str) -> str:
 def _closing_letter_vi(notice: Notice) -> Letter:
     title, station = notice.texts.title.vi, notice.station.vi
     lines = [f"{station}: {title} đã hết.", f"Từ: {_moment(notice.raised_at)}", f"Đến: {_moment(notice.time)}"]
-    lines += [] if notice.value is None else [f"Giá trị hiện nay: {_value_words(notice, 'vi')}"]
+    lines += (
+        [] if notice.value is None else [f"{_label(notice, 'vi', 'Giá trị hiện nay')}: {_value_words(notice, 'vi')}"]
+    )
     lines += ["", f"Cảnh báo số {notice.alarm_id} đã kết thúc."]
     return Letter(f"[Hết cảnh báo] {title}: {station}, {clock(notice.time)}", "\n".join(lines) + "\n")
 
@@ -340,16 +350,25 @@ def _closing_letter_vi(notice: Notice) -> Letter:
 def _closing_letter_en(notice: Notice) -> Letter:
     title, station = notice.texts.title.en, notice.station.en
     lines = [f"{station}: {title} is over.", f"From: {_moment(notice.raised_at)}", f"To: {_moment(notice.time)}"]
-    lines += [] if notice.value is None else [f"Value now: {_value_words(notice, 'en')}"]
+    lines += [] if notice.value is None else [f"{_label(notice, 'en', 'Value now')}: {_value_words(notice, 'en')}"]
     lines += ["", f"Alarm {notice.alarm_id} has ended."]
     return Letter(f"[All clear] {title}: {station}, {clock(notice.time)}", "\n".join(lines) + "\n")
 
 
 def _measured(notice: Notice, language: str, *, value: str, limit: str, trend: str) -> list[str]:
-    lines = [] if notice.value is None else [f"{value}: {_value_words(notice, language)}"]
+    lines = [] if notice.value is None else [f"{_label(notice, language, value)}: {_value_words(notice, language)}"]
     lines += [] if notice.limit is None else [f"{limit}: {_limit_words(notice, language)}"]
     lines += [] if notice.trend is None else [f"{trend}: {notice.trend.words.in_language(language)}"]
     return lines
+
+
+def _label(notice: Notice, language: str, otherwise: str) -> str:
+    """Return what stands before the value in a mail."""
+    measure = notice.texts.measure
+    if measure is None:
+        return otherwise
+    words = measure.in_language(language)
+    return words[0].upper() + words[1:]
 
 
 def _advice(texts: RuleTexts, language: str, *, cause: str, consequence: str, response: str) -> list[str]:

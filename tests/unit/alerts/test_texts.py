@@ -116,6 +116,36 @@ def test_slots_that_are_empty_leave_no_commas_behind() -> None:
     assert text == "2,80, mg/l. 05:10 01/03"
 
 
+SUDDEN = replace(
+    NOTICE,
+    value=-3.2,
+    limit=-3.0,
+    unit="°C",
+    texts=RuleTexts(
+        Words("Nước lạnh nhanh", "Water cools fast"), measure=Words("thay đổi trong 6 giờ", "change over 6 h")
+    ),
+)
+
+
+def test_a_change_is_not_told_as_if_it_were_a_reading() -> None:
+    over = replace(SUDDEN, purpose=Purpose.CLEARED, value=-1.0)
+    assert ": thay doi trong 6 gio -3,20 do C, duoi -3 do C" in texts.sms(SUDDEN, "vi")
+    assert texts.sms(over, "en").startswith("ALL CLEAR: Water cools fast, My Thanh river: change over 6 h -1.00 do C.")
+    assert "Thay đổi trong 6 giờ: -3,20 °C" in texts.email(SUDDEN, "vi").body
+    assert "Change over 6 h: -1.00 °C" in texts.email(over, "en").body
+
+
+def test_a_reminder_leaves_out_its_advice_rather_than_take_a_second_part() -> None:
+    wordy = replace(
+        TEXTS, sms=None, response=Words("x", "Take in no water, feed less, aerate the ponds all night long")
+    )
+    raised = replace(NOTICE, texts=wordy)
+    assert "aerate" in texts.sms(raised, "en")
+    again = texts.sms(replace(raised, purpose=Purpose.ESCALATED), "en")
+    assert again.startswith("NOT ACKNOWLEDGED: ")
+    assert gsm.length(again).segments == 1
+
+
 def test_a_template_may_name_anything_and_never_fails() -> None:
     odd = replace(TEXTS, sms=Words("{ {value} {unknown} {0} } {title}", ""))
     assert texts.sms(replace(NOTICE, texts=odd), "vi") == "{ 2,80 {unknown} {0} } Oxy thap"
