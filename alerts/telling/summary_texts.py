@@ -52,10 +52,26 @@ def sms(lines: Sequence[Line], purpose: Purpose, now: datetime, language: str, *
 
 def _alone(line: Line, language: str) -> str:
     """Return what is told of a single alarm that was held while it came or went."""
-    what = f"{line.station.in_language(language)}: {line.title.in_language(language)}, {_period(line)}"
+    what = f"{line.station.in_language(language)}: {line.title.in_language(language)}, {_when(line, language)}"
     if line.cleared_at is None:
-        return f"{what} {'chưa hết' if language == 'vi' else 'still on'}."
+        return f"{what}, {'chưa hết' if language == 'vi' else 'still on'}."
     return f"{what}, {'đã hết' if language == 'vi' else 'over'}."
+
+
+def _letter_alone(line: Line, language: str) -> Letter:
+    what, where = line.title.in_language(language), line.station.in_language(language)
+    kind = SEVERITY_WORDS[line.severity].in_language(language)
+    if line.cleared_at is not None:
+        kind = "Đã hết" if language == "vi" else "Over"
+    number = f"Cảnh báo số {line.alarm_id}." if language == "vi" else f"Alarm {line.alarm_id}."
+    subject = f"[{kind}] {what}: {where}, {_when(line, language)}"
+    return Letter(subject, f"{_alone(line, language)}\n\n{number}\n")
+
+
+def _when(line: Line, language: str) -> str:
+    if line.cleared_at is not None:
+        return _period(line)
+    return f"{'từ' if language == 'vi' else 'since'} {clock(line.raised_at)}"
 
 
 def _fitting(head: str, told: Sequence[str], tail: str, more: str, *, accented: bool) -> str:
@@ -71,6 +87,8 @@ def _fitting(head: str, told: Sequence[str], tail: str, more: str, *, accented: 
 def email(lines: Sequence[Line], purpose: Purpose, language: str) -> Letter:
     """Return subject and body; the body lists the alarms."""
     vi, late = language == "vi", purpose is Purpose.LATE
+    if len(lines) == 1 and not late:
+        return _letter_alone(lines[0], language)
     if late:
         subject = f"[Đến muộn] {len(lines)} cảnh báo đã qua" if vi else f"[Late] {len(lines)} alarms of the past"
         first = "Số liệu đến muộn cho thấy:" if vi else "Data that came late show:"

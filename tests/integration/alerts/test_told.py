@@ -14,6 +14,7 @@ from alerts.evaluating.records import Mark, Subject, change_level, raise_alarm, 
 from alerts.people.links import Links
 from alerts.rules.rule import Severity, Words
 from alerts.rules.series import read_series
+from alerts.telling import summary_texts
 from alerts.telling.dressing import dresser
 from alerts.telling.explaining import on_record
 from alerts.telling.holding import Told
@@ -23,6 +24,8 @@ from alerts.telling.outbox import Sender
 from alerts.telling.pressure import Pressure
 from alerts.telling.routing import Medium
 from alerts.telling.summaries import tell_held, tell_late
+from alerts.telling.summary_texts import Line
+from alerts.telling.texts import Purpose
 from alerts.telling.trouble import tell_withheld
 from quantrac.config.telling import Grouping, QuietHours, Route, Step
 from quantrac.database.pool import Connection
@@ -87,6 +90,15 @@ def test_an_alarm_that_is_over_before_it_was_told_is_told_as_over(conn: Connecti
     assert rows(conn, "select body from notification where purpose = 'summary'") == [
         ("Song My Thanh: Oxy thap, 08:01-08:02 24/11, da het.",)
     ]
+
+
+def test_a_summary_of_one_alarm_is_a_letter_about_that_alarm() -> None:
+    line = Line(7, Severity.HIGH, Words("Sông Mỹ Thanh", "My Thanh river"), TEXTS.title, START, START + 2 * MINUTES)
+    over = summary_texts.email([line], Purpose.SUMMARY, "vi")
+    assert over.subject == "[Đã hết] Oxy thấp: Sông Mỹ Thanh, 08:00-08:02 24/11"
+    assert over.body == "Sông Mỹ Thanh: Oxy thấp, 08:00-08:02 24/11, đã hết.\n\nCảnh báo số 7.\n"
+    standing = summary_texts.email([replace(line, cleared_at=None)], Purpose.SUMMARY, "en")
+    assert standing.subject == "[High alarm] Low oxygen: My Thanh river, since 08:00 24/11"
 
 
 def test_a_person_who_is_not_told_of_ends_does_not_read_of_a_past_alarm_as_if_it_stood(conn: Connection) -> None:
