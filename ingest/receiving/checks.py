@@ -82,7 +82,7 @@ def stateless_tests(columns: Columns, registry: Registry) -> npt.NDArray[np.int1
     if not len(registry.channel_id):
         return tests
     for bounds, test in (
-        (registry.span, StatelessTest.SPAN),
+        (registry.span, StatelessTest.RANGE),
         (registry.plausible, StatelessTest.PLAUSIBLE),
         (registry.expect, StatelessTest.EXPECT),
     ):

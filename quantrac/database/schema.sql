@@ -231,7 +231,7 @@ CREATE FUNCTION public.test_words(tests smallint) RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
   select case when tests = 0 then '{}'::text[] else array_remove(array[
-    case when tests & 1 > 0 then 'null' end, case when tests & 2 > 0 then 'span' end,
+    case when tests & 1 > 0 then 'null' end, case when tests & 2 > 0 then 'range' end,
     case when tests & 4 > 0 then 'plausible' end, case when tests & 8 > 0 then 'expect' end], null) end
 $$;
 

@@ -29,8 +29,8 @@ class StatelessTest(IntFlag):
 
     NULL = 1
     """There is no value."""
-    SPAN = 2
-    """Outside what the instrument can measure."""
+    RANGE = 2
+    """Outside what the instrument can measure: its span."""
     PLAUSIBLE = 4
     """Outside what nature can do (catalogue)."""
     EXPECT = 8
@@ -44,7 +44,7 @@ class StatelessTest(IntFlag):
 
 QUALITY_OF_TEST: Final[dict[StatelessTest, Quality]] = {
     StatelessTest.NULL: Quality.MISSING,
-    StatelessTest.SPAN: Quality.FAIL,
+    StatelessTest.RANGE: Quality.FAIL,
     StatelessTest.PLAUSIBLE: Quality.FAIL,
     StatelessTest.EXPECT: Quality.SUSPECT,
 }
