@@ -122,7 +122,10 @@ class Photographer:
             raise NoPicture(f"the station has no camera {camera!r}; it has: {', '.join(sorted(self._cameras))}")
         wish = _wish(camera, cause)
         self._wishes.put(wish)
-        return wish.answer.result(ASKED_S)
+        try:
+            return wish.answer.result(ASKED_S)
+        except TimeoutError as error:
+            raise TimeoutError(f"no picture of {camera} within {ASKED_S:g} s; another camera may be slow") from error
 
     def _run(self) -> None:
         while True:

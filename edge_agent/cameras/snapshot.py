@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from typing import Final, NamedTuple, Protocol
 
 from quantrac.telemetry.errors import QuantracError
 
 TIMEOUT_S: Final = 20.0
+"""Longest silence of a camera."""
+WHOLE_S: Final = 60.0
+"""Longest time of a whole picture: a camera that drips holds up the others."""
+PIECE: Final = 65_536
 LARGEST: Final = 12_000_000
 """Bytes of a snapshot: a camera of twelve megapixels sends half of it."""
 JPEG_BEGINS: Final = b"\xff\xd8\xff"
@@ -53,7 +58,7 @@ class HttpSnapshot:
         """Return a whole JPEG as the camera sends it; raises NoPicture."""
         try:
             with self._opener(url).open(url, timeout=TIMEOUT_S) as answer:
-                jpeg: bytes = answer.read(LARGEST + 1)
+                jpeg = _read_whole(answer, time.monotonic() + WHOLE_S)
         except urllib.error.HTTPError as refusal:
             refusal.close()
             hint = "; set QUANTRAC_CAMERA_LOGIN=user:password" if refusal.code == 401 else ""
@@ -83,6 +88,16 @@ class _Digest(urllib.request.HTTPDigestAuthHandler):
             return hashlib.sha256(text.encode()).hexdigest()
 
         return digest, lambda secret, data: digest(f"{secret}:{data}")
+
+
+def _read_whole(answer: HTTPResponse, until: float) -> bytes:
+    """Return what a camera sends, but not much more than LARGEST bytes; raises TimeoutError."""
+    jpeg = bytearray()
+    while len(jpeg) <= LARGEST and (piece := answer.read1(PIECE)):
+        jpeg += piece
+        if time.monotonic() > until:
+            raise TimeoutError(f"the picture was not whole after {WHOLE_S:g} s, {len(jpeg)} bytes of it")
+    return bytes(jpeg)
 
 
 def checked(url: str, jpeg: bytes) -> bytes:
