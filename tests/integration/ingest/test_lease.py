@@ -7,6 +7,7 @@ import pytest
 
 from ingest.workers.tenure import LeaseLostError, Tenure
 from quantrac.database.pool import Connection, connect
+from tests.integration.ingest.conftest import eventually
 
 
 class Server:
@@ -23,6 +24,15 @@ class Server:
             conn.close = lambda: None
         self.opened.append(conn)
         return conn
+
+    def frees_the_lease(self) -> None:
+        """Wait until no backend holds it: one whose client has gone may end a moment later."""
+        held = (
+            "select from pg_locks where locktype = 'advisory' and granted"
+            " and database = (select oid from pg_database where datname = current_database())"
+        )
+        with connect(self._url, "test") as conn:
+            eventually(lambda: conn.execute(held).rowcount == 0)
 
     def end_all(self) -> None:
         for conn in self.opened:
@@ -52,6 +62,7 @@ def test_a_slot_that_another_has_taken_is_left_without_waiting(server: Server) -
     other = Tenure(server.connect, lambda _: None, lambda _: False)
 
     def rest(_: float) -> bool:
+        server.frees_the_lease()
         other.persist(lambda: None)  # is quicker
         return False
 
@@ -70,6 +81,7 @@ def test_a_lost_connection_of_our_own_that_still_has_the_lease_is_waited_for(ser
         rests.append(seconds)
         if len(rests) == 4:
             psycopg.Connection.close(server.opened[0])
+            server.frees_the_lease()
         return False
 
     tenure = Tenure(server.connect, lambda _: None, rest)
