@@ -94,7 +94,7 @@ class Workers:
     def up(self, conn: Connection) -> list[int]:
         """Return those that have begun, the eldest first: it is most likely the one that evaluates."""
         rows = conn.execute("select worker from service where service = 'alerts' order by started_at")
-        numbers = [int(worker.rpartition(":")[2]) for (worker,) in rows]
+        numbers = [int(worker.rpartition("-")[2]) for (worker,) in rows]
         return [number for number in numbers if number in self.running]
 
     def stop(self) -> None:
