@@ -98,6 +98,7 @@ def test_a_minute_of_six_stations_ends_with_balanced_books(demo: Callable[..., D
     assert found["exit"] == 0, found["printed"]
     assert found["stations"] == 6
     assert found["channels"] >= 6 * 12
+    assert found["seconds_to_first_reading"] < 90
     assert found["messages"]["duplicate"] == 0
     expect_the_alarm(found, running.folder / "journal")
     assert found["notifications"]["email"] >= 2
