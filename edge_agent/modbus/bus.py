@@ -35,6 +35,7 @@ SILENCE_S: Final = 0.06
 """A frame is over when nothing came for so long: longer than the 16 ms that USB adapters collect bytes."""
 SILENCE_NETWORK_S: Final = 0.25
 """The same where RTU frames travel over a network."""
+IN_USE: Final = "; another program may have it, such as the agent of this station"
 
 
 class Timing(NamedTuple):
@@ -105,7 +106,7 @@ class ModbusBus:
         except (OSError, ValueError) as error:
             raise LineDown(f"{self._bus.place}: {error}") from error
         if not connected:
-            raise LineDown(f"{self._bus.place}: cannot be opened")
+            raise LineDown(f"{self._bus.place}: cannot be opened{IN_USE if self._bus.port else ''}")
         if self._bus.rs485 is not None and self._bus.port is not None:
             try:
                 switch_direction(self._client, self._bus.place, self._bus.rs485)
