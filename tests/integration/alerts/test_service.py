@@ -158,7 +158,7 @@ def drained(conn: Connection) -> bool:
 
 
 def is_working(conn: Connection, process: subprocess.Popen[bytes]) -> bool:
-    return rows(conn, "select 1 from v_service where worker like %s", f"%:{process.pid}") != []
+    return rows(conn, "select 1 from v_service where worker like %s", f"%-{process.pid}") != []
 
 
 def test_kill_9_at_random_points_loses_and_repeats_nothing(
