@@ -11,10 +11,10 @@ from pathlib import Path
 
 import structlog
 
-from simulators.faults import Fault
-from simulators.field import FieldError, FieldPlan
-from simulators.mounting import Station, load_recordings, mount_station
-from simulators.serving import Field
+from simulators.faults.fault import Fault
+from simulators.field.field import Field
+from simulators.field.plan import FieldError, FieldPlan
+from simulators.field.station import Station, load_recordings, mount_station
 
 log = structlog.get_logger()
 WATCH_S = 0.25

@@ -10,11 +10,11 @@ from typing import Any, Final, Self
 
 import msgspec
 
-from simulators.fault_book import check
-from simulators.fault_grammar import parse_fault
-from simulators.field import BusSpec, ScriptSpec, StationSpec
-from simulators.mounting import Recordings, mount_station
-from simulators.serving import Field
+from simulators.faults.book import check
+from simulators.faults.grammar import parse_fault
+from simulators.field.field import Field
+from simulators.field.plan import BusSpec, ScriptSpec, StationSpec
+from simulators.field.station import Recordings, mount_station
 from simulators.signals.air import AirMass
 from simulators.signals.water import WaterBody
 

@@ -6,10 +6,10 @@ Wire address of parameter `p` = 5450 + 7 (p - 1): value (2), data quality, units
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from simulators.buses.journal import Served
+from simulators.buses.modbus import READ_HOLDING
 from simulators.instruments.registers import Bank, Cell, Words, constant, finite, float_words, single
-from simulators.journal import Served
-from simulators.modbus_server import READ_HOLDING
-from simulators.sample import Sample, Source
+from simulators.signals.source import Sample, Source
 
 FIRST_BLOCK, BLOCK_WIDTH, LAST_PARAMETER = 5450, 7, 64
 SCAN_REGISTER = 6947

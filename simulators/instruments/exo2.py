@@ -7,10 +7,10 @@ status of each (0 available, 1 not set, 2 not available), 384-447 values in the 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from simulators.buses.journal import Served
+from simulators.buses.modbus import ILLEGAL_ADDRESS, ILLEGAL_VALUE, READ_HOLDING, Refusal
 from simulators.instruments.registers import Bank, Cell, Words, finite, float_words, single
-from simulators.journal import Served
-from simulators.modbus_server import ILLEGAL_ADDRESS, ILLEGAL_VALUE, READ_HOLDING, Refusal
-from simulators.sample import Sample, Source
+from simulators.signals.source import Sample, Source
 
 PERIOD, FORCE_SAMPLE, FORCE_WIPE, CODES, STATUS, VALUES = 0, 1, 2, 128, 256, 384
 PLACES = 32

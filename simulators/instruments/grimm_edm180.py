@@ -7,9 +7,9 @@ Status bits: 1 these values were already fetched, 2 standby, 4 self test, 8 drye
 import math
 from collections.abc import Mapping
 
-from simulators.bayern_hessen_device import Block, rounded
-from simulators.journal import Served
-from simulators.sample import Source
+from simulators.buses.bayern_hessen import Block, rounded
+from simulators.buses.journal import Served
+from simulators.signals.source import Source
 
 INTERVAL_S = 6
 ALREADY_FETCHED, STANDBY, DRYER = 1, 2, 8

@@ -6,10 +6,10 @@ A contact may be wired inverted: the relay of the mains supply closes when the m
 
 from collections.abc import Callable, Mapping
 
+from simulators.buses.journal import Served
+from simulators.buses.modbus import READ_DISCRETE, READ_INPUT
 from simulators.instruments.registers import Bank, Cell, Producer, Words, bit
-from simulators.journal import Served
-from simulators.modbus_server import READ_DISCRETE, READ_INPUT
-from simulators.sample import Source
+from simulators.signals.source import Source
 
 CONTACTS = 8
 ANALOGUE_INPUTS = 4

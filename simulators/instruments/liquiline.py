@@ -6,10 +6,10 @@ the maker's not-a-number.
 
 from collections.abc import Mapping
 
+from simulators.buses.journal import Served
+from simulators.buses.modbus import READ_HOLDING, READ_INPUT
 from simulators.instruments.registers import Bank, Cell, Producer, Words, constant, float_words, single
-from simulators.journal import Served
-from simulators.modbus_server import READ_HOLDING, READ_INPUT
-from simulators.sample import Source
+from simulators.signals.source import Source
 
 GOOD, UNCERTAIN, BAD = 0, 1, 2
 NOT_A_NUMBER: Words = (0x7FA0, 0x0000)

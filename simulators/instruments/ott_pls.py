@@ -3,9 +3,9 @@
 Status: 0 well, 128 flash, 256 watchdog, 512 memory, 1024 measuring cell, 2048 converter.
 """
 
-from simulators.journal import Served
-from simulators.sample import Source
-from simulators.sdi12_sensor import Measured
+from simulators.buses.journal import Served
+from simulators.buses.sdi12 import Measured
+from simulators.signals.source import Source
 
 CELL_ERROR = 1024
 

@@ -8,10 +8,10 @@ that rattles from the fourth to the ninth second and is opened in the twelfth; i
 
 from collections.abc import Callable
 
+from simulators.buses.journal import Served
+from simulators.buses.modbus import READ_DISCRETE, READ_HOLDING, READ_INPUT
 from simulators.instruments.registers import Bank, Cell, Producer, Words, bit
-from simulators.journal import Served
-from simulators.modbus_server import READ_DISCRETE, READ_HOLDING, READ_INPUT
-from simulators.mount import ScriptClock
+from simulators.signals.script import ScriptClock
 
 MODULUS = 1 << 16
 INPUTS = 8

@@ -5,8 +5,8 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from simulators.journal import Served
-from simulators.modbus_server import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, Refusal
+from simulators.buses.journal import Served
+from simulators.buses.modbus import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, Refusal
 
 Words = tuple[int, ...]
 Writer = Callable[[int, int, float], None]  # address, word, Unix time; raises Refusal

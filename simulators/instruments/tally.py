@@ -5,8 +5,8 @@ requests that the instrument has answered (from 1, up to 2^26 - 1) and k = 0 …
 beside another request, or as another signal, gives itself away.
 """
 
-from simulators.journal import Served
-from simulators.modbus_server import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, READ_HOLDING, READ_INPUT, Refusal
+from simulators.buses.journal import Served
+from simulators.buses.modbus import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, READ_HOLDING, READ_INPUT, Refusal
 
 PAIRS, PER_REQUEST = 60, 64
 

@@ -8,10 +8,10 @@ assumed to be laid out alike (range 1 at 18). The status bits are the T100's.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from simulators.buses.journal import Served
+from simulators.buses.modbus import READ_DISCRETE, READ_INPUT
 from simulators.instruments.registers import Bank, Cell, Producer, Words, bit, constant, finite, float_words, single
-from simulators.journal import Served
-from simulators.modbus_server import READ_DISCRETE, READ_INPUT
-from simulators.sample import Sample, Source
+from simulators.signals.source import Sample, Source
 
 LAST_REGISTER = 141
 LAST_INPUT = 26

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from simulators.bayern_hessen_device import Block, rounded
-from simulators.journal import Served
-from simulators.sample import Source
+from simulators.buses.bayern_hessen import Block, rounded
+from simulators.buses.journal import Served
+from simulators.signals.source import Source
 
 OFF, ZERO, SPAN = 1, 4, 8
 FAILED = 1

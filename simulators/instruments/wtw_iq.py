@@ -7,10 +7,10 @@ its values stand still.
 
 from collections.abc import Mapping
 
+from simulators.buses.journal import Served
+from simulators.buses.modbus import READ_INPUT
 from simulators.instruments.registers import Bank, Cell, Producer, Words, float_words, single
-from simulators.journal import Served
-from simulators.modbus_server import READ_INPUT
-from simulators.sample import Sample, Source
+from simulators.signals.source import Sample, Source
 
 MEASURE, CALIBRATE, MAINTENANCE = 2, 3, 5
 VALID, OVER_RANGE, INVALID = 1, 2, 3

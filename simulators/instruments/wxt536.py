@@ -6,8 +6,8 @@ Each field is a name, a number and a unit letter; `#` in the letter's place mark
 import math
 from collections.abc import Mapping
 
-from simulators.journal import Served
-from simulators.sample import Source
+from simulators.buses.journal import Served
+from simulators.signals.source import Source
 
 WIND_WINDOW_S = 3  # the minimum, mean and maximum of wind are taken over this many seconds
 

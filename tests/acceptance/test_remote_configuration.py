@@ -28,8 +28,8 @@ from quantrac.config.loading import load_network
 from quantrac.config.network import Network
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.telemetry.commands import encode_command
-from simulators.camera import SimulatedCamera
-from simulators.jpeg import size_of
+from simulators.cameras.camera import SimulatedCamera
+from simulators.cameras.jpeg import size_of
 from tests.fixtures.proxy import TcpProxy
 
 PROJECT = Path(__file__).parents[2]

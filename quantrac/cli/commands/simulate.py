@@ -18,7 +18,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 def _list_faults(wanted: bool) -> None:
     if not wanted:
         return
-    from simulators.faults import KINDS
+    from simulators.faults.fault import KINDS
 
     print("KIND[:VALUE][,SHARE]@TARGET[+FROM..[TO][/EVERY]], TARGET is STATION/BUS/INSTRUMENT or a part of it\n")
     for name, kind in KINDS.items():
@@ -61,8 +61,8 @@ def simulate(
     Serial lines are pseudo-terminals paced to their baud rate; Modbus TCP listens on 127.0.0.1.
     """
     from quantrac.cli.running import run_until_signalled
-    from simulators.fault_grammar import parse_fault
-    from simulators.field import PACKAGED, load_field
+    from simulators.faults.grammar import parse_fault
+    from simulators.field.plan import PACKAGED, load_field
     from simulators.service import Asked, run
 
     def serve(_: Settings, stop: threading.Event) -> None:

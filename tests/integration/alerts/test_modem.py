@@ -22,7 +22,7 @@ from alerts.telling.outbox import Queued, Sender, enqueue
 from alerts.telling.parts import PartJournal
 from alerts.telling.routing import Medium
 from quantrac.database.pool import Connection
-from simulators.gsm_modem import Faults, GsmModem
+from simulators.gsm.modem import Faults, GsmModem
 from tests.integration.alerts.centre import STATION, add_network, rows, until
 from tests.unit.alerts.rules import TEXTS
 

@@ -23,8 +23,8 @@ from edge_agent.slots.averaging import DeviceSlots
 from edge_agent.slots.channels import feeds_of, slot_plan
 from quantrac.config.devices import PROFILE_OF_PROTOCOL
 from quantrac.config.stations import Bus, BusKind, Channel, Device, Station
-from simulators.lines import PtyLine
-from simulators.wires import LineSettings
+from simulators.lines.serial_line import PtyLine
+from simulators.lines.wire import LineSettings
 
 PERIOD_MS, SECONDS = 500, 13
 LEAST, LONGEST_S = 4, 60.0

@@ -22,12 +22,12 @@ from quantrac.config.loading import load_network
 from quantrac.config.stations import Bus, Device
 from quantrac.private_services.ports import free_port
 from quantrac.telemetry.states import State
-from simulators.bam_terminal import Bam1020, BamTerminal
-from simulators.journal import Journal
-from simulators.lines import PtyLine, TcpLine
-from simulators.mount import Mount
-from simulators.sample import Sample
-from simulators.wires import LineSettings
+from simulators.buses.journal import Journal
+from simulators.buses.mount import Mount
+from simulators.instruments.bam_1020 import Bam1020, BamTerminal
+from simulators.lines.serial_line import PtyLine, TcpLine
+from simulators.lines.wire import LineSettings
+from simulators.signals.source import Sample
 
 ROOT = Path(__file__).parents[3]
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from edge_agent.modbus.framing import crc16
-from simulators.lines import PtyLine
-from simulators.wires import LineSettings
+from simulators.lines.serial_line import PtyLine
+from simulators.lines.wire import LineSettings
 from tests.unit.edge_agent.test_interpreting import ORDERS, wire
 
 ROOT = Path(__file__).parents[3]

@@ -13,7 +13,7 @@ import serial
 from pymodbus.client import ModbusSerialClient
 
 from quantrac.private_services.ports import free_port
-from simulators.faults import FaultError
+from simulators.faults.fault import FaultError
 from simulators.single_bus import SingleBus
 
 RTU: dict[str, Any] = {

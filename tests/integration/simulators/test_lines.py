@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import serial
 
-from simulators.lines import PtyLine
-from simulators.pty_pair import PtyPair
-from simulators.wires import LineSettings
+from simulators.lines.pty_pair import PtyPair
+from simulators.lines.serial_line import PtyLine
+from simulators.lines.wire import LineSettings
 
 LONGEST_S = 60.0
 """A busy machine delays the reader, never the wire: what it delays is tried again for so long."""

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import serial
 
-from simulators.journal import Journal, Served
-from simulators.lines import PtyLine
-from simulators.mount import Mount
-from simulators.sdi12_sensor import Measured, Sdi12Bus
-from simulators.wires import LineSettings
+from simulators.buses.journal import Journal, Served
+from simulators.buses.mount import Mount
+from simulators.buses.sdi12 import Measured, Sdi12Bus
+from simulators.lines.serial_line import PtyLine
+from simulators.lines.wire import LineSettings
 
 VALUES = ["+1.234567", "-22.5", "+333", "+0.004", "+5.55555", "+66.6", "+7", "-8.88", "+9.9999"]
 

@@ -12,17 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.fault_book import FaultBook, check
-from simulators.fault_grammar import parse_fault, parse_faults
-from simulators.faults import KINDS, Fault, FaultError, Place, Takes, Window
+from simulators.buses.journal import Journal
+from simulators.buses.modbus import reply
+from simulators.buses.mount import Mount
+from simulators.faults.book import FaultBook, check
+from simulators.faults.fault import KINDS, Fault, FaultError, Place, Takes, Window
+from simulators.faults.grammar import parse_fault, parse_faults
+from simulators.faults.treatment import Treatment, treat
 from simulators.instruments.exo2 import Exo2
 from simulators.instruments.rain_bucket import RainBucket
 from simulators.instruments.tally import Tally
-from simulators.journal import Journal
-from simulators.modbus_server import reply
-from simulators.mount import Mount, ScriptClock
-from simulators.sample import Sample
-from simulators.treatment import Treatment, treat
+from simulators.signals.script import ScriptClock
+from simulators.signals.source import Sample
 
 SONDE = Place("st-a", "sondes", ("1", "dev2", "exo2"), has=frozenset({"probes"}))
 RAIN = Place("st-a", "sondes", ("4", "rain-bucket"), has=frozenset({"counter"}))

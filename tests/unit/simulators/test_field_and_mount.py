@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from simulators.field import PACKAGED, FieldError, load_field
-from simulators.journal import Journal, Served
-from simulators.mount import Mount
-from simulators.mounting import Recordings, mount_station
-from simulators.wires import LineSettings, Wire
+from simulators.buses.journal import Journal, Served
+from simulators.buses.mount import Mount
+from simulators.field.plan import PACKAGED, FieldError, load_field
+from simulators.field.station import Recordings, mount_station
+from simulators.lines.wire import LineSettings, Wire
 
 
 def test_the_packaged_field_has_the_six_stations_and_the_dip_of_the_demo() -> None:

@@ -4,13 +4,13 @@ import struct
 
 import pytest
 
+from simulators.buses.modbus import Refusal, RegisterInstrument, answer, crc16
 from simulators.instruments.aqua_troll import AquaTroll
 from simulators.instruments.exo2 import Exo2
 from simulators.instruments.io_module import IoModule
 from simulators.instruments.registers import Bank, Cell, constant, float_words
 from simulators.instruments.teledyne import TeledyneAnalyser
-from simulators.modbus_server import Refusal, RegisterInstrument, answer, crc16
-from simulators.sample import Sample, Source
+from simulators.signals.source import Sample, Source
 
 
 def steady(value: float | None, state: str = "ok") -> Source:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from simulators.replay import RESOLUTION, Dithered, Recording, RecordingError
+from simulators.signals.recording import RESOLUTION, Dithered, Recording, RecordingError
 
 RECORDINGS = Path(__file__).parents[3] / "simulators" / "recordings"
 HEADER = "time,do,do_flag,wind_dir,wind_dir_flag,rain,rain_flag\n"

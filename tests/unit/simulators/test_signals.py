@@ -7,13 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.mount import ScriptClock
-from simulators.sample import Sample
 from simulators.signals import seawater
 from simulators.signals.air import Air, AirMass
-from simulators.signals.episode import Episode, StateWindow, scripted
 from simulators.signals.noise import RedNoise, WhiteNoise, normal
 from simulators.signals.rain import Rain, Shower
+from simulators.signals.script import Episode, ScriptClock, StateWindow, scripted
+from simulators.signals.source import Sample
 from simulators.signals.tide import PORTS, Tide
 from simulators.signals.water import Water, WaterBody
 

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.bayern_hessen_device import Block, checksum, framed, mantissa, rounded
+from simulators.buses.bayern_hessen import Block, checksum, framed, mantissa, rounded
+from simulators.buses.sdi12 import crc_characters
+from simulators.buses.vaisala import reply
 from simulators.instruments.grimm_edm180 import GrimmEdm180
 from simulators.instruments.ott_pls import OttPls
 from simulators.instruments.wxt536 import Wxt536
-from simulators.sample import Sample, Source
-from simulators.sdi12_sensor import crc_characters
-from simulators.vaisala_wxt import reply
+from simulators.signals.source import Sample, Source
 
 
 def steady(value: float | None, state: str = "ok") -> Source:

@@ -9,10 +9,10 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from simulators.journal import Exchange, Served
-from simulators.lines import SerialLine
-from simulators.mount import Mount
-from simulators.treatment import Treatment
+from simulators.buses.journal import Exchange, Served
+from simulators.buses.mount import Mount
+from simulators.faults.treatment import Treatment
+from simulators.lines.serial_line import SerialLine
 
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE, GATEWAY_TARGET_SILENT = 1, 2, 3, 11
 READ_COILS, READ_DISCRETE, READ_HOLDING, READ_INPUT, WRITE_ONE, WRITE_MANY = 1, 2, 3, 4, 6, 16

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final, Literal, Self
 from urllib.parse import parse_qs, urlsplit
 
-from simulators.jpeg import grey_jpeg
+from simulators.cameras.jpeg import grey_jpeg
 
 REALM: Final = "camera"
 Scheme = Literal["none", "basic", "digest", "digest-sha256"]

@@ -8,11 +8,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from simulators.journal import Exchange, Served
-from simulators.lines import SerialLine
-from simulators.mount import Mount
-from simulators.sdi12_sensor import crc_characters
-from simulators.treatment import Treatment
+from simulators.buses.journal import Exchange, Served
+from simulators.buses.mount import Mount
+from simulators.buses.sdi12 import crc_characters
+from simulators.faults.treatment import Treatment
+from simulators.lines.serial_line import SerialLine
 
 LONGEST_COMMAND = 64
 

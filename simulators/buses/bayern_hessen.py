@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from simulators.journal import Exchange, Served
-from simulators.lines import SerialLine
-from simulators.mount import Mount
-from simulators.treatment import Treatment
+from simulators.buses.journal import Exchange, Served
+from simulators.buses.mount import Mount
+from simulators.faults.treatment import Treatment
+from simulators.lines.serial_line import SerialLine
 
 STX, ETX, CR = b"\x02", b"\x03", b"\r"
 LONGEST_TEXT = 120

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from simulators.faults import KINDS, Fault, FaultError, Place, Scope
+from simulators.faults.fault import KINDS, Fault, FaultError, Place, Scope
 
 WHERE: Final[dict[Scope, str]] = {
     "serial": "on a serial line",

@@ -3,10 +3,10 @@
 import asyncio
 import struct
 
-from simulators.journal import Exchange
-from simulators.modbus_server import GATEWAY_TARGET_SILENT, Clock, RegisterInstrument, Units, foreign, reply, unit_at
-from simulators.mount import Mount
-from simulators.treatment import Treatment
+from simulators.buses.journal import Exchange
+from simulators.buses.modbus import GATEWAY_TARGET_SILENT, Clock, RegisterInstrument, Units, foreign, reply, unit_at
+from simulators.buses.mount import Mount
+from simulators.faults.treatment import Treatment
 
 LEAST_LENGTH, MOST_LENGTH = 2, 254
 HANGING_UP_S = 1.0

@@ -8,11 +8,11 @@ import time
 from collections.abc import Mapping
 from typing import ClassVar
 
+from simulators.buses.journal import Served
+from simulators.buses.sdi12 import crc_characters
+from simulators.buses.talker_line import Message
 from simulators.instruments.wxt536 import Wxt536
-from simulators.journal import Served
-from simulators.sample import Source
-from simulators.sdi12_sensor import crc_characters
-from simulators.talker_line import Message
+from simulators.signals.source import Source
 
 CELL_FLOW_ERROR = 2
 

@@ -3,11 +3,11 @@
 import math
 from collections.abc import Callable
 
-from simulators.replay import Dithered
-from simulators.sample import Sample, Source
 from simulators.signals import seawater
 from simulators.signals.air import Air
 from simulators.signals.noise import RedNoise, WhiteNoise
+from simulators.signals.recording import Dithered
+from simulators.signals.source import Sample, Source
 from simulators.signals.water import Water
 
 Scene = dict[str, Source]

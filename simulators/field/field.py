@@ -7,12 +7,12 @@ from pathlib import Path
 
 import structlog
 
-from simulators.fault_book import check
-from simulators.fault_grammar import parse_faults
-from simulators.faults import Fault, FaultError
-from simulators.field import FieldError
-from simulators.line_faults import TICK_S
-from simulators.mounting import Station
+from simulators.buses.line_faults import TICK_S
+from simulators.faults.book import check
+from simulators.faults.fault import Fault, FaultError
+from simulators.faults.grammar import parse_faults
+from simulators.field.plan import FieldError
+from simulators.field.station import Station
 
 log = structlog.get_logger()
 LOOK_S = 0.25

@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from simulators.journal import Exchange, Served
-from simulators.lines import SerialLine
-from simulators.mount import Mount
-from simulators.sample import Source
-from simulators.treatment import Treatment
+from simulators.buses.journal import Exchange, Served
+from simulators.buses.mount import Mount
+from simulators.faults.treatment import Treatment
+from simulators.lines.serial_line import SerialLine
+from simulators.signals.source import Source
 
 DEAF_BEFORE, DEAF_FROM = 8, 58
 """It hears in minutes 8 to 57 of the hour."""

@@ -6,30 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
-from simulators.fault_book import FaultBook
-from simulators.faults import Fault, Place
-from simulators.journal import Exchange, Journal, Served
-from simulators.treatment import Treatment, treat
+from simulators.buses.journal import Exchange, Journal, Served
+from simulators.faults.book import FaultBook
+from simulators.faults.fault import Fault, Place
+from simulators.faults.treatment import Treatment, treat
+from simulators.signals.script import ScriptClock
 
 InstrumentT = TypeVar("InstrumentT")
 APART_S = 0.0001
 """Between two answers: timers of the very same moment go off in no order."""
-
-
-class ScriptClock:
-    """The time of a station's script: it starts when the station is read for the first time."""
-
-    def __init__(self) -> None:
-        self.started: float | None = None
-
-    def begin(self, t: float) -> None:
-        """Start at `t` (Unix seconds) unless already started."""
-        if self.started is None:
-            self.started = t
-
-    def elapsed(self, t: float) -> float:
-        """Seconds of script at `t`; negative infinity before the start."""
-        return float("-inf") if self.started is None else t - self.started
 
 
 @runtime_checkable

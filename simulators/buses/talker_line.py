@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from simulators.journal import Exchange, Served
-from simulators.lines import SerialLine
-from simulators.mount import Mount
+from simulators.buses.journal import Exchange, Served
+from simulators.buses.mount import Mount
+from simulators.lines.serial_line import SerialLine
 
 
 @dataclass(frozen=True)

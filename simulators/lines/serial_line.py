@@ -14,7 +14,7 @@ import tty
 from collections.abc import Callable
 from pathlib import Path
 
-from simulators.wires import LineSettings, Wire
+from simulators.lines.wire import LineSettings, Wire
 
 READ_SIZE = 4096
 

@@ -5,8 +5,8 @@ import threading
 from types import TracebackType
 from typing import Self
 
-from simulators.lines import Port
-from simulators.wires import LineSettings, Wire
+from simulators.lines.serial_line import Port
+from simulators.lines.wire import LineSettings, Wire
 
 
 class PtyPair:

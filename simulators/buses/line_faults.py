@@ -5,10 +5,10 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from simulators.faults import Fault
-from simulators.lines import SerialLine
-from simulators.modbus_tcp import TcpSlaves
-from simulators.mount import Mount
+from simulators.buses.modbus_tcp import TcpSlaves
+from simulators.buses.mount import Mount
+from simulators.faults.fault import Fault
+from simulators.lines.serial_line import SerialLine
 
 TICK_S: Final = 0.02
 LINE_KINDS: Final = ("echo", "chatter", "baud", "unplug", "half-open", "connections")

@@ -2,8 +2,23 @@
 
 from dataclasses import dataclass
 
-from simulators.mount import ScriptClock
-from simulators.sample import Sample, Source
+from simulators.signals.source import Sample, Source
+
+
+class ScriptClock:
+    """The time of a station's script: it starts when the station is read for the first time."""
+
+    def __init__(self) -> None:
+        self.started: float | None = None
+
+    def begin(self, t: float) -> None:
+        """Start at `t` (Unix seconds) unless already started."""
+        if self.started is None:
+            self.started = t
+
+    def elapsed(self, t: float) -> float:
+        """Seconds of script at `t`; negative infinity before the start."""
+        return float("-inf") if self.started is None else t - self.started
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from simulators.faults import Fault
+from simulators.faults.fault import Fault
 
 MOST_NOISE = 4
 EIGHTH_BIT = 0x80

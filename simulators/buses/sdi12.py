@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from simulators.journal import Exchange, Served
-from simulators.lines import SerialLine
-from simulators.mount import Mount
-from simulators.treatment import Treatment
-from simulators.wires import LineSettings, Wire
+from simulators.buses.journal import Exchange, Served
+from simulators.buses.mount import Mount
+from simulators.faults.treatment import Treatment
+from simulators.lines.serial_line import SerialLine
+from simulators.lines.wire import LineSettings, Wire
 
 SENSOR_LINE = LineSettings(1200, 7, "E", 1)
 BREAK_AND_MARKING_S = 0.021

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from simulators.gsm_pdu import CENTRE, Aired, deliver, read_submit, status_report
+from simulators.gsm.pdu import CENTRE, Aired, deliver, read_submit, status_report
 
 
 @dataclass

@@ -11,12 +11,12 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from quantrac.telemetry.errors import QuantracError
-from simulators.fault_grammar import parse_fault
-from simulators.faults import Fault, FaultError
+from simulators.faults.fault import Fault, FaultError
+from simulators.faults.grammar import parse_fault
 from simulators.signals.air import AirMass
 from simulators.signals.water import WaterBody
 
-PACKAGED = Path(__file__).parent / "fields" / "soc_trang.yaml"
+PACKAGED = Path(__file__).parent / "soc_trang.yaml"
 State = Literal["ok", "suspect", "cal", "maint", "warmup", "range", "fault"]
 
 

@@ -5,22 +5,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simulators.bam_terminal import BamTerminal
-from simulators.bayern_hessen_device import HessenLine
-from simulators.fault_book import FaultBook
-from simulators.faults import Place as FaultPlace
-from simulators.faults import Scope
-from simulators.field import BusSpec, FieldError, FieldPlan, InstrumentSpec, StationSpec
-from simulators.instruments.building import COUNTERS, build
-from simulators.journal import Journal
-from simulators.line_faults import LineFaults
-from simulators.lines import PtyLine, SerialLine, TcpLine
-from simulators.modbus_server import RtuSlaves
-from simulators.modbus_tcp import TcpSlaves
-from simulators.mount import Mount, ScriptClock
-from simulators.replay import Dithered, Recording
-from simulators.sample import Sample, Source
-from simulators.scene import (
+from simulators.buses.bayern_hessen import HessenLine
+from simulators.buses.journal import Journal
+from simulators.buses.line_faults import LineFaults
+from simulators.buses.modbus import RtuSlaves
+from simulators.buses.modbus_tcp import TcpSlaves
+from simulators.buses.mount import Mount
+from simulators.buses.sdi12 import Sdi12Bus
+from simulators.buses.talker_line import TalkerLine
+from simulators.buses.vaisala import WxtLine
+from simulators.faults.book import FaultBook
+from simulators.faults.fault import Place as FaultPlace
+from simulators.faults.fault import Scope
+from simulators.field.catalogue import COUNTERS, build
+from simulators.field.plan import BusSpec, FieldError, FieldPlan, InstrumentSpec, StationSpec
+from simulators.instruments.bam_1020 import BamTerminal
+from simulators.lines.serial_line import PtyLine, SerialLine, TcpLine
+from simulators.lines.wire import LineSettings
+from simulators.signals.air import Air
+from simulators.signals.recording import Dithered, Recording
+from simulators.signals.scene import (
     Scene,
     air_scene,
     cabinet_scene,
@@ -29,13 +33,9 @@ from simulators.scene import (
     water_scene,
     with_saturation,
 )
-from simulators.sdi12_sensor import Sdi12Bus
-from simulators.signals.air import Air
-from simulators.signals.episode import Episode, StateWindow, scripted
+from simulators.signals.script import Episode, ScriptClock, StateWindow, scripted
+from simulators.signals.source import Sample, Source
 from simulators.signals.water import Water
-from simulators.talker_line import TalkerLine
-from simulators.vaisala_wxt import WxtLine
-from simulators.wires import LineSettings
 
 Clock = Callable[[], float]
 Place = dict[str, str | int]
@@ -197,7 +197,7 @@ def _place(line: SerialLine) -> Place:
 
 def load_recordings(plan: FieldPlan, stations: list[str], files: list[Path]) -> Recordings:
     """The packaged recordings that the chosen stations need, replaced by `files` according to their columns."""
-    folder = Path(__file__).parent / "recordings"
+    folder = Path(__file__).parents[1] / "recordings"
     chosen = [plan.stations[station].replay for station in stations]
     given = [Recording.load(file) for file in files]
     water = next((recording for recording in given if "water_temp" in recording.names or "do" in recording.names), None)

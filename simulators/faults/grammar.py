@@ -9,7 +9,7 @@
 import re
 from typing import Final
 
-from simulators.faults import ALWAYS, FOREVER, KINDS, STATES, Fault, FaultError, Kind, Takes, Window
+from simulators.faults.fault import ALWAYS, FOREVER, KINDS, STATES, Fault, FaultError, Kind, Takes, Window
 
 UNITS_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 EXAMPLE: Final = "late:0.45s@sondes/1 or dead@sondes/1+10s..+40s"

@@ -3,23 +3,23 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from simulators.bam_terminal import Bam1020
-from simulators.field import FieldError, InstrumentSpec
+from simulators.field.plan import FieldError, InstrumentSpec
 from simulators.instruments.aqua_troll import AquaTroll
+from simulators.instruments.bam_1020 import Bam1020
 from simulators.instruments.exo2 import Exo2
 from simulators.instruments.grimm_edm180 import GrimmEdm180
 from simulators.instruments.io_module import IoModule
 from simulators.instruments.liquiline import Liquiline
 from simulators.instruments.ott_pls import OttPls
 from simulators.instruments.rain_bucket import PulseModule, RainBucket
-from simulators.instruments.talking import AutomaticWxt, GrimmLines, MaxiMet, NmeaWeather
+from simulators.instruments.talkers import AutomaticWxt, GrimmLines, MaxiMet, NmeaWeather
 from simulators.instruments.tally import Tally
 from simulators.instruments.teledyne import MODELS, TeledyneAnalyser
 from simulators.instruments.thermo_49i import Thermo49i
 from simulators.instruments.wtw_iq import IqSensorNet
 from simulators.instruments.wxt536 import Wxt536
-from simulators.mount import ScriptClock
-from simulators.scene import Scene
+from simulators.signals.scene import Scene
+from simulators.signals.script import ScriptClock
 
 COUNTERS = {"rain-bucket": RainBucket, "pulse-module": PulseModule}
 

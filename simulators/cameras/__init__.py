@@ -1,0 +1,1 @@
+"""Network cameras and the JPEG pictures that they make."""

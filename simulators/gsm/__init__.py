@@ -1,0 +1,1 @@
+"""A GSM modem that reads short messages by 3GPP TS 23.040."""
