@@ -16,7 +16,8 @@ FLOOD: Final = f"""
 select count(*) filter (where alarms > 10) / greatest(1, max(slot) - min(slot) + 1) as flood from ({_SLOTS}) s
 """
 STALE: Final = f"""
-select count(*) as stale {_RISEN} and coalesce(cleared_at, now()) - raised_at > interval '24 hours'
+select count(*) as stale {_RISEN}
+  and least(coalesce(cleared_at, now()), $__timeTo()) - raised_at > interval '24 hours'
 """
 FALSE: Final = f"select count(false_at)::float8 / greatest(1, count(*)) as false {_RISEN}"
 STANDING: Final = "select count(*) as standing from v_alarm where cleared_at is null and not late"

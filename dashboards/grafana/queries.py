@@ -1,6 +1,6 @@
 """The SQL of the panels. Each reads public views only and stands next to the panel that uses it by name.
 
-Grafana expands `$__timeFilter(column)` and the variables; `expand` does the same for tests and checks.
+Grafana expands `$__timeFilter(column)`, `$__timeTo()` and the variables; `expand` does the same for tests and checks.
 """
 
 from __future__ import annotations
@@ -93,6 +93,7 @@ def expand(sql: str, *, since: datetime, until: datetime, variables: Mapping[str
     """
     span = f"'{since.isoformat()}' AND '{until.isoformat()}'"
     sql = _TIME_FILTER.sub(lambda found: f"{found[1]} BETWEEN {span}", sql)
+    sql = sql.replace("$__timeTo()", f"'{until.isoformat()}'")
     return _VARIABLE.sub(lambda found: ",".join(_quoted(value) for value in variables[found[1]]), sql)
 
 

@@ -49,9 +49,9 @@ def filled(database: str) -> Iterator[Connection]:
         yield conn
 
 
-def run(conn: Connection, sql: str) -> list[tuple[Any, ...]]:
+def run(conn: Connection, sql: str, until: datetime = NOW) -> list[tuple[Any, ...]]:
     variables = {"station": ["st-my-thanh", "st-tran-de"], "parameter": ["do"]}
-    expanded = queries.expand(sql, since=NOW - timedelta(hours=1), until=NOW, variables=variables)
+    expanded = queries.expand(sql, since=NOW - timedelta(hours=1), until=until, variables=variables)
     assert "$" not in expanded
     return conn.execute(expanded).fetchall()  # type: ignore[arg-type]
 
@@ -84,3 +84,9 @@ def test_the_alarm_panels_run_as_the_reader_and_count_what_is_there(filled: Conn
     assert [found[name] for name in ("STALE", "FALSE", "FLAPPING", "CHATTERING", "OUT_OF_SERVICE")] == [
         [(0,)], [(0,)], [(0,)], [], [],
     ]  # fmt: skip
+
+
+def test_an_alarm_is_stale_by_the_end_of_the_range_that_is_shown(filled: Connection) -> None:
+    [risen] = run(filled, "select count(*) from v_alarm")
+    assert run(filled, alarm_queries.STALE, until=NOW + timedelta(hours=24)) == [(0,)]
+    assert run(filled, alarm_queries.STALE, until=NOW + timedelta(hours=25)) == [risen]
