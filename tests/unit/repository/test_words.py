@@ -1,0 +1,189 @@
+"""One word for one thing: names in the code, events in the log, and the glossary (docs/glossary.md)."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[3]
+ROOMS = ("alerts", "dashboards", "edge_agent", "ingest", "quantrac", "simulators")
+MODULES = {
+    path.relative_to(PROJECT).as_posix(): ast.parse(path.read_text("utf-8"))
+    for room in ROOMS
+    for path in sorted((PROJECT / room).rglob("*.py"))
+}
+GLOSSARY = PROJECT / "docs" / "glossary.md"
+PAGES = [
+    *(page for page in sorted((PROJECT / "docs").rglob("*.md")) if page != GLOSSARY),
+    *(PROJECT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG")),
+]
+"""The documentation without the glossary itself."""
+
+PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+SLOTS_OF_TIME = ("edge_agent/", "quantrac/telemetry/", "simulators/")
+"""Where identifiers may speak of slots: of the time interval that a reading covers."""
+LOG_METHODS = {"debug", "info", "warning", "error", "exception", "critical"}
+RIDDLE = re.compile(r"See the module|^By which |one that is told")
+
+NOT_YET_CLASSES = """
+Album Answer Block Book Bus BusSpec Calibration Cell Change Channel Clock Columns Command Contact Counter Course
+DeadLetter DeskRefused Difference Entry Episode Event Fate Field Finding Formula Found Group Inbox Kind Level
+Line LineSettings Measured Message Model NoAnswer Order Outcome Owed Parameter Part Phase Picture Place Plan
+Purpose Reading Refused Reply Report Row Sample Schedule Selection Series Served Settled Snapshot Span Stage
+Stamp Station Step Stored Stretch Taken TcpLine Tide Transport Trouble UnknownStation Verdict Wanted Watch
+Watchdog Watched Window Wish Words Worker
+"""
+NOT_YET_MODULES = """
+announcing answering averaging backtesting beginning building commanding compiling composing configuring
+consuming copying decoding deriving dressing dropping escalating explaining finding flapping following
+forwarding framing holding housekeeping importing interpreting judging lending loading making mounting
+normalising opening ordering overhearing picturing planning preparing probing pushing questioning refreshing
+rendering routing running sampling scaling serving staging starting steering storing subscribing talking telling
+timekeeping travelling tuning waiting wiping wiring withholding
+"""
+NOT_YET_SLOTS = """
+SLOTS Slot _SLOTS _close_slot _of_slots _open_slot _slot all_slots all_slots_well close_slot last_slot open_slot
+slot slot_of slots LAST_SLOT
+"""
+NOT_YET_EVENTS = 41
+NOT_YET_RIDDLES = 19
+"""What other rooms still have: only fewer may be found."""
+
+
+def public_classes() -> dict[str, list[str]]:
+    """Return the public classes of all rooms, name → modules."""
+    found = defaultdict(list)
+    for module, tree in MODULES.items():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found[node.name].append(module)
+    return found
+
+
+def identifiers(tree: ast.Module) -> Iterator[str]:
+    """Give every name that a module binds or uses; `slots=True` of a dataclass is Python's word, not ours."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name) | ast.arg(arg=name) | ast.Attribute(attr=name):
+                yield name
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name
+            case ast.keyword(arg=str(name), value=value) if not (
+                isinstance(value, ast.Constant) and value.value is True
+            ):
+                yield name
+
+
+def events(tree: ast.Module) -> Iterator[str]:
+    """Give the event of every call of `log.…`; one that is chosen by a condition gives both."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="log"), attr=method), args=[first, *_]) if (
+                method in LOG_METHODS
+            ):
+                for part in ast.walk(first):
+                    if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                        yield part.value
+
+
+def docstrings(tree: ast.Module) -> Iterator[str]:
+    """Give the docstrings of a module, its classes, functions and constants."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            yield node.value.value
+
+
+def tables() -> Iterator[tuple[str, list[str]]]:
+    """Give each row of the glossary's tables, with the heading of its section."""
+    section = ""
+    for line in GLOSSARY.read_text("utf-8").splitlines():
+        if line.startswith("## "):
+            section = line.removeprefix("## ")
+        elif line.startswith("| ") and not line.startswith(("| Term ", "| Say ")):
+            yield section, [cell.strip() for cell in line.strip("|").split("|")]
+
+
+TERMS = [cells for section, cells in tables() if section != "Say this, not that"]
+SAY_NOT = {cells[0]: cells[1].split(", ") for section, cells in tables() if section == "Say this, not that"}
+
+
+def plain(text: str) -> str:
+    """Return a text in lower case with its words parted by single spaces: `on_delay`, on-delay and on delay are one."""
+    return re.sub(r"[\W_]+", " ", text.lower())
+
+
+def test_no_two_public_classes_have_one_name() -> None:
+    """The word stays where the domain would say so; the others get a more exact one."""
+    clashes = {name: modules for name, modules in public_classes().items() if len(modules) > 1}
+    assert len(public_classes()) > 300
+    assert {name: modules for name, modules in clashes.items() if name not in NOT_YET_CLASSES.split()} == {}
+
+
+def test_modules_are_nouns() -> None:
+    """Floors, which are folders, keep the names of their activities."""
+    stems = {module: Path(module).stem for module in MODULES}
+    activities = {module for module, stem in stems.items() if stem.endswith("ing") and stem != "reading"}
+    assert {module for module in activities if stems[module] not in NOT_YET_MODULES.split()} == set()
+
+
+def test_a_slot_is_the_time_interval_of_a_reading() -> None:
+    """Not a worker's share, not the gap of a text, not a piece of a window."""
+    elsewhere = {
+        f"{module}: {name}"
+        for module, tree in MODULES.items()
+        if not module.startswith(SLOTS_OF_TIME)
+        for name in identifiers(tree)
+        if {part.lower() for part in PARTS.findall(name)} & {"slot", "slots"} and name not in NOT_YET_SLOTS.split()
+    }
+    assert elsewhere == set()
+
+
+def test_log_events_are_snake_case() -> None:
+    found = {event for tree in MODULES.values() for event in events(tree)}
+    assert len(found) > 60
+    assert (
+        len([event for event in sorted(found) if not re.fullmatch("[a-z0-9]+(_[a-z0-9]+)*", event)]) <= NOT_YET_EVENTS
+    )
+
+
+def test_no_docstring_is_a_riddle() -> None:
+    found = [
+        f"{module}: {text}" for module, tree in MODULES.items() for text in docstrings(tree) if RIDDLE.search(text)
+    ]
+    assert len(found) <= NOT_YET_RIDDLES, found
+
+
+def test_every_term_of_the_glossary_is_in_use() -> None:
+    sources = [
+        path for room in ROOMS for path in (PROJECT / room).rglob("*") if path.suffix in (".py", ".sql", ".html")
+    ]
+    files = [*sources, *(PROJECT / "station_configs").rglob("*.yaml"), *PAGES]
+    text = " ".join(plain(file.read_text("utf-8")) for file in files)
+    assert len(TERMS) > 100
+    assert [term for term, *_ in TERMS if not re.search(rf"\b{plain(term)}(s|d|ed)?\b", text)] == []
+
+
+def test_no_term_is_explained_twice() -> None:
+    names = [term for term, *_ in TERMS]
+    assert sorted(names) == sorted(set(names))
+
+
+def test_the_vietnamese_words_are_those_that_people_read() -> None:
+    """On the screens, in the messages, in the guides."""
+    shown = [path for room in ("alerts", "dashboards", "quantrac") for path in (PROJECT / room).rglob("*.py")]
+    text = " ".join(plain(path.read_text("utf-8")) for path in [*shown, *(PROJECT / "docs/huong-dan").glob("*.md")])
+    assert [(term, vi) for term, vi, *_ in TERMS if plain(vi).strip() not in text] == []
+
+
+def test_no_word_is_used_that_the_glossary_rules_out() -> None:
+    instead = {plain(word): say for say, words in SAY_NOT.items() for word in words}
+    ruled_out = re.compile(rf"\b({'|'.join(instead)})s?\b")
+    found = {
+        f"{path.relative_to(PROJECT)}: {word} (say {instead[word]})"
+        for path in [*(PROJECT / module for module in MODULES), *PAGES]
+        for word in ruled_out.findall(plain(path.read_text("utf-8")))
+    }
+    assert found == set()
