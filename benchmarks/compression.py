@@ -20,9 +20,9 @@ import psycopg
 
 from benchmarks.servers import PROJECT, scalar
 from benchmarks.year import RAW_WEEK
+from ingest.books.receipt import Receipt
 from ingest.receiving import registry_table
-from ingest.receiving.preparing import prepare
-from ingest.receiving.receipt import Receipt
+from ingest.receiving.batch import prepare
 from ingest.rollups.refreshing import rebuild
 from ingest.storing.transaction import store
 from quantrac.config.loading import load_network

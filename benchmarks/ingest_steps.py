@@ -18,12 +18,12 @@ from benchmarks.ingest_throughput import STATIONS, configure, payloads_of
 from benchmarks.raw_mqtt import publish_packets
 from benchmarks.servers import servers
 from ingest.books import ledger
+from ingest.books.receipt import Receipt
 from ingest.receiving import columns, registry_table
+from ingest.receiving.batch import Batch
 from ingest.receiving.checks import check
-from ingest.receiving.receipt import Receipt
 from ingest.receiving.registry import Registry
 from ingest.storing import transaction
-from ingest.storing.batch import Batch
 from quantrac.database.pool import connect
 from quantrac.mqtt.delivery import Delivery
 from quantrac.mqtt.paho_client import READ_BYTES, BufferedClient

@@ -9,11 +9,11 @@ from typing import Final
 
 from psycopg.types.json import Jsonb
 
+from ingest.books.receipt import Receipt
 from ingest.receiving import registry_table
-from ingest.receiving.preparing import prepare
-from ingest.receiving.receipt import Receipt
+from ingest.receiving.batch import Batch, prepare
 from ingest.storing import pictures
-from ingest.storing.batch import Batch, Purpose
+from ingest.storing.stored import Purpose
 from ingest.storing.transaction import store
 from quantrac.database import audit
 from quantrac.database.pool import Connection

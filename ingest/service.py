@@ -12,8 +12,8 @@ from typing import Final
 
 import psycopg
 
+from ingest.storing.tenure import LeaseLostError, NotMigratedError, is_recoverable
 from ingest.workers import leases, slots
-from ingest.workers.tenure import LeaseLostError, NotMigratedError, is_recoverable
 from ingest.workers.worker import Clock, Worker
 from quantrac.config.settings import Settings
 from quantrac.database.pool import Connection, DatabaseUnreachable, connect, one_line

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from quantrac.telemetry.wire import Refused
 
@@ -67,6 +67,13 @@ class DeadLetter:
             "status": "partial" if self.partial else "open",
             "recurs": self.recurs,
         }
+
+
+class Misfitting(NamedTuple):
+    """A dead letter of a batch, and its place in both books."""
+
+    letter: DeadLetter
+    received_us: int
 
 
 def printable(text: str) -> str:

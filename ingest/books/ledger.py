@@ -9,19 +9,12 @@ deliveries that brought a second value for a key.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from ingest.receiving.columns import Group
+from ingest.books.entries import BookEntry, BookKey, Mask, Seqs, moment
 from quantrac.database.pool import Connection
-
-UNPARSED: Final = ""
-"""Epoch of what could not be parsed."""
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 OPEN = """
 insert into ledger (station, epoch) select * from unnest(%s::text[], %s::text[]) as b(station, epoch)
@@ -48,66 +41,6 @@ from (select station, epoch, s::int8multirange as stored, d::int8multirange as d
 where l.station = b.station and l.epoch = b.epoch
 """
 
-Seqs = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
-
-
-class Entry(NamedTuple):
-    """What one batch adds to one book."""
-
-    group: Group
-    stored: Seqs
-    dead: Seqs
-    received: int
-    new: int
-    duplicate: int
-    rejected: int
-    conflict: int
-    seen_us: int
-
-    def as_replay(self) -> Entry:
-        """Return the same without a mark in the book by arrival."""
-        return self._replace(received=0, new=0, duplicate=0, rejected=0, conflict=0)
-
-
-@dataclass(slots=True)
-class Arrivals:
-    """The messages of a batch with a seq, and what became of each."""
-
-    group: npt.NDArray[np.int32]
-    seq: Seqs
-    received_us: Seqs
-    usable: Mask
-    new: Mask
-    conflict: Mask
-
-
-def entries(groups: Sequence[Group], arrivals: Arrivals) -> list[Entry]:
-    """Sum up arrivals by book."""
-    return [_entry(group, arrivals, arrivals.group == number) for number, group in enumerate(groups)]
-
-
-def _entry(group: Group, arrivals: Arrivals, own: Mask) -> Entry:
-    usable, new = arrivals.usable[own], arrivals.new[own]
-    seq = arrivals.seq[own]
-    return Entry(
-        group=group,
-        stored=seq[usable],
-        dead=seq[~usable],
-        received=len(seq),
-        new=int(new.sum()),
-        duplicate=int((usable & ~new).sum()),
-        rejected=int((~usable).sum()),
-        conflict=int(arrivals.conflict[own].sum()),
-        seen_us=int(arrivals.received_us[own].max(initial=0)),
-    )
-
-
-def rejected(group: Group, seq: int | None, received_us: int) -> Entry:
-    """Return the entry of one message whose envelope was refused."""
-    dead = np.array([] if seq is None else [seq], np.int64)
-    return Entry(group, np.empty(0, np.int64), dead, 1, 0, 0, 1, 0, received_us)
-
 
 def multirange(seqs: Seqs) -> str:
     """Return the multirange literal that holds exactly these numbers."""
@@ -127,7 +60,7 @@ def ranges(literal: str) -> list[tuple[int, int]]:
     return [(int(low), int(high) - 1) for low, high in pairs]
 
 
-def lock(conn: Connection, groups: Sequence[Group], group: npt.NDArray[np.int32], seq: Seqs) -> Mask:
+def lock(conn: Connection, groups: Sequence[BookKey], group: npt.NDArray[np.int32], seq: Seqs) -> Mask:
     """Lock the books of a batch, in order, and tell which of its messages have arrived before."""
     known = np.zeros(len(seq), np.bool_)
     if not groups:
@@ -141,7 +74,7 @@ def lock(conn: Connection, groups: Sequence[Group], group: npt.NDArray[np.int32]
     return known
 
 
-def book(conn: Connection, batch: Iterable[Entry]) -> None:
+def book(conn: Connection, batch: Iterable[BookEntry]) -> None:
     """Write what a batch adds; books that do not exist yet are opened."""
     merged = list(_merge(batch).values())
     if not merged:
@@ -165,16 +98,16 @@ def book(conn: Connection, batch: Iterable[Entry]) -> None:
     )
 
 
-def _merge(batch: Iterable[Entry]) -> dict[Group, Entry]:
-    merged: dict[Group, Entry] = {}
+def _merge(batch: Iterable[BookEntry]) -> dict[BookKey, BookEntry]:
+    merged: dict[BookKey, BookEntry] = {}
     for each in batch:
         had = merged.get(each.group)
         merged[each.group] = each if had is None else _sum(had, each)
     return dict(sorted(merged.items()))
 
 
-def _sum(one: Entry, other: Entry) -> Entry:
-    return Entry(
+def _sum(one: BookEntry, other: BookEntry) -> BookEntry:
+    return BookEntry(
         group=one.group,
         stored=np.concatenate((one.stored, other.stored)),
         dead=np.concatenate((one.dead, other.dead)),
@@ -185,8 +118,3 @@ def _sum(one: Entry, other: Entry) -> Entry:
         conflict=one.conflict + other.conflict,
         seen_us=max(one.seen_us, other.seen_us),
     )
-
-
-def moment(us: int) -> datetime:
-    """Return the instant of microseconds since 1970."""
-    return EPOCH + timedelta(microseconds=us)

@@ -16,13 +16,13 @@ from typing import Final, Literal, NamedTuple
 
 import psycopg
 
+from ingest.books.receipt import Receipt
 from ingest.importing import ministry, sources, table
 from ingest.importing.line import Line, LineProblem
 from ingest.importing.names import Channel, Names
 from ingest.receiving import registry_table
-from ingest.receiving.preparing import prepare
-from ingest.receiving.receipt import Receipt
-from ingest.storing.batch import Batch, Stored
+from ingest.receiving.batch import Batch, prepare
+from ingest.storing.stored import Stored
 from ingest.storing.transaction import store
 from quantrac.config.units import Conversion
 from quantrac.database import audit

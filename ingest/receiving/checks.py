@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ingest.books.dead_letter import DeadLetter
-from ingest.receiving.columns import UNKNOWN_STATE, Columns, Misfitting
+from ingest.books.dead_letter import DeadLetter, Misfitting
+from ingest.receiving.columns import UNKNOWN_STATE, Columns
 from ingest.receiving.registry import UNKNOWN, Bounds, Registry
 from quantrac.telemetry.quality import StatelessTest
 from quantrac.telemetry.states import State

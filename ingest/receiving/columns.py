@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from ingest.books.dead_letter import DeadLetter, printable
-from ingest.receiving.receipt import Receipt
+from ingest.books.dead_letter import DeadLetter, Misfitting
+from ingest.books.entries import BookKey
+from ingest.books.receipt import Receipt, station_in
 from ingest.receiving.registry import Layout, Registry, Station
 from quantrac.mqtt.delivery import Delivery
 from quantrac.telemetry import topics, wire
@@ -18,8 +19,6 @@ from quantrac.telemetry.states import STATE_OF_WORD
 from quantrac.telemetry.wire import BadEnvelope, Message, Misfit, Refused, WireEvent
 
 UNKNOWN_STATE: Final = -1
-LONGEST_STATION: Final = 255
-"""Of what stands at the station's place of a topic so much is kept, characters; a topic may have 65,535 bytes."""
 
 
 class _StateCodes(dict[str, int]):
@@ -30,18 +29,11 @@ class _StateCodes(dict[str, int]):
 STATE_CODES: Final = _StateCodes({word: int(state) for word, state in STATE_OF_WORD.items()})
 
 
-class Group(NamedTuple):
-    """The book a message belongs to."""
-
-    station: str
-    epoch: str
-
-
 @dataclass(slots=True)
 class Columns:
     """A decoded batch. Arrays named `row_…` have one entry a reading, the others one a message, in order of arrival."""
 
-    groups: list[Group]
+    groups: list[BookKey]
     """The books touched; `group` holds indices into it."""
     group: npt.NDArray[np.int32]
     seq: npt.NDArray[np.int64]
@@ -76,16 +68,9 @@ class Columns:
         return delivery.payload if line < 0 else wire.lines_of(delivery.payload)[line]
 
 
-class Misfitting(NamedTuple):
-    """A dead letter of a batch, and its place in both books."""
-
-    letter: DeadLetter
-    received_us: int
-
-
 @dataclass(slots=True)
 class _Builder:
-    groups: dict[Group, int] = field(default_factory=dict)
+    groups: dict[BookKey, int] = field(default_factory=dict)
     group: list[int] = field(default_factory=list)
     seq: list[int] = field(default_factory=list)
     time_ms: list[int] = field(default_factory=list)
@@ -100,7 +85,7 @@ class _Builder:
     source: list[tuple[Delivery, int]] = field(default_factory=list)
 
     def add(self, station: Station, message: Message, receipt: Receipt, line: int) -> None:
-        self.group.append(self.groups.setdefault(Group(station.name, message.epoch), len(self.groups)))
+        self.group.append(self.groups.setdefault(BookKey(station.name, message.epoch), len(self.groups)))
         self.seq.append(message.seq)
         self.time_ms.append(message.t)
         self.in_service_ms.append(station.in_service_ms)
@@ -239,9 +224,3 @@ def _too_large(delivery: Delivery) -> DeadLetter:
         delivery.topic, delivery.payload, Misfit.TOO_LARGE.value, found, station_in(delivery.topic),
         length=delivery.length, sha256=delivery.sha256,
     )  # fmt: skip
-
-
-def station_in(topic: str) -> str:
-    """Return what stands at the station's place of a topic, whether or not it is one, printable and shortened."""
-    parts = topic.split("/")
-    return printable(parts[2])[:LONGEST_STATION] if len(parts) > 2 else ""

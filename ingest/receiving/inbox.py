@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from ingest.receiving.receipt import Receipt
+from ingest.books.receipt import Receipt
 from quantrac.mqtt.delivery import Delivery
 
 

@@ -8,12 +8,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from ingest.receiving.columns import station_in
+from ingest.books.receipt import Receipt, station_in
+from ingest.receiving.batch import REPORT_ENDINGS, Batch, prepare
 from ingest.receiving.inbox import Inbox
-from ingest.receiving.preparing import REPORT_ENDINGS, prepare
-from ingest.receiving.receipt import Receipt
 from ingest.receiving.registry import Registry
-from ingest.storing.batch import Batch
 from quantrac.observe.logs import logger
 
 IDLE_S: Final = 0.2

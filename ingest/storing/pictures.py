@@ -11,12 +11,11 @@ from typing import Final
 import numpy as np
 from psycopg.types.json import Jsonb
 
-from ingest.books import dead_letters, ledger
+from ingest.books import dead_letters, entries, ledger
 from ingest.books.dead_letter import DeadLetter
-from ingest.books.ledger import Entry, moment
+from ingest.books.entries import BookEntry, BookKey, moment
+from ingest.books.receipt import Receipt, station_in
 from ingest.receiving.checks import FUTURE_ALLOWED_MS
-from ingest.receiving.columns import Group, station_in
-from ingest.receiving.receipt import Receipt
 from ingest.receiving.registry import Registry
 from quantrac.database.pool import Connection
 from quantrac.telemetry.wire import MAX_EPOCH, MAX_SEQ, Misfit
@@ -158,14 +157,14 @@ def store_again(conn: Connection, receipt: Receipt, registry: Registry) -> None:
     ledger.book(conn, [_insert(conn, picture, receipt.received_us).as_replay()])
 
 
-def _insert(conn: Connection, picture: Picture, received_us: int) -> Entry:
+def _insert(conn: Connection, picture: Picture, received_us: int) -> BookEntry:
     """Insert a picture that is not there and return its entry in the books."""
     key = (picture.station, picture.camera, moment(picture.time_ms * 1000), hashlib.sha256(picture.jpeg).digest())
-    group, seq = Group(picture.station, picture.epoch), np.array([picture.seq], np.int64)
+    group, seq = BookKey(picture.station, picture.epoch), np.array([picture.seq], np.int64)
     row = [*key, picture.cause, picture.epoch, picture.seq, moment(received_us), picture.jpeg]
     new = conn.execute(INSERT, row).rowcount
     other = conn.execute(OTHERS, key).fetchone() == (True,)
-    return Entry(group, seq, seq[:0], 1, new, 1 - new, 0, int(bool(new) and other), received_us)
+    return BookEntry(group, seq, seq[:0], 1, new, 1 - new, 0, int(bool(new) and other), received_us)
 
 
 def refuse(conn: Connection, receipt: Receipt, refusal: NoPictureError) -> Outcome:
@@ -177,8 +176,8 @@ def refuse(conn: Connection, receipt: Receipt, refusal: NoPictureError) -> Outco
         length=delivery.length, sha256=delivery.sha256,
     )  # fmt: skip
     with conn.transaction():
-        group = Group(station, refusal.epoch or ledger.UNPARSED)
-        ledger.book(conn, [ledger.rejected(group, refusal.seq, receipt.received_us)])
+        group = BookKey(station, refusal.epoch or entries.UNPARSED)
+        ledger.book(conn, [entries.rejected(group, refusal.seq, receipt.received_us)])
         dead_letters.store(conn, [(letter, moment(receipt.received_us))])
         if refusal.reason in CURED_BY_CONFIGURATION:
             _keep_whole(conn, receipt, refusal.reason)

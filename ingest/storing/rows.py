@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ingest.storing.batch import Batch
+from ingest.receiving.batch import Batch
 
 Mask = npt.NDArray[np.bool_]
 

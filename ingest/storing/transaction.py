@@ -9,13 +9,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from ingest.books import dead_letters, ledger, reports
-from ingest.books.ledger import Arrivals, Entry, moment
-from ingest.receiving.columns import Group, Misfitting
+from ingest.books import dead_letters, entries, ledger, reports
+from ingest.books.dead_letter import Misfitting
+from ingest.books.entries import Arrivals, BookEntry, BookKey, moment
+from ingest.receiving.batch import Batch
 from ingest.receiving.registry import Registry
 from ingest.storing import copy_rows, staging
-from ingest.storing.batch import Batch, Purpose, Stored
 from ingest.storing.rows import Mask, Rows, last_of_channel, repeats_key, repeats_seq, sorted_rows, split
+from ingest.storing.stored import Purpose, Stored
 from quantrac.database.feed import Cause, NewChange, append_changes
 from quantrac.database.pool import Connection
 
@@ -52,7 +53,7 @@ def store(conn: Connection, batch: Batch, *, cautious: bool, purpose: Purpose = 
         _advance_latest(conn, [*_newest(batch, fresh), *merged.newest])
         new_events = _store_events(conn, batch)
         arrivals = _arrivals(batch, slow, merged, new_events)
-        booked = [*ledger.entries(columns.groups, arrivals), *_rejected(batch.misfits)]
+        booked = [*entries.entries(columns.groups, arrivals), *_rejected(batch.misfits)]
         ledger.book(conn, booked if purpose is Purpose.ARRIVAL else [each.as_replay() for each in booked])
         reports.store(conn, batch.reports)
         letters = [*batch.misfits, *batch.checked.misfits] if purpose is Purpose.ARRIVAL else []
@@ -148,10 +149,10 @@ def _arrivals(batch: Batch, slow: Mask, merged: staging.Merged, new_events: set[
     return Arrivals(columns.group, columns.seq, columns.received_us, usable, new, conflict)
 
 
-def _rejected(misfits: Iterable[Misfitting]) -> Iterable[Entry]:
+def _rejected(misfits: Iterable[Misfitting]) -> Iterable[BookEntry]:
     for letter, received_us in misfits:
-        group = Group(letter.station or "", letter.epoch or ledger.UNPARSED)
-        yield ledger.rejected(group, letter.seq, received_us)
+        group = BookKey(letter.station or "", letter.epoch or entries.UNPARSED)
+        yield entries.rejected(group, letter.seq, received_us)
 
 
 def _changes_of(batch: Batch, rows: Rows) -> Iterable[NewChange]:
@@ -179,7 +180,7 @@ def _changes_of_merged(registry: Registry, merged: staging.Merged) -> Iterable[N
         yield NewChange(registry.station_of[index], channel_id, first, last, count, Cause.READING)
 
 
-def _summary(batch: Batch, booked: Sequence[Entry], letters: int, readings: int) -> Stored:
+def _summary(batch: Batch, booked: Sequence[BookEntry], letters: int, readings: int) -> Stored:
     stations: dict[str, int] = {}
     for name, seen_us in [
         *((each.group.station, each.seen_us) for each in booked),

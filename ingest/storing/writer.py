@@ -7,16 +7,15 @@ from typing import Final
 
 import psycopg
 
-from ingest.books.dead_letter import DeadLetter
+from ingest.books.dead_letter import DeadLetter, Misfitting
+from ingest.books.receipt import Receipt, station_in
 from ingest.receiving import registry_table
-from ingest.receiving.columns import Misfitting, station_in
-from ingest.receiving.preparing import may_be_cured, prepare
-from ingest.receiving.receipt import Receipt
+from ingest.receiving.batch import Batch, may_be_cured, prepare
 from ingest.receiving.registry import Registry
 from ingest.storing import pictures
-from ingest.storing.batch import Batch, Stored
+from ingest.storing.stored import Stored
+from ingest.storing.tenure import Tenure
 from ingest.storing.transaction import store
-from ingest.workers.tenure import Tenure
 from quantrac.database.pool import Connection, one_line
 from quantrac.observe.logs import logger
 

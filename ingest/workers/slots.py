@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from typing import Final, NamedTuple
 
-from ingest.workers.tenure import INGEST_LOCK
+from ingest.storing.tenure import INGEST_LOCK
 from quantrac.database.pool import Connection
 
 INGEST_MEMBERS_LOCK: Final = 0x5154_0018

@@ -18,17 +18,16 @@ from typing import Final
 
 from ingest.books import healthy_times
 from ingest.books.acks import Acknowledger
-from ingest.receiving.columns import station_in
+from ingest.books.receipt import Receipt, station_in
+from ingest.receiving.batch import REPORT_ENDINGS
 from ingest.receiving.inbox import DEFAULT_LIMITS, BatchLimits, Inbox
 from ingest.receiving.preparer import IDLE_S, Prepared, Preparer
-from ingest.receiving.preparing import REPORT_ENDINGS
-from ingest.receiving.receipt import Receipt
-from ingest.storing.batch import Stored
 from ingest.storing.pictures import Album
+from ingest.storing.stored import Stored
+from ingest.storing.tenure import Stopped
 from ingest.storing.writer import Writer
 from ingest.workers import counts, leases
 from ingest.workers.subscribing import Subscriber
-from ingest.workers.tenure import Stopped
 from quantrac.database.beat import BEAT_EVERY, Beat
 from quantrac.database.pool import Connection
 from quantrac.mqtt import Connected, Delivery, MqttAddress, Outcome, Session, Settled, Subscription

@@ -12,8 +12,8 @@ import psycopg
 import pytest
 
 from ingest.receiving import registry_table
-from ingest.receiving.preparing import prepare
-from ingest.storing.batch import Stored
+from ingest.receiving.batch import prepare
+from ingest.storing.stored import Stored
 from ingest.storing.transaction import store
 from quantrac.cli.jobs.compression import IN_USE
 from quantrac.database.pool import connect

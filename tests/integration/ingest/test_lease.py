@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 
-from ingest.workers.tenure import LeaseLostError, Tenure
+from ingest.storing.tenure import LeaseLostError, Tenure
 from quantrac.database.pool import Connection, connect
 from tests.integration.ingest.conftest import eventually
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 
+from ingest.books.receipt import Receipt
 from ingest.desk import ReplayError, replay
-from ingest.receiving.receipt import Receipt
 from ingest.receiving.registry import Registry
 from ingest.storing import pictures
 from quantrac.mqtt import Delivery, Outcome

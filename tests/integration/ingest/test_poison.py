@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from ingest.receiving.receipt import Receipt
+from ingest.books.receipt import Receipt
 from ingest.storing.writer import Writer
 from quantrac.database.pool import connect
 from quantrac.mqtt.delivery import Delivery

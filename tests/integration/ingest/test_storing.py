@@ -7,9 +7,9 @@ from collections import Counter
 import psycopg
 import pytest
 
+from ingest.books.receipt import Receipt
 from ingest.receiving import registry_table
-from ingest.receiving.preparing import prepare
-from ingest.receiving.receipt import Receipt
+from ingest.receiving.batch import prepare
 from ingest.storing.transaction import store
 from quantrac.mqtt.delivery import Delivery
 from tests.integration.ingest.conftest import CHANNELS

@@ -1,6 +1,6 @@
 """A small registry and deliveries for the unit tests."""
 
-from ingest.receiving.receipt import Receipt
+from ingest.books.receipt import Receipt
 from ingest.receiving.registry import Registry
 from quantrac.mqtt.delivery import Delivery
 

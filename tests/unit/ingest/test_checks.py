@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.receiving.preparing import may_be_cured, prepare
-from ingest.storing.batch import Batch
+from ingest.receiving.batch import Batch, may_be_cured, prepare
 from quantrac.telemetry.states import STATE_OF_WORD
 from quantrac.telemetry.wire import Misfit
 from tests.unit.ingest.network import IN_SERVICE_MS, NAMES, NOW_MS, receipt, registry

@@ -4,7 +4,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from ingest.workers.tenure import RightsError, Stopped, Tenure, is_recoverable
+from ingest.storing.tenure import RightsError, Stopped, Tenure, is_recoverable
 from quantrac.database.pool import Connection, DatabaseUnreachable
 
 

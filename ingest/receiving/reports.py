@@ -1,0 +1,68 @@
+"""Decodes what a station says of itself: births, statuses and last wills."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from ingest.books.dead_letter import DeadLetter, Misfitting
+from ingest.books.receipt import Receipt, station_in
+from ingest.books.reports import Report
+from ingest.receiving.registry import Registry
+from quantrac.telemetry import topics, wire
+from quantrac.telemetry.wire import MAX_EPOCH, MAX_SEQ, Birth, Held, Misfit, WireError
+
+KINDS: Final = ("birth", "status")
+
+
+def read(receipts: Iterable[Receipt], registry: Registry) -> tuple[list[Report], list[Misfitting]]:
+    """Read births and statuses; those of unknown stations, and what is none, come back as dead letters."""
+    reports: list[Report] = []
+    misfits: list[Misfitting] = []
+    for receipt in receipts:
+        station = station_in(receipt.delivery.topic)
+        if station not in registry.stations:
+            found = f"station {station} is not configured; quantrac stations apply adds it"
+            misfits.append(_dead(receipt, Misfit.UNKNOWN_STATION, found, recurs=True))
+            continue
+        try:
+            reports.append(_report(receipt))
+        except (WireError, topics.BadTopic) as error:
+            misfits.append(_dead(receipt, Misfit.WRONG_TYPE, str(error)))
+    return reports, misfits
+
+
+def _report(receipt: Receipt) -> Report:
+    delivery, received_us = receipt
+    topic = topics.parse(delivery.topic)
+    birth = topic.kind == "birth"
+    said = wire.decode_birth(delivery.payload) if birth else wire.decode_status(delivery.payload)
+    for epoch, held in said.epochs.items():
+        _require_sane(epoch, held)
+    return Report(
+        station=topic.station,
+        birth=birth,
+        online=True if isinstance(said, Birth) else said.online,
+        epochs=said.epochs,
+        config=said.config.replace("\x00", "") if isinstance(said, Birth) else None,
+        received_us=received_us,
+        said_us=max(0, min(received_us, said.t * 1000)) if delivery.retain else received_us,
+    )
+
+
+def _require_sane(epoch: str, held: Held) -> None:
+    if not (0 < len(epoch) <= MAX_EPOCH and epoch.isascii() and epoch.isprintable()):
+        raise WireError(f"epoch {epoch!r}: expected 1 to {MAX_EPOCH} visible ASCII characters")
+    if not (0 <= held.last <= MAX_SEQ and 0 <= held.first <= held.last + 1):
+        raise WireError(f"epoch {epoch}: found first {held.first}, last {held.last}, expected 1 <= first <= last + 1")
+    if any(not 0 < low <= high <= MAX_SEQ for low, high in held.refused_ranges):
+        raise WireError(f"epoch {epoch}: refused holds a number that is no seq")
+
+
+def _dead(receipt: Receipt, reason: Misfit, found: str, *, recurs: bool = False) -> Misfitting:
+    delivery = receipt.delivery
+    letter = DeadLetter(
+        delivery.topic, delivery.payload, reason.value, found, station_in(delivery.topic),
+        length=delivery.length, sha256=delivery.sha256, recurs=recurs,
+    )  # fmt: skip
+    return Misfitting(letter, receipt.received_us)
