@@ -48,9 +48,9 @@ def filled(database: str) -> str:
 def test_migrate_twice_and_status_between(empty_database: str) -> None:
     before = quantrac(empty_database, "db", "status", "--json")
     assert before.returncode == 1
-    assert json.loads(before.stdout)["pending"][0] == "0001_network"
+    assert json.loads(before.stdout)["pending"][0] == "0001_words"
     first = quantrac(empty_database, "db", "migrate")
-    assert (first.returncode, first.stdout.splitlines()[0]) == (0, "applied 0001_network")
+    assert (first.returncode, first.stdout.splitlines()[0]) == (0, "applied 0001_words")
     assert quantrac(empty_database, "db", "migrate").stdout == "nothing to do: the database is at this version\n"
     assert quantrac(empty_database, "db", "status").returncode == 0
     assert quantrac(empty_database, "db", "tune").returncode == 0
@@ -68,7 +68,7 @@ def test_a_database_that_is_not_there_is_one_line_without_the_password() -> None
 def test_a_database_that_was_never_migrated_is_one_line_that_says_what_to_do(empty_database: str, words: str) -> None:
     run = quantrac(empty_database, *words.split())
     assert run.returncode == 1
-    assert run.stderr.splitlines()[-1].endswith("first 0001_network: run quantrac db migrate")
+    assert run.stderr.splitlines()[-1].endswith("first 0001_words: run quantrac db migrate")
     assert "Traceback" not in run.stderr
 
 

@@ -95,7 +95,7 @@ def test_a_user_who_may_make_roles_but_is_no_superuser_migrates_with_them(
 def test_an_applied_file_that_was_edited_stops_the_migration(database: str) -> None:
     with psycopg.connect(database, autocommit=True) as conn:
         conn.execute("update migration set sha256 = 'other' where number = 2")
-    with pytest.raises(MigrationError, match=r"0002_readings\.sql was changed"):
+    with pytest.raises(MigrationError, match=r"0002_network\.sql was changed"):
         migrate(database)
 
 

@@ -10,7 +10,7 @@ from quantrac.database.schema import normalise
 def test_migrations_are_numbered_without_gaps_and_say_what_they_are() -> None:
     names = [migration.name for migration in migrations()]
     assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1))
-    assert names[0] == "0001_network"
+    assert names[0] == "0001_words"
 
 
 def test_the_script_for_the_administrator_makes_every_group() -> None:

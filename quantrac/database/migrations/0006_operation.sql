@@ -37,3 +37,12 @@ create table audit (
   detail    jsonb
 );
 create index audit_subject on audit (subject, at);
+
+create view v_service as
+select service, worker, started_at, beat_at, connected, backlog_lag_s from service;
+
+create view v_ingest_health as
+select from_t, to_t, healthy from ingest_health;
+
+create view v_job as
+select job, due_at, started_at, finished_at, outcome, detail from job_run;

@@ -1,7 +1,14 @@
--- Stations move between the slots of ingest. With several slots every station has a lease, in slot 0 too.
-alter table ingest_lease drop constraint ingest_lease_slot_check, add check (slot >= 0);
-alter table ingest_lease add column leaves int4 check (leaves <> slot);
+-- The stations of several workers of ingest. Stations move between the slots; with several slots every station has a
+-- lease. Slot 0 watches every station and drops what is `subscribed` elsewhere.
+
+create table ingest_lease (
+  station     text primary key,
+  slot        int4 not null check (slot >= 0),
+  subscribed  boolean not null default false,
+  leaves      int4 check (leaves <> slot)
+);
 comment on column ingest_lease.slot is 'the slot that receives the station, or shall';
+comment on column ingest_lease.subscribed is 'the broker has granted the slot every filter of the station';
 comment on column ingest_lease.leaves is 'the slot that received it before, until its subscriptions have ended';
 
 -- Slots above 0 that may have a session at the broker: each is served until it is empty and its session has ended.
@@ -9,7 +16,6 @@ create table ingest_slot (
   slot       int4 primary key check (slot > 0),
   opened_at  timestamptz not null default now()
 );
-insert into ingest_slot (slot) select distinct slot from ingest_lease where slot > 0;
 
 create view v_ingest_slot as
 select n.slot, count(l.station) filter (where l.slot = n.slot) as stations,

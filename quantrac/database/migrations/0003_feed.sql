@@ -21,3 +21,11 @@ create table consumer (
   moved_at  timestamptz not null default now(),
   check (after <> consumer)
 ) with (fillfactor = 50);
+
+create view v_feed as
+select c.consumer, c.position, greatest(head.id, c.position) as head,
+       (select count(*) from change n where n.id > c.position) as lag_rows,
+       coalesce((select extract(epoch from now() - n.at)::float8 from change n
+                 where n.id > c.position order by n.id limit 1), 0) as lag_s,
+       c.after, c.moved_at
+from consumer c cross join (select max(id) as id from change) head;

@@ -4,9 +4,10 @@ create function state_word(state int2) returns text language sql immutable paral
   select (array['ok', 'suspect', 'range', 'warmup', 'maint', 'cal', 'fault', 'comm'])[state + 1]
 $$;
 
-create function test_words(tests int2) returns text[] language sql immutable parallel safe as $$
+-- A value outside its instrument's span fails the range test (QARTOD: gross range), and `tests` in the views says so.
+create or replace function test_words(tests int2) returns text[] language sql immutable parallel safe as $$
   select case when tests = 0 then '{}'::text[] else array_remove(array[
-    case when tests & 1 > 0 then 'null' end, case when tests & 2 > 0 then 'span' end,
+    case when tests & 1 > 0 then 'null' end, case when tests & 2 > 0 then 'range' end,
     case when tests & 4 > 0 then 'plausible' end, case when tests & 8 > 0 then 'expect' end], null) end
 $$;
 
@@ -22,6 +23,16 @@ create function bucket_end("time" timestamptz, width interval) returns timestamp
   select date_bin(width, "time" - interval '1 microsecond', '1970-01-01 00:00:00+00'::timestamptz) + width
 $$;
 
+-- quantrac.telemetry.slots.bucket_start: the bucket labelled h holds h < t <= h + width, aligned to 1970 UTC.
+create function bucket_start("time" timestamptz, width interval) returns timestamptz language sql immutable parallel safe as $$
+  select date_bin(width, "time" - interval '1 microsecond', '1970-01-01 00:00:00+00'::timestamptz)
+$$;
+
+-- quantrac.telemetry.slots.local_day: the local midnight at which the day of a reading begins (UTC+7, no summer time).
+create function local_day("time" timestamptz) returns timestamptz language sql immutable parallel safe as $$
+  select date_bin('1 day', "time" - interval '1 microsecond', '1970-01-01 00:00:00+07'::timestamptz)
+$$;
+
 create function seq_count(ranges int8multirange) returns bigint language sql immutable parallel safe as $$
   select coalesce(sum(upper(part) - lower(part)), 0)::bigint from unnest(ranges) part
 $$;
@@ -32,14 +43,7 @@ create function masked(contact text) returns text language sql immutable paralle
               else left(contact, 3) || '•••' || right(contact, 3) end
 $$;
 
--- Drop the chunks of readings that lie wholly before a time; returns their names. Runs with the owner's rights, because
--- only the owner of a hypertable may drop its chunks; so it refuses whatever could hurt a running network.
-create function drop_readings_before(before timestamptz) returns setof text language plpgsql security definer
-set search_path = public, pg_temp as $$
-begin
-  if before > now() - interval '90 days' then
-    raise exception 'readings of the last 90 days are never dropped (asked for: before %)', before;
-  end if;
-  return query select chunk::text from drop_chunks('public.reading', older_than => before) chunk;
-end $$;
-revoke execute on function drop_readings_before(timestamptz) from public;
+create function masked_address(address text) returns text language sql immutable parallel safe as $$
+  select case when address like 'http%' then split_part(address, '/', 3) else split_part(address, ':', 1) end
+$$;
+comment on function masked_address is 'where an address leads, without its secret: the host, or the kind of service';
