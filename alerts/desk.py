@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from alerts.evaluating.records import add_event
-from alerts.people.withholding import BACK, IS_OUT, begin_out_of_service
+from alerts.alarm.records import add_event
+from alerts.alarm.withholding import BACK, IS_OUT, begin_out_of_service
 from quantrac.database import audit
 from quantrac.database.pool import Connection
 from quantrac.telemetry.errors import QuantracError

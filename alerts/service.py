@@ -13,23 +13,25 @@ from typing import Final
 import psycopg
 
 from alerts.channels.configured import notifiers_of
-from alerts.evaluating.books import RULE as BOOKS_RULE
-from alerts.evaluating.calibration_due import RULE as CALIBRATION_RULE
 from alerts.evaluating.evaluator import Evaluator
-from alerts.evaluating.feed_lag import RULE as FEED_RULE
-from alerts.evaluating.no_data import RULE as NO_DATA_RULE
-from alerts.evaluating.silence import RULE as SILENCE_RULE
 from alerts.people.contacts import contacts_of, save_contacts
-from alerts.people.links import links_of
-from alerts.rules.compiling import compile_network
+from alerts.people.inbox import SmsInbox
+from alerts.rules.compiler import compile_network
 from alerts.rules.composite import compile_composites
 from alerts.rules.watched_network import WatchedNetwork
-from alerts.telling.carriers import RULES as CARRIER_RULES
 from alerts.telling.dressing import dresser
+from alerts.telling.links import links_of
 from alerts.telling.outbox import start_senders
 from alerts.telling.pictures import AskPicture, start_asking
 from alerts.telling.routing import Routing
-from alerts.telling.trouble import start_attending, tell_again, tell_trouble, tell_withheld
+from alerts.telling.trouble import start_attending, tell_again, tell_withheld
+from alerts.watchdogs.books import RULE as BOOKS_RULE
+from alerts.watchdogs.calibration_due import RULE as CALIBRATION_RULE
+from alerts.watchdogs.carriers import RULES as CARRIER_RULES
+from alerts.watchdogs.carriers import tell_trouble
+from alerts.watchdogs.feed_lag import RULE as FEED_RULE
+from alerts.watchdogs.no_data import RULE as NO_DATA_RULE
+from alerts.watchdogs.silence import RULE as SILENCE_RULE
 from quantrac.config.loading import load_network
 from quantrac.config.network import Network
 from quantrac.config.settings import Settings
@@ -96,7 +98,7 @@ def wall_clock() -> datetime:
 
 @contextmanager
 def _senders(url: str, settings: Settings, network: Network, stop: threading.Event) -> Iterator[None]:
-    relays = notifiers_of(settings, network.templates, wall_clock)
+    relays = notifiers_of(settings, network.templates, wall_clock, SmsInbox)
     threads = start_senders(url, relays, wall_clock, stop, dresser(links_of(settings), wall_clock))
     threads += [
         start_attending(url, medium, carrier, wall_clock, stop)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
 
-from alerts.backtests.backtesting import Report, run_backtest
+from alerts.trials.backtest_run import Report, run_backtest
 from benchmarks.servers import PROJECT
 from benchmarks.year import filled
 from quantrac.config.loading import load_network

@@ -14,9 +14,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.backtests.backtest import Run
-from alerts.evaluating.block import Block, Sample
+from alerts.rules.block import Block, Sample
 from alerts.rules.rule import ChannelRule, Level, RuleTexts, Severity, Side, Words
+from alerts.trials.backtest import Run
 from quantrac.telemetry.quality import Quality
 
 MINUTE: Final = 60_000

@@ -9,13 +9,12 @@ from typing import Final
 from alerts.channels.apprise_address import AppriseNotifier
 from alerts.channels.email_smtp import SmtpNotifier
 from alerts.channels.sms_esms import EsmsNotifier
-from alerts.channels.sms_modem import ModemNotifier
+from alerts.channels.sms_modem import Inbox, ModemNotifier
 from alerts.channels.sms_speedsms import SpeedSmsNotifier
 from alerts.channels.webhook import WebhookNotifier
 from alerts.channels.zalo_tokens import ZaloTokens
 from alerts.channels.zalo_zns import ZnsNotifier
-from alerts.people.inbox import SmsInbox
-from alerts.people.links import links_of
+from alerts.telling.links import links_of
 from alerts.telling.notifier import NotConfigured, Notifier
 from alerts.telling.parts import PartJournal
 from alerts.telling.relay import Relay
@@ -24,16 +23,18 @@ from quantrac.config.settings import MissingSetting, Settings
 from quantrac.config.templates import Templates
 
 Clock = Callable[[], datetime]
+OpenInbox = Callable[[str, str, Clock], Inbox]
+"""Opens the inbox of a carrier (database address, carrier, clock), which takes what people send."""
 
 
-def notifiers_of(settings: Settings, templates: Templates, clock: Clock) -> dict[Medium, Relay]:
+def notifiers_of(settings: Settings, templates: Templates, clock: Clock, open_inbox: OpenInbox) -> dict[Medium, Relay]:
     """Return the carriers of each medium; `templates` are those that network.yaml names.
 
     Raises MissingSetting for a provider that is unknown or half configured.
     """
     return {
         Medium.EMAIL: Relay([_email(settings)]),
-        Medium.SMS: Relay(_sms(settings, templates, clock)),
+        Medium.SMS: Relay(_sms(settings, templates, clock, open_inbox)),
         Medium.WEBHOOK: Relay([_webhook(settings, clock)]),
         Medium.APPRISE: Relay([AppriseNotifier()]),
     }
@@ -51,7 +52,7 @@ def _webhook(settings: Settings, clock: Clock) -> Notifier:
     return WebhookNotifier(settings.webhook_secret.get_secret_value(), clock)
 
 
-def _sms(settings: Settings, templates: Templates, clock: Clock) -> list[Notifier]:
+def _sms(settings: Settings, templates: Templates, clock: Clock, open_inbox: OpenInbox) -> list[Notifier]:
     if not settings.sms_provider:
         return [NotConfigured("QUANTRAC_SMS_PROVIDER")]
     names = [name.strip() for name in settings.sms_provider.split(",")]
@@ -61,16 +62,16 @@ def _sms(settings: Settings, templates: Templates, clock: Clock) -> list[Notifie
             f"QUANTRAC_SMS_PROVIDER: found {settings.sms_provider!r}, allowed one or several of"
             f" {', '.join(SMS_CARRIERS)}, each once, separated by commas"
         )
-    return [SMS_CARRIERS[name](settings, templates, clock) for name in names]
+    return [SMS_CARRIERS[name](settings, templates, clock, open_inbox) for name in names]
 
 
-def _zns(settings: Settings, templates: Templates, _: Clock) -> Notifier:
+def _zns(settings: Settings, templates: Templates, *_: object) -> Notifier:
     if settings.zns_tokens is None:
         raise MissingSetting("QUANTRAC_SMS_PROVIDER names zns: QUANTRAC_ZNS_TOKENS is needed with it, a file")
     return ZnsNotifier(ZaloTokens(settings.zns_tokens), templates, settings.zns_url)
 
 
-def _esms(settings: Settings, templates: Templates, _: Clock) -> Notifier:
+def _esms(settings: Settings, templates: Templates, *_: object) -> Notifier:
     if settings.sms_key is None or settings.sms_secret is None:
         raise MissingSetting(
             "QUANTRAC_SMS_PROVIDER is esms: QUANTRAC_SMS_KEY and QUANTRAC_SMS_SECRET are needed with it"
@@ -86,7 +87,7 @@ def _esms(settings: Settings, templates: Templates, _: Clock) -> Notifier:
     )
 
 
-def _speedsms(settings: Settings, templates: Templates, clock: Clock) -> Notifier:
+def _speedsms(settings: Settings, templates: Templates, clock: Clock, _: OpenInbox) -> Notifier:
     if settings.speedsms_token is None:
         raise MissingSetting("QUANTRAC_SMS_PROVIDER names speedsms: QUANTRAC_SPEEDSMS_TOKEN is needed with it")
     return SpeedSmsNotifier(
@@ -98,16 +99,16 @@ def _speedsms(settings: Settings, templates: Templates, clock: Clock) -> Notifie
     )
 
 
-def _modem(settings: Settings, _: Templates, clock: Clock) -> Notifier:
+def _modem(settings: Settings, _: Templates, clock: Clock, open_inbox: OpenInbox) -> Notifier:
     if settings.sms_modem is None:
         raise MissingSetting(
             "QUANTRAC_SMS_PROVIDER names modem: QUANTRAC_SMS_MODEM is needed with it, such as /dev/serial/by-id/usb-…"
         )
     url = settings.database("alerts")
-    return ModemNotifier(str(settings.sms_modem), PartJournal(url, "modem", clock), SmsInbox(url, "modem", clock))
+    return ModemNotifier(str(settings.sms_modem), PartJournal(url, "modem", clock), open_inbox(url, "modem", clock))
 
 
-SMS_CARRIERS: Final[dict[str, Callable[[Settings, Templates, Clock], Notifier]]] = {
+SMS_CARRIERS: Final[dict[str, Callable[[Settings, Templates, Clock, OpenInbox], Notifier]]] = {
     "zns": _zns,
     "esms": _esms,
     "speedsms": _speedsms,

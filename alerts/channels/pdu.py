@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from alerts.channels import gsm
+from alerts.telling import gsm
 
 VALIDITY_6_H: Final = 71
 """TP-VP, relative (23.040 9.2.3.12.1): (71 + 1) x 5 minutes. A warning that is older helps nobody."""

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import httpx
 
-from alerts.channels import gsm
 from alerts.channels.templates import registered_text
+from alerts.telling import gsm
 from alerts.telling.notifier import Gone, NeedsPerson, Outgoing, TryAgain
 from quantrac.config.templates import Templates
 

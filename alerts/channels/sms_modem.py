@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from alerts.channels import gsm, pdu
+from alerts.channels import pdu
 from alerts.channels.at_dialogue import AtDialogue, ModemError, NoAnswer, NoPort, Refused
+from alerts.telling import gsm
 from alerts.telling.notifier import Gone, NeedsPerson, OutcomeUnknown, Outgoing, TryAgain, UndeliverableError
 from alerts.telling.parts import Fate, PartJournal, PartState
 from quantrac.observe import logs, metrics

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from alerts.channels.gsm import unaccented
+from alerts.telling.gsm import unaccented
 from alerts.telling.notifier import NotCarried, Outgoing
 from alerts.telling.texts import fill
 from quantrac.config.templates import MessageTemplate, Slot, Templates

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.evaluating.block import Block, once
+from alerts.rules.block import Block, once
 from alerts.rules.rule import ChannelRule, Kind, Measure, Side, Validity
 
 Floats = NDArray[np.float64]

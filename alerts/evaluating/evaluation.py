@@ -20,8 +20,8 @@ from itertools import groupby
 import msgspec
 import numpy as np
 
-from alerts.evaluating.block import Block
 from alerts.evaluating.course import Course, Mask, course_of, fresh_until
+from alerts.rules.block import Block
 from alerts.rules.rule import ChannelRule, Level, Side
 
 

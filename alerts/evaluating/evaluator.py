@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from itertools import accumulate
 from typing import Final
 
-from alerts.evaluating.announcing import EVENTS, Event, announce
-from alerts.evaluating.block import LATE_AFTER_MS
-from alerts.evaluating.composing import Composing
+from alerts.alarm.records import Subject, clear_alarm, standing_subjects
+from alerts.evaluating.announcement import EVENTS, Event, announce
+from alerts.evaluating.composites import Composing
+from alerts.evaluating.doubt import Candidate, question, stands_at_rise
 from alerts.evaluating.evaluation import RuleState, step
 from alerts.evaluating.feed_windows import divided
 from alerts.evaluating.past import SETTLE, Found, LateReadings, late_of, look_back, record_found, with_late
-from alerts.evaluating.questioning import Candidate, question, stands_at_rise
 from alerts.evaluating.readings import (
     Key,
     NotJudgedYet,
@@ -25,8 +25,8 @@ from alerts.evaluating.readings import (
     unsettled,
     windows_of,
 )
-from alerts.evaluating.records import Subject, clear_alarm, standing_subjects
 from alerts.evaluating.stored_normals import composites_with_normals, stamp, with_normals
+from alerts.rules.block import LATE_AFTER_MS
 from alerts.rules.composite import CompositeRule
 from alerts.rules.rule import ChannelRule
 from alerts.telling.messages import Addressees, Measured, tell

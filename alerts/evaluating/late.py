@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from alerts.evaluating.block import Block
 from alerts.evaluating.evaluation import Decision, Kind, Outcome, Phase, RuleState, step
+from alerts.rules.block import Block
 from alerts.rules.rule import ChannelRule, Level
 
 LOOK_AHEAD_MS: Final = 24 * 3_600_000

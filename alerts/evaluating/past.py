@@ -11,12 +11,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.evaluating.block import Block
+from alerts.alarm.records import Mark, Subject, record_late
 from alerts.evaluating.evaluation import Decision, RuleState
 from alerts.evaluating.evaluation import Kind as Change
 from alerts.evaluating.late import Episode, Replay, concerns, reach_ahead_ms, reach_back_ms, replay, still_holds
 from alerts.evaluating.readings import Window, instant, read_blocks
-from alerts.evaluating.records import Mark, Subject, record_late
+from alerts.rules.block import Block
 from alerts.rules.rule import ChannelRule, Kind
 from quantrac.database.pool import Connection
 

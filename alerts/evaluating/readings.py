@@ -9,9 +9,9 @@ from typing import Final
 
 import msgspec
 
-from alerts.evaluating.block import Block, Sample
 from alerts.evaluating.evaluation import RuleState
-from alerts.evaluating.trend import WINDOW_MS
+from alerts.rules.block import Block, Sample
+from alerts.rules.trend import WINDOW_MS
 from quantrac.database.feed import Cause, Change
 from quantrac.database.pool import Connection
 from quantrac.telemetry.quality import Quality

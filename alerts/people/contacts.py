@@ -8,8 +8,8 @@ from datetime import date, datetime, time
 from typing import Any, Final
 from uuid import uuid4
 
-from alerts.channels.gsm import length, unaccented
 from alerts.rules.rule import Words
+from alerts.telling.gsm import length, unaccented
 from alerts.telling.notifier import Notifier, Outgoing, UndeliverableError
 from alerts.telling.outbox import Queued, enqueue
 from alerts.telling.routing import Medium

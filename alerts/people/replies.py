@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from alerts.channels.gsm import unaccented
+from alerts.telling.gsm import unaccented
 
 
 class Wish(StrEnum):

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.rules.compiling import cameras_of, local_offset_ms, texts_of, tides_of, validity_of
+from alerts.rules.compiler import cameras_of, local_offset_ms, texts_of, tides_of, validity_of
 from alerts.rules.rule import ChannelRule, Kind, Level, Measure, RuleTexts, Severity, Side
 from alerts.rules.tide import Tide
 from quantrac.config.composites import Composite, Condition, Expression

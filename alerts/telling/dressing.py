@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
-from alerts.people.links import Links
+from alerts.telling.links import Links
 from quantrac.database.pool import Connection
 
 COURSE: Final = timedelta(hours=24)

@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import msgspec
 
-from alerts.evaluating.records import OnRecord, Recorded, add_event
+from alerts.alarm.purpose import Purpose
+from alerts.alarm.records import OnRecord, Recorded, add_event
 from alerts.rules.rule import RuleTexts, Severity
 from alerts.telling.routing import Routing
-from alerts.telling.texts import Purpose
 from quantrac.config.telling import Step
 from quantrac.database.pool import Connection
 

@@ -14,9 +14,9 @@ from typing import Final
 
 import msgspec
 
-from alerts.evaluating.records import Recorded, add_event
+from alerts.alarm.purpose import Purpose
+from alerts.alarm.records import Recorded, add_event
 from alerts.rules.rule import RuleTexts, Severity
-from alerts.telling.texts import Purpose
 from quantrac.config.telling import Flapping
 from quantrac.database.pool import Connection
 

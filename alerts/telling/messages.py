@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from alerts.evaluating.records import OnRecord, Recorded
-from alerts.evaluating.trend import Trend
-from alerts.people.withholding import FLAPPING, withheld_by, withhold
+from alerts.alarm.purpose import Purpose
+from alerts.alarm.records import OnRecord, Recorded
+from alerts.alarm.withholding import FLAPPING, withheld_by, withhold
 from alerts.rules.rule import RuleTexts, Side, Words
+from alerts.rules.trend import Trend
 from alerts.telling import texts
 from alerts.telling.escalating import await_answer, due_calls
 from alerts.telling.facts import facts_of
@@ -20,7 +21,7 @@ from alerts.telling.outbox import Queued, enqueue
 from alerts.telling.people import People
 from alerts.telling.pressure import Person, Pressure
 from alerts.telling.routing import Matter, Medium, Recipient, Routing
-from alerts.telling.texts import Notice, Purpose
+from alerts.telling.texts import Notice
 from quantrac.database.pool import Connection
 
 

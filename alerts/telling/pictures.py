@@ -14,9 +14,9 @@ from typing import Any, Final, Protocol
 
 import psycopg
 
-from alerts.evaluating.records import Recorded, add_event
-from alerts.people.withholding import withheld_by
-from alerts.telling.texts import Purpose
+from alerts.alarm.purpose import Purpose
+from alerts.alarm.records import Recorded, add_event
+from alerts.alarm.withholding import withheld_by
 from quantrac.database.pool import Connection, DatabaseUnreachable, connect
 from quantrac.observe import logs, metrics
 from quantrac.telemetry.errors import QuantracError

@@ -9,14 +9,14 @@ from typing import Any, Final
 
 import msgspec
 
-from alerts.evaluating.records import add_event
+from alerts.alarm.purpose import Purpose
+from alerts.alarm.records import add_event
 from alerts.rules.rule import RuleTexts, Severity, Words
 from alerts.telling import summary_texts
 from alerts.telling.outbox import OUTBOX_CHANNEL, Queued, enqueue
 from alerts.telling.people import People
 from alerts.telling.routing import Contact, Medium, Recipient, Routing
 from alerts.telling.summary_texts import Line
-from alerts.telling.texts import Purpose
 from quantrac.database.pool import Connection
 
 TELL_NOT_AFTER: Final = timedelta(days=7)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from alerts.channels import gsm
+from alerts.alarm.purpose import Purpose
 from alerts.rules.rule import Severity, Words
-from alerts.telling.texts import LOCAL, SEVERITY_WORDS, Letter, Purpose, capped, clock, plain
+from alerts.telling import gsm
+from alerts.telling.texts import LOCAL, SEVERITY_WORDS, Letter, capped, clock, plain
 
 MOST_LINES: Final = 200
 """Alarms that a mail lists; the rest is counted."""

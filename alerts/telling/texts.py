@@ -11,13 +11,13 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from alerts.channels import gsm
-from alerts.evaluating.trend import Trend
+from alerts.alarm.purpose import Purpose
 from alerts.rules.rule import RuleTexts, Severity, Side, Words
+from alerts.rules.trend import Trend
+from alerts.telling import gsm
 
 LOCAL: Final = ZoneInfo("Asia/Ho_Chi_Minh")
 MOST_PARTS: Final = 3
@@ -33,34 +33,6 @@ SEVERITY_WORDS: Final = {
     Severity.CRITICAL: Words("KHẨN CẤP", "CRITICAL"),
 }
 SIDE_WORDS: Final = {Side.BELOW: Words("dưới", "below"), Side.ABOVE: Words("trên", "above")}
-
-
-class Purpose(StrEnum):
-    """Why a message is sent."""
-
-    RAISED = "raised"
-    LEVEL = "level"
-    """The alarm stands at a more severe level than the one told before."""
-    CLEARED = "cleared"
-    WITHDRAWN = "withdrawn"
-    """The alarm ends because nothing watches it any more, whatever its readings say."""
-    QUESTIONED = "questioned"
-    """Readings that raised the alarm are in doubt since."""
-    LATE = "late"
-    """Alarms of the past that late readings brought to light."""
-    ESCALATED = "escalated"
-    """Nobody has acknowledged the alarm: others are told."""
-    REPEATED = "repeated"
-    """Nobody has acknowledged it: whoever was told is told again."""
-    FLAPPING = "flapping"
-    """It comes and goes: told once in place of each time."""
-    SUMMARY = "summary"
-    """Many alarms at once."""
-
-    @property
-    def is_end(self) -> bool:
-        """Whether nothing more follows about the alarm."""
-        return self in (Purpose.CLEARED, Purpose.WITHDRAWN)
 
 
 @dataclass(frozen=True, slots=True)

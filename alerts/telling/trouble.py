@@ -1,4 +1,4 @@
-"""Alarms of carriers: looked after between messages, told by the other media."""
+"""What is done between messages: carriers are looked after; what was withheld or not acknowledged is told."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ from typing import Final
 
 import psycopg
 
-from alerts.people.withholding import end_withholding
-from alerts.rules.rule import Severity
-from alerts.telling.carriers import Report, Trouble, note_reports, record_trouble
+from alerts.alarm.withholding import end_withholding
+from alerts.telling.carriers import Report, note_reports
 from alerts.telling.flapping import end_flapping
 from alerts.telling.messages import Addressees, Measured, call_again, tell
 from alerts.telling.notifier import Attended, NeedsPerson, Notifier, UndeliverableError
 from alerts.telling.routing import Medium, Routing
-from quantrac.config.network import Network
 from quantrac.database.pool import Connection, DatabaseUnreachable, connect
 from quantrac.observe import logs
 
@@ -24,19 +22,6 @@ ATTEND_EVERY_S: Final = 1.0
 ATTEND_AFTER_FAILURE_S: Final = 5.0
 
 log = logs.logger(__name__)
-
-
-def tell_trouble(conn: Connection, network: Network, now: datetime) -> list[Trouble]:
-    """Raise and clear the alarms of carriers and tell whom network.yaml names (`carriers`); one transaction."""
-    plan = network.settings.carriers
-    if plan is None:
-        return []
-    with conn.transaction():
-        found = record_trouble(conn, Severity.from_word(plan.severity), now)
-        for trouble in found:
-            to = Addressees(None, plan.to, Routing.of(network), breaks_quiet_hours=True, without=trouble.medium)
-            tell(conn, trouble.change, to, Measured(), now)
-    return found
 
 
 def tell_withheld(conn: Connection, routing: Routing, now: datetime) -> int:

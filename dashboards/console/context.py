@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from psycopg_pool import ConnectionPool
 
-from alerts.people.links import Links
+from alerts.telling.links import Links
 from dashboards.console.hub import Hub
 from dashboards.console.watcher import Watcher
 from quantrac.database.pool import Connection

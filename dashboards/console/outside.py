@@ -11,8 +11,8 @@ from fastapi.responses import HTMLResponse, PlainTextResponse
 from fastapi.templating import Jinja2Templates
 
 from alerts import desk as alerts_desk
-from alerts.people.links import LinkRefused, Links, Opened
 from alerts.people.receipts import note_esms_receipt
+from alerts.telling.links import LinkRefused, Links, Opened
 from dashboards.console.context import Console
 from dashboards.console.pictures import picture, pictures_of
 from dashboards.console.texts import Language, texts

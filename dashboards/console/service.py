@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import uvicorn
 
-from alerts.people.links import links_of
+from alerts.telling.links import links_of
 from dashboards.console.app import create_app
 from dashboards.console.context import Command, Console
 from dashboards.console.hub import Hub

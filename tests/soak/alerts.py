@@ -29,7 +29,7 @@ from typing import Any
 import psycopg
 
 from alerts.evaluating.evaluator import Evaluator
-from alerts.rules.compiling import compile_network
+from alerts.rules.compiler import compile_network
 from alerts.rules.composite import compile_composites
 from alerts.telling.routing import Routing
 from quantrac.config.loading import load_network

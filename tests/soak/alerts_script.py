@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-from alerts.evaluating.block import Sample
 from alerts.evaluating.readings import instant
+from alerts.rules.block import Sample
 from quantrac.database.feed import NewChange, append_changes
 from quantrac.database.pool import Connection
 

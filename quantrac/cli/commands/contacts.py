@@ -108,12 +108,13 @@ def _by_outbox(conn: Connection, number: int) -> dict[str, str | None]:
 def _directly(conn: Connection, number: int) -> dict[str, str | None]:
     from alerts.channels.configured import notifiers_of
     from alerts.people.contacts import send_test
+    from alerts.people.inbox import SmsInbox
     from quantrac.config.loading import load_network
     from quantrac.config.settings import Settings
 
     settings = Settings()
     templates = load_network(settings.config, settings.overlay).templates
-    carriers = notifiers_of(settings, templates, lambda: datetime.now(UTC))
+    carriers = notifiers_of(settings, templates, lambda: datetime.now(UTC), SmsInbox)
     return send_test(conn, number, carriers, datetime.now(UTC))
 
 

@@ -13,8 +13,8 @@ import typer
 from quantrac.cli.commands.rules_routes import routes
 
 if TYPE_CHECKING:
-    from alerts.backtests.backtesting import Report
-    from alerts.rules.rule_checks import Finding
+    from alerts.trials.backtest_run import Report
+    from alerts.trials.rule_checks import Finding
     from quantrac.config.network import Network
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
@@ -54,7 +54,7 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Check the rules: files, limits, texts, and whether anybody is told; exit 2 if a file is wrong, 1 for findings."""
-    from alerts.rules.rule_checks import findings
+    from alerts.trials.rule_checks import findings
 
     network = _network(root, overlay)
     found = findings(network)
@@ -78,9 +78,9 @@ def check(
 
 
 def _noisy(network: Network, days: int, confirmed: frozenset[str]) -> list[Finding]:
-    from alerts.backtests.backtesting import too_often
-    from alerts.rules.rule_checks import Finding, people_findings
     from alerts.telling.people import load_contacts
+    from alerts.trials.backtest_run import too_often
+    from alerts.trials.rule_checks import Finding, people_findings
     from quantrac.config.settings import Settings
     from quantrac.database.migrate import connect_migrated
 
@@ -98,7 +98,7 @@ def _noisy(network: Network, days: int, confirmed: frozenset[str]) -> list[Findi
 @app.command("test", short_help="Run the tests that stand in the rule files.")
 def run_tests(root: Root = None, overlay: Overlay = None, as_json: Json = False) -> None:
     """Run the tests that stand in the rule files: series in, alarms out; exit 1 if one fails."""
-    from alerts.rules.rule_tests import run_rule_tests
+    from alerts.trials.rule_tests import run_rule_tests
 
     results = run_rule_tests(_network(root, overlay))
     if as_json:
@@ -135,7 +135,7 @@ def backtest(
 
     Every reading counts at its own time, as if none had come late. Nothing is recorded and nobody is told.
     """
-    from alerts.backtests.backtesting import run_backtest
+    from alerts.trials.backtest_run import run_backtest
     from quantrac.config.loading import load_rules
     from quantrac.config.settings import Settings
     from quantrac.database.migrate import connect_migrated
@@ -167,7 +167,7 @@ def normals(
     """
     from datetime import UTC
 
-    from alerts.backtests.normalising import departing_channels, make_normals
+    from alerts.trials.normals import departing_channels, make_normals
     from quantrac.config.settings import Settings
     from quantrac.database.migrate import connect_migrated
 

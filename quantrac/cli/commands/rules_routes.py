@@ -78,7 +78,7 @@ def _of_alarm(conn: Connection, number: int) -> _Asked:
 
 
 def _explained(conn: Connection, network: Network, about: _Asked, now: datetime) -> tuple[Matter, list[Explained]]:
-    from alerts.people.withholding import withheld_by
+    from alerts.alarm.withholding import withheld_by
     from alerts.telling.explaining import Circumstances, explain
     from alerts.telling.people import load_contacts
     from alerts.telling.pressure import Pressure
@@ -95,7 +95,7 @@ def _explained(conn: Connection, network: Network, about: _Asked, now: datetime)
 
 def _matter(network: Network, about: _Asked, now: datetime) -> tuple[Matter, bool, str | None]:
     """Return what people may be told of, whether it goes through quiet hours, and the channel."""
-    from alerts.rules.compiling import compile_network
+    from alerts.rules.compiler import compile_network
     from alerts.rules.composite import compile_composites
     from alerts.rules.rule import Severity
     from alerts.telling.explaining import chosen_level
@@ -115,7 +115,7 @@ def _matter(network: Network, about: _Asked, now: datetime) -> tuple[Matter, boo
 
 def _own_rules(network: Network) -> dict[str, tuple[str, tuple[str, ...]]]:
     """Return severity and groups of the rules that are not of the rule files."""
-    from alerts.telling.carriers import RULES as CARRIER_RULES
+    from alerts.watchdogs.carriers import RULES as CARRIER_RULES
 
     says = network.settings
     known = {

@@ -17,12 +17,12 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from alerts.evaluating.books import check_books
-from alerts.evaluating.calibration_due import check_calibrations
-from alerts.evaluating.feed_lag import check_feed
-from alerts.evaluating.no_data import check_no_data
-from alerts.evaluating.silence import check_silence
 from alerts.rules.watched_network import WatchedNetwork
+from alerts.watchdogs.books import check_books
+from alerts.watchdogs.calibration_due import check_calibrations
+from alerts.watchdogs.feed_lag import check_feed
+from alerts.watchdogs.no_data import check_no_data
+from alerts.watchdogs.silence import check_silence
 from quantrac.cli.jobs.compression import compress_old
 from quantrac.cli.jobs.ordering import order_old_hours
 from quantrac.cli.jobs.runs import Job, run_if_due

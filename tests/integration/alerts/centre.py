@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from alerts.evaluating.block import Sample
 from alerts.evaluating.readings import instant
+from alerts.rules.block import Sample
 from alerts.telling.routing import Routing
 from quantrac.config.telling import Route
 from quantrac.database.feed import NewChange, append_changes

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from alerts.evaluating.books import check_books
-from alerts.evaluating.feed_lag import check_feed
-from alerts.rules.series import read_series
+from alerts.trials.series import read_series
+from alerts.watchdogs.books import check_books
+from alerts.watchdogs.feed_lag import check_feed
 from quantrac.config.loading import load_network
 from quantrac.config.network import Network
 from quantrac.database.pool import Connection

@@ -14,12 +14,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from alerts.evaluating.block import Sample
 from alerts.evaluating.evaluator import Evaluator
 from alerts.evaluating.past import SETTLE
 from alerts.evaluating.readings import instant
+from alerts.rules.block import Sample
 from alerts.rules.rule import ChannelRule
-from alerts.rules.series import read_series
+from alerts.trials.series import read_series
 from quantrac.database.pool import Connection, connect
 from tests.integration.alerts.centre import CHANNEL, ROUTING, START, START_MS, STATION, add_network, rows, store
 from tests.unit.alerts.rules import small_rule

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from alerts.evaluating.evaluator import Evaluator
-from alerts.rules.compiling import compile_network
+from alerts.rules.compiler import compile_network
 from ingest.derived import consuming
 from ingest.quality import judging
 from quantrac.config.loading import load_network

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from alerts import desk
-from alerts.evaluating.records import Mark, Subject, clear_alarm, raise_alarm
+from alerts.alarm.records import Mark, Subject, clear_alarm, raise_alarm
 from alerts.people.contacts import NewContact, save_contacts
 from alerts.rules.rule import Severity
 from quantrac.database.pool import Connection

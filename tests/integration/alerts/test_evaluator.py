@@ -11,7 +11,7 @@ from alerts.evaluating.evaluator import CHANGES_A_ROUND, Evaluator
 from alerts.evaluating.past import SETTLE
 from alerts.evaluating.readings import instant
 from alerts.rules.rule import ChannelRule
-from alerts.rules.series import read_series
+from alerts.trials.series import read_series
 from quantrac.database.feed import NewChange, append_changes
 from quantrac.database.pool import Connection, connect
 from quantrac.telemetry.quality import Quality

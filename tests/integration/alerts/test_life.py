@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from alerts import desk
-from alerts.evaluating.records import Mark, Recorded, Subject, clear_alarm, raise_alarm
-from alerts.people.withholding import end_withholding
+from alerts.alarm.records import Mark, Recorded, Subject, clear_alarm, raise_alarm
+from alerts.alarm.withholding import end_withholding
 from alerts.rules.rule import RuleTexts, Severity, Words
 from alerts.telling.flapping import end_flapping
 from alerts.telling.messages import Addressees, Measured, call_again, tell

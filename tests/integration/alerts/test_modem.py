@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from alerts.alarm.records import Mark, Subject, raise_alarm
 from alerts.channels.sms_modem import ModemNotifier
-from alerts.evaluating.records import Mark, Subject, raise_alarm
 from alerts.people.inbox import SmsInbox
 from alerts.rules.rule import Severity
 from alerts.telling.notifier import UndeliverableError

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from alerts.evaluating.block import Sample
-from alerts.evaluating.no_data import check_no_data
-from alerts.evaluating.silence import check_silence
+from alerts.rules.block import Sample
+from alerts.watchdogs.no_data import check_no_data
+from alerts.watchdogs.silence import check_silence
 from quantrac.config.loading import load_network
 from quantrac.config.network import Network, Silence
 from quantrac.database.pool import Connection

@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from alerts import desk
+from alerts.alarm.records import Mark, Subject, raise_alarm
 from alerts.channels.email_smtp import SmtpNotifier
 from alerts.channels.sms_esms import EsmsNotifier
-from alerts.evaluating.records import Mark, Subject, raise_alarm
 from alerts.people.contacts import outcomes, queue_test, reached
 from alerts.rules.rule import Severity
 from alerts.telling.notifier import Notifier, Outgoing

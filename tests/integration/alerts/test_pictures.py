@@ -14,8 +14,8 @@ import pytest
 from alerts import desk
 from alerts.evaluating.evaluator import Evaluator
 from alerts.evaluating.past import SETTLE
-from alerts.rules.series import read_series
 from alerts.telling.pictures import LASTS, TOGETHER, AskPicture, Wanted, ask_for, claim, start_asking
+from alerts.trials.series import read_series
 from quantrac.cli.picturing import by_command
 from quantrac.config.settings import Settings
 from quantrac.database.pool import Connection, connect

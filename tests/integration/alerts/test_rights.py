@@ -9,18 +9,18 @@ from pathlib import Path
 import pytest
 
 from alerts import desk
-from alerts.backtests.backtesting import run_backtest
-from alerts.backtests.normalising import make_normals
-from alerts.evaluating.books import check_books
 from alerts.evaluating.evaluator import Evaluator
-from alerts.evaluating.feed_lag import check_feed
 from alerts.evaluating.stored_normals import with_normals
 from alerts.people.contacts import NewContact, listed, save_contacts
 from alerts.rules.composite import compile_composites
-from alerts.rules.series import read_series
 from alerts.telling.notifier import Outgoing
 from alerts.telling.outbox import Sender
 from alerts.telling.routing import Medium
+from alerts.trials.backtest_run import run_backtest
+from alerts.trials.normals import make_normals
+from alerts.trials.series import read_series
+from alerts.watchdogs.books import check_books
+from alerts.watchdogs.feed_lag import check_feed
 from quantrac.config.loading import load_network
 from quantrac.database.beat import Beat
 from quantrac.database.feed import NewChange, append_changes

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from alerts.evaluating.block import Sample
 from alerts.evaluating.evaluator import Evaluator
-from alerts.rules.compiling import compile_network
-from alerts.rules.series import read_series
+from alerts.rules.block import Sample
+from alerts.rules.compiler import compile_network
 from alerts.service import wall_clock
 from alerts.telling.outbox import THREADS
 from alerts.telling.routing import Routing
+from alerts.trials.series import read_series
 from quantrac.config.loading import load_network
 from quantrac.database.pool import Connection, connect
 from quantrac.private_services.catchers import MailCatcher, SmsCatcher

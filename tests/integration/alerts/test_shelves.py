@@ -9,9 +9,9 @@ import pytest
 
 from alerts import desk
 from alerts.evaluating.evaluator import Evaluator
-from alerts.rules.series import read_series
 from alerts.telling.routing import Routing
 from alerts.telling.trouble import tell_withheld
+from alerts.trials.series import read_series
 from quantrac.config.loading import load_network
 from quantrac.config.network import Network
 from quantrac.database.pool import Connection

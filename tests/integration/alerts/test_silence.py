@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts.evaluating.silence import check_silence
+from alerts.watchdogs.silence import check_silence
 from quantrac.config.loading import load_network
 from quantrac.config.network import Network, Silence
 from quantrac.database.pool import Connection

@@ -9,15 +9,15 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from alerts import desk
+from alerts.alarm.purpose import Purpose
+from alerts.alarm.records import Mark, Subject, change_level, raise_alarm, record_late
 from alerts.evaluating.evaluator import Evaluator
-from alerts.evaluating.records import Mark, Subject, change_level, raise_alarm, record_late
-from alerts.people.links import Links
 from alerts.rules.rule import Severity, Words
-from alerts.rules.series import read_series
 from alerts.telling import summary_texts
 from alerts.telling.dressing import dresser
 from alerts.telling.explaining import on_record
 from alerts.telling.holding import Told
+from alerts.telling.links import Links
 from alerts.telling.messages import Addressees, Measured, call_again, tell
 from alerts.telling.notifier import Outgoing
 from alerts.telling.outbox import Sender
@@ -25,8 +25,8 @@ from alerts.telling.pressure import Pressure
 from alerts.telling.routing import Medium
 from alerts.telling.summaries import tell_held, tell_late
 from alerts.telling.summary_texts import Line
-from alerts.telling.texts import Purpose
 from alerts.telling.trouble import tell_withheld
+from alerts.trials.series import read_series
 from quantrac.config.telling import Grouping, QuietHours, Route, Step
 from quantrac.database.pool import Connection
 from tests.integration.alerts.centre import CHANNEL, ROUTING, START, START_MS, STATION, add_network, rows, store

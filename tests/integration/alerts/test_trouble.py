@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from alerts.telling.carriers import PATIENCE, Report, note_reports
+from alerts.telling.carriers import Report, note_reports
 from alerts.telling.notifier import Gone, NeedsPerson, TryAgain, UndeliverableError
 from alerts.telling.routing import Medium
-from alerts.telling.trouble import tell_trouble
+from alerts.watchdogs.carriers import PATIENCE, tell_trouble
 from quantrac.config.loading import load_network
 from quantrac.config.network import Network
 from quantrac.database.pool import Connection

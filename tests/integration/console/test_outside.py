@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from alerts.people.links import Links, links_of
+from alerts.telling.links import Links, links_of
 from dashboards.console import service
 from quantrac.config.loading import load_network
 from quantrac.config.settings import Settings

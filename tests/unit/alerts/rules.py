@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from alerts.evaluating.block import Block, Sample
 from alerts.evaluating.evaluation import Decision, Kind, RuleState, step
+from alerts.rules.block import Block, Sample
 from alerts.rules.rule import ChannelRule, Level, RuleTexts, Severity, Side, Words
 from quantrac.telemetry.quality import Quality
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from alerts.evaluating.books import Book, Trouble, Watched, trouble, watched
+from alerts.watchdogs.books import Book, Trouble, Watched, trouble, watched
 
 NOW = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -8,13 +8,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from alerts.channels import gsm
-from alerts.evaluating.calibration_due import Calibrated, Stage, texts_of, wanted
+from alerts.alarm.purpose import Purpose
 from alerts.rules.rule import Severity, Words
+from alerts.telling import gsm
 from alerts.telling.explaining import Circumstances, explain
 from alerts.telling.holding import NOTHING_TOLD
 from alerts.telling.routing import Contact, Matter, Medium, Recipient, Routing, Wishes
-from alerts.telling.texts import Notice, Purpose, email, sms
+from alerts.telling.texts import Notice, email, sms
+from alerts.watchdogs.calibration_due import Calibrated, Stage, texts_of, wanted
 from quantrac.config.telling import QuietHours, Repeat, Route
 
 DUE_AT = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)

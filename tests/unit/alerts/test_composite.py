@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.evaluating.block import Block, Sample
 from alerts.evaluating.composite import horizon, reached_by, verdicts
 from alerts.evaluating.evaluation import Decision, RuleState, step
+from alerts.rules.block import Block, Sample
 from alerts.rules.composite import CONDITION, CompositeRule, Member
 from alerts.rules.rule import Kind, Level, Measure, Severity, Side
-from alerts.rules.series import read_series
+from alerts.trials.series import read_series
 from quantrac.config.composites import Expression, parse_expression
 from quantrac.telemetry.quality import Quality
 from tests.unit.alerts.rules import MINUTE, oxygen_rule, told

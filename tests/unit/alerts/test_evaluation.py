@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from alerts.evaluating.block import Block, Sample
 from alerts.evaluating.evaluation import Kind, RuleState, step
+from alerts.rules.block import Block, Sample
 from alerts.rules.rule import Level, Severity, Side
-from alerts.rules.series import read_series
+from alerts.trials.series import read_series
 from quantrac.telemetry.quality import Quality
 from tests.unit.alerts.rules import ACT, DANGER, MINUTE, WATCH, oxygen_rule, run, small_rule, told
 

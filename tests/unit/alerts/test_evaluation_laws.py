@@ -7,8 +7,8 @@ from collections.abc import Callable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.evaluating.block import Block, Sample
 from alerts.evaluating.evaluation import Decision, Kind, RuleState, step
+from alerts.rules.block import Block, Sample
 from alerts.rules.rule import ChannelRule
 from quantrac.telemetry.quality import Quality
 from tests.unit.alerts.rules import ACT, DANGER, MINUTE, WATCH, oxygen_rule, run, told

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.channels.gsm import Length, length, unaccented
+from alerts.telling.gsm import Length, length, unaccented
 
 ALPHABETS = [
     ("Song My Thanh 05:10 01/03: oxy 2,8 mg/l", Length("GSM-7", 39, 1)),

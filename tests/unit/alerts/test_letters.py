@@ -13,8 +13,8 @@ from PIL import Image
 
 from alerts.channels.chart import LIMIT, LINE, day_chart
 from alerts.channels.letter_html import letter_html
-from alerts.people.links import LASTS, LinkRefused, Links, Opened
 from alerts.people.receipts import outcome
+from alerts.telling.links import LASTS, LinkRefused, Links, Opened
 
 NOW = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 LINKS = Links("https://quantrac.example.vn/", "geheim")

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.evaluating.block import Block, Sample
 from alerts.evaluating.course import in_force, sliding
 from alerts.evaluating.evaluation import RuleState, step
+from alerts.rules.block import Block, Sample
 from alerts.rules.rule import ChannelRule, Kind, Level, Measure, Severity, Side, Validity
-from alerts.rules.series import read_series
+from alerts.trials.series import read_series
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.states import State
 from tests.unit.alerts.rules import MINUTE, oxygen_rule, run, told

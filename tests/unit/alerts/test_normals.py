@@ -9,8 +9,8 @@ from statistics import median
 import numpy as np
 import pytest
 
-from alerts.evaluating.block import Block, Sample
 from alerts.evaluating.evaluation import RuleState, step
+from alerts.rules.block import Block, Sample
 from alerts.rules.normals import ALL_PHASES, LEAST_READINGS, Cell, Normals, normal_cells
 from alerts.rules.rule import Kind, Level, Measure, Severity, Side
 from alerts.rules.tide import Phase, Tide

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.channels import gsm
 from alerts.channels.pdu import Deliver, PduError, StatusReport, codes_of, decode, pack, submits, text_of, unpack
+from alerts.telling import gsm
 from simulators.gsm.pdu import read_submit
 
 GSM_SIGNS = st.text(sorted(gsm.BASIC | gsm.EXTENSION), min_size=1, max_size=600)

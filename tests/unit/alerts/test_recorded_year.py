@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from alerts.backtests.backtest import CompositeRun, Course, Run, people_of
-from alerts.evaluating.block import Block, Sample
-from alerts.rules.compiling import compile_rules
+from alerts.rules.block import Block, Sample
+from alerts.rules.compiler import compile_rules
 from alerts.rules.composite import CompositeRule, compile_composites
 from alerts.rules.rule import ChannelRule
 from alerts.telling.routing import Contact, Routing
+from alerts.trials.backtest import CompositeRun, Course, Run, people_of
 from quantrac.config.loading import load_network
 from quantrac.telemetry.quality import Quality
 

@@ -10,9 +10,10 @@ from collections.abc import Callable
 import pytest
 
 from alerts import channels
-from alerts.telling.carriers import RULES, Report
+from alerts.telling.carriers import Report
 from alerts.telling.notifier import Gone, NeedsPerson, OutcomeUnknown, Outgoing, Taken, TryAgain, UndeliverableError
 from alerts.telling.relay import REST_S, Relay
+from alerts.watchdogs.carriers import RULES
 
 
 class Carrier:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from alerts.rules.compiling import compile_rules
+from alerts.rules.compiler import compile_rules
 from alerts.rules.rule import Severity, Side
-from alerts.rules.rule_checks import findings, people_findings
-from alerts.rules.rule_tests import Alarm, TestResult, run_rule_tests
 from alerts.telling.routing import Contact
+from alerts.trials.rule_checks import findings, people_findings
+from alerts.trials.rule_tests import Alarm, TestResult, run_rule_tests
 from quantrac.config.loading import load_network
 from quantrac.config.network import Network
 from quantrac.config.rule_files import RuleTest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from alerts.rules.series import SeriesError, read_series
+from alerts.trials.series import SeriesError, read_series
 from quantrac.telemetry.quality import Quality
 
 

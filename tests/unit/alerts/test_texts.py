@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from alerts.channels import gsm
-from alerts.evaluating.trend import Trend
+from alerts.alarm.purpose import Purpose
 from alerts.rules.rule import RuleTexts, Severity, Side, Words
-from alerts.telling import texts
-from alerts.telling.texts import Notice, Purpose
+from alerts.rules.trend import Trend
+from alerts.telling import gsm, texts
+from alerts.telling.texts import Notice
 from tests.unit.alerts.rules import TEXTS
 
 RAISED_AT = datetime(2026, 2, 28, 22, 10, tzinfo=UTC)  # 05:10 on 1 March in Vietnam

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from alerts.rules.compiling import tides_of
+from alerts.rules.compiler import tides_of
 from alerts.rules.tide import Phase, Tide
 from quantrac.config.loading import load_network
 

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from alerts.evaluating.trend import Trend, trend_of
+from alerts.rules.trend import Trend, trend_of
 
 MINUTE = 60_000
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from alerts.evaluating.block import Sample
+from alerts.rules.block import Sample
 from quantrac.telemetry.errors import QuantracError
 from quantrac.telemetry.quality import Quality
 

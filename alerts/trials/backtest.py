@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Final
 
-from alerts.evaluating.block import Block
 from alerts.evaluating.composite import verdicts
 from alerts.evaluating.evaluation import Decision, Kind, RuleState, step
 from alerts.evaluating.late import episodes
+from alerts.rules.block import Block
 from alerts.rules.composite import CompositeRule
 from alerts.rules.rule import ChannelRule, Severity
 from alerts.telling.routing import Contact, Medium, Routing

@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from itertools import combinations
 from typing import Final
 
-from alerts.channels import gsm
-from alerts.evaluating.trend import Trend
-from alerts.rules.compiling import compile_network, words_of
+from alerts.alarm.purpose import Purpose
+from alerts.rules.compiler import compile_network, words_of
 from alerts.rules.composite import compile_composites
 from alerts.rules.rule import ChannelRule, Kind, Level, Words
-from alerts.telling import texts
+from alerts.rules.trend import Trend
+from alerts.telling import gsm, texts
 from alerts.telling.routing import Contact, Routing
-from alerts.telling.texts import Notice, Purpose
+from alerts.telling.texts import Notice
 from quantrac.config.network import Network
 from quantrac.telemetry.parameters import CATALOGUE
 from quantrac.telemetry.quality import Quality

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from alerts.evaluating.records import Mark, Recorded, Subject, clear_alarm, raise_alarm
+from alerts.alarm.records import Mark, Recorded, Subject, clear_alarm, raise_alarm
 from alerts.rules.rule import RuleTexts, Severity, Words
 from alerts.telling.messages import Addressees, Measured, tell
 from alerts.telling.routing import Routing

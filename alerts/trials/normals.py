@@ -8,12 +8,12 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 
-from alerts.backtests.history import stored_stretches
 from alerts.evaluating.stored_normals import save_cells
-from alerts.rules.compiling import compile_network, local_offset_ms, tides_of
+from alerts.rules.compiler import compile_network, local_offset_ms, tides_of
 from alerts.rules.composite import compile_composites
 from alerts.rules.normals import Cell, normal_cells
 from alerts.rules.rule import Kind
+from alerts.trials.history import stored_stretches
 from quantrac.config.network import Network
 from quantrac.database.pool import Connection
 from quantrac.telemetry.quality import Quality

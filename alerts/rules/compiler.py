@@ -9,12 +9,12 @@ from typing import Final
 
 from alerts.rules.rule import ChannelRule, Kind, Level, Measure, RuleTexts, Severity, Side, Validity, Words
 from alerts.rules.tide import Phase, Tide
-from alerts.telling.texts import LOCAL
 from quantrac.config import rules as config
 from quantrac.config.fields import Text
 from quantrac.config.network import Network
 from quantrac.config.stations import Channel, Station
 from quantrac.config.tides import TIDE_PHASES, PlaceTide
+from quantrac.telemetry.local_time import LOCAL
 from quantrac.telemetry.parameters import CATALOGUE
 from quantrac.telemetry.quality import Quality
 

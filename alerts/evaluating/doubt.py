@@ -13,11 +13,11 @@ from typing import Final
 
 import msgspec
 
+from alerts.alarm.purpose import Purpose
+from alerts.alarm.records import Recorded, add_event
 from alerts.evaluating.late import reach_back_ms, replay
 from alerts.evaluating.readings import Window, instant, milliseconds, read_blocks
-from alerts.evaluating.records import Recorded, add_event
 from alerts.rules.rule import ChannelRule, RuleTexts, Severity
-from alerts.telling.texts import Purpose
 from quantrac.database.feed import Cause, Change
 from quantrac.database.pool import Connection
 

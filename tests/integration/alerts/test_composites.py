@@ -14,7 +14,7 @@ from alerts.evaluating.stored_normals import save_cells
 from alerts.rules.composite import CONDITION, CompositeRule, Member
 from alerts.rules.normals import ALL_PHASES, Cell
 from alerts.rules.rule import ChannelRule, Kind, Level, Measure, Severity, Side
-from alerts.rules.series import read_series
+from alerts.trials.series import read_series
 from quantrac.config.composites import parse_expression
 from quantrac.database.pool import Connection, connect
 from tests.integration.alerts.centre import CHANNEL, ROUTING, START, START_MS, STATION, add_network, rows, store

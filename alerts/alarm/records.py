@@ -10,8 +10,8 @@ from typing import Any, Final
 import msgspec
 from psycopg.types.json import Jsonb
 
+from alerts.alarm.purpose import Purpose
 from alerts.rules.rule import RuleTexts, Severity
-from alerts.telling.texts import Purpose
 from quantrac.database.pool import Connection
 
 

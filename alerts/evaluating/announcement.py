@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from alerts.alarm.records import Mark, Recorded, Subject, change_level, clear_alarm, raise_alarm
 from alerts.evaluating.evaluation import Decision, Kind
 from alerts.evaluating.readings import hour_before, instant
-from alerts.evaluating.records import Mark, Recorded, Subject, change_level, clear_alarm, raise_alarm
-from alerts.evaluating.trend import trend_of
 from alerts.rules.rule import ChannelRule
 from alerts.rules.rule import Kind as Measures
+from alerts.rules.trend import trend_of
 from alerts.telling.messages import Addressees, Measured, tell
 from alerts.telling.people import People
 from alerts.telling.pictures import want_pictures

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from alerts.evaluating.block import Block, Sample
 from alerts.evaluating.composite import verdicts
 from alerts.evaluating.evaluation import Kind, RuleState, step
-from alerts.rules.compiling import compile_network
+from alerts.rules.block import Block, Sample
+from alerts.rules.compiler import compile_network
 from alerts.rules.composite import CompositeRule, compile_composites
 from alerts.rules.normals import ALL_PHASES, Cell, Normals
 from alerts.rules.rule import ChannelRule

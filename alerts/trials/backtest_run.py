@@ -8,7 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Final, TypeVar
 
-from alerts.backtests.backtest import (
+from alerts.evaluating.readings import milliseconds
+from alerts.evaluating.stored_normals import composites_with_normals, with_normals
+from alerts.rules.compiler import compile_network
+from alerts.rules.composite import CompositeRule, compile_composites
+from alerts.rules.rule import ChannelRule
+from alerts.telling.people import load_contacts
+from alerts.telling.routing import Contact, Routing
+from alerts.trials.backtest import (
     CompositeRun,
     Course,
     Difference,
@@ -22,14 +29,7 @@ from alerts.backtests.backtest import (
     lines_of,
     people_of,
 )
-from alerts.backtests.history import Stretch, stored_stretches
-from alerts.evaluating.readings import milliseconds
-from alerts.evaluating.stored_normals import composites_with_normals, with_normals
-from alerts.rules.compiling import compile_network
-from alerts.rules.composite import CompositeRule, compile_composites
-from alerts.rules.rule import ChannelRule
-from alerts.telling.people import load_contacts
-from alerts.telling.routing import Contact, Routing
+from alerts.trials.history import Stretch, stored_stretches
 from quantrac.config.composites import Composite
 from quantrac.config.loading import LoadedRules
 from quantrac.config.network import Network

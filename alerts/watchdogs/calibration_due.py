@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from alerts.evaluating.records import (
+from alerts.alarm.records import (
     Mark,
     Recorded,
     Subject,
@@ -25,9 +25,9 @@ from alerts.evaluating.records import (
 from alerts.rules.rule import RuleTexts, Severity, Words
 from alerts.telling.messages import Addressees, Measured, tell
 from alerts.telling.routing import Routing
-from alerts.telling.texts import LOCAL
 from quantrac.config.network import Calibrations, Network
 from quantrac.database.pool import Connection
+from quantrac.telemetry.local_time import LOCAL
 
 RULE: Final = "calibration-due"
 

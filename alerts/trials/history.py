@@ -16,8 +16,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.evaluating.block import Block
 from alerts.evaluating.readings import milliseconds
+from alerts.rules.block import Block
 from quantrac.database.pool import Connection
 from quantrac.telemetry.quality import StatelessTest, quality_of
 from quantrac.telemetry.states import State

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import msgspec
 
-from alerts.evaluating.records import OnRecord, Recorded, add_event
+from alerts.alarm.purpose import Purpose
+from alerts.alarm.records import OnRecord, Recorded, add_event
 from alerts.rules.rule import RuleTexts, Severity
-from alerts.telling.texts import Purpose
 from quantrac.database.pool import Connection
 
 WITHHELD: Final = "withheld"

@@ -9,10 +9,10 @@ import sys
 from datetime import date, timedelta
 from pathlib import Path
 
-from alerts.backtests.backtesting import run_backtest, too_often
-from alerts.backtests.history import stored_stretches
-from alerts.backtests.normalising import departing_channels
-from alerts.rules.series import read_series
+from alerts.trials.backtest_run import run_backtest, too_often
+from alerts.trials.history import stored_stretches
+from alerts.trials.normals import departing_channels
+from alerts.trials.series import read_series
 from quantrac.config.loading import load_network
 from quantrac.database.pool import Connection
 from quantrac.telemetry.quality import Quality

@@ -9,13 +9,13 @@ from typing import Final
 
 import msgspec
 
-from alerts.evaluating.block import Block
 from alerts.evaluating.composite import NOTHING, horizon, reached_by, verdicts
+from alerts.evaluating.doubt import LOOK_BACK_MS
 from alerts.evaluating.evaluation import Decision, RuleState, step
 from alerts.evaluating.late import Replay, replay
 from alerts.evaluating.past import SETTLE, Found, found_in, period_of
-from alerts.evaluating.questioning import LOOK_BACK_MS
 from alerts.evaluating.readings import NotJudgedYet, Window, hull, instant, milliseconds, read_blocks, windows_of
+from alerts.rules.block import Block
 from alerts.rules.composite import CompositeRule
 from quantrac.database.feed import Change
 from quantrac.database.pool import Connection

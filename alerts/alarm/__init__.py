@@ -1,0 +1,1 @@
+"""The life of an alarm: its row, its history, and what withholds it."""

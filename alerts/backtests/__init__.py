@@ -1,1 +1,0 @@
-"""Rules run over what is stored."""

@@ -1,0 +1,1 @@
+"""What the centre watches of itself: silent stations, the books, the feed, carriers, calibrations."""
