@@ -6,7 +6,6 @@ import fcntl
 import os
 import sqlite3
 from contextlib import ExitStack, closing, suppress
-from importlib.resources import files
 from pathlib import Path
 from typing import IO, Final
 
@@ -46,7 +45,7 @@ def connect(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA journal_size_limit = 4194304")
-        for statement in files("edge_agent.spooling").joinpath("spool.sql").read_text("utf-8").split(";\n"):
+        for statement in Path(__file__).with_name("spool.sql").read_text("utf-8").split(";\n"):
             if statement.strip():
                 db.execute(statement)
         opened.pop_all()  # open from here on; until here a failure closes it

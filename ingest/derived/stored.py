@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from importlib import resources
+from pathlib import Path
 from typing import Final
 
 from psycopg import sql
@@ -13,7 +13,7 @@ from ingest.derived.making import Row, Value
 from ingest.spans import Span
 from quantrac.database.pool import Connection
 
-INPUTS: Final = sql.SQL((resources.files("ingest.derived") / "inputs.sql").read_text("utf-8"))
+INPUTS: Final = sql.SQL(Path(__file__).with_name("inputs.sql").read_text("utf-8"))
 NEWEST: Final = """
 select c.channel_id, coalesce(r.time, d.time) from unnest(%s::int4[]) as c(channel_id)
 left join lateral (

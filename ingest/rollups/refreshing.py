@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from importlib import resources
+from pathlib import Path
 from typing import Final
 
 from psycopg import sql
@@ -25,7 +25,7 @@ ROLLUP_LOCK: Final = 0x5154_0014
 
 
 def _statement(name: str) -> sql.SQL:
-    return sql.SQL((resources.files("ingest.rollups") / name).read_text("utf-8"))
+    return sql.SQL(Path(__file__).with_name(name).read_text("utf-8"))
 
 
 HOURLY: Final = _statement("hourly.sql")
