@@ -18,19 +18,6 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.exception import MalformedPacket
 
-PRIVATE_PARTS: Final = (
-    "_sock",
-    "_sock_recv",
-    "_in_packet",
-    "_packet_handle",
-    "_packet_queue",
-    "_loop_rc_handle",
-    "_last_bytes_received",
-    "_ping_t",
-    "_connect_properties",
-)
-"""What of paho's inside is used here."""
-
 READ_BYTES: Final = 262_144
 READS_A_TURN: Final = 8
 KEPT_OF_OVERSIZE: Final = 65_536

@@ -1,30 +1,123 @@
 """What `paho_client` relies on inside paho; a new version that moves any of it must fail here, not at a station."""
 
+import ast
 import hashlib
 import inspect
+import socket
 import struct
+import time
+from collections.abc import Iterator
 
 import pytest
 from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion, _ConnectionState
 
-from quantrac.mqtt.paho_client import KEPT_OF_OVERSIZE, PRIVATE_PARTS, BufferedClient
-
-
-def test_the_private_parts_are_there() -> None:
-    client = Client(CallbackAPIVersion.VERSION2)
-    assert [name for name in PRIVATE_PARTS if not hasattr(client, name)] == []
+from quantrac.mqtt.paho_client import KEPT_OF_OVERSIZE, BufferedClient
 
 
-def test_they_still_take_what_we_give_them() -> None:
-    client = Client(CallbackAPIVersion.VERSION2)
-    assert list(inspect.signature(client._packet_queue).parameters) == ["command", "packet", "mid", "qos", "info"]
-    assert list(inspect.signature(client._packet_handle).parameters) == []
-    assert list(inspect.signature(client._sock_recv).parameters) == ["bufsize"]
-    assert set(client._in_packet) == {
-        "command", "have_remaining", "remaining_count", "remaining_mult", "remaining_length", "packet", "to_process",
-        "pos",
-    }  # fmt: skip
+@pytest.fixture
+def client() -> Client:
+    """A client of paho's own, never connected."""
+    return Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+
+
+@pytest.fixture
+def connected(client: Client) -> Iterator[tuple[Client, socket.socket]]:
+    """A client that believes in a socket, and the other end of it."""
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    client._sock = ours
+    with ours, theirs:
+        yield client, theirs
+
+
+def test_every_private_part_that_is_used_is_examined_here(client: Client) -> None:
+    used = {
+        node.attr for node in ast.walk(ast.parse(inspect.getsource(BufferedClient))) if isinstance(node, ast.Attribute)
+    }
+    examined = {name.removeprefix("test_paho") for name in globals() if name.startswith("test_paho_")}
+    assert {name for name in used if name[0] == "_" != name[1] and hasattr(client, name)} == examined
+
+
+def test_paho_sock(client: Client) -> None:
+    """None until there is a connection: `loop_read` asks it."""
+    assert client._sock is None
+
+
+def test_paho_sock_recv(connected: tuple[Client, socket.socket]) -> None:
+    client, broker = connected
+    broker.sendall(b"abc")
+    assert client._sock_recv(10) == b"abc"
+    with pytest.raises(BlockingIOError):
+        client._sock_recv(10)
+    broker.close()
+    assert client._sock_recv(10) == b""
+
+
+def test_paho_in_packet(client: Client) -> None:
+    assert client._in_packet == {
+        "command": 0,
+        "have_remaining": 0,
+        "remaining_count": [],
+        "remaining_mult": 1,
+        "remaining_length": 0,
+        "packet": bytearray(),
+        "to_process": 0,
+        "pos": 0,
+    }
+
+
+def test_paho_packet_handle(client: Client) -> None:
+    """It takes the packet from `_in_packet`; here a PINGRESP (MQTT 5, 3.13)."""
+    client._in_packet |= {"command": 0xD0, "have_remaining": 1}
+    client._ping_t = 5.0
+    assert client._packet_handle() is MQTTErrorCode.MQTT_ERR_SUCCESS
+    assert client._ping_t == 0
+
+
+def test_paho_packet_queue(client: Client) -> None:
+    """It only queues, since `on_socket_register_write` is set."""
+    client.on_socket_register_write = lambda *_: None
+    assert client._packet_queue(0x40, b"four", 0, 1) is MQTTErrorCode.MQTT_ERR_SUCCESS
+    assert [(packet["command"], packet["packet"], packet["pos"]) for packet in client._out_packet] == [
+        (0x40, b"four", 0)
+    ]
+
+
+def test_paho_loop_rc_handle(connected: tuple[Client, socket.socket]) -> None:
+    """It closes the connection and tells `on_disconnect`."""
+    client, broker = connected
+    told: list[str] = []
+    client.on_disconnect = lambda *arguments: told.append(str(arguments[3]))
+    assert client._loop_rc_handle(MQTTErrorCode.MQTT_ERR_CONN_LOST) is MQTTErrorCode.MQTT_ERR_CONN_LOST
+    assert (client._sock, broker.recv(1), len(told)) == (None, b"", 1)
+
+
+def test_paho_last_bytes_received(connected: tuple[Client, socket.socket]) -> None:
+    """By it, in seconds of `time.monotonic`, `loop_misc` knows a silent connection and asks with a ping."""
+    client, _broker = connected
+    client._state = _ConnectionState.MQTT_CS_CONNECTED
+    client.on_socket_register_write = lambda *_: None
+    client._last_msg_out = client._last_bytes_received = time.monotonic()
+    client.loop_misc()
+    assert len(client._out_packet) == 0
+    client._last_bytes_received -= client.keepalive
+    client.loop_misc()
+    assert [packet["command"] for packet in client._out_packet] == [0xC0]
+
+
+def test_paho_ping_t(connected: tuple[Client, socket.socket]) -> None:
+    """When a ping was sent that has no answer yet, 0 where none: `loop_misc` closes a connection after `keepalive`."""
+    client, _broker = connected
+    client._state = _ConnectionState.MQTT_CS_CONNECTED
+    client.on_socket_register_write = lambda *_: None
+    client._last_msg_out = client._last_bytes_received = time.monotonic() - client.keepalive
+    client._ping_t = 0.0
+    client.loop_misc()
+    assert client._sock is not None
+    client._last_msg_out = client._last_bytes_received = client._ping_t = time.monotonic() - client.keepalive
+    client.loop_misc()
+    assert client._sock is None
 
 
 USER_PROPERTY = b"\x26\x00\x01a\x00\xc8" + b"b" * 200
