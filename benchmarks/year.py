@@ -19,7 +19,7 @@ from benchmarks.servers import PROJECT, scalar
 from dashboards.console import series, snapshot
 from dashboards.grafana import queries
 from ingest.rollups.refreshing import rebuild
-from quantrac.cli.jobs.ordering import order_old_hours
+from quantrac.cli.jobs.chunks import order_old_hours
 from quantrac.config.loading import load_network
 from quantrac.database.migrate import migrate
 from quantrac.database.pool import Connection, connect

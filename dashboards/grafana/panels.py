@@ -1,4 +1,4 @@
-"""Panels over the one data source, built with Grafana's own typed library."""
+"""Panels and variables of the dashboards over the one data source, built with Grafana's own typed library."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from grafana_foundation_sdk.builders import stat, table, timeseries
-from grafana_foundation_sdk.builders.dashboard import ThresholdsConfig
+from grafana_foundation_sdk.builders.dashboard import QueryVariable, ThresholdsConfig
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models.common import VisibilityMode
-from grafana_foundation_sdk.models.dashboard import DataSourceRef, Threshold, ThresholdsMode
+from grafana_foundation_sdk.models.dashboard import (
+    DataSourceRef,
+    Threshold,
+    ThresholdsMode,
+    VariableRefresh,
+    VariableSort,
+)
 
 DATASOURCE_TYPE: Final = "grafana-postgresql-datasource"
 DATASOURCE_UID: Final = "quantrac"
@@ -64,3 +70,9 @@ def series_panel(title: str, sql: str, *, dots: bool = False, height: int = 9) -
     panel = timeseries.Panel().title(title).datasource(DATASOURCE).span(24).height(height).span_nulls(False)
     panel = panel.show_points(VisibilityMode.ALWAYS).line_width(0) if dots else panel.line_width(1)
     return panel.with_target(_Query(sql, "time_series"))
+
+
+def variable(name: str, label: str, sql: str, *, multi: bool) -> QueryVariable:
+    """Return a choice among the rows of a query; with `multi` also several and all."""
+    made = QueryVariable(name).label(label).query(sql).datasource(DATASOURCE).multi(multi).include_all(multi)
+    return made.refresh(VariableRefresh.ON_DASHBOARD_LOAD).sort(VariableSort.ALPHABETICAL_ASC)

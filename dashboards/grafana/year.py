@@ -8,8 +8,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.grafana import queries
-from dashboards.grafana.panels import series_panel
-from dashboards.grafana.variables import variable
+from dashboards.grafana.panels import series_panel, variable
 
 UID: Final = "quantrac-year"
 

@@ -26,7 +26,7 @@ from typing import Final
 
 import psycopg
 
-from quantrac.cli.demo.prepare import prepare_database
+from quantrac.cli.demo.servers import prepare_database
 from quantrac.cli.processes import end_with_parent
 from quantrac.config.loading import load_network
 from quantrac.observe import logs

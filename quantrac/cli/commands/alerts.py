@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
 import typer
 
+if TYPE_CHECKING:
+    from alerts.telling.pictures import AskPicture
+    from quantrac.config.settings import Settings
+    from quantrac.database.pool import Connection
+
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+
+WAIT_S: Final = 45.0
+"""Longest wait for the answer; a picture that is taken later is found by its time."""
+PERSON: Final = "alerts"
 
 
 @app.callback()
@@ -22,7 +35,27 @@ def run() -> None:
     second one stands by and takes over when the first one ends.
     """
     from alerts import service
-    from quantrac.cli.picturing import by_command
-    from quantrac.cli.running import run_until_signalled
+    from quantrac.cli.foreground import run_until_signalled
 
     run_until_signalled(lambda settings, stop: service.run(settings, stop=stop, ask_picture=by_command(settings)))
+
+
+def by_command(settings: Settings) -> AskPicture:
+    """Return a function that has a station take a picture by the desk of commands, as `commands picture` does.
+
+    It reads keys and broker when it is called.
+    """
+    from quantrac.desks import commands as desk
+    from quantrac.mqtt.address import MqttAddress
+    from quantrac.telemetry.commands import read_key
+
+    def ask(conn: Connection, station: str, camera: str, *, reason: str, lasts_s: int) -> Mapping[str, Any]:
+        line = desk.MqttLine(MqttAddress.parse(settings.command_mqtt()))
+        key = read_key(settings.keys(), station)
+        order = {"do": "picture", "camera": camera}
+        return desk.give(
+            conn, line, key, station, order, person=PERSON, reason=reason,
+            clock=lambda: datetime.now(UTC), wait_s=WAIT_S, lasts_s=lasts_s,
+        )  # fmt: skip
+
+    return ask

@@ -19,6 +19,6 @@ def run() -> None:
     Needs QUANTRAC_DATABASE_URL (or QUANTRAC_CONSOLE_DATABASE_URL). While the database is away its pages say so.
     """
     from dashboards.console import service
-    from quantrac.cli.running import run_until_signalled
+    from quantrac.cli.foreground import run_until_signalled
 
     run_until_signalled(service.run)

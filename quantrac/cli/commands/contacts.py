@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quantrac.cli.arguments import Person
+from quantrac.cli.arguments import Person, plain
 
 if TYPE_CHECKING:
     from quantrac.database.pool import Connection
@@ -127,7 +127,6 @@ def log(
 ) -> None:
     """List who was told what, by which way, what became of it, and who acknowledged; addresses are masked."""
     from alerts.people.contacts import reached
-    from quantrac.cli.answers import plain
     from quantrac.telemetry.local_time import shown
 
     with _connect() as conn:

@@ -17,18 +17,18 @@ def _dashboards() -> None:
 @app.command(short_help="Write the dashboards and provisioning files.")
 def render() -> None:
     """Write the dashboards' JSON and the provisioning files into dashboards/grafana."""
-    from dashboards.grafana import rendering
+    from dashboards.grafana import files
 
-    for path in rendering.write():
+    for path in files.write():
         print(f"written: {path}")
 
 
 @app.command(short_help="Name each generated file that is out of date.")
 def check() -> None:
     """Exit 1 and name each generated file that is not what the code gives."""
-    from dashboards.grafana import rendering
+    from dashboards.grafana import files
 
-    found = rendering.stale()
+    found = files.stale()
     for path in found:
         print(f"{path}: out of date; run: quantrac dashboards render", file=sys.stderr)
     sys.exit(1 if found else 0)
@@ -40,8 +40,8 @@ def push() -> None:
 
     QUANTRAC_GRAFANA_URL says where it is, QUANTRAC_GRAFANA_TOKEN is the token of a service account (role Editor).
     """
-    from dashboards.grafana.pushing import Grafana
-    from dashboards.grafana.rendering import rendered
+    from dashboards.grafana.files import rendered
+    from dashboards.grafana.push import Grafana
     from quantrac.config.settings import Settings
 
     with Grafana(*Settings().grafana()) as grafana:

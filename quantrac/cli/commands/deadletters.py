@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from quantrac.cli.answers import plain
-from quantrac.cli.arguments import Person
+from quantrac.cli.arguments import Person, plain
 from quantrac.telemetry.errors import QuantracError
 
 if TYPE_CHECKING:

@@ -28,8 +28,8 @@ def demo(
     With --seconds it then drains, prints the ledger, and exits 0 only if the books balance, every stored value equals
     the instruments' journal, and an alarm rose, was told and cleared.
     """
-    from quantrac.cli.demo.options import DemoOptions
     from quantrac.cli.demo.run import run_demo
+    from quantrac.cli.demo.system import DemoOptions
 
     if report is not None and seconds is None:
         print(f"{report} will not be written: there is a verdict only after --seconds N", file=sys.stderr)

@@ -19,7 +19,7 @@ def run() -> None:
     Needs QUANTRAC_DATABASE_URL (or QUANTRAC_JOBS_DATABASE_URL) and the files of QUANTRAC_CONFIG. Health and metrics are
     served where QUANTRAC_JOBS_LISTEN says. A database that is away is waited for.
     """
+    from quantrac.cli.foreground import run_until_signalled
     from quantrac.cli.jobs import service
-    from quantrac.cli.running import run_until_signalled
 
     run_until_signalled(lambda settings, stop: service.run(settings, stop=stop))

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quantrac.cli.answers import plain
-from quantrac.cli.arguments import Person, moment
+from quantrac.cli.arguments import Person, moment, plain
 from quantrac.telemetry.local_time import shown
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import psycopg
 
-from quantrac.cli.demo.stage import Stage, StageError
+from quantrac.cli.demo.system import Stage, StageError
 
 DRAIN_WITHIN_S: Final = 180
 QUIET_WITHIN_S: Final = 180.0

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import psycopg
 
 from quantrac.cli.demo.journals import JournalVerdict, judge
-from quantrac.cli.demo.remains import Counts, read_alarms, read_counts, read_notifications
-from quantrac.cli.demo.stage import Stage
+from quantrac.cli.demo.system import Stage
 from quantrac.desks.books import Book, ledger, total
 
 SHOWN_DIFFERENCES: Final = 20
@@ -20,6 +20,28 @@ UNANSWERED_SHARE: Final = 0.05
 """Share of late replies, of all that was compared, that a machine under load may bring about."""
 TOLD: Final = ("sent", "delivered")
 MESSAGES: Final = ("stored", "dead", "lost", "missing", "received", "new", "duplicate", "rejected")
+
+
+COUNTS: Final = """
+select (select count(*) from v_station), (select count(*) from v_channel where not derived),
+       (select count(*) from v_reading),
+       (select count(*) from v_alarm where not late),
+       (select count(*) from v_alarm where not late and cleared_at is not null)
+"""
+NOTIFICATIONS: Final = "select medium, status, count(*) from v_notification group by medium, status"
+ALARMS: Final = """
+select rule, channel, raised_at, cleared_at from v_alarm where not late order by raised_at, rule, channel
+"""
+
+
+class Counts(NamedTuple):
+    """What the centre holds."""
+
+    stations: int
+    channels: int
+    readings: int
+    raised: int
+    cleared: int
 
 
 @dataclass(frozen=True)
@@ -84,12 +106,37 @@ def make_report(conn: psycopg.Connection[Any], stage: Stage, produced: int, firs
     return DemoReport(
         produced=produced,
         books=total(ledger(conn)),
-        counts=read_counts(conn),
+        counts=_read_counts(conn),
         journal=judge(conn, stage.network, stage.journals),
-        alarms=read_alarms(conn),
-        notifications=read_notifications(conn),
+        alarms=_read_alarms(conn),
+        notifications=_read_notifications(conn),
         seconds_to_first_reading=first_reading_s,
     )
+
+
+def _read_counts(conn: psycopg.Connection[Any]) -> Counts:
+    """Return what the centre holds."""
+    row = conn.execute(COUNTS).fetchone()
+    assert row is not None
+    return Counts(*row)
+
+
+def _read_alarms(conn: psycopg.Connection[Any]) -> list[dict[str, str | None]]:
+    """Return each alarm with the reading times at which it rose and cleared, ISO 8601 in UTC."""
+    rows = conn.execute(ALARMS).fetchall()
+    return [
+        {"rule": rule, "channel": channel, "raised_at": _iso(raised), "cleared_at": _iso(cleared)}
+        for rule, channel, raised, cleared in rows
+    ]
+
+
+def _iso(time: datetime | None) -> str | None:
+    return None if time is None else time.astimezone(UTC).isoformat()
+
+
+def _read_notifications(conn: psycopg.Connection[Any]) -> dict[tuple[str, str], int]:
+    """Return how many messages to people there are by medium and status."""
+    return {(medium, status): count for medium, status, count in conn.execute(NOTIFICATIONS)}
 
 
 def publish(report: DemoReport, path: Path | None, say: Callable[[str], None]) -> None:

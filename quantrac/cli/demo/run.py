@@ -10,14 +10,10 @@ from typing import Final
 import psycopg
 
 from quantrac.cli.demo import report as reports
-from quantrac.cli.demo.caught import Caught
 from quantrac.cli.demo.drain import drain_agents, wait_until_quiet
-from quantrac.cli.demo.options import DemoOptions
-from quantrac.cli.demo.prepare import prepare_database
-from quantrac.cli.demo.remains import has_reading_since
-from quantrac.cli.demo.screen import Screen
-from quantrac.cli.demo.servers import alone
-from quantrac.cli.demo.stage import Stage, StageError
+from quantrac.cli.demo.screen import Caught, Screen
+from quantrac.cli.demo.servers import alone, prepare_database
+from quantrac.cli.demo.system import DemoOptions, Stage, StageError
 from quantrac.config.loading import load_network
 
 FIRST_READING_WITHIN_S: Final = 240.0
@@ -63,7 +59,7 @@ def _wait_for_first_reading(
     stopped: Callable[[], bool],
 ) -> float | None:
     """Return the seconds from the start to the first reading received since; None when stopped before."""
-    while not has_reading_since(conn, began[1]):
+    while not _has_reading_since(conn, began[1]):
         stage.watch()
         if stopped():
             return None
@@ -88,3 +84,9 @@ def _play(
                 screen.say(message)
             screen.show(conn)
             time.sleep(LOOK_EVERY_S)
+
+
+def _has_reading_since(conn: psycopg.Connection[tuple[object, ...]], time: datetime) -> bool:
+    """Return whether a reading has been received since a time."""
+    row = conn.execute("select exists (select from v_latest where received_at > %s)", [time]).fetchone()
+    return bool(row and row[0])

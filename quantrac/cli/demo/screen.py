@@ -1,9 +1,12 @@
-"""The live table in the terminal; silent off a terminal."""
+"""What the terminal shows while the demo runs: a live table (only on a terminal), and caught mail and messages."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -83,3 +86,24 @@ def _alarms(conn: psycopg.Connection[Any]) -> Table:
 def _messages(conn: psycopg.Connection[Any]) -> Text:
     sent = dict(conn.execute(MESSAGES).fetchall())
     return Text(f"told people: {sent.get('email', 0)} e-mails, {sent.get('sms', 0)} SMS    Ctrl-C stops everything")
+
+
+class Caught:
+    """Reads the catchers' files; `news` yields what has come since it was last asked."""
+
+    def __init__(self, folder: Path) -> None:
+        self._told = {folder / "mail.jsonl": 0, folder / "sms.jsonl": 0}
+
+    def news(self) -> Iterator[str]:
+        """Yield one line for each new message."""
+        for path, told in self._told.items():
+            lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+            self._told[path] = len(lines)
+            for line in lines[told:]:
+                yield _described(json.loads(line))
+
+
+def _described(message: dict[str, Any]) -> str:
+    if "subject" in message:
+        return f"e-mail to {', '.join(message['to'])}: {message['subject']}"
+    return f"SMS to {message['phone']}: {message['text']}"

@@ -1,4 +1,4 @@
-"""The demo's private database and broker, brought back when they die."""
+"""The private database and broker of the demo: prepared for the network, started again when they die."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ import fcntl
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import structlog
 
+from alerts.people.contacts import contacts_of, save_contacts
+from quantrac.config.network import Network
+from quantrac.database.migrate import migrate
+from quantrac.database.pool import connect
+from quantrac.database.tuning import tune
+from quantrac.desks.network import apply_network
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.private_services.place import account_for, runtime_directory
 from quantrac.private_services.postgres import PrivatePostgres
@@ -19,6 +26,7 @@ from quantrac.telemetry.errors import QuantracError
 log = structlog.get_logger(__name__)
 
 DATABASE: Final = "quantrac"
+PERSON: Final = "quantrac demo"
 
 
 def demo_place(project: Path) -> Path:
@@ -77,3 +85,13 @@ class Servers:
         """Stop both, the broker first."""
         self.broker.stop()
         self.postgres.stop()
+
+
+def prepare_database(url: str, network: Network) -> None:
+    """Bring the database to the newest schema and apply the network: `db migrate`, `db tune`, `stations apply`."""
+    migrate(url)
+    now = datetime.now(UTC)
+    with connect(url, PERSON) as conn:
+        tune(conn)
+        apply_network(conn, network, PERSON, now)
+        save_contacts(conn, contacts_of(network), now, PERSON)

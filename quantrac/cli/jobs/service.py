@@ -23,8 +23,8 @@ from alerts.watchdogs.calibration_due import check_calibrations
 from alerts.watchdogs.feed_lag import check_feed
 from alerts.watchdogs.no_data import check_no_data
 from alerts.watchdogs.silence import check_silence
+from quantrac.cli.jobs.chunks import order_old_hours
 from quantrac.cli.jobs.compression import compress_old
-from quantrac.cli.jobs.ordering import order_old_hours
 from quantrac.cli.jobs.runs import Job, run_if_due
 from quantrac.cli.jobs.schedule import Daily, Every, Schedule
 from quantrac.cli.jobs.upkeep import apply_retention, prune_feed, prune_letters, prune_records

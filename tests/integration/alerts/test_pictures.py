@@ -16,7 +16,7 @@ from alerts.evaluating.evaluator import Evaluator
 from alerts.evaluating.past import SETTLE
 from alerts.telling.pictures import LASTS, TOGETHER, AskPicture, Wanted, ask_for, claim, start_asking
 from alerts.trials.series import read_series
-from quantrac.cli.picturing import by_command
+from quantrac.cli.commands.alerts import by_command
 from quantrac.config.settings import Settings
 from quantrac.database.pool import Connection, connect
 from quantrac.private_services.mosquitto import PrivateMosquitto

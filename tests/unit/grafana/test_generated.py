@@ -5,15 +5,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from dashboards.grafana import queries, rendering
+from dashboards.grafana import files, queries
 
 
 def dashboard() -> dict:
-    return json.loads(rendering.rendered()["generated/network-overview.json"])
+    return json.loads(files.rendered()["generated/network-overview.json"])
 
 
 def test_the_committed_files_are_what_the_code_gives() -> None:
-    assert rendering.stale() == []
+    assert files.stale() == []
 
 
 def test_the_schema_is_that_of_grafana_11_6() -> None:

@@ -8,8 +8,8 @@ import json
 import httpx
 import pytest
 
-from dashboards.grafana.pushing import Grafana, PushFailed
-from dashboards.grafana.rendering import rendered
+from dashboards.grafana.files import rendered
+from dashboards.grafana.push import Grafana, PushFailed
 
 
 class Server:

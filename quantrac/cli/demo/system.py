@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from quantrac.cli.demo.options import DemoOptions
 from quantrac.cli.demo.servers import Servers, demo_folder
 from quantrac.cli.processes import CENTRE_SERVICES, Program, Supervisor, quantrac
 from quantrac.config.network import Network
@@ -17,6 +17,26 @@ from quantrac.private_services import ports
 from quantrac.telemetry.errors import QuantracError
 
 POLL_S: Final = 0.05
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """`quantrac demo`'s options.
+
+    Args:
+        project: holds `station_configs`; the run's files go to its `.quantrac/demo` or, where a system user could not
+            enter that, to a folder of our own under `/var/tmp`.
+        seconds: how long to run from the first reading; None: until Ctrl-C.
+        report: where to write the JSON report; None: nowhere.
+        keep: go on with the data of the last run.
+        overlay: the overlay of `station_configs` that sets short intervals.
+    """
+
+    project: Path
+    seconds: float | None = None
+    report: Path | None = None
+    keep: bool = False
+    overlay: str = "demo"
 
 
 class StageError(QuantracError):
