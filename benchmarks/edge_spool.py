@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from edge_agent.records import SlotReading, SlotRecord
+from edge_agent.readings.records import SlotReading, SlotRecord
 from edge_agent.slots.continuity import Series, last_slots
-from edge_agent.spooling.opening import LOOKED_BACK
 from edge_agent.spooling.spool import Spool
 from edge_agent.spooling.spool_file import connect
+from edge_agent.spooling.spool_start import LOOKED_BACK
 from quantrac.telemetry.states import State
 
 READINGS: Final = 9

@@ -17,11 +17,11 @@ from typing import Final
 
 from benchmarks.edge_field import Field, simulated
 from benchmarks.edge_line import Line, now_ms, read_line
-from edge_agent.acquiring.mounting import Mounted, mount
+from edge_agent.instruments.drivers import Mounted, mount
 from edge_agent.modbus.bus import ModbusBus, Timing
-from edge_agent.modbus.decoding import locate, spans
 from edge_agent.modbus.instrument import ModbusInstrument
-from edge_agent.modbus.planning import Span
+from edge_agent.modbus.request_plan import Span
+from edge_agent.modbus.signals import locate, spans
 from quantrac.config.modbus import ModbusProfile
 from quantrac.config.stations import Device, Station
 

@@ -11,31 +11,32 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from edge_agent.acquiring.miss_counts import MissCounts
+from edge_agent.acquiring.field_link import FieldLink
 from edge_agent.acquiring.surroundings import Surroundings
 from edge_agent.clocks.clock import Moment
 from edge_agent.clocks.system_clock import SystemClock, TimeSource
-from edge_agent.clocks.timekeeping import Timekeeper
-from edge_agent.control.answering import Draining, report_of
-from edge_agent.control.configuring import Pushed
-from edge_agent.control.orders import FILE as ORDERS
-from edge_agent.control.orders import Orders
+from edge_agent.clocks.timekeeper import Timekeeper
+from edge_agent.control.agent_control import Steering, identity_of
+from edge_agent.control.answers import Draining, report_of
+from edge_agent.control.reconfiguration import Pushed
 from edge_agent.control.replies import Replies
-from edge_agent.control.steering import Steering, identity_of
 from edge_agent.desk import Desk
-from edge_agent.health.housekeeping import Housekeeping
+from edge_agent.health.agent_channels import Housekeeping
 from edge_agent.health.watchdog import Watchdog
-from edge_agent.instruments.samples import NO_MEASUREMENT, Measured
-from edge_agent.records import Event, RecordSink
-from edge_agent.sending.beginning import Beginning
-from edge_agent.sending.forwarding import Forwarder
+from edge_agent.readings.counts import MissCounts
+from edge_agent.readings.records import Event, RecordSink
+from edge_agent.readings.samples import NO_MEASUREMENT, Measured
+from edge_agent.sending.forwarder import Forwarder
 from edge_agent.sending.forwarding_loop import ForwardingLoop
+from edge_agent.sending.start import Beginning
 from edge_agent.sending.uplink import uplink
 from edge_agent.slots.continuity import series_of
+from edge_agent.slots.orders import FILE as ORDERS
+from edge_agent.slots.orders import Orders
 from edge_agent.spooling.intake import Intake
-from edge_agent.spooling.opening import continuity_of
 from edge_agent.spooling.spool import Spool
 from edge_agent.spooling.spool_file import SpoolUnwritable
+from edge_agent.spooling.spool_start import continuity_of
 from quantrac.config.loading import load_network
 from quantrac.config.settings import Settings
 from quantrac.config.stations import Station
@@ -49,7 +50,7 @@ from quantrac.telemetry.commands import read_key
 from quantrac.telemetry.errors import QuantracError
 
 if TYPE_CHECKING:
-    from edge_agent.cameras.starting import Cameras
+    from edge_agent.cameras.cameras import Cameras
 
 log = logger(__name__)
 
@@ -79,6 +80,7 @@ class Sampling(Protocol):
         restart: str,
         around: Surroundings,
         stop: threading.Event,
+        link: FieldLink,
     ) -> None:
         """`restart` is the text of the event that says why the first slots are not whole."""
 
@@ -120,8 +122,9 @@ def run(
             plan.station,
             sink=steering.noted(intake.offer if cameras is None else cameras.looked(intake.offer)),
             restart=restart,
-            around=Surroundings(source.wall_ms, housekeeping, orders, watchdog, note, steering.link),
+            around=Surroundings(source.wall_ms, housekeeping, orders, watchdog, note),
             stop=end.sampling,
+            link=steering.link,
         )
         watchdog.stopping()
         drained = _drain(loop, end)
@@ -286,7 +289,7 @@ def _cameras(
     """Start the cameras, if the station has any."""
     if not plan.station.cameras:
         return None
-    from edge_agent.cameras.starting import start_cameras
+    from edge_agent.cameras.cameras import start_cameras
     from edge_agent.cameras.waiting import cameras_when_there_is_room
 
     def start(stack: ExitStack) -> Cameras:

@@ -13,6 +13,7 @@ from typing import Final
 
 import structlog
 
+from edge_agent.acquiring.field_link import FieldLink
 from edge_agent.acquiring.pauses import pause
 from edge_agent.acquiring.schedule import next_due
 from edge_agent.acquiring.surroundings import Surroundings
@@ -20,13 +21,13 @@ from edge_agent.acquiring.sweeps import Sweeps, supervised
 from edge_agent.acquiring.watched import Outbox, Watched
 from edge_agent.clocks.trust import shifted
 from edge_agent.clocks.wall_clock import WallClock
-from edge_agent.control.maintenance import MaintenanceSwitch
-from edge_agent.health.housekeeping import Housekeeping
+from edge_agent.health.agent_channels import Housekeeping
 from edge_agent.health.watchdog import Watchdog
-from edge_agent.instruments.samples import Sample
-from edge_agent.records import Event, RecordSink
-from edge_agent.slots.averaging import DeviceSlots
+from edge_agent.readings.records import Event, RecordSink
+from edge_agent.readings.samples import Sample
 from edge_agent.slots.channels import ChannelFeed, slot_plan
+from edge_agent.slots.device_slots import DeviceSlots
+from edge_agent.slots.maintenance_switch import MaintenanceSwitch
 from quantrac.config.stations import AGENT, Channel, Station
 
 AGENT_SAMPLE_MS: Final = 10_000
@@ -41,7 +42,13 @@ log = structlog.get_logger()
 
 
 async def acquire(
-    station: Station, *, sink: RecordSink, stop: asyncio.Event, restart: str, around: Surroundings
+    station: Station,
+    *,
+    sink: RecordSink,
+    stop: asyncio.Event,
+    restart: str,
+    around: Surroundings,
+    link: FieldLink | None = None,
 ) -> None:
     """Read a station until `stop` is set.
 
@@ -51,10 +58,12 @@ async def acquire(
         stop: ends it after the reads that are under way.
         restart: text of the `restart` event that the first record carries, such as ``boot 17``.
         around: clock, sources of the agent's own channels, orders, watchdog.
+        link: lets other threads ask something of the instruments while they are read.
 
     Raises:
         Unsuitable: a device's profile, bus and address do not go together.
     """
+    link = link or FieldLink()
     outbox = Outbox(sink, MaintenanceSwitch(station.maintenance), around.orders, around.on_event)
     keeping = around.keeping
     watched: list[Watched] = []
@@ -72,11 +81,11 @@ async def acquire(
     around.watchdog.ready()
     async with asyncio.TaskGroup() as group:
         sweeps.start(group, stop)
-        around.link.attach(asyncio.get_running_loop(), sweeps)
+        link.attach(asyncio.get_running_loop(), sweeps)
         for task in tasks:
             group.create_task(task)
         await stop.wait()
-        around.link.detach()
+        link.detach()
 
 
 async def feed_watchdog(watchdog: Watchdog, stop: asyncio.Event) -> None:

@@ -9,17 +9,17 @@ from typing import Final
 
 import structlog
 
+from edge_agent.acquiring.bus_watch import BusWatch
 from edge_agent.acquiring.lateness import Lateness
-from edge_agent.acquiring.miss_counts import MissCounts
-from edge_agent.acquiring.misses import Garbled, LateAnswer, LineDown, Miss, NoAnswer, Refused
 from edge_agent.acquiring.pauses import pause
 from edge_agent.acquiring.schedule import Idle, Outcome, Schedule, Turn, Watch
 from edge_agent.acquiring.watched import Watched
 from edge_agent.clocks.wall_clock import WallClock
-from edge_agent.instruments.instrument import Instrument, Overlapping, Part, SharedBus, Unfenced
-from edge_agent.instruments.samples import NO_MEASUREMENT, Sample
-from edge_agent.lines.bus_watch import BusWatch
-from edge_agent.records import Event
+from edge_agent.lines.instrument import Instrument, Overlapping, Part, SharedBus, Unfenced
+from edge_agent.readings.counts import MissCounts
+from edge_agent.readings.misses import Garbled, LateAnswer, LineDown, Miss, NoAnswer, Refused
+from edge_agent.readings.records import Event
+from edge_agent.readings.samples import NO_MEASUREMENT, Sample
 from quantrac.config.stations import Device
 from quantrac.observe.metrics import counter
 

@@ -6,12 +6,10 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import TimeoutError as TookTooLong
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
+from edge_agent.acquiring.sweeps import Sweeps
 from quantrac.telemetry.errors import QuantracError
-
-if TYPE_CHECKING:
-    from edge_agent.acquiring.sweeps import Sweeps
 
 T = TypeVar("T")
 

@@ -14,24 +14,23 @@ from typing import Any, Final
 import structlog
 
 from edge_agent.acquiring.bus_reader import BusReader, Mounting
-from edge_agent.acquiring.lending import lending, lending_place, wait_for_room
-from edge_agent.acquiring.mounting import Mounted, instrument_on, mount
-from edge_agent.acquiring.overhearing import overhear
+from edge_agent.acquiring.loans import lending, lending_place, wait_for_room
+from edge_agent.acquiring.overheard import overhear
 from edge_agent.acquiring.pauses import pause
+from edge_agent.acquiring.probe import Found, Lend, kept_open, look_at
 from edge_agent.acquiring.surroundings import Surroundings
 from edge_agent.acquiring.talker_reader import TalkerReader
 from edge_agent.acquiring.watched import Outbox, Watched
 from edge_agent.clocks.wall_clock import WallClock
-from edge_agent.commissioning.probing import Found, Lend, kept_open, look_at
-from edge_agent.control.calibrations import CalibrationWatch
-from edge_agent.control.changes import same_channels, same_device
-from edge_agent.control.maintenance import MaintenanceSwitch
-from edge_agent.instruments.instrument import Instrument, SharedBus, Unsuitable
+from edge_agent.instruments.drivers import Mounted, instrument_on, mount
 from edge_agent.instruments.talkers import Talker
-from edge_agent.instruments.wiping import Wiping
+from edge_agent.lines.instrument import Instrument, SharedBus, Unsuitable, Wiping
 from edge_agent.lines.serial_bus import SerialBus
-from edge_agent.slots.averaging import DeviceSlots
+from edge_agent.slots.calibrations import CalibrationWatch
+from edge_agent.slots.changes import same_channels, same_device
 from edge_agent.slots.channels import device_plan, feeds_of
+from edge_agent.slots.device_slots import DeviceSlots
+from edge_agent.slots.maintenance_switch import MaintenanceSwitch
 from quantrac.config.stations import Bus, Device, Station
 from quantrac.observe.metrics import counter
 from quantrac.telemetry.errors import QuantracError

@@ -9,14 +9,14 @@ from typing import Final
 import structlog
 
 from edge_agent.acquiring.bus_reader import REOPEN_S, Mounting
-from edge_agent.acquiring.miss_counts import MissCounts
-from edge_agent.acquiring.misses import Garbled, LineDown, Miss, NoAnswer
 from edge_agent.acquiring.pauses import pause
 from edge_agent.acquiring.schedule import LOST_AFTER
 from edge_agent.clocks.wall_clock import WallClock
 from edge_agent.instruments.talkers import Talker
 from edge_agent.lines.serial_bus import SerialBus
-from edge_agent.records import Event
+from edge_agent.readings.counts import MissCounts
+from edge_agent.readings.misses import Garbled, LineDown, Miss, NoAnswer
+from edge_agent.readings.records import Event
 from quantrac.config.stations import Device
 
 LISTEN_MS: Final = 500

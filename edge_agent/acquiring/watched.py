@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from edge_agent.control.calibrations import KIND as CALIBRATION
-from edge_agent.control.calibrations import CalibrationWatch
-from edge_agent.control.maintenance import MaintenanceSwitch
-from edge_agent.control.orders import Orders
-from edge_agent.instruments.samples import Sample
-from edge_agent.records import Event, RecordSink
-from edge_agent.slots.averaging import DeviceSlots, Taken
+from edge_agent.readings.records import Event, RecordSink
+from edge_agent.readings.samples import Sample
+from edge_agent.slots.calibrations import KIND as CALIBRATION
+from edge_agent.slots.calibrations import CalibrationWatch
 from edge_agent.slots.channels import ChannelFeed
+from edge_agent.slots.device_slots import DeviceSlots, Taken
+from edge_agent.slots.maintenance_switch import MaintenanceSwitch
+from edge_agent.slots.orders import Orders
 
 
 @dataclass(slots=True)

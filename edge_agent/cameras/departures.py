@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from edge_agent.records import SlotRecord
+from edge_agent.readings.records import SlotRecord
 
 REST_MS: Final = 30 * 60_000
 """A value that crosses its limit again and again is news once in so long."""

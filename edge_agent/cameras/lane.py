@@ -9,7 +9,7 @@ import sqlite3
 from contextlib import suppress
 from typing import Final, Protocol
 
-from edge_agent.cameras.album import Album
+from edge_agent.cameras.picture_spool import Album
 from edge_agent.clocks.clock import Moment
 from edge_agent.spooling import settlement
 from edge_agent.spooling.ranges import Range, RangeSet

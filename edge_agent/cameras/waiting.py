@@ -7,8 +7,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, Final
 
-from edge_agent.cameras.starting import Cameras
-from edge_agent.records import Event, SlotRecord
+from edge_agent.cameras.cameras import Cameras
+from edge_agent.readings.records import Event, SlotRecord
 from edge_agent.spooling.spool_file import SpoolUnwritable
 from quantrac.observe.logs import logger
 from quantrac.telemetry.errors import QuantracError

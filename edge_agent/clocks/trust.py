@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from edge_agent.records import Event, SlotRecord
+from edge_agent.readings.records import Event, SlotRecord
 from quantrac.config.stations import ClockPlan
 
 SAME_CLOCK_MS: Final = 500

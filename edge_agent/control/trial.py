@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from edge_agent.records import SlotRecord
+from edge_agent.readings.records import SlotRecord
 from quantrac.config.stations import Station
 
 SLOTS: Final = 2

@@ -9,7 +9,7 @@ from typing import Final
 
 import serial
 
-from edge_agent.instruments.samples import NO_MEASUREMENT, Measured
+from edge_agent.readings.samples import NO_MEASUREMENT, Measured
 from quantrac.config.stations import Modem
 from quantrac.observe.logs import logger
 from quantrac.telemetry.states import State

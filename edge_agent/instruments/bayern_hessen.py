@@ -13,7 +13,7 @@ from itertools import pairwise
 from operator import xor
 from typing import Final, NamedTuple
 
-from edge_agent.acquiring.misses import BadCheck, Garbled
+from edge_agent.readings.misses import BadCheck, Garbled
 
 STX: Final = b"\x02"
 ETX: Final = b"\x03"

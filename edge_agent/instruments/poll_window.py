@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from edge_agent.instruments.instrument import Instrument, Note, Overlapping, Part, PlannedRequest, Unfenced
-from edge_agent.instruments.samples import Sample
+from edge_agent.lines.instrument import Instrument, Note, Overlapping, Part, PlannedRequest, Unfenced
+from edge_agent.readings.samples import Sample
 
 MINUTE_MS: Final = 60_000
 MINUTES: Final = 60

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from edge_agent.acquiring.misses import BadCheck, Garbled
+from edge_agent.readings.misses import BadCheck, Garbled
 
 _VALUES: Final = re.compile(r"(?:[+-](?:\d+\.?\d*|\.\d+))*")
 _VALUE: Final = re.compile(r"[+-][\d.]+")

@@ -11,14 +11,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from edge_agent.acquiring.misses import Garbled, LateAnswer, NoAnswer, Refused
 from edge_agent.instruments import sdi12
-from edge_agent.instruments.instrument import Part as AnyPart
-from edge_agent.instruments.instrument import Unsuitable
-from edge_agent.instruments.samples import NO_MEASUREMENT, Measured, Sample, measured
 from edge_agent.instruments.sdi12 import Announcement
 from edge_agent.instruments.serial_instruments import AskingBus, Message, SerialInstrument
 from edge_agent.lines.endings import LINE, Fence, bare
+from edge_agent.lines.instrument import Part as AnyPart
+from edge_agent.lines.instrument import Unsuitable
+from edge_agent.readings.misses import Garbled, LateAnswer, NoAnswer, Refused
+from edge_agent.readings.samples import NO_MEASUREMENT, Measured, Sample, measured
 from quantrac.config.devices import Sdi12Profile, Sdi12Signal
 from quantrac.config.stations import Device
 from quantrac.telemetry.states import State, worst

@@ -6,17 +6,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from edge_agent.acquiring.misses import Garbled
 from edge_agent.instruments import bayern_hessen, text_lines, vaisala
-from edge_agent.instruments.instrument import (
+from edge_agent.lines.endings import LINE, Ending, Fence, bare
+from edge_agent.lines.instrument import (
     Note,
     PlannedRequest,
     Unsuitable,
 )
-from edge_agent.instruments.instrument import Part as AnyPart
-from edge_agent.instruments.samples import NO_MEASUREMENT, Measured, Sample, measured
-from edge_agent.lines.endings import LINE, Ending, Fence, bare
+from edge_agent.lines.instrument import Part as AnyPart
 from edge_agent.lines.serial_bus import TextAnswer
+from edge_agent.readings.misses import Garbled
+from edge_agent.readings.samples import NO_MEASUREMENT, Measured, Sample, measured
 from quantrac.config.devices import (
     BayernHessenProfile,
     BayernHessenSignal,

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from copy import copy
 from typing import Final, Protocol, Self
 
-from edge_agent.acquiring.misses import Garbled, NoAnswer
 from edge_agent.instruments import text_lines, vaisala
-from edge_agent.instruments.instrument import Note, PlannedRequest, Unsuitable
-from edge_agent.instruments.instrument import Part as AnyPart
-from edge_agent.instruments.samples import NO_MEASUREMENT, Measured, Sample, measured
 from edge_agent.instruments.serial_instruments import Message
 from edge_agent.lines.endings import LINE, Ending
+from edge_agent.lines.instrument import Note, PlannedRequest, Unsuitable
+from edge_agent.lines.instrument import Part as AnyPart
+from edge_agent.readings.misses import Garbled, NoAnswer
+from edge_agent.readings.samples import NO_MEASUREMENT, Measured, Sample, measured
 from quantrac.config.devices import LineProfile, VaisalaProfile
 from quantrac.config.stations import Device
 from quantrac.telemetry.states import State

@@ -14,8 +14,8 @@ from functools import reduce
 from operator import xor
 from typing import Final, NamedTuple
 
-from edge_agent.acquiring.misses import BadCheck, Garbled
-from edge_agent.instruments.samples import NO_MEASUREMENT, Measured, measured
+from edge_agent.readings.misses import BadCheck, Garbled
+from edge_agent.readings.samples import NO_MEASUREMENT, Measured, measured
 from quantrac.config.lines import LineProfile, LineSignal, LineStatus, Stamp, Transducer
 from quantrac.telemetry.states import State, worst
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from edge_agent.acquiring.misses import Garbled, Refused
 from edge_agent.instruments.sdi12 import crc_characters, without_crc
+from edge_agent.readings.misses import Garbled, Refused
 
 MAX_LINE: Final = 512
 _FIELD: Final = re.compile(r"([A-Z][a-z])=([+-]?\d+(?:\.\d+)?)([A-Za-z#])")

@@ -6,7 +6,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from typing import Final
 
-from edge_agent.acquiring.misses import Garbled, LineDown, NoAnswer
+from edge_agent.readings.misses import Garbled, LineDown, NoAnswer
 
 LONGEST: Final = 4096
 """Bytes kept without a reader; more is noise."""

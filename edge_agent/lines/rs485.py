@@ -9,7 +9,7 @@ import fcntl
 import struct
 from typing import Final
 
-from edge_agent.acquiring.misses import LineDown
+from edge_agent.readings.misses import LineDown
 from quantrac.config.stations import Rs485
 
 TIOCSRS485: Final = 0x542F

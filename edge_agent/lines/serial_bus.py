@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from edge_agent.acquiring.misses import Garbled, LateAnswer, Miss, NoAnswer
-from edge_agent.acquiring.patience import Allowance, Patience
-from edge_agent.instruments.instrument import SharedBus, Unsuitable
 from edge_agent.lines.byte_line import ByteLine
 from edge_agent.lines.endings import Ending, Fence
+from edge_agent.lines.instrument import SharedBus, Unsuitable
 from edge_agent.lines.owed_texts import Owed, OwedTexts
+from edge_agent.lines.patience import Allowance, Patience
 from edge_agent.lines.serial_line import SerialLine
 from edge_agent.lines.tcp_line import TcpLine
+from edge_agent.readings.misses import Garbled, LateAnswer, Miss, NoAnswer
 from quantrac.config.stations import Bus
 
 SILENCE_S: Final = 0.1

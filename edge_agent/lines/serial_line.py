@@ -13,9 +13,9 @@ from typing import Final
 
 import serial
 
-from edge_agent.acquiring.misses import LineDown
 from edge_agent.lines import rs485
 from edge_agent.lines.byte_line import ByteLine
+from edge_agent.readings.misses import LineDown
 from quantrac.config.fields import LineSettings
 from quantrac.config.stations import Rs485
 

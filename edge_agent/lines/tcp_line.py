@@ -6,8 +6,8 @@ import asyncio
 import socket
 from typing import Final
 
-from edge_agent.acquiring.misses import LineDown
 from edge_agent.lines.byte_line import ByteLine
+from edge_agent.readings.misses import LineDown
 
 CONNECT_S: Final = 3.0
 

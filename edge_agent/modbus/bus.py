@@ -19,16 +19,16 @@ from typing import Final, NamedTuple
 from pymodbus.exceptions import ModbusException, ModbusIOException
 from pymodbus.pdu import ModbusPDU
 
-from edge_agent.acquiring.misses import BadCheck, Garbled, LateAnswer, LineDown, Miss, NoAnswer, Refused
-from edge_agent.acquiring.patience import LONGEST_MS, Allowance, Patience
-from edge_agent.instruments.instrument import SharedBus
+from edge_agent.lines.instrument import SharedBus
+from edge_agent.lines.patience import LONGEST_MS, Allowance, Patience
 from edge_agent.lines.serial_line import check_port
 from edge_agent.modbus.client import Client, ask, give_up, make_client, switch_direction
-from edge_agent.modbus.framing import AnyRequest, Request, WriteRequest, find_reply, has_come, is_exception, is_frame
+from edge_agent.modbus.frames import AnyRequest, Request, WriteRequest, find_reply, has_come, is_exception, is_frame
 from edge_agent.modbus.numbered_answers import NumberedAnswers, number_of
 from edge_agent.modbus.owed_answers import OwedAnswers
-from edge_agent.modbus.planning import Span
 from edge_agent.modbus.replies import check_read, check_written, words_of
+from edge_agent.modbus.request_plan import Span
+from edge_agent.readings.misses import BadCheck, Garbled, LateAnswer, LineDown, Miss, NoAnswer, Refused
 from quantrac.config.stations import Bus
 
 SILENCE_S: Final = 0.06

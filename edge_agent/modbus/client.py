@@ -12,10 +12,10 @@ from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusIOException
 from pymodbus.pdu import ModbusPDU
 
-from edge_agent.acquiring.misses import LineDown
 from edge_agent.lines.serial_line import port_settings, set_direction
-from edge_agent.modbus.framing import AnyRequest, WriteRequest
-from edge_agent.modbus.planning import Function
+from edge_agent.modbus.frames import AnyRequest, WriteRequest
+from edge_agent.modbus.request_plan import Function
+from edge_agent.readings.misses import LineDown
 from quantrac.config.stations import Bus, Rs485
 
 CONNECT_S: Final = 3.0

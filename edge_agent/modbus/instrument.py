@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from edge_agent.acquiring.misses import Refused
-from edge_agent.instruments.instrument import Note, PlannedRequest, Unsuitable
-from edge_agent.instruments.instrument import Part as AnyPart
-from edge_agent.instruments.samples import NO_MEASUREMENT, Measured, Sample
+from edge_agent.lines.instrument import Note, PlannedRequest, Unsuitable
+from edge_agent.lines.instrument import Part as AnyPart
 from edge_agent.modbus.bus import ModbusBus, Timing
-from edge_agent.modbus.decoding import Image, decode, directory_spans, listed_codes, locate, spans
-from edge_agent.modbus.framing import REQUEST_BYTES, Request, WriteRequest
-from edge_agent.modbus.planning import Part, Span, gap_budget, parts, plan
+from edge_agent.modbus.frames import REQUEST_BYTES, Request, WriteRequest
+from edge_agent.modbus.request_plan import Part, Span, gap_budget, parts, plan
+from edge_agent.modbus.signals import Image, decode, directory_spans, listed_codes, locate, spans
+from edge_agent.readings.misses import Refused
+from edge_agent.readings.samples import NO_MEASUREMENT, Measured, Sample
 from quantrac.config.modbus import ModbusProfile
 from quantrac.config.stations import Device
 from quantrac.telemetry.states import State

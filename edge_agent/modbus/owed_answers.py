@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from edge_agent.modbus.framing import Request, find_reply
-from edge_agent.modbus.planning import Span
+from edge_agent.modbus.frames import Request, find_reply
+from edge_agent.modbus.request_plan import Span
 
 OWED_S: Final = 10.0
 """What has not been answered for so long is not answered any more."""

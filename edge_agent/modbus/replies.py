@@ -6,9 +6,9 @@ from typing import Final
 
 from pymodbus.pdu import ModbusPDU
 
-from edge_agent.acquiring.misses import Garbled, NoAnswer, Refused
-from edge_agent.modbus.framing import Request, WriteRequest
-from edge_agent.modbus.planning import Span
+from edge_agent.modbus.frames import Request, WriteRequest
+from edge_agent.modbus.request_plan import Span
+from edge_agent.readings.misses import Garbled, NoAnswer, Refused
 
 GATEWAY_CODES: Final = (0x0A, 0x0B)
 """Exceptions of a gateway that has no path to the unit, or got no answer from it."""

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from edge_agent.clocks.clock import Moment, Now
-from edge_agent.sending.forwarding import Forwarder
+from edge_agent.sending.forwarder import Forwarder
 from edge_agent.spooling.report import Report
 from edge_agent.spooling.spool_file import SpoolDamaged, SpoolUnwritable
 from quantrac.observe.logs import logger

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-from edge_agent.instruments.samples import Sample
-from edge_agent.slots.averaging import ChannelPlan, SlotPlan, Taken
+from edge_agent.readings.samples import Sample
+from edge_agent.slots.device_slots import ChannelPlan, SlotPlan, Taken
 from edge_agent.slots.gases import GasWatch
 from edge_agent.slots.statistics import Statistic
 from quantrac.config.lines import LineProfile

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from edge_agent.records import Event, SlotReading, SlotRecord
+from edge_agent.readings.records import Event, SlotReading, SlotRecord
 from quantrac.config.stations import AGENT, Device, Station
 from quantrac.telemetry.states import State
 from quantrac.telemetry.wire import Message

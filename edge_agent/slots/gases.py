@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from edge_agent.instruments.samples import Sample
-from edge_agent.slots.averaging import Taken
+from edge_agent.readings.samples import Sample
+from edge_agent.slots.device_slots import Taken
 from quantrac.config.stations import Gas
 from quantrac.telemetry.parameters import Kind
 from quantrac.telemetry.states import State

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, assert_never
 
-from edge_agent.records import SlotReading
+from edge_agent.readings.records import SlotReading
 from quantrac.config.stations import ExtraKind
 
 

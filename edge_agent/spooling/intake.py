@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from edge_agent.clocks.trust import ALWAYS, Offered, Stamp
-from edge_agent.records import SlotRecord
+from edge_agent.readings.records import SlotRecord
 
 MOST_RECORDS: Final = 10_000
 """About 20 MB: seventeen minutes of ten devices each second, a week of ten devices each ten minutes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from edge_agent.records import SlotRecord
+from edge_agent.readings.records import SlotRecord
 from quantrac.telemetry.states import State
 from quantrac.telemetry.wire import STRICT_ERRORS, Message, WireReading, decode_message, encode
 

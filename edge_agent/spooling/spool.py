@@ -17,8 +17,8 @@ from typing import Final, NamedTuple, Self
 import msgspec
 
 from edge_agent.clocks.trust import Offered
-from edge_agent.records import SlotRecord
-from edge_agent.spooling import dropping, salvage, undated
+from edge_agent.readings.records import SlotRecord
+from edge_agent.spooling import drop_order, salvage, undated
 from edge_agent.spooling.fate import EpochSpan, Fate, read_fate
 from edge_agent.spooling.lines import again, line_of, readable
 from edge_agent.spooling.ranges import Range, RangeSet
@@ -273,7 +273,7 @@ class Spool:
             if dropped >= at_least_rows and rows[-1].at_ms > now_ms - self.keep_ms:
                 log.warning("spool_keeps_too_little", size_bytes=self.size_bytes, keep_ms=self.keep_ms)
             with Transaction(self._db):
-                for part in dropping.delete(self._db, self._fate, rows):
+                for part in drop_order.delete(self._db, self._fate, rows):
                     lost.add(*part)
                 self._write_fate()
             dropped += len(rows)
@@ -284,11 +284,11 @@ class Spool:
         """Whether the spool is above its size bound. Raises SpoolDamaged."""
         return self.used_bytes() > self.size_bytes
 
-    def _rows_to_drop(self) -> list[dropping.Row]:
+    def _rows_to_drop(self) -> list[drop_order.Row]:
         """Return what goes next; the newest message of all stays, so that counting goes on behind it."""
         with Reading():
-            settled = dropping.settled_rows(self._db, self._fate, self.first(), self._last - 1)
-            return settled or (dropping.oldest_rows(self._db, 0, self._last - 1) if self.is_too_large else [])
+            settled = drop_order.settled_rows(self._db, self._fate, self.first(), self._last - 1)
+            return settled or (drop_order.oldest_rows(self._db, 0, self._last - 1) if self.is_too_large else [])
 
     def renew(self, reason: str, now_ms: int) -> None:
         """Set the damaged file aside, begin a new one, and take over what can still be read of the old.

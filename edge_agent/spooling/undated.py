@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from edge_agent.clocks.trust import Offered, Stamp
-from edge_agent.records import Event, SlotReading, SlotRecord
+from edge_agent.readings.records import Event, SlotReading, SlotRecord
 from quantrac.telemetry.states import State
 
 MOST_UNDATED: Final = 200_000

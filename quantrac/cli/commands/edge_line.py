@@ -15,7 +15,7 @@ from quantrac.telemetry.errors import QuantracError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from edge_agent.commissioning.interpreting import Reading
+    from edge_agent.commissioning.interpretations import Reading
     from quantrac.config.stations import BusKind
 
 BASES = {0: "from 0", 1: "from 1"}
@@ -57,7 +57,7 @@ def look_round(wish: Wish) -> None:
 
 
 def _scan(wish: Wish) -> None:
-    from edge_agent.commissioning.finding import COMMON, Place, find
+    from edge_agent.commissioning.line_search import COMMON, Place, find
 
     place = Place.parse(wish.port)
     lines = [wish.line] if wish.line else list(COMMON)
@@ -75,10 +75,10 @@ def _scan(wish: Wish) -> None:
 
 
 def _read_registers(wish: Wish) -> None:
-    from edge_agent.commissioning.finding import Place, read_words
-    from edge_agent.commissioning.interpreting import TYPES, best, readings
+    from edge_agent.commissioning.interpretations import TYPES, best, readings
+    from edge_agent.commissioning.line_search import Place, read_words
     from edge_agent.modbus.codec import NUMBER_TYPES, width
-    from edge_agent.modbus.planning import Function, Span
+    from edge_agent.modbus.request_plan import Function, Span
 
     assert wish.register is not None
     if wish.type is not None and wish.type not in NUMBER_TYPES:
@@ -129,11 +129,11 @@ def _conclude(wish: Wish, chosen: list[Reading]) -> None:
 
 
 def _read_profile(wish: Wish) -> None:
-    from edge_agent.commissioning.probing import read_profile
+    from edge_agent.acquiring.probe import read_profile
     from quantrac.config.loading import load_profile
 
     assert wish.profile is not None
-    from edge_agent.commissioning.finding import Place, bus_at
+    from edge_agent.commissioning.line_search import Place, bus_at
 
     bus = bus_at(Place.parse(wish.port), _kind(wish), _line(wish))
     rows = read_profile(load_profile(wish.profile), bus, wish.unit, wish.timeout_ms, _clock)

@@ -12,7 +12,7 @@ import typer
 from quantrac.cli.commands.edge_options import AsJson, Overlay, Wiring, settings
 
 if TYPE_CHECKING:
-    from edge_agent.commissioning.probing import DevicePlan, Found
+    from edge_agent.acquiring.probe import DevicePlan, Found
     from quantrac.config.stations import Station
 
 
@@ -75,9 +75,9 @@ def _station(name: str, wiring: Path | None, overlay: str | None, device: str | 
 
 
 def _show_plan(station: Station, device: str | None, as_json: bool) -> None:
-    from edge_agent.commissioning import probing
+    from edge_agent.acquiring import probe as device_probe
 
-    for row in probing.plan_of(station, _clock):
+    for row in device_probe.plan_of(station, _clock):
         if device not in (None, row.device):
             continue
         if as_json:
@@ -94,9 +94,9 @@ def _plan_lines(row: DevicePlan) -> list[str]:
 
 def _read(station: Station, device: str | None, as_json: bool) -> None:
     """Read once and print; exit code 1 if something did not answer."""
-    from edge_agent.commissioning import probing
+    from edge_agent.acquiring import probe as device_probe
 
-    found = probing.probe(station, _clock, device)
+    found = device_probe.probe(station, _clock, device)
     for row in found:
         print(json.dumps(row._asdict()) if as_json else _reading_line(row))
     if any(row.why for row in found):

@@ -8,8 +8,9 @@ import threading
 import time
 from pathlib import Path
 
+from edge_agent.acquiring.field_link import FieldLink
 from edge_agent.acquiring.surroundings import Surroundings
-from edge_agent.records import Event, RecordSink, SlotReading, SlotRecord
+from edge_agent.readings.records import Event, RecordSink, SlotReading, SlotRecord
 from edge_agent.service import run
 from quantrac.config.settings import Settings
 from quantrac.config.stations import Station
@@ -34,6 +35,7 @@ class Numbers:
         restart: str,
         around: Surroundings,
         stop: threading.Event,
+        link: FieldLink,
     ) -> None:
         sink(SlotRecord(time.time_ns() // 1_000_000, (), (Event("restart", None, restart, 0),)))
         t_ms = time.time_ns() // 1_000_000

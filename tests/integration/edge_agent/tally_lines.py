@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.acquiring.bus_reader import BusReader, Mounting
-from edge_agent.acquiring.miss_counts import MissCounts
 from edge_agent.acquiring.watched import Outbox, Watched
 from edge_agent.clocks.wall_clock import WallClock
-from edge_agent.control.maintenance import MaintenanceSwitch
-from edge_agent.instruments.instrument import Note, Part, PlannedRequest
-from edge_agent.instruments.samples import Sample
+from edge_agent.lines.instrument import Note, Part, PlannedRequest
 from edge_agent.modbus.bus import ModbusBus
 from edge_agent.modbus.instrument import ModbusInstrument
-from edge_agent.slots.averaging import DeviceSlots
+from edge_agent.readings.counts import MissCounts
+from edge_agent.readings.samples import Sample
 from edge_agent.slots.channels import feeds_of, slot_plan
+from edge_agent.slots.device_slots import DeviceSlots
+from edge_agent.slots.maintenance_switch import MaintenanceSwitch
 from quantrac.config.modbus import ModbusProfile
 from quantrac.config.stations import Bus, BusKind, Channel, Device
 from quantrac.private_services.ports import free_port

@@ -19,8 +19,8 @@ import pytest
 from edge_agent.acquiring.sampling import sample
 from edge_agent.acquiring.surroundings import Surroundings
 from edge_agent.clocks.system_clock import SystemClock
-from edge_agent.health.housekeeping import Housekeeping
-from edge_agent.records import SlotRecord
+from edge_agent.health.agent_channels import Housekeeping
+from edge_agent.readings.records import SlotRecord
 from quantrac.config.loading import load_network
 from quantrac.config.network import Network
 from quantrac.config.stations import Station

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from edge_agent.acquiring.misses import LineDown
-from edge_agent.instruments.samples import Sample
 from edge_agent.modbus.bus import ModbusBus
+from edge_agent.readings.misses import LineDown
+from edge_agent.readings.samples import Sample
 from quantrac.config.stations import Bus
 from tests.integration.edge_agent.tally_lines import SIGNALS, Story, Told, now_ms, told_at_once
 

@@ -12,15 +12,15 @@ from typing import Any, cast
 import pytest
 
 from edge_agent.acquiring.bus_reader import BusReader, Mounting
-from edge_agent.acquiring.miss_counts import MissCounts
-from edge_agent.acquiring.mounting import mount
 from edge_agent.acquiring.watched import Outbox, Watched
 from edge_agent.clocks.wall_clock import WallClock
-from edge_agent.control.maintenance import MaintenanceSwitch
 from edge_agent.instruments import bayern_hessen, sdi12
-from edge_agent.instruments.samples import Sample
-from edge_agent.slots.averaging import DeviceSlots
+from edge_agent.instruments.drivers import mount
+from edge_agent.readings.counts import MissCounts
+from edge_agent.readings.samples import Sample
 from edge_agent.slots.channels import feeds_of, slot_plan
+from edge_agent.slots.device_slots import DeviceSlots
+from edge_agent.slots.maintenance_switch import MaintenanceSwitch
 from quantrac.config.devices import PROFILE_OF_PROTOCOL
 from quantrac.config.stations import Bus, BusKind, Channel, Device, Station
 from simulators.lines.serial_line import PtyLine

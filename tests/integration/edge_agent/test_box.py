@@ -18,12 +18,12 @@ import pytest
 from typer.testing import CliRunner
 
 from edge_agent.acquiring.bus_reader import BusReader
-from edge_agent.acquiring.miss_counts import MissCounts
 from edge_agent.clocks.system_clock import SystemClock
 from edge_agent.clocks.trust import ClockLook
 from edge_agent.health.modem import ModemWatch, signal_of
-from edge_agent.instruments.samples import NO_MEASUREMENT, Measured
-from edge_agent.records import SlotRecord
+from edge_agent.readings.counts import MissCounts
+from edge_agent.readings.records import SlotRecord
+from edge_agent.readings.samples import NO_MEASUREMENT, Measured
 from edge_agent.service import run
 from edge_agent.spooling import inspection
 from quantrac.cli.commands.edge import app

@@ -13,9 +13,9 @@ import pytest
 
 from edge_agent import desk
 from edge_agent.acquiring.surroundings import Surroundings
-from edge_agent.cameras.album import FILE, Album
+from edge_agent.cameras.picture_spool import FILE, Album
 from edge_agent.cameras.snapshot import HttpSnapshot, Login, NoPicture
-from edge_agent.records import Event
+from edge_agent.readings.records import Event
 from quantrac.config.stations import Station
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.telemetry.wire import decode_message, lines_of

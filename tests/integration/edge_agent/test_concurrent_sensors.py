@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from edge_agent.acquiring.bus_reader import BusReader, Mounting
-from edge_agent.acquiring.miss_counts import MissCounts
 from edge_agent.acquiring.watched import Outbox, Watched
 from edge_agent.clocks.wall_clock import WallClock
-from edge_agent.control.maintenance import MaintenanceSwitch
 from edge_agent.instruments.sdi12_sensor import Sdi12Sensor
 from edge_agent.lines.serial_bus import SerialBus
-from edge_agent.slots.averaging import DeviceSlots
+from edge_agent.readings.counts import MissCounts
 from edge_agent.slots.channels import device_plan, feeds_of
+from edge_agent.slots.device_slots import DeviceSlots
+from edge_agent.slots.maintenance_switch import MaintenanceSwitch
 from quantrac.config.devices import Sdi12Profile
 from quantrac.config.stations import Bus, Channel, Device
 from simulators.single_bus import SingleBus

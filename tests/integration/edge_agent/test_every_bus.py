@@ -20,8 +20,8 @@ import pytest
 from edge_agent.acquiring.sampling import sample
 from edge_agent.acquiring.surroundings import Surroundings
 from edge_agent.clocks.system_clock import SystemClock
-from edge_agent.health.housekeeping import Housekeeping
-from edge_agent.records import SlotReading, SlotRecord
+from edge_agent.health.agent_channels import Housekeeping
+from edge_agent.readings.records import SlotReading, SlotRecord
 from quantrac.config.loading import load_network
 from quantrac.config.stations import Channel, Device, Station
 from quantrac.config.wiring import load_wiring

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.acquiring.misses import NoAnswer, Refused
 from edge_agent.modbus.bus import ModbusBus, Timing
-from edge_agent.modbus.planning import Function, Span
+from edge_agent.modbus.request_plan import Function, Span
+from edge_agent.readings.misses import NoAnswer, Refused
 from quantrac.config.stations import Bus
 from simulators.single_bus import SingleBus
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from edge_agent.acquiring.acquisition import acquire
-from edge_agent.acquiring.misses import LineDown, NoAnswer
 from edge_agent.acquiring.surroundings import Surroundings
-from edge_agent.health.housekeeping import Housekeeping
+from edge_agent.health.agent_channels import Housekeeping
 from edge_agent.instruments.serial_instruments import PolledLines
 from edge_agent.lines.endings import Ending
 from edge_agent.lines.serial_bus import SerialBus
-from edge_agent.records import SlotRecord
+from edge_agent.readings.misses import LineDown, NoAnswer
+from edge_agent.readings.records import SlotRecord
 from quantrac.config.loading import load_network
 from quantrac.config.stations import Bus, Device
 from quantrac.private_services.ports import free_port

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from edge_agent.acquiring.misses import Garbled, LineDown, NoAnswer, Refused
 from edge_agent.modbus.bus import ModbusBus, Timing
-from edge_agent.modbus.planning import Function, Span
+from edge_agent.modbus.request_plan import Function, Span
+from edge_agent.readings.misses import Garbled, LineDown, NoAnswer, Refused
 from quantrac.config.stations import Bus
 from quantrac.private_services.ports import free_port
 

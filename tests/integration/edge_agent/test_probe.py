@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.modbus.framing import crc16
+from edge_agent.modbus.frames import crc16
 from simulators.lines.serial_line import PtyLine
 from simulators.lines.wire import LineSettings
 from tests.unit.edge_agent.test_interpreting import ORDERS, wire

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.records import SlotRecord
-from edge_agent.slots.averaging import ChannelPlan, DeviceSlots, SlotPlan, Taken, dominating, mean_direction
+from edge_agent.readings.records import SlotRecord
+from edge_agent.slots.device_slots import ChannelPlan, DeviceSlots, SlotPlan, Taken, dominating, mean_direction
 from quantrac.telemetry.parameters import Kind
 from quantrac.telemetry.slots import slot_end
 from quantrac.telemetry.states import State

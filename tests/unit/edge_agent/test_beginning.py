@@ -8,13 +8,13 @@ import pytest
 
 from edge_agent.clocks.clock import Moment
 from edge_agent.clocks.system_clock import SystemClock
-from edge_agent.clocks.timekeeping import Timekeeper
-from edge_agent.records import SlotReading, SlotRecord
+from edge_agent.clocks.timekeeper import Timekeeper
+from edge_agent.readings.records import SlotReading, SlotRecord
 from edge_agent.sending.announcement import Identity
-from edge_agent.sending.beginning import NOT_OPENED, Beginning
-from edge_agent.sending.forwarding import Forwarder
+from edge_agent.sending.forwarder import Forwarder
 from edge_agent.sending.forwarding_loop import ForwardingLoop
-from edge_agent.spooling import opening, spool
+from edge_agent.sending.start import NOT_OPENED, Beginning
+from edge_agent.spooling import spool, spool_start
 from edge_agent.spooling.intake import Intake
 from edge_agent.spooling.spool import DATABASE, Spool
 from edge_agent.spooling.spool_file import SpoolUnwritable, connect
@@ -73,7 +73,7 @@ class Disk:
 def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
     disk = Disk()
     monkeypatch.setattr(spool, "connect", disk.connect)
-    monkeypatch.setattr(opening, "TRY_AGAIN_S", 0.01)
+    monkeypatch.setattr(spool_start, "TRY_AGAIN_S", 0.01)
     return disk
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from edge_agent.control.calibrations import CalibrationWatch
-from edge_agent.control.orders import Orders
-from edge_agent.instruments.samples import Sample
+from edge_agent.readings.samples import Sample
+from edge_agent.slots.calibrations import CalibrationWatch
+from edge_agent.slots.orders import Orders
 from quantrac.telemetry.states import State
 
 MINUTE = 60_000

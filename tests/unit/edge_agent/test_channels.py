@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.acquiring.miss_counts import MissCounts
-from edge_agent.acquiring.misses import BadCheck, NoAnswer, Refused
-from edge_agent.acquiring.patience import Patience
 from edge_agent.clocks.system_clock import kernel_look
 from edge_agent.clocks.trust import ClockLook
 from edge_agent.clocks.wall_clock import WallClock
-from edge_agent.control.maintenance import MaintenanceSwitch
-from edge_agent.health.housekeeping import Housekeeping, cpu_temp, disk_free
-from edge_agent.instruments.samples import Measured, Sample, measured
-from edge_agent.slots.averaging import DeviceSlots, SlotPlan, Taken
+from edge_agent.health.agent_channels import Housekeeping, cpu_temp, disk_free
+from edge_agent.lines.patience import Patience
+from edge_agent.readings.counts import MissCounts
+from edge_agent.readings.misses import BadCheck, NoAnswer, Refused
+from edge_agent.readings.samples import Measured, Sample, measured
 from edge_agent.slots.channels import ChannelFeed, in_window
+from edge_agent.slots.device_slots import DeviceSlots, SlotPlan, Taken
+from edge_agent.slots.maintenance_switch import MaintenanceSwitch
 from quantrac.config.profiles import Signal
 from quantrac.config.stations import Adjust, Calibration, Channel, Maintenance
 from quantrac.telemetry.parameters import Kind

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edge_agent.control.commanding import FILE, MOST_REFUSALS, Commanding
+from edge_agent.control.commands import FILE, MOST_REFUSALS, Commanding
 from quantrac.mqtt.delivery import Delivery
 from quantrac.telemetry.commands import encode_command
 from quantrac.telemetry.errors import QuantracError

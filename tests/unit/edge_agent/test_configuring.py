@@ -10,11 +10,11 @@ from typing import Any, cast
 import pytest
 
 from edge_agent.acquiring.field_link import FieldLink
+from edge_agent.acquiring.probe import Found
 from edge_agent.clocks.clock import Moment
-from edge_agent.commissioning.probing import Found
-from edge_agent.control.configuring import ChangeRefused, Configuring
+from edge_agent.control.reconfiguration import ChangeRefused, Configuring
 from edge_agent.control.trial import Deliveries
-from edge_agent.records import SlotReading, SlotRecord
+from edge_agent.readings.records import SlotReading, SlotRecord
 from quantrac.config.loading import load_network
 from quantrac.config.resolution import config_hash
 from quantrac.config.stations import Station

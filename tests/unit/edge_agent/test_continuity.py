@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.records import Event, SlotReading, SlotRecord
+from edge_agent.readings.records import Event, SlotReading, SlotRecord
 from edge_agent.slots.continuity import MOST_SLOTS, Continuity, Series, last_slots, missed_slots
 from edge_agent.spooling.spool import Spool
 from quantrac.telemetry.states import State

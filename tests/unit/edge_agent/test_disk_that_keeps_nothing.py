@@ -9,9 +9,9 @@ from typing import NoReturn
 
 import pytest
 
-from edge_agent.control.commanding import FILE
-from edge_agent.control.configuring import ChangeRefused
-from edge_agent.control.kept_file import replace_file
+from edge_agent.control.commands import FILE
+from edge_agent.control.reconfiguration import ChangeRefused
+from edge_agent.slots.kept_file import replace_file
 from tests.unit.edge_agent.test_commanding import NOW, Station, command
 from tests.unit.edge_agent.test_configuring import STATION, Rig, changed
 

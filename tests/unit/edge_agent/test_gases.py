@@ -4,12 +4,12 @@ import shutil
 from pathlib import Path
 
 from edge_agent.acquiring.watched import Outbox, Watched
-from edge_agent.control.maintenance import MaintenanceSwitch
-from edge_agent.instruments.samples import Sample
-from edge_agent.records import SlotRecord
-from edge_agent.slots.averaging import DeviceSlots
+from edge_agent.readings.records import SlotRecord
+from edge_agent.readings.samples import Sample
 from edge_agent.slots.channels import device_plan, feeds_of
 from edge_agent.slots.continuity import series_of
+from edge_agent.slots.device_slots import DeviceSlots
+from edge_agent.slots.maintenance_switch import MaintenanceSwitch
 from quantrac.config.loading import load_network
 from quantrac.config.stations import Station
 from quantrac.telemetry.states import State

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.clocks.trust import Offered, Stamp
-from edge_agent.records import Event, SlotReading, SlotRecord
+from edge_agent.readings.records import Event, SlotReading, SlotRecord
 from edge_agent.spooling.inspection import NoSpool, export, export_undated, inspect, verify
 from edge_agent.spooling.ranges import Range
 from edge_agent.spooling.spool import DATABASE, Spool

@@ -13,16 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.acquiring.misses import LineDown
-from edge_agent.instruments.instrument import Note
 from edge_agent.instruments.poll_window import WindowedInstrument, is_open
-from edge_agent.instruments.samples import Measured, Sample
 from edge_agent.lines import rs485
+from edge_agent.lines.instrument import Note
 from edge_agent.lines.serial_line import set_direction
-from edge_agent.modbus.decoding import Image, decode
-from edge_agent.modbus.planning import Function, Span
-from edge_agent.slots.averaging import ChannelPlan, CounterReading, DeviceSlots, SlotPlan, Taken
+from edge_agent.modbus.request_plan import Function, Span
+from edge_agent.modbus.signals import Image, decode
+from edge_agent.readings.misses import LineDown
+from edge_agent.readings.samples import Measured, Sample
 from edge_agent.slots.channels import Debounce
+from edge_agent.slots.device_slots import ChannelPlan, CounterReading, DeviceSlots, SlotPlan, Taken
 from quantrac.config.modbus import ModbusProfile
 from quantrac.config.stations import Rs485
 from quantrac.telemetry.parameters import Kind

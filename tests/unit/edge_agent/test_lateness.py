@@ -11,16 +11,16 @@ import pytest
 from edge_agent.acquiring import bus_reader
 from edge_agent.acquiring.bus_reader import BusReader, Mounting
 from edge_agent.acquiring.lateness import SLOW_AFTER, Lateness
-from edge_agent.acquiring.miss_counts import MissCounts
-from edge_agent.acquiring.misses import NoAnswer
 from edge_agent.acquiring.watched import Outbox, Watched
 from edge_agent.clocks.wall_clock import WallClock
-from edge_agent.control.maintenance import MaintenanceSwitch
-from edge_agent.instruments.instrument import Note, Part, PlannedRequest, SharedBus
-from edge_agent.instruments.samples import Sample
 from edge_agent.instruments.serial_instruments import Message
-from edge_agent.slots.averaging import DeviceSlots
+from edge_agent.lines.instrument import Note, Part, PlannedRequest, SharedBus
+from edge_agent.readings.counts import MissCounts
+from edge_agent.readings.misses import NoAnswer
+from edge_agent.readings.samples import Sample
 from edge_agent.slots.channels import device_plan, feeds_of
+from edge_agent.slots.device_slots import DeviceSlots
+from edge_agent.slots.maintenance_switch import MaintenanceSwitch
 from quantrac.config.loading import load_network
 from quantrac.telemetry.states import State
 

@@ -10,21 +10,20 @@ from typing import cast
 
 import pytest
 
-from edge_agent.acquiring import lending, sweeps
+from edge_agent.acquiring import loans, probe, sweeps
 from edge_agent.acquiring.bus_reader import BusReader
-from edge_agent.acquiring.misses import LateAnswer, NoAnswer
+from edge_agent.acquiring.probe import Found, Lend, look_at
 from edge_agent.acquiring.surroundings import Surroundings
 from edge_agent.acquiring.sweeps import Sweeps
 from edge_agent.acquiring.watched import Outbox
 from edge_agent.clocks.wall_clock import WallClock
-from edge_agent.commissioning import probing
-from edge_agent.commissioning.probing import Found, Lend, look_at
-from edge_agent.control.maintenance import MaintenanceSwitch
-from edge_agent.health.housekeeping import Housekeeping
-from edge_agent.instruments.instrument import Instrument, Note, PlannedRequest
-from edge_agent.instruments.samples import Sample
+from edge_agent.health.agent_channels import Housekeeping
 from edge_agent.instruments.serial_instruments import Message
+from edge_agent.lines.instrument import Instrument, Note, PlannedRequest
 from edge_agent.modbus.bus import ModbusBus, Timing
+from edge_agent.readings.misses import LateAnswer, NoAnswer
+from edge_agent.readings.samples import Sample
+from edge_agent.slots.maintenance_switch import MaintenanceSwitch
 from quantrac.config.loading import load_network
 from quantrac.config.stations import Bus, Device, LineSettings, Station
 from quantrac.telemetry.states import State
@@ -58,7 +57,7 @@ class Told:
     async def probe(self) -> None:
         return
 
-    async def read(self, part: probing.Part) -> list[Sample]:
+    async def read(self, part: probe.Part) -> list[Sample]:
         self.asked.append(tuple(part.signals))
         if self.misses:
             raise self.misses.pop(0)("unit 9: no answer")
@@ -81,7 +80,7 @@ class Line:
 
 
 def look(instrument: Told, line: Line, monkeypatch: pytest.MonkeyPatch) -> list[Found]:
-    monkeypatch.setattr(probing, "BETWEEN_TRIES_S", 0.0)
+    monkeypatch.setattr(probe, "BETWEEN_TRIES_S", 0.0)
     device = SONDE.model_copy(update={"timeout_ms": 1})
     return asyncio.run(look_at(device, cast(Instrument, instrument), line.lend, 3))
 
@@ -116,10 +115,10 @@ class Owner:
 
 
 def looks_until_room(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(lending, "LOOK_S", 0.0)
-    monkeypatch.setattr(lending, "LONGEST_WAIT_S", 0.2)
+    monkeypatch.setattr(loans, "LOOK_S", 0.0)
+    monkeypatch.setattr(loans, "LONGEST_WAIT_S", 0.2)
     wall = WallClock(lambda: T0, lambda: 0.0, lambda *_: None)
-    asyncio.run(lending.wait_for_room(cast(BusReader, owner), wall, 700))
+    asyncio.run(loans.wait_for_room(cast(BusReader, owner), wall, 700))
     return owner.looks
 
 

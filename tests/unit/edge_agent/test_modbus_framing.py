@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.modbus.framing import Request, WriteRequest, crc16, find_reply, has_come, is_frame
-from edge_agent.modbus.planning import Function, Span
+from edge_agent.modbus.frames import Request, WriteRequest, crc16, find_reply, has_come, is_frame
+from edge_agent.modbus.request_plan import Function, Span
 
 ASKED = Request(1, Span(Function.HOLDING, 0, 2))
 REPLY = bytes.fromhex("01 03 04 41 CA A3 D7 F6 9F")

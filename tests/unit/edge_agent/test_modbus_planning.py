@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.modbus.planning import Function, Part, PlanError, Span, gap_budget, parts, plan, together
+from edge_agent.modbus.request_plan import Function, Part, PlanError, Span, gap_budget, parts, plan, together
 
 HOLDING = Function.HOLDING
 

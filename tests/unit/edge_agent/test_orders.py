@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.control.orders import FILE, BadOrder, Orders
-from edge_agent.slots.averaging import Taken
+from edge_agent.slots.device_slots import Taken
+from edge_agent.slots.orders import FILE, BadOrder, Orders
 from quantrac.telemetry.parameters import Kind
 from quantrac.telemetry.states import State
 

@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import cast
 
 from edge_agent.acquiring.bus_reader import Mounting
-from edge_agent.acquiring.miss_counts import MissCounts
-from edge_agent.acquiring.overhearing import overhear
+from edge_agent.acquiring.overheard import overhear
+from edge_agent.acquiring.probe import Found
 from edge_agent.acquiring.talker_reader import TalkerReader
 from edge_agent.acquiring.watched import Outbox, Watched
 from edge_agent.clocks.wall_clock import WallClock
-from edge_agent.commissioning.probing import Found
-from edge_agent.control.maintenance import MaintenanceSwitch
 from edge_agent.instruments.talkers import LineTalker
 from edge_agent.lines.endings import Ending
 from edge_agent.lines.serial_bus import SerialBus
-from edge_agent.slots.averaging import DeviceSlots
+from edge_agent.readings.counts import MissCounts
 from edge_agent.slots.channels import device_plan, feeds_of
+from edge_agent.slots.device_slots import DeviceSlots
+from edge_agent.slots.maintenance_switch import MaintenanceSwitch
 from quantrac.config.loading import load_network
 from quantrac.config.stations import Bus, Channel, Device
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.modbus.framing import Request, crc16, find_reply
+from edge_agent.modbus.frames import Request, crc16, find_reply
 from edge_agent.modbus.owed_answers import OWED_S, OwedAnswers
-from edge_agent.modbus.planning import Function, Span
+from edge_agent.modbus.request_plan import Function, Span
 
 FIRST = Request(1, Span(Function.HOLDING, 0, 4))
 ALIKE = Request(1, Span(Function.HOLDING, 80, 4))

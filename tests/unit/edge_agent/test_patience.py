@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_agent.acquiring.patience import Allowance, Patience
+from edge_agent.lines.patience import Allowance, Patience
 
 
 def test_one_that_always_takes_long_needs_it_and_one_that_is_late_now_and_then_does_not() -> None:

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.cameras.album import FILE, Album
+from edge_agent.cameras.cameras import Cameras
 from edge_agent.cameras.departures import Departures
+from edge_agent.cameras.jpeg_scale import scaled
 from edge_agent.cameras.lane import PictureLane
-from edge_agent.cameras.photography import Photographer, Timetable
-from edge_agent.cameras.scaling import scaled
+from edge_agent.cameras.photographer import Photographer, Timetable
+from edge_agent.cameras.picture_spool import FILE, Album
 from edge_agent.cameras.snapshot import LARGEST, NoPicture, checked
-from edge_agent.cameras.starting import Cameras
 from edge_agent.cameras.waiting import NoPicturesYet, cameras_when_there_is_room
 from edge_agent.clocks.clock import Moment
 from edge_agent.clocks.trust import Stamp
-from edge_agent.records import Event, SlotReading, SlotRecord
+from edge_agent.readings.records import Event, SlotReading, SlotRecord
 from edge_agent.spooling.settlement import MOST_FAILURES, RESEND_AFTER_S
 from edge_agent.spooling.spool_file import SpoolDamaged, SpoolUnwritable
 from quantrac.config.stations import Camera

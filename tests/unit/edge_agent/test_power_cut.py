@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.records import SlotReading, SlotRecord
+from edge_agent.readings.records import SlotReading, SlotRecord
 from edge_agent.spooling import inspection
 from edge_agent.spooling.ranges import Range
 from edge_agent.spooling.spool import DATABASE, Spool

@@ -14,16 +14,16 @@ from typing import Any, cast
 
 import pytest
 
-from edge_agent.instruments.instrument import Instrument
-from edge_agent.instruments.samples import Measured
 from edge_agent.instruments.sdi12_sensor import Sdi12Sensor
 from edge_agent.instruments.serial_instruments import BayernHessenAnalyser, PolledLines, VaisalaTransmitter
 from edge_agent.instruments.talkers import LineTalker, Talker, VaisalaTalker
 from edge_agent.lines.endings import Ending, Fence
+from edge_agent.lines.instrument import Instrument
 from edge_agent.lines.serial_bus import TextAnswer
-from edge_agent.modbus.decoding import Image, decode
-from edge_agent.modbus.framing import Request, crc16, find_reply
-from edge_agent.modbus.planning import Function, Span
+from edge_agent.modbus.frames import Request, crc16, find_reply
+from edge_agent.modbus.request_plan import Function, Span
+from edge_agent.modbus.signals import Image, decode
+from edge_agent.readings.samples import Measured
 from quantrac.config.devices import AnyProfile, LineProfile, ModbusProfile, Sdi12Profile, VaisalaProfile, is_talker
 from quantrac.config.loading import load_profile
 from quantrac.config.profiles import Golden, HexExchange, TextExchange

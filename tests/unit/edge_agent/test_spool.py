@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from edge_agent.clocks.clock import Moment
-from edge_agent.records import Event, SlotReading, SlotRecord
-from edge_agent.spooling import opening
+from edge_agent.readings.records import Event, SlotReading, SlotRecord
+from edge_agent.spooling import spool_start
 from edge_agent.spooling.ranges import Range, RangeSet
 from edge_agent.spooling.spool import DATABASE, MOST_DROPPED, Spool
 from edge_agent.spooling.spool_file import Reading, SpoolDamaged, SpoolLocked, SpoolUnwritable
@@ -93,7 +93,7 @@ def test_two_agents_cannot_share_a_spool(tmp_path: Path) -> None:
 
 APPENDER = """
 import sys, pathlib
-from edge_agent.records import SlotReading, SlotRecord
+from edge_agent.readings.records import SlotReading, SlotRecord
 from edge_agent.spooling.spool import Spool
 from quantrac.telemetry.states import State
 spool = Spool(pathlib.Path(sys.argv[1]), size_bytes=10**9, keep_ms=10**9, now_ms=1)
@@ -322,16 +322,16 @@ def test_a_read_error_of_the_disk_is_damage_and_a_full_one_is_not() -> None:
 
 
 def test_a_spool_is_opened_as_soon_as_its_disk_has_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening, "TRY_AGAIN_S", 0.02)
+    monkeypatch.setattr(spool_start, "TRY_AGAIN_S", 0.02)
     plan, stop = SpoolPlan(size_bytes=10**9, keep_ms=DAY_MS), threading.Event()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
     try:
         threading.Timer(0.1, stop.set).start()
-        assert opening.open_when_there_is_room(tmp_path, plan, lambda: Moment(0.0, NOW), stop) is None
+        assert spool_start.open_when_there_is_room(tmp_path, plan, lambda: Moment(0.0, NOW), stop) is None
         stop.clear()
         threading.Timer(0.1, resource.setrlimit, (resource.RLIMIT_FSIZE, (soft, hard))).start()
-        spool = opening.open_when_there_is_room(tmp_path, plan, lambda: Moment(0.0, NOW), stop)
+        spool = spool_start.open_when_there_is_room(tmp_path, plan, lambda: Moment(0.0, NOW), stop)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert spool is not None
@@ -348,7 +348,7 @@ def test_damage_that_only_shows_when_it_is_read_is_met_at_the_start(tmp_path: Pa
         file.seek((page - 1) * 4096)
         file.write(b"\xff" * 4096)
     plan = SpoolPlan(size_bytes=10**9, keep_ms=DAY_MS)
-    with opening.open_spool(tmp_path, plan, lambda: Moment(0.0, NOW)) as spool:
+    with spool_start.open_spool(tmp_path, plan, lambda: Moment(0.0, NOW)) as spool:
         assert [(span.name, span.last) for span in spool.spans()] == [(epoch, 100), (spool.epoch, 0)]
 
 

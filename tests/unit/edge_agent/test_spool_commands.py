@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from edge_agent.clocks.trust import Offered, Stamp
-from edge_agent.records import SlotReading, SlotRecord
+from edge_agent.readings.records import SlotReading, SlotRecord
 from edge_agent.spooling.spool import Spool
 from edge_agent.spooling.spool_file import SpoolError
 from quantrac.cli.commands.edge import app

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.slots.averaging import ChannelPlan, DeviceSlots, SlotPlan, Taken
 from edge_agent.slots.channels import device_plan, feeds_of
+from edge_agent.slots.device_slots import ChannelPlan, DeviceSlots, SlotPlan, Taken
 from edge_agent.slots.statistics import Statistic, statistic_of
 from quantrac.config.findings import ConfigErrors
 from quantrac.config.loading import load_network

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.acquiring.misses import BadCheck, Garbled, NoAnswer
 from edge_agent.instruments import text_lines
 from edge_agent.instruments.bayern_hessen import parse_measurements
-from edge_agent.instruments.samples import Measured
 from edge_agent.instruments.talkers import LineTalker, VaisalaTalker
 from edge_agent.lines.endings import Ending
+from edge_agent.readings.misses import BadCheck, Garbled, NoAnswer
+from edge_agent.readings.samples import Measured
 from quantrac.config.devices import PROFILE_OF_PROTOCOL, LineProfile, VaisalaProfile
 from quantrac.config.lines import Stamp
 from quantrac.config.stations import Device

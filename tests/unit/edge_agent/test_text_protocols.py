@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.acquiring.misses import Garbled, Refused
 from edge_agent.instruments import bayern_hessen, sdi12, vaisala
+from edge_agent.readings.misses import Garbled, Refused
 
 SDI12_FRAMES = [  # specification v1.4, 4.4.12.3 and its test suites; the last two Gill's manual
     ("0+3.14OqZ", [3.14]),

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.control.changes import changes, same_channels
 from edge_agent.control.trial import SLACK_S, Deliveries, Trial
-from edge_agent.records import SlotReading, SlotRecord
-from edge_agent.slots.averaging import ChannelPlan, DeviceSlots, SlotPlan, Taken
+from edge_agent.readings.records import SlotReading, SlotRecord
+from edge_agent.slots.changes import changes, same_channels
+from edge_agent.slots.device_slots import ChannelPlan, DeviceSlots, SlotPlan, Taken
 from quantrac.config.loading import load_network
 from quantrac.config.stations import Station
 from quantrac.config.travelling import dumps, loads

@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from edge_agent.clocks.clock import Moment
 from edge_agent.clocks.system_clock import chrony_look
-from edge_agent.clocks.timekeeping import Timekeeper
+from edge_agent.clocks.timekeeper import Timekeeper
 from edge_agent.clocks.trust import ClockLook, Offered, Stamp, dated, is_trusted
-from edge_agent.instruments.samples import Measured
-from edge_agent.records import Event, SlotReading, SlotRecord
+from edge_agent.readings.records import Event, SlotReading, SlotRecord
+from edge_agent.readings.samples import Measured
 from edge_agent.slots.continuity import Continuity, Series
 from edge_agent.spooling.intake import Intake
+from edge_agent.spooling.record_store import Storing
 from edge_agent.spooling.spool import Spool
-from edge_agent.spooling.storing import Storing
 from quantrac.config.stations import ClockPlan
 from quantrac.telemetry.states import State
 from quantrac.telemetry.wire import Message, decode_message

@@ -3,9 +3,9 @@
 import socket
 from pathlib import Path
 
-from edge_agent.acquiring.error_rates import ErrorRates
+from edge_agent.acquiring.bus_watch import SILENT_SWEEPS, BusWatch
 from edge_agent.health.watchdog import Watchdog
-from edge_agent.lines.bus_watch import SILENT_SWEEPS, BusWatch
+from edge_agent.readings.counts import ErrorRates
 
 
 def test_ready_and_keep_alive_go_to_systemd_s_socket(tmp_path: Path) -> None:

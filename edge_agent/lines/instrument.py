@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from edge_agent.instruments.samples import Sample
+from edge_agent.readings.samples import Sample
 from quantrac.telemetry.errors import QuantracError
 
 
@@ -128,4 +128,13 @@ class Overlapping(Protocol):
 
         Asked again meanwhile it returns what is left of that time. `read` without it waits by itself.
         """
+        ...
+
+
+@runtime_checkable
+class Wiping(Protocol):
+    """An instrument whose wiper can be started from outside."""
+
+    async def wipe(self) -> None:
+        """Start the wiper, with one transaction; raises Miss, Unsuitable: the profile does not say how."""
         ...

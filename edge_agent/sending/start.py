@@ -7,16 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge_agent.clocks.clock import Moment, Now
-from edge_agent.clocks.timekeeping import Timekeeper
-from edge_agent.records import Event, SlotRecord
-from edge_agent.sending.forwarding import Forwarder
+from edge_agent.clocks.timekeeper import Timekeeper
+from edge_agent.readings.records import Event, SlotRecord
+from edge_agent.sending.forwarder import Forwarder
 from edge_agent.sending.forwarding_loop import ForwardingLoop
 from edge_agent.spooling.fate import Fate
 from edge_agent.spooling.intake import Intake
-from edge_agent.spooling.opening import open_spool, open_when_there_is_room, restart_text
 from edge_agent.spooling.report import Report, report
 from edge_agent.spooling.spool import Spool
 from edge_agent.spooling.spool_file import SpoolUnwritable
+from edge_agent.spooling.spool_start import open_spool, open_when_there_is_room, restart_text
 from quantrac.config.stations import SpoolPlan
 from quantrac.observe.logs import logger
 

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final, NamedTuple
 
-from edge_agent.acquiring.misses import Garbled, LateAnswer, LineDown, Miss, NoAnswer
-from edge_agent.acquiring.mounting import Mounted, mount
-from edge_agent.instruments.instrument import Bus, Instrument, Overlapping, Part, PlannedRequest, Unsuitable
-from edge_agent.instruments.samples import Sample
+from edge_agent.instruments.drivers import Mounted, mount
+from edge_agent.lines.instrument import Bus, Instrument, Overlapping, Part, PlannedRequest, Unsuitable
 from edge_agent.modbus.bus import ModbusBus
 from edge_agent.modbus.instrument import ModbusInstrument
+from edge_agent.readings.misses import Garbled, LateAnswer, LineDown, Miss, NoAnswer
+from edge_agent.readings.samples import Sample
 from edge_agent.slots.channels import feeds_of
 from quantrac.config.devices import AnyProfile
 from quantrac.config.modbus import ModbusProfile

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from edge_agent.clocks.clock import Moment
 from edge_agent.clocks.trust import ALWAYS, Offered, Stamp, dated
-from edge_agent.records import Event, SlotRecord
+from edge_agent.readings.records import Event, SlotRecord
 from edge_agent.slots.continuity import Continuity, Series
 from edge_agent.spooling.intake import Intake
 from edge_agent.spooling.spool import Spool, Spooled

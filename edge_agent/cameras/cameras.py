@@ -6,14 +6,14 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, NamedTuple
 
-from edge_agent.cameras.album import Album
 from edge_agent.cameras.departures import Departures
-from edge_agent.cameras.photography import Photographer
-from edge_agent.cameras.service import PictureService
+from edge_agent.cameras.photographer import Photographer
+from edge_agent.cameras.picture_sender import PictureService
+from edge_agent.cameras.picture_spool import Album
 from edge_agent.cameras.snapshot import HttpSnapshot, Login
 from edge_agent.clocks.clock import Now
 from edge_agent.clocks.trust import Stamp
-from edge_agent.records import Event, RecordSink, SlotRecord
+from edge_agent.readings.records import Event, RecordSink, SlotRecord
 from quantrac.config.settings import Settings
 from quantrac.config.stations import Station
 from quantrac.mqtt.address import MqttAddress

@@ -7,7 +7,7 @@ from typing import Final
 
 from edge_agent.clocks.system_clock import TimeSource
 from edge_agent.clocks.trust import ClockLook, Stamp, is_trusted
-from edge_agent.instruments.samples import Measured
+from edge_agent.readings.samples import Measured
 from quantrac.config.stations import ClockPlan
 from quantrac.observe.logs import logger
 from quantrac.telemetry.states import State

@@ -9,9 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from edge_agent.control.calibrations import KIND as CALIBRATION
-from edge_agent.records import Event
-from edge_agent.slots.averaging import Taken
+from edge_agent.readings.records import Event
+from edge_agent.slots.calibrations import KIND as CALIBRATION
+from edge_agent.slots.device_slots import Taken
 from quantrac.observe.logs import logger
 from quantrac.telemetry.errors import QuantracError
 from quantrac.telemetry.parameters import Kind

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_agent.acquiring.field_link import FieldLink, NothingIsRead
-from edge_agent.acquiring.miss_counts import MissCounts
-from edge_agent.acquiring.misses import LineDown, Refused
 from edge_agent.clocks.clock import Now
-from edge_agent.control.configuring import ChangeRefused, Configuring
-from edge_agent.control.orders import Orders
+from edge_agent.control.reconfiguration import ChangeRefused, Configuring
 from edge_agent.desk import DeskRefused
+from edge_agent.readings.counts import MissCounts
+from edge_agent.readings.misses import LineDown, Refused
 from edge_agent.sending.forwarding_loop import ForwardingLoop
+from edge_agent.slots.orders import Orders
 from quantrac.config.modbus import ModbusProfile
 from quantrac.config.stations import Station
 from quantrac.config.travelling import loads

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from edge_agent.cameras.album import Album
 from edge_agent.cameras.lane import PictureLane
+from edge_agent.cameras.picture_spool import Album
 from edge_agent.clocks.clock import Now
 from edge_agent.spooling.spool_file import SpoolDamaged, SpoolUnwritable
 from quantrac.mqtt.address import MqttAddress

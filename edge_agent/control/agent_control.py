@@ -11,19 +11,19 @@ from queue import Empty, SimpleQueue
 from typing import Any, Final
 
 from edge_agent.acquiring.field_link import FieldLink
-from edge_agent.acquiring.miss_counts import MissCounts
 from edge_agent.clocks.clock import Moment, Now
-from edge_agent.control.answering import Answering, Draining, Files
-from edge_agent.control.commanding import Commanding
-from edge_agent.control.configuring import Configuring, Pushed
-from edge_agent.control.orders import Orders
+from edge_agent.control.answers import Answering, Draining, Files
+from edge_agent.control.commands import Commanding
+from edge_agent.control.reconfiguration import Configuring, Pushed
 from edge_agent.control.replies import Replies
 from edge_agent.control.trial import Deliveries
-from edge_agent.records import RecordSink, SlotRecord
+from edge_agent.readings.counts import MissCounts
+from edge_agent.readings.records import RecordSink, SlotRecord
 from edge_agent.sending.announcement import Identity
-from edge_agent.sending.forwarding import Forwarder
+from edge_agent.sending.forwarder import Forwarder
 from edge_agent.sending.forwarding_loop import ForwardingLoop
 from edge_agent.slots.continuity import series_of
+from edge_agent.slots.orders import Orders
 from quantrac.config.stations import Station
 from quantrac.mqtt.delivery import Delivery
 from quantrac.mqtt.session import Session

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from edge_agent.acquiring.misses import NoAnswer
+from edge_agent.acquiring.probe import Found, kept_open, look_at
 from edge_agent.acquiring.talker_reader import TalkerReader
-from edge_agent.commissioning.probing import Found, kept_open, look_at
-from edge_agent.instruments.samples import Clock
 from edge_agent.instruments.talkers import Talker
 from edge_agent.lines.endings import Ending
+from edge_agent.readings.misses import NoAnswer
+from edge_agent.readings.samples import Clock
 from quantrac.config.stations import Device
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_agent.slots.averaging import Taken
+from edge_agent.slots.device_slots import Taken
 from quantrac.config.stations import Maintenance
 from quantrac.telemetry.parameters import Kind
 from quantrac.telemetry.states import State, worst

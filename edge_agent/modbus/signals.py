@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from edge_agent.instruments.samples import NO_MEASUREMENT, Measured, measured
 from edge_agent.modbus import codec
-from edge_agent.modbus.planning import Function, Span
+from edge_agent.modbus.request_plan import Function, Span
+from edge_agent.readings.samples import NO_MEASUREMENT, Measured, measured
 from quantrac.config.modbus import Directory, ModbusProfile, ModbusSignal, ModbusStatus
 from quantrac.telemetry.states import State, worst
 

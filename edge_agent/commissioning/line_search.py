@@ -11,12 +11,12 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
-from edge_agent.acquiring.misses import Garbled, LateAnswer, LineDown, Miss, NoAnswer, Refused
-from edge_agent.instruments.instrument import Unsuitable
 from edge_agent.lines.endings import LINE
+from edge_agent.lines.instrument import Unsuitable
 from edge_agent.lines.serial_bus import SerialBus
 from edge_agent.modbus.bus import ModbusBus, Timing
-from edge_agent.modbus.planning import Function, Span
+from edge_agent.modbus.request_plan import Function, Span
+from edge_agent.readings.misses import Garbled, LateAnswer, LineDown, Miss, NoAnswer, Refused
 from quantrac.config.fields import LineSettings, parse_line
 from quantrac.config.stations import Bus, BusKind
 

@@ -1,14 +1,15 @@
-"""Reads that brought nothing, counted by device and kind, so that a bad cable can be told from a bad instrument."""
+"""Counts reads that brought nothing, by device and kind, so that a bad cable can be told from a bad instrument."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from typing import Final
 
-from edge_agent.acquiring.misses import BadCheck, Garbled, LateAnswer, LineDown, Miss, Refused
+from edge_agent.readings.misses import BadCheck, Garbled, LateAnswer, LineDown, Miss, Refused
 from quantrac.observe.metrics import counter
 
 MISSES = counter("quantrac_edge_misses_total", "Reads that brought nothing, by device and kind.", ["device", "kind"])
+HOUR_S: Final = 3_600.0
 _KINDS: Final[tuple[tuple[type[Miss], str], ...]] = (
     (BadCheck, "check"), (Garbled, "frame"), (LateAnswer, "late"), (Refused, "refused"), (LineDown, "line"),
 )  # fmt: skip
@@ -59,3 +60,18 @@ class MissCounts:
                 continue
             table.setdefault(device, {})[kind] = count
         return table
+
+
+class ErrorRates:
+    """Remembers for each device how its count of failed reads stood over the last hour."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, deque[tuple[float, int]]] = {}
+
+    def rate(self, device: str, count: int, now_s: float) -> int:
+        """Return by how much a count, which only rises, rose in the last hour (since the start, if that is later)."""
+        counts = self._counts.setdefault(device, deque([(now_s, 0)]))
+        counts.append((now_s, count))
+        while len(counts) > 1 and counts[1][0] <= now_s - HOUR_S:
+            counts.popleft()
+        return count - counts[0][1]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from edge_agent.modbus.planning import Span
+from edge_agent.modbus.request_plan import Span
 
 REQUEST_BYTES: Final = 8
 EXCEPTION_LENGTH: Final = 5

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from edge_agent.acquiring.error_rates import ErrorRates
-from edge_agent.acquiring.miss_counts import MissCounts
-from edge_agent.instruments.samples import NO_MEASUREMENT, Measured
+from edge_agent.readings.counts import ErrorRates, MissCounts
+from edge_agent.readings.samples import NO_MEASUREMENT, Measured
 from quantrac.config.channels import ERROR_RATE
 from quantrac.telemetry.states import State
 

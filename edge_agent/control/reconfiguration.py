@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from edge_agent.acquiring.field_link import FieldLink
+from edge_agent.acquiring.probe import Found
 from edge_agent.clocks.clock import Now
-from edge_agent.commissioning.probing import Found
-from edge_agent.control.changes import Changes, changes
-from edge_agent.control.kept_file import replace_file
 from edge_agent.control.trial import Deliveries, Trial, Verdict
+from edge_agent.slots.changes import Changes, changes
+from edge_agent.slots.kept_file import replace_file
 from quantrac.config.stations import Station
 from quantrac.config.travelling import BadStation, dumps, loads
 from quantrac.observe.logs import logger

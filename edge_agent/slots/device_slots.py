@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from edge_agent.records import SlotReading, SlotRecord
+from edge_agent.readings.records import SlotReading, SlotRecord
 from edge_agent.slots.statistics import Statistic, beside
 from quantrac.telemetry.parameters import Kind
 from quantrac.telemetry.slots import slot_end

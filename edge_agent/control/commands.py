@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from edge_agent.control.kept_file import replace_file
+from edge_agent.slots.kept_file import replace_file
 from quantrac.mqtt.delivery import Delivery
 from quantrac.observe.logs import logger
 from quantrac.telemetry.commands import BadCommand, Command, read_command

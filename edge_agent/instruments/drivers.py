@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from edge_agent.instruments.instrument import Instrument, SharedBus, Unsuitable
 from edge_agent.instruments.poll_window import WindowedInstrument
-from edge_agent.instruments.samples import Clock
 from edge_agent.instruments.sdi12_sensor import Sdi12Sensor
 from edge_agent.instruments.serial_instruments import (
     BayernHessenAnalyser,
@@ -14,9 +12,11 @@ from edge_agent.instruments.serial_instruments import (
     VaisalaTransmitter,
 )
 from edge_agent.instruments.talkers import LineTalker, VaisalaTalker
+from edge_agent.lines.instrument import Instrument, SharedBus, Unsuitable
 from edge_agent.lines.serial_bus import SerialBus
 from edge_agent.modbus.bus import ModbusBus
 from edge_agent.modbus.instrument import ModbusInstrument
+from edge_agent.readings.samples import Clock
 from quantrac.config import stations
 from quantrac.config.devices import BayernHessenProfile, LineProfile, Sdi12Profile, VaisalaProfile
 

@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from edge_agent.acquiring.bus_reader import BusReader
+from edge_agent.acquiring.probe import Lend
 from edge_agent.acquiring.talker_reader import TalkerReader
 from edge_agent.clocks.wall_clock import WallClock
-from edge_agent.commissioning.probing import Lend
-from edge_agent.instruments.instrument import Bus, SharedBus
+from edge_agent.lines.instrument import Bus, SharedBus
 
 LOOK_S: Final = 0.02
 LONGEST_WAIT_S: Final = 3.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from edge_agent.instruments.samples import Sample
+from edge_agent.readings.samples import Sample
 from quantrac.telemetry.states import State
 
 KIND: Final = "calibration"

@@ -9,12 +9,12 @@ from concurrent.futures import Future
 from typing import Any, Final, NamedTuple
 
 from edge_agent.acquiring.schedule import next_due
-from edge_agent.cameras.album import Album
 from edge_agent.cameras.departures import Departures
-from edge_agent.cameras.scaling import scaled
+from edge_agent.cameras.jpeg_scale import scaled
+from edge_agent.cameras.picture_spool import Album
 from edge_agent.cameras.snapshot import NoPicture, Snapshot
 from edge_agent.clocks.trust import Stamp
-from edge_agent.records import Event, SlotRecord
+from edge_agent.readings.records import Event, SlotRecord
 from edge_agent.spooling.spool_file import SpoolError
 from quantrac.config.stations import Camera
 from quantrac.observe.logs import logger

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from edge_agent.clocks.clock import Moment
-from edge_agent.records import Event, SlotRecord
+from edge_agent.readings.records import Event, SlotRecord
 from edge_agent.sending import announcement
 from edge_agent.sending.announcement import Identity
 from edge_agent.sending.lanes import Lanes, Parcel, Transport
@@ -18,11 +18,11 @@ from edge_agent.slots.continuity import Continuity, Series
 from edge_agent.spooling import settlement
 from edge_agent.spooling.intake import Intake
 from edge_agent.spooling.ranges import Range, RangeSet
+from edge_agent.spooling.record_store import Believed, Storing, Timekeeping
 from edge_agent.spooling.report import Report, report, waiting
 from edge_agent.spooling.settlement import read_ack
 from edge_agent.spooling.spool import Spool
 from edge_agent.spooling.spool_file import SpoolDamaged, SpoolUnwritable
-from edge_agent.spooling.storing import Believed, Storing, Timekeeping
 from quantrac.config.stations import SpoolPlan
 from quantrac.mqtt.delivery import Settled
 from quantrac.observe.logs import logger
