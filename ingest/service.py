@@ -15,9 +15,10 @@ import psycopg
 from ingest.storing.tenure import LeaseLostError, NotMigratedError, is_recoverable
 from ingest.workers import leases, slots
 from ingest.workers.worker import Clock, Worker
+from quantrac.backoff import Backoff
 from quantrac.config.settings import Settings
 from quantrac.database.pool import Connection, DatabaseUnreachable, connect, one_line
-from quantrac.mqtt import Backoff, MqttAddress
+from quantrac.mqtt import MqttAddress
 from quantrac.observe import health
 from quantrac.observe.logs import logger
 

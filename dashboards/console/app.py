@@ -177,7 +177,7 @@ async def _refuse(_: Request, error: Exception) -> Response:
 
 
 async def _database_away(_: Request, error: Exception) -> Response:
-    log.warning("database away", error=one_line(error))
+    log.warning("database_failed", work="page", why=one_line(error))
     return JSONResponse({"error": "the console cannot reach the database"}, 503)
 
 

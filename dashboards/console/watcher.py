@@ -10,15 +10,13 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-import psycopg
-import structlog
-
 from dashboards.console.hub import Hub, event
 from dashboards.console.snapshot import Snapshot, changed, read_snapshot, same_rows
 from quantrac.database.beat import Beat
 from quantrac.database.feed import FEED_CHANNEL
 from quantrac.database.migrate import connect_migrated
-from quantrac.database.pool import Connection, DatabaseUnreachable
+from quantrac.database.outage import persist
+from quantrac.database.pool import Connection
 from quantrac.telemetry.errors import QuantracError
 
 LOOK_EVERY_S: Final = 2.0
@@ -26,10 +24,7 @@ LOOK_APART_S: Final = 0.5
 """However fast readings come, the pages are told at most twice a second."""
 SETTLE_S: Final = 0.3
 """How long after a change the look is taken: by then quality has judged what came, as a rule."""
-RETRY_AFTER_S: Final = 1.0
 STOP_NOTICED_S: Final = 0.2
-
-log = structlog.get_logger(__name__)
 
 
 class NothingSeenYet(QuantracError):
@@ -82,30 +77,22 @@ class Watcher:
     def _run(self) -> None:
         """Watch; what is not a database away ends the whole console, rather than leave pages that nobody feeds."""
         try:
-            self._watch_again_and_again()
+            persist(self._watch, "console", stop=self._stop)
         except Exception as failure:  # noqa: BLE001  join raises it again
             self._failure = failure
             self._stop.set()
 
-    def _watch_again_and_again(self) -> None:
-        while not self._stop.is_set():
-            try:
-                with connect_migrated(self._url, "console-watcher") as conn:
-                    conn.execute(f"listen {FEED_CHANNEL}")
-                    self._watch(conn)
-            except (DatabaseUnreachable, psycopg.OperationalError) as error:
-                log.warning("database away, the pages will grey", error=str(error))
-                self._stop.wait(RETRY_AFTER_S)
-
-    def _watch(self, conn: Connection) -> None:
-        beat = Beat(conn, "console", self._worker, self._started_at)
-        while not self._stop.is_set():
-            began = time.monotonic()
-            self.look(conn)
-            beat.beat(self._clock())
-            self._wait_for_change(conn, began + LOOK_EVERY_S)
-            self._stop.wait(max(0.0, LOOK_APART_S - (time.monotonic() - began)))
-        beat.end()
+    def _watch(self) -> None:
+        with connect_migrated(self._url, "console-watcher") as conn:
+            conn.execute(f"listen {FEED_CHANNEL}")
+            beat = Beat(conn, "console", self._worker, self._started_at)
+            while not self._stop.is_set():
+                began = time.monotonic()
+                self.look(conn)
+                beat.beat(self._clock())
+                self._wait_for_change(conn, began + LOOK_EVERY_S)
+                self._stop.wait(max(0.0, LOOK_APART_S - (time.monotonic() - began)))
+            beat.end()
 
     def _wait_for_change(self, conn: Connection, until: float) -> None:
         while not self._stop.is_set() and (left := until - time.monotonic()) > 0:

@@ -16,11 +16,11 @@ from typing import Final, Protocol
 
 import psycopg
 
+from quantrac.backoff import Backoff
 from quantrac.database import feed as change_feed
 from quantrac.database.beat import Beat
 from quantrac.database.feed import Cause, Change, Consumer, FeedError
 from quantrac.database.pool import Connection, DatabaseUnreachable, connect, one_line
-from quantrac.mqtt.backoff import Backoff
 from quantrac.observe import logs
 
 CHANGES_A_ROUND: Final = 500

@@ -10,8 +10,8 @@ from typing import Final, TypeVar
 
 import psycopg
 
+from quantrac.backoff import Backoff
 from quantrac.database.pool import Connection, DatabaseUnreachable, one_line
-from quantrac.mqtt.backoff import Backoff
 from quantrac.observe import metrics
 from quantrac.observe.logs import logger
 from quantrac.telemetry.errors import QuantracError

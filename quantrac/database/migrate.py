@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import resources
 from typing import Final
@@ -15,7 +16,7 @@ from typing import Final
 import psycopg
 from psycopg import sql
 
-from quantrac.database.pool import Connection, address, connect, one_line
+from quantrac.database.pool import Connection, DatabaseUnreachable, address, connect, one_line
 from quantrac.telemetry.errors import QuantracError
 
 MIGRATE_LOCK: Final = 0x5154_0001
@@ -202,6 +203,12 @@ def connect_migrated(url: str, application_name: str) -> Connection:
         conn.close()
         raise
     return conn
+
+
+def refuse_old_database(url: str, application_name: str) -> None:
+    """Raise NotMigrated where `db migrate` is due; a database that is away is left to those who wait for it."""
+    with suppress(DatabaseUnreachable):
+        connect_migrated(url, application_name).close()
 
 
 def _applied(conn: Connection) -> dict[int, tuple[str, str]]:

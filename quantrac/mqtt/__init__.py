@@ -1,14 +1,12 @@
 """The MQTT client that the edge and ingest share: see `session.Session`."""
 
 from quantrac.mqtt.address import AddressError, MqttAddress
-from quantrac.mqtt.backoff import Backoff
 from quantrac.mqtt.delivery import Delivery, Outcome, Settled
 from quantrac.mqtt.session import QueueFullError, Session
 from quantrac.mqtt.terms import Connected, Subscription, Will
 
 __all__ = [
     "AddressError",
-    "Backoff",
     "Connected",
     "Delivery",
     "MqttAddress",

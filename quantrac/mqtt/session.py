@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
+from quantrac.backoff import Backoff
 from quantrac.mqtt.address import MqttAddress
-from quantrac.mqtt.backoff import Backoff
 from quantrac.mqtt.connection import Callbacks, Connection, Publish
 from quantrac.mqtt.delivery import Delivery, Outcome, Settled
 from quantrac.mqtt.terms import LARGEST_PAYLOAD, PACKET_IDENTIFIERS, Connected, Subscription, Terms, Will

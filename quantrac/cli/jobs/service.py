@@ -33,8 +33,9 @@ from quantrac.config.network import Network
 from quantrac.config.settings import Settings
 from quantrac.database.backup import backup_into
 from quantrac.database.beat import Beat
-from quantrac.database.migrate import connect_migrated
-from quantrac.database.pool import Connection, DatabaseUnreachable, connect
+from quantrac.database.migrate import refuse_old_database
+from quantrac.database.outage import is_outage, persist
+from quantrac.database.pool import Connection, DatabaseUnreachable, connect, one_line
 from quantrac.observe import health, logs
 
 CATCH_UP: Final = timedelta(seconds=15)
@@ -45,7 +46,6 @@ ORDER_AT: Final = time(4, 30)
 SILENCE_EVERY: Final = timedelta(seconds=30)
 CALIBRATIONS_EVERY: Final = timedelta(minutes=5)
 ROUND_S: Final = 1.0
-WAIT_AFTER_FAILURE_S: Final = 2.0
 
 Clock = Callable[[], datetime]
 log = logs.logger(__name__)
@@ -58,7 +58,7 @@ def run(settings: Settings, *, stop: threading.Event) -> None:
     """
     network = load_network(settings.config, settings.overlay)
     url = settings.database("jobs")
-    refuse_old_database(url)
+    refuse_old_database(url, "quantrac jobs")
     pulse = _Pulse(url, wall_clock)
     with ExitStack() as stack:
         if settings.jobs_listen is not None:
@@ -70,14 +70,6 @@ def run(settings: Settings, *, stop: threading.Event) -> None:
             slow.append(backup_job(url, settings.backup_dir, settings.backups_kept))
         stack.callback(start_clock(slow, url, wall_clock).shutdown)
         pulse.beat_until(stop)
-
-
-def refuse_old_database(url: str) -> None:
-    """Raise NotMigrated where `db migrate` is due; a database that is away is waited for."""
-    try:
-        connect_migrated(url, "quantrac jobs").close()
-    except DatabaseUnreachable as error:
-        log.warning("database away; waiting", error=str(error))
 
 
 def wall_clock() -> datetime:
@@ -184,8 +176,10 @@ def run_due(jobs: Sequence[Job], url: str, clock: Clock) -> None:
         with connect(url, "quantrac jobs") as conn:
             for job in jobs:
                 run_if_due(conn, job, clock)
-    except (DatabaseUnreachable, psycopg.OperationalError) as error:
-        log.warning("database away; what is due waits", error=str(error))
+    except (DatabaseUnreachable, psycopg.Error) as error:
+        if not is_outage(error):
+            raise
+        log.warning("jobs_postponed", why=one_line(error))
 
 
 class _Due(BaseTrigger):  # type: ignore[misc]  # APScheduler ships no types
@@ -214,19 +208,17 @@ class _Pulse:
         return self._state
 
     def beat_until(self, stop: threading.Event) -> None:
-        """Beat until stopped, connecting again whenever the database was away."""
-        while not stop.is_set():
-            try:
-                with connect(self._url, "quantrac jobs beat") as conn:
-                    self._beat(Beat(conn, "jobs", self._worker, self._started_at), stop)
-            except (DatabaseUnreachable, psycopg.OperationalError) as error:
-                self._state = "no database"
-                log.warning("no beat", error=str(error))
-                stop.wait(WAIT_AFTER_FAILURE_S)
+        """Beat until stopped; a database that is away is waited for."""
+        persist(lambda: self._beat(stop), "jobs", stop=stop, away=self._away)
 
-    def _beat(self, beat: Beat, stop: threading.Event) -> None:
-        while not stop.is_set():
-            beat.beat(self._clock())
-            self._state = True
-            stop.wait(ROUND_S)
-        beat.end()
+    def _beat(self, stop: threading.Event) -> None:
+        with connect(self._url, "quantrac jobs beat") as conn:
+            beat = Beat(conn, "jobs", self._worker, self._started_at)
+            while not stop.is_set():
+                beat.beat(self._clock())
+                self._state = True
+                stop.wait(ROUND_S)
+            beat.end()
+
+    def _away(self, _: str) -> None:
+        self._state = "no database"

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import pytest
 
-from quantrac.mqtt import Backoff, MqttAddress, QueueFullError, Session, Subscription, Will
+from quantrac.backoff import Backoff
+from quantrac.mqtt import MqttAddress, QueueFullError, Session, Subscription, Will
 from quantrac.mqtt.session import MOST_WAITING
 from tests.integration.ingest.conftest import eventually
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from quantrac.mqtt import AddressError, Backoff, MqttAddress, Outcome
+from quantrac.mqtt import AddressError, MqttAddress, Outcome
 from quantrac.mqtt.delivery import outcome_of
 
 
@@ -32,14 +32,6 @@ def test_what_is_no_address_is_refused_without_showing_the_password(url: str) ->
 def test_the_password_stays_out_of_logs() -> None:
     address = MqttAddress.parse("mqtt://u:secret@host")
     assert "secret" not in f"{address} {address!r}"
-
-
-def test_waits_double_up_to_a_bound_and_jitter_takes_at_most_half() -> None:
-    longest, shortest = Backoff(1, 10, chance=lambda: 1.0), Backoff(1, 10, chance=lambda: 0.0)
-    assert [longest.next_wait_s() for _ in range(6)] == [1, 2, 4, 8, 10, 10]
-    assert [shortest.next_wait_s() for _ in range(3)] == [0.5, 1, 2]
-    longest.reset()
-    assert longest.next_wait_s() == 1
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""How long to wait before trying again: doubling, bounded, with jitter, and told its chance by the caller."""
+"""How long to wait before trying again: doubling, bounded, with jitter."""
 
 from __future__ import annotations
 
