@@ -19,11 +19,11 @@ from alerts.people.inbox import SmsInbox
 from alerts.rules.compiler import compile_network
 from alerts.rules.composite import compile_composites
 from alerts.rules.watched_network import WatchedNetwork
-from alerts.telling.dressing import dresser
+from alerts.telling.attachments import dresser
 from alerts.telling.links import links_of
 from alerts.telling.outbox import start_senders
 from alerts.telling.pictures import AskPicture, start_asking
-from alerts.telling.routing import Routing
+from alerts.telling.routes import Routing
 from alerts.telling.trouble import start_attending, tell_again, tell_withheld
 from alerts.watchdogs.books import RULE as BOOKS_RULE
 from alerts.watchdogs.calibration_due import RULE as CALIBRATION_RULE

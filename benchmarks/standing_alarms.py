@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 from alerts.evaluating.evaluator import Evaluator
 from alerts.rules.rule import ChannelRule, Level, RuleTexts, Severity, Side, Words
-from alerts.telling.routing import Routing
+from alerts.telling.routes import Routing
 from benchmarks.servers import PROJECT
 from quantrac.config.telling import Route
 from quantrac.database.feed import NewChange, append_changes

@@ -37,11 +37,11 @@ class NoPort(ModemError):
     """The port is not there, in use, or was pulled out."""
 
 
-class NoAnswer(ModemError):
+class ModemSilent(ModemError):
     """The modem said nothing in time, or started anew in between."""
 
 
-class Refused(ModemError):
+class ModemRefused(ModemError):
     """The modem said no; `code` is that of +CMS ERROR or +CME ERROR, None for a bare ERROR."""
 
     def __init__(self, command: str, code: int | None) -> None:
@@ -76,7 +76,7 @@ class AtDialogue:
             self._unasked(line)
 
     def settle(self, patience_s: float = COMMAND_S) -> None:
-        """Bring both sides into step: leave a prompt, drop answers to what was asked long ago. Raises NoAnswer."""
+        """Bring both sides into step: leave a prompt, drop answers to what was asked long ago. Raises ModemSilent."""
         self._write(ESCAPE)
         end = self._clock() + patience_s
         while self._clock() < end:
@@ -84,12 +84,12 @@ class AtDialogue:
             if self._quiet_after_ok():
                 self.has_restarted = False
                 return
-        raise NoAnswer("the modem does not answer AT")
+        raise ModemSilent("the modem does not answer AT")
 
     def command(self, text: str, timeout_s: float = COMMAND_S, *, needs: str = "") -> list[str]:
         """Give a command and return the lines before its OK; `needs`: what one of them begins with.
 
-        An OK without it is that of an older command, which came late. Raises Refused, NoAnswer, NoPort.
+        An OK without it is that of an older command, which came late. Raises ModemRefused, ModemSilent, NoPort.
         """
         self._write(text.encode() + b"\r")
         return self._answer(text, timeout_s, needs)
@@ -105,7 +105,7 @@ class AtDialogue:
         """Give one message to the network and return its reference (TP-MR).
 
         `begin` is called when the modem is ready for the message, before its last byte: what fails earlier has not been
-        sent. Raises Refused; NoAnswer and NoPort after `begin` mean that nobody can know.
+        sent. Raises ModemRefused; ModemSilent and NoPort after `begin` mean that nobody can know.
         """
         self._write(f"AT+CMGS={length}\r".encode())
         self._await_prompt(prompt_s)
@@ -124,7 +124,7 @@ class AtDialogue:
                 self._refuse("AT+CMGS", line)
                 self._unasked(line)
         self._write(ESCAPE)
-        raise NoAnswer("the modem gave no prompt")
+        raise ModemSilent("the modem gave no prompt")
 
     def _answer(self, command: str, timeout_s: float, needs: str = "") -> list[str]:
         lines: list[str] = []
@@ -141,10 +141,10 @@ class AtDialogue:
             if not self._unasked(line):
                 lines.append(line)
             if self.has_restarted:
-                raise NoAnswer(f"{command}: the modem started anew")
+                raise ModemSilent(f"{command}: the modem started anew")
         if needs and any(one.startswith(needs) for one in lines):
             return lines  # the reference came, only its OK is missing
-        raise NoAnswer(f"{command}: no answer in {timeout_s:g} s")
+        raise ModemSilent(f"{command}: no answer in {timeout_s:g} s")
 
     def _quiet_after_ok(self) -> bool:
         """Whether an OK came, and after it nothing more."""
@@ -157,7 +157,7 @@ class AtDialogue:
     def _refuse(self, command: str, line: str) -> None:
         found = REFUSAL.fullmatch(line)
         if found is not None or line == "ERROR":
-            raise Refused(command, None if found is None else int(found[1]))
+            raise ModemRefused(command, None if found is None else int(found[1]))
 
     def _unasked(self, line: str) -> bool:
         """Keep what a line that nobody asked for says; False: it is an answer."""

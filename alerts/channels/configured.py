@@ -9,32 +9,34 @@ from typing import Final
 from alerts.channels.apprise_address import AppriseNotifier
 from alerts.channels.email_smtp import SmtpNotifier
 from alerts.channels.sms_esms import EsmsNotifier
-from alerts.channels.sms_modem import Inbox, ModemNotifier
+from alerts.channels.sms_modem import Mailbox, ModemNotifier
 from alerts.channels.sms_speedsms import SpeedSmsNotifier
 from alerts.channels.webhook import WebhookNotifier
 from alerts.channels.zalo_tokens import ZaloTokens
 from alerts.channels.zalo_zns import ZnsNotifier
+from alerts.telling.contact import Medium
 from alerts.telling.links import links_of
 from alerts.telling.notifier import NotConfigured, Notifier
-from alerts.telling.parts import PartJournal
+from alerts.telling.part_journal import PartJournal
 from alerts.telling.relay import Relay
-from alerts.telling.routing import Medium
 from quantrac.config.settings import MissingSetting, Settings
 from quantrac.config.templates import Templates
 
 Clock = Callable[[], datetime]
-OpenInbox = Callable[[str, str, Clock], Inbox]
+OpenMailbox = Callable[[str, str, Clock], Mailbox]
 """Opens the inbox of a carrier (database address, carrier, clock), which takes what people send."""
 
 
-def notifiers_of(settings: Settings, templates: Templates, clock: Clock, open_inbox: OpenInbox) -> dict[Medium, Relay]:
+def notifiers_of(
+    settings: Settings, templates: Templates, clock: Clock, open_mailbox: OpenMailbox
+) -> dict[Medium, Relay]:
     """Return the carriers of each medium; `templates` are those that network.yaml names.
 
     Raises MissingSetting for a provider that is unknown or half configured.
     """
     return {
         Medium.EMAIL: Relay([_email(settings)]),
-        Medium.SMS: Relay(_sms(settings, templates, clock, open_inbox)),
+        Medium.SMS: Relay(_sms(settings, templates, clock, open_mailbox)),
         Medium.WEBHOOK: Relay([_webhook(settings, clock)]),
         Medium.APPRISE: Relay([AppriseNotifier()]),
     }
@@ -52,7 +54,7 @@ def _webhook(settings: Settings, clock: Clock) -> Notifier:
     return WebhookNotifier(settings.webhook_secret.get_secret_value(), clock)
 
 
-def _sms(settings: Settings, templates: Templates, clock: Clock, open_inbox: OpenInbox) -> list[Notifier]:
+def _sms(settings: Settings, templates: Templates, clock: Clock, open_mailbox: OpenMailbox) -> list[Notifier]:
     if not settings.sms_provider:
         return [NotConfigured("QUANTRAC_SMS_PROVIDER")]
     names = [name.strip() for name in settings.sms_provider.split(",")]
@@ -62,7 +64,7 @@ def _sms(settings: Settings, templates: Templates, clock: Clock, open_inbox: Ope
             f"QUANTRAC_SMS_PROVIDER: found {settings.sms_provider!r}, allowed one or several of"
             f" {', '.join(SMS_CARRIERS)}, each once, separated by commas"
         )
-    return [SMS_CARRIERS[name](settings, templates, clock, open_inbox) for name in names]
+    return [SMS_CARRIERS[name](settings, templates, clock, open_mailbox) for name in names]
 
 
 def _zns(settings: Settings, templates: Templates, *_: object) -> Notifier:
@@ -87,7 +89,7 @@ def _esms(settings: Settings, templates: Templates, *_: object) -> Notifier:
     )
 
 
-def _speedsms(settings: Settings, templates: Templates, clock: Clock, _: OpenInbox) -> Notifier:
+def _speedsms(settings: Settings, templates: Templates, clock: Clock, _: OpenMailbox) -> Notifier:
     if settings.speedsms_token is None:
         raise MissingSetting("QUANTRAC_SMS_PROVIDER names speedsms: QUANTRAC_SPEEDSMS_TOKEN is needed with it")
     return SpeedSmsNotifier(
@@ -99,16 +101,16 @@ def _speedsms(settings: Settings, templates: Templates, clock: Clock, _: OpenInb
     )
 
 
-def _modem(settings: Settings, _: Templates, clock: Clock, open_inbox: OpenInbox) -> Notifier:
+def _modem(settings: Settings, _: Templates, clock: Clock, open_mailbox: OpenMailbox) -> Notifier:
     if settings.sms_modem is None:
         raise MissingSetting(
             "QUANTRAC_SMS_PROVIDER names modem: QUANTRAC_SMS_MODEM is needed with it, such as /dev/serial/by-id/usb-…"
         )
     url = settings.database("alerts")
-    return ModemNotifier(str(settings.sms_modem), PartJournal(url, "modem", clock), open_inbox(url, "modem", clock))
+    return ModemNotifier(str(settings.sms_modem), PartJournal(url, "modem", clock), open_mailbox(url, "modem", clock))
 
 
-SMS_CARRIERS: Final[dict[str, Callable[[Settings, Templates, Clock, OpenInbox], Notifier]]] = {
+SMS_CARRIERS: Final[dict[str, Callable[[Settings, Templates, Clock, OpenMailbox], Notifier]]] = {
     "zns": _zns,
     "esms": _esms,
     "speedsms": _speedsms,

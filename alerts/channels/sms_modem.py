@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from alerts.channels import pdu
-from alerts.channels.at_dialogue import AtDialogue, ModemError, NoAnswer, NoPort, Refused
+from alerts.channels.at_dialogue import AtDialogue, ModemError, ModemRefused, ModemSilent, NoPort
 from alerts.telling import gsm
 from alerts.telling.notifier import Gone, NeedsPerson, OutcomeUnknown, Outgoing, TryAgain, UndeliverableError
-from alerts.telling.parts import Fate, PartJournal, PartState
+from alerts.telling.part_journal import PartJournal, PartReport, PartState
 from quantrac.observe import logs, metrics
 
 GONE: Final = {1: "number not assigned", 28: "unidentified subscriber", 30: "unknown subscriber"}
@@ -35,7 +35,7 @@ SIGNAL = metrics.gauge("quantrac_alerts_modem_signal", "Signal that the modem re
 log = logs.logger(__name__)
 
 
-class Inbox(Protocol):
+class Mailbox(Protocol):
     """Who takes what people send to the SIM."""
 
     def take(self, message: pdu.Deliver) -> None:
@@ -51,7 +51,7 @@ class ModemNotifier:
         self,
         path: str,
         journal: PartJournal,
-        inbox: Inbox,
+        inbox: Mailbox,
         *,
         submit_s: float = 60.0,
         command_s: float = 5.0,
@@ -116,9 +116,9 @@ class ModemNotifier:
 
         try:
             reference = dialogue.submit(part.hex, part.length, begin, self._submit_s, self._command_s)
-        except Refused as error:
+        except ModemRefused as error:
             raise self._refusal(error, message.key, place, begun=begun) from error
-        except (NoAnswer, NoPort) as error:
+        except (ModemSilent, NoPort) as error:
             self._drop()
             if begun:
                 raise OutcomeUnknown(f"modem: {error}; the message may have been sent; held") from error
@@ -129,7 +129,7 @@ class ModemNotifier:
         self._journal.sent(message.key, place, reference)
         return reference
 
-    def _refusal(self, error: Refused, key: str, place: int, *, begun: bool) -> UndeliverableError:
+    def _refusal(self, error: ModemRefused, key: str, place: int, *, begun: bool) -> UndeliverableError:
         code = error.code
         if code == NETWORK_TIMEOUT and begun:
             return OutcomeUnknown("modem: 332 the network did not answer; the message may have been sent; held")
@@ -153,7 +153,7 @@ class ModemNotifier:
                 self._begin(self._dialogue)
             if self._clock() - self._looked_at > LOOK_AGAIN_S:
                 self._look(self._dialogue)
-        except Refused as error:
+        except ModemRefused as error:
             self._drop()
             if error.code in PERSON:
                 raise NeedsPerson(f"modem: {error.code} {PERSON[error.code]}") from error
@@ -219,7 +219,7 @@ class ModemNotifier:
             log.warning("the modem gave what is no status report", error=str(error))
             return
         if isinstance(found, pdu.StatusReport):
-            fate = Fate(found.to, found.reference, found.status, found.has_arrived, found.is_final, found.sent_at)
+            fate = PartReport(found.to, found.reference, found.status, found.has_arrived, found.is_final, found.sent_at)
             if not self._journal.reported(fate):
                 log.info("a status report of no message known here", reference=found.reference)
 

@@ -8,7 +8,7 @@ import httpx
 
 from alerts.channels.templates import registered_text
 from alerts.telling.notifier import Gone, NeedsPerson, OutcomeUnknown, Outgoing, TryAgain
-from alerts.telling.parts import PartJournal, PartState
+from alerts.telling.part_journal import PartJournal, PartState
 from quantrac.config.templates import Templates
 
 BASE_URL: Final = "https://api.speedsms.vn"

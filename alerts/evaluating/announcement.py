@@ -12,10 +12,10 @@ from alerts.evaluating.readings import hour_before, instant
 from alerts.rules.rule import ChannelRule
 from alerts.rules.rule import Kind as Measures
 from alerts.rules.trend import trend_of
-from alerts.telling.messages import Addressees, Measured, tell
-from alerts.telling.people import People
+from alerts.telling.address_book import AddressBook
+from alerts.telling.messages import Audience, Figures, tell
 from alerts.telling.pictures import want_pictures
-from alerts.telling.routing import Routing
+from alerts.telling.routes import Routing
 from quantrac.database.pool import Connection
 from quantrac.observe import metrics
 
@@ -37,34 +37,34 @@ class Event:
         return Subject(self.rule.rule, self.rule.station, self.channel_id)
 
 
-def announce(conn: Connection, event: Event, routing: Routing, now: datetime, people: People | None = None) -> None:
+def announce(conn: Connection, event: Event, routing: Routing, now: datetime, book: AddressBook | None = None) -> None:
     """Record a decision, queue the messages about it, want the pictures that its rule asks for.
 
-    `people`: as loaded for the round.
+    `book`: as loaded for the round.
     """
     change = _recorded(conn, event, now)
     if change is None:
         return
     EVENTS.labels(change.purpose.value).inc()
     level = event.decision.level
-    addressees = Addressees(
+    audience = Audience(
         station=event.rule.station,
         groups=() if level is None else level.to,
         routing=routing,
         breaks_quiet_hours=level is not None and level.breaks_quiet_hours,
     )
-    tell(conn, change, addressees, _measured(conn, event), now, people)
+    tell(conn, change, audience, _figures(conn, event), now, book)
     want_pictures(conn, change, event.rule.station, event.rule.cameras, now)
 
 
-def _measured(conn: Connection, event: Event) -> Measured:
+def _figures(conn: Connection, event: Event) -> Figures:
     rule, decision, level = event.rule, event.decision, event.decision.level
     if rule.measure.kind is Measures.COMPOSITE:
-        return Measured()
+        return Figures()
     if not rule.texts.has_value:
-        return Measured(channel=rule.channel, parameter=rule.parameter)
+        return Figures(channel=rule.channel, parameter=rule.parameter)
     time = instant(decision.t_ms)
-    return Measured(
+    return Figures(
         channel=rule.channel,
         unit=rule.unit,
         decimals=rule.decimals,

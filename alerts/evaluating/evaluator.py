@@ -29,9 +29,9 @@ from alerts.evaluating.stored_normals import composites_with_normals, stamp, wit
 from alerts.rules.block import LATE_AFTER_MS
 from alerts.rules.composite import CompositeRule
 from alerts.rules.rule import ChannelRule
-from alerts.telling.messages import Addressees, Measured, tell
-from alerts.telling.people import People
-from alerts.telling.routing import Routing
+from alerts.telling.address_book import AddressBook
+from alerts.telling.messages import Audience, Figures, tell
+from alerts.telling.routes import Routing
 from alerts.telling.summaries import tell_held, tell_late
 from quantrac.database.feed import Cause, Change, Consumer, is_registered
 from quantrac.database.pool import Connection
@@ -98,9 +98,9 @@ class Evaluator:
             composed, decided = self._composing.evaluate(changes, self._clock())
             events += [Event(rule.rule, None, decision) for rule, decision in decided]
             events.sort(key=lambda event: event.decision.t_ms)
-            people = People(self._conn)
+            book = AddressBook(self._conn)
             for event in events:
-                announce(self._conn, event, self._routing, self._clock(), people)
+                announce(self._conn, event, self._routing, self._clock(), book)
             save_states(self._conn, states)
             self._composing.save(composed)
             self._question(changes)
@@ -113,7 +113,7 @@ class Evaluator:
         for doubted, change in question(self._conn, changes, self._still_rises, now):
             EVENTS.labels(change.purpose.value).inc()
             channel = self._channels.get(doubted.channel_id or 0, "")
-            tell(self._conn, change, Addressees(doubted.station, (), self._routing), Measured(channel=channel), now)
+            tell(self._conn, change, Audience(doubted.station, (), self._routing), Figures(channel=channel), now)
 
     def _still_rises(self, doubted: Candidate) -> bool:
         if doubted.channel_id is None:
@@ -250,4 +250,4 @@ class Evaluator:
         if subject.station is not None and subject.channel_id is None:
             self._composing.forget((subject.rule, subject.station))
         if change is not None:
-            tell(self._conn, change, Addressees(subject.station, (), self._routing), Measured(), now)
+            tell(self._conn, change, Audience(subject.station, (), self._routing), Figures(), now)

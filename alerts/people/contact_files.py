@@ -12,7 +12,7 @@ from typing import Final
 import phonenumbers
 
 from alerts.people.contacts import NewContact
-from alerts.telling.routing import Medium
+from alerts.telling.contact import Medium
 from quantrac.config.rules import SEVERITIES
 from quantrac.telemetry.errors import QuantracError
 from quantrac.telemetry.parameters import CATALOGUE

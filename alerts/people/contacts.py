@@ -9,10 +9,10 @@ from typing import Any, Final
 from uuid import uuid4
 
 from alerts.rules.rule import Words
+from alerts.telling.contact import Medium
 from alerts.telling.gsm import length, unaccented
 from alerts.telling.notifier import Notifier, Outgoing, UndeliverableError
 from alerts.telling.outbox import Queued, enqueue
-from alerts.telling.routing import Medium
 from alerts.telling.texts import clock
 from quantrac.config.network import Network
 from quantrac.database import audit

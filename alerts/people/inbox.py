@@ -10,7 +10,7 @@ import psycopg
 
 from alerts import desk
 from alerts.channels.pdu import Deliver
-from alerts.people.replies import Reply, Wish, read_reply
+from alerts.people.sms_answers import Meaning, SmsAnswer, read_answer
 from alerts.telling.notifier import TryAgain
 from quantrac.database import audit
 from quantrac.database.pool import Connection, DatabaseUnreachable, connect
@@ -52,34 +52,34 @@ def take(conn: Connection, carrier: str, message: Deliver, now: datetime) -> str
         kept = conn.execute(KEEP, [carrier, message.sender, message.text, message.sent_at, now]).fetchone()
         if kept is None:
             return None
-        meaning = _obey(conn, message, read_reply(message.text), now)
+        meaning = _obey(conn, message, read_answer(message.text), now)
         conn.execute("update sms_inbound set meaning = %s where inbound_id = %s", [meaning, kept[0]])
     log.info("short message received", inbound=kept[0], meaning=meaning)
     return meaning
 
 
-def _obey(conn: Connection, message: Deliver, reply: Reply, now: datetime) -> str:
+def _obey(conn: Connection, message: Deliver, answer: SmsAnswer, now: datetime) -> str:
     person = conn.execute(WHO, [message.sender]).fetchone()
     if person is None:
         return "from nobody we know"
     contact_id, name = person
-    if reply.wish is Wish.ACKNOWLEDGE:
-        return _acknowledge(conn, contact_id, name, reply, now)
-    if reply.wish is Wish.NOTHING:
+    if answer.meaning is Meaning.ACKNOWLEDGE:
+        return _acknowledge(conn, contact_id, name, answer, now)
+    if answer.meaning is Meaning.NOTHING:
         return "not understood"
-    stopped = now if reply.wish is Wish.STOP else None
+    stopped = now if answer.meaning is Meaning.STOP else None
     conn.execute("update contact set stopped_at = %s where contact_id = %s", [stopped, contact_id])
-    audit.record(conn, now, name, reply.wish.value, f"contact {contact_id}", "by SMS")
-    return reply.wish.value
+    audit.record(conn, now, name, answer.meaning.value, f"contact {contact_id}", "by SMS")
+    return answer.meaning.value
 
 
-def _acknowledge(conn: Connection, contact_id: int, name: str, reply: Reply, now: datetime) -> str:
+def _acknowledge(conn: Connection, contact_id: int, name: str, answer: SmsAnswer, now: datetime) -> str:
     """Only an alarm that the person was told of."""
-    found = conn.execute(TOLD_OF, {"contact": contact_id, "alarm": reply.alarm_id}).fetchone()
+    found = conn.execute(TOLD_OF, {"contact": contact_id, "alarm": answer.alarm_id}).fetchone()
     if found is None:
         return "no alarm that this person was told of"
     try:
-        desk.acknowledge(conn, found[0], name, reply.remark or "SMS", now)
+        desk.acknowledge(conn, found[0], name, answer.remark or "SMS", now)
     except desk.DeskRefused as error:
         return str(error)
     return f"acknowledged {found[0]}"

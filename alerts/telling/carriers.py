@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from alerts.telling.contact import Medium
 from alerts.telling.notifier import Gone, NeedsPerson, UndeliverableError
-from alerts.telling.routing import Medium
 from quantrac.database.pool import Connection
 
 OK_IS_NEWS_AFTER: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class CarrierReport:
     """How one carrier did."""
 
     carrier: str
@@ -36,7 +36,7 @@ on conflict (carrier) do update set failing_since = coalesce(carrier.failing_sin
 """
 
 
-def note_reports(conn: Connection, medium: Medium, reports: Iterable[Report], now: datetime) -> None:
+def note_reports(conn: Connection, medium: Medium, reports: Iterable[CarrierReport], now: datetime) -> None:
     """Put down how the carriers did; one that knows an address not to exist works."""
     for report in sorted(reports, key=lambda report: report.carrier):  # one order, or two senders wait for each other
         values = {"carrier": report.carrier, "medium": medium.value, "now": now, "old": OK_IS_NEWS_AFTER}

@@ -13,20 +13,21 @@ from alerts.alarm.withholding import FLAPPING, withheld_by, withhold
 from alerts.rules.rule import RuleTexts, Side, Words
 from alerts.rules.trend import Trend
 from alerts.telling import texts
-from alerts.telling.escalating import await_answer, due_calls
+from alerts.telling.address_book import AddressBook
+from alerts.telling.change_rate import begins_flapping
+from alerts.telling.contact import Medium, Recipient
+from alerts.telling.escalation import await_answer, due_calls
 from alerts.telling.facts import facts_of
-from alerts.telling.flapping import begins_flapping
 from alerts.telling.holding import NOTHING_TOLD, Hold
 from alerts.telling.outbox import Queued, enqueue
-from alerts.telling.people import People
 from alerts.telling.pressure import Person, Pressure
-from alerts.telling.routing import Matter, Medium, Recipient, Routing
+from alerts.telling.routes import Matter, Routing
 from alerts.telling.texts import Notice
 from quantrac.database.pool import Connection
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Figures:
     """What a message says beside the rule's own words."""
 
     channel: str = ""
@@ -41,7 +42,7 @@ class Measured:
     """What the channel measures; None: the station as a whole."""
 
     @classmethod
-    def on_record(cls, texts: RuleTexts, about: OnRecord) -> Measured:
+    def on_record(cls, texts: RuleTexts, about: OnRecord) -> Figures:
         """Return what a message says of an alarm that rose a while ago."""
         if about.value is None or not texts.has_value:
             return cls(about.channel, parameter=about.parameter)
@@ -57,7 +58,7 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class Addressees:
+class Audience:
     """Whom a change concerns."""
 
     station: str | None
@@ -93,17 +94,17 @@ CALLS: Final = frozenset({Purpose.ESCALATED, Purpose.REPEATED})
 def tell(
     conn: Connection,
     change: Recorded,
-    to: Addressees,
-    measured: Measured,
+    to: Audience,
+    measured: Figures,
     now: datetime,
-    people: People | None = None,
+    people: AddressBook | None = None,
 ) -> int:
     """Queue the messages about a change and return how many.
 
     Raised and worse levels go to the level's groups, unless something withholds the alarm; the end goes to whoever was
     told of the alarm; a milder level is history and no message. `people`: as loaded for the round.
     """
-    known = people or People(conn)
+    known = people or AddressBook(conn)
     if change.purpose is not Purpose.QUESTIONED:
         reason = withheld_by(conn, change.alarm_id, now)
         if change.purpose.is_end:
@@ -122,16 +123,18 @@ def tell(
 
 def call_again(conn: Connection, routing: Routing, now: datetime) -> int:
     """Tell the next ones of alarms that nobody acknowledges; return how many calls. In the caller's transaction."""
-    people, count = People(conn), 0
+    people, count = AddressBook(conn), 0
     for due in due_calls(conn, routing, now):
         groups, by = ((), None) if due.step is None else (due.step.to, due.step.by)
-        to = Addressees(due.station, groups, routing, breaks_quiet_hours=True, by=by)
-        tell(conn, due.change, to, Measured.on_record(due.change.texts, due.about), now, people)
+        to = Audience(due.station, groups, routing, breaks_quiet_hours=True, by=by)
+        tell(conn, due.change, to, Figures.on_record(due.change.texts, due.about), now, people)
         count += 1
     return count
 
 
-def _queue(conn: Connection, change: Recorded, to: Addressees, measured: Measured, now: datetime, known: People) -> int:
+def _queue(
+    conn: Connection, change: Recorded, to: Audience, measured: Figures, now: datetime, known: AddressBook
+) -> int:
     people = _people(conn, change, to, measured, now, known)
     if not people:
         return 0
@@ -148,7 +151,7 @@ def _queue(conn: Connection, change: Recorded, to: Addressees, measured: Measure
 
 
 def _people(
-    conn: Connection, change: Recorded, to: Addressees, measured: Measured, now: datetime, known: People
+    conn: Connection, change: Recorded, to: Audience, measured: Figures, now: datetime, known: AddressBook
 ) -> list[Recipient]:
     if change.purpose in AFTERWARDS or change.purpose is Purpose.REPEATED:
         return _told(conn, change, to.routing, known)
@@ -160,7 +163,7 @@ def _people(
     return [Recipient(one.contact, one.medium) for one in verdicts if one.is_told and one.medium is not to.without]
 
 
-def _told(conn: Connection, change: Recorded, routing: Routing, known: People) -> list[Recipient]:
+def _told(conn: Connection, change: Recorded, routing: Routing, known: AddressBook) -> list[Recipient]:
     told = conn.execute(TOLD, [change.alarm_id]).fetchall()
     people = [Recipient(known.by_id[id_], Medium(medium)) for id_, medium in sorted(told) if id_ in known.by_id]
     if not change.purpose.is_end:
@@ -169,7 +172,7 @@ def _told(conn: Connection, change: Recorded, routing: Routing, known: People) -
 
 
 def _holds(
-    conn: Connection, change: Recorded, to: Addressees, people: Sequence[Recipient], pressure: Pressure, now: datetime
+    conn: Connection, change: Recorded, to: Audience, people: Sequence[Recipient], pressure: Pressure, now: datetime
 ) -> dict[Person, Hold]:
     """Return what is held of the messages to these people; a call for somebody to acknowledge never is."""
     if change.purpose in CALLS:
@@ -205,7 +208,7 @@ def _supersede(conn: Connection, alarm_id: int, people: Sequence[Recipient]) -> 
     conn.execute(SUPERSEDED, [alarm_id, contacts, [person.medium.value for person in people]])
 
 
-def _notice(change: Recorded, station: Words, measured: Measured, trend: Trend | None) -> Notice:
+def _notice(change: Recorded, station: Words, measured: Figures, trend: Trend | None) -> Notice:
     return Notice(
         purpose=change.purpose,
         alarm_id=change.alarm_id,

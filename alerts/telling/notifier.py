@@ -70,7 +70,7 @@ class Outgoing:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class HandedOver:
     """A message that a carrier has taken."""
 
     carrier: str

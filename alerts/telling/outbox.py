@@ -17,12 +17,12 @@ from uuid import UUID
 import psycopg
 from psycopg.types.json import Jsonb
 
-from alerts.telling.carriers import Report, note_reports
-from alerts.telling.dressing import Dress, undressed
+from alerts.telling.attachments import Dress, undressed
+from alerts.telling.carriers import CarrierReport, note_reports
+from alerts.telling.contact import Medium
 from alerts.telling.holding import Hold
 from alerts.telling.notifier import Notifier, OutcomeUnknown, Outgoing, TryAgain, UndeliverableError
 from alerts.telling.relay import Relay
-from alerts.telling.routing import Medium
 from quantrac.database.pool import Connection, DatabaseUnreachable, connect
 from quantrac.observe import logs, metrics
 
@@ -217,7 +217,7 @@ class Sender:
             )
         if claim.attempts == 0:
             WAITED.labels(self.medium.value).observe((self._clock() - claim.not_before).total_seconds())
-        reports: list[Report] = []
+        reports: list[CarrierReport] = []
         try:
             taken = self._relay.hand_over(_outgoing(claim, self._dress(conn, claim)), reports.append)
         except TryAgain as error:

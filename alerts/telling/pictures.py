@@ -37,7 +37,7 @@ log = logs.logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedPicture:
     """A picture that an alarm asks for."""
 
     alarm_picture_id: int
@@ -106,17 +106,17 @@ returning p.alarm_picture_id, p.alarm_id, a.rule, p.station, p.camera, p.expires
 SETTLE: Final = "update alarm_picture set outcome = %s, error = %s where alarm_picture_id = %s"
 
 
-def claim(conn: Connection, now: datetime) -> Wanted | None:
+def claim(conn: Connection, now: datetime) -> WantedPicture | None:
     """Take the next picture that is wanted, committed as asked; None: none is. Those that came too late end."""
     with conn.transaction():
         for alarm_id, camera in conn.execute(EXPIRED, [now]).fetchall():
             ASKED.labels("expired").inc()
             add_event(conn, alarm_id, now, "no picture", now, reason=f"{camera}: nobody asked for it in time")
         row = conn.execute(CLAIM, {"now": now}).fetchone()
-    return None if row is None else Wanted(*row)
+    return None if row is None else WantedPicture(*row)
 
 
-def ask_for(conn: Connection, wanted: Wanted, ask: AskPicture, clock: Callable[[], datetime]) -> str:
+def ask_for(conn: Connection, wanted: WantedPicture, ask: AskPicture, clock: Callable[[], datetime]) -> str:
     """Have a station take a picture, put down what came of it, and return the outcome: `taken` or `failed`."""
     lasts_s = max(1, int((wanted.expires_at - clock()).total_seconds()))
     reason = f"alarm {wanted.alarm_id}: {wanted.rule}"
@@ -177,7 +177,7 @@ class Asker:
             for _ in conn.notifies(timeout=LOOK_EVERY_S, stop_after=1):
                 break
 
-    def _ask_one(self, wanted: Wanted) -> None:
+    def _ask_one(self, wanted: WantedPicture) -> None:
         try:
             with connect(self._url, "quantrac alerts picture") as conn:
                 ask_for(conn, wanted, self._ask, self._clock)

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from alerts.telling.contact import Medium
 from alerts.telling.holding import Told
 from alerts.telling.outbox import Queued
-from alerts.telling.routing import Medium, Routing
+from alerts.telling.routes import Routing
 from quantrac.database.pool import Connection
 
 PLACE: Final = "select rule, station, channel_id from alarm where alarm_id = %s"

@@ -6,16 +6,16 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from alerts.telling.carriers import Report
+from alerts.telling.carriers import CarrierReport
 from alerts.telling.notifier import (
     Attended,
     Gone,
+    HandedOver,
     MayDoubt,
     NotCarried,
     Notifier,
     OutcomeUnknown,
     Outgoing,
-    Taken,
     TryAgain,
     UndeliverableError,
 )
@@ -40,7 +40,7 @@ class Relay:
         """Hand the message over; see Notifier."""
         return self.hand_over(message, lambda _: None).reference
 
-    def hand_over(self, message: Outgoing, report: Callable[[Report], None]) -> Taken:
+    def hand_over(self, message: Outgoing, report: Callable[[CarrierReport], None]) -> HandedOver:
         """Hand the message to the first carrier that takes it, and report how each that was asked did.
 
         The next carrier is asked where this one cannot or will not, never where this one may have it: that is left to
@@ -56,21 +56,21 @@ class Relay:
             except NotCarried as error:
                 errors.append(error)
             except OutcomeUnknown as error:
-                report(Report(carrier.name, error))
+                report(CarrierReport(carrier.name, error))
                 raise
             except TryAgain as error:
-                report(Report(carrier.name, error))
+                report(CarrierReport(carrier.name, error))
                 if error.may_have_arrived and message.attempts < PATIENCE:
                     raise
                 self._rests[carrier.name] = self._clock() + REST_S
                 errors.append(error)
             except UndeliverableError as error:
-                report(Report(carrier.name, error))
+                report(CarrierReport(carrier.name, error))
                 errors.append(error)
             else:
                 self._rests.pop(carrier.name, None)
-                report(Report(carrier.name, None))
-                return Taken(carrier.name, reference)
+                report(CarrierReport(carrier.name, None))
+                return HandedOver(carrier.name, reference)
         raise _together(errors)
 
     def attended(self) -> list[Notifier]:

@@ -13,10 +13,11 @@ from alerts.alarm.purpose import Purpose
 from alerts.alarm.records import add_event
 from alerts.rules.rule import RuleTexts, Severity, Words
 from alerts.telling import summary_texts
+from alerts.telling.address_book import AddressBook
+from alerts.telling.contact import Addressee, Medium, Recipient
 from alerts.telling.outbox import OUTBOX_CHANNEL, Queued, enqueue
-from alerts.telling.people import People
-from alerts.telling.routing import Contact, Medium, Recipient, Routing
-from alerts.telling.summary_texts import Line
+from alerts.telling.routes import Routing
+from alerts.telling.summary_texts import SummaryLine
 from quantrac.database.pool import Connection
 
 TELL_NOT_AFTER: Final = timedelta(days=7)
@@ -57,7 +58,7 @@ order by a.raised_at, a.alarm_id
 class Late:
     """An alarm of the past that nobody has been told of."""
 
-    line: Line
+    line: SummaryLine
     station: str
     to: tuple[str, ...]
     parameter: str | None
@@ -79,7 +80,7 @@ def tell_held(conn: Connection, now: datetime) -> int:
     """
     with conn.transaction():
         due = conn.execute(HELD, {"now": now}).fetchall()
-        people = People(conn)
+        people = AddressBook(conn)
         for contact_id, word, goes_as_it_is in due:
             if goes_as_it_is:
                 conn.execute(RELEASED, [now, contact_id, word])
@@ -97,7 +98,7 @@ def tell_held(conn: Connection, now: datetime) -> int:
 
 def tell_late(conn: Connection, routing: Routing, now: datetime) -> int:
     """Queue a summary of the alarms of the past that nobody was told of; return how many alarms. In a transaction."""
-    people = People(conn)
+    people = AddressBook(conn)
     found = conn.execute(UNTOLD).fetchall()
     late = [Late(_line(people, row), row[1], tuple(row[6]), row[7], row[8]) for row in found]
     recent = [one for one in late if one.untold(now) is None]
@@ -107,9 +108,11 @@ def tell_late(conn: Connection, routing: Routing, now: datetime) -> int:
     return len(late)
 
 
-def _late_messages(contacts: Iterable[Contact], late: Iterable[Late], routing: Routing, now: datetime) -> list[Queued]:
+def _late_messages(
+    contacts: Iterable[Addressee], late: Iterable[Late], routing: Routing, now: datetime
+) -> list[Queued]:
     people = list(contacts)
-    lines: dict[Recipient, list[Line]] = {}
+    lines: dict[Recipient, list[SummaryLine]] = {}
     for one in late:
         told = routing.recipients(
             people, station=one.station, severity=one.line.severity, groups=one.to, parameter=one.parameter
@@ -122,7 +125,9 @@ def _late_messages(contacts: Iterable[Contact], late: Iterable[Late], routing: R
     ]
 
 
-def _message(person: Recipient, lines: list[Line], purpose: Purpose, now: datetime, not_before: datetime) -> Queued:
+def _message(
+    person: Recipient, lines: list[SummaryLine], purpose: Purpose, now: datetime, not_before: datetime
+) -> Queued:
     first = max(lines, key=lambda line: line.severity)
     language = person.contact.language
     if person.medium is Medium.SMS:
@@ -144,8 +149,8 @@ def _message(person: Recipient, lines: list[Line], purpose: Purpose, now: dateti
     )
 
 
-def _line(people: People, row: tuple[Any, ...]) -> Line:
+def _line(people: AddressBook, row: tuple[Any, ...]) -> SummaryLine:
     alarm_id, station, severity, texts, raised_at, cleared_at, *_ = row
     title: Words = msgspec.convert(texts, RuleTexts).title
     name = people.station_name(station)
-    return Line(alarm_id, Severity.from_word(severity), name, title, raised_at, cleared_at)
+    return SummaryLine(alarm_id, Severity.from_word(severity), name, title, raised_at, cleared_at)

@@ -18,7 +18,7 @@ MOST_LINES: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SummaryLine:
     """One alarm in a summary."""
 
     alarm_id: int
@@ -29,7 +29,7 @@ class Line:
     cleared_at: datetime | None
 
 
-def sms(lines: Sequence[Line], purpose: Purpose, now: datetime, language: str, *, accented: bool = False) -> str:
+def sms(lines: Sequence[SummaryLine], purpose: Purpose, now: datetime, language: str, *, accented: bool = False) -> str:
     """Return one short message: how many, how many are over, the worst, and as many stations as fit one part."""
     vi = language == "vi"
     accented = accented and vi
@@ -51,7 +51,7 @@ def sms(lines: Sequence[Line], purpose: Purpose, now: datetime, language: str, *
     return capped(plain(_fitting(head, told, tail, more, accented=accented), accented=accented))
 
 
-def _alone(line: Line, language: str) -> str:
+def _alone(line: SummaryLine, language: str) -> str:
     """Return what is told of a single alarm that was held while it came or went."""
     what = f"{line.station.in_language(language)}: {line.title.in_language(language)}, {_when(line, language)}"
     if line.cleared_at is None:
@@ -59,7 +59,7 @@ def _alone(line: Line, language: str) -> str:
     return f"{what}, {'đã hết' if language == 'vi' else 'over'}."
 
 
-def _letter_alone(line: Line, language: str) -> Letter:
+def _letter_alone(line: SummaryLine, language: str) -> Letter:
     what, where = line.title.in_language(language), line.station.in_language(language)
     kind = SEVERITY_WORDS[line.severity].in_language(language)
     if line.cleared_at is not None:
@@ -69,7 +69,7 @@ def _letter_alone(line: Line, language: str) -> Letter:
     return Letter(subject, f"{_alone(line, language)}\n\n{number}\n")
 
 
-def _when(line: Line, language: str) -> str:
+def _when(line: SummaryLine, language: str) -> str:
     if line.cleared_at is not None:
         return _period(line)
     return f"{'từ' if language == 'vi' else 'since'} {clock(line.raised_at)}"
@@ -85,7 +85,7 @@ def _fitting(head: str, told: Sequence[str], tail: str, more: str, *, accented: 
     return f"{head}. {tail}"
 
 
-def email(lines: Sequence[Line], purpose: Purpose, language: str) -> Letter:
+def email(lines: Sequence[SummaryLine], purpose: Purpose, language: str) -> Letter:
     """Return subject and body; the body lists the alarms."""
     vi, late = language == "vi", purpose is Purpose.LATE
     if len(lines) == 1 and not late:
@@ -104,17 +104,17 @@ def email(lines: Sequence[Line], purpose: Purpose, language: str) -> Letter:
     return Letter(subject, "\n".join([first, "", *listed]) + "\n")
 
 
-def _listed(line: Line, language: str) -> str:
+def _listed(line: SummaryLine, language: str) -> str:
     severity = SEVERITY_WORDS[line.severity].in_language(language)
     where, what = line.station.in_language(language), line.title.in_language(language)
     return f"[{severity}] {where}: {what}, {_period(line)} (#{line.alarm_id})"
 
 
-def _by_station(lines: Sequence[Line], language: str) -> list[tuple[str, int]]:
+def _by_station(lines: Sequence[SummaryLine], language: str) -> list[tuple[str, int]]:
     return Counter(line.station.in_language(language) for line in lines).most_common()
 
 
-def _period(line: Line) -> str:
+def _period(line: SummaryLine) -> str:
     """Return `02:10-03:40 24/11`, local."""
     start = line.raised_at.astimezone(LOCAL)
     if line.cleared_at is None:

@@ -10,11 +10,12 @@ from typing import Final
 import psycopg
 
 from alerts.alarm.withholding import end_withholding
-from alerts.telling.carriers import Report, note_reports
-from alerts.telling.flapping import end_flapping
-from alerts.telling.messages import Addressees, Measured, call_again, tell
+from alerts.telling.carriers import CarrierReport, note_reports
+from alerts.telling.change_rate import end_flapping
+from alerts.telling.contact import Medium
+from alerts.telling.messages import Audience, Figures, call_again, tell
 from alerts.telling.notifier import Attended, NeedsPerson, Notifier, UndeliverableError
-from alerts.telling.routing import Medium, Routing
+from alerts.telling.routes import Routing
 from quantrac.database.pool import Connection, DatabaseUnreachable, connect
 from quantrac.observe import logs
 
@@ -29,11 +30,11 @@ def tell_withheld(conn: Connection, routing: Routing, now: datetime) -> int:
     with conn.transaction():
         quiet = end_flapping(conn, routing.flapping, now)
         for one in quiet:
-            tell(conn, one.change, Addressees(one.station, (), routing), Measured(), now)
+            tell(conn, one.change, Audience(one.station, (), routing), Figures(), now)
         found = end_withholding(conn, now)
         for untold in found:
-            to = Addressees(untold.station, untold.to, routing, breaks_quiet_hours=untold.breaks_quiet_hours)
-            tell(conn, untold.change, to, Measured.on_record(untold.change.texts, untold.about), now)
+            to = Audience(untold.station, untold.to, routing, breaks_quiet_hours=untold.breaks_quiet_hours)
+            tell(conn, untold.change, to, Figures.on_record(untold.change.texts, untold.about), now)
     return len(quiet) + len(found)
 
 
@@ -60,7 +61,7 @@ def attend(url: str, medium: Medium, carrier: Notifier, clock: Callable[[], date
         error = _attended(carrier)
         try:
             with connect(url, f"quantrac alerts {carrier.name}") as conn:
-                note_reports(conn, medium, [Report(carrier.name, error)], clock())
+                note_reports(conn, medium, [CarrierReport(carrier.name, error)], clock())
         except (DatabaseUnreachable, psycopg.OperationalError) as failure:
             log.warning("a carrier cannot be put down", carrier=carrier.name, error=str(failure))
         stop.wait(ATTEND_EVERY_S if error is None else ATTEND_AFTER_FAILURE_S)

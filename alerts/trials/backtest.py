@@ -14,7 +14,8 @@ from alerts.evaluating.late import episodes
 from alerts.rules.block import Block
 from alerts.rules.composite import CompositeRule
 from alerts.rules.rule import ChannelRule, Severity
-from alerts.telling.routing import Contact, Medium, Routing
+from alerts.telling.contact import Addressee, Medium
+from alerts.telling.routes import Routing
 
 TEN_MINUTES_MS: Final = 600_000
 FLOOD: Final = 10
@@ -86,7 +87,7 @@ class Run:
         """How many alarms have risen."""
         return sum(decision.kind is Kind.RAISED for made in self._decisions for decision in made)
 
-    def courses(self, contacts: Sequence[Contact], routing: Routing) -> list[Course]:
+    def courses(self, contacts: Sequence[Addressee], routing: Routing) -> list[Course]:
         """Return what each rule did."""
         pairs = zip(self._rules, self._decisions, strict=True)
         return [
@@ -109,7 +110,7 @@ class CompositeRun:
         self._run.take(verdicts(self._composite, own, from_ms, until_ms))
         self._tails = {channel: block.since(until_ms - self._composite.memory_ms) for channel, block in own.items()}
 
-    def courses(self, contacts: Sequence[Contact], routing: Routing) -> list[Course]:
+    def courses(self, contacts: Sequence[Addressee], routing: Routing) -> list[Course]:
         """Return what the rule did."""
         return self._run.courses(contacts, routing)
 
@@ -128,10 +129,10 @@ def _alarms(rule: ChannelRule, decisions: list[Decision]) -> Iterable[PastAlarm]
 
 
 def _messages(
-    rule: ChannelRule, decisions: list[Decision], contacts: Sequence[Contact], routing: Routing
+    rule: ChannelRule, decisions: list[Decision], contacts: Sequence[Addressee], routing: Routing
 ) -> Iterable[Message]:
     """Follow `alerts.telling.messages`: a rise, each level worse than any before, and the end to whoever was told."""
-    told: set[tuple[Contact, Medium]] = set()
+    told: set[tuple[Addressee, Medium]] = set()
     worst = 0
     for decision in decisions:
         if decision.kind is Kind.CLEARED:

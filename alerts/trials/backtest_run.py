@@ -13,8 +13,9 @@ from alerts.evaluating.stored_normals import composites_with_normals, with_norma
 from alerts.rules.compiler import compile_network
 from alerts.rules.composite import CompositeRule, compile_composites
 from alerts.rules.rule import ChannelRule
-from alerts.telling.people import load_contacts
-from alerts.telling.routing import Contact, Routing
+from alerts.telling.address_book import load_contacts
+from alerts.telling.contact import Addressee
+from alerts.telling.routes import Routing
 from alerts.trials.backtest import (
     CompositeRun,
     Course,
@@ -77,7 +78,7 @@ class _Trial:
         for _, run_of_many in self._composites:
             run_of_many.take(stretch.blocks, stretch.from_ms, stretch.until_ms)
 
-    def courses(self, contacts: Sequence[Contact], routing: Routing) -> list[Course]:
+    def courses(self, contacts: Sequence[Addressee], routing: Routing) -> list[Course]:
         """Return what each rule did."""
         runs: list[Run | CompositeRun] = [*self._channels.values(), *(run for _, run in self._composites)]
         return [course for run in runs for course in run.courses(contacts, routing)]

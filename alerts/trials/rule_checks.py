@@ -14,7 +14,8 @@ from alerts.rules.composite import compile_composites
 from alerts.rules.rule import ChannelRule, Kind, Level, Words
 from alerts.rules.trend import Trend
 from alerts.telling import gsm, texts
-from alerts.telling.routing import Contact, Routing
+from alerts.telling.contact import Addressee
+from alerts.telling.routes import Routing
 from alerts.telling.texts import Notice
 from quantrac.config.network import Network
 from quantrac.telemetry.parameters import CATALOGUE
@@ -84,7 +85,7 @@ def _never_in_force(rule: ChannelRule) -> Iterator[Finding]:
             yield Finding(rule.rule, level.name, f"on_delay is longer than the {minutes} minutes in force: never rises")
 
 
-def people_findings(network: Network, contacts: Iterable[Contact]) -> list[Finding]:
+def people_findings(network: Network, contacts: Iterable[Addressee]) -> list[Finding]:
     """Return the levels at stations of which nobody among the contacts would be told, each once."""
     people, routing = list(contacts), Routing.of(network)
     rules = [rule for own in compile_network(network).values() for rule in own]

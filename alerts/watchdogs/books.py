@@ -13,8 +13,8 @@ from typing import Final
 
 from alerts.alarm.records import Mark, Recorded, Subject, clear_alarm, raise_alarm
 from alerts.rules.rule import RuleTexts, Severity, Words
-from alerts.telling.messages import Addressees, Measured, tell
-from alerts.telling.routing import Routing
+from alerts.telling.messages import Audience, Figures, tell
+from alerts.telling.routes import Routing
 from quantrac.config.network import Network
 from quantrac.database.pool import Connection
 
@@ -144,7 +144,7 @@ def check_books(conn: Connection, network: Network, now: datetime) -> list[Recor
             found = trouble(book, after, timedelta(milliseconds=plan.after_ms), now)
             change = _change(conn, book, found, Severity.from_word(plan.severity), now, stands=stands)
             if change is not None:
-                tell(conn, change, Addressees(station, plan.to, Routing.of(network)), _measured(book, found), now)
+                tell(conn, change, Audience(station, plan.to, Routing.of(network)), _figures(book, found), now)
                 changes.append(change)
     return changes
 
@@ -161,8 +161,8 @@ def _change(
     return raise_alarm(conn, subject, mark, now, TEXTS[found], now)
 
 
-def _measured(book: Book, found: Trouble | None) -> Measured:
-    return Measured() if found is None else Measured(value=_number(book, found), decimals=0)
+def _figures(book: Book, found: Trouble | None) -> Figures:
+    return Figures() if found is None else Figures(value=_number(book, found), decimals=0)
 
 
 def _number(book: Book, found: Trouble) -> float | None:

@@ -23,8 +23,8 @@ from alerts.alarm.records import (
     standing_subjects,
 )
 from alerts.rules.rule import RuleTexts, Severity, Words
-from alerts.telling.messages import Addressees, Measured, tell
-from alerts.telling.routing import Routing
+from alerts.telling.messages import Audience, Figures, tell
+from alerts.telling.routes import Routing
 from quantrac.config.network import Calibrations, Network
 from quantrac.database.pool import Connection
 from quantrac.telemetry.local_time import LOCAL
@@ -103,12 +103,12 @@ def check_calibrations(conn: Connection, network: Network, now: datetime) -> lis
             for device in devices:
                 change = _change(conn, device, plan, now)
                 if change is not None:
-                    tell(conn, change, Addressees(device.station, plan.to, routing), Measured(), now)
+                    tell(conn, change, Audience(device.station, plan.to, routing), Figures(), now)
                     changes.append(change)
         for subject in _forgotten(conn, devices):
             change = clear_alarm(conn, subject, None, now, now, reason="its interval is no longer asked for")
             if change is not None:
-                tell(conn, change, Addressees(subject.station, (), routing), Measured(), now)
+                tell(conn, change, Audience(subject.station, (), routing), Figures(), now)
                 changes.append(change)
     return changes
 

@@ -8,8 +8,9 @@ from typing import Final
 
 from alerts.alarm.records import Mark, Recorded, Subject, clear_alarm, raise_alarm
 from alerts.rules.rule import RuleTexts, Severity, Words
-from alerts.telling.messages import Addressees, Measured, tell
-from alerts.telling.routing import Medium, Routing
+from alerts.telling.contact import Medium
+from alerts.telling.messages import Audience, Figures, tell
+from alerts.telling.routes import Routing
 from quantrac.config.network import Network
 from quantrac.database.pool import Connection
 
@@ -29,8 +30,8 @@ def tell_trouble(conn: Connection, network: Network, now: datetime) -> list[Trou
     with conn.transaction():
         found = record_trouble(conn, Severity.from_word(plan.severity), now)
         for trouble in found:
-            to = Addressees(None, plan.to, Routing.of(network), breaks_quiet_hours=True, without=trouble.medium)
-            tell(conn, trouble.change, to, Measured(), now)
+            to = Audience(None, plan.to, Routing.of(network), breaks_quiet_hours=True, without=trouble.medium)
+            tell(conn, trouble.change, to, Figures(), now)
     return found
 
 

@@ -7,8 +7,8 @@ from typing import Final
 
 from alerts.alarm.records import Mark, Recorded, Subject, clear_alarm, raise_alarm
 from alerts.rules.rule import RuleTexts, Severity, Words
-from alerts.telling.messages import Addressees, Measured, tell
-from alerts.telling.routing import Routing
+from alerts.telling.messages import Audience, Figures, tell
+from alerts.telling.routes import Routing
 from quantrac.config.network import Network
 from quantrac.database.pool import Connection
 
@@ -44,7 +44,7 @@ def check_feed(conn: Connection, network: Network, now: datetime) -> list[Record
             change = clear_alarm(conn, subject, None, now, now)
         if change is None:
             return []
-        tell(conn, change, Addressees(None, plan.to, Routing.of(network), breaks_quiet_hours=True), Measured(), now)
+        tell(conn, change, Audience(None, plan.to, Routing.of(network), breaks_quiet_hours=True), Figures(), now)
     return [change]
 
 

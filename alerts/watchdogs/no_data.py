@@ -14,8 +14,8 @@ from typing import Final
 
 from alerts.alarm.records import Mark, Recorded, Subject, clear_alarm, raise_alarm
 from alerts.rules.rule import RuleTexts, Severity, Words
-from alerts.telling.messages import Addressees, Measured, tell
-from alerts.telling.routing import Routing
+from alerts.telling.messages import Audience, Figures, tell
+from alerts.telling.routes import Routing
 from quantrac.config.network import ChannelSilence, Network
 from quantrac.database.pool import Connection
 
@@ -82,8 +82,8 @@ def check_no_data(conn: Connection, network: Network, now: datetime) -> list[Rec
         lives = {row[1]: ChannelLife(*row) for row in conn.execute(LIVES, parameters)}
         changes = list(_changes(conn, network, lives, plan, now))
         for life, change in changes:
-            to = Addressees(life.channel.partition("/")[0], plan.to, Routing.of(network))
-            tell(conn, change, to, Measured(channel=life.channel), now)
+            to = Audience(life.channel.partition("/")[0], plan.to, Routing.of(network))
+            tell(conn, change, to, Figures(channel=life.channel), now)
     return [change for _, change in changes]
 
 

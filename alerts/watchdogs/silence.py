@@ -13,8 +13,8 @@ from typing import Final
 
 from alerts.alarm.records import Mark, Recorded, Subject, clear_alarm, raise_alarm
 from alerts.rules.rule import RuleTexts, Severity, Words
-from alerts.telling.messages import Addressees, Measured, tell
-from alerts.telling.routing import Routing
+from alerts.telling.messages import Audience, Figures, tell
+from alerts.telling.routes import Routing
 from quantrac.config.network import Network, Silence
 from quantrac.database.pool import Connection
 
@@ -78,7 +78,7 @@ def check_silence(conn: Connection, network: Network, now: datetime) -> list[Rec
         changes = [_apply(conn, life, what, plan, now) for life, what in judged if what is not Verdict.NOTHING]
         found = [(station, change) for station, change in changes if change is not None]
         for station, change in found:
-            tell(conn, change, Addressees(station, plan.to, Routing.of(network)), Measured(), now)
+            tell(conn, change, Audience(station, plan.to, Routing.of(network)), Figures(), now)
     return [change for _, change in found]
 
 

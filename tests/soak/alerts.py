@@ -31,7 +31,7 @@ import psycopg
 from alerts.evaluating.evaluator import Evaluator
 from alerts.rules.compiler import compile_network
 from alerts.rules.composite import compile_composites
-from alerts.telling.routing import Routing
+from alerts.telling.routes import Routing
 from quantrac.config.loading import load_network
 from quantrac.database.migrate import migrate
 from quantrac.database.pool import Connection, DatabaseUnreachable, connect

@@ -78,7 +78,7 @@ def check(
 
 
 def _noisy(network: Network, days: int, confirmed: frozenset[str]) -> list[Finding]:
-    from alerts.telling.people import load_contacts
+    from alerts.telling.address_book import load_contacts
     from alerts.trials.backtest_run import too_often
     from alerts.trials.rule_checks import Finding, people_findings
     from quantrac.config.settings import Settings

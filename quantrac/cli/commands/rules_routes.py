@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 import typer
 
 if TYPE_CHECKING:
-    from alerts.telling.explaining import Explained
-    from alerts.telling.routing import Matter
+    from alerts.telling.explanation import Explained
+    from alerts.telling.routes import Matter
     from quantrac.config.network import Network
     from quantrac.database.pool import Connection
 
@@ -35,7 +35,7 @@ def routes(
     What people have been told of other alarms by then counts (storms, caps, grouping), and so does what withholds an
     alarm. Of one that is on record the messages there are follow. Changes nothing.
     """
-    from alerts.telling import explaining
+    from alerts.telling.explanation import on_record
     from quantrac.config.loading import load_network
     from quantrac.config.settings import Settings
     from quantrac.database.migrate import connect_migrated
@@ -49,7 +49,7 @@ def routes(
         about = _Asked(rule or "", station or "", level) if explain is None else _of_alarm(conn, explain)
         matter, found = _explained(conn, network, about, now)
         if explain is not None:
-            found += explaining.on_record(conn, explain)
+            found += on_record(conn, explain)
     if as_json:
         print(json.dumps([_plain(line) for line in found], ensure_ascii=False))
         return
@@ -79,10 +79,10 @@ def _of_alarm(conn: Connection, number: int) -> _Asked:
 
 def _explained(conn: Connection, network: Network, about: _Asked, now: datetime) -> tuple[Matter, list[Explained]]:
     from alerts.alarm.withholding import withheld_by
-    from alerts.telling.explaining import Circumstances, explain
-    from alerts.telling.people import load_contacts
+    from alerts.telling.address_book import load_contacts
+    from alerts.telling.explanation import Circumstances, explain
     from alerts.telling.pressure import Pressure
-    from alerts.telling.routing import Routing
+    from alerts.telling.routes import Routing
 
     matter, breaks, channel = _matter(network, about, now)
     people, routing = load_contacts(conn), Routing.of(network)
@@ -98,8 +98,8 @@ def _matter(network: Network, about: _Asked, now: datetime) -> tuple[Matter, boo
     from alerts.rules.compiler import compile_network
     from alerts.rules.composite import compile_composites
     from alerts.rules.rule import Severity
-    from alerts.telling.explaining import chosen_level
-    from alerts.telling.routing import Matter
+    from alerts.telling.explanation import chosen_level
+    from alerts.telling.routes import Matter
 
     if (own := _own_rules(network).get(about.rule)) is not None:
         severity, groups = own

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from alerts import desk
 from alerts.telling.messages import call_again
-from alerts.telling.routing import Routing
+from alerts.telling.routes import Routing
 from alerts.watchdogs.calibration_due import check_calibrations
 from quantrac.config.loading import load_network
 from quantrac.config.network import Network

@@ -12,9 +12,9 @@ from alerts import desk
 from alerts.alarm.records import Mark, Recorded, Subject, clear_alarm, raise_alarm
 from alerts.alarm.withholding import end_withholding
 from alerts.rules.rule import RuleTexts, Severity, Words
-from alerts.telling.flapping import end_flapping
-from alerts.telling.messages import Addressees, Measured, call_again, tell
-from alerts.telling.routing import Routing
+from alerts.telling.change_rate import end_flapping
+from alerts.telling.messages import Audience, Figures, call_again, tell
+from alerts.telling.routes import Routing
 from alerts.telling.summaries import tell_held
 from quantrac.config.telling import Cap, Grouping, QuietHours, Repeat, Step, Storm
 from quantrac.database.pool import Connection
@@ -53,8 +53,8 @@ def rise(
 ) -> Recorded:
     with conn.transaction():
         change = raise_alarm(conn, Subject(rule, STATION, channel_id), Mark("act", severity, 2.5, 3.0), at, texts, at)
-        told = Addressees(STATION, to, routing)
-        tell(conn, change, told, Measured("st-my-thanh/do", "mg/L", value=2.5, limit=3.0, parameter="do"), at)
+        told = Audience(STATION, to, routing)
+        tell(conn, change, told, Figures("st-my-thanh/do", "mg/L", value=2.5, limit=3.0, parameter="do"), at)
     return change
 
 
@@ -62,7 +62,7 @@ def end(conn: Connection, channel_id: int, at: datetime, *, rule: str = "low-oxy
     with conn.transaction():
         change = clear_alarm(conn, Subject(rule, STATION, channel_id), 4.0, at, at)
         if change is not None:
-            tell(conn, change, Addressees(STATION, (), routing), Measured(), at)
+            tell(conn, change, Audience(STATION, (), routing), Figures(), at)
 
 
 def sent(conn: Connection, where: str = "true") -> list[tuple[str, str, str]]:
@@ -214,7 +214,7 @@ def test_an_alarm_that_comes_and_goes_is_told_once_and_once_that_it_is_over(conn
     assert 3 <= told // 2 <= 7  # above 30 % of 20 slots: with six or seven changes, depending on their age
     assert end_flapping(conn, PLAN.flapping, at) == []
     (quiet,) = end_flapping(conn, PLAN.flapping, at + 100 * MINUTE)
-    tell(conn, quiet.change, Addressees(STATION, (), PLAN), Measured(), at + 100 * MINUTE)
+    tell(conn, quiet.change, Audience(STATION, (), PLAN), Figures(), at + 100 * MINUTE)
     assert sent(conn)[-1] == ("cleared", "email", "queued")
     assert rows(conn, "select count(*) from v_flapping") == [(0,)]
 

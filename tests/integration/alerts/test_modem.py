@@ -17,10 +17,10 @@ from alerts.alarm.records import Mark, Subject, raise_alarm
 from alerts.channels.sms_modem import ModemNotifier
 from alerts.people.inbox import SmsInbox
 from alerts.rules.rule import Severity
+from alerts.telling.contact import Medium
 from alerts.telling.notifier import UndeliverableError
 from alerts.telling.outbox import Queued, Sender, enqueue
-from alerts.telling.parts import PartJournal
-from alerts.telling.routing import Medium
+from alerts.telling.part_journal import PartJournal
 from quantrac.database.pool import Connection
 from simulators.gsm.modem import Faults, GsmModem
 from tests.integration.alerts.centre import STATION, add_network, rows, until

@@ -15,9 +15,9 @@ from alerts.channels.email_smtp import SmtpNotifier
 from alerts.channels.sms_esms import EsmsNotifier
 from alerts.people.contacts import outcomes, queue_test, reached
 from alerts.rules.rule import Severity
+from alerts.telling.contact import Medium
 from alerts.telling.notifier import Notifier, Outgoing
 from alerts.telling.outbox import GIVE_UP_AFTER, Queued, Sender, enqueue, start_senders
-from alerts.telling.routing import Medium
 from quantrac.database.pool import Connection
 from quantrac.private_services.catchers import MailCatcher, SmsCatcher
 from tests.fixtures.timing import quickest

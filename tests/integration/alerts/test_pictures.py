@@ -14,7 +14,7 @@ import pytest
 from alerts import desk
 from alerts.evaluating.evaluator import Evaluator
 from alerts.evaluating.past import SETTLE
-from alerts.telling.pictures import LASTS, TOGETHER, AskPicture, Wanted, ask_for, claim, start_asking
+from alerts.telling.pictures import LASTS, TOGETHER, AskPicture, WantedPicture, ask_for, claim, start_asking
 from alerts.trials.series import read_series
 from quantrac.cli.commands.alerts import by_command
 from quantrac.config.settings import Settings
@@ -178,7 +178,10 @@ def test_the_desk_of_commands_is_asked_and_its_refusal_is_put_down(
     assert order == ("command", "alerts", "alarm 1: do-low", {"do": "picture", "camera": "gate"})
     assert outcome[:2] == ("command outcome", "alerts")
     no_keys = by_command(Settings(database_url=database, command_mqtt_url=broker.url("console")))
-    assert ask_for(service, Wanted(1, 1, "do-low", STATION, "gate", ROSE + LASTS), no_keys, lambda: ROSE) == "failed"
+    assert (
+        ask_for(service, WantedPicture(1, 1, "do-low", STATION, "gate", ROSE + LASTS), no_keys, lambda: ROSE)
+        == "failed"
+    )
     assert "QUANTRAC_COMMAND_KEYS" in rows(service, "select error from v_alarm_picture order by camera")[0][0]
 
 

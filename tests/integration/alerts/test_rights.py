@@ -13,9 +13,9 @@ from alerts.evaluating.evaluator import Evaluator
 from alerts.evaluating.stored_normals import with_normals
 from alerts.people.contacts import NewContact, listed, save_contacts
 from alerts.rules.composite import compile_composites
+from alerts.telling.contact import Medium
 from alerts.telling.notifier import Outgoing
 from alerts.telling.outbox import Sender
-from alerts.telling.routing import Medium
 from alerts.trials.backtest_run import run_backtest
 from alerts.trials.normals import make_normals
 from alerts.trials.series import read_series

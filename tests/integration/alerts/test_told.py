@@ -14,17 +14,17 @@ from alerts.alarm.records import Mark, Subject, change_level, raise_alarm, recor
 from alerts.evaluating.evaluator import Evaluator
 from alerts.rules.rule import Severity, Words
 from alerts.telling import summary_texts
-from alerts.telling.dressing import dresser
-from alerts.telling.explaining import on_record
+from alerts.telling.attachments import dresser
+from alerts.telling.contact import Medium
+from alerts.telling.explanation import on_record
 from alerts.telling.holding import Told
 from alerts.telling.links import Links
-from alerts.telling.messages import Addressees, Measured, call_again, tell
+from alerts.telling.messages import Audience, Figures, call_again, tell
 from alerts.telling.notifier import Outgoing
 from alerts.telling.outbox import Sender
 from alerts.telling.pressure import Pressure
-from alerts.telling.routing import Medium
 from alerts.telling.summaries import tell_held, tell_late
-from alerts.telling.summary_texts import Line
+from alerts.telling.summary_texts import SummaryLine
 from alerts.telling.trouble import tell_withheld
 from alerts.trials.series import read_series
 from quantrac.config.telling import Grouping, QuietHours, Route, Step
@@ -93,7 +93,9 @@ def test_an_alarm_that_is_over_before_it_was_told_is_told_as_over(conn: Connecti
 
 
 def test_a_summary_of_one_alarm_is_a_letter_about_that_alarm() -> None:
-    line = Line(7, Severity.HIGH, Words("Sông Mỹ Thanh", "My Thanh river"), TEXTS.title, START, START + 2 * MINUTES)
+    line = SummaryLine(
+        7, Severity.HIGH, Words("Sông Mỹ Thanh", "My Thanh river"), TEXTS.title, START, START + 2 * MINUTES
+    )
     over = summary_texts.email([line], Purpose.SUMMARY, "vi")
     assert over.subject == "[Đã hết] Oxy thấp: Sông Mỹ Thanh, 08:00-08:02 24/11"
     assert over.body == "Sông Mỹ Thanh: Oxy thấp, 08:00-08:02 24/11, đã hết.\n\nCảnh báo số 7.\n"
@@ -120,8 +122,8 @@ def test_a_message_that_goes_at_once_takes_the_place_of_an_older_one_that_is_hel
     with conn.transaction():
         change = change_level(conn, Subject("second", STATION, channel_id), worse, START + 2 * MINUTES, START)
         assert change is not None
-        to = Addressees(STATION, ("farmers",), GROUPED, breaks_quiet_hours=True)
-        tell(conn, change, to, Measured(), START + 2 * MINUTES)
+        to = Audience(STATION, ("farmers",), GROUPED, breaks_quiet_hours=True)
+        tell(conn, change, to, Figures(), START + 2 * MINUTES)
     assert told(conn)[1:] == [("raised", "summarised"), ("level", "queued")]
     assert tell_held(conn, START + HOUR) == 0
 
@@ -172,7 +174,7 @@ def test_what_was_withheld_is_told_with_its_limit_and_breaks_quiet_hours_as_its_
     desk.take_out_of_service(conn, STATION, None, "lan", "new probe", night + HOUR, night - HOUR)
     with conn.transaction():
         change = raise_alarm(conn, subject, mark, night, texts, night)
-        tell(conn, change, Addressees(STATION, ("farmers",), plan, breaks_quiet_hours=True), Measured(), night)
+        tell(conn, change, Audience(STATION, ("farmers",), plan, breaks_quiet_hours=True), Figures(), night)
     assert told(conn) == []
     tell_withheld(conn, plan, night + HOUR)
     assert rows(conn, "select status, body from notification") == [

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from alerts.telling.carriers import Report, note_reports
+from alerts.telling.carriers import CarrierReport, note_reports
+from alerts.telling.contact import Medium
 from alerts.telling.notifier import Gone, NeedsPerson, TryAgain, UndeliverableError
-from alerts.telling.routing import Medium
 from alerts.watchdogs.carriers import PATIENCE, tell_trouble
 from quantrac.config.loading import load_network
 from quantrac.config.network import Network
@@ -24,7 +24,7 @@ def network() -> Network:
 
 
 def note(conn: Connection, error: UndeliverableError | None, after: timedelta = timedelta(0)) -> None:
-    note_reports(conn, Medium.SMS, [Report("esms", error)], START + after)
+    note_reports(conn, Medium.SMS, [CarrierReport("esms", error)], START + after)
 
 
 def test_a_carrier_that_needs_a_person_is_told_at_once_by_the_other_media(conn: Connection, network: Network) -> None:

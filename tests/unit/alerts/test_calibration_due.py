@@ -11,9 +11,10 @@ import pytest
 from alerts.alarm.purpose import Purpose
 from alerts.rules.rule import Severity, Words
 from alerts.telling import gsm
-from alerts.telling.explaining import Circumstances, explain
+from alerts.telling.contact import Addressee, Medium, Recipient, Wishes
+from alerts.telling.explanation import Circumstances, explain
 from alerts.telling.holding import NOTHING_TOLD
-from alerts.telling.routing import Contact, Matter, Medium, Recipient, Routing, Wishes
+from alerts.telling.routes import Matter, Routing
 from alerts.telling.texts import Notice, email, sms
 from alerts.watchdogs.calibration_due import Calibrated, Stage, texts_of, wanted
 from quantrac.config.telling import QuietHours, Repeat, Route
@@ -68,7 +69,7 @@ def test_nobody_is_woken_for_it_nor_called_again() -> None:
         breakthrough=frozenset(Severity),
         repeat=Repeat(every="1h", severity=("low",)),
     )
-    technician = Contact(1, "x", "vi", "+84912345678", "x@example.org", frozenset({"technicians"}), frozenset())
+    technician = Addressee(1, "x", "vi", "+84912345678", "x@example.org", frozenset({"technicians"}), frozenset())
     night, morning = (datetime(2026, 11, 24, hour, tzinfo=zone) for hour in (2, 5))
     dawn = datetime(2026, 11, 24, 4, 30, tzinfo=zone)
     matter = Matter("st-a", Severity.LOW, frozenset({"technicians"}), None, night, by_day=True)

@@ -19,7 +19,8 @@ from alerts.rules.block import Block, Sample
 from alerts.rules.compiler import compile_rules
 from alerts.rules.composite import CompositeRule, compile_composites
 from alerts.rules.rule import ChannelRule
-from alerts.telling.routing import Contact, Routing
+from alerts.telling.contact import Addressee
+from alerts.telling.routes import Routing
 from alerts.trials.backtest import CompositeRun, Course, Run, people_of
 from quantrac.config.loading import load_network
 from quantrac.telemetry.quality import Quality
@@ -31,8 +32,8 @@ RULES = compile_rules(NETWORK.rules.values(), NETWORK.stations.values())
 NAMES = ("water_temp", "ec", "salinity", "do_sat", "do", "ph", "turbidity")
 VERDICT = {"<0>": 1, "<1>": 3, "<4>": 1, "<5>": 1, "<-1>": 9, "<-2>": 9, "<-3>": 4}
 PEOPLE = [
-    Contact(1, "farmer", "vi", "+84900000001", None, frozenset({"farmers", "sluices"}), frozenset()),
-    Contact(2, "operator", "vi", "+84900000002", "op@example.org", frozenset({"operators"}), frozenset()),
+    Addressee(1, "farmer", "vi", "+84900000001", None, frozenset({"farmers", "sluices"}), frozenset()),
+    Addressee(2, "operator", "vi", "+84900000002", "op@example.org", frozenset({"operators"}), frozenset()),
 ]
 STATIONS = ("st-my-thanh", "st-vinh-chau", "st-cu-lao-dung")
 

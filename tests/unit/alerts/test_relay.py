@@ -10,8 +10,16 @@ from collections.abc import Callable
 import pytest
 
 from alerts import channels
-from alerts.telling.carriers import Report
-from alerts.telling.notifier import Gone, NeedsPerson, OutcomeUnknown, Outgoing, Taken, TryAgain, UndeliverableError
+from alerts.telling.carriers import CarrierReport
+from alerts.telling.notifier import (
+    Gone,
+    HandedOver,
+    NeedsPerson,
+    OutcomeUnknown,
+    Outgoing,
+    TryAgain,
+    UndeliverableError,
+)
 from alerts.telling.relay import REST_S, Relay
 from alerts.watchdogs.carriers import RULES
 
@@ -37,8 +45,8 @@ def message(attempts: int = 0) -> Outgoing:
     return Outgoing("k", "+84912345678", "oxy", attempts=attempts)
 
 
-def handed(relay: Relay, out: Outgoing | None = None) -> tuple[Taken, list[tuple[str, str | None]]]:
-    reports: list[Report] = []
+def handed(relay: Relay, out: Outgoing | None = None) -> tuple[HandedOver, list[tuple[str, str | None]]]:
+    reports: list[CarrierReport] = []
     taken = relay.hand_over(out or message(), reports.append)
     return taken, [(r.carrier, None if r.error is None else type(r.error).__name__) for r in reports]
 
@@ -47,7 +55,7 @@ def handed(relay: Relay, out: Outgoing | None = None) -> tuple[Taken, list[tuple
 def test_the_next_carrier_is_asked_where_the_first_did_not_take_it(error: UndeliverableError) -> None:
     first, second = Carrier("esms", error), Carrier("modem", "7")
     assert handed(Relay([first, second])) == (
-        Taken("modem", "7"),
+        HandedOver("modem", "7"),
         [("esms", type(error).__name__), ("modem", None)],
     )
 
@@ -64,7 +72,7 @@ def test_no_other_carrier_is_asked_where_the_first_may_have_it() -> None:
 def test_after_a_minute_an_alarm_told_twice_is_better_than_none() -> None:
     first = Carrier("esms", TryAgain("read timeout", may_have_arrived=True))
     taken, _ = handed(Relay([first, Carrier("modem", "7")]), message(attempts=5))
-    assert taken == Taken("modem", "7")
+    assert taken == HandedOver("modem", "7")
 
 
 def test_what_the_modem_may_have_sent_is_not_given_to_another() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from alerts.rules.compiler import compile_rules
 from alerts.rules.rule import Severity, Side
-from alerts.telling.routing import Contact
+from alerts.telling.contact import Addressee
 from alerts.trials.rule_checks import findings, people_findings
 from alerts.trials.rule_tests import Alarm, TestResult, run_rule_tests
 from quantrac.config.loading import load_network
@@ -167,7 +167,7 @@ def test_a_composite_rule_is_looked_at_like_any_other(network: Network) -> None:
 
 
 def test_a_level_that_no_contact_would_be_told_of_is_found(network: Network) -> None:
-    farmer = Contact(1, "farmer", "vi", "+84900000001", None, frozenset({"farmers"}), frozenset({"st-my-thanh"}))
+    farmer = Addressee(1, "farmer", "vi", "+84900000001", None, frozenset({"farmers"}), frozenset({"st-my-thanh"}))
     rules = {"do-low": network.rules["do-low"]}
     untold = {one.where for one in people_findings(replace(network, rules=rules, composites={}), [farmer])}
     assert "act at st-cu-lao-dung" in untold

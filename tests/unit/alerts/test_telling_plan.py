@@ -9,11 +9,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from alerts.rules.rule import Severity
+from alerts.telling.change_rate import change_rate
+from alerts.telling.contact import Addressee, Medium, Recipient, Wishes
 from alerts.telling.duty import shift_on_duty
-from alerts.telling.escalating import calls, next_call
-from alerts.telling.flapping import change_rate
+from alerts.telling.escalation import calls, next_call
 from alerts.telling.holding import NOTHING_TOLD, Hold, Told
-from alerts.telling.routing import Contact, Matter, Medium, Recipient, Routing, Wishes
+from alerts.telling.routes import Matter, Routing
 from quantrac.config.telling import Cap, Duty, Flapping, Grouping, QuietHours, Repeat, Route, Step
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -33,16 +34,16 @@ ROUTING = Routing(
 )
 
 
-def person(id_: int = 1, *groups: str, wishes: Wishes = ANYTHING, phone: str | None = "+84912345678") -> Contact:
+def person(id_: int = 1, *groups: str, wishes: Wishes = ANYTHING, phone: str | None = "+84912345678") -> Addressee:
     own = frozenset(groups or ("operators",))
-    return Contact(id_, "x", "vi", phone, "x@example.org", own, frozenset(), wishes=wishes)
+    return Addressee(id_, "x", "vi", phone, "x@example.org", own, frozenset(), wishes=wishes)
 
 
 def matter(severity: Severity = Severity.MEDIUM, parameter: str | None = "do", at: datetime = NOON) -> Matter:
     return Matter("st-my-thanh", severity, frozenset({"operators"}), parameter, at)
 
 
-def told(routing: Routing, people: list[Contact], what: Matter) -> list[tuple[int, str]]:
+def told(routing: Routing, people: list[Addressee], what: Matter) -> list[tuple[int, str]]:
     return [(v.contact.contact_id, v.medium.value) for v in routing.judge(people, what) if v.is_told]
 
 

@@ -9,9 +9,9 @@ from datetime import datetime
 import pytest
 
 from alerts.rules.rule import Severity
-from alerts.telling.explaining import Circumstances, NothingToExplain, chosen_level, explain
+from alerts.telling.contact import Medium
+from alerts.telling.explanation import Circumstances, NothingToExplain, chosen_level, explain
 from alerts.telling.holding import Told
-from alerts.telling.routing import Medium
 from quantrac.config.telling import Step
 from tests.unit.alerts.rules import oxygen_rule
 from tests.unit.alerts.test_telling_plan import DUTY, NIGHT, NOON, ROUTING, ZONE, matter, person

@@ -15,7 +15,7 @@ import msgspec
 from alerts.alarm.purpose import Purpose
 from alerts.alarm.records import OnRecord, Recorded, add_event
 from alerts.rules.rule import RuleTexts, Severity
-from alerts.telling.routing import Routing
+from alerts.telling.routes import Routing
 from quantrac.config.telling import Step
 from quantrac.database.pool import Connection
 

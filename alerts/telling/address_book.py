@@ -8,8 +8,9 @@ from functools import cached_property
 from typing import Any, Final
 
 from alerts.rules.rule import Severity, Words
+from alerts.telling.contact import Addressee, Wishes
 from alerts.telling.pressure import Pressure
-from alerts.telling.routing import Contact, Routing, Wishes
+from alerts.telling.routes import Routing
 from quantrac.database.pool import Connection
 
 CONTACTS: Final = """
@@ -21,16 +22,16 @@ STATIONS: Final = "select station, name_vi, name_en from station"
 CENTRE: Final = Words("Trung tâm điều hành", "Control centre")
 
 
-class People:
+class AddressBook:
     """Who may be told, and what people call stations, as of when it was first asked."""
 
     def __init__(self, conn: Connection) -> None:
         self._conn = conn
         self._pressure: Pressure | None = None
-        self._chosen: dict[tuple[str | None, frozenset[str]], Sequence[Contact]] = {}
+        self._chosen: dict[tuple[str | None, frozenset[str]], Sequence[Addressee]] = {}
 
     @cached_property
-    def contacts(self) -> Sequence[Contact]:
+    def contacts(self) -> Sequence[Addressee]:
         """Everybody who may be told."""
         return load_contacts(self._conn)
 
@@ -41,7 +42,7 @@ class People:
         return self._pressure
 
     @cached_property
-    def by_id(self) -> dict[int, Contact]:
+    def by_id(self) -> dict[int, Addressee]:
         """The same, by number."""
         return {contact.contact_id: contact for contact in self.contacts}
 
@@ -53,7 +54,7 @@ class People:
         """Return what people call a station; None: the centre."""
         return CENTRE if station is None else self._names.get(station, Words(station, station))
 
-    def concerned(self, station: str | None, groups: frozenset[str]) -> Sequence[Contact]:
+    def concerned(self, station: str | None, groups: frozenset[str]) -> Sequence[Addressee]:
         """Return the members of groups who may hear of a station."""
         key = station, groups
         if key not in self._chosen:
@@ -63,7 +64,7 @@ class People:
         return self._chosen[key]
 
 
-def load_contacts(conn: Connection) -> list[Contact]:
+def load_contacts(conn: Connection) -> list[Addressee]:
     """Return everybody who may be told."""
     return [_contact(*row) for row in conn.execute(CONTACTS)]
 
@@ -71,9 +72,9 @@ def load_contacts(conn: Connection) -> list[Contact]:
 def _contact(
     id_: int, name: str, language: str, phone: str | None, email: str | None, groups: list[str], stations: list[str],
     webhook: str | None, apprise: str | None, *wishes: Any,
-) -> Contact:  # fmt: skip
+) -> Addressee:  # fmt: skip
     own = frozenset(groups), frozenset(stations)
-    return Contact(id_, name, language, phone, email, *own, webhook, apprise, _wishes(*wishes))
+    return Addressee(id_, name, language, phone, email, *own, webhook, apprise, _wishes(*wishes))
 
 
 def _wishes(

@@ -30,7 +30,7 @@ class PartState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class PartReport:
     """What a status report says of a message that was sent."""
 
     to: str
@@ -103,7 +103,7 @@ class PartJournal:
         """Commit that it certainly was not taken."""
         self._do(lambda conn: conn.execute(REFUSED, [why, key, part]))
 
-    def reported(self, fate: Fate) -> bool:
+    def reported(self, fate: PartReport) -> bool:
         """Commit what the network says of a part, and with it of the message; False: of none that is known here."""
         return bool(self._do(lambda conn: _report(conn, fate, self._clock())))
 
@@ -128,7 +128,7 @@ class PartJournal:
             self._conn = None
 
 
-def _report(conn: Connection, fate: Fate, now: datetime) -> bool:
+def _report(conn: Connection, fate: PartReport, now: datetime) -> bool:
     values = {
         "to": fate.to, "reference": fate.reference, "status": fate.status, "sent_at": fate.sent_at, "now": now,
         "window": REPORT_WINDOW, "skew": CLOCK_SKEW,

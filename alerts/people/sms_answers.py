@@ -10,7 +10,7 @@ from typing import Final
 from alerts.telling.gsm import unaccented
 
 
-class Wish(StrEnum):
+class Meaning(StrEnum):
     """What the answer asks for."""
 
     ACKNOWLEDGE = "acknowledge"
@@ -20,10 +20,10 @@ class Wish(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class SmsAnswer:
     """A wish and, for an acknowledgement, the alarm it names (None: the newest that the person was told of)."""
 
-    wish: Wish
+    meaning: Meaning
     alarm_id: int | None = None
     remark: str = ""
 
@@ -33,15 +33,15 @@ STOP: Final = re.compile(r"(?:STOP|HUY|TU CHOI|TC)[\s.!]*")
 START: Final = re.compile(r"(?:START|BAT DAU|NHAN LAI)[\s.!]*")
 
 
-def read_reply(text: str) -> Reply:
+def read_answer(text: str) -> SmsAnswer:
     """Read an answer, with or without diacritics, upper or lower case."""
     plain = unaccented(text).strip()
     upper = plain.upper()
     if STOP.fullmatch(upper):
-        return Reply(Wish.STOP)
+        return SmsAnswer(Meaning.STOP)
     if START.fullmatch(upper):
-        return Reply(Wish.START)
+        return SmsAnswer(Meaning.START)
     found = ACKNOWLEDGE.fullmatch(upper)
     if found is None:
-        return Reply(Wish.NOTHING)
-    return Reply(Wish.ACKNOWLEDGE, int(found[1]) if found[1] else None, plain[found.start(2) :].strip())
+        return SmsAnswer(Meaning.NOTHING)
+    return SmsAnswer(Meaning.ACKNOWLEDGE, int(found[1]) if found[1] else None, plain[found.start(2) :].strip())

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Final
 
 from alerts.rules.rule import ChannelRule, Level
-from alerts.telling.escalating import calls
+from alerts.telling.contact import Addressee, Medium, Recipient
+from alerts.telling.escalation import calls
 from alerts.telling.holding import NOTHING_TOLD, Told
-from alerts.telling.routing import Contact, Matter, Medium, Recipient, Routing, Verdict
+from alerts.telling.routes import Matter, Routing, Ruling
 from quantrac.database.pool import Connection
 from quantrac.telemetry.errors import QuantracError
 
@@ -49,7 +50,7 @@ class Circumstances:
 
 
 def explain(
-    contacts: Iterable[Contact], routing: Routing, matter: Matter, circumstances: Circumstances
+    contacts: Iterable[Addressee], routing: Routing, matter: Matter, circumstances: Circumstances
 ) -> Iterator[Explained]:
     """Yield whom a matter is told to as it rises, and whom each step calls while nobody acknowledges."""
     people, now = list(contacts), circumstances.now
@@ -67,7 +68,7 @@ def explain(
             yield Explained("escalated", who.contact_id, who.name, verdict.medium.value, at, verdict.why)
 
 
-def _raised(routing: Routing, matter: Matter, verdict: Verdict, now: Circumstances) -> Explained:
+def _raised(routing: Routing, matter: Matter, verdict: Ruling, now: Circumstances) -> Explained:
     who, medium = verdict.contact, verdict.medium
     told = now.told.get((who.contact_id, medium), NOTHING_TOLD)
     at, why = now.now, verdict.why

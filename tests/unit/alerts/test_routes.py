@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from alerts.rules.rule import Severity
-from alerts.telling.routing import Contact, Medium, Recipient, Routing
+from alerts.telling.contact import Addressee, Medium, Recipient
+from alerts.telling.routes import Routing
 from quantrac.config.telling import QuietHours, Route
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -21,15 +22,17 @@ ROUTES = (
 ROUTING = Routing(ROUTES, QUIET, ZONE)
 
 
-def contact(id_: int, *groups: str, phone: bool = True, email: bool = True, stations: tuple[str, ...] = ()) -> Contact:
-    return Contact(
+def contact(
+    id_: int, *groups: str, phone: bool = True, email: bool = True, stations: tuple[str, ...] = ()
+) -> Addressee:
+    return Addressee(
         id_, "x", "vi", "+84912345678" if phone else None, "x@example.org" if email else None,
         frozenset(groups), frozenset(stations),
     )  # fmt: skip
 
 
 def told(
-    contacts: list[Contact], severity: Severity, *groups: str, station: str = "st-my-thanh"
+    contacts: list[Addressee], severity: Severity, *groups: str, station: str = "st-my-thanh"
 ) -> list[tuple[int, str]]:
     people = ROUTING.recipients(contacts, station=station, severity=severity, groups=groups)
     return [(person.contact.contact_id, person.medium.value) for person in people]

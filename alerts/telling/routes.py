@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time
-from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from alerts.rules.rule import Severity
+from alerts.telling.contact import MEDIA, Addressee, Medium, Recipient
 from alerts.telling.duty import has_duty, shift_on_duty
 from alerts.telling.holding import Hold, Told, end_of_quiet, hold_by_cap, hold_by_grouping, hold_by_storm
 from quantrac.config.network import Network
@@ -19,88 +19,11 @@ NIGHT: Final = time(21, 0), time(6, 0)
 """Where the network names no quiet hours."""
 
 
-class Medium(StrEnum):
-    """How a message reaches a person."""
-
-    SMS = "sms"
-    EMAIL = "email"
-    WEBHOOK = "webhook"
-    """A program that is told: signed JSON."""
-    APPRISE = "apprise"
-    """Any service that Apprise knows."""
-
-
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """What a person wants to hear, and when. Empty and None: no limit."""
-
-    tags: frozenset[str] = frozenset()
-    """Alarms of stations with one of these: areas, species."""
-    parameters: frozenset[str] = frozenset()
-    media: frozenset[str] = frozenset()
-    severity: Severity | None = None
-    quiet: tuple[time, time] | None = None
-    """The own quiet hours, in place of those of the groups."""
-    wake: Severity | None = None
-    """The least severity that goes through them."""
-    cap: int | None = None
-    consent: str | None = None
-    """`given`, `refused`; None: not recorded."""
-    accented: bool = False
-    """Short messages with diacritics."""
-
-
-@dataclass(frozen=True, slots=True)
-class Contact:
-    """A person who may be told."""
-
-    contact_id: int
-    name: str
-    language: str
-    """`vi` or `en`."""
-    phone: str | None
-    """E.164, e.g. +84912345678."""
-    email: str | None
-    groups: frozenset[str]
-    stations: frozenset[str]
-    """Stations this person is told about; empty: all."""
-    webhook: str | None = None
-    apprise: str | None = None
-    wishes: Wishes = Wishes()
-
-    def can_be_reached_by(self, medium: Medium) -> bool:
-        """Whether the contact has an address for the medium."""
-        return self.addresses[medium] is not None
-
-    @property
-    def addresses(self) -> dict[Medium, str | None]:
-        """Where each medium reaches the contact."""
-        return {
-            Medium.SMS: self.phone,
-            Medium.EMAIL: self.email,
-            Medium.WEBHOOK: self.webhook,
-            Medium.APPRISE: self.apprise,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Recipient:
-    """One person by one medium."""
-
-    contact: Contact
-    medium: Medium
-
-    @property
-    def key(self) -> tuple[int, Medium]:
-        """The number of the contact, and the medium."""
-        return self.contact.contact_id, self.medium
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Ruling:
     """Whether a person is told by a medium, and why or why not."""
 
-    contact: Contact
+    contact: Addressee
     medium: Medium
     is_told: bool
     why: str
@@ -162,7 +85,7 @@ class Routing:
 
     def recipients(
         self,
-        contacts: Iterable[Contact],
+        contacts: Iterable[Addressee],
         *,
         station: str,
         severity: Severity,
@@ -174,7 +97,7 @@ class Routing:
         matter = Matter(station, severity, frozenset(groups), parameter, at)
         return [Recipient(one.contact, one.medium) for one in self.judge(contacts, matter) if one.is_told]
 
-    def judge(self, contacts: Iterable[Contact], matter: Matter, by: Iterable[str] | None = None) -> Iterator[Verdict]:
+    def judge(self, contacts: Iterable[Addressee], matter: Matter, by: Iterable[str] | None = None) -> Iterator[Ruling]:
         """Say of everybody in the groups of a matter, medium by medium, whether they are told and why.
 
         `by`: these media for all the groups, in place of what the routes say.
@@ -184,13 +107,13 @@ class Routing:
         for contact in people:
             ways = self._ways(contact, matter, by)
             refused = self._refusal(contact, matter)
-            for medium in Medium:
+            for medium in MEDIA:
                 if medium.value in ways:
                     why = refused or self._cannot(contact, medium, ways[medium.value], rostered, matter)
                     told = f"{ways[medium.value][0]} by {medium.value}"
-                    yield Verdict(contact, medium, why is None, why or told)
+                    yield Ruling(contact, medium, why is None, why or told)
 
-    def wants_the_end(self, contact: Contact, medium: Medium, severity: Severity) -> bool:
+    def wants_the_end(self, contact: Addressee, medium: Medium, severity: Severity) -> bool:
         """Whether somebody who was told of an alarm that reached a severity is also told that it is over.
 
         Who was only called by escalation has no route that could say otherwise, and is told.
@@ -258,7 +181,7 @@ class Routing:
         quiet = self.quiet_hours
         return NIGHT if quiet is None else (time.fromisoformat(quiet.start), time.fromisoformat(quiet.end))
 
-    def _quiet_of(self, contact: Contact) -> tuple[time, time] | None:
+    def _quiet_of(self, contact: Addressee) -> tuple[time, time] | None:
         quiet = self.quiet_hours
         if quiet is None or not contact.groups - self._shifts() <= set(quiet.groups):
             return None
@@ -267,7 +190,7 @@ class Routing:
     def _shifts(self) -> set[str]:
         return {shift for duty in self.duty.values() for shift in duty.shifts}
 
-    def _ways(self, contact: Contact, matter: Matter, by: Iterable[str] | None) -> dict[str, list[str]]:
+    def _ways(self, contact: Addressee, matter: Matter, by: Iterable[str] | None) -> dict[str, list[str]]:
         """Return the groups that bring a person to each medium."""
         ways: dict[str, list[str]] = {}
         own = contact.groups & matter.groups
@@ -279,7 +202,7 @@ class Routing:
                     ways.setdefault(medium, []).append(route.to)
         return ways
 
-    def _refusal(self, contact: Contact, matter: Matter) -> str | None:
+    def _refusal(self, contact: Addressee, matter: Matter) -> str | None:
         """Return why a person does not want to hear of a matter at all."""
         wishes = contact.wishes
         if contact.stations and matter.station not in contact.stations:
@@ -295,11 +218,11 @@ class Routing:
         return None
 
     def _cannot(
-        self, contact: Contact, medium: Medium, via: list[str], rostered: Mapping[str, Duty], matter: Matter
+        self, contact: Addressee, medium: Medium, via: list[str], rostered: Mapping[str, Duty], matter: Matter
     ) -> str | None:
         if contact.wishes.media and medium.value not in contact.wishes.media:
             return f"does not want {medium.value}"
-        if not contact.can_be_reached_by(medium):
+        if contact.address(medium) is None:
             return f"no address for {medium.value}, or said STOP"
         if matter.at is None:
             return None
@@ -308,15 +231,15 @@ class Routing:
             return None
         return f"not on duty: {shift_on_duty(rostered[off[0]], matter.at, self.zone)} has the week"
 
-    def _on_duty(self, duty: Duty | None, contact: Contact, medium: Medium, at: datetime) -> bool:
+    def _on_duty(self, duty: Duty | None, contact: Addressee, medium: Medium, at: datetime) -> bool:
         return duty is None or medium.value not in duty.by or has_duty(duty, contact.groups, at, self.zone)
 
-    def _is_manned(self, duty: Duty, group: str, people: Iterable[Contact], matter: Matter) -> bool:
+    def _is_manned(self, duty: Duty, group: str, people: Iterable[Addressee], matter: Matter) -> bool:
         """Whether anybody has the duty who would hear of the matter; else everybody of the group is told."""
         return matter.at is not None and any(
             group in contact.groups
             and has_duty(duty, contact.groups, matter.at, self.zone)
             and self._refusal(contact, matter) is None
-            and any(contact.can_be_reached_by(Medium(word)) for word in duty.by)
+            and any(contact.address(Medium(word)) is not None for word in duty.by)
             for contact in people
         )

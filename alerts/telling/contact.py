@@ -1,0 +1,84 @@
+"""A contact as messages see it: addresses, groups, wishes; and the media that reach it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import time
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from alerts.rules.rule import Severity
+
+
+class Medium(StrEnum):
+    """How a message reaches a person."""
+
+    SMS = "sms"
+    EMAIL = "email"
+    WEBHOOK = "webhook"
+    """A program that takes signed JSON."""
+    APPRISE = "apprise"
+    """Any service that Apprise knows."""
+
+
+MEDIA: Final = tuple(Medium)
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a person wants to hear, and when. Empty and None: no limit."""
+
+    tags: frozenset[str] = frozenset()
+    """Alarms of stations with one of these: areas, species."""
+    parameters: frozenset[str] = frozenset()
+    media: frozenset[str] = frozenset()
+    severity: Severity | None = None
+    quiet: tuple[time, time] | None = None
+    """The own quiet hours, in place of those of the groups."""
+    wake: Severity | None = None
+    """The least severity that goes through them."""
+    cap: int | None = None
+    consent: str | None = None
+    """`given`, `refused`; None: not recorded."""
+    accented: bool = False
+    """Short messages with diacritics."""
+
+
+@dataclass(frozen=True, slots=True)
+class Addressee:
+    """A contact that may be told."""
+
+    contact_id: int
+    name: str
+    language: str
+    """`vi` or `en`."""
+    phone: str | None
+    """E.164, e.g. +84912345678."""
+    email: str | None
+    groups: frozenset[str]
+    stations: frozenset[str]
+    """Stations this person is told about; empty: all."""
+    webhook: str | None = None
+    apprise: str | None = None
+    wishes: Wishes = Wishes()
+
+    def address(self, medium: Medium) -> str | None:
+        """Return where a medium reaches the contact; None: nowhere."""
+        return {
+            Medium.SMS: self.phone,
+            Medium.EMAIL: self.email,
+            Medium.WEBHOOK: self.webhook,
+            Medium.APPRISE: self.apprise,
+        }[medium]
+
+
+class Recipient(NamedTuple):
+    """One contact by one medium."""
+
+    contact: Addressee
+    medium: Medium
+
+    @property
+    def key(self) -> tuple[int, Medium]:
+        """The number of the contact, and the medium."""
+        return self.contact.contact_id, self.medium
