@@ -23,8 +23,7 @@ from alerts.watchdogs.calibration_due import check_calibrations
 from alerts.watchdogs.feed_lag import check_feed
 from alerts.watchdogs.no_data import check_no_data
 from alerts.watchdogs.silence import check_silence
-from quantrac.cli.jobs.chunks import order_old_hours
-from quantrac.cli.jobs.compression import compress_old
+from quantrac.cli.jobs.chunks import compress_old, order_old_hours
 from quantrac.cli.jobs.runs import Job, run_if_due
 from quantrac.cli.jobs.schedule import Daily, Every, Schedule
 from quantrac.cli.jobs.upkeep import apply_retention, prune_feed, prune_letters, prune_records
@@ -64,8 +63,8 @@ def run(settings: Settings, *, stop: threading.Event) -> None:
         if settings.jobs_listen is not None:
             stack.enter_context(health.serve(settings.jobs_listen, ready=pulse.is_ready))
         stack.callback(start_clock(jobs_of(Current(network)), url, wall_clock).shutdown)
-        # On a clock of their own, one at a time: silence is not looked for later for them.
-        slow = [compression_job(url), ordering_job(url)]
+        # On a clock of their own, one at a time: the search for silent stations never waits for them.
+        slow = chunk_jobs(url)
         if settings.backup_dir is not None:
             slow.append(backup_job(url, settings.backup_dir, settings.backups_kept))
         stack.callback(start_clock(slow, url, wall_clock).shutdown)
@@ -131,26 +130,21 @@ def backup_job(url: str, folder: Path, keep: int) -> Job:
     return Job("backup", Daily(BACKUP_AT), write)
 
 
-def compression_job(url: str) -> Job:
-    """Return the nightly compression of old readings, on a connection of its own: a transaction a week."""
+def chunk_jobs(url: str) -> list[Job]:
+    """Return the nightly upkeep of old chunks, on a connection of its own: each chunk is a transaction."""
 
-    def compress(conn: Connection, now: datetime) -> str:
-        del conn
-        with connect(url, "quantrac jobs compress") as own:
-            return compress_old(own, now)
+    def apart(work: Callable[[Connection, datetime], str]) -> Callable[[Connection, datetime], str]:
+        def run(conn: Connection, now: datetime) -> str:
+            del conn
+            with connect(url, "quantrac jobs chunks") as own:
+                return work(own, now)
 
-    return Job("compress", Daily(COMPRESS_AT), compress)
+        return run
 
-
-def ordering_job(url: str) -> Job:
-    """Return the nightly ordering of old hourly values, on a connection of its own: a transaction a chunk."""
-
-    def order(conn: Connection, now: datetime) -> str:
-        del conn
-        with connect(url, "quantrac jobs order") as own:
-            return order_old_hours(own, now)
-
-    return Job("order-hours", Daily(ORDER_AT), order)
+    return [
+        Job("compress", Daily(COMPRESS_AT), apart(compress_old)),
+        Job("order-hours", Daily(ORDER_AT), apart(order_old_hours)),
+    ]
 
 
 def start_clock(jobs: Sequence[Job], url: str, clock: Clock) -> BackgroundScheduler:

@@ -15,7 +15,7 @@ from ingest.receiving import registry_table
 from ingest.receiving.batch import prepare
 from ingest.storing.stored import Stored
 from ingest.storing.transaction import store
-from quantrac.cli.jobs.compression import IN_USE
+from quantrac.cli.jobs.chunks import IN_USE
 from quantrac.database.pool import connect
 from tests.integration.community.conftest import compress_everything, loose_rows
 from tests.integration.ingest.conftest import CHANNELS

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 
-from quantrac.cli.jobs.compression import compress_old
+from quantrac.cli.jobs.chunks import compress_old
 from quantrac.cli.jobs.runs import run_if_due
-from quantrac.cli.jobs.service import compression_job
+from quantrac.cli.jobs.service import chunk_jobs
 from quantrac.database.migrate import migrate, migrations
 from quantrac.database.pool import Connection, connect, open_pool
 from quantrac.database.tuning import server, tune
@@ -102,7 +102,7 @@ def test_the_clock_compresses_with_the_rights_of_its_user(
         parts = urlsplit(database)
         url = urlunsplit(parts._replace(netloc=f"{name}:pw@{parts.hostname}:{parts.port or 5432}"))
         with connect(url, "test") as own:
-            assert run_if_due(own, compression_job(url), lambda: NOW)
+            assert run_if_due(own, chunk_jobs(url)[0], lambda: NOW)
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 own.execute("select decompress_chunk(chunk) from show_chunks('reading') chunk")
         detail = world.one("select outcome || ': ' || detail from job_run")
