@@ -12,9 +12,9 @@ from pathlib import Path
 import structlog
 
 from simulators.faults.fault import Fault
-from simulators.field.field import Field
+from simulators.field.field import SimulatedField
 from simulators.field.plan import FieldError, FieldPlan
-from simulators.field.station import Station, load_recordings, mount_station
+from simulators.field.station import SimulatedStation, load_recordings, mount_station
 
 log = structlog.get_logger()
 WATCH_S = 0.25
@@ -58,9 +58,11 @@ def run(plan: FieldPlan, asked: Asked, *, stop: threading.Event, tell: Callable[
     asyncio.run(_serve(mounted, asked, stop, tell))
 
 
-async def _serve(stations: Sequence[Station], asked: Asked, stop: threading.Event, tell: Callable[[str], None]) -> None:
+async def _serve(
+    stations: Sequence[SimulatedStation], asked: Asked, stop: threading.Event, tell: Callable[[str], None]
+) -> None:
     parent = os.getppid() if asked.with_parent else None
-    served = Field(stations, asked.faults, asked.fault_file)
+    served = SimulatedField(stations, asked.faults, asked.fault_file)
     places = await served.start()
     write_wiring(asked.wiring, places)
     for bus in (bus for station in stations for bus in station.buses):

@@ -12,8 +12,8 @@ import msgspec
 
 from simulators.faults.book import check
 from simulators.faults.grammar import parse_fault
-from simulators.field.field import Field
-from simulators.field.plan import BusSpec, ScriptSpec, StationSpec
+from simulators.field.field import SimulatedField
+from simulators.field.plan import BusPlan, ScriptPlan, StationPlan
 from simulators.field.station import Recordings, mount_station
 from simulators.signals.air import AirMass
 from simulators.signals.water import WaterBody
@@ -41,13 +41,13 @@ class SingleBus:
     def __init__(self, bus: Mapping[str, Any], faults: Sequence[str] = (), *, journal_dir: Path, seed: int = 1) -> None:
         """Mount; raises pydantic's ValidationError, FieldError or FaultError, each saying what is wrong."""
         self._journal_dir = journal_dir
-        plan = StationSpec(
-            water=WaterBody(), air=AirMass(), buses={BUS: BusSpec.model_validate(bus)}, script=ScriptSpec()
+        plan = StationPlan(
+            water=WaterBody(), air=AirMass(), buses={BUS: BusPlan.model_validate(bus)}, script=ScriptPlan()
         )
         clock = time.time  # noqa: TID251 (a loop starts here)
         ports = journal_dir / "ports"
         self._station = mount_station(STATION, plan, seed, Recordings(None, None), journal_dir, clock, ports=ports)
-        self._field = Field([self._station], [])
+        self._field = SimulatedField([self._station], [])
         self.switch(faults)
         self.place: dict[str, str | int] = {}
 

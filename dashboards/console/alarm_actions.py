@@ -18,7 +18,7 @@ Action = Literal["comment", "shelve", "unshelve", "reset", "false"]
 Service = Literal["out-of-service", "in-service"]
 
 
-class Wish(BaseModel):
+class ActionRequest(BaseModel):
     """Who asks, why, and for how long where that is a question."""
 
     person: str = Field(min_length=1, max_length=80)
@@ -41,14 +41,14 @@ def add_actions(app: FastAPI, console: Console) -> None:
     pool, clock = console.pool, console.clock
 
     @app.post("/api/alarms/{alarm_id}/{action}")
-    def act(alarm_id: Annotated[int, PathParameter(gt=0)], action: Action, wish: Wish) -> dict[str, int]:
+    def act(alarm_id: Annotated[int, PathParameter(gt=0)], action: Action, wish: ActionRequest) -> dict[str, int]:
         """Do something about an alarm, in a person's name."""
         with pool.connection() as conn:
             _act(conn, alarm_id, action, wish, clock())
         return {"alarm_id": alarm_id}
 
     @app.post("/api/stations/{station}/end-maintenance")
-    def end_maintenance(station: str, wish: Wish) -> dict[str, str]:
+    def end_maintenance(station: str, wish: ActionRequest) -> dict[str, str]:
         """Have a station end the maintenance that was ordered, as `quantrac commands maint --off` does."""
         if console.command is None:
             raise NoCommands("QUANTRAC_COMMAND_KEYS is not set for the console: end it at the station, or by command")
@@ -60,7 +60,7 @@ def add_actions(app: FastAPI, console: Console) -> None:
         return {"station": station}
 
     @app.post("/api/stations/{station}/{service}")
-    def place(station: str, service: Service, wish: Wish) -> dict[str, str]:
+    def place(station: str, service: Service, wish: ActionRequest) -> dict[str, str]:
         """Put a station, or a device of it, out of service, or back."""
         now = clock()
         with pool.connection() as conn:
@@ -72,7 +72,7 @@ def add_actions(app: FastAPI, console: Console) -> None:
         return {"station": station}
 
 
-def _act(conn: Connection, alarm_id: int, action: Action, wish: Wish, now: datetime) -> None:
+def _act(conn: Connection, alarm_id: int, action: Action, wish: ActionRequest, now: datetime) -> None:
     if action == "comment":
         desk.comment(conn, alarm_id, wish.person, wish.reason, now)
     elif action == "shelve":

@@ -15,7 +15,7 @@ from dashboards.console.watcher import Watcher
 from quantrac.database.pool import Connection
 
 
-class Command(Protocol):
+class StationCommand(Protocol):
     """Gives a station a command."""
 
     def __call__(
@@ -35,5 +35,5 @@ class Console:
     clock: Callable[[], datetime]
     links: Links | None = None
     """What opens the links in mails; None: the settings name no public address."""
-    command: Command | None = None
+    command: StationCommand | None = None
     """Gives stations commands; None: the settings name no keys."""

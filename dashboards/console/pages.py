@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboards.console.snapshot import ChannelNow, Snapshot, StationNow
+from dashboards.console.snapshot import ChannelNow, NetworkNow, StationNow
 from dashboards.console.texts import Language, texts
 from quantrac.telemetry.parameters import CATALOGUE, HOUSEKEEPING
 
@@ -12,7 +12,7 @@ ORDER = {name: place for place, name in enumerate(CATALOGUE)}
 HOUSEKEEPING_IDS = {parameter.id for parameter in HOUSEKEEPING}
 
 
-def page_context(snapshot: Snapshot, language: Language, station: str | None = None) -> dict[str, Any]:
+def page_context(snapshot: NetworkNow, language: Language, station: str | None = None) -> dict[str, Any]:
     """Return the context of a page; `shown` is the one station it is about, None for the overview or an unknown one."""
     rows = [_station(one, snapshot, language) for one in snapshot.stations]
     return {
@@ -24,7 +24,7 @@ def page_context(snapshot: Snapshot, language: Language, station: str | None = N
     }
 
 
-def _station(station: StationNow, snapshot: Snapshot, language: Language) -> dict[str, Any]:
+def _station(station: StationNow, snapshot: NetworkNow, language: Language) -> dict[str, Any]:
     own = sorted((c for c in snapshot.channels if c.station == station.station), key=_rank)
     channels = [_channel(channel, language) for channel in own]
     return {

@@ -12,7 +12,7 @@ import uvicorn
 
 from alerts.telling.links import links_of
 from dashboards.console.app import create_app
-from dashboards.console.context import Command, Console
+from dashboards.console.context import Console, StationCommand
 from dashboards.console.hub import Hub
 from dashboards.console.watcher import Watcher
 from quantrac.config.settings import Settings
@@ -47,7 +47,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
         watcher.join()
 
 
-def command_of(settings: Settings) -> Command | None:
+def command_of(settings: Settings) -> StationCommand | None:
     """Return what gives commands to stations, None where no file of keys is set."""
     if settings.command_keys is None:
         return None

@@ -104,7 +104,7 @@ class FreshnessNow(msgspec.Struct, frozen=True):
     newest: int | None
 
 
-class Snapshot(msgspec.Struct, frozen=True):
+class NetworkNow(msgspec.Struct, frozen=True):
     """Everything that the overview shows; `now` is the server's clock."""
 
     now: int
@@ -116,7 +116,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     """Shelved, out of service, in maintenance."""
 
 
-def read_snapshot(conn: Connection, now: datetime) -> Snapshot:
+def read_snapshot(conn: Connection, now: datetime) -> NetworkNow:
     """Read the network's present state."""
     rows = conn.execute(CHANNELS).fetchall()
     channels = [_channel(row) for row in rows]
@@ -127,7 +127,7 @@ def read_snapshot(conn: Connection, now: datetime) -> Snapshot:
     times = [row[6] for row in sent]
     shortest = min((timedelta(seconds=row[5]) for row in sent), default=None)
     fresh = judge(now, beats, max(times, default=None), shortest)
-    return Snapshot(_ms(now) or 0, _freshness(fresh), stations, channels, alarms, read_set_aside(conn, now))
+    return NetworkNow(_ms(now) or 0, _freshness(fresh), stations, channels, alarms, read_set_aside(conn, now))
 
 
 def condition_of(online: bool, channels: Iterable[ChannelNow], alarms: Iterable[AlarmNow], now: datetime) -> Condition:
@@ -145,7 +145,7 @@ def condition_of(online: bool, channels: Iterable[ChannelNow], alarms: Iterable[
     return min(found, key=WORST_FIRST.index)
 
 
-def changed(before: Snapshot, after: Snapshot) -> dict[str, Any]:
+def changed(before: NetworkNow, after: NetworkNow) -> dict[str, Any]:
     """Return what a page that shows `before` must hear to show `after`; lists hold only what differs."""
     difference: dict[str, Any] = {"now": after.now, "freshness": after.freshness}
     if stations := _news(before.stations, after.stations):
@@ -159,7 +159,7 @@ def changed(before: Snapshot, after: Snapshot) -> dict[str, Any]:
     return difference
 
 
-def same_rows(before: Snapshot, after: Snapshot) -> bool:
+def same_rows(before: NetworkNow, after: NetworkNow) -> bool:
     """Return whether both have the same stations and channels, so that a difference can be told row by row."""
     return [s.station for s in before.stations] == [s.station for s in after.stations] and [
         c.channel for c in before.channels

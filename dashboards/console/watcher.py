@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from dashboards.console.hub import Hub, event
-from dashboards.console.snapshot import Snapshot, changed, read_snapshot, same_rows
+from dashboards.console.snapshot import NetworkNow, changed, read_snapshot, same_rows
 from quantrac.database.beat import Beat
 from quantrac.database.feed import FEED_CHANNEL
 from quantrac.database.migrate import connect_migrated
@@ -39,13 +39,13 @@ class Watcher:
 
     def __init__(self, database_url: str, hub: Hub, clock: Callable[[], datetime], stop: threading.Event) -> None:
         self._url, self._hub, self._clock, self._stop = database_url, hub, clock, stop
-        self._last: Snapshot | None = None
+        self._last: NetworkNow | None = None
         self._failure: Exception | None = None
         self._worker, self._started_at = f"{socket.gethostname()}-{os.getpid()}", clock()
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
 
     @property
-    def last(self) -> Snapshot:
+    def last(self) -> NetworkNow:
         """The newest snapshot; raises NothingSeenYet."""
         if self._last is None:
             raise NothingSeenYet("the console cannot reach the database yet")

@@ -15,7 +15,7 @@ from edge_agent.spooling import settlement
 from edge_agent.spooling.ranges import Range, RangeSet
 from edge_agent.spooling.settlement import RESEND_AFTER_S, Settlement, read_ack
 from edge_agent.spooling.spool_file import SpoolDamaged, SpoolError
-from quantrac.mqtt.delivery import Outcome, Settled
+from quantrac.mqtt.delivery import Outcome, SettledPublish
 from quantrac.observe.logs import logger
 from quantrac.telemetry.topics import topic
 from quantrac.telemetry.wire import Ack, Held
@@ -74,7 +74,7 @@ class PictureLane:
         )
         return 1.0
 
-    def answered(self, answer: Settled, now: Moment) -> None:
+    def answered(self, answer: SettledPublish, now: Moment) -> None:
         """The session tells what became of a publish."""
         if self._under_way is None or answer.tag != self._under_way[0]:
             return

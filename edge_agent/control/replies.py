@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
-from quantrac.mqtt.delivery import Outcome, Settled
+from quantrac.mqtt.delivery import Outcome, SettledPublish
 from quantrac.telemetry.topics import topic
 
 LONGEST_MS: Final = 3_600_000
@@ -50,7 +50,7 @@ class Replies:
             self._waiting.append(Reply(command_id, payload, self._now_ms()))
         self.turn()
 
-    def settled(self, answer: Settled) -> None:
+    def settled(self, answer: SettledPublish) -> None:
         """The session tells what became of a publish; those that are no reply are ignored."""
         if isinstance(answer.tag, Reply) and answer.outcome in (Outcome.UNKNOWN, Outcome.BUSY):
             with self._lock:

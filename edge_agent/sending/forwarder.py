@@ -24,7 +24,7 @@ from edge_agent.spooling.settlement import read_ack
 from edge_agent.spooling.spool import Spool
 from edge_agent.spooling.spool_file import SpoolDamaged, SpoolUnwritable
 from quantrac.config.stations import SpoolPlan
-from quantrac.mqtt.delivery import Settled
+from quantrac.mqtt.delivery import SettledPublish
 from quantrac.observe.logs import logger
 from quantrac.observe.metrics import counter, gauge
 from quantrac.telemetry.errors import QuantracError
@@ -160,7 +160,7 @@ class Forwarder:
         if self.is_connected:
             self._say_status(now, online=False)
 
-    def answered(self, answer: Settled, now: Moment) -> None:
+    def answered(self, answer: SettledPublish, now: Moment) -> None:
         """The session tells what became of a publish."""
         if isinstance(answer.tag, Parcel) and answer.tag.lanes is self._lanes:
             self._lanes.answered(answer.tag, answer, now.s)

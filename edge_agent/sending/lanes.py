@@ -14,7 +14,7 @@ from edge_agent.sending.pace import Pace
 from edge_agent.spooling.ranges import Range, RangeSet
 from edge_agent.spooling.settlement import RESEND_AFTER_S, Settlement
 from edge_agent.spooling.spool import Spool, Spooled
-from quantrac.mqtt.delivery import PACKET_TOO_LARGE, Outcome, Settled
+from quantrac.mqtt.delivery import PACKET_TOO_LARGE, Outcome, SettledPublish
 from quantrac.observe.logs import logger
 from quantrac.telemetry.topics import TopicKind, topic
 from quantrac.telemetry.wire import bundle
@@ -135,7 +135,7 @@ class Lanes:
             self._old_bytes += len(payload)
             self._publish("backfill", payload, Parcel(parts, False, now_s, len(payload), self._old_bytes, self))
 
-    def answered(self, parcel: Parcel, answer: Settled, now_s: float) -> None:
+    def answered(self, parcel: Parcel, answer: SettledPublish, now_s: float) -> None:
         """The session tells what became of a parcel of these lanes."""
         self._under_way -= 1
         if not parcel.live:

@@ -9,7 +9,7 @@ from edge_agent.clocks.clock import Now
 from edge_agent.sending import announcement
 from edge_agent.sending.forwarding_loop import ForwardingLoop
 from quantrac.mqtt.address import MqttAddress
-from quantrac.mqtt.delivery import Delivery, Settled
+from quantrac.mqtt.delivery import Delivery, SettledPublish
 from quantrac.mqtt.session import Session
 from quantrac.mqtt.terms import Subscription, Will
 from quantrac.telemetry.topics import topic
@@ -25,7 +25,7 @@ def uplink(
     now: Now,
     *,
     on_command: Callable[[Delivery], None],
-    on_settled: Callable[[Settled], None],
+    on_settled: Callable[[SettledPublish], None],
 ) -> Session:
     """Return a station's session, not started yet; `on_settled` hears of every publish, as the loop does."""
     acks = topic(station, "ack")
@@ -37,7 +37,7 @@ def uplink(
             on_command(delivery)
         session.acknowledge([(delivery.generation, delivery.mid)])
 
-    def settle(settled: Settled) -> None:
+    def settle(settled: SettledPublish) -> None:
         on_settled(settled)
         loop.post(lambda f, at: f.answered(settled, at))
 

@@ -30,7 +30,7 @@ from ingest.workers import counts, leases
 from ingest.workers.subscribing import Subscriber
 from quantrac.database.beat import BEAT_EVERY, Beat
 from quantrac.database.pool import Connection
-from quantrac.mqtt import Connected, Delivery, MqttAddress, Outcome, Session, Settled, Subscription
+from quantrac.mqtt import Connected, Delivery, MqttAddress, Outcome, Session, SettledPublish, Subscription
 from quantrac.observe import health
 from quantrac.observe.logs import logger
 from quantrac.telemetry import topics
@@ -284,7 +284,7 @@ class Worker:
         if connected.generation > 1 and not connected.session_present:
             log.error("broker_lost_session", do="the stations send again what is missing; look at the broker")
 
-    def _ack_settled(self, settled: Settled) -> None:
+    def _ack_settled(self, settled: SettledPublish) -> None:
         if settled.outcome not in (Outcome.DELIVERED, Outcome.NO_SUBSCRIBER):  # retained either way
             self._acks_not_taken.put(str(settled.tag))
 

@@ -16,7 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 from quantrac.telemetry.errors import QuantracError
 
 
-class Entry(NamedTuple):
+class CommandEntry(NamedTuple):
     """Where a command lives, what it is for, and which extra of the package installs what it needs."""
 
     module: str
@@ -24,31 +24,31 @@ class Entry(NamedTuple):
     extra: str = "centre"
 
 
-COMMANDS: Final[dict[str, Entry]] = {
-    "demo": Entry("demo", "The whole system on this machine, with simulated instruments.", "demo"),
-    "edge": Entry("edge", "Beside the instruments: the agent, probing, the spool.", "edge"),
-    "ingest": Entry("ingest", "From the broker into the database."),
-    "quality": Entry("quality", "Quality tests that need a history."),
-    "alerts": Entry("alerts", "Evaluate the rules and tell people."),
-    "jobs": Entry("jobs", "What is due by the clock: silence, pruning, retention."),
-    "console": Entry("console", "The control centre's web pages."),
-    "centre": Entry("centre", "All services of the centre under one supervisor."),
-    "simulate": Entry("simulate", "The field in a box: simulated instruments on real lines."),
-    "stations": Entry("stations", "Check, apply and push what technicians write."),
-    "commands": Entry("commands", "Ask something of a running station; audited."),
-    "rules": Entry("rules", "Check and test alarm rules."),
-    "contacts": Entry("contacts", "Who is told: import, list, test."),
-    "alarms": Entry("alarms", "List and acknowledge alarms."),
-    "report": Entry("report", "Figures about a period: how well alarms do."),
-    "db": Entry("db", "The database: migrate, back up, restore, tune."),
-    "dashboards": Entry("dashboards", "Grafana dashboards as code: render, check, push."),
-    "broker": Entry("broker", "Configuration of the MQTT broker."),
-    "review": Entry("review", "Verdicts and corrections of people, reversible."),
-    "import": Entry("import_files", "The years before Quantrac: CSV and the ministry's files."),
-    "export": Entry("export", "Readings as CSV or Excel."),
-    "ledger": Entry("ledger", "Both books of every station: is anything missing?"),
-    "deadletters": Entry("deadletters", "Messages that did not fit: list, show, replay, discard."),
-    "status": Entry("status", "Is everything well? Services, stations, feed, books."),
+COMMANDS: Final[dict[str, CommandEntry]] = {
+    "demo": CommandEntry("demo", "The whole system on this machine, with simulated instruments.", "demo"),
+    "edge": CommandEntry("edge", "Beside the instruments: the agent, probing, the spool.", "edge"),
+    "ingest": CommandEntry("ingest", "From the broker into the database."),
+    "quality": CommandEntry("quality", "Quality tests that need a history."),
+    "alerts": CommandEntry("alerts", "Evaluate the rules and tell people."),
+    "jobs": CommandEntry("jobs", "What is due by the clock: silence, pruning, retention."),
+    "console": CommandEntry("console", "The control centre's web pages."),
+    "centre": CommandEntry("centre", "All services of the centre under one supervisor."),
+    "simulate": CommandEntry("simulate", "The field in a box: simulated instruments on real lines."),
+    "stations": CommandEntry("stations", "Check, apply and push what technicians write."),
+    "commands": CommandEntry("commands", "Ask something of a running station; audited."),
+    "rules": CommandEntry("rules", "Check and test alarm rules."),
+    "contacts": CommandEntry("contacts", "Who is told: import, list, test."),
+    "alarms": CommandEntry("alarms", "List and acknowledge alarms."),
+    "report": CommandEntry("report", "Figures about a period: how well alarms do."),
+    "db": CommandEntry("db", "The database: migrate, back up, restore, tune."),
+    "dashboards": CommandEntry("dashboards", "Grafana dashboards as code: render, check, push."),
+    "broker": CommandEntry("broker", "Configuration of the MQTT broker."),
+    "review": CommandEntry("review", "Verdicts and corrections of people, reversible."),
+    "import": CommandEntry("import_files", "The years before Quantrac: CSV and the ministry's files."),
+    "export": CommandEntry("export", "Readings as CSV or Excel."),
+    "ledger": CommandEntry("ledger", "Both books of every station: is anything missing?"),
+    "deadletters": CommandEntry("deadletters", "Messages that did not fit: list, show, replay, discard."),
+    "status": CommandEntry("status", "Is everything well? Services, stations, feed, books."),
 }
 """Module of `quantrac.cli.commands` and help, in the order of `quantrac --help`."""
 

@@ -19,7 +19,7 @@ from quantrac.config.travelling import dumps
 from quantrac.database import audit
 from quantrac.database.pool import Connection
 from quantrac.mqtt.address import MqttAddress
-from quantrac.mqtt.delivery import Delivery, Outcome, Settled
+from quantrac.mqtt.delivery import Delivery, Outcome, SettledPublish
 from quantrac.mqtt.session import Session
 from quantrac.mqtt.terms import Subscription
 from quantrac.telemetry.commands import encode_command
@@ -80,7 +80,7 @@ class MqttLine:
     def ask(self, station: str, command_id: str, payload: bytes, expires_s: int, wait_s: float) -> bytes:
         """See Line."""
         replies: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        fates: queue.SimpleQueue[Settled] = queue.SimpleQueue()
+        fates: queue.SimpleQueue[SettledPublish] = queue.SimpleQueue()
 
         def hear(delivery: Delivery) -> None:
             replies.put(delivery.payload)
@@ -111,7 +111,7 @@ class MqttLine:
                 ) from None
 
 
-def _check_sent(station: str, fates: queue.SimpleQueue[Settled]) -> None:
+def _check_sent(station: str, fates: queue.SimpleQueue[SettledPublish]) -> None:
     try:
         fate = fates.get(timeout=CONNECT_S)
     except queue.Empty:

@@ -1,7 +1,7 @@
 """The MQTT client that the edge and ingest share: see `session.Session`."""
 
 from quantrac.mqtt.address import AddressError, MqttAddress
-from quantrac.mqtt.delivery import Delivery, Outcome, Settled
+from quantrac.mqtt.delivery import Delivery, Outcome, SettledPublish
 from quantrac.mqtt.session import QueueFullError, Session
 from quantrac.mqtt.terms import Connected, Subscription, Will
 
@@ -13,7 +13,7 @@ __all__ = [
     "Outcome",
     "QueueFullError",
     "Session",
-    "Settled",
+    "SettledPublish",
     "Subscription",
     "Will",
 ]

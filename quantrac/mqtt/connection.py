@@ -18,7 +18,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from quantrac.mqtt.delivery import PACKET_TOO_LARGE, Delivery, Outcome, Settled, outcome_of
+from quantrac.mqtt.delivery import PACKET_TOO_LARGE, Delivery, Outcome, SettledPublish, outcome_of
 from quantrac.mqtt.paho_client import BufferedClient, user_properties
 from quantrac.mqtt.terms import PACKET_IDENTIFIERS, Connected, Subscription, Terms
 from quantrac.observe.logs import logger
@@ -60,7 +60,7 @@ class Callbacks:
     unsubscribed: Callable[[Sequence[str]], None]
     """The topics that the broker sends no more."""
     message: Callable[[Delivery], None]
-    settled: Callable[[Settled], None]
+    settled: Callable[[SettledPublish], None]
     may_read: Callable[[], bool]
     """Asked: whether more messages may be taken in now."""
 
@@ -147,7 +147,7 @@ class Connection:
     def publish(self, message: Publish) -> None:
         """Queue a publish; call only while `has_room`."""
         if _packet_size(message) > self._largest_packet:  # the broker would end the connection over it
-            self._tell.settled(Settled(message.tag, Outcome.REFUSED, PACKET_TOO_LARGE))
+            self._tell.settled(SettledPublish(message.tag, Outcome.REFUSED, PACKET_TOO_LARGE))
             return
         info = self._client.publish(
             message.topic, message.payload, 1, message.retain, _publish_properties(message.user, message.expires_s)
@@ -155,7 +155,7 @@ class Connection:
         if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
             self._in_flight[info.mid] = message.tag
         else:
-            self._tell.settled(Settled(message.tag, Outcome.UNKNOWN, -1))
+            self._tell.settled(SettledPublish(message.tag, Outcome.UNKNOWN, -1))
 
     def say_goodbye(self, until: float, *, end_session: bool = False) -> None:
         """Disconnect so that no will is published, writing until the monotonic time `until`.
@@ -178,7 +178,7 @@ class Connection:
             sock.close()
         lost, self._in_flight = self._in_flight, {}
         for tag in lost.values():
-            self._tell.settled(Settled(tag, Outcome.UNKNOWN, -1))
+            self._tell.settled(SettledPublish(tag, Outcome.UNKNOWN, -1))
 
     def _new_client(self) -> BufferedClient:
         terms = self._terms
@@ -274,7 +274,7 @@ class Connection:
         if mid in self._in_flight:
             outcome = outcome_of(reason.value)
             self.served |= outcome is not Outcome.REFUSED
-            self._tell.settled(Settled(self._in_flight.pop(mid), outcome, reason.value))
+            self._tell.settled(SettledPublish(self._in_flight.pop(mid), outcome, reason.value))
 
 
 def _properties(packet: int) -> Properties:

@@ -50,7 +50,7 @@ class Outcome(Enum):
     """No PUBACK before the connection ended, or not sent at all: send it again."""
 
 
-class Settled(NamedTuple):
+class SettledPublish(NamedTuple):
     """The end of one publish."""
 
     tag: object

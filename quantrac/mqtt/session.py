@@ -19,7 +19,7 @@ from typing import Final
 from quantrac.backoff import Backoff
 from quantrac.mqtt.address import MqttAddress
 from quantrac.mqtt.connection import Callbacks, Connection, Publish
-from quantrac.mqtt.delivery import Delivery, Outcome, Settled
+from quantrac.mqtt.delivery import Delivery, Outcome, SettledPublish
 from quantrac.mqtt.terms import LARGEST_PAYLOAD, PACKET_IDENTIFIERS, Connected, Subscription, Terms, Will
 from quantrac.mqtt.wake import WakePipe
 from quantrac.observe.logs import logger
@@ -59,7 +59,7 @@ class Session:
         on_connect: Callable[[Connected], None] = lambda _: None,
         on_disconnect: Callable[[], None] = lambda: None,
         on_message: Callable[[Delivery], None] = lambda _: None,
-        on_publish_settled: Callable[[Settled], None] = lambda _: None,
+        on_publish_settled: Callable[[SettledPublish], None] = lambda _: None,
         may_read: Callable[[], bool] = lambda: True,
         backoff: Backoff | None = None,
     ) -> None:
@@ -290,7 +290,7 @@ class Session:
 
     def _refuse_waiting(self) -> None:
         while self._waiting:
-            self._on_settled(Settled(self._waiting.popleft().tag, Outcome.UNKNOWN, -1))
+            self._on_settled(SettledPublish(self._waiting.popleft().tag, Outcome.UNKNOWN, -1))
 
     def _rest(self, seconds: float) -> None:
         """Wait before the next attempt; publishes meanwhile settle as UNKNOWN."""

@@ -13,7 +13,7 @@ from quantrac.private_services import broker_config, ports
 from quantrac.private_services.broker_config import BrokerPlan
 from quantrac.private_services.errors import MissingPackage, ServiceError, StartFailed
 from quantrac.private_services.private_server import PrivateServer
-from quantrac.private_services.server import Plan, run_as
+from quantrac.private_services.server import ServerPlan, run_as
 
 SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 """Debian keeps the broker here, and a plain user's PATH has none of it."""
@@ -68,7 +68,7 @@ class PrivateMosquitto(PrivateServer):
     def _launch(self, program: str) -> None:
         self._ownership.take()
         self._run(
-            Plan(
+            ServerPlan(
                 title="Mosquitto",
                 argv=[program, "-c", str(self.folder / "mosquitto.conf")],
                 account=self._account,

@@ -19,7 +19,7 @@ from psycopg import sql
 from quantrac.private_services import ports
 from quantrac.private_services.errors import MissingPackage, StartFailed
 from quantrac.private_services.private_server import PrivateServer
-from quantrac.private_services.server import Plan, run_as
+from quantrac.private_services.server import ServerPlan, run_as
 
 SUPERUSER = "quantrac"
 OLDEST_MAJOR = 15
@@ -171,7 +171,7 @@ class PrivatePostgres(PrivateServer):
         volatile = VOLATILE if self._volatile else {}
         settings = {**SETTINGS, **volatile, **self._settings, "port": str(self._port)}
         self._run(
-            Plan(
+            ServerPlan(
                 title="PostgreSQL",
                 argv=[
                     str(binaries / "postgres"), "-D", str(self.folder / "data"),

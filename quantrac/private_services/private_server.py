@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from quantrac.private_services.place import account_for
-from quantrac.private_services.server import Ownership, Plan, ServerProcess
+from quantrac.private_services.server import Ownership, ServerPlan, ServerProcess
 
 
 class PrivateServer(ABC):
@@ -47,7 +47,7 @@ class PrivateServer(ABC):
             process, self._process = self._process, None
             process.kill()
 
-    def _run(self, plan: Plan) -> None:
+    def _run(self, plan: ServerPlan) -> None:
         process = ServerProcess(plan, self._lock)
         process.wait_ready()
         self._process = process

@@ -19,7 +19,7 @@ READY_POLL_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ServerPlan:
     """What to start and how.
 
     ``log`` takes the server's output. ``remove`` is a folder that goes when the last owner died without stopping.
@@ -69,7 +69,7 @@ class Ownership:
 class ServerProcess:
     """A running server, with its watchdog beside it."""
 
-    def __init__(self, plan: Plan, lock: Path) -> None:
+    def __init__(self, plan: ServerPlan, lock: Path) -> None:
         self._plan = plan
         with plan.log.open("ab") as log:
             self._process = subprocess.Popen(

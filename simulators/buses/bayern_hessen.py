@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from simulators.buses.journal import Exchange, Served
+from simulators.buses.journal import Exchange, ServedValue
 from simulators.buses.mount import Mount
 from simulators.faults.treatment import Treatment
 from simulators.lines.serial_line import SerialLine
@@ -20,7 +20,7 @@ LONGEST_TEXT = 120
 
 
 @dataclass(frozen=True)
-class Block:
+class ComponentValue:
     """One value of an `MD` reply: number of the component, value, status and error byte, serial number, spare field."""
 
     component: int
@@ -39,7 +39,7 @@ class Block:
 class HessenInstrument(Protocol):
     """What an instrument of this protocol can be asked."""
 
-    def blocks(self, t: float) -> tuple[list[Block], list[Served]]:
+    def blocks(self, t: float) -> tuple[list[ComponentValue], list[ServedValue]]:
         """All values at Unix time `t`."""
 
     def control(self, letter: str) -> None:

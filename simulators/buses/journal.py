@@ -13,7 +13,7 @@ import msgspec
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class ServedValue:
     """One value in one reply: exactly the number that was encoded, in the instrument's own unit.
 
     `state` is what the instrument's status says of it (`ok suspect cal maint warmup range fault`). `measured` is the
@@ -52,7 +52,7 @@ class Journal:
         t: float,
         bus: str,
         address: str,
-        served: Iterable[Served],
+        served: Iterable[ServedValue],
         faults: Sequence[str] = (),
         *,
         sent: bool = True,
@@ -68,7 +68,7 @@ class Journal:
         if lines:
             os.write(self._fd, b"".join(lines))
 
-    def _line(self, t_ms: int, bus: str, address: str, value: Served, marks: dict[str, object]) -> bytes:
+    def _line(self, t_ms: int, bus: str, address: str, value: ServedValue, marks: dict[str, object]) -> bytes:
         entry: dict[str, object] = {
             "t": t_ms,
             "bus": bus,

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from simulators.buses.journal import Exchange, Served
+from simulators.buses.journal import Exchange, ServedValue
 from simulators.buses.mount import Mount
 from simulators.faults.treatment import Treatment
 from simulators.lines.serial_line import SerialLine
@@ -30,7 +30,7 @@ class Refusal(Exception):
 class Area(Protocol):
     """One address space of an instrument, by wire (zero-based) address at Unix time `t`; raises Refusal."""
 
-    def read(self, start: int, count: int, t: float) -> tuple[list[int], list[Served]]:
+    def read(self, start: int, count: int, t: float) -> tuple[list[int], list[ServedValue]]:
         """Registers, or bits as 0 and 1, and the values that lie whole among them."""
 
     def write(self, start: int, words: list[int], t: float) -> None:
@@ -62,7 +62,7 @@ def crc16(data: bytes) -> bytes:
     return crc.to_bytes(2, "little")
 
 
-def answer(instrument: RegisterInstrument, pdu: bytes, t: float) -> tuple[bytes, list[Served]]:
+def answer(instrument: RegisterInstrument, pdu: bytes, t: float) -> tuple[bytes, list[ServedValue]]:
     """The reply PDU to a request PDU, and the values in it."""
     try:
         return _answer(instrument, pdu, t)
@@ -70,7 +70,7 @@ def answer(instrument: RegisterInstrument, pdu: bytes, t: float) -> tuple[bytes,
         return bytes([pdu[0] | 0x80, refusal.code]), []
 
 
-def _answer(instrument: RegisterInstrument, pdu: bytes, t: float) -> tuple[bytes, list[Served]]:
+def _answer(instrument: RegisterInstrument, pdu: bytes, t: float) -> tuple[bytes, list[ServedValue]]:
     function = pdu[0]
     if len(pdu) < 5:
         raise Refusal(ILLEGAL_VALUE)

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
-from simulators.buses.journal import Exchange, Journal, Served
+from simulators.buses.journal import Exchange, Journal, ServedValue
 from simulators.faults.book import FaultBook
-from simulators.faults.fault import Fault, Place
+from simulators.faults.fault import Fault, InstrumentPlace
 from simulators.faults.treatment import Treatment, treat
 from simulators.signals.script import ScriptClock
 
@@ -44,7 +44,7 @@ class Mount(Generic[InstrumentT]):
     script: ScriptClock = field(default_factory=ScriptClock)
     latency_s: float = 0.02
     sleep_after_s: float | None = None
-    place: Place = field(default_factory=lambda: Place("", "", ("",)))
+    place: InstrumentPlace = field(default_factory=lambda: InstrumentPlace("", "", ("",)))
     book: FaultBook = field(default_factory=FaultBook)
     seed: int = 1
     _last_heard: float = float("-inf")
@@ -110,7 +110,7 @@ class Mount(Generic[InstrumentT]):
         moved = [fault for fault in self.in_force(t) if fault.kind == "address"]
         return str(int(moved[-1].low)) if moved else self.address
 
-    def record(self, t: float, served: list[Served], treatment: Treatment) -> None:
+    def record(self, t: float, served: list[ServedValue], treatment: Treatment) -> None:
         """Write what goes into an answer made at `t` to the journal, and whether the line will carry it unharmed."""
         self.journal.record(
             t, self.bus, self.address, served, treatment.faults, sent=treatment.intact, late_s=treatment.late_s

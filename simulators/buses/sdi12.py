@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from simulators.buses.journal import Exchange, Served
+from simulators.buses.journal import Exchange, ServedValue
 from simulators.buses.mount import Mount
 from simulators.faults.treatment import Treatment
 from simulators.lines.serial_line import SerialLine
-from simulators.lines.wire import LineSettings, Wire
+from simulators.lines.wire import Wire, WireSettings
 
-SENSOR_LINE = LineSettings(1200, 7, "E", 1)
+SENSOR_LINE = WireSettings(1200, 7, "E", 1)
 BREAK_AND_MARKING_S = 0.021
 RESPONSE_S = 0.012  # a sensor starts its answer within 15 ms
 M_LIMIT, C_LIMIT = 35, 75  # characters of values in one answer
@@ -35,11 +35,11 @@ def crc_characters(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class Measured:
+class SensorValue:
     """One value of a measurement: as text with its sign, and for the journal."""
 
     text: str
-    served: Served | None = None
+    served: ServedValue | None = None
 
 
 class Sdi12Instrument(Protocol):
@@ -48,10 +48,10 @@ class Sdi12Instrument(Protocol):
     identification: str
     measuring_s: float
 
-    def measure(self, t: float) -> list[Measured]:
+    def measure(self, t: float) -> list[SensorValue]:
         """The values at Unix time `t`, in order."""
 
-    def verify(self, t: float) -> list[Measured]:
+    def verify(self, t: float) -> list[SensorValue]:
         """The values of the verification command."""
 
 
@@ -60,14 +60,14 @@ class _Sensor:
     """The state that the protocol keeps for one sensor: what was measured last, and how it is to be sent."""
 
     mount: Mount[Sdi12Instrument]
-    values: list[Measured] = field(default_factory=list)
+    values: list[SensorValue] = field(default_factory=list)
     limit: int = M_LIMIT
     crc: bool = False
     running: asyncio.TimerHandle | None = None
 
-    def group(self, number: int) -> list[Measured]:
+    def group(self, number: int) -> list[SensorValue]:
         """The values of `aD<number>!`, as many in each answer as fit."""
-        groups: list[list[Measured]] = [[]]
+        groups: list[list[SensorValue]] = [[]]
         length = 0
         for value in self.values:
             if groups[-1] and length + len(value.text) > self.limit:
@@ -168,7 +168,7 @@ class Sdi12Bus:
         if kind == "M":
             self._say(sensor, sensor.mount.address, Treatment())
 
-    def _say_values(self, sensor: _Sensor, values: list[Measured], crc: bool, treatment: Treatment) -> None:
+    def _say_values(self, sensor: _Sensor, values: list[SensorValue], crc: bool, treatment: Treatment) -> None:
         served = [value.served for value in values if value.served is not None]
         sensor.mount.record(self._clock(), served, treatment)
         text = sensor.mount.address + "".join(value.text for value in values)

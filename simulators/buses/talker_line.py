@@ -6,17 +6,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from simulators.buses.journal import Exchange, Served
+from simulators.buses.journal import Exchange, ServedValue
 from simulators.buses.mount import Mount
 from simulators.lines.serial_line import SerialLine
 
 
 @dataclass(frozen=True)
-class Message:
+class TalkerMessage:
     """One message as it goes on the line, and the values in it."""
 
     frame: bytes
-    served: list[Served]
+    served: list[ServedValue]
 
 
 class TalkingInstrument(Protocol):
@@ -26,7 +26,7 @@ class TalkingInstrument(Protocol):
     def intervals_s(self) -> Mapping[str, float]:
         """Kinds of message and the seconds between two of a kind."""
 
-    def message(self, kind: str, t: float) -> Message:
+    def message(self, kind: str, t: float) -> TalkerMessage:
         """The message of a kind at Unix time `t`."""
 
 

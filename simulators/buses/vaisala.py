@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from simulators.buses.journal import Exchange, Served
+from simulators.buses.journal import Exchange, ServedValue
 from simulators.buses.mount import Mount
 from simulators.buses.sdi12 import crc_characters
 from simulators.faults.treatment import Treatment
@@ -20,7 +20,7 @@ LONGEST_COMMAND = 64
 class WeatherTransmitter(Protocol):
     """What a transmitter can be asked."""
 
-    def message(self, kind: str, t: float) -> tuple[list[str], list[Served]]:
+    def message(self, kind: str, t: float) -> tuple[list[str], list[ServedValue]]:
         """The fields of data message `kind` (`1` wind, `2` pressure to humidity, `3` rain, `5` supervisor, `0` all)."""
 
 
@@ -74,7 +74,7 @@ class WxtLine:
         self._line.close()
 
 
-def reply(transmitter: WeatherTransmitter, address: str, command: str, t: float) -> tuple[str, list[Served]]:
+def reply(transmitter: WeatherTransmitter, address: str, command: str, t: float) -> tuple[str, list[ServedValue]]:
     """The line that answers a command (without CR LF), and the values in it."""
     body = command[1:]
     if body == "":

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from simulators.faults.fault import KINDS, Fault, FaultError, Place, Scope
+from simulators.faults.fault import KINDS, Fault, FaultError, InstrumentPlace, Scope
 
 WHERE: Final[dict[Scope, str]] = {
     "serial": "on a serial line",
@@ -14,7 +14,7 @@ WHERE: Final[dict[Scope, str]] = {
 }
 
 
-def check(faults: Sequence[Fault], places: Sequence[Place]) -> None:
+def check(faults: Sequence[Fault], places: Sequence[InstrumentPlace]) -> None:
     """Raise FaultError for a fault that strikes nobody, or can happen to nobody whom it strikes."""
     for fault in faults:
         struck = [place for place in places if fault.strikes(place)]
@@ -28,7 +28,7 @@ def check(faults: Sequence[Fault], places: Sequence[Place]) -> None:
 class FaultBook:
     """The faults of one station by whom they strike: those of its script, and those that are switched on meanwhile."""
 
-    def __init__(self, fixed: Sequence[Fault] = (), places: Sequence[Place] = ()) -> None:
+    def __init__(self, fixed: Sequence[Fault] = (), places: Sequence[InstrumentPlace] = ()) -> None:
         """Take the script's faults; raises FaultError as `check`."""
         check(fixed, places)
         self._fixed, self._places = tuple(fixed), tuple(places)
@@ -39,7 +39,7 @@ class FaultBook:
         together = (*self._fixed, *faults)
         self._of = {place: tuple(fault for fault in together if _struck(fault, place)) for place in self._places}
 
-    def at(self, place: Place, elapsed_s: float) -> tuple[Fault, ...]:
+    def at(self, place: InstrumentPlace, elapsed_s: float) -> tuple[Fault, ...]:
         """The faults in force for an instrument at this time of the script, in the order they were given."""
         return tuple(fault for fault in self._of.get(place, ()) if fault.window.holds(elapsed_s))
 
@@ -48,5 +48,5 @@ class FaultBook:
         return any(self._of.values())
 
 
-def _struck(fault: Fault, place: Place) -> bool:
+def _struck(fault: Fault, place: InstrumentPlace) -> bool:
     return fault.strikes(place) and place.allows(KINDS[fault.kind].scope)

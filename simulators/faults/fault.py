@@ -37,7 +37,7 @@ Scope = Literal["serial", "network", "modbus", "counter", "probes"]
 
 
 @dataclass(frozen=True)
-class Kind:
+class FaultKind:
     """One kind of fault: what it takes, where it can happen, and what it does."""
 
     takes: Takes
@@ -52,48 +52,52 @@ class Kind:
         return samples.get(self.takes, f":{self.number}")
 
 
-KINDS: Final[dict[str, Kind]] = {
+KINDS: Final[dict[str, FaultKind]] = {
     # the answer does not come, or not when it should
-    "dead": Kind(Takes.NOTHING, "answers nothing"),
-    "flap": Kind(Takes.SECONDS, "dead and alive in turns of so long"),
-    "latency": Kind(Takes.SECONDS, "thinks for so much longer, then answers with what it sees then"),
-    "late": Kind(Takes.SECONDS, "makes its answer at once and sends it so much later"),
-    "sleep": Kind(Takes.SECONDS, "sleeps when it has heard nothing for so long, and misses what wakes it"),
-    "split": Kind(Takes.SECONDS, "pauses for so long within each answer"),
+    "dead": FaultKind(Takes.NOTHING, "answers nothing"),
+    "flap": FaultKind(Takes.SECONDS, "dead and alive in turns of so long"),
+    "latency": FaultKind(Takes.SECONDS, "thinks for so much longer, then answers with what it sees then"),
+    "late": FaultKind(Takes.SECONDS, "makes its answer at once and sends it so much later"),
+    "sleep": FaultKind(Takes.SECONDS, "sleeps when it has heard nothing for so long, and misses what wakes it"),
+    "split": FaultKind(Takes.SECONDS, "pauses for so long within each answer"),
     # the answer comes, but not as it was made
-    "garble": Kind(Takes.SHARE, "one or two bytes of the answer are changed", "serial"),
-    "truncate": Kind(Takes.SHARE, "the end of the answer is missing"),
-    "noise-before": Kind(Takes.SHARE, "one to four bytes of noise before the answer", "serial"),
-    "noise-after": Kind(Takes.SHARE, "one to four bytes of noise behind the answer", "serial"),
-    "foreign": Kind(Takes.SHARE, "the answer carries another unit's number and a valid check", "modbus"),
-    "length": Kind(Takes.SHARE, "the answer has one register too few and a valid check", "modbus"),
-    "swapped": Kind(Takes.NOTHING, "the words of each pair of registers change places", "modbus"),
+    "garble": FaultKind(Takes.SHARE, "one or two bytes of the answer are changed", "serial"),
+    "truncate": FaultKind(Takes.SHARE, "the end of the answer is missing"),
+    "noise-before": FaultKind(Takes.SHARE, "one to four bytes of noise before the answer", "serial"),
+    "noise-after": FaultKind(Takes.SHARE, "one to four bytes of noise behind the answer", "serial"),
+    "foreign": FaultKind(Takes.SHARE, "the answer carries another unit's number and a valid check", "modbus"),
+    "length": FaultKind(Takes.SHARE, "the answer has one register too few and a valid check", "modbus"),
+    "swapped": FaultKind(Takes.NOTHING, "the words of each pair of registers change places", "modbus"),
     # it answers, and refuses
-    "exception": Kind(Takes.NUMBER, "answers with this Modbus exception", "modbus"),
-    "busy": Kind(Takes.NOTHING, "answers with exception 6", "modbus"),
-    "holes": Kind(Takes.NOTHING, "refuses to read across an address it does not have (exception 2)", "modbus"),
+    "exception": FaultKind(Takes.NUMBER, "answers with this Modbus exception", "modbus"),
+    "busy": FaultKind(Takes.NOTHING, "answers with exception 6", "modbus"),
+    "holes": FaultKind(Takes.NOTHING, "refuses to read across an address it does not have (exception 2)", "modbus"),
     # it answers, and what it says is odd
-    "frozen": Kind(Takes.NOTHING, "its values and counters stand still"),
-    "state": Kind(Takes.STATE, "reports this state for all it measures, with the value its manual then says"),
-    "clock": Kind(Takes.SECONDS, "its own clock is ahead by so much, or behind (-90s)"),
-    "drift": Kind(Takes.NUMBER, "its own clock gains so many seconds in a second", number="0.01"),
-    "counter": Kind(Takes.NUMBER, "its counter jumps to this number when the fault begins", "counter", "65530"),
-    "reboot": Kind(Takes.NOTHING, "silent; afterwards its counter begins at 0"),
-    "replaced": Kind(Takes.NOTHING, "a probe is swapped: its parameters come in another order from then on", "probes"),
-    "address": Kind(Takes.NUMBER, "answers at this unit number in place of its own", "modbus"),
+    "frozen": FaultKind(Takes.NOTHING, "its values and counters stand still"),
+    "state": FaultKind(Takes.STATE, "reports this state for all it measures, with the value its manual then says"),
+    "clock": FaultKind(Takes.SECONDS, "its own clock is ahead by so much, or behind (-90s)"),
+    "drift": FaultKind(Takes.NUMBER, "its own clock gains so many seconds in a second", number="0.01"),
+    "counter": FaultKind(Takes.NUMBER, "its counter jumps to this number when the fault begins", "counter", "65530"),
+    "reboot": FaultKind(Takes.NOTHING, "silent; afterwards its counter begins at 0"),
+    "replaced": FaultKind(
+        Takes.NOTHING, "a probe is swapped: its parameters come in another order from then on", "probes"
+    ),
+    "address": FaultKind(Takes.NUMBER, "answers at this unit number in place of its own", "modbus"),
     # the line itself
-    "echo": Kind(Takes.NOTHING, "the adapter hears what it sends", "serial"),
-    "chatter": Kind(Takes.SECONDS, "somebody puts 4 to 40 random bytes on the line once in so long", "serial"),
-    "baud": Kind(Takes.NUMBER, "bytes crawl at this rate", "serial", "1200"),
-    "unplug": Kind(Takes.NOTHING, "the adapter or server is gone: no port, no listener"),
-    "hangup": Kind(Takes.SHARE, "the connection is closed in place of an answer", "network"),
-    "half-open": Kind(Takes.NOTHING, "connections that exist then are never answered again, nor closed", "network"),
-    "connections": Kind(Takes.NUMBER, "takes so many connections; the next is closed at once", "network"),
+    "echo": FaultKind(Takes.NOTHING, "the adapter hears what it sends", "serial"),
+    "chatter": FaultKind(Takes.SECONDS, "somebody puts 4 to 40 random bytes on the line once in so long", "serial"),
+    "baud": FaultKind(Takes.NUMBER, "bytes crawl at this rate", "serial", "1200"),
+    "unplug": FaultKind(Takes.NOTHING, "the adapter or server is gone: no port, no listener"),
+    "hangup": FaultKind(Takes.SHARE, "the connection is closed in place of an answer", "network"),
+    "half-open": FaultKind(
+        Takes.NOTHING, "connections that exist then are never answered again, nor closed", "network"
+    ),
+    "connections": FaultKind(Takes.NUMBER, "takes so many connections; the next is closed at once", "network"),
 }
 
 
 @dataclass(frozen=True)
-class Window:
+class ScriptWindow:
     """A stretch of the script: from `start_s` on for `for_s` seconds, repeated every `every_s` if given."""
 
     start_s: float = 0.0
@@ -113,7 +117,7 @@ class Window:
         return since % self.every_s if self.every_s else since
 
 
-ALWAYS: Final = Window()
+ALWAYS: Final = ScriptWindow()
 
 
 @dataclass(frozen=True)
@@ -126,10 +130,10 @@ class Fault:
     high: float = 1.0
     share: float = 1.0
     state: str = "fault"
-    window: Window = ALWAYS
+    window: ScriptWindow = ALWAYS
     text: str = field(default="", compare=False)
 
-    def strikes(self, place: "Place") -> bool:
+    def strikes(self, place: "InstrumentPlace") -> bool:
         """Whether an instrument is meant: the words of the target occur in this order in station, bus, instrument."""
         levels: Sequence[tuple[str, ...]] = ((place.station,), (place.bus,), place.names)
         at = 0
@@ -143,7 +147,7 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Place:
+class InstrumentPlace:
     """Where an instrument hangs, and what it may be called: its name, its address, its kind."""
 
     station: str

@@ -9,7 +9,7 @@
 import re
 from typing import Final
 
-from simulators.faults.fault import ALWAYS, FOREVER, KINDS, STATES, Fault, FaultError, Kind, Takes, Window
+from simulators.faults.fault import ALWAYS, FOREVER, KINDS, STATES, Fault, FaultError, FaultKind, ScriptWindow, Takes
 
 UNITS_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 EXAMPLE: Final = "late:0.45s@sondes/1 or dead@sondes/1+10s..+40s"
@@ -40,7 +40,7 @@ def parse_fault(text: str) -> Fault:
     return Fault(match["kind"], target, low, high, share, state, window, text.strip())
 
 
-def _value(kind: Kind, text: str | None) -> tuple[float, float, float, str]:
+def _value(kind: FaultKind, text: str | None) -> tuple[float, float, float, str]:
     """Low, high, share and state of what stands behind the colon."""
     takes = kind.takes
     if takes is Takes.SHARE:
@@ -66,7 +66,7 @@ def _value(kind: Kind, text: str | None) -> tuple[float, float, float, str]:
     return least, most, 1.0, "fault"
 
 
-def _window(text: str) -> Window:
+def _window(text: str) -> ScriptWindow:
     match = _WHEN.fullmatch(text)
     if match is None:
         raise ValueError(f"found the time +{text}, expected such as +10s..+40s, +10s.. or +10s..+40s/5m")
@@ -75,7 +75,7 @@ def _window(text: str) -> Window:
     every = None if match["every"] is None else _seconds(match["every"])
     if not 0 <= start < end or (every is not None and not 0 < end - start <= every):
         raise ValueError(f"found the time +{text}, expected an end behind its beginning, and no more than EVERY long")
-    return Window(start, end - start, every)
+    return ScriptWindow(start, end - start, every)
 
 
 def _seconds(text: str) -> float:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from simulators.field.plan import FieldError, InstrumentSpec
+from simulators.field.plan import FieldError, InstrumentPlan
 from simulators.instruments.aqua_troll import AquaTroll
 from simulators.instruments.bam_1020 import Bam1020
 from simulators.instruments.exo2 import Exo2
@@ -24,7 +24,7 @@ from simulators.signals.script import ScriptClock
 COUNTERS = {"rain-bucket": RainBucket, "pulse-module": PulseModule}
 
 
-def build(where: str, spec: InstrumentSpec, scene: Scene, script: ScriptClock) -> Any:
+def build(where: str, spec: InstrumentPlan, scene: Scene, script: ScriptClock) -> Any:
     """The instrument of a specification, connected to its station's scene; raises FieldError naming `where`."""
     if spec.instrument in COUNTERS:
         return COUNTERS[spec.instrument](script, spec.count, spec.rate, spec.reboot_s)
@@ -36,12 +36,12 @@ def build(where: str, spec: InstrumentSpec, scene: Scene, script: ScriptClock) -
         ) from missing
 
 
-def _analyser(spec: InstrumentSpec, scene: Scene) -> TeledyneAnalyser:
+def _analyser(spec: InstrumentPlan, scene: Scene) -> TeledyneAnalyser:
     gases = MODELS[spec.instrument].gases
     return TeledyneAnalyser(spec.instrument, {gas.signal: scene[gas.signal] for gas in gases})
 
 
-BUILDERS: Mapping[str, Callable[[InstrumentSpec, Scene], Any]] = {
+BUILDERS: Mapping[str, Callable[[InstrumentPlan, Scene], Any]] = {
     "aqua-troll": lambda spec, scene: AquaTroll({signal: scene[signal] for signal in spec.signals}),
     "exo2": lambda spec, scene: Exo2(scene, spec.codes),
     "io-module": lambda _, scene: IoModule(scene),

@@ -12,18 +12,18 @@ from simulators.faults.book import check
 from simulators.faults.fault import Fault, FaultError
 from simulators.faults.grammar import parse_faults
 from simulators.field.plan import FieldError
-from simulators.field.station import Station
+from simulators.field.station import SimulatedStation
 
 log = structlog.get_logger()
 LOOK_S = 0.25
 """How often the file of faults is looked at."""
 
 
-class Field:
+class SimulatedField:
     """Stations that serve, with the faults that were asked for; `fault_file` may change them at any time."""
 
     def __init__(
-        self, stations: Sequence[Station], faults: Sequence[Fault] = (), fault_file: Path | None = None
+        self, stations: Sequence[SimulatedStation], faults: Sequence[Fault] = (), fault_file: Path | None = None
     ) -> None:
         """Raises FaultError for a fault that strikes nobody, or a file of faults that cannot be used."""
         self._stations, self._faults, self._fault_file = stations, faults, fault_file

@@ -50,7 +50,7 @@ class ReplayOf(_Strict):
     shift_s: float = 0.0
 
 
-class InstrumentSpec(_Strict):
+class InstrumentPlan(_Strict):
     """One instrument at an address of a bus."""
 
     name: str | None = None
@@ -71,7 +71,7 @@ class InstrumentSpec(_Strict):
     """Of a rain bucket or pulse module: where its counter stands at first, counts a second, when it loses power."""
 
 
-class BusSpec(_Strict):
+class BusPlan(_Strict):
     """A bus: a serial line with its settings, or a TCP address.
 
     `talkers` are instruments that send by themselves, `terminal` one with a menu. `served` puts a serial line behind a
@@ -82,10 +82,10 @@ class BusSpec(_Strict):
     served: bool = False
     line: Annotated[str, Field(pattern=r"^\d+ [78][NEO][12]$")] = "9600 8N1"
     port: int = Field(0, ge=0, le=65535)
-    instruments: list[InstrumentSpec] = Field(min_length=1)
+    instruments: list[InstrumentPlan] = Field(min_length=1)
 
 
-class EpisodeSpec(_Strict):
+class EpisodePlan(_Strict):
     """A signal goes to a value and comes back; seconds since the station was first read."""
 
     signal: str
@@ -95,7 +95,7 @@ class EpisodeSpec(_Strict):
     ramp_s: float = 1.0
 
 
-class StateSpec(_Strict):
+class StatePlan(_Strict):
     """An instrument reports a state for a signal for a while."""
 
     signal: str
@@ -105,22 +105,22 @@ class StateSpec(_Strict):
     every_s: float | None = None
 
 
-class ScriptSpec(_Strict):
+class ScriptPlan(_Strict):
     """What happens at a station; a fault is one line of `fault_grammar`, and strikes only here."""
 
-    episodes: list[EpisodeSpec] = []
-    states: list[StateSpec] = []
+    episodes: list[EpisodePlan] = []
+    states: list[StatePlan] = []
     faults: list[FaultText] = []
 
 
-class StationSpec(_Strict):
+class StationPlan(_Strict):
     """A station: its world, its buses, its script."""
 
     water: WaterBody | None = None
     air: AirMass | None = None
     replay: ReplayOf = ReplayOf()
-    buses: dict[str, BusSpec]
-    script: ScriptSpec = ScriptSpec()
+    buses: dict[str, BusPlan]
+    script: ScriptPlan = ScriptPlan()
 
 
 class FieldPlan(_Strict):
@@ -128,7 +128,7 @@ class FieldPlan(_Strict):
 
     schema_: Literal["quantrac/field/1"] = Field(alias="schema")
     seed: int = 1
-    stations: dict[str, StationSpec]
+    stations: dict[str, StationPlan]
 
 
 def load_field(path: Path) -> FieldPlan:

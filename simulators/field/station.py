@@ -15,13 +15,12 @@ from simulators.buses.sdi12 import Sdi12Bus
 from simulators.buses.talker_line import TalkerLine
 from simulators.buses.vaisala import WxtLine
 from simulators.faults.book import FaultBook
-from simulators.faults.fault import Place as FaultPlace
-from simulators.faults.fault import Scope
+from simulators.faults.fault import InstrumentPlace, Scope
 from simulators.field.catalogue import COUNTERS, build
-from simulators.field.plan import BusSpec, FieldError, FieldPlan, InstrumentSpec, StationSpec
+from simulators.field.plan import BusPlan, FieldError, FieldPlan, InstrumentPlan, StationPlan
 from simulators.instruments.bam_1020 import BamTerminal
-from simulators.lines.serial_line import PtyLine, SerialLine, TcpLine
-from simulators.lines.wire import LineSettings
+from simulators.lines.serial_line import PtyLine, SerialLine, ServedLine
+from simulators.lines.wire import WireSettings
 from simulators.signals.air import Air
 from simulators.signals.recording import Dithered, Recording
 from simulators.signals.scene import (
@@ -33,23 +32,24 @@ from simulators.signals.scene import (
     water_scene,
     with_saturation,
 )
-from simulators.signals.script import Episode, ScriptClock, StateWindow, scripted
-from simulators.signals.source import Sample, Source
+from simulators.signals.script import ScriptClock, ScriptedEpisode, ScriptedState, scripted
+from simulators.signals.source import ProbeValue, Source
 from simulators.signals.water import Water
 
 Clock = Callable[[], float]
-Place = dict[str, str | int]
+BusAddress = dict[str, str | int]
+"""A port, or host and port, as the wiring file names it."""
 
 
 @dataclass
-class Bus:
+class SimulatedBus:
     """A running bus: its key in the wiring file, how it is started and stopped, where it is once started."""
 
     key: str
     description: str
     start: Callable[[], Any]
     stop: Callable[[], Any]
-    place: Callable[[], Place]
+    place: Callable[[], BusAddress]
     faults: LineFaults
 
 
@@ -62,26 +62,26 @@ class Recordings:
 
 
 @dataclass
-class Station:
+class SimulatedStation:
     """A station's buses, its journal and its faults."""
 
     id: str
-    buses: list[Bus]
+    buses: list[SimulatedBus]
     journal: Journal
     book: FaultBook
-    places: Sequence[FaultPlace]
+    places: Sequence[InstrumentPlace]
 
 
 def mount_station(
     station: str,
-    plan: StationSpec,
+    plan: StationPlan,
     seed: int,
     recordings: Recordings,
     journal_dir: Path,
     clock: Clock,
     *,
     ports: Path | None = None,
-) -> Station:
+) -> SimulatedStation:
     """Build a station; nothing runs yet. With `ports` serial lines have stable names in that folder.
 
     Raises FieldError for a plan whose instruments lack signals, FaultError for faults of its script that strike nobody.
@@ -106,30 +106,30 @@ def mount_station(
         described = ", ".join(f"{spec.instrument} {spec.address}".strip() for spec in bus.instruments)
         link = None if ports is None else ports / f"{station}.{name}"
         buses.append(_bus(key, f"{bus.kind} {described}", bus, mounts, clock, link))
-    return Station(station, buses, journal, book, list(places.values()))
+    return SimulatedStation(station, buses, journal, book, list(places.values()))
 
 
-def _fault_place(station: str, name: str, bus: BusSpec, spec: InstrumentSpec) -> FaultPlace:
+def _fault_place(station: str, name: str, bus: BusPlan, spec: InstrumentPlan) -> InstrumentPlace:
     names = tuple(word for word in (str(spec.address), spec.name, spec.instrument) if word)
     has: set[Scope] = {"counter"} if spec.instrument in COUNTERS else set()
     has |= {"probes"} if spec.instrument == "exo2" else set()
-    return FaultPlace(station, name, names, bus.kind, bus.served, frozenset(has))
+    return InstrumentPlace(station, name, names, bus.kind, bus.served, frozenset(has))
 
 
-def _judged(source: Source, place: FaultPlace, book: FaultBook, script: ScriptClock) -> Source:
+def _judged(source: Source, place: InstrumentPlace, book: FaultBook, script: ScriptClock) -> Source:
     """The source as an instrument judges it on which a fault may have laid a state."""
 
-    def judged(t: float) -> Sample:
+    def judged(t: float) -> ProbeValue:
         sample = source(t)
         for fault in book.at(place, script.elapsed(t)):
             if fault.kind == "state":
-                return Sample(sample.value, fault.state)
+                return ProbeValue(sample.value, fault.state)
         return sample
 
     return judged
 
 
-def _scene(station: str, plan: StationSpec, seed: int, recordings: Recordings, script: ScriptClock) -> Scene:
+def _scene(station: str, plan: StationPlan, seed: int, recordings: Recordings, script: ScriptClock) -> Scene:
     scene = cabinet_scene(seed, station)
     if plan.water is not None:
         scene |= water_scene(Water(seed, station, plan.water))
@@ -144,9 +144,11 @@ def _scene(station: str, plan: StationSpec, seed: int, recordings: Recordings, s
     scene["external_power"] = scene["battery_v"]
     for signal in {e.signal for e in plan.script.episodes} | {s.signal for s in plan.script.states}:
         if signal in scene:
-            episodes = [Episode(e.start_s, e.for_s, e.to, e.ramp_s) for e in plan.script.episodes if e.signal == signal]
+            episodes = [
+                ScriptedEpisode(e.start_s, e.for_s, e.to, e.ramp_s) for e in plan.script.episodes if e.signal == signal
+            ]
             states = [
-                StateWindow(s.start_s, s.for_s, s.state, s.every_s) for s in plan.script.states if s.signal == signal
+                ScriptedState(s.start_s, s.for_s, s.state, s.every_s) for s in plan.script.states if s.signal == signal
             ]
             scene[signal] = scripted(scene[signal], script, episodes, states)
         else:
@@ -157,16 +159,16 @@ def _scene(station: str, plan: StationSpec, seed: int, recordings: Recordings, s
 
 
 def _bus(
-    key: str, description: str, spec: BusSpec, mounts: dict[str, Mount[Any]], clock: Clock, link: Path | None
-) -> Bus:
+    key: str, description: str, spec: BusPlan, mounts: dict[str, Mount[Any]], clock: Clock, link: Path | None
+) -> SimulatedBus:
     """The server of a bus, by its kind."""
     all_mounts = list(mounts.values())
     if spec.kind == "modbus-tcp":
         tcp = TcpSlaves({int(address): mount for address, mount in mounts.items()}, clock, port=spec.port)
         faults = LineFaults(tcp, all_mounts, clock)
-        return Bus(key, description, tcp.start, tcp.stop, lambda: {"host": tcp.host, "port": tcp.port}, faults)
-    settings = LineSettings.parse(spec.line)
-    line: SerialLine = TcpLine(settings, port=spec.port) if spec.served else PtyLine(settings, link)
+        return SimulatedBus(key, description, tcp.start, tcp.stop, lambda: {"host": tcp.host, "port": tcp.port}, faults)
+    settings = WireSettings.parse(spec.line)
+    line: SerialLine = ServedLine(settings, port=spec.port) if spec.served else PtyLine(settings, link)
     server: RtuSlaves | Sdi12Bus | WxtLine | HessenLine | TalkerLine | BamTerminal
     match spec.kind:
         case "modbus-rtu":
@@ -182,7 +184,7 @@ def _bus(
         case "terminal":
             server = BamTerminal(line, _only(key, mounts), clock)
     faults = LineFaults(line, all_mounts, clock)
-    return Bus(key, description, server.start, server.stop, lambda: _place(line), faults)
+    return SimulatedBus(key, description, server.start, server.stop, lambda: _place(line), faults)
 
 
 def _only(key: str, mounts: dict[str, Mount[Any]]) -> Mount[Any]:
@@ -191,7 +193,7 @@ def _only(key: str, mounts: dict[str, Mount[Any]]) -> Mount[Any]:
     return next(iter(mounts.values()))
 
 
-def _place(line: SerialLine) -> Place:
+def _place(line: SerialLine) -> BusAddress:
     return {"port": line.path} if isinstance(line, PtyLine) else {"host": line.host, "port": line.port}
 
 

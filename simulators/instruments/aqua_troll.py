@@ -6,10 +6,10 @@ Wire address of parameter `p` = 5450 + 7 (p - 1): value (2), data quality, units
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from simulators.buses.journal import Served
+from simulators.buses.journal import ServedValue
 from simulators.buses.modbus import READ_HOLDING
-from simulators.instruments.registers import Bank, Cell, Words, constant, finite, float_words, single
-from simulators.signals.source import Sample, Source
+from simulators.instruments.registers import Bank, RegisterCell, Words, constant, finite, float_words, single
+from simulators.signals.source import ProbeValue, Source
 
 FIRST_BLOCK, BLOCK_WIDTH, LAST_PARAMETER = 5450, 7, 64
 SCAN_REGISTER = 6947
@@ -21,7 +21,7 @@ MEANING = {NORMAL: "ok", WARNING: "suspect", WIPER_WARNING: "suspect", CALIBRATI
 
 
 @dataclass(frozen=True)
-class Parameter:
+class TrollParameter:
     """A parameter of the sonde: its id, the id of its unit, and the unit's name."""
 
     id: int
@@ -33,16 +33,16 @@ class Parameter:
 
 # Journal word -> parameter. Not checked in a manual: ids of conductivity, salinity, turbidity; units 65, 97, 177, 194.
 PARAMETERS = {
-    "water_temp": Parameter(1, 1, "Cel"),
-    "conductivity": Parameter(9, 65, "uS/cm", 1000.0),
-    "ec": Parameter(10, 65, "uS/cm", 1000.0),
-    "salinity": Parameter(12, 97, "[PSU]"),
-    "ph": Parameter(17, 145, "[pH]"),
-    "orp": Parameter(19, 162, "mV"),
-    "do": Parameter(20, 117, "mg/L"),
-    "do_sat": Parameter(21, 177, "%"),
-    "turbidity": Parameter(25, 194, "[NTU]"),
-    "battery": Parameter(33, 241, "%"),
+    "water_temp": TrollParameter(1, 1, "Cel"),
+    "conductivity": TrollParameter(9, 65, "uS/cm", 1000.0),
+    "ec": TrollParameter(10, 65, "uS/cm", 1000.0),
+    "salinity": TrollParameter(12, 97, "[PSU]"),
+    "ph": TrollParameter(17, 145, "[pH]"),
+    "orp": TrollParameter(19, 162, "mV"),
+    "do": TrollParameter(20, 117, "mg/L"),
+    "do_sat": TrollParameter(21, 177, "%"),
+    "turbidity": TrollParameter(25, 194, "[NTU]"),
+    "battery": TrollParameter(33, 241, "%"),
 }
 
 
@@ -51,7 +51,7 @@ class AquaTroll:
 
     def __init__(self, sources: Mapping[str, Source]) -> None:
         fitted = {PARAMETERS[signal].id: signal for signal in sources}
-        cells: list[Cell] = [constant(SCAN_REGISTER, 0)]
+        cells: list[RegisterCell] = [constant(SCAN_REGISTER, 0)]
         for parameter in range(1, LAST_PARAMETER + 1):
             signal = fitted.get(parameter)
             cells += _absent(parameter) if signal is None else _fitted(signal, sources[signal])
@@ -64,27 +64,27 @@ def block(parameter: int) -> int:
     return FIRST_BLOCK + BLOCK_WIDTH * (parameter - 1)
 
 
-def _absent(parameter: int) -> list[Cell]:
+def _absent(parameter: int) -> list[RegisterCell]:
     return [constant(block(parameter), 0, 0, SENSOR_MISSING, 0, parameter, 0, 0)]
 
 
-def _fitted(signal: str, source: Source) -> list[Cell]:
+def _fitted(signal: str, source: Source) -> list[RegisterCell]:
     parameter = PARAMETERS[signal]
     start = block(parameter.id)
 
-    def value(t: float) -> tuple[Words, Served]:
+    def value(t: float) -> tuple[Words, ServedValue]:
         sample = source(t)
         state = MEANING.get(quality(sample), "fault")
         number = SENTINEL if state == "fault" else single((sample.value or 0.0) * parameter.factor)
-        return float_words(number), Served(signal, finite(number), parameter.unit, state)
+        return float_words(number), ServedValue(signal, finite(number), parameter.unit, state)
 
     return [
-        Cell(start, 2, value),
-        Cell(start + 2, 1, lambda t: ((quality(source(t)),), None)),
+        RegisterCell(start, 2, value),
+        RegisterCell(start + 2, 1, lambda t: ((quality(source(t)),), None)),
         constant(start + 3, parameter.units, parameter.id, *float_words(SENTINEL)),
     ]
 
 
-def quality(sample: Sample) -> int:
+def quality(sample: ProbeValue) -> int:
     """Data quality id of a sample."""
     return SENSOR_MISSING if sample.value is None else QUALITY.get(sample.state, SENSOR_ERROR)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from simulators.buses.journal import Exchange, Served
+from simulators.buses.journal import Exchange, ServedValue
 from simulators.buses.mount import Mount
 from simulators.faults.treatment import Treatment
 from simulators.lines.serial_line import SerialLine
@@ -30,7 +30,7 @@ class Bam1020:
     def __init__(self, sources: Mapping[str, Source]) -> None:
         self._sources = sources
 
-    def record(self, t: float) -> tuple[str, list[Served]]:
+    def record(self, t: float) -> tuple[str, list[ServedValue]]:
         """The line of the last full hour before Unix time `t`, in local time, and its value."""
         end = t // HOUR_S * HOUR_S
         sample, air = self._sources["pm2_5"](end), self._sources["air_temp"](end).value or 0.0
@@ -39,7 +39,7 @@ class Bam1020:
         alarms = ["1" if dead and place == POWER_FAILURE else "0" for place in range(ALARMS)]
         moment = time.strftime("%m/%d/%y %H:%M", time.gmtime(end + LOCAL_S))
         line = f"{moment}, {conc:.3f}, 0.834, 2.1, 214, 757, 38, 4.1, {air:.1f},{','.join(alarms)}"
-        return line, [Served("pm2_5", conc, "mg/m3", "fault" if dead else "ok", measured=end)]
+        return line, [ServedValue("pm2_5", conc, "mg/m3", "fault" if dead else "ok", measured=end)]
 
 
 class BamTerminal:

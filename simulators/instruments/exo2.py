@@ -7,10 +7,10 @@ status of each (0 available, 1 not set, 2 not available), 384-447 values in the 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from simulators.buses.journal import Served
+from simulators.buses.journal import ServedValue
 from simulators.buses.modbus import ILLEGAL_ADDRESS, ILLEGAL_VALUE, READ_HOLDING, Refusal
-from simulators.instruments.registers import Bank, Cell, Words, finite, float_words, single
-from simulators.signals.source import Sample, Source
+from simulators.instruments.registers import Bank, RegisterCell, Words, finite, float_words, single
+from simulators.signals.source import ProbeValue, Source
 
 PERIOD, FORCE_SAMPLE, FORCE_WIPE, CODES, STATUS, VALUES = 0, 1, 2, 128, 256, 384
 PLACES = 32
@@ -20,7 +20,7 @@ WIPER_PARKED_V, WIPER_TURNING_V, WIPER_TURNING_MA = 1.15, 2.1, 110.0
 
 
 @dataclass(frozen=True)
-class Parameter:
+class ExoParameter:
     """A parameter: the journal's word, the unit, and the factor from the scene's unit to it."""
 
     signal: str
@@ -29,22 +29,22 @@ class Parameter:
 
 
 PARAMETERS = {
-    1: Parameter("water_temp", "Cel"),
-    4: Parameter("conductivity", "mS/cm"),
-    5: Parameter("conductivity", "uS/cm", 1000.0),
-    6: Parameter("ec", "mS/cm"),
-    7: Parameter("ec", "uS/cm", 1000.0),
-    12: Parameter("salinity", "[PSU]"),
-    18: Parameter("ph", "[pH]"),
-    37: Parameter("turbidity", "[NTU]"),
-    48: Parameter("nh4_n", "mg/L"),
-    193: Parameter("chl_a", "ug/L"),
-    211: Parameter("do_sat", "%"),
-    212: Parameter("do", "mg/L"),
-    223: Parameter("turbidity", "[FNU]"),
-    229: Parameter("wiper_position", "V"),
-    230: Parameter("external_power", "V"),
-    239: Parameter("wiper_peak_current", "mA"),
+    1: ExoParameter("water_temp", "Cel"),
+    4: ExoParameter("conductivity", "mS/cm"),
+    5: ExoParameter("conductivity", "uS/cm", 1000.0),
+    6: ExoParameter("ec", "mS/cm"),
+    7: ExoParameter("ec", "uS/cm", 1000.0),
+    12: ExoParameter("salinity", "[PSU]"),
+    18: ExoParameter("ph", "[pH]"),
+    37: ExoParameter("turbidity", "[NTU]"),
+    48: ExoParameter("nh4_n", "mg/L"),
+    193: ExoParameter("chl_a", "ug/L"),
+    211: ExoParameter("do_sat", "%"),
+    212: ExoParameter("do", "mg/L"),
+    223: ExoParameter("turbidity", "[FNU]"),
+    229: ExoParameter("wiper_position", "V"),
+    230: ExoParameter("external_power", "V"),
+    239: ExoParameter("wiper_peak_current", "mA"),
 }
 
 
@@ -57,7 +57,7 @@ class Exo2:
         self._codes = codes + [0] * (PLACES - len(codes))
         self._period_s = 1
         self._wiped_at = float("-inf")
-        cells = [Cell(PERIOD, 1, lambda _: ((self._period_s,), None))]
+        cells = [RegisterCell(PERIOD, 1, lambda _: ((self._period_s,), None))]
         for place in range(PLACES):
             cells += [self._code_cell(place), self._status_cell(place), self._value_cell(place)]
         extents = [(PERIOD, FORCE_WIPE), (CODES, CODES + 31), (STATUS, STATUS + 31), (VALUES, VALUES + 63)]
@@ -79,25 +79,25 @@ class Exo2:
         elif address != FORCE_SAMPLE:
             raise Refusal(ILLEGAL_VALUE if address == PERIOD else ILLEGAL_ADDRESS)
 
-    def _sample(self, place: int, t: float) -> tuple[int, Sample]:
+    def _sample(self, place: int, t: float) -> tuple[int, ProbeValue]:
         """Status and sample of the parameter at a place of the list."""
         code = self._codes[place]
         if code == 0 or 0 in self._codes[:place]:
-            return NOT_SET, Sample(None)
+            return NOT_SET, ProbeValue(None)
         parameter = PARAMETERS.get(code)
         source = self._sources.get(parameter.signal) if parameter else None
-        sample = source(t) if source else Sample(None, "fault")
+        sample = source(t) if source else ProbeValue(None, "fault")
         usable = sample.value is not None and sample.state != "fault"
         return (AVAILABLE if usable else NOT_AVAILABLE), sample
 
-    def _code_cell(self, place: int) -> Cell:
-        return Cell(CODES + place, 1, lambda _: ((self._codes[place],), None))
+    def _code_cell(self, place: int) -> RegisterCell:
+        return RegisterCell(CODES + place, 1, lambda _: ((self._codes[place],), None))
 
-    def _status_cell(self, place: int) -> Cell:
-        return Cell(STATUS + place, 1, lambda t: ((self._sample(place, t)[0],), None))
+    def _status_cell(self, place: int) -> RegisterCell:
+        return RegisterCell(STATUS + place, 1, lambda t: ((self._sample(place, t)[0],), None))
 
-    def _value_cell(self, place: int) -> Cell:
-        def value(t: float) -> tuple[Words, Served | None]:
+    def _value_cell(self, place: int) -> RegisterCell:
+        def value(t: float) -> tuple[Words, ServedValue | None]:
             status, sample = self._sample(place, t)
             parameter = PARAMETERS.get(self._codes[place])
             if status == NOT_SET or parameter is None:
@@ -105,15 +105,15 @@ class Exo2:
             number = single((sample.value or 0.0) * parameter.factor) if status == AVAILABLE else 0.0
             high, low = float_words(number)
             state = "ok" if status == AVAILABLE else "fault"
-            return (low, high), Served(parameter.signal, finite(number), parameter.unit, state)
+            return (low, high), ServedValue(parameter.signal, finite(number), parameter.unit, state)
 
-        return Cell(VALUES + 2 * place, 2, value)
+        return RegisterCell(VALUES + 2 * place, 2, value)
 
     def _wiping(self, t: float) -> bool:
         return 0 <= t - self._wiped_at < WIPE_S
 
-    def _wiper_position(self, t: float) -> Sample:
-        return Sample(WIPER_TURNING_V if self._wiping(t) else WIPER_PARKED_V)
+    def _wiper_position(self, t: float) -> ProbeValue:
+        return ProbeValue(WIPER_TURNING_V if self._wiping(t) else WIPER_PARKED_V)
 
-    def _wiper_current(self, t: float) -> Sample:
-        return Sample(WIPER_TURNING_MA if self._wiping(t) else 0.0)
+    def _wiper_current(self, t: float) -> ProbeValue:
+        return ProbeValue(WIPER_TURNING_MA if self._wiping(t) else 0.0)

@@ -7,8 +7,8 @@ Status bits: 1 these values were already fetched, 2 standby, 4 self test, 8 drye
 import math
 from collections.abc import Mapping
 
-from simulators.buses.bayern_hessen import Block, rounded
-from simulators.buses.journal import Served
+from simulators.buses.bayern_hessen import ComponentValue, rounded
+from simulators.buses.journal import ServedValue
 from simulators.signals.source import Source
 
 INTERVAL_S = 6
@@ -26,7 +26,7 @@ class GrimmEdm180:
         self._fetched: int | None = None
         self._standby = False
 
-    def blocks(self, t: float) -> tuple[list[Block], list[Served]]:
+    def blocks(self, t: float) -> tuple[list[ComponentValue], list[ServedValue]]:
         """The latest measurement."""
         interval = math.floor(t / INTERVAL_S)
         moment = float(interval * INTERVAL_S)
@@ -39,8 +39,8 @@ class GrimmEdm180:
             value = rounded((sample.value or 0.0) * 1000)
             error = FLOW_ERROR if sample.value is None or sample.state == "fault" else 0
             state = "fault" if error else "maint" if self._standby else "ok"
-            blocks.append(Block(component, value, status, error, SERIAL, self._spare(component, moment)))
-            served.append(Served(signal, value, "ng/m3", state, measured=moment))
+            blocks.append(ComponentValue(component, value, status, error, SERIAL, self._spare(component, moment)))
+            served.append(ServedValue(signal, value, "ng/m3", state, measured=moment))
         return blocks, served
 
     def control(self, letter: str) -> None:

@@ -6,9 +6,9 @@ A contact may be wired inverted: the relay of the mains supply closes when the m
 
 from collections.abc import Callable, Mapping
 
-from simulators.buses.journal import Served
+from simulators.buses.journal import ServedValue
 from simulators.buses.modbus import READ_DISCRETE, READ_INPUT
-from simulators.instruments.registers import Bank, Cell, Producer, Words, bit
+from simulators.instruments.registers import Bank, Producer, RegisterCell, Words, bit
 from simulators.signals.source import Source
 
 CONTACTS = 8
@@ -24,8 +24,8 @@ class IoModule:
             bit(1, _contact("mains", sources["mains"], inverted=True)),
         ]
         analogue = [
-            Cell(0, 1, _scaled("battery_v", sources["battery_v"], 1000, "mV", 1)),
-            Cell(1, 1, _scaled("shelter_temp", sources["shelter_temp"], 10, "Cel", 10)),
+            RegisterCell(0, 1, _scaled("battery_v", sources["battery_v"], 1000, "mV", 1)),
+            RegisterCell(1, 1, _scaled("shelter_temp", sources["shelter_temp"], 10, "Cel", 10)),
         ]
         self.areas = {
             READ_DISCRETE: Bank(contacts, [(0, CONTACTS - 1)]),
@@ -33,19 +33,19 @@ class IoModule:
         }
 
 
-def _contact(signal: str, source: Source, inverted: bool) -> Callable[[float], tuple[bool, Served]]:
+def _contact(signal: str, source: Source, inverted: bool) -> Callable[[float], tuple[bool, ServedValue]]:
     """Whether the contact is closed; the journal has what it stands for."""
 
-    def holds(t: float) -> tuple[bool, Served]:
+    def holds(t: float) -> tuple[bool, ServedValue]:
         meant = bool(source(t).value)
-        return meant != inverted, Served(signal, float(meant), "1")
+        return meant != inverted, ServedValue(signal, float(meant), "1")
 
     return holds
 
 
 def _scaled(signal: str, source: Source, scale: int, unit: str, shown_per: int) -> Producer:
-    def produce(t: float) -> tuple[Words, Served]:
+    def produce(t: float) -> tuple[Words, ServedValue]:
         word = round((source(t).value or 0.0) * scale)
-        return (word & 0xFFFF,), Served(signal, word / shown_per, unit)
+        return (word & 0xFFFF,), ServedValue(signal, word / shown_per, unit)
 
     return produce

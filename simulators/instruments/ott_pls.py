@@ -3,8 +3,8 @@
 Status: 0 well, 128 flash, 256 watchdog, 512 memory, 1024 measuring cell, 2048 converter.
 """
 
-from simulators.buses.journal import Served
-from simulators.buses.sdi12 import Measured
+from simulators.buses.journal import ServedValue
+from simulators.buses.sdi12 import SensorValue
 from simulators.signals.source import Source
 
 CELL_ERROR = 1024
@@ -20,18 +20,18 @@ class OttPls:
         self._level, self._temperature = level, temperature
         self.measuring_s = measuring_s
 
-    def measure(self, t: float) -> list[Measured]:
+    def measure(self, t: float) -> list[SensorValue]:
         """Level and temperature."""
         return [
             _measured("water_level", self._level(t).value, 3, "m", t),
             _measured("water_temp", self._temperature(t).value, 2, "Cel", t),
         ]
 
-    def verify(self, t: float) -> list[Measured]:
+    def verify(self, t: float) -> list[SensorValue]:
         """The status number: a dead cell shows here and as the value zero."""
-        return [Measured("+0" if self._level(t).value is not None else f"+{CELL_ERROR}")]
+        return [SensorValue("+0" if self._level(t).value is not None else f"+{CELL_ERROR}")]
 
 
-def _measured(signal: str, value: float | None, decimals: int, unit: str, t: float) -> Measured:
+def _measured(signal: str, value: float | None, decimals: int, unit: str, t: float) -> SensorValue:
     text = f"{value or 0.0:+.{decimals}f}"
-    return Measured(text, Served(signal, float(text), unit, "ok" if value is not None else "fault", measured=t))
+    return SensorValue(text, ServedValue(signal, float(text), unit, "ok" if value is not None else "fault", measured=t))

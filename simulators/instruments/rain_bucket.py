@@ -8,9 +8,9 @@ that rattles from the fourth to the ninth second and is opened in the twelfth; i
 
 from collections.abc import Callable
 
-from simulators.buses.journal import Served
+from simulators.buses.journal import ServedValue
 from simulators.buses.modbus import READ_DISCRETE, READ_HOLDING, READ_INPUT
-from simulators.instruments.registers import Bank, Cell, Producer, Words, bit
+from simulators.instruments.registers import Bank, Producer, RegisterCell, Words, bit
 from simulators.signals.script import ScriptClock
 
 MODULUS = 1 << 16
@@ -18,7 +18,7 @@ INPUTS = 8
 RATTLE_S, STILL_S, OPENED_S = 4.0, 9.0, 12.0
 
 
-class Counter:
+class PulseCounter:
     """A counter of sixteen bits: `count` when it is first read, then `rate` a second, off and on after `reboot_s`."""
 
     def __init__(self, script: ScriptClock, count: int, rate: float, reboot_s: float | None) -> None:
@@ -38,16 +38,16 @@ class Counter:
 
 
 class RainBucket:
-    """The gauge: see `Counter`."""
+    """The gauge: see `PulseCounter`."""
 
     def __init__(self, script: ScriptClock, count: int, rate: float, reboot_s: float | None) -> None:
-        self._counter = Counter(script, count, rate, reboot_s)
+        self._counter = PulseCounter(script, count, rate, reboot_s)
         self.restart = self._counter.restart
-        self.areas = {READ_HOLDING: Bank([Cell(0, 1, self._register)], [(0, 1)])}
+        self.areas = {READ_HOLDING: Bank([RegisterCell(0, 1, self._register)], [(0, 1)])}
 
-    def _register(self, t: float) -> tuple[Words, Served]:
+    def _register(self, t: float) -> tuple[Words, ServedValue]:
         count = self._counter.at(t)
-        return (count,), Served("rain", count / 10, "mm")
+        return (count,), ServedValue("rain", count / 10, "mm")
 
 
 class PulseModule:
@@ -55,29 +55,29 @@ class PulseModule:
 
     def __init__(self, script: ScriptClock, count: int, rate: float, reboot_s: float | None) -> None:
         self._script = script
-        counter = Counter(script, count, rate, reboot_s)
+        counter = PulseCounter(script, count, rate, reboot_s)
         self.restart = counter.restart
-        counts = [Cell(number, 1, _counted(counter if number == 3 else None)) for number in range(INPUTS)]
+        counts = [RegisterCell(number, 1, _counted(counter if number == 3 else None)) for number in range(INPUTS)]
         contacts = [bit(number, self._contact(number)) for number in range(INPUTS)]
         self.areas = {
             READ_DISCRETE: Bank(contacts, [(0, INPUTS - 1)]),
             READ_INPUT: Bank(counts, [(0, INPUTS - 1)]),
         }
 
-    def _contact(self, number: int) -> Callable[[float], tuple[bool, Served | None]]:
-        def holds(t: float) -> tuple[bool, Served | None]:
+    def _contact(self, number: int) -> Callable[[float], tuple[bool, ServedValue | None]]:
+        def holds(t: float) -> tuple[bool, ServedValue | None]:
             if number:
                 return False, None
             elapsed = self._script.elapsed(t)
             rattles = RATTLE_S <= elapsed < STILL_S and int(elapsed) % 2 == 0
             is_open = elapsed >= OPENED_S or rattles
-            return not is_open, Served("door", float(is_open), "1")
+            return not is_open, ServedValue("door", float(is_open), "1")
 
         return holds
 
 
-def _counted(counter: Counter | None) -> Producer:
-    def produce(t: float) -> tuple[Words, Served | None]:
-        return ((0,), None) if counter is None else ((counter.at(t),), Served("count_3", counter.at(t), "1"))
+def _counted(counter: PulseCounter | None) -> Producer:
+    def produce(t: float) -> tuple[Words, ServedValue | None]:
+        return ((0,), None) if counter is None else ((counter.at(t),), ServedValue("count_3", counter.at(t), "1"))
 
     return produce

@@ -5,12 +5,12 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from simulators.buses.journal import Served
+from simulators.buses.journal import ServedValue
 from simulators.buses.modbus import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, Refusal
 
 Words = tuple[int, ...]
 Writer = Callable[[int, int, float], None]  # address, word, Unix time; raises Refusal
-Producer = Callable[[float], tuple[Words, Served | None]]  # of Unix time
+Producer = Callable[[float], tuple[Words, ServedValue | None]]  # of Unix time
 
 
 def float_words(value: float) -> Words:
@@ -29,7 +29,7 @@ def finite(value: float) -> float | None:
 
 
 @dataclass(frozen=True)
-class Cell:
+class RegisterCell:
     """Registers that belong together: read whole, they are one value of the journal."""
 
     address: int
@@ -37,9 +37,9 @@ class Cell:
     produce: Producer
 
 
-def constant(address: int, *words: int) -> Cell:
+def constant(address: int, *words: int) -> RegisterCell:
     """A cell that always holds the same words."""
-    return Cell(address, len(words), lambda _: (words, None))
+    return RegisterCell(address, len(words), lambda _: (words, None))
 
 
 class Bank:
@@ -49,12 +49,12 @@ class Bank:
     address at a time, and is absent where nothing can be.
     """
 
-    def __init__(self, cells: list[Cell], extents: list[tuple[int, int]], writer: Writer | None = None) -> None:
+    def __init__(self, cells: list[RegisterCell], extents: list[tuple[int, int]], writer: Writer | None = None) -> None:
         self._cells = sorted(cells, key=lambda cell: cell.address)
         self._extents = extents
         self._writer = writer
 
-    def read(self, start: int, count: int, t: float) -> tuple[list[int], list[Served]]:
+    def read(self, start: int, count: int, t: float) -> tuple[list[int], list[ServedValue]]:
         """Words `start` … `start + count - 1` at `t`; refuses a range with an undefined register in it."""
         end = start + count
         if not any(first <= start and end - 1 <= last for first, last in self._extents):
@@ -84,11 +84,11 @@ class Bank:
             self._writer(address, word, t)
 
 
-def bit(address: int, holds: Callable[[float], tuple[bool, Served | None]]) -> Cell:
+def bit(address: int, holds: Callable[[float], tuple[bool, ServedValue | None]]) -> RegisterCell:
     """A coil or discrete input."""
 
-    def produce(t: float) -> tuple[Words, Served | None]:
+    def produce(t: float) -> tuple[Words, ServedValue | None]:
         on, value = holds(t)
         return (int(on),), value
 
-    return Cell(address, 1, produce)
+    return RegisterCell(address, 1, produce)

@@ -8,9 +8,9 @@ import time
 from collections.abc import Mapping
 from typing import ClassVar
 
-from simulators.buses.journal import Served
+from simulators.buses.journal import ServedValue
 from simulators.buses.sdi12 import crc_characters
-from simulators.buses.talker_line import Message
+from simulators.buses.talker_line import TalkerMessage
 from simulators.instruments.wxt536 import Wxt536
 from simulators.signals.source import Source
 
@@ -30,8 +30,8 @@ def _number(sources: Mapping[str, Source], signal: str, t: float, decimals: int)
     return None if value is None else round(value, decimals)
 
 
-def _served(signal: str, value: float | None, unit: str) -> Served:
-    return Served(signal, value, unit, "fault" if value is None else "ok")
+def _served(signal: str, value: float | None, unit: str) -> ServedValue:
+    return ServedValue(signal, value, unit, "fault" if value is None else "ok")
 
 
 class MaxiMet:
@@ -45,7 +45,7 @@ class MaxiMet:
     def __init__(self, sources: Mapping[str, Source]) -> None:
         self._sources = sources
 
-    def message(self, kind: str, t: float) -> Message:  # noqa: ARG002 (it has one)
+    def message(self, kind: str, t: float) -> TalkerMessage:  # noqa: ARG002 (it has one)
         """The line of this second; what was not measured is an empty field."""
         decimals = {"wind_dir": 0, "wind_speed": 2, "air_temp": 1, "humidity": 0, "pressure": 1, "rain": 3}
         numbers = (_number(self._sources, signal, t, places) for signal, places in decimals.items())
@@ -58,7 +58,7 @@ class MaxiMet:
             _served("wind_dir", bearing, "deg"), _served("wind_speed", speed, "m/s"), _served("pressure", hpa, "hPa"),
             _served("humidity", humid, "%"), _served("air_temp", air, "Cel"), _served("rain", rain, "mm"),
         ]  # fmt: skip
-        return Message(b"\x02" + body + b"\x03" + xor(body) + b"\r\n", served)
+        return TalkerMessage(b"\x02" + body + b"\x03" + xor(body) + b"\r\n", served)
 
 
 class NmeaWeather:
@@ -69,7 +69,7 @@ class NmeaWeather:
     def __init__(self, sources: Mapping[str, Source]) -> None:
         self._sources = sources
 
-    def message(self, kind: str, t: float) -> Message:
+    def message(self, kind: str, t: float) -> TalkerMessage:
         """One sentence."""
         if kind == "XDR":
             return self._transducers(t)
@@ -80,16 +80,16 @@ class NmeaWeather:
         served = [_served("wind_dir", bearing, "deg"), _served("wind_speed", speed, "m/s")] if kind == "MWV" else []
         return _sentence(text, served)
 
-    def _transducers(self, t: float) -> Message:
+    def _transducers(self, t: float) -> TalkerMessage:
         air, humid, hpa = (_number(self._sources, signal, t, 1) for signal in ("air_temp", "humidity", "pressure"))
         text = f"WIXDR,C,{_text(air, '.1f')},C,0,H,{_text(humid, '.1f')},P,0,P,{_text(hpa, '.1f')},H,0,C,31.4,C,1"
         served = [_served("air_temp", air, "Cel"), _served("humidity", humid, "%"), _served("pressure", hpa, "hPa")]
         return _sentence(text, served)
 
 
-def _sentence(text: str, served: list[Served]) -> Message:
+def _sentence(text: str, served: list[ServedValue]) -> TalkerMessage:
     body = text.encode("ascii")
-    return Message(b"$" + body + b"*" + xor(body) + b"\r\n", served)
+    return TalkerMessage(b"$" + body + b"*" + xor(body) + b"\r\n", served)
 
 
 def _text(value: float | None, form: str) -> str:
@@ -105,11 +105,11 @@ class AutomaticWxt:
         self._wxt = Wxt536(sources)
         self._address = address
 
-    def message(self, kind: str, t: float) -> Message:
+    def message(self, kind: str, t: float) -> TalkerMessage:
         """One message with its checksum."""
         fields, served = self._wxt.message(kind, t)
         text = ",".join([f"{self._address}r{kind}", *fields])
-        return Message((text + crc_characters(text)).encode("ascii") + b"\r\n", served)
+        return TalkerMessage((text + crc_characters(text)).encode("ascii") + b"\r\n", served)
 
 
 class GrimmLines:
@@ -120,15 +120,15 @@ class GrimmLines:
     def __init__(self, sources: Mapping[str, Source]) -> None:
         self._sources = sources
 
-    def message(self, kind: str, t: float) -> Message:
+    def message(self, kind: str, t: float) -> TalkerMessage:
         """A P line or a mass line."""
         samples = {signal: self._sources[signal](t) for signal in ("pm10", "pm2_5", "pm1")}
         failed = any(sample.value is None or sample.state == "fault" for sample in samples.values())
         if kind == "P":
             moment = time.strftime("%y %-m %-d %-H %-M", time.gmtime(t))
             error = CELL_FLOW_ERROR if failed else 0
-            return Message(f"P {moment} 1 0 {error} 100 25 64 4 0 0 0 6\r\n".encode("ascii"), [])
+            return TalkerMessage(f"P {moment} 1 0 {error} 100 25 64 4 0 0 0 6\r\n".encode("ascii"), [])
         tenths = {signal: round(10 * (sample.value or 0.0)) for signal, sample in samples.items()}
         state = "fault" if failed else "ok"
-        served = [Served(signal, tenth, "0.1 ug/m3", state) for signal, tenth in tenths.items()]
-        return Message(f"N_, {' '.join(map(str, tenths.values()))}\r\n".encode("ascii"), served)
+        served = [ServedValue(signal, tenth, "0.1 ug/m3", state) for signal, tenth in tenths.items()]
+        return TalkerMessage(f"N_, {' '.join(map(str, tenths.values()))}\r\n".encode("ascii"), served)

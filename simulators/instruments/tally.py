@@ -5,7 +5,7 @@ requests that the instrument has answered (from 1, up to 2^26 - 1) and k = 0 …
 beside another request, or as another signal, gives itself away.
 """
 
-from simulators.buses.journal import Served
+from simulators.buses.journal import ServedValue
 from simulators.buses.modbus import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, READ_HOLDING, READ_INPUT, Refusal
 
 PAIRS, PER_REQUEST = 60, 64
@@ -18,14 +18,14 @@ class Tally:
         self._answered = 0
         self.areas = {READ_HOLDING: self, READ_INPUT: self}
 
-    def read(self, start: int, count: int, t: float) -> tuple[list[int], list[Served]]:  # noqa: ARG002 (an Area)
+    def read(self, start: int, count: int, t: float) -> tuple[list[int], list[ServedValue]]:  # noqa: ARG002 (an Area)
         """The registers of one answer; refuses what lies beyond the last pair."""
         if start + count > 2 * PAIRS:
             raise Refusal(ILLEGAL_ADDRESS)
         self._answered += 1
         first = PER_REQUEST * self._answered
         pairs = range(-(-start // 2), (start + count) // 2)
-        served = [Served(f"tally_{pair}", float(first + pair), "1") for pair in pairs]
+        served = [ServedValue(f"tally_{pair}", float(first + pair), "1") for pair in pairs]
         return [first + at // 2 >> (16 if at % 2 == 0 else 0) & 0xFFFF for at in range(start, start + count)], served
 
     def write(self, start: int, words: list[int], t: float) -> None:  # noqa: ARG002 (an Area)

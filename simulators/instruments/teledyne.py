@@ -8,10 +8,20 @@ assumed to be laid out alike (range 1 at 18). The status bits are the T100's.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from simulators.buses.journal import Served
+from simulators.buses.journal import ServedValue
 from simulators.buses.modbus import READ_DISCRETE, READ_INPUT
-from simulators.instruments.registers import Bank, Cell, Producer, Words, bit, constant, finite, float_words, single
-from simulators.signals.source import Sample, Source
+from simulators.instruments.registers import (
+    Bank,
+    Producer,
+    RegisterCell,
+    Words,
+    bit,
+    constant,
+    finite,
+    float_words,
+    single,
+)
+from simulators.signals.source import ProbeValue, Source
 
 LAST_REGISTER = 141
 LAST_INPUT = 26
@@ -30,7 +40,7 @@ class Concentration:
 
 
 @dataclass(frozen=True)
-class Model:
+class AnalyserModel:
     """What one analyser measures, and the steady values of its internal readings by wire address."""
 
     gases: tuple[Concentration, ...]
@@ -38,7 +48,7 @@ class Model:
 
 
 MODELS = {
-    "T400": Model(
+    "T400": AnalyserModel(
         (Concentration(18, "o3"),),
         {
             0: 4208.4,
@@ -55,9 +65,9 @@ MODELS = {
             44: 31.5,
         },
     ),
-    "T100": Model((Concentration(18, "so2"),), {22: 0.2, 44: 32.0}),
-    "T200": Model((Concentration(18, "nox"), Concentration(20, "no"), Concentration(22, "no2")), {44: 32.4}),
-    "T300": Model((Concentration(18, "co", "[ppm]", 0.001),), {22: 0.02, 44: 31.8}),
+    "T100": AnalyserModel((Concentration(18, "so2"),), {22: 0.2, 44: 32.0}),
+    "T200": AnalyserModel((Concentration(18, "nox"), Concentration(20, "no"), Concentration(22, "no2")), {44: 32.4}),
+    "T300": AnalyserModel((Concentration(18, "co", "[ppm]", 0.001),), {22: 0.02, 44: 31.8}),
 }
 
 
@@ -66,14 +76,14 @@ class TeledyneAnalyser:
 
     def __init__(self, model: str, sources: Mapping[str, Source]) -> None:
         kind = MODELS[model]
-        cells = [Cell(gas.address, 2, _gas(gas, sources[gas.signal])) for gas in kind.gases]
+        cells = [RegisterCell(gas.address, 2, _gas(gas, sources[gas.signal])) for gas in kind.gases]
         cells += [constant(address, *float_words(value)) for address, value in kind.internals.items()]
         lead = sources[kind.gases[0].signal]
         warnings = [bit(number, _warning(number, lead)) for number in range(LAST_INPUT + 1)]
         self.areas = {READ_INPUT: Bank(cells, [(0, LAST_REGISTER)]), READ_DISCRETE: Bank(warnings, [(0, LAST_INPUT)])}
 
 
-def _condition(sample: Sample) -> str:
+def _condition(sample: ProbeValue) -> str:
     """The state that the status bits can express."""
     return sample.state if sample.value is not None and sample.state in RAISED else "fault"
 
@@ -83,9 +93,9 @@ def _warning(number: int, source: Source) -> Callable[[float], tuple[bool, None]
 
 
 def _gas(gas: Concentration, source: Source) -> Producer:
-    def produce(t: float) -> tuple[Words, Served]:
+    def produce(t: float) -> tuple[Words, ServedValue]:
         sample = source(t)
         number = single((sample.value or 0.0) * gas.factor)
-        return float_words(number), Served(gas.signal, finite(number), gas.unit, _condition(sample))
+        return float_words(number), ServedValue(gas.signal, finite(number), gas.unit, _condition(sample))
 
     return produce

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from simulators.buses.bayern_hessen import Block, rounded
-from simulators.buses.journal import Served
+from simulators.buses.bayern_hessen import ComponentValue, rounded
+from simulators.buses.journal import ServedValue
 from simulators.signals.source import Source
 
 OFF, ZERO, SPAN = 1, 4, 8
@@ -17,14 +17,16 @@ class Thermo49i:
         self._ozone = sources["o3"]
         self._mode = 0
 
-    def blocks(self, t: float) -> tuple[list[Block], list[Served]]:
+    def blocks(self, t: float) -> tuple[list[ComponentValue], list[ServedValue]]:
         """The concentration; one that is not valid is sent as 0.0 with a status bit."""
         sample = self._ozone(t)
         dead = sample.value is None or sample.state == "fault"
         value = 0.0 if dead else rounded(sample.value or 0.0)
         status = self._mode | (OFF if dead else 0) | (SPAN if sample.state == "cal" else 0)
         state = "fault" if dead else "cal" if status else "ok"
-        return [Block(1, value, status, FAILED * dead, "000", "000000")], [Served("o3", value, "[ppb]", state)]
+        return [ComponentValue(1, value, status, FAILED * dead, "000", "000000")], [
+            ServedValue("o3", value, "[ppb]", state)
+        ]
 
     def control(self, letter: str) -> None:
         """`N` zero, `K` span, `M` measure."""

@@ -7,10 +7,10 @@ its values stand still.
 
 from collections.abc import Mapping
 
-from simulators.buses.journal import Served
+from simulators.buses.journal import ServedValue
 from simulators.buses.modbus import READ_INPUT
-from simulators.instruments.registers import Bank, Cell, Producer, Words, float_words, single
-from simulators.signals.source import Sample, Source
+from simulators.instruments.registers import Bank, Producer, RegisterCell, Words, float_words, single
+from simulators.signals.source import ProbeValue, Source
 
 MEASURE, CALIBRATE, MAINTENANCE = 2, 3, 5
 VALID, OVER_RANGE, INVALID = 1, 2, 3
@@ -29,9 +29,9 @@ class IqSensorNet:
         for place, (signal, unit) in enumerate(SENSORS):
             at = BLOCK * place
             cells += [
-                Cell(at, 4, self._header(place + 1, signal)),
-                Cell(at + 4, 2, self._main(signal, unit)),
-                Cell(at + 6, 2, self._secondary(signal, first=place == 0)),
+                RegisterCell(at, 4, self._header(place + 1, signal)),
+                RegisterCell(at + 4, 2, self._main(signal, unit)),
+                RegisterCell(at + 6, 2, self._secondary(signal, first=place == 0)),
             ]
         self.areas = {READ_INPUT: Bank(cells, [(0, BLOCK * 30 - 1)])}
 
@@ -45,29 +45,29 @@ class IqSensorNet:
         return produce
 
     def _main(self, signal: str, unit: str) -> Producer:
-        def produce(t: float) -> tuple[Words, Served]:
+        def produce(t: float) -> tuple[Words, ServedValue]:
             sample = self._sources[signal](t)
             if _value_status(sample) != VALID:
-                return float_words(0.0), Served(signal, None, unit, sample.state if sample.value else "fault")
+                return float_words(0.0), ServedValue(signal, None, unit, sample.state if sample.value else "fault")
             number = single(sample.value or 0.0)
             if sample.state == "maint":
                 number = self._kept.get(signal, number)
             self._kept[signal] = number
-            return float_words(number), Served(signal, number, unit, sample.state)
+            return float_words(number), ServedValue(signal, number, unit, sample.state)
 
         return produce
 
     def _secondary(self, signal: str, *, first: bool) -> Producer:
-        def produce(t: float) -> tuple[Words, Served | None]:
+        def produce(t: float) -> tuple[Words, ServedValue | None]:
             number = single(self._sources["water_temp"](t).value or 0.0)
             state = self._sources[signal](t).state
             carried = state if state in ("cal", "maint") else "ok"
-            return float_words(number), Served("water_temp", number, "Cel", carried) if first else None
+            return float_words(number), ServedValue("water_temp", number, "Cel", carried) if first else None
 
         return produce
 
 
-def _value_status(sample: Sample) -> int:
+def _value_status(sample: ProbeValue) -> int:
     if sample.value is None or sample.state == "fault":
         return INVALID
     return OVER_RANGE if sample.state == "range" else VALID

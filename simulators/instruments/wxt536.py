@@ -6,7 +6,7 @@ Each field is a name, a number and a unit letter; `#` in the letter's place mark
 import math
 from collections.abc import Mapping
 
-from simulators.buses.journal import Served
+from simulators.buses.journal import ServedValue
 from simulators.signals.source import Source
 
 WIND_WINDOW_S = 3  # the minimum, mean and maximum of wind are taken over this many seconds
@@ -36,7 +36,7 @@ class Wxt536:
     def __init__(self, sources: Mapping[str, Source]) -> None:
         self._sources = sources
 
-    def message(self, kind: str, t: float) -> tuple[list[str], list[Served]]:
+    def message(self, kind: str, t: float) -> tuple[list[str], list[ServedValue]]:
         """The fields of a data message and the values in them."""
         values = self._wind(t) | self._supervisor() if kind in "01" else self._supervisor()
         fields, served = [], []
@@ -45,7 +45,7 @@ class Wxt536:
             value = values[signal] if signal in values else self._value(signal, t)
             text = f"{value or 0.0:.{decimals}f}"
             fields.append(f"{name}={text}{'#' if value is None else letter}")
-            served.append(Served(signal, float(text), unit, "ok" if value is not None else "fault"))
+            served.append(ServedValue(signal, float(text), unit, "ok" if value is not None else "fault"))
         return fields, served
 
     def _value(self, signal: str, t: float) -> float | None:

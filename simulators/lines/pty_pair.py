@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from simulators.lines.serial_line import Port
-from simulators.lines.wire import LineSettings, Wire
+from simulators.lines.wire import Wire, WireSettings
 
 
 class PtyPair:
@@ -15,8 +15,8 @@ class PtyPair:
     `a_to_b` and `b_to_a` are the two directions: set `cut`, `delay_s` or `garble` on them to break the line.
     """
 
-    def __init__(self, settings: LineSettings | None = None) -> None:
-        settings = settings or LineSettings()
+    def __init__(self, settings: WireSettings | None = None) -> None:
+        settings = settings or WireSettings()
         self.a_to_b, self.b_to_a = Wire(settings), Wire(settings)
         self._ports = (Port(), Port())
         self.a, self.b = self._ports[0].path, self._ports[1].path

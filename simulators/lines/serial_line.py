@@ -14,7 +14,7 @@ import tty
 from collections.abc import Callable
 from pathlib import Path
 
-from simulators.lines.wire import LineSettings, Wire
+from simulators.lines.wire import Wire, WireSettings
 
 READ_SIZE = 4096
 
@@ -53,7 +53,7 @@ class Port:
 class _PacedEnd:
     """The simulators' end of a line: what both kinds of line have in common."""
 
-    def __init__(self, settings: LineSettings) -> None:
+    def __init__(self, settings: WireSettings) -> None:
         self.settings = settings
         self.inbound = Wire(settings)
         self.outbound = Wire(settings)
@@ -91,7 +91,7 @@ class PtyLine(_PacedEnd):
     With a `link` the port has a stable name, as udev gives one: it can be unplugged and plugged in again.
     """
 
-    def __init__(self, settings: LineSettings, link: Path | None = None) -> None:
+    def __init__(self, settings: WireSettings, link: Path | None = None) -> None:
         super().__init__(settings)
         self._link = link
         self._port: Port | None = Port()
@@ -135,14 +135,14 @@ class PtyLine(_PacedEnd):
             self._port.write(piece)
 
 
-class TcpLine(_PacedEnd):
+class ServedLine(_PacedEnd):
     """A line behind a serial-device server: bytes come and go on a TCP connection, paced to the serial side.
 
     One client at a time, as such boxes do; a second one takes the place of the first, or with `most` is refused.
     `half_open` makes the connection that exists deaf for good.
     """
 
-    def __init__(self, settings: LineSettings, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, settings: WireSettings, host: str = "127.0.0.1", port: int = 0) -> None:
         super().__init__(settings)
         self._listener: socket.socket | None = socket.create_server((host, port))
         self._listener.setblocking(False)
@@ -217,5 +217,5 @@ class TcpLine(_PacedEnd):
             self._listen()
 
 
-SerialLine = PtyLine | TcpLine
+SerialLine = PtyLine | ServedLine
 """Where a server of a serial protocol may listen."""

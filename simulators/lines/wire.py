@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class LineSettings:
+class WireSettings:
     """Baud rate and character format of a serial line."""
 
     baud: int = 9600
@@ -15,7 +15,7 @@ class LineSettings:
     stop: int = 1
 
     @classmethod
-    def parse(cls, text: str) -> "LineSettings":
+    def parse(cls, text: str) -> "WireSettings":
         """Read `9600 8N1`; raises ValueError for anything else."""
         match = re.fullmatch(r"(\d+) ([78])([NEO])([12])", text)
         if match is None:
@@ -34,7 +34,7 @@ class Wire:
     `cut`, `delay_s` and `garble` break the line: bytes vanish, arrive later, or arrive changed.
     """
 
-    def __init__(self, settings: LineSettings, chunk_s: float = 0.008) -> None:
+    def __init__(self, settings: WireSettings, chunk_s: float = 0.008) -> None:
         self.character_s = settings.character_s
         self.chunk = max(1, round(chunk_s / self.character_s))
         self.cut = False

@@ -31,7 +31,7 @@ class RecordingError(QuantracError):
 
 
 @dataclass
-class Series:
+class RecordedColumn:
     """One column: values (NaN where nothing was recorded), whether each is good, and their running sum."""
 
     values: array[float] = field(default_factory=lambda: array("d"))
@@ -50,7 +50,7 @@ class Series:
 class Recording:
     """A recorded file, held by column."""
 
-    def __init__(self, times: array[float], columns: dict[str, Series]) -> None:
+    def __init__(self, times: array[float], columns: dict[str, RecordedColumn]) -> None:
         self._times, self._columns = times, columns
         self._year = datetime.fromtimestamp(times[len(times) // 2], UTC).year
 
@@ -77,7 +77,7 @@ class Recording:
             for name in names
         ]
         times: array[float] = array("d")
-        columns = {name: Series() for name in names}
+        columns = {name: RecordedColumn() for name in names}
         for number, row in enumerate(rows, 2):
             try:
                 times.append(datetime.fromisoformat(row[at_time]).timestamp())

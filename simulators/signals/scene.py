@@ -7,7 +7,7 @@ from simulators.signals import seawater
 from simulators.signals.air import Air
 from simulators.signals.noise import RedNoise, WhiteNoise
 from simulators.signals.recording import Dithered
-from simulators.signals.source import Sample, Source
+from simulators.signals.source import ProbeValue, Source
 from simulators.signals.water import Water
 
 Scene = dict[str, Source]
@@ -15,7 +15,7 @@ Scene = dict[str, Source]
 
 def good(function: Callable[[float], float]) -> Source:
     """A source that is always well."""
-    return lambda t: Sample(function(t))
+    return lambda t: ProbeValue(function(t))
 
 
 def water_scene(water: Water) -> Scene:
@@ -40,11 +40,11 @@ def with_saturation(scene: Scene) -> Scene:
         return scene
     oxygen, temperature, salinity = scene["do"], scene["water_temp"], scene["salinity"]
 
-    def saturation(t: float) -> Sample:
+    def saturation(t: float) -> ProbeValue:
         sample, warm, salt = oxygen(t), temperature(t).value, salinity(t).value
         if sample.value is None or warm is None or salt is None:
-            return Sample(None, "fault")
-        return Sample(100 * sample.value / seawater.oxygen_at_saturation(warm, salt), sample.state)
+            return ProbeValue(None, "fault")
+        return ProbeValue(100 * sample.value / seawater.oxygen_at_saturation(warm, salt), sample.state)
 
     return scene | {"do_sat": saturation}
 
@@ -55,7 +55,7 @@ def recorded_water(recording: Dithered, names: set[str]) -> Scene:
     def column(name: str) -> Source:
         return lambda t: _recorded(recording.at(name, t))
 
-    def conductivity(t: float) -> Sample:
+    def conductivity(t: float) -> ProbeValue:
         specific, warm = recording.at("ec", t), recording.at("water_temp", t)
         return _recorded(None if specific is None or warm is None else seawater.actual(specific, warm))
 
@@ -117,5 +117,5 @@ def cabinet_scene(seed: int, place: str) -> Scene:
     }
 
 
-def _recorded(value: float | None) -> Sample:
-    return Sample(None, "fault") if value is None else Sample(value)
+def _recorded(value: float | None) -> ProbeValue:
+    return ProbeValue(None, "fault") if value is None else ProbeValue(value)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from simulators.signals.source import Sample, Source
+from simulators.signals.source import ProbeValue, Source
 
 
 class ScriptClock:
@@ -22,7 +22,7 @@ class ScriptClock:
 
 
 @dataclass(frozen=True)
-class Episode:
+class ScriptedEpisode:
     """A change of one signal, seconds of script: it begins at `start_s`, lasts `for_s` ramps included, holds `to`."""
 
     start_s: float
@@ -41,7 +41,7 @@ class Episode:
 
 
 @dataclass(frozen=True)
-class StateWindow:
+class ScriptedState:
     """A change of state only: the instrument reports `state` (`fault`, `maint`, `cal` …) for a while."""
 
     start_s: float
@@ -55,12 +55,14 @@ class StateWindow:
         return since >= 0 and (since % self.every_s if self.every_s else since) < self.for_s
 
 
-def scripted(source: Source, script: ScriptClock, episodes: list[Episode], states: list[StateWindow]) -> Source:
+def scripted(
+    source: Source, script: ScriptClock, episodes: list[ScriptedEpisode], states: list[ScriptedState]
+) -> Source:
     """The source with its episodes and state changes."""
     if not episodes and not states:
         return source
 
-    def changed(t: float) -> Sample:
+    def changed(t: float) -> ProbeValue:
         sample = source(t)
         elapsed = script.elapsed(t)
         value = sample.value
@@ -69,6 +71,6 @@ def scripted(source: Source, script: ScriptClock, episodes: list[Episode], state
             if value is not None and weight:
                 value += weight * (episode.to - value)
         state = next((window.state for window in states if window.holds(elapsed)), sample.state)
-        return Sample(value, state)
+        return ProbeValue(value, state)
 
     return changed

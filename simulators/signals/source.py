@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class ProbeValue:
     """A value at one moment; None where the probe has nothing to say. `state` as in the journal."""
 
     value: float | None
     state: str = "ok"
 
 
-Source = Callable[[float], Sample]  # of Unix seconds; the same moment always gives the same sample
+Source = Callable[[float], ProbeValue]  # of Unix seconds; the same moment always gives the same sample

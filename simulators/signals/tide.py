@@ -65,7 +65,7 @@ DAI_NGAI: Final = {
 PORTS: Final = {"vung-tau": VUNG_TAU, "tran-de": TRAN_DE, "my-thanh": TRAN_DE, "dai-ngai": DAI_NGAI}
 
 
-class Tide:
+class HarmonicTide:
     """Height of the tide over mean sea level, m. The slow factors are worked out once an hour of simulated time."""
 
     def __init__(self, constituents: Mapping[str, tuple[float, float]]) -> None:

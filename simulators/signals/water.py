@@ -14,7 +14,7 @@ from pydantic import ConfigDict
 from simulators.signals import seawater
 from simulators.signals.noise import Drift, RedNoise, WhiteNoise
 from simulators.signals.rain import Rain
-from simulators.signals.tide import PORTS, Tide
+from simulators.signals.tide import PORTS, HarmonicTide
 
 DAY_S = 86400.0
 LOCAL_OFFSET_S = 7 * 3600  # Indochina time: the sun's day, not a way to show time
@@ -47,7 +47,7 @@ class Water:
 
     def __init__(self, seed: int, place: str, body: WaterBody) -> None:
         self._body = body
-        self._tide = Tide(PORTS[body.tide])
+        self._tide = HarmonicTide(PORTS[body.tide])
         self._rain = Rain(seed, place)
         self._red = {
             "salinity": RedNoise(seed, f"{place}/salinity", 0.04 * body.salinity, 3600),

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
-from quantrac.mqtt import MqttAddress, Outcome, Session, Settled, Subscription
+from quantrac.mqtt import MqttAddress, Outcome, Session, SettledPublish, Subscription
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.private_services.postgres import PrivatePostgres
 from quantrac.telemetry import topics
@@ -67,7 +67,7 @@ def eventually(what: Callable[[], object], logs: Path) -> None:
 
 def publish_a_dip(broker: PrivateMosquitto, seconds: int) -> None:
     """Publish oxygen below its limit, once a second until now."""
-    settled: queue.Queue[Settled] = queue.Queue()
+    settled: queue.Queue[SettledPublish] = queue.Queue()
     session = Session(
         MqttAddress.parse(broker.url(STATION)),
         "edge",

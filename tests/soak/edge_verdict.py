@@ -12,7 +12,7 @@ from typing import Final
 import psycopg
 
 from edge_agent.spooling import inspection
-from quantrac.cli.demo.comparison import STORING_MS, Difference, Series, Stored, differences
+from quantrac.cli.demo.comparison import STORING_MS, ServedSeries, StoredReading, UnexplainedReading, differences
 from quantrac.cli.demo.journals import channel_series, read_journal
 from quantrac.config.stations import Station
 from quantrac.telemetry.states import State
@@ -41,7 +41,7 @@ def judge(
         wrong.append(f"books: {books}, the spool produced {produced}")
     stored = defaultdict(list)
     for channel, t_ms, value, word in conn.execute(READINGS, [station.station]):
-        stored[channel].append(Stored(t_ms, value, State.from_word(word)))
+        stored[channel].append(StoredReading(t_ms, value, State.from_word(word)))
     sent = dict(_sent(spool))
     kept = {(channel, r.t_ms): (r.value, r.state) for channel, readings in stored.items() for r in readings}
     if sent != kept:
@@ -61,14 +61,16 @@ def judge(
     return {"station": station.station, **figures, "wrong": wrong}
 
 
-def gaps(series: Series, readings: Sequence[Stored]) -> Iterator[int]:
+def gaps(series: ServedSeries, readings: Sequence[StoredReading]) -> Iterator[int]:
     """Yield the end of each slot that should follow a stored one and does not."""
     for before, after in itertools.pairwise(readings):
         if after.t_ms - before.t_ms != series.width_ms:
             yield before.t_ms + series.width_ms
 
 
-def unexplained(name: str, series: Series, readings: Iterable[Stored], lives: Sequence[Life]) -> Iterator[Difference]:
+def unexplained(
+    name: str, series: ServedSeries, readings: Iterable[StoredReading], lives: Sequence[Life]
+) -> Iterator[UnexplainedReading]:
     """Yield readings that the journal does not explain; nulls for want of an agent are judged by when it lived."""
     absent = (State.FAULT, State.WARMUP)
     strict = [r._replace(state=State.FAULT) if r.value is None and r.state in absent else r for r in readings]

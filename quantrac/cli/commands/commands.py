@@ -21,7 +21,7 @@ Wait = Annotated[float, typer.Option(min=1, help="Longest wait for the answer, s
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")]
 
 
-class Refused(QuantracError):
+class CommandRefused(QuantracError):
     """The station has said no."""
 
 
@@ -179,7 +179,7 @@ def give(
             clock=lambda: datetime.now(UTC), wait_s=wait_s,
         )  # fmt: skip
     if not answer.get("ok"):
-        raise Refused(f"{station}: {answer.get('error')}")
+        raise CommandRefused(f"{station}: {answer.get('error')}")
     return answer
 
 

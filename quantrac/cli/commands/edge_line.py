@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 BASES = {0: "from 0", 1: "from 1"}
 
 
-class Wish(NamedTuple):
+class LineOptions(NamedTuple):
     """The options of the command."""
 
     port: str
@@ -44,7 +44,7 @@ class Nothing(QuantracError):
     """Nobody answered."""
 
 
-def look_round(wish: Wish) -> None:
+def look_round(wish: LineOptions) -> None:
     """Look round on a port, or read registers or a profile of one unit."""
     if wish.scan:
         _scan(wish)
@@ -56,7 +56,7 @@ def look_round(wish: Wish) -> None:
         raise typer.BadParameter("--port needs --scan, --register or --profile")
 
 
-def _scan(wish: Wish) -> None:
+def _scan(wish: LineOptions) -> None:
     from edge_agent.commissioning.line_search import COMMON, Place, find
 
     place = Place.parse(wish.port)
@@ -74,7 +74,7 @@ def _scan(wish: Wish) -> None:
         raise Nothing(f"{place.text}: nobody answered; are A and B crossed, is it powered, is it the right port?")
 
 
-def _read_registers(wish: Wish) -> None:
+def _read_registers(wish: LineOptions) -> None:
     from edge_agent.commissioning.interpretations import TYPES, best, readings
     from edge_agent.commissioning.line_search import Place, read_words
     from edge_agent.modbus.codec import NUMBER_TYPES, width
@@ -118,7 +118,7 @@ def _show(found: list[Reading]) -> None:
         print(f"{kind:<9}{BASES[base]:<8}{raw:<12}{values}".rstrip())
 
 
-def _conclude(wish: Wish, chosen: list[Reading]) -> None:
+def _conclude(wish: LineOptions, chosen: list[Reading]) -> None:
     for one in chosen:
         scale = "" if one.scale == 1.0 else f", scale: {one.scale:g}"
         word = f"reads {wish.expect:g}" if one.mark == "match" else f"plausible, {one.value:.7g}"
@@ -128,7 +128,7 @@ def _conclude(wish: Wish, chosen: list[Reading]) -> None:
         )
 
 
-def _read_profile(wish: Wish) -> None:
+def _read_profile(wish: LineOptions) -> None:
     from edge_agent.acquiring.probe import read_profile
     from quantrac.config.loading import load_profile
 
@@ -147,13 +147,13 @@ def _read_profile(wish: Wish) -> None:
         raise typer.Exit(1)
 
 
-def _kind(wish: Wish) -> BusKind:
+def _kind(wish: LineOptions) -> BusKind:
     if "/" in wish.port or ":" not in wish.port:
         return "modbus-rtu"
     return "modbus-rtu-tcp" if wish.rtu else "modbus-tcp"
 
 
-def _line(wish: Wish) -> Any:
+def _line(wish: LineOptions) -> Any:
     from pydantic_core import PydanticCustomError
 
     from quantrac.config.fields import parse_line

@@ -51,11 +51,13 @@ def probe(
     if table not in ("holding", "input"):
         raise typer.BadParameter(f"--table: found {table!r}, allowed holding, input")
     if port is not None:
-        from quantrac.cli.commands.edge_line import Wish, look_round
+        from quantrac.cli.commands.edge_line import LineOptions, look_round
 
         timeout_ms = round(timeout * 1000)
         look_round(
-            Wish(port, line, rtu, scan, units, unit, register, table, kind, expect, profile, timeout_ms, limit, as_json)
+            LineOptions(
+                port, line, rtu, scan, units, unit, register, table, kind, expect, profile, timeout_ms, limit, as_json
+            )
         )
     elif station is not None:
         found = _station(station, wiring, overlay, device)

@@ -33,7 +33,7 @@ RELATIVE: Final = 2.0**-23
 ABSOLUTE: Final = 1e-9
 
 
-class Entry(NamedTuple):
+class JournalEntry(NamedTuple):
     """One served value, in the unit that the channel publishes. None where the instrument had none."""
 
     t_ms: int
@@ -41,7 +41,7 @@ class Entry(NamedTuple):
     valid: bool
 
 
-class Stored(NamedTuple):
+class StoredReading(NamedTuple):
     """One stored reading."""
 
     t_ms: int
@@ -49,7 +49,7 @@ class Stored(NamedTuple):
     state: State
 
 
-class Difference(NamedTuple):
+class UnexplainedReading(NamedTuple):
     """A stored reading that its journal does not explain."""
 
     channel: str
@@ -68,7 +68,7 @@ class Difference(NamedTuple):
 
 
 @dataclass
-class Series:
+class ServedSeries:
     """What an instrument served of one channel, and how its readings come about.
 
     Args:
@@ -83,17 +83,17 @@ class Series:
     width_ms: int
     sample_ms: int
     valid_share: float
-    entries: Sequence[Entry]
+    entries: Sequence[JournalEntry]
     _times: list[int] = field(init=False)
 
     def __post_init__(self) -> None:
         self._times = [entry.t_ms for entry in self.entries]
 
-    def between(self, after_ms: int, up_to_ms: int) -> Sequence[Entry]:
+    def between(self, after_ms: int, up_to_ms: int) -> Sequence[JournalEntry]:
         """Return the entries of `after < t <= up_to`."""
         return self.entries[bisect_right(self._times, after_ms) : bisect_right(self._times, up_to_ms)]
 
-    def before(self, t_ms: int) -> Entry | None:
+    def before(self, t_ms: int) -> JournalEntry | None:
         """Return the last valid entry before a time."""
         at = bisect_left(self._times, t_ms)
         return next((entry for entry in reversed(self.entries[:at]) if entry.valid), None)
@@ -107,8 +107,8 @@ class Absence(NamedTuple):
 
 
 def differences(
-    channel: str, series: Series, readings: Iterable[Stored], absences: Iterable[Absence] = ()
-) -> Iterator[Difference]:
+    channel: str, series: ServedSeries, readings: Iterable[StoredReading], absences: Iterable[Absence] = ()
+) -> Iterator[UnexplainedReading]:
     """Yield every reading that the journal does not explain.
 
     A null in state `warmup` needs no explanation: the agent began within that slot. A null in state `fault` is also
@@ -119,7 +119,7 @@ def differences(
         if reading.value is None:
             dead = reading.state is State.FAULT and any(a.from_ms < reading.t_ms <= a.to_ms for a in credible)
             if reading.state is not State.WARMUP and not dead and not _may_be_null(series, reading.t_ms):
-                yield Difference(channel, reading.t_ms, None, reading.state.word, "enough valid values")
+                yield UnexplainedReading(channel, reading.t_ms, None, reading.state.word, "enough valid values")
         else:
             possible = list(possible_values(series, reading.t_ms))
             if not any(_same(reading.value, value) for value in possible):
@@ -128,10 +128,10 @@ def differences(
                     _values_without_some(series, reading.t_ms), _values_of_a_stall(series, reading.t_ms)
                 )
                 missed = any(_same(reading.value, value) for value in late)
-                yield Difference(channel, reading.t_ms, reading.value, reading.state.word, served, missed)
+                yield UnexplainedReading(channel, reading.t_ms, reading.value, reading.state.word, served, missed)
 
 
-def is_borne_out(series: Series, absence: Absence) -> bool:
+def is_borne_out(series: ServedSeries, absence: Absence) -> bool:
     """Return whether the instrument was left alone in an absence, as it is by an agent that is dead.
 
     The agent may have died up to a slot, and what it takes to store one, after the last slot that it stored. An agent
@@ -141,13 +141,13 @@ def is_borne_out(series: Series, absence: Absence) -> bool:
     return not series.between(left_alone_ms, absence.to_ms - EDGE_MS - 1)
 
 
-def possible_values(series: Series, end_ms: int) -> Iterator[float]:
+def possible_values(series: ServedSeries, end_ms: int) -> Iterator[float]:
     """Yield each value that a slot's reading may have, one for each way of counting the entries at its edges."""
     for entries in _ways(series, end_ms):
         yield from _values_of(series, entries)
 
 
-def _values_of(series: Series, entries: Sequence[Entry]) -> Iterator[float]:
+def _values_of(series: ServedSeries, entries: Sequence[JournalEntry]) -> Iterator[float]:
     value = combine(series.kind, [e.value for e in entries if e.valid and e.value is not None])
     if series.kind is Kind.SUM:
         yield from _increases(series, entries)
@@ -155,7 +155,7 @@ def _values_of(series: Series, entries: Sequence[Entry]) -> Iterator[float]:
         yield value
 
 
-def _values_without_some(series: Series, end_ms: int) -> Iterator[float]:
+def _values_without_some(series: ServedSeries, end_ms: int) -> Iterator[float]:
     """Yield the values that a slot's reading has if one or two replies were lost; as many as must be valid remain."""
     needed = series.valid_share * series.width_ms / series.sample_ms
     for entries in _ways(series, end_ms):
@@ -165,7 +165,7 @@ def _values_without_some(series: Series, end_ms: int) -> Iterator[float]:
                     yield from _values_of(series, kept)
 
 
-def _values_of_a_stall(series: Series, end_ms: int) -> Iterator[float]:
+def _values_of_a_stall(series: ServedSeries, end_ms: int) -> Iterator[float]:
     """Yield the values that a slot's reading has if the machine stood still after the agent had asked.
 
     What was served soon after the slot's beginning may then have been asked for before it, and so at its end.
@@ -192,14 +192,14 @@ def combine(kind: Kind, values: Sequence[float]) -> float | None:
     return math.fsum(values) / len(values)
 
 
-def _increases(series: Series, entries: Sequence[Entry]) -> Iterator[float]:
+def _increases(series: ServedSeries, entries: Sequence[JournalEntry]) -> Iterator[float]:
     valid = [e for e in entries if e.valid and e.value is not None]
     if valid and (base := series.before(valid[0].t_ms)) is not None and base.value is not None:
         chain = [base.value, *(e.value for e in valid if e.value is not None)]
         yield math.fsum(max(0.0, b - a) for a, b in itertools.pairwise(chain))
 
 
-def _ways(series: Series, end_ms: int) -> Iterator[list[Entry]]:
+def _ways(series: ServedSeries, end_ms: int) -> Iterator[list[JournalEntry]]:
     start_ms = end_ms - series.width_ms
     left = series.between(start_ms - EDGE_MS - 1, start_ms + EDGE_MS)
     sure = series.between(start_ms + EDGE_MS, end_ms - EDGE_MS - 1)
@@ -208,7 +208,7 @@ def _ways(series: Series, end_ms: int) -> Iterator[list[Entry]]:
         yield [*left[skip:], *sure, *right[:take]]
 
 
-def _may_be_null(series: Series, end_ms: int) -> bool:
+def _may_be_null(series: ServedSeries, end_ms: int) -> bool:
     expected = series.width_ms / series.sample_ms
     return any(sum(e.valid for e in way) < series.valid_share * expected for way in _ways(series, end_ms))
 

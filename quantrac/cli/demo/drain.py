@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import psycopg
 
-from quantrac.cli.demo.system import Stage, StageError
+from quantrac.cli.demo.system import DemoError, DemoSystem
 
 DRAIN_WITHIN_S: Final = 180
 QUIET_WITHIN_S: Final = 180.0
@@ -20,12 +20,12 @@ WAITING: Final = "select count(*) from v_notification where status in ('queued',
 MISSING: Final = "select coalesce(sum(missing), 0) from v_ledger"
 
 
-def drain_agents(stage: Stage) -> int:
+def drain_agents(stage: DemoSystem) -> int:
     """Let every agent finish; returns how many messages their spools have produced, by the spools' own count."""
     drains = [_drain(stage, station) for station in stage.network.stations]
     failed = [station for station, drain in zip(stage.network.stations, drains, strict=True) if _await(stage, drain)]
     if failed:
-        raise StageError(f"not drained within {DRAIN_WITHIN_S} s: {', '.join(failed)}")
+        raise DemoError(f"not drained within {DRAIN_WITHIN_S} s: {', '.join(failed)}")
     return sum(_produced(stage, station) for station in stage.network.stations)
 
 
@@ -38,21 +38,21 @@ def wait_until_quiet(conn: psycopg.Connection[Any]) -> None:
         time.sleep(0.2)
 
 
-def _drain(stage: Stage, station: str) -> subprocess.Popen[bytes]:
+def _drain(stage: DemoSystem, station: str) -> subprocess.Popen[bytes]:
     stage.supervisor.let_end(station)
     argv, env = stage.agent_command(station, "drain", "--timeout", str(DRAIN_WITHIN_S))
     with stage.supervisor.log_of(f"{station}-drain").open("ab") as output:
         return subprocess.Popen(argv, env={**os.environ, **env}, stdout=output, stderr=output)
 
 
-def _await(stage: Stage, drain: subprocess.Popen[bytes]) -> bool:
+def _await(stage: DemoSystem, drain: subprocess.Popen[bytes]) -> bool:
     while drain.poll() is None:
         stage.watch()
         time.sleep(0.1)
     return drain.returncode != 0
 
 
-def _produced(stage: Stage, station: str) -> int:
+def _produced(stage: DemoSystem, station: str) -> int:
     argv, env = stage.agent_command(station, "spool", "status", "--json")
     done = subprocess.run(argv, env={**os.environ, **env}, capture_output=True, check=True)
     return int(json.loads(done.stdout)["produced"])

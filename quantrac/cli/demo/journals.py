@@ -13,7 +13,14 @@ from typing import Any, Final, NamedTuple
 
 import psycopg
 
-from quantrac.cli.demo.comparison import Absence, Difference, Entry, Series, Stored, differences
+from quantrac.cli.demo.comparison import (
+    Absence,
+    JournalEntry,
+    ServedSeries,
+    StoredReading,
+    UnexplainedReading,
+    differences,
+)
 from quantrac.config.network import Network
 from quantrac.config.stations import Channel, Device, Station
 from quantrac.config.units import conversion
@@ -37,8 +44,8 @@ class JournalVerdict(NamedTuple):
 
     compared: int
     """Stored values that were compared; nulls are checked too but not counted."""
-    differences: list[Difference]
-    unanswered: list[Difference]
+    differences: list[UnexplainedReading]
+    unanswered: list[UnexplainedReading]
     """Nulls of state `comm` where the instrument did serve: its replies came too late, or the agent hides them."""
 
 
@@ -50,7 +57,7 @@ def judge(conn: psycopg.Connection[Any], network: Network, journals: Path) -> Jo
     """Compare every stored reading of a measured channel with the journal of its instrument."""
     stored = _stored_readings(conn)
     absences = _absences(conn)
-    found: list[Difference] = []
+    found: list[UnexplainedReading] = []
     compared = 0
     for station in network.stations.values():
         served = read_journal(journals / f"{station.station}.jsonl")
@@ -76,7 +83,7 @@ def read_journal(path: Path) -> dict[Place, list[dict[str, Any]]]:
     return places
 
 
-def channel_series(station: Station, served: dict[Place, list[dict[str, Any]]]) -> Iterator[tuple[str, Series]]:
+def channel_series(station: Station, served: dict[Place, list[dict[str, Any]]]) -> Iterator[tuple[str, ServedSeries]]:
     """Yield each measured channel of a station with what its instrument served."""
     for device in station.devices.values():
         for channel in device.channels.values():
@@ -85,14 +92,14 @@ def channel_series(station: Station, served: dict[Place, list[dict[str, Any]]]) 
             kind = CATALOGUE[channel.parameter].kind
             yield (
                 f"{station.station}/{channel.name}",
-                Series(kind, device.report_ms, device.sample_ms, device.valid_share, entries),
+                ServedSeries(kind, device.report_ms, device.sample_ms, device.valid_share, entries),
             )
 
 
-def _entry(channel: Channel, device: Device, raw: dict[str, Any]) -> Entry:
+def _entry(channel: Channel, device: Device, raw: dict[str, Any]) -> JournalEntry:
     valid = raw["value"] is not None and State.from_word(raw["state"]).is_valid
     value = None if raw["value"] is None else _published(channel, device, float(raw["value"]), raw["unit"])
-    return Entry(int(raw["t"]), value, valid)
+    return JournalEntry(int(raw["t"]), value, valid)
 
 
 def _published(channel: Channel, device: Device, value: float, unit: str) -> float:
@@ -117,9 +124,9 @@ def milliseconds(iso: str) -> int:
     return round(datetime.fromisoformat(iso).timestamp() * 1000)
 
 
-def _stored_readings(conn: psycopg.Connection[Any]) -> dict[str, list[Stored]]:
+def _stored_readings(conn: psycopg.Connection[Any]) -> dict[str, list[StoredReading]]:
     rows = conn.execute(READINGS).fetchall()
     return {
-        channel: [Stored(t_ms, value, State.from_word(state)) for _, t_ms, value, state in group]
+        channel: [StoredReading(t_ms, value, State.from_word(state)) for _, t_ms, value, state in group]
         for channel, group in groupby(rows, key=lambda row: str(row[0]))
     }

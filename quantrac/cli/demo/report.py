@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import psycopg
 
 from quantrac.cli.demo.journals import JournalVerdict, judge
-from quantrac.cli.demo.system import Stage
+from quantrac.cli.demo.system import DemoSystem
 from quantrac.desks.books import Book, ledger, total
 
 SHOWN_DIFFERENCES: Final = 20
@@ -101,7 +101,7 @@ class DemoReport:
         }
 
 
-def make_report(conn: psycopg.Connection[Any], stage: Stage, produced: int, first_reading_s: float) -> DemoReport:
+def make_report(conn: psycopg.Connection[Any], stage: DemoSystem, produced: int, first_reading_s: float) -> DemoReport:
     """Read everything that the verdict rests on."""
     return DemoReport(
         produced=produced,

@@ -13,7 +13,7 @@ from quantrac.cli.demo import report as reports
 from quantrac.cli.demo.drain import drain_agents, wait_until_quiet
 from quantrac.cli.demo.screen import Caught, Screen
 from quantrac.cli.demo.servers import alone, prepare_database
-from quantrac.cli.demo.system import DemoOptions, Stage, StageError
+from quantrac.cli.demo.system import DemoError, DemoOptions, DemoSystem
 from quantrac.config.loading import load_network
 
 FIRST_READING_WITHIN_S: Final = 240.0
@@ -27,7 +27,7 @@ def run_demo(options: DemoOptions, say: Callable[[str], None], stopped: Callable
     """
     began = time.monotonic(), datetime.now(UTC)
     network = load_network(options.project / "station_configs", options.overlay)
-    with alone(options.project), Stage(options, network, say) as stage:
+    with alone(options.project), DemoSystem(options, network, say) as stage:
         stage.start_servers()
         prepare_database(stage.database_url, network)
         stage.start_field()
@@ -53,7 +53,7 @@ def run_demo(options: DemoOptions, say: Callable[[str], None], stopped: Callable
 
 
 def _wait_for_first_reading(
-    stage: Stage,
+    stage: DemoSystem,
     conn: psycopg.Connection[tuple[object, ...]],
     began: tuple[float, datetime],
     stopped: Callable[[], bool],
@@ -64,13 +64,13 @@ def _wait_for_first_reading(
         if stopped():
             return None
         if time.monotonic() - began[0] > FIRST_READING_WITHIN_S:
-            raise StageError(f"no reading within {FIRST_READING_WITHIN_S:.0f} s; logs: {stage.supervisor.directory}")
+            raise DemoError(f"no reading within {FIRST_READING_WITHIN_S:.0f} s; logs: {stage.supervisor.directory}")
         time.sleep(0.1)
     return time.monotonic() - began[0]
 
 
 def _play(
-    stage: Stage,
+    stage: DemoSystem,
     conn: psycopg.Connection[tuple[object, ...]],
     caught: Caught,
     seconds: float | None,

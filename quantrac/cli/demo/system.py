@@ -39,11 +39,11 @@ class DemoOptions:
     overlay: str = "demo"
 
 
-class StageError(QuantracError):
+class DemoError(QuantracError):
     """Something of the demo did not come up or did not end well."""
 
 
-class Stage:
+class DemoSystem:
     """The whole system in one folder. Use as a context manager: whatever was started is stopped at its end.
 
     Args:
@@ -156,7 +156,7 @@ class Stage:
 
     def _pause_for(self, program: str) -> None:
         if program in self.supervisor.watch(time.monotonic()):
-            raise StageError(f"{program} did not come up; see {self.supervisor.log_of(program)}")
+            raise DemoError(f"{program} did not come up; see {self.supervisor.log_of(program)}")
         time.sleep(POLL_S)
 
 

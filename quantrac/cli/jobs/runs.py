@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from quantrac.cli.jobs.schedule import Schedule
+from quantrac.cli.jobs.schedule import DueTimes
 from quantrac.database.pool import Connection
 from quantrac.observe import logs, metrics
 
@@ -29,7 +29,7 @@ class Job:
     """Something due by the clock. `work` returns one line that says what it did."""
 
     name: str
-    schedule: Schedule
+    schedule: DueTimes
     work: Callable[[Connection, datetime], str]
 
 

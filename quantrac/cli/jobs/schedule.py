@@ -11,7 +11,7 @@ from quantrac.telemetry.local_time import LOCAL
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Schedule(Protocol):
+class DueTimes(Protocol):
     """A series of due times."""
 
     def latest_due(self, now: datetime) -> datetime:

@@ -25,7 +25,7 @@ from alerts.watchdogs.no_data import check_no_data
 from alerts.watchdogs.silence import check_silence
 from quantrac.cli.jobs.chunks import compress_old, order_old_hours
 from quantrac.cli.jobs.runs import Job, run_if_due
-from quantrac.cli.jobs.schedule import Daily, Every, Schedule
+from quantrac.cli.jobs.schedule import Daily, DueTimes, Every
 from quantrac.cli.jobs.upkeep import apply_retention, prune_feed, prune_letters, prune_records
 from quantrac.config.loading import load_network
 from quantrac.config.network import Network
@@ -179,7 +179,7 @@ def run_due(jobs: Sequence[Job], url: str, clock: Clock) -> None:
 class _Due(BaseTrigger):  # type: ignore[misc]  # APScheduler ships no types
     """APScheduler's question answered by our own schedule."""
 
-    def __init__(self, schedule: Schedule) -> None:
+    def __init__(self, schedule: DueTimes) -> None:
         self._schedule = schedule
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from dashboards.console.app import create_app
-from dashboards.console.context import Command, Console
+from dashboards.console.context import Console, StationCommand
 from dashboards.console.hub import Hub
 from dashboards.console.series import opening_hours
 from dashboards.console.service import command_of
@@ -80,7 +80,7 @@ class Silent:
     has_seen = False
 
 
-async def end(database: str, command: Command | None) -> httpx.Response:
+async def end(database: str, command: StationCommand | None) -> httpx.Response:
     """Ask a console that gives commands in this way to end maintenance."""
     with open_pool(database, "test aside") as pool:
         console = Console(pool, Hub(), Silent(), lambda: NOW, None, command)  # type: ignore[arg-type]

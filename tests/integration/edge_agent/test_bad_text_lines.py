@@ -24,7 +24,7 @@ from edge_agent.slots.maintenance_switch import MaintenanceSwitch
 from quantrac.config.devices import PROFILE_OF_PROTOCOL
 from quantrac.config.stations import Bus, BusKind, Channel, Device, Station
 from simulators.lines.serial_line import PtyLine
-from simulators.lines.wire import LineSettings
+from simulators.lines.wire import WireSettings
 
 PERIOD_MS, SECONDS = 500, 13
 LEAST, LONGEST_S = 4, 60.0
@@ -68,7 +68,7 @@ class Talker:
     """Answers each request with its running number, on a line of the kind that one does not want."""
 
     def __init__(self, answer: Callable[[int], bytes], end: bytes) -> None:
-        self.line = PtyLine(LineSettings.parse("19200 8N1"))
+        self.line = PtyLine(WireSettings.parse("19200 8N1"))
         self.asked_ms: list[float] = []
         self._answer, self._end = answer, end
         self._free_at = 0.0

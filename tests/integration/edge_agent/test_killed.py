@@ -18,7 +18,7 @@ import pytest
 
 from edge_agent.spooling import inspection
 from edge_agent.spooling.inspection import NoSpool
-from quantrac.cli.demo.comparison import Absence, Stored, differences
+from quantrac.cli.demo.comparison import Absence, StoredReading, differences
 from quantrac.cli.demo.journals import ABSENCE, channel_series, milliseconds, read_journal
 from quantrac.config.loading import load_network
 from quantrac.telemetry.slots import slot_end
@@ -104,11 +104,11 @@ def test_killed_in_mid_slot_every_slot_is_told_and_no_value_differs_from_the_jou
         second.send_signal(signal.SIGTERM)
         assert second.wait(60) == 0
 
-    stored: dict[str, list[Stored]] = defaultdict(list)
+    stored: dict[str, list[StoredReading]] = defaultdict(list)
     absences: dict[str, list[Absence]] = defaultdict(list)
     for message in messages(field):
         for name, value, word in message["r"]:
-            stored[name].append(Stored(message["t"], value, State.from_word(word)))
+            stored[name].append(StoredReading(message["t"], value, State.from_word(word)))
         for kind, device, detail, _ in message.get("e", []):
             if kind == "restart" and device is not None and (span := ABSENCE.search(detail)):
                 absences[device].append(Absence(milliseconds(span[1]), milliseconds(span[2])))

@@ -25,9 +25,9 @@ from quantrac.telemetry.states import State
 from simulators.buses.journal import Journal
 from simulators.buses.mount import Mount
 from simulators.instruments.bam_1020 import Bam1020, BamTerminal
-from simulators.lines.serial_line import PtyLine, TcpLine
-from simulators.lines.wire import LineSettings
-from simulators.signals.source import Sample
+from simulators.lines.serial_line import PtyLine, ServedLine
+from simulators.lines.wire import WireSettings
+from simulators.signals.source import ProbeValue
 
 ROOT = Path(__file__).parents[3]
 
@@ -63,14 +63,14 @@ async def asked_in_vain(bus: SerialBus) -> None:
         await asyncio.sleep(0.02)
 
 
-def answering(line: PtyLine | TcpLine, text: bytes) -> None:
+def answering(line: PtyLine | ServedLine, text: bytes) -> None:
     line.open(lambda data: line.send(text) if b"?" in data else None)
 
 
 async def test_an_adapter_unplugged_and_plugged_in_again_is_found_at_its_stable_name(tmp_path: Path) -> None:
     """`/dev/serial/by-id/…` is a symlink: after a replug it leads to another device node."""
     name = tmp_path / "usb-FTDI_by-id"
-    first = PtyLine(LineSettings.parse("19200 8N1"))
+    first = PtyLine(WireSettings.parse("19200 8N1"))
     name.symlink_to(first.path)
     answering(first, b"first\n")
     bus = SerialBus(Bus(name="b", kind="ascii", port=str(name), guard_ms=50), now_ms)
@@ -80,7 +80,7 @@ async def test_an_adapter_unplugged_and_plugged_in_again_is_found_at_its_stable_
     with pytest.raises(LineDown):
         await asked_in_vain(bus)
     bus.close()
-    second = PtyLine(LineSettings.parse("19200 8N1"))
+    second = PtyLine(WireSettings.parse("19200 8N1"))
     name.symlink_to(second.path)
     answering(second, b"second\n")
     assert await asked_again_and_again(bus, 2) == [b"second\n"] * 2
@@ -89,7 +89,7 @@ async def test_an_adapter_unplugged_and_plugged_in_again_is_found_at_its_stable_
 
 
 async def test_a_serial_device_server_that_was_restarted_is_connected_to_again() -> None:
-    first = TcpLine(LineSettings.parse("19200 8N1"), port=free_port())
+    first = ServedLine(WireSettings.parse("19200 8N1"), port=free_port())
     answering(first, b"first\n")
     bus = SerialBus(Bus(name="b", kind="ascii", host="127.0.0.1", tcp_port=first.port, guard_ms=50), now_ms)
     assert await asked_again_and_again(bus, 2) == [b"first\n"] * 2
@@ -97,7 +97,7 @@ async def test_a_serial_device_server_that_was_restarted_is_connected_to_again()
     with pytest.raises(LineDown):
         await asked_in_vain(bus)
     bus.close()
-    second = TcpLine(LineSettings.parse("19200 8N1"), port=first.port)
+    second = ServedLine(WireSettings.parse("19200 8N1"), port=first.port)
     answering(second, b"second\n")
     assert await asked_again_and_again(bus, 2) == [b"second\n"] * 2
     bus.close()
@@ -127,7 +127,7 @@ async def test_a_talker_that_is_unplugged_is_heard_again_at_its_stable_name(tmp_
     acquiring = asyncio.create_task(acquire(station, sink=records.append, stop=stop, restart="boot 1", around=around))
     until = time.monotonic() + 60
     for text, value in ((b"\x02A,235,000.77,M,00,\x030A\r\n", 0.77), (b"\x02A,235,001.77,M,00,\x030B\r\n", 1.77)):
-        line = PtyLine(LineSettings.parse("9600 8N1"))
+        line = PtyLine(WireSettings.parse("9600 8N1"))
         line.open(lambda _: None)
         name.symlink_to(line.path)
         while value not in said(records):
@@ -162,8 +162,8 @@ async def test_a_beta_monitor_s_last_hour_comes_with_the_monitor_s_own_time(
     tmp_path: Path, micrograms: float | None, state: str, value: float | None
 ) -> None:
     t = 1_795_487_400.0  # 2026-11-24 02:30 UTC: 09:30 at the monitor
-    line = PtyLine(LineSettings.parse("9600 8N1"))
-    sources = {"pm2_5": lambda _: Sample(micrograms), "air_temp": lambda _: Sample(28.4)}
+    line = PtyLine(WireSettings.parse("9600 8N1"))
+    sources = {"pm2_5": lambda _: ProbeValue(micrograms), "air_temp": lambda _: ProbeValue(28.4)}
     mount = Mount("dust", "", Bam1020(sources), Journal(tmp_path / "journal.jsonl"))
     BamTerminal(line, mount, lambda: t).start()
     device = monitor(line.path)
@@ -179,7 +179,7 @@ async def test_a_beta_monitor_s_last_hour_comes_with_the_monitor_s_own_time(
 
 async def test_a_beta_monitor_that_moves_its_tape_answers_nobody(tmp_path: Path) -> None:
     t = 1_795_485_720.0  # 09:02
-    line = PtyLine(LineSettings.parse("9600 8N1"))
+    line = PtyLine(WireSettings.parse("9600 8N1"))
     mount = Mount("dust", "", Bam1020({}), Journal(tmp_path / "journal.jsonl"))
     BamTerminal(line, mount, lambda: t).start()
     device = monitor(line.path).model_copy(update={"timeout_ms": 300})

@@ -17,7 +17,7 @@ import pytest
 
 from edge_agent.modbus.frames import crc16
 from simulators.lines.serial_line import PtyLine
-from simulators.lines.wire import LineSettings
+from simulators.lines.wire import WireSettings
 from tests.unit.edge_agent.test_interpreting import ORDERS, wire
 
 ROOT = Path(__file__).parents[3]
@@ -30,7 +30,7 @@ class Slave:
 
     def __init__(self, unit: int, words: dict[int, int], baud: int = 9600) -> None:
         self.unit, self.words, self.baud = unit, words, baud
-        self.line = PtyLine(LineSettings.parse(f"{baud} 8N1"))
+        self.line = PtyLine(WireSettings.parse(f"{baud} 8N1"))
         self._heard = b""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from quantrac.mqtt import Delivery, MqttAddress, Outcome, Session, Settled, Subscription
+from quantrac.mqtt import Delivery, MqttAddress, Outcome, Session, SettledPublish, Subscription
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.telemetry import topics, wire
 from quantrac.telemetry.wire import Ack
@@ -126,7 +126,7 @@ class Edge:
     def __init__(self, broker: PrivateMosquitto, station: str) -> None:
         self.station = station
         self.acks: list[Ack] = []
-        self.settled: list[Settled] = []
+        self.settled: list[SettledPublish] = []
         self._changed = threading.Condition()
         self.session = Session(
             MqttAddress.parse(broker.url(station)),

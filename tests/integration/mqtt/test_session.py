@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from quantrac.mqtt import Connected, Delivery, MqttAddress, Outcome, Session, Settled, Subscription, Will
+from quantrac.mqtt import Connected, Delivery, MqttAddress, Outcome, Session, SettledPublish, Subscription, Will
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from tests.fixtures.proxy import TcpProxy
 from tests.integration.ingest.conftest import eventually
@@ -20,7 +20,7 @@ class Party:
     def __init__(self, address: str, client_id: str, **more: object) -> None:
         self.connects: list[Connected] = []
         self.messages: list[Delivery] = []
-        self.settled: list[Settled] = []
+        self.settled: list[SettledPublish] = []
         options = {"expiry_s": 3600, "receive_maximum": 100, **more}
         self.session = Session(
             MqttAddress.parse(address),
@@ -78,7 +78,7 @@ def test_payloads_arrive_whole_and_in_order_and_are_settled_with_their_tags(
 def test_nobody_listening_is_not_delivery(meet: Meet, broker: PrivateMosquitto) -> None:
     sender = edge(meet, broker)
     sender.session.publish(TOPIC, b"x", "tag")
-    eventually(lambda: sender.settled == [Settled("tag", Outcome.NO_SUBSCRIBER, 0x10)])
+    eventually(lambda: sender.settled == [SettledPublish("tag", Outcome.NO_SUBSCRIBER, 0x10)])
 
 
 def test_what_is_not_acknowledged_stays_within_the_receive_maximum(meet: Meet, broker: PrivateMosquitto) -> None:
@@ -164,7 +164,7 @@ def test_publishes_of_a_lost_connection_settle_as_unknown_and_the_session_comes_
     broker.kill()
     eventually(lambda: not sender.session.connected)
     sender.session.publish(TOPIC, b"x", "tag")
-    eventually(lambda: sender.settled == [Settled("tag", Outcome.UNKNOWN, -1)])
+    eventually(lambda: sender.settled == [SettledPublish("tag", Outcome.UNKNOWN, -1)])
     broker.start()
     eventually(lambda: sender.session.subscribed)
     assert [each.generation for each in sender.connects] == [1, 2]

@@ -9,7 +9,7 @@ import serial
 
 from simulators.lines.pty_pair import PtyPair
 from simulators.lines.serial_line import PtyLine
-from simulators.lines.wire import LineSettings
+from simulators.lines.wire import WireSettings
 
 LONGEST_S = 60.0
 """A busy machine delays the reader, never the wire: what it delays is tried again for so long."""
@@ -24,13 +24,13 @@ def in_some_try(holds: Callable[[], bool]) -> bool:
 
 
 @pytest.fixture(params=["9600 8N1", "19200 8N1", "1200 8N1"])
-def settings(request: pytest.FixtureRequest) -> LineSettings:
-    return LineSettings.parse(request.param)
+def settings(request: pytest.FixtureRequest) -> WireSettings:
+    return WireSettings.parse(request.param)
 
 
 @pytest.fixture
 def pair() -> Iterator[PtyPair]:
-    with PtyPair(LineSettings(9600)) as line:
+    with PtyPair(WireSettings(9600)) as line:
         yield line
 
 
@@ -44,14 +44,14 @@ def carry(line: PtyPair, data: bytes, back: bool = False, timeout_s: float = LON
         return received, time.perf_counter() - started
 
 
-def test_bytes_take_their_time_on_the_wire(settings: LineSettings) -> None:
+def test_bytes_take_their_time_on_the_wire(settings: WireSettings) -> None:
     data = bytes(range(256))[: round(0.25 / settings.character_s)]  # a quarter of a second, or less at high speed
     with PtyPair(settings) as line:
         for back in (False, True):
             assert in_some_try(lambda back=back: _is_paced(line, data, settings, back))  # type: ignore[misc]
 
 
-def _is_paced(line: PtyPair, data: bytes, settings: LineSettings, back: bool) -> bool:
+def _is_paced(line: PtyPair, data: bytes, settings: WireSettings, back: bool) -> bool:
     """Whether data arrived within a tenth of the wire's time; it never arrives before."""
     received, took_s = carry(line, data, back)
     assert received == data
@@ -98,9 +98,9 @@ def test_a_client_may_close_and_come_back(pair: PtyPair) -> None:
 async def test_a_line_that_ends_takes_only_its_own_name_with_it(tmp_path: Path) -> None:
     """A simulation may be started while the one before it ends: the name then belongs to the new one."""
     name = tmp_path / "ports" / "st-a.sondes"
-    old = PtyLine(LineSettings(9600), name)
+    old = PtyLine(WireSettings(9600), name)
     old.open(lambda _: None)
-    new = PtyLine(LineSettings(9600), name)
+    new = PtyLine(WireSettings(9600), name)
     new.open(lambda _: None)
     old.close()
     assert name.is_char_device()

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import serial
 
-from simulators.buses.journal import Journal, Served
+from simulators.buses.journal import Journal, ServedValue
 from simulators.buses.mount import Mount
-from simulators.buses.sdi12 import Measured, Sdi12Bus
+from simulators.buses.sdi12 import Sdi12Bus, SensorValue
 from simulators.lines.serial_line import PtyLine
-from simulators.lines.wire import LineSettings
+from simulators.lines.wire import WireSettings
 
 VALUES = ["+1.234567", "-22.5", "+333", "+0.004", "+5.55555", "+66.6", "+7", "-8.88", "+9.9999"]
 
@@ -25,16 +25,18 @@ class Rain9:
     def __init__(self, measuring_s: float = 0.3) -> None:
         self.measuring_s = measuring_s
 
-    def measure(self, t: float) -> list[Measured]:
-        return [Measured(text, Served(f"value_{n}", float(text), "1", measured=t)) for n, text in enumerate(VALUES)]
+    def measure(self, t: float) -> list[SensorValue]:
+        return [
+            SensorValue(text, ServedValue(f"value_{n}", float(text), "1", measured=t)) for n, text in enumerate(VALUES)
+        ]
 
-    def verify(self, t: float) -> list[Measured]:
-        return [Measured("+0")]
+    def verify(self, t: float) -> list[SensorValue]:
+        return [SensorValue("+0")]
 
 
 async def converse(journal_file: Path, *exchange: tuple[str, int], measuring_s: float = 0.3) -> list[str]:
     """Send each command and read so many lines for it, for none wait in vain; then return all lines."""
-    line = PtyLine(LineSettings(9600))
+    line = PtyLine(WireSettings(9600))
     bus = Sdi12Bus(line, {"3": Mount("rain", "3", Rain9(measuring_s), Journal(journal_file))}, time.time)
     bus.start()
 

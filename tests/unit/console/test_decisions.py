@@ -13,7 +13,7 @@ from dashboards.console.snapshot import (
     ChannelNow,
     Condition,
     FreshnessNow,
-    Snapshot,
+    NetworkNow,
     changed,
     condition_of,
     same_rows,
@@ -103,8 +103,8 @@ def test_the_worst_that_can_be_said_of_a_station_is_its_colour(
     assert condition_of(online, channels, alarms, NOW) == expected
 
 
-def snapshot(*channels: ChannelNow, alarms: list[AlarmNow] | None = None) -> Snapshot:
-    return Snapshot(NOW_MS, FreshnessNow(True, "", NOW_MS), [], list(channels), alarms or [])
+def snapshot(*channels: ChannelNow, alarms: list[AlarmNow] | None = None) -> NetworkNow:
+    return NetworkNow(NOW_MS, FreshnessNow(True, "", NOW_MS), [], list(channels), alarms or [])
 
 
 def test_only_what_is_new_is_told() -> None:

@@ -18,7 +18,7 @@ from edge_agent.spooling.settlement import MOST_FAILURES, RESEND_AFTER_S
 from edge_agent.spooling.spool import Spool, Spooled
 from edge_agent.spooling.spool_file import SpoolDamaged, SpoolUnwritable
 from quantrac.config.stations import SpoolPlan
-from quantrac.mqtt.delivery import Outcome, Settled
+from quantrac.mqtt.delivery import Outcome, SettledPublish
 from quantrac.telemetry import wire
 from quantrac.telemetry.states import State
 from quantrac.telemetry.topics import parse
@@ -84,7 +84,7 @@ class Station:
             if outcome is Outcome.DELIVERED and kind in ("readings", "backfill"):
                 messages = [decode_message(line) for line in lines_of(payload)]
                 self.arrived |= {(message.epoch, message.seq) for message in messages}
-            self.forwarder.answered(Settled(tag, outcome, reason), self.now)
+            self.forwarder.answered(SettledPublish(tag, outcome, reason), self.now)
         return len(answered)
 
     def ack(self, upto: int, missing: list[tuple[int, int]] | None = None, *, retained: bool = False) -> None:

@@ -21,7 +21,7 @@ from edge_agent.readings.records import Event, SlotReading, SlotRecord
 from edge_agent.spooling.settlement import MOST_FAILURES, RESEND_AFTER_S
 from edge_agent.spooling.spool_file import SpoolDamaged, SpoolUnwritable
 from quantrac.config.stations import Camera
-from quantrac.mqtt.delivery import Outcome, Settled
+from quantrac.mqtt.delivery import Outcome, SettledPublish
 from quantrac.telemetry import wire
 from quantrac.telemetry.states import State
 from quantrac.telemetry.wire import Ack
@@ -64,7 +64,7 @@ class Line:
         self.lane.turn(self.now)
 
     def answer(self, outcome: Outcome = Outcome.DELIVERED, reason: int = 0) -> None:
-        self.lane.answered(Settled(self.sent[-1][0], outcome, reason), self.now)
+        self.lane.answered(SettledPublish(self.sent[-1][0], outcome, reason), self.now)
 
     def ack(self, upto: int, missing: list[tuple[int, int]] | None = None, epoch: str | None = None) -> None:
         said = Ack(self.now.ms, {epoch or self.album.epoch: wire.Settled(upto, missing or [])})

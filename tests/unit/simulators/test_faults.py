@@ -16,19 +16,19 @@ from simulators.buses.journal import Journal
 from simulators.buses.modbus import reply
 from simulators.buses.mount import Mount
 from simulators.faults.book import FaultBook, check
-from simulators.faults.fault import KINDS, Fault, FaultError, Place, Takes, Window
+from simulators.faults.fault import KINDS, Fault, FaultError, InstrumentPlace, ScriptWindow, Takes
 from simulators.faults.grammar import parse_fault, parse_faults
 from simulators.faults.treatment import Treatment, treat
 from simulators.instruments.exo2 import Exo2
 from simulators.instruments.rain_bucket import RainBucket
 from simulators.instruments.tally import Tally
 from simulators.signals.script import ScriptClock
-from simulators.signals.source import Sample
+from simulators.signals.source import ProbeValue
 
-SONDE = Place("st-a", "sondes", ("1", "dev2", "exo2"), has=frozenset({"probes"}))
-RAIN = Place("st-a", "sondes", ("4", "rain-bucket"), has=frozenset({"counter"}))
-LEVEL = Place("st-a", "level", ("0", "ott-pls"), "sdi-12")
-ANALYSER = Place("st-b", "analysers", ("1", "T400"), "modbus-tcp")
+SONDE = InstrumentPlace("st-a", "sondes", ("1", "dev2", "exo2"), has=frozenset({"probes"}))
+RAIN = InstrumentPlace("st-a", "sondes", ("4", "rain-bucket"), has=frozenset({"counter"}))
+LEVEL = InstrumentPlace("st-a", "level", ("0", "ott-pls"), "sdi-12")
+ANALYSER = InstrumentPlace("st-b", "analysers", ("1", "T400"), "modbus-tcp")
 PLACES = [SONDE, RAIN, LEVEL, ANALYSER]
 
 
@@ -39,9 +39,9 @@ PLACES = [SONDE, RAIN, LEVEL, ANALYSER]
         ("late:300ms..2s,0.2@sondes/1", Fault("late", ("sondes", "1"), 0.3, 2.0, 0.2)),
         ("garble:0.5@st-a/sondes/1", Fault("garble", ("st-a", "sondes", "1"), share=0.5)),
         ("truncate@sondes", Fault("truncate", ("sondes",))),
-        ("state:maint@exo2+1m..90s/5m", Fault("state", ("exo2",), state="maint", window=Window(60, 30, 300))),
-        ("dead@*+10s..+40s", Fault("dead", ("*",), window=Window(10, 30))),
-        ("exception:4,0.1@sondes/1+1.5s..", Fault("exception", ("sondes", "1"), 4, 4, 0.1, window=Window(1.5))),
+        ("state:maint@exo2+1m..90s/5m", Fault("state", ("exo2",), state="maint", window=ScriptWindow(60, 30, 300))),
+        ("dead@*+10s..+40s", Fault("dead", ("*",), window=ScriptWindow(10, 30))),
+        ("exception:4,0.1@sondes/1+1.5s..", Fault("exception", ("sondes", "1"), 4, 4, 0.1, window=ScriptWindow(1.5))),
         ("clock:-90s@level/0", Fault("clock", ("level", "0"), -90, -90)),
     ],
 )
@@ -86,7 +86,7 @@ def test_a_file_of_faults_has_one_a_line_and_comments() -> None:
         ("1", [SONDE, ANALYSER]), ("st-b/*/1", [ANALYSER]), ("1/sondes", []), ("st-a/analysers", []),
     ],
 )  # fmt: skip
-def test_a_target_names_station_bus_and_instrument_in_this_order(target: str, struck: list[Place]) -> None:
+def test_a_target_names_station_bus_and_instrument_in_this_order(target: str, struck: list[InstrumentPlace]) -> None:
     fault = parse_fault(f"dead@{target}")
     assert [place for place in PLACES if fault.strikes(place)] == struck
 
@@ -166,7 +166,7 @@ def test_a_split_answer_pauses_in_its_middle() -> None:
     assert treated().pieces(b"abcd") == [(0.0, b"abcd")]
 
 
-def mounted(tmp_path: Path, instrument: Any, place: Place, *texts: str) -> Mount[Any]:
+def mounted(tmp_path: Path, instrument: Any, place: InstrumentPlace, *texts: str) -> Mount[Any]:
     book = FaultBook([parse_fault(text) for text in texts], [place])
     return Mount("sondes", place.names[0], instrument, Journal(tmp_path / "st-a.jsonl"), place=place, book=book)
 
@@ -239,7 +239,7 @@ def test_a_clock_goes_wrong_by_an_offset_and_by_a_drift(tmp_path: Path) -> None:
 def test_a_swapped_probe_changes_the_order_of_codes_and_values(tmp_path: Path) -> None:
     """Codes from register 128, values low word first from 384: 1 is °C, 18 pH, 212 oxygen in mg/l."""
     sources = {"water_temp": 25.0, "ph": 7.5, "do": 4.5}
-    exo = Exo2({name: lambda _, v=value: Sample(v) for name, value in sources.items()}, [1, 18, 212])
+    exo = Exo2({name: lambda _, v=value: ProbeValue(v) for name, value in sources.items()}, [1, 18, 212])
     mount = mounted(tmp_path, exo, SONDE, "replaced@exo2+10s..")
     shown = []
     for t in (1000.0, 1011.0, 1012.0):

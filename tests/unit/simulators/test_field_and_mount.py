@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from simulators.buses.journal import Journal, Served
+from simulators.buses.journal import Journal, ServedValue
 from simulators.buses.mount import Mount
 from simulators.field.plan import PACKAGED, FieldError, load_field
 from simulators.field.station import Recordings, mount_station
-from simulators.lines.wire import LineSettings, Wire
+from simulators.lines.wire import Wire, WireSettings
 
 
 def test_the_packaged_field_has_the_six_stations_and_the_dip_of_the_demo() -> None:
@@ -70,16 +70,16 @@ def test_a_field_whose_instruments_lack_signals_is_refused(tmp_path: Path, stati
 
 @pytest.mark.parametrize(("text", "character_us"), [("9600 8N1", 1042), ("19200 8E1", 573), ("1200 7E1", 8333)])
 def test_a_character_takes_its_start_data_parity_and_stop_bits(text: str, character_us: int) -> None:
-    assert round(LineSettings.parse(text).character_s * 1e6) == character_us
+    assert round(WireSettings.parse(text).character_s * 1e6) == character_us
 
 
 def test_line_settings_are_strict() -> None:
     with pytest.raises(ValueError, match="9600/8/N"):
-        LineSettings.parse("9600/8/N")
+        WireSettings.parse("9600/8/N")
 
 
 def test_a_wire_delivers_everything_in_order_at_its_speed() -> None:
-    wire = Wire(LineSettings(9600), chunk_s=0.008)
+    wire = Wire(WireSettings(9600), chunk_s=0.008)
     first = wire.put(bytes(range(100)), now=10.0)
     second = wire.put(b"after", now=10.0)
     assert b"".join(piece for _, piece in first) == bytes(range(100))
@@ -91,7 +91,7 @@ def test_a_wire_delivers_everything_in_order_at_its_speed() -> None:
 
 
 def test_a_wire_can_be_cut_delayed_and_garbled() -> None:
-    wire = Wire(LineSettings(9600))
+    wire = Wire(WireSettings(9600))
     wire.cut = True
     assert wire.put(b"lost", 0.0) == []
     wire.cut, wire.delay_s, wire.garble = False, 2.0, lambda data: data.upper()
@@ -102,8 +102,8 @@ def test_a_wire_can_be_cut_delayed_and_garbled() -> None:
 
 def test_the_journal_is_in_the_file_at_once_with_the_exact_value(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "j" / "st-a.jsonl")
-    journal.record(1795490400.1234, "sondes", "1", [Served("do", 4.210000038146973, "mg/L")])
-    old = Served("pm10", 17520.0, "ng/m3", "fault", measured=1795490400.0)
+    journal.record(1795490400.1234, "sondes", "1", [ServedValue("do", 4.210000038146973, "mg/L")])
+    old = ServedValue("pm10", 17520.0, "ng/m3", "fault", measured=1795490400.0)
     journal.record(1795490401.0, "dust", "", [old], ["late", "garble"], sent=False, late_s=0.5)
     lines = [json.loads(line) for line in (tmp_path / "j" / "st-a.jsonl").read_text().splitlines()]
     assert lines[0] == {

@@ -8,13 +8,13 @@ from simulators.buses.modbus import Refusal, RegisterInstrument, answer, crc16
 from simulators.instruments.aqua_troll import AquaTroll
 from simulators.instruments.exo2 import Exo2
 from simulators.instruments.io_module import IoModule
-from simulators.instruments.registers import Bank, Cell, constant, float_words
+from simulators.instruments.registers import Bank, RegisterCell, constant, float_words
 from simulators.instruments.teledyne import TeledyneAnalyser
-from simulators.signals.source import Sample, Source
+from simulators.signals.source import ProbeValue, Source
 
 
 def steady(value: float | None, state: str = "ok") -> Source:
-    return lambda _: Sample(value, state)
+    return lambda _: ProbeValue(value, state)
 
 
 class Holding:
@@ -60,7 +60,7 @@ def test_a_request_that_does_not_fit_is_refused_with_the_right_code(pdu: str, co
 
 
 def test_half_a_value_is_sent_but_not_journaled() -> None:
-    bank = Bank([Cell(10, 2, lambda _: (float_words(1.5), None)), constant(12, 7)], [(10, 12)])
+    bank = Bank([RegisterCell(10, 2, lambda _: (float_words(1.5), None)), constant(12, 7)], [(10, 12)])
     assert bank.read(11, 2, 0.0)[0] == [0, 7]
     troll = AquaTroll({"do": steady(4.21)})
     assert troll.areas[3].read(5584, 1, 0.0)[1] == []
@@ -82,15 +82,15 @@ def test_aqua_troll_blocks_lie_where_the_manual_has_them(address: int, signal: s
 @pytest.mark.parametrize(
     ("sample", "quality", "state", "value"),
     [
-        (Sample(5.0, "suspect"), 5, "suspect", 5.0),
-        (Sample(5.0, "maint"), 4, "suspect", 5.0),
-        (Sample(5.0, "cal"), 6, "cal", 5.0),
-        (Sample(5.0, "fault"), 3, "fault", 0.0),
-        (Sample(None), 7, "fault", 0.0),
+        (ProbeValue(5.0, "suspect"), 5, "suspect", 5.0),
+        (ProbeValue(5.0, "maint"), 4, "suspect", 5.0),
+        (ProbeValue(5.0, "cal"), 6, "cal", 5.0),
+        (ProbeValue(5.0, "fault"), 3, "fault", 0.0),
+        (ProbeValue(None), 7, "fault", 0.0),
     ],
 )
 def test_aqua_troll_sends_its_sentinel_with_a_bad_quality(
-    sample: Sample, quality: int, state: str, value: float
+    sample: ProbeValue, quality: int, state: str, value: float
 ) -> None:
     words, served = AquaTroll({"do": lambda _: sample}).areas[3].read(5583, 7, 0.0)
     assert words[2] == quality
@@ -165,13 +165,13 @@ def test_teledyne_concentrations_are_input_floats_high_word_first(
 @pytest.mark.parametrize(
     ("sample", "raised", "state"),
     [
-        (Sample(20.0), {19}, "ok"),
-        (Sample(20.0, "cal"), {17, 19}, "cal"),
-        (Sample(20.0, "warmup"), {15}, "fault"),
-        (Sample(None), {15}, "fault"),
+        (ProbeValue(20.0), {19}, "ok"),
+        (ProbeValue(20.0, "cal"), {17, 19}, "cal"),
+        (ProbeValue(20.0, "warmup"), {15}, "fault"),
+        (ProbeValue(None), {15}, "fault"),
     ],
 )
-def test_teledyne_status_bits(sample: Sample, raised: set[int], state: str) -> None:
+def test_teledyne_status_bits(sample: ProbeValue, raised: set[int], state: str) -> None:
     analyser: RegisterInstrument = TeledyneAnalyser("T100", {"so2": lambda _: sample})
     reply, _ = answer(analyser, bytes.fromhex("02 00 00 00 18"), 0.0)
     assert reply[:2] == bytes([2, 3])

@@ -11,9 +11,9 @@ from simulators.signals import seawater
 from simulators.signals.air import Air, AirMass
 from simulators.signals.noise import RedNoise, WhiteNoise, normal
 from simulators.signals.rain import Rain, Shower
-from simulators.signals.script import Episode, ScriptClock, StateWindow, scripted
-from simulators.signals.source import Sample
-from simulators.signals.tide import PORTS, Tide
+from simulators.signals.script import ScriptClock, ScriptedEpisode, ScriptedState, scripted
+from simulators.signals.source import ProbeValue
+from simulators.signals.tide import PORTS, HarmonicTide
 from simulators.signals.water import Water, WaterBody
 
 INDOCHINA = timezone(timedelta(hours=7))
@@ -24,7 +24,7 @@ MEAN_SEA_LEVEL_M = 0.35
 
 def high_waters(port: str, day: datetime) -> list[tuple[float, float]]:
     """Hour of local time and height over the datum of each high water of a local day."""
-    tide, start = Tide(PORTS[port]), day.timestamp()
+    tide, start = HarmonicTide(PORTS[port]), day.timestamp()
     heights = [tide.at(start + 360 * step) + MEAN_SEA_LEVEL_M for step in range(-1, 242)]
     peaks = zip(range(240), heights, heights[1:], heights[2:], strict=False)
     return [(step / 10, now) for step, before, now, after in peaks if before < now >= after]
@@ -53,7 +53,7 @@ def test_tide_at_dai_ngai_meets_the_high_waters_published_for_march_2025(day: in
 
 def test_spring_range_at_tran_de_is_that_of_the_coast() -> None:
     """Published spring range 3 to 3.5 m; the fit's year lies within +2.1 and -2.55 m of the datum by a tenth or two."""
-    tide = Tide(PORTS["tran-de"])
+    tide = HarmonicTide(PORTS["tran-de"])
     start = datetime(2025, 1, 1, tzinfo=UTC).timestamp()
     heights = [tide.at(start + 1800 * step) + MEAN_SEA_LEVEL_M for step in range(2 * 24 * 365)]
     assert max(heights) == pytest.approx(2.1, abs=0.2)
@@ -62,7 +62,7 @@ def test_spring_range_at_tran_de_is_that_of_the_coast() -> None:
 
 def test_principal_lunar_tide_returns_after_its_period() -> None:
     """M2 alone: speed 28.9841042 degrees an hour (IHO), so 12.4206 h from crest to crest."""
-    tide = Tide({"M2": (1.0, 0.0)})
+    tide = HarmonicTide({"M2": (1.0, 0.0)})
     start = datetime(2026, 11, 24, tzinfo=UTC).timestamp()
     period_s = 360 / 28.9841042 * 3600
     for wave in range(5):
@@ -192,7 +192,7 @@ def test_the_rainy_season_is_wetter_than_the_dry() -> None:
 
 def test_an_episode_goes_down_stays_and_comes_back() -> None:
     script = ScriptClock()
-    source = scripted(lambda _: Sample(4.5), script, [Episode(15, 12, 2.4, 1)], [])
+    source = scripted(lambda _: ProbeValue(4.5), script, [ScriptedEpisode(15, 12, 2.4, 1)], [])
     assert source(1000.0).value == 4.5  # not begun: nobody has read yet
     script.begin(1000.0)
     script.begin(1007.0)  # only the first reading counts
@@ -203,7 +203,7 @@ def test_an_episode_goes_down_stays_and_comes_back() -> None:
 def test_a_state_window_changes_the_state_alone_and_repeats() -> None:
     script = ScriptClock()
     script.begin(0.0)
-    source = scripted(lambda _: Sample(7.0), script, [], [StateWindow(10, 5, "maint", every_s=60)])
+    source = scripted(lambda _: ProbeValue(7.0), script, [], [ScriptedState(10, 5, "maint", every_s=60)])
     states = [source(t) for t in (9.0, 10.0, 14.9, 15.0, 71.0)]
     assert [sample.state for sample in states] == ["ok", "maint", "maint", "ok", "maint"]
     assert {sample.value for sample in states} == {7.0}

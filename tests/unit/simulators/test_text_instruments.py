@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.buses.bayern_hessen import Block, checksum, framed, mantissa, rounded
+from simulators.buses.bayern_hessen import ComponentValue, checksum, framed, mantissa, rounded
 from simulators.buses.sdi12 import crc_characters
 from simulators.buses.vaisala import reply
 from simulators.instruments.grimm_edm180 import GrimmEdm180
 from simulators.instruments.ott_pls import OttPls
 from simulators.instruments.wxt536 import Wxt536
-from simulators.signals.source import Sample, Source
+from simulators.signals.source import ProbeValue, Source
 
 
 def steady(value: float | None, state: str = "ok") -> Source:
-    return lambda _: Sample(value, state)
+    return lambda _: ProbeValue(value, state)
 
 
 WEATHER = {
@@ -53,7 +53,7 @@ def test_bayern_hessen_frames_are_those_of_the_manuals(text: str, frame: str) ->
 
 
 def test_bayern_hessen_reply_of_the_thermo_manual() -> None:
-    block = Block(1, 25.78, 0, 0, "000", "000000")
+    block = ComponentValue(1, 25.78, 0, 0, "000", "000000")
     assert framed(f"MD01 {block.text()} ") == b"\x02MD01 001 +2578+01 00 00 000 000000 \x0321"
 
 
@@ -101,7 +101,7 @@ def test_wxt_marks_an_invalid_value_with_a_hash() -> None:
 
 def test_wxt_takes_the_mean_wind_across_north() -> None:
     bearings = {0.0: 350.0, -1.0: 10.0, -2.0: 30.0}
-    transmitter = Wxt536(WEATHER | {"wind_dir": lambda t: Sample(bearings[t])})
+    transmitter = Wxt536(WEATHER | {"wind_dir": lambda t: ProbeValue(bearings[t])})
     text, _ = reply(transmitter, "0", "0R1", 0.0)
     assert text.startswith("0R1,Dn=350D,Dm=10D,Dx=30D,")
 
