@@ -4,13 +4,14 @@ A frame is STX, text, ETX and two hexadecimal characters: XOR of every byte from
 carries none, and is answered in the same way.
 """
 
-import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from simulators.buses.journal import Exchange, ServedValue
+from simulators.buses.checksums import xor
+from simulators.buses.journal import ServedValue
+from simulators.buses.line_server import LineServer
 from simulators.buses.mount import Mount
 from simulators.faults.treatment import Treatment
 from simulators.lines.serial_line import SerialLine
@@ -59,31 +60,19 @@ def rounded(value: float) -> float:
     return float(f"{value:.3e}")
 
 
-def checksum(frame: bytes) -> bytes:
-    """XOR of all bytes, two upper-case hexadecimal characters."""
-    total = 0
-    for byte in frame:
-        total ^= byte
-    return b"%02X" % total
-
-
 def framed(text: str, with_checksum: bool = True) -> bytes:
     """The text in its frame."""
     body = STX + text.encode("ascii")
-    return body + ETX + checksum(body + ETX) if with_checksum else body + CR
+    return body + ETX + xor(body + ETX) if with_checksum else body + CR
 
 
-class HessenLine:
+class HessenLine(LineServer):
     """One instrument on one line. With an address it answers `DA` with that address, and `DA` without any."""
 
     def __init__(self, line: SerialLine, mount: Mount[HessenInstrument], clock: Callable[[], float]) -> None:
-        self._line, self._mount, self._clock = line, mount, clock
+        super().__init__(line, clock)
+        self._mount = mount
         self._buffer = b""
-
-    def start(self) -> None:
-        """Listen, on the running event loop."""
-        self._loop = asyncio.get_running_loop()
-        self._line.open(self._receive)
 
     def _receive(self, data: bytes) -> None:
         self._buffer = (self._buffer + data)[-(LONGEST_TEXT + 8) :]
@@ -101,7 +90,7 @@ class HessenLine:
             if match is None:
                 return None
             self._buffer = self._buffer[match.end() :]
-            if match[3].upper() == checksum(match[1]):
+            if match[3].upper() == xor(match[1]):
                 return match[2].decode("ascii", "replace"), True
         return None
 
@@ -123,14 +112,5 @@ class HessenLine:
         t, mount = self._clock(), self._mount
         blocks, served = mount.instrument.blocks(mount.seen(t))
         mount.record(t, served, treatment)
-        if treatment.hit_by("hangup"):
-            self._line.hang_up()
-            return
         text = f"MD{len(blocks):02d} " + " ".join(block.text() for block in blocks) + " "
-        made = framed(text, with_checksum)
-        exchange = Exchange(t, command.encode(), made, treatment.damaged(made, text=True))
-        mount.send(self._line.send, treatment, exchange)
-
-    def stop(self) -> None:
-        """Unplug."""
-        self._line.close()
+        self._send_text(mount, treatment, command.encode(), framed(text, with_checksum))

@@ -9,7 +9,9 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from simulators.buses.checksums import modbus_crc
 from simulators.buses.journal import Exchange, ServedValue
+from simulators.buses.line_server import LineServer
 from simulators.buses.mount import Mount
 from simulators.faults.treatment import Treatment
 from simulators.lines.serial_line import SerialLine
@@ -50,16 +52,6 @@ class RegisterInstrument(Protocol):
 
 Units = Mapping[int, Mount[RegisterInstrument]]
 Clock = Callable[[], float]
-
-
-def crc16(data: bytes) -> bytes:
-    """Modbus CRC (polynomial 0xA001, start 0xFFFF), low byte first as on the wire."""
-    crc = 0xFFFF
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = (crc >> 1) ^ 0xA001 if crc & 1 else crc >> 1
-    return crc.to_bytes(2, "little")
 
 
 def answer(instrument: RegisterInstrument, pdu: bytes, t: float) -> tuple[bytes, list[ServedValue]]:
@@ -139,19 +131,15 @@ def foreign(unit: int) -> int:
     return unit % 247 + 1
 
 
-class RtuSlaves:
+class RtuSlaves(LineServer):
     """Modbus RTU slaves sharing one serial line."""
 
     def __init__(self, line: SerialLine, units: Units, clock: Clock) -> None:
-        self._line, self._units, self._clock = line, units, clock
+        super().__init__(line, clock)
+        self._units = units
         self._buffer = b""
         self._silence_s = max(0.02, 4 * line.inbound.character_s)
         self._flush: asyncio.TimerHandle | None = None
-
-    def start(self) -> None:
-        """Listen, on the running event loop."""
-        self._loop = asyncio.get_running_loop()
-        self._line.open(self._receive)
 
     def _receive(self, data: bytes) -> None:
         now = self._clock()
@@ -159,7 +147,7 @@ class RtuSlaves:
         self._buffer += data
         while (length := _request_length(self._buffer)) is not None and len(self._buffer) >= length:
             frame = self._buffer[:length]
-            if crc16(frame[:-2]) != frame[-2:]:
+            if modbus_crc(frame[:-2]) != frame[-2:]:
                 self._buffer = self._buffer[1:]
                 continue
             self._buffer = self._buffer[length:]
@@ -196,14 +184,10 @@ class RtuSlaves:
         wire = treatment.damaged(_with_crc(unit, changed))
         mount.send(self._line.send, treatment, Exchange(t, request, _with_crc(request[0], made), wire))
 
-    def stop(self) -> None:
-        """Unplug."""
-        self._line.close()
-
 
 def _with_crc(unit: int, pdu: bytes) -> bytes:
     frame = bytes([unit]) + pdu
-    return frame + crc16(frame)
+    return frame + modbus_crc(frame)
 
 
 def unit_at(units: Units, address: int, t: float) -> Mount[RegisterInstrument] | None:

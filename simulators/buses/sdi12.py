@@ -11,7 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from simulators.buses.journal import Exchange, ServedValue
+from simulators.buses.checksums import crc_characters
+from simulators.buses.journal import ServedValue
+from simulators.buses.line_server import LineServer
 from simulators.buses.mount import Mount
 from simulators.faults.treatment import Treatment
 from simulators.lines.serial_line import SerialLine
@@ -22,16 +24,6 @@ BREAK_AND_MARKING_S = 0.021
 RESPONSE_S = 0.012  # a sensor starts its answer within 15 ms
 M_LIMIT, C_LIMIT = 35, 75  # characters of values in one answer
 COMMAND = re.compile(r"(?P<address>[0-9A-Za-z?])(?P<body>[A-Za-z0-9_]*)!")
-
-
-def crc_characters(text: str) -> str:
-    """The three characters that SDI-12 adds: CRC-16 (polynomial 0xA001, start 0) over address and values."""
-    crc = 0
-    for byte in text.encode("ascii"):
-        crc ^= byte
-        for _ in range(8):
-            crc = (crc >> 1) ^ 0xA001 if crc & 1 else crc >> 1
-    return "".join(chr(0x40 | part) for part in (crc >> 12, (crc >> 6) & 0x3F, crc & 0x3F))
 
 
 @dataclass(frozen=True)
@@ -78,21 +70,16 @@ class _Sensor:
         return groups[number] if number < len(groups) else []
 
 
-class Sdi12Bus:
+class Sdi12Bus(LineServer):
     """Sensors on one adapter. Nobody answers for an address that is not there."""
 
     def __init__(
         self, line: SerialLine, mounts: Mapping[str, Mount[Sdi12Instrument]], clock: Callable[[], float]
     ) -> None:
-        self._line, self._clock = line, clock
+        super().__init__(line, clock)
         self._sensors = {address: _Sensor(mount) for address, mount in mounts.items()}
         self._wire = Wire(SENSOR_LINE)
         self._buffer = ""
-
-    def start(self) -> None:
-        """Listen, on the running event loop."""
-        self._loop = asyncio.get_running_loop()
-        self._line.open(self._receive)
 
     def _receive(self, data: bytes) -> None:
         self._buffer = (self._buffer + data.decode("ascii", "replace"))[-64:]
@@ -175,17 +162,8 @@ class Sdi12Bus:
         self._say(sensor, text + (crc_characters(text) if crc else ""), treatment)
 
     def _say(self, sensor: _Sensor, text: str, treatment: Treatment) -> None:
-        if treatment.hit_by("hangup"):
-            self._line.hang_up()
-            return
-        made = text.encode("ascii") + b"\r\n"
-        exchange = Exchange(self._clock(), b"", made, treatment.damaged(made, text=True))
-        sensor.mount.send(self._crawl, treatment, exchange)
+        self._send_text(sensor.mount, treatment, b"", text.encode("ascii") + b"\r\n", self._crawl)
 
     def _crawl(self, data: bytes) -> None:
         for due, piece in self._wire.put(data, self._loop.time()):
             self._loop.call_at(due, self._line.send, piece)
-
-    def stop(self) -> None:
-        """Unplug."""
-        self._line.close()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from simulators.buses.journal import Exchange, ServedValue
+from simulators.buses.line_server import LineServer
 from simulators.buses.mount import Mount
 from simulators.lines.serial_line import SerialLine
 
@@ -30,22 +31,25 @@ class TalkingInstrument(Protocol):
         """The message of a kind at Unix time `t`."""
 
 
-class TalkerLine:
+class TalkerLine(LineServer):
     """Talkers on one line; messages that fall together follow one another."""
 
     def __init__(
         self, line: SerialLine, mounts: Mapping[str, Mount[TalkingInstrument]], clock: Callable[[], float]
     ) -> None:
-        self._line, self._mounts, self._clock = line, mounts, clock
+        super().__init__(line, clock)
+        self._mounts = mounts
         self._timers: dict[tuple[str, str], asyncio.TimerHandle] = {}
 
     def start(self) -> None:
         """Begin to talk, on the running event loop."""
-        self._loop = asyncio.get_running_loop()
-        self._line.open(lambda _: None)
+        super().start()
         for address, mount in self._mounts.items():
             for kind in mount.instrument.intervals_s:
                 self._plan(address, kind)
+
+    def _receive(self, data: bytes) -> None:
+        """A talker hears nothing."""
 
     def _plan(self, address: str, kind: str) -> None:
         interval_s, now = self._mounts[address].instrument.intervals_s[kind], self._clock()
@@ -68,4 +72,4 @@ class TalkerLine:
         """Fall silent and unplug."""
         for timer in self._timers.values():
             timer.cancel()
-        self._line.close()
+        super().stop()

@@ -3,14 +3,14 @@
 `0R0` and its kin end with CR LF. In lower case (`0r1Goe`) command and reply carry the three CRC characters of SDI-12.
 """
 
-import asyncio
 import re
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from simulators.buses.journal import Exchange, ServedValue
+from simulators.buses.checksums import crc_characters
+from simulators.buses.journal import ServedValue
+from simulators.buses.line_server import LineServer
 from simulators.buses.mount import Mount
-from simulators.buses.sdi12 import crc_characters
 from simulators.faults.treatment import Treatment
 from simulators.lines.serial_line import SerialLine
 
@@ -24,19 +24,15 @@ class WeatherTransmitter(Protocol):
         """The fields of data message `kind` (`1` wind, `2` pressure to humidity, `3` rain, `5` supervisor, `0` all)."""
 
 
-class WxtLine:
+class WxtLine(LineServer):
     """Transmitters on one line."""
 
     def __init__(
         self, line: SerialLine, mounts: Mapping[str, Mount[WeatherTransmitter]], clock: Callable[[], float]
     ) -> None:
-        self._line, self._mounts, self._clock = line, mounts, clock
+        super().__init__(line, clock)
+        self._mounts = mounts
         self._buffer = b""
-
-    def start(self) -> None:
-        """Listen, on the running event loop."""
-        self._loop = asyncio.get_running_loop()
-        self._line.open(self._receive)
 
     def _receive(self, data: bytes) -> None:
         self._buffer = (self._buffer + data)[-LONGEST_COMMAND:]
@@ -62,16 +58,7 @@ class WxtLine:
         t = self._clock()
         text, served = reply(mount.instrument, mount.address, command, mount.seen(t))
         mount.record(t, served, treatment)
-        if treatment.hit_by("hangup"):
-            self._line.hang_up()
-            return
-        made = text.encode("ascii") + b"\r\n"
-        exchange = Exchange(t, command.encode(), made, treatment.damaged(made, text=True))
-        mount.send(self._line.send, treatment, exchange)
-
-    def stop(self) -> None:
-        """Unplug."""
-        self._line.close()
+        self._send_text(mount, treatment, command.encode(), text.encode("ascii") + b"\r\n")
 
 
 def reply(transmitter: WeatherTransmitter, address: str, command: str, t: float) -> tuple[str, list[ServedValue]]:

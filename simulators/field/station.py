@@ -8,6 +8,7 @@ from typing import Any
 from simulators.buses.bayern_hessen import HessenLine
 from simulators.buses.journal import Journal
 from simulators.buses.line_faults import LineFaults
+from simulators.buses.line_server import LineServer
 from simulators.buses.modbus import RtuSlaves
 from simulators.buses.modbus_tcp import TcpSlaves
 from simulators.buses.mount import Mount
@@ -15,7 +16,7 @@ from simulators.buses.sdi12 import Sdi12Bus
 from simulators.buses.talker_line import TalkerLine
 from simulators.buses.vaisala import WxtLine
 from simulators.faults.book import FaultBook
-from simulators.faults.fault import InstrumentPlace, Scope
+from simulators.faults.fault import InstrumentPlace, Scope, ScriptWindow
 from simulators.field.catalogue import COUNTERS, build
 from simulators.field.plan import BusPlan, FieldError, FieldPlan, InstrumentPlan, StationPlan
 from simulators.instruments.bam_1020 import BamTerminal
@@ -148,7 +149,9 @@ def _scene(station: str, plan: StationPlan, seed: int, recordings: Recordings, s
                 ScriptedEpisode(e.start_s, e.for_s, e.to, e.ramp_s) for e in plan.script.episodes if e.signal == signal
             ]
             states = [
-                ScriptedState(s.start_s, s.for_s, s.state, s.every_s) for s in plan.script.states if s.signal == signal
+                ScriptedState(s.state, ScriptWindow(s.start_s, s.for_s, s.every_s))
+                for s in plan.script.states
+                if s.signal == signal
             ]
             scene[signal] = scripted(scene[signal], script, episodes, states)
         else:
@@ -169,7 +172,7 @@ def _bus(
         return SimulatedBus(key, description, tcp.start, tcp.stop, lambda: {"host": tcp.host, "port": tcp.port}, faults)
     settings = WireSettings.parse(spec.line)
     line: SerialLine = ServedLine(settings, port=spec.port) if spec.served else PtyLine(settings, link)
-    server: RtuSlaves | Sdi12Bus | WxtLine | HessenLine | TalkerLine | BamTerminal
+    server: LineServer
     match spec.kind:
         case "modbus-rtu":
             server = RtuSlaves(line, {int(address): mount for address, mount in mounts.items()}, clock)

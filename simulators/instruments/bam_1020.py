@@ -4,12 +4,12 @@ It measures an hour at a time and answers nobody while the tape moves: in the fi
 The record carries the end of its hour, the concentration in mg/m³, and twelve alarm fields E U M I L R N F P D C T.
 """
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from simulators.buses.journal import Exchange, ServedValue
+from simulators.buses.line_server import LineServer
 from simulators.buses.mount import Mount
 from simulators.faults.treatment import Treatment
 from simulators.lines.serial_line import SerialLine
@@ -42,17 +42,13 @@ class Bam1020:
         return line, [ServedValue("pm2_5", conc, "mg/m3", "fault" if dead else "ok", measured=end)]
 
 
-class BamTerminal:
+class BamTerminal(LineServer):
     """The monitor on a serial line."""
 
     def __init__(self, line: SerialLine, mount: Mount[Bam1020], clock: Callable[[], float]) -> None:
-        self._line, self._mount, self._clock = line, mount, clock
+        super().__init__(line, clock)
+        self._mount = mount
         self._returns, self._place = 0, ""
-
-    def start(self) -> None:
-        """Listen, on the running event loop."""
-        self._loop = asyncio.get_running_loop()
-        self._line.open(self._receive)
 
     def _receive(self, data: bytes) -> None:
         t = self._clock()
@@ -81,7 +77,3 @@ class BamTerminal:
             self._mount.record(t, served, treatment)
             return f"4\r\nStation, 5\r\n{HEADER}\r\n{line}\r\n>"
         return ""
-
-    def stop(self) -> None:
-        """Unplug."""
-        self._line.close()

@@ -8,21 +8,13 @@ import time
 from collections.abc import Mapping
 from typing import ClassVar
 
+from simulators.buses.checksums import crc_characters, xor
 from simulators.buses.journal import ServedValue
-from simulators.buses.sdi12 import crc_characters
 from simulators.buses.talker_line import TalkerMessage
 from simulators.instruments.wxt536 import Wxt536
 from simulators.signals.source import Source
 
 CELL_FLOW_ERROR = 2
-
-
-def xor(text: bytes) -> bytes:
-    """XOR of all bytes as two upper-case hexadecimal digits."""
-    total = 0
-    for byte in text:
-        total ^= byte
-    return b"%02X" % total
 
 
 def _number(sources: Mapping[str, Source], signal: str, t: float, decimals: int) -> float | None:

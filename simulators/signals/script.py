@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from simulators.faults.fault import ScriptWindow
 from simulators.signals.source import ProbeValue, Source
 
 
@@ -42,17 +43,10 @@ class ScriptedEpisode:
 
 @dataclass(frozen=True)
 class ScriptedState:
-    """A change of state only: the instrument reports `state` (`fault`, `maint`, `cal` …) for a while."""
+    """A state (`fault`, `maint`, `cal` …) that the instrument reports for a while; its value goes on."""
 
-    start_s: float
-    for_s: float
     state: str
-    every_s: float | None = None
-
-    def holds(self, elapsed_s: float) -> bool:
-        """Whether the state is reported at this time of the script."""
-        since = elapsed_s - self.start_s
-        return since >= 0 and (since % self.every_s if self.every_s else since) < self.for_s
+    window: ScriptWindow
 
 
 def scripted(
@@ -70,7 +64,7 @@ def scripted(
             weight = episode.weight(elapsed)
             if value is not None and weight:
                 value += weight * (episode.to - value)
-        state = next((window.state for window in states if window.holds(elapsed)), sample.state)
+        state = next((one.state for one in states if one.window.holds(elapsed)), sample.state)
         return ProbeValue(value, state)
 
     return changed

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulators.faults.fault import ScriptWindow
 from simulators.signals import seawater
 from simulators.signals.air import Air, AirMass
 from simulators.signals.noise import RedNoise, WhiteNoise, normal
@@ -203,7 +204,7 @@ def test_an_episode_goes_down_stays_and_comes_back() -> None:
 def test_a_state_window_changes_the_state_alone_and_repeats() -> None:
     script = ScriptClock()
     script.begin(0.0)
-    source = scripted(lambda _: ProbeValue(7.0), script, [], [ScriptedState(10, 5, "maint", every_s=60)])
+    source = scripted(lambda _: ProbeValue(7.0), script, [], [ScriptedState("maint", ScriptWindow(10, 5, 60))])
     states = [source(t) for t in (9.0, 10.0, 14.9, 15.0, 71.0)]
     assert [sample.state for sample in states] == ["ok", "maint", "maint", "ok", "maint"]
     assert {sample.value for sample in states} == {7.0}

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.buses.bayern_hessen import ComponentValue, checksum, framed, mantissa, rounded
-from simulators.buses.sdi12 import crc_characters
+from simulators.buses.bayern_hessen import ComponentValue, framed, mantissa, rounded
+from simulators.buses.checksums import crc_characters, xor
 from simulators.buses.vaisala import reply
 from simulators.instruments.grimm_edm180 import GrimmEdm180
 from simulators.instruments.ott_pls import OttPls
@@ -73,7 +73,7 @@ def test_mantissa_carries_the_rounded_value(value: float) -> None:
 
 
 def test_checksum_counts_stx_and_etx() -> None:
-    assert checksum(b"\x02DA\x03") == b"04"
+    assert xor(b"\x02DA\x03") == b"04"
 
 
 def test_wxt_composite_message_is_the_manuals_line() -> None:

@@ -1,0 +1,46 @@
+"""What the servers of all serial protocols share: a line to listen on, and the way of an answer."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+from simulators.buses.journal import Exchange
+from simulators.buses.mount import Mount
+from simulators.faults.treatment import Treatment
+from simulators.lines.serial_line import SerialLine
+
+
+class LineServer(ABC):
+    """The instruments' end of one serial line; `clock` gives Unix seconds."""
+
+    def __init__(self, line: SerialLine, clock: Callable[[], float]) -> None:
+        self._line, self._clock = line, clock
+
+    def start(self) -> None:
+        """Listen, on the running event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._line.open(self._receive)
+
+    @abstractmethod
+    def _receive(self, data: bytes) -> None:
+        """Take what came over the line."""
+
+    def _send_text(
+        self,
+        mount: Mount[Any],
+        treatment: Treatment,
+        request: bytes,
+        made: bytes,
+        put: Callable[[bytes], None] | None = None,
+    ) -> None:
+        """Send an answer in text as its faults leave it, or hang up instead; `put` carries it to the line."""
+        if treatment.hit_by("hangup"):
+            self._line.hang_up()
+            return
+        exchange = Exchange(self._clock(), request, made, treatment.damaged(made, text=True))
+        mount.send(put or self._line.send, treatment, exchange)
+
+    def stop(self) -> None:
+        """Unplug."""
+        self._line.close()
