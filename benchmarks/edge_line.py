@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from edge_agent.acquiring.acquisition import close_slots
 from edge_agent.acquiring.bus_reader import BusReader, Mounting
-from edge_agent.acquiring.watched import Outbox, Watched
-from edge_agent.clocks.wall_clock import WallClock
+from edge_agent.acquiring.device_channels import DeviceChannels, StationOutlet
+from edge_agent.clocks.clock import WallClock
 from edge_agent.lines.instrument import Instrument, Note, Overlapping, Part, PlannedRequest, SharedBus
 from edge_agent.readings.counts import MissCounts
 from edge_agent.readings.misses import Miss
@@ -128,14 +128,14 @@ async def read_line(bus: SharedBus, instruments: Iterable[tuple[Device, Instrume
     misses = MissCounts()
     mountings = []
     for device, instrument in timed.values():
-        outbox = Outbox(records[device.name].append, MaintenanceSwitch(None))
+        outbox = StationOutlet(records[device.name].append, MaintenanceSwitch(None))
         feeds = feeds_of(device)
-        watched = Watched(device.name, feeds, DeviceSlots(device_plan(device, feeds), now_ms()), outbox)
+        watched = DeviceChannels(device.name, feeds, DeviceSlots(device_plan(device, feeds), now_ms()), outbox)
         mountings.append(Mounting(device, instrument, watched))
     reader = BusReader("line", bus, mountings, wall, misses)
     stop = asyncio.Event()
     asyncio.get_running_loop().call_later(seconds, stop.set)
-    outbox = Outbox(lambda _: None, MaintenanceSwitch(None))
+    outbox = StationOutlet(lambda _: None, MaintenanceSwitch(None))
     await asyncio.gather(reader.run(stop), close_slots([m.watched for m in mountings], outbox, wall, stop))
     by_device = {name: slots[1:] for name, slots in records.items()}
     return Line({name: one for name, (_, one) in timed.items()}, by_device, misses.by_device(), seconds)

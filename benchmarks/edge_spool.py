@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from edge_agent.readings.records import SlotReading, SlotRecord
-from edge_agent.slots.continuity import Series, last_slots
+from edge_agent.slots.continuity import SlotSeries, last_slots
 from edge_agent.spooling.spool import Spool
 from edge_agent.spooling.spool_file import connect
 from edge_agent.spooling.spool_start import LOOKED_BACK
@@ -102,7 +102,7 @@ def opening(folder: Path) -> float:
 
     One of the devices has never delivered: the agent then looks as far back as it ever does.
     """
-    series = [Series("device", 1000, tuple(map(channel, range(READINGS)))), Series("silent", 1000, ("silent",))]
+    series = [SlotSeries("device", 1000, tuple(map(channel, range(READINGS)))), SlotSeries("silent", 1000, ("silent",))]
     began = time.perf_counter()
     with opened(folder) as spool:
         last_slots(series, spool.newest_first(LOOKED_BACK))

@@ -20,7 +20,7 @@ from benchmarks.edge_line import Line, now_ms, read_line
 from edge_agent.instruments.drivers import Mounted, mount
 from edge_agent.modbus.bus import ModbusBus, Timing
 from edge_agent.modbus.instrument import ModbusInstrument
-from edge_agent.modbus.request_plan import Span
+from edge_agent.modbus.request_plan import RegisterSpan
 from edge_agent.modbus.signals import locate, spans
 from quantrac.config.modbus import ModbusProfile
 from quantrac.config.stations import Device, Station
@@ -64,7 +64,7 @@ class OneDead:
     seconds: float
 
 
-def wire_ms(blocks: Sequence[Span], turnaround_ms: float) -> float:
+def wire_ms(blocks: Sequence[RegisterSpan], turnaround_ms: float) -> float:
     """Return the time of requests and replies on the wire, with the silences and the thinking between them."""
     character_ms = 1000 * BITS / BAUD
     silence_ms = max(SILENT_CHARACTERS * character_ms, turnaround_ms)
@@ -110,17 +110,17 @@ def _sweep_times(line: Line, period_ms: int) -> list[float]:
     return [max(times) - min(times) for _, times in sorted(sweeps.items())][:-1]
 
 
-def _wanted(device: Device, instrument: object) -> set[Span]:
+def _wanted(device: Device, instrument: object) -> set[RegisterSpan]:
     """Return every register that the station wants of a device, and none that is only read across."""
     assert isinstance(device.profile, ModbusProfile)
     assert isinstance(instrument, ModbusInstrument)
     codes = instrument.codes
     found = [locate(device.profile, device.profile.signals[name], codes) for name in device.wanted_signals()]
     whole = [span for fields in found if fields for span in spans(fields)]
-    return {Span(span.function, at, 1) for span in whole for at in range(span.at, span.end)}
+    return {RegisterSpan(span.function, at, 1) for span in whole for at in range(span.at, span.end)}
 
 
-async def _singles(mounted: Mounted, wanted: dict[str, set[Span]]) -> float:
+async def _singles(mounted: Mounted, wanted: dict[str, set[RegisterSpan]]) -> float:
     """Return how long a sweep takes that asks for each register by itself."""
     bus = mounted.bus
     assert isinstance(bus, ModbusBus)

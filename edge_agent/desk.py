@@ -34,7 +34,7 @@ class AgentNotRunning(QuantracError):
     """Nobody answers at the desk of this station."""
 
 
-class DeskRefused(QuantracError):
+class AgentRefused(QuantracError):
     """The agent cannot do what was asked."""
 
 
@@ -60,7 +60,7 @@ def drain(folder: Path, timeout_s: float) -> dict[str, Any]:
 def maintain(folder: Path, device: str | None, state: State, for_ms: int, why: str = "") -> dict[str, Any]:
     """Give what a device (None: the whole station) measures the state maint or cal for so long.
 
-    Returns the orders in force. Raises AgentNotRunning, DeskRefused.
+    Returns the orders in force. Raises AgentNotRunning, AgentRefused.
     """
     request = {"do": "maint", "device": device, "for_ms": for_ms, "state": state.word, "why": why}
     return ask(folder, request, timeout_s=15)
@@ -79,7 +79,7 @@ def maintenance(folder: Path) -> dict[str, Any]:
 def reload(folder: Path, within_s: float) -> dict[str, Any]:
     """Have the local files read again and put in force; returns what came of it when that is known.
 
-    Raises AgentNotRunning, DeskRefused: a file is wrong, or a device does not answer.
+    Raises AgentNotRunning, AgentRefused: a file is wrong, or a device does not answer.
     """
     return ask(folder, {"do": "reload", "within_s": within_s}, timeout_s=2 * within_s + LONGEST_TRIAL_S)
 
@@ -90,7 +90,7 @@ def live(folder: Path) -> dict[str, Any]:
 
 
 def ask(folder: Path, request: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
-    """Send one request and return the answer. Raises AgentNotRunning, DeskRefused."""
+    """Send one request and return the answer. Raises AgentNotRunning, AgentRefused."""
     try:
         with _address(folder) as address, socket.socket(socket.AF_UNIX) as line:
             line.settimeout(timeout_s)
@@ -104,7 +104,7 @@ def ask(folder: Path, request: Mapping[str, Any], timeout_s: float) -> dict[str,
         raise AgentNotRunning(f"the agent in {folder} ended before it answered")
     found: dict[str, Any] = json.loads(answer)
     if "error" in found:
-        raise DeskRefused(str(found["error"]))
+        raise AgentRefused(str(found["error"]))
     return found
 
 
@@ -147,7 +147,7 @@ class _Handler(socketserver.StreamRequestHandler):
         try:
             request = json.loads(line)
             if not isinstance(request, dict):
-                raise DeskRefused(f"found {line[:60]!r}, expected one JSON object")
+                raise AgentRefused(f"found {line[:60]!r}, expected one JSON object")
             return type(self).answer(request)
         except (ValueError, QuantracError, OSError) as error:  # TimeoutError is an OSError, too
             log.warning("desk_refused", error=str(error))

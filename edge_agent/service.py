@@ -16,15 +16,15 @@ from edge_agent.acquiring.surroundings import Surroundings
 from edge_agent.clocks.clock import Moment
 from edge_agent.clocks.system_clock import SystemClock, TimeSource
 from edge_agent.clocks.timekeeper import Timekeeper
-from edge_agent.control.agent_control import Steering, identity_of
+from edge_agent.control.agent_control import AgentControl, identity_of
 from edge_agent.control.answers import Draining, report_of
 from edge_agent.control.reconfiguration import Pushed
 from edge_agent.control.replies import Replies
 from edge_agent.desk import Desk
-from edge_agent.health.agent_channels import Housekeeping
-from edge_agent.health.watchdog import Watchdog
+from edge_agent.health.agent_channels import AgentChannels
+from edge_agent.health.watchdog import SystemdWatchdog
 from edge_agent.readings.counts import MissCounts
-from edge_agent.readings.records import Event, RecordSink
+from edge_agent.readings.records import RecordSink, StationEvent
 from edge_agent.readings.samples import NO_MEASUREMENT, Measured
 from edge_agent.sending.forwarder import Forwarder
 from edge_agent.sending.forwarding_loop import ForwardingLoop
@@ -32,7 +32,7 @@ from edge_agent.sending.start import Beginning
 from edge_agent.sending.uplink import uplink
 from edge_agent.slots.continuity import series_of
 from edge_agent.slots.orders import FILE as ORDERS
-from edge_agent.slots.orders import Orders
+from edge_agent.slots.orders import MaintenanceOrders
 from edge_agent.spooling.intake import Intake
 from edge_agent.spooling.spool import Spool
 from edge_agent.spooling.spool_file import SpoolUnwritable
@@ -59,7 +59,7 @@ ASK_AGAIN_S: Final = 5.0
 """While draining in silence, the station announces itself this often, which the centre answers with an ack."""
 
 
-class UnknownStation(QuantracError):
+class StationNotConfigured(QuantracError):
     """The configuration has no such station."""
 
     exit_code = 2
@@ -99,10 +99,10 @@ def run(
 
     On `stop` it goes on publishing for up to `drain_s` seconds. Returns False when it was asked to drain and something
     was left unacknowledged. Each time `reload` is set, the local files are read again and put in force.
-    Raises ConfigErrors, UnknownStation, SpoolLocked, MissingSetting, AgentFailed.
+    Raises ConfigErrors, StationNotConfigured, SpoolLocked, MissingSetting, AgentFailed.
     """
     plan, source = _plan(settings, station_id), clock or SystemClock()
-    end, watchdog = End(stop, Draining(timeout_s=drain_s)), Watchdog.from_environment()
+    end, watchdog = End(stop, Draining(timeout_s=drain_s)), SystemdWatchdog.from_environment()
     with ExitStack() as closing:
         keeper, loop = Timekeeper(source, plan.station.clock), ForwardingLoop(_moment, on_failure=end.fail)
         intake = Intake(wake=loop.wake, stamp=keeper.stamp)
@@ -111,7 +111,7 @@ def run(
         replies.transport = session
         restart = _begin(closing, plan, keeper, intake, loop, session)
         cameras = _cameras(closing, plan, source, keeper, loop)
-        orders, misses = Orders(plan.folder / ORDERS, plan.station.devices), MissCounts()
+        orders, misses = MaintenanceOrders(plan.folder / ORDERS, plan.station.devices), MissCounts()
         housekeeping = _housekeeping(closing, plan, loop, intake, keeper, misses)
         steering = _steering(plan, loop, session, end, orders, misses, cameras, replies)
         _listen(closing, plan, steering, commands, session, reload)
@@ -134,7 +134,7 @@ def run(
     return drained or not (end.draining.wanted.is_set() or drain_s > 0)
 
 
-class Plan(NamedTuple):
+class AgentPlan(NamedTuple):
     """What is configured, and where it comes from."""
 
     settings: Settings
@@ -173,7 +173,7 @@ class End:
         threading.Thread(target=wait, name="stop", daemon=True).start()
 
 
-def _plan(settings: Settings, station_id: str) -> Plan:
+def _plan(settings: Settings, station_id: str) -> AgentPlan:
     local, wiring = configured_station(settings, station_id), load_wiring(settings.wiring)
     folder = settings.state_dir / station_id
     folder.mkdir(parents=True, exist_ok=True)
@@ -182,11 +182,11 @@ def _plan(settings: Settings, station_id: str) -> Plan:
     station = local if sent is None else wiring.wire(sent)
     if station.spool.warning:
         log.warning("spool_keep_short", station=station_id, why=station.spool.warning)
-    return Plan(settings, local, station, pushed, wiring, MqttAddress.parse(settings.mqtt()), folder)
+    return AgentPlan(settings, local, station, pushed, wiring, MqttAddress.parse(settings.mqtt()), folder)
 
 
 def _begin(
-    closing: ExitStack, plan: Plan, keeper: Timekeeper, intake: Intake, loop: ForwardingLoop, session: Session
+    closing: ExitStack, plan: AgentPlan, keeper: Timekeeper, intake: Intake, loop: ForwardingLoop, session: Session
 ) -> str:
     """Start spool, clock, forwarding and session; returns how a `restart` event names this start."""
     station = plan.station
@@ -217,16 +217,16 @@ def _begin(
 
 
 def _steering(
-    plan: Plan,
+    plan: AgentPlan,
     loop: ForwardingLoop,
     session: Session,
     end: End,
-    orders: Orders,
+    orders: MaintenanceOrders,
     misses: MissCounts,
     cameras: Cameras | None,
     replies: Replies,
-) -> Steering:
-    return Steering(
+) -> AgentControl:
+    return AgentControl(
         plan.local,
         plan.station,
         plan.pushed,
@@ -246,8 +246,8 @@ def _steering(
 
 def _listen(
     closing: ExitStack,
-    plan: Plan,
-    steering: Steering,
+    plan: AgentPlan,
+    steering: AgentControl,
     commands: SimpleQueue[Delivery],
     session: Session,
     reload: threading.Event | None,
@@ -263,9 +263,9 @@ def _listen(
 
 
 def _housekeeping(
-    closing: ExitStack, plan: Plan, loop: ForwardingLoop, intake: Intake, keeper: Timekeeper, misses: MissCounts
-) -> Housekeeping:
-    return Housekeeping(
+    closing: ExitStack, plan: AgentPlan, loop: ForwardingLoop, intake: Intake, keeper: Timekeeper, misses: MissCounts
+) -> AgentChannels:
+    return AgentChannels(
         plan.folder,
         lambda: len(intake) if loop.forwarder is None else loop.forwarder.depth,
         spool_lost=lambda: None if loop.forwarder is None else loop.forwarder.lost,
@@ -276,15 +276,17 @@ def _housekeeping(
 
 
 def configured_station(settings: Settings, station_id: str) -> Station:
-    """Return a station of the configuration, its buses at their places; raises ConfigErrors, UnknownStation."""
+    """Return a station of the configuration, its buses at their places; raises ConfigErrors, StationNotConfigured."""
     stations = load_network(settings.config, settings.overlay).stations
     if station_id not in stations:
-        raise UnknownStation(f"station {station_id!r} is not configured; there are: {', '.join(sorted(stations))}")
+        raise StationNotConfigured(
+            f"station {station_id!r} is not configured; there are: {', '.join(sorted(stations))}"
+        )
     return load_wiring(settings.wiring).wire(stations[station_id])
 
 
 def _cameras(
-    closing: ExitStack, plan: Plan, source: TimeSource, keeper: Timekeeper, loop: ForwardingLoop
+    closing: ExitStack, plan: AgentPlan, source: TimeSource, keeper: Timekeeper, loop: ForwardingLoop
 ) -> Cameras | None:
     """Start the cameras, if the station has any."""
     if not plan.station.cameras:
@@ -308,7 +310,7 @@ def _command_key(settings: Settings, station_id: str) -> bytes | None:
     return None if settings.command_keys is None else read_key(settings.command_keys, station_id)
 
 
-def _nobody(_: Event) -> None:
+def _nobody(_: StationEvent) -> None:
     """Nobody wants to know of events."""
 
 

@@ -13,17 +13,17 @@ from typing import Final
 
 import structlog
 
+from edge_agent.acquiring.device_channels import DeviceChannels, StationOutlet
 from edge_agent.acquiring.field_link import FieldLink
 from edge_agent.acquiring.pauses import pause
 from edge_agent.acquiring.schedule import next_due
 from edge_agent.acquiring.surroundings import Surroundings
 from edge_agent.acquiring.sweeps import Sweeps, supervised
-from edge_agent.acquiring.watched import Outbox, Watched
+from edge_agent.clocks.clock import WallClock
 from edge_agent.clocks.trust import shifted
-from edge_agent.clocks.wall_clock import WallClock
-from edge_agent.health.agent_channels import Housekeeping
-from edge_agent.health.watchdog import Watchdog
-from edge_agent.readings.records import Event, RecordSink
+from edge_agent.health.agent_channels import AgentChannels
+from edge_agent.health.watchdog import SystemdWatchdog
+from edge_agent.readings.records import RecordSink, StationEvent
 from edge_agent.readings.samples import Sample
 from edge_agent.slots.channels import ChannelFeed, slot_plan
 from edge_agent.slots.device_slots import DeviceSlots
@@ -64,11 +64,11 @@ async def acquire(
         Unsuitable: a device's profile, bus and address do not go together.
     """
     link = link or FieldLink()
-    outbox = Outbox(sink, MaintenanceSwitch(station.maintenance), around.orders, around.on_event)
+    outbox = StationOutlet(sink, MaintenanceSwitch(station.maintenance), around.orders, around.on_event)
     keeping = around.keeping
-    watched: list[Watched] = []
+    watched: list[DeviceChannels] = []
     wall = WallClock(around.clock, time.monotonic, lambda now_ms, by_ms: start_afresh(watched, outbox, now_ms, by_ms))
-    outbox.events.append(Event("restart", None, restart, wall.now_ms()))
+    outbox.events.append(StationEvent("restart", None, restart, wall.now_ms()))
     sweeps = Sweeps(station, watched, outbox, wall, around)
     tasks = []
     if station.agent_channels:
@@ -88,14 +88,16 @@ async def acquire(
         link.detach()
 
 
-async def feed_watchdog(watchdog: Watchdog, stop: asyncio.Event) -> None:
+async def feed_watchdog(watchdog: SystemdWatchdog, stop: asyncio.Event) -> None:
     """Tell systemd that the sweeps go on, only if every bus has finished one since the last time."""
     while not stop.is_set():
         watchdog.feed()
         await pause((watchdog.interval_s or 1.0) / FEEDS_IN_INTERVAL, stop)
 
 
-async def close_slots(watched: Sequence[Watched], outbox: Outbox, wall: WallClock, stop: asyncio.Event) -> None:
+async def close_slots(
+    watched: Sequence[DeviceChannels], outbox: StationOutlet, wall: WallClock, stop: asyncio.Event
+) -> None:
     """Close each slot when its end has passed, and let orders end."""
     while not stop.is_set():
         now_ms = wall.now_ms()
@@ -108,7 +110,7 @@ async def close_slots(watched: Sequence[Watched], outbox: Outbox, wall: WallCloc
         await pause(min(wait_ms, 1_000) / 1000, stop)
 
 
-async def keep_house(agent: Watched, keeping: Housekeeping, wall: WallClock, stop: asyncio.Event) -> None:
+async def keep_house(agent: DeviceChannels, keeping: AgentChannels, wall: WallClock, stop: asyncio.Event) -> None:
     """Measure the agent's own channels when they are due."""
     period_ms, steps = min(AGENT_SAMPLE_MS, agent.slots.width_ms), wall.steps
     due_ms = next_due(wall.now_ms(), period_ms)
@@ -122,19 +124,19 @@ async def keep_house(agent: Watched, keeping: Housekeeping, wall: WallClock, sto
         await pause(min(due_ms + 1 - now_ms, 1_000) / 1000, stop)
 
 
-def start_afresh(watched: Sequence[Watched], outbox: Outbox, now_ms: int, by_ms: int) -> None:
+def start_afresh(watched: Sequence[DeviceChannels], outbox: StationOutlet, now_ms: int, by_ms: int) -> None:
     """Give up the open slots after the wall clock was set: none of them is known whole.
 
     Events that wait for their record are dated by the clock as it is now.
     """
-    outbox.events[:] = [*shifted(outbox.events, by_ms), Event("clock", None, f"set by {by_ms:+d} ms", now_ms)]
+    outbox.events[:] = [*shifted(outbox.events, by_ms), StationEvent("clock", None, f"set by {by_ms:+d} ms", now_ms)]
     for one in watched:
         one.events[:] = shifted(one.events, by_ms)
         one.slots.restart(now_ms)
 
 
-def _watch_agent(channels: Sequence[Channel], outbox: Outbox, wall: WallClock) -> Watched:
+def _watch_agent(channels: Sequence[Channel], outbox: StationOutlet, wall: WallClock) -> DeviceChannels:
     feeds = [ChannelFeed(channel, None) for channel in channels]
     report_ms = min(channel.interval_ms for channel in channels)
     plan = slot_plan(feeds, min(AGENT_SAMPLE_MS, report_ms), report_ms, AGENT_VALID_SHARE)
-    return Watched(AGENT, feeds, DeviceSlots(plan, wall.now_ms()), outbox)
+    return DeviceChannels(AGENT, feeds, DeviceSlots(plan, wall.now_ms()), outbox)

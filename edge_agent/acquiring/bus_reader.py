@@ -10,15 +10,15 @@ from typing import Final
 import structlog
 
 from edge_agent.acquiring.bus_watch import BusWatch
+from edge_agent.acquiring.device_channels import DeviceChannels
 from edge_agent.acquiring.lateness import Lateness
 from edge_agent.acquiring.pauses import pause
-from edge_agent.acquiring.schedule import Idle, Outcome, Schedule, Turn, Watch
-from edge_agent.acquiring.watched import Watched
-from edge_agent.clocks.wall_clock import WallClock
+from edge_agent.acquiring.schedule import BusSchedule, Idle, ScheduledDevice, Turn, TurnOutcome
+from edge_agent.clocks.clock import WallClock
 from edge_agent.lines.instrument import Instrument, Overlapping, Part, SharedBus, Unfenced
 from edge_agent.readings.counts import MissCounts
-from edge_agent.readings.misses import Garbled, LateAnswer, LineDown, Miss, NoAnswer, Refused
-from edge_agent.readings.records import Event
+from edge_agent.readings.misses import Garbled, LateAnswer, LineDown, Miss, NoAnswer, RequestRefused
+from edge_agent.readings.records import StationEvent
 from edge_agent.readings.samples import NO_MEASUREMENT, Sample
 from quantrac.config.stations import Device
 from quantrac.observe.metrics import counter
@@ -44,7 +44,7 @@ class Mounting:
 
     device: Device
     instrument: Instrument
-    watched: Watched
+    watched: DeviceChannels
     left: Sequence[Part] = field(default_factory=tuple)
     """What the last turn did not bring."""
     unasked: Sequence[Part] = field(default_factory=tuple)
@@ -75,8 +75,8 @@ class BusReader:
         self._beat = beat
         self._watch = BusWatch(mounting.device.name for mounting in mountings)
         self._mountings = {mounting.device.name: mounting for mounting in mountings}
-        self._schedule = Schedule(
-            [Watch(m.device.name, m.device.sample_ms, m.instrument.try_ms) for m in mountings], wall.now_ms()
+        self._schedule = BusSchedule(
+            [ScheduledDevice(m.device.name, m.device.sample_ms, m.instrument.try_ms) for m in mountings], wall.now_ms()
         )
         self._steps = wall.steps
         self._failed_opens = 0
@@ -115,7 +115,7 @@ class BusReader:
             self._bus.end()
             slots.finish()
         now_ms = self._now_ms()
-        awaited = outcome in (Outcome.WAKING, Outcome.MEASURING)
+        awaited = outcome in (TurnOutcome.WAKING, TurnOutcome.MEASURING)
         quarantine_ms = mounting.ready_in_ms if awaited else min(QUARANTINE_MS, mounting.device.sample_ms // 4)
         owed_ms = mounting.instrument.owed_ms if isinstance(mounting.instrument, Unfenced) else 0
         self._schedule.report(turn, outcome, now_ms, quarantine_ms, owed_ms)
@@ -125,14 +125,14 @@ class BusReader:
         self._tell(mounting, now_ms)
         mounting.watched.close(now_ms)
 
-    async def _read(self, mounting: Mounting, turn: Turn) -> Outcome:
+    async def _read(self, mounting: Mounting, turn: Turn) -> TurnOutcome:
         """Read what a turn is for, part by part; what did not come stays in `left` for another try."""
         parts: Sequence[Part] = ()
         try:
             await self._open()
             if turn.probe and not turn.measuring:
                 if await self._wake(mounting, turn):
-                    return Outcome.WAKING
+                    return TurnOutcome.WAKING
                 if not turn.came_late:
                     await mounting.instrument.probe()
             resumed = turn.attempt > 1 or turn.measuring
@@ -140,20 +140,20 @@ class BusReader:
             missed = await self._read_parts(mounting, turn, parts)
         except LineDown as down:
             self._line_down(down)
-            return Outcome.LINE_DOWN
+            return TurnOutcome.LINE_DOWN
         except (Garbled, LateAnswer, NoAnswer) as miss:
             mounting.left = ()
             self._note_miss(mounting, miss)
-            return Outcome.SILENT if isinstance(miss, NoAnswer) else Outcome.GARBLED
+            return TurnOutcome.SILENT if isinstance(miss, NoAnswer) else TurnOutcome.GARBLED
         mounting.left = tuple(part for part in parts if part in missed)
         if len(missed) < len(parts) and not mounting.unasked:
             mounting.lateness.read()
         if not missed:
-            return Outcome.READ
+            return TurnOutcome.READ
         if mounting.ready_in_ms:
-            return Outcome.MEASURING
+            return TurnOutcome.MEASURING
         silent = len(missed) == len(parts) and all(isinstance(miss, NoAnswer) for miss in missed.values())
-        return Outcome.SILENT if silent else Outcome.GARBLED
+        return TurnOutcome.SILENT if silent else TurnOutcome.GARBLED
 
     async def _wake(self, mounting: Mounting, turn: Turn) -> bool:
         """Wake an instrument that may sleep; return whether it needs time now."""
@@ -184,7 +184,7 @@ class BusReader:
                         missed.update(dict.fromkeys(parts[place:], NoAnswer("is being measured")))
                         break
                 samples = await mounting.instrument.read(part)
-            except Refused as refusal:
+            except RequestRefused as refusal:
                 self._misses.note(mounting.device.name, refusal)
                 log.info("instrument_refused", bus=self._name, device=mounting.device.name, why=str(refusal))
                 samples = [Sample(name, self._now_ms(), *NO_MEASUREMENT) for name in part.signals]
@@ -222,15 +222,15 @@ class BusReader:
         if mounting.lateness.late(took_ms):
             name = mounting.device.name
             log.warning("device_slow", bus=self._name, device=name, took_ms=took_ms)
-            mounting.watched.events.append(Event("device_slow", name, mounting.lateness.advice, self._now_ms()))
+            mounting.watched.events.append(StationEvent("device_slow", name, mounting.lateness.advice, self._now_ms()))
 
-    def _reopen_if_deaf(self, turn: Turn, outcome: Outcome, now_ms: int) -> None:
+    def _reopen_if_deaf(self, turn: Turn, outcome: TurnOutcome, now_ms: int) -> None:
         """Close a bus on which nobody is heard any more; the next turn opens it again, with every rest over."""
-        if outcome in (Outcome.LINE_DOWN, Outcome.WAKING, Outcome.MEASURING):
+        if outcome in (TurnOutcome.LINE_DOWN, TurnOutcome.WAKING, TurnOutcome.MEASURING):
             return
-        if self._watch.note(turn.device, heard=outcome is not Outcome.SILENT):
+        if self._watch.note(turn.device, heard=outcome is not TurnOutcome.SILENT):
             log.warning("bus_reopened", bus=self._name, why="not a byte from any device")
-            self._first_watched.events.append(Event("bus_reopened", None, f"{self._name}: not a byte", now_ms))
+            self._first_watched.events.append(StationEvent("bus_reopened", None, f"{self._name}: not a byte", now_ms))
             self._bus.close()
             self._schedule.realign(now_ms)
 
@@ -242,7 +242,7 @@ class BusReader:
         await self._bus.open()
         if self._failed_opens:
             log.info("bus_back", bus=self._name)
-            self._first_watched.events.append(Event("bus_back", None, self._name, self._now_ms()))
+            self._first_watched.events.append(StationEvent("bus_back", None, self._name, self._now_ms()))
         self._failed_opens, self._reopen_at = 0, 0.0
 
     def _line_down(self, down: LineDown) -> None:
@@ -253,7 +253,7 @@ class BusReader:
         self._bus.close()
         if self._failed_opens == 0:
             log.warning("bus_lost", bus=self._name, why=str(down))
-            self._first_watched.events.append(Event("bus_lost", None, f"{self._name}: {down}", self._now_ms()))
+            self._first_watched.events.append(StationEvent("bus_lost", None, f"{self._name}: {down}", self._now_ms()))
         self._reopen_at = loop.time() + REOPEN_S[min(self._failed_opens, len(REOPEN_S) - 1)]
         self._failed_opens += 1
 
@@ -265,13 +265,13 @@ class BusReader:
         """Make events of what the instrument noticed, and of its being lost or back."""
         name = mounting.device.name
         for note in mounting.instrument.notes:
-            mounting.watched.events.append(Event(note.kind, name, note.detail, now_ms))
+            mounting.watched.events.append(StationEvent(note.kind, name, note.detail, now_ms))
         mounting.instrument.notes.clear()
         lost = self._schedule.is_lost(name)
         if lost != mounting.lost:
             mounting.lost = lost
             log.warning("device_lost" if lost else "device_back", bus=self._name, device=name)
-            mounting.watched.events.append(Event("device_lost" if lost else "device_back", name, "", now_ms))
+            mounting.watched.events.append(StationEvent("device_lost" if lost else "device_back", name, "", now_ms))
         self._count_misfires()
 
     def _count_misfires(self) -> None:
@@ -288,7 +288,7 @@ class BusReader:
         return now_ms
 
     @property
-    def _first_watched(self) -> Watched:
+    def _first_watched(self) -> DeviceChannels:
         return next(iter(self._mountings.values())).watched
 
 

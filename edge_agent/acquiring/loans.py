@@ -10,8 +10,8 @@ from typing import Final
 from edge_agent.acquiring.bus_reader import BusReader
 from edge_agent.acquiring.probe import Lend
 from edge_agent.acquiring.talker_reader import TalkerReader
-from edge_agent.clocks.wall_clock import WallClock
-from edge_agent.lines.instrument import Bus, SharedBus
+from edge_agent.clocks.clock import WallClock
+from edge_agent.lines.instrument import OwnedLine, SharedBus
 
 LOOK_S: Final = 0.02
 LONGEST_WAIT_S: Final = 3.0
@@ -52,7 +52,7 @@ def lending(reader: BusReader | TalkerReader, bus: SharedBus, wall: WallClock, d
     return lent
 
 
-def lending_place(reader: BusReader | TalkerReader, own: Bus, other: Bus, wall: WallClock) -> Lend:
+def lending_place(reader: BusReader | TalkerReader, own: OwnedLine, other: OwnedLine, wall: WallClock) -> Lend:
     """Return who lends the place of a bus to another one, of other line settings; the owner opens his again."""
 
     @asynccontextmanager

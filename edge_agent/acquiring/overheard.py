@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 
-from edge_agent.acquiring.probe import Found, kept_open, look_at
+from edge_agent.acquiring.probe import SpotReading, kept_open, look_at
 from edge_agent.acquiring.talker_reader import TalkerReader
+from edge_agent.clocks.clock import NowMs
 from edge_agent.instruments.talkers import Talker
 from edge_agent.lines.endings import Ending
 from edge_agent.readings.misses import NoAnswer
-from edge_agent.readings.samples import Clock
 from quantrac.config.stations import Device
 
 
 class Overheard:
     """A bus that brings what another one hears."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: NowMs) -> None:
         self._clock = clock
         self._lines: asyncio.Queue[bytes] = asyncio.Queue()
 
@@ -47,7 +47,7 @@ class Overheard:
             raise NoAnswer(f"nothing heard within {timeout_ms / 1000:.1f} s") from error
 
 
-async def overhear(owner: TalkerReader, device: Device, talker: Talker, clock: Clock, tries: int) -> list[Found]:
+async def overhear(owner: TalkerReader, device: Device, talker: Talker, clock: NowMs, tries: int) -> list[SpotReading]:
     """Return what a device's channels are by the lines that the owner of its line hears now."""
     overheard = Overheard(clock)
     owner.taps.append(overheard.put)

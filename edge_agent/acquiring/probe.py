@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final, NamedTuple
 
 from edge_agent.instruments.drivers import Mounted, mount
-from edge_agent.lines.instrument import Bus, Instrument, Overlapping, Part, PlannedRequest, Unsuitable
+from edge_agent.lines.instrument import Instrument, Overlapping, OwnedLine, Part, PlannedRequest, Unsuitable
 from edge_agent.modbus.bus import ModbusBus
 from edge_agent.modbus.instrument import ModbusInstrument
 from edge_agent.readings.misses import Garbled, LateAnswer, LineDown, Miss, NoAnswer
@@ -41,7 +41,7 @@ class DevicePlan(NamedTuple):
     load: float | None
 
 
-class Found(NamedTuple):
+class SpotReading(NamedTuple):
     """One channel as it is now: in its published unit, or why there is nothing."""
 
     device: str
@@ -52,7 +52,7 @@ class Found(NamedTuple):
     why: str
 
 
-class SignalFound(NamedTuple):
+class SpotSignal(NamedTuple):
     """One signal of a profile as it is now: in the profile's unit, or why there is nothing."""
 
     signal: str
@@ -66,7 +66,7 @@ class SignalFound(NamedTuple):
 
 def read_profile(
     profile: AnyProfile, bus: BusPlace, unit: int, timeout_ms: int, clock: Callable[[], int]
-) -> list[SignalFound]:
+) -> list[SpotSignal]:
     """Read every signal of a Modbus profile once from a unit of a line that no station file knows; blocking.
 
     Raises Unsuitable, LineDown.
@@ -78,7 +78,7 @@ def read_profile(
 
 async def _read_profile(
     profile: ModbusProfile, place: BusPlace, unit: int, timeout_ms: int, clock: Callable[[], int]
-) -> list[SignalFound]:
+) -> list[SpotSignal]:
     channels = {
         name: Channel(
             name=name, parameter=name, unit=signal.unit, device="probe", signal=name, interval_ms=1_000, span=(0.0, 0.0)
@@ -109,12 +109,12 @@ async def _read_profile(
 
 def _signal_found(
     name: str, unit: str, samples: dict[str, Sample], instrument: ModbusInstrument, why: dict[str, str]
-) -> SignalFound:
+) -> SpotSignal:
     raw = " ".join(f"{word:04X}" for word in instrument.registers.get(name, ()))
     sample = samples.get(name)
     if sample is None:
-        return SignalFound(name, None, unit, "comm", raw, why.get(name, "was not asked"))
-    return SignalFound(name, sample.value, unit, sample.state.word, raw, "")
+        return SpotSignal(name, None, unit, "comm", raw, why.get(name, "was not asked"))
+    return SpotSignal(name, sample.value, unit, sample.state.word, raw, "")
 
 
 def plan_of(station: Station, clock: Callable[[], int]) -> list[DevicePlan]:
@@ -126,18 +126,18 @@ def plan_of(station: Station, clock: Callable[[], int]) -> list[DevicePlan]:
     ]
 
 
-def probe(station: Station, clock: Callable[[], int], only: str | None = None) -> list[Found]:
+def probe(station: Station, clock: Callable[[], int], only: str | None = None) -> list[SpotReading]:
     """Read every device once, or one of them, and return its channels; blocking."""
     return asyncio.run(_probe(station, clock, only))
 
 
-async def _probe(station: Station, clock: Callable[[], int], only: str | None) -> list[Found]:
+async def _probe(station: Station, clock: Callable[[], int], only: str | None) -> list[SpotReading]:
     answers = await asyncio.gather(*(_probe_bus(mounted, only) for mounted in mount(station, clock)))
     return [found for bus in answers for found in bus]
 
 
-async def _probe_bus(mounted: Mounted, only: str | None) -> list[Found]:
-    found: list[Found] = []
+async def _probe_bus(mounted: Mounted, only: str | None) -> list[SpotReading]:
+    found: list[SpotReading] = []
     try:
         for device, instrument in mounted.instruments:
             if only in (None, device.name):
@@ -147,7 +147,7 @@ async def _probe_bus(mounted: Mounted, only: str | None) -> list[Found]:
     return found
 
 
-def kept_open(bus: Bus) -> Lend:
+def kept_open(bus: OwnedLine) -> Lend:
     """Return who lends a bus that nobody else uses."""
 
     @asynccontextmanager
@@ -158,7 +158,7 @@ def kept_open(bus: Bus) -> Lend:
     return lent
 
 
-async def look_at(device: Device, instrument: Instrument, lend: Lend, tries: int = TRIES) -> list[Found]:
+async def look_at(device: Device, instrument: Instrument, lend: Lend, tries: int = TRIES) -> list[SpotReading]:
     """Read a device once, apart from its schedule, and return its channels; a silent one is asked for one part only."""
     try:
         async with lend(instrument.try_ms):
@@ -198,14 +198,14 @@ async def _read_once(instrument: Instrument, part: Part, lend: Lend) -> list[Sam
         return await instrument.read(part)
 
 
-def _channels(device: Device, samples: dict[str, Sample], why: str) -> Iterator[Found]:
+def _channels(device: Device, samples: dict[str, Sample], why: str) -> Iterator[SpotReading]:
     for feed, channel in zip(feeds_of(device), device.channels.values(), strict=True):
         sample = samples.get(feed.signal)
         if sample is None:
-            yield Found(device.name, channel.name, None, channel.unit, "comm", why)
+            yield SpotReading(device.name, channel.name, None, channel.unit, "comm", why)
         else:
             taken = feed.taken(sample)
-            yield Found(device.name, channel.name, taken.value, channel.unit, taken.state.word, "")
+            yield SpotReading(device.name, channel.name, taken.value, channel.unit, taken.state.word, "")
 
 
 def _device_plan(device: Device, instrument: Instrument) -> DevicePlan:

@@ -33,7 +33,7 @@ FADING: Final = 0.9
 """What is left, turn by turn, of the longest turn as the measure of what turns take."""
 
 
-class Outcome(Enum):
+class TurnOutcome(Enum):
     """How a turn ended."""
 
     READ = auto()
@@ -49,7 +49,7 @@ class Outcome(Enum):
     """The bus itself is away."""
 
 
-class Watch(NamedTuple):
+class ScheduledDevice(NamedTuple):
     """A device to be read."""
 
     device: str
@@ -87,7 +87,7 @@ class Idle(NamedTuple):
 
 @dataclass(slots=True)
 class _Device:
-    watch: Watch
+    watch: ScheduledDevice
     order: int
     due_ms: int
     try_ms: int
@@ -149,10 +149,10 @@ class _Device:
         return self.retry is not None and (self.retry.measuring or (self.retry.woken and self.retry.attempt == 1))
 
 
-class Schedule:
+class BusSchedule:
     """The turns of one bus."""
 
-    def __init__(self, watches: Iterable[Watch], now_ms: int) -> None:
+    def __init__(self, watches: Iterable[ScheduledDevice], now_ms: int) -> None:
         self._devices = {
             watch.device: _Device(watch, order, next_due(now_ms, watch.period_ms), watch.try_ms)
             for order, watch in enumerate(watches)
@@ -190,34 +190,34 @@ class Schedule:
             self._skip_missed(device, now_ms)
         return self._due_turn(now_ms) or self._retry_turn(now_ms) or Idle(self._wake(now_ms))
 
-    def report(self, turn: Turn, outcome: Outcome, now_ms: int, quarantine_ms: int = 0, owed_ms: int = 0) -> None:
+    def report(self, turn: Turn, outcome: TurnOutcome, now_ms: int, quarantine_ms: int = 0, owed_ms: int = 0) -> None:
         """Take note of how a turn ended.
 
         A device that is silent, waking or measuring is left alone for `quarantine_ms` at least, any for `owed_ms`.
         """
         device = self._devices[turn.device]
         device.retry = None
-        if outcome is Outcome.LINE_DOWN:
+        if outcome is TurnOutcome.LINE_DOWN:
             return
-        if outcome in (Outcome.WAKING, Outcome.MEASURING):
-            measuring = outcome is Outcome.MEASURING
+        if outcome in (TurnOutcome.WAKING, TurnOutcome.MEASURING):
+            measuring = outcome is TurnOutcome.MEASURING
             device.retry = turn._replace(woken=turn.woken or not measuring, measuring=measuring)
             device.retry_at_ms = now_ms + quarantine_ms
             return
-        device.heard = device.heard or outcome is not Outcome.SILENT
-        device.shaky = outcome is not Outcome.READ or turn.attempt > 1
-        if outcome is Outcome.READ:
+        device.heard = device.heard or outcome is not TurnOutcome.SILENT
+        device.shaky = outcome is not TurnOutcome.READ or turn.attempt > 1
+        if outcome is TurnOutcome.READ:
             device.came_late = False
             took_ms = now_ms - device.began_ms
             device.takes_ms = max(took_ms, FADING * device.takes_ms)
             device.took_ms, device.usual_ms = took_ms, min(took_ms, device.took_ms)
-        device.silent_turns = device.silent_turns + 1 if outcome is Outcome.SILENT else 0
-        if outcome is Outcome.SILENT:
+        device.silent_turns = device.silent_turns + 1 if outcome is TurnOutcome.SILENT else 0
+        if outcome is TurnOutcome.SILENT:
             device.silent_since_ms = device.began_ms if device.silent_turns == 1 else device.silent_since_ms
             device.rest_until_ms = now_ms + max(quarantine_ms, device.rest_ms(now_ms))
         if owed_ms:
             device.rest_until_ms = max(device.rest_until_ms, now_ms + owed_ms)
-        again = device.silent_turns == 1 or (outcome is Outcome.GARBLED and turn.attempt < GARBLED_TRIES)
+        again = device.silent_turns == 1 or (outcome is TurnOutcome.GARBLED and turn.attempt < GARBLED_TRIES)
         if again:
             device.retry = turn._replace(attempt=turn.attempt + 1, probe=False, measuring=False)
             device.retry_at_ms = max(now_ms, device.rest_until_ms)

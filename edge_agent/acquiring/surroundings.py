@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from edge_agent.health.agent_channels import Housekeeping
-from edge_agent.health.watchdog import Watchdog
-from edge_agent.readings.records import Event
-from edge_agent.readings.samples import Clock
-from edge_agent.slots.orders import Orders
+from edge_agent.clocks.clock import NowMs
+from edge_agent.health.agent_channels import AgentChannels
+from edge_agent.health.watchdog import SystemdWatchdog
+from edge_agent.readings.records import StationEvent
+from edge_agent.slots.orders import MaintenanceOrders
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """See the module."""
 
-    clock: Clock
-    keeping: Housekeeping
-    orders: Orders = field(default_factory=Orders)
-    watchdog: Watchdog = field(default_factory=lambda: Watchdog(None, None))
-    on_event: Callable[[Event], None] = lambda _: None
+    clock: NowMs
+    keeping: AgentChannels
+    orders: MaintenanceOrders = field(default_factory=MaintenanceOrders)
+    watchdog: SystemdWatchdog = field(default_factory=lambda: SystemdWatchdog(None, None))
+    on_event: Callable[[StationEvent], None] = lambda _: None
     """Told at once of each event; must return at once."""

@@ -14,14 +14,14 @@ from typing import Any, Final
 import structlog
 
 from edge_agent.acquiring.bus_reader import BusReader, Mounting
+from edge_agent.acquiring.device_channels import DeviceChannels, StationOutlet
 from edge_agent.acquiring.loans import lending, lending_place, wait_for_room
 from edge_agent.acquiring.overheard import overhear
 from edge_agent.acquiring.pauses import pause
-from edge_agent.acquiring.probe import Found, Lend, kept_open, look_at
+from edge_agent.acquiring.probe import Lend, SpotReading, kept_open, look_at
 from edge_agent.acquiring.surroundings import Surroundings
 from edge_agent.acquiring.talker_reader import TalkerReader
-from edge_agent.acquiring.watched import Outbox, Watched
-from edge_agent.clocks.wall_clock import WallClock
+from edge_agent.clocks.clock import WallClock
 from edge_agent.instruments.drivers import Mounted, instrument_on, mount
 from edge_agent.instruments.talkers import Talker
 from edge_agent.lines.instrument import Instrument, SharedBus, Unsuitable, Wiping
@@ -77,7 +77,12 @@ class Sweeps:
     """See the module. Everything here belongs to the event loop of acquisition."""
 
     def __init__(
-        self, station: Station, watched: list[Watched], outbox: Outbox, wall: WallClock, around: Surroundings
+        self,
+        station: Station,
+        watched: list[DeviceChannels],
+        outbox: StationOutlet,
+        wall: WallClock,
+        around: Surroundings,
     ) -> None:
         """Mount the station's buses, nothing opened yet; raises Unsuitable.
 
@@ -97,7 +102,7 @@ class Sweeps:
             self._start(sweep)
         group.create_task(self._end_with(stop))
 
-    async def read(self, device: str | None = None) -> list[Found]:
+    async def read(self, device: str | None = None) -> list[SpotReading]:
         """Read every device once now, or one of them, beside its schedule; raises NoSuchDevice."""
         if device is not None and device not in self.station.devices:
             raise NoSuchDevice(f"found device {device!r}, the station has: {', '.join(self.station.devices)}")
@@ -125,19 +130,19 @@ class Sweeps:
         async with lend(mounting.instrument.try_ms):
             await wiper.wipe()
 
-    async def try_out(self, new: Station, devices: Iterable[str]) -> list[Found]:
+    async def try_out(self, new: Station, devices: Iterable[str]) -> list[SpotReading]:
         """Read devices of another configuration once, each on its line between two turns of that line's owner.
 
         Instruments that talk by themselves are listened to, together with the line's owner where he hears them, too.
         """
-        wanted, found = set(devices), list[Found]()
+        wanted, found = set(devices), list[SpotReading]()
         for mounted in mount(new, self._around.clock):
             for device, instrument in mounted.instruments:
                 if device.name in wanted:
                     found += await self._try(mounted, device, instrument)
         return found
 
-    async def _try(self, mounted: Mounted, device: Device, instrument: Instrument) -> list[Found]:
+    async def _try(self, mounted: Mounted, device: Device, instrument: Instrument) -> list[SpotReading]:
         owner = next((sweep for sweep in self._sweeps.values() if sweep.place == device.bus.place), None)
         if owner is None:
             return await self._look(mounted, device, instrument)
@@ -173,7 +178,7 @@ class Sweeps:
                 if name not in kept:
                     self._sweeps[name] = self._succeed(one, former, ended)
 
-    def _succeed(self, mounted: Mounted, former: dict[str, tuple[Device, Watched]], ended: list[Sweep]) -> Sweep:
+    def _succeed(self, mounted: Mounted, former: dict[str, tuple[Device, DeviceChannels]], ended: list[Sweep]) -> Sweep:
         """Start a bus in the place of those that have ended."""
         sweep = self._sweep(mounted, former)
         for old in ended:
@@ -191,8 +196,8 @@ class Sweeps:
         slow = [m for sweep in self._sweeps.values() for m in sweep.mountings if m.lateness.advice]
         return {mounting.device.name: mounting.lateness.advice for mounting in slow}
 
-    async def _read_sweep(self, sweep: Sweep, only: str | None) -> list[Found]:
-        found: list[Found] = []
+    async def _read_sweep(self, sweep: Sweep, only: str | None) -> list[SpotReading]:
+        found: list[SpotReading] = []
         for mounting in sweep.mountings:
             device = mounting.device
             if only not in (None, device.name):
@@ -203,13 +208,13 @@ class Sweeps:
                 found += [_last(mounting, name, channel.unit) for name, channel in device.channels.items()]
         return found
 
-    async def _look(self, mounted: Mounted, device: Device, instrument: Instrument) -> list[Found]:
+    async def _look(self, mounted: Mounted, device: Device, instrument: Instrument) -> list[SpotReading]:
         try:
             return await look_at(device, instrument, kept_open(mounted.bus), TRIES)
         finally:
             mounted.bus.close()
 
-    def _sweep(self, mounted: Mounted, former: dict[str, tuple[Device, Watched]]) -> Sweep:
+    def _sweep(self, mounted: Mounted, former: dict[str, tuple[Device, DeviceChannels]]) -> Sweep:
         mountings = [
             Mounting(device, instrument, self._watch(device, former.get(device.name)))
             for device, instrument in mounted.instruments
@@ -218,11 +223,11 @@ class Sweeps:
         reader = _reader(mounted.name, mounted.bus, mountings, self._wall, self._around, beat)
         return Sweep(mounted, mountings, reader, asyncio.Event())
 
-    def _watch(self, device: Device, former: tuple[Device, Watched] | None) -> Watched:
+    def _watch(self, device: Device, former: tuple[Device, DeviceChannels] | None) -> DeviceChannels:
         feeds = feeds_of(device)
         slots = DeviceSlots(device_plan(device, feeds), self._wall.now_ms())
         calibration = CalibrationWatch(checks_itself=bool(device.gases))
-        watched = Watched(device.name, feeds, slots, self._outbox, calibration=calibration)
+        watched = DeviceChannels(device.name, feeds, slots, self._outbox, calibration=calibration)
         if former is not None:
             before, was = former
             same = same_channels(before, device)
@@ -294,11 +299,11 @@ def _reader(
     return BusReader(name, bus, mountings, wall, misses, beat)
 
 
-def _last(mounting: Mounting, name: str, unit: str) -> Found:
+def _last(mounting: Mounting, name: str, unit: str) -> SpotReading:
     taken = mounting.watched.last.get(name)
     if taken is None:
-        return Found(mounting.device.name, name, None, unit, "comm", "nothing was heard of it yet")
-    return Found(mounting.device.name, name, taken.value, unit, taken.state.word, "")
+        return SpotReading(mounting.device.name, name, None, unit, "comm", "nothing was heard of it yet")
+    return SpotReading(mounting.device.name, name, taken.value, unit, taken.state.word, "")
 
 
 def _rows(mounting: Mounting) -> list[dict[str, Any]]:

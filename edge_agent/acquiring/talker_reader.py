@@ -11,12 +11,12 @@ import structlog
 from edge_agent.acquiring.bus_reader import REOPEN_S, Mounting
 from edge_agent.acquiring.pauses import pause
 from edge_agent.acquiring.schedule import LOST_AFTER
-from edge_agent.clocks.wall_clock import WallClock
+from edge_agent.clocks.clock import WallClock
 from edge_agent.instruments.talkers import Talker
 from edge_agent.lines.serial_bus import SerialBus
 from edge_agent.readings.counts import MissCounts
 from edge_agent.readings.misses import Garbled, LineDown, Miss, NoAnswer
-from edge_agent.readings.records import Event
+from edge_agent.readings.records import StationEvent
 from quantrac.config.stations import Device
 
 LISTEN_MS: Final = 500
@@ -114,7 +114,7 @@ class TalkerReader:
         if mounting.lost:
             mounting.lost = False
             log.warning("device_back", bus=self._name, device=name)
-            mounting.watched.events.append(Event("device_back", name, "", t_ms))
+            mounting.watched.events.append(StationEvent("device_back", name, "", t_ms))
 
     def _note_silence(self) -> None:
         """Count each sample that did not come in its time; after some of them in a row a device is lost."""
@@ -129,7 +129,7 @@ class TalkerReader:
             if self._silences[name] >= LOST_AFTER and not mounting.lost:
                 mounting.lost = True
                 log.warning("device_lost", bus=self._name, device=name)
-                mounting.watched.events.append(Event("device_lost", name, "", now_ms))
+                mounting.watched.events.append(StationEvent("device_lost", name, "", now_ms))
 
     def _miss(self, mounting: Mounting, miss: Miss) -> None:
         self._misses.note(mounting.device.name, miss)
@@ -138,7 +138,7 @@ class TalkerReader:
     def _line_is_back(self) -> None:
         if self._failed_opens:
             log.info("bus_back", bus=self._name)
-            self._first_events.append(Event("bus_back", None, self._name, self._wall.now_ms()))
+            self._first_events.append(StationEvent("bus_back", None, self._name, self._wall.now_ms()))
         self._failed_opens = 0
 
     async def _line_down(self, down: LineDown, stop: asyncio.Event) -> None:
@@ -146,11 +146,11 @@ class TalkerReader:
         self._misses.note(self._name, down)
         if self._failed_opens == 0:
             log.warning("bus_lost", bus=self._name, why=str(down))
-            self._first_events.append(Event("bus_lost", None, f"{self._name}: {down}", self._wall.now_ms()))
+            self._first_events.append(StationEvent("bus_lost", None, f"{self._name}: {down}", self._wall.now_ms()))
         await pause(REOPEN_S[min(self._failed_opens, len(REOPEN_S) - 1)], stop)
         self._failed_opens += 1
         self._beat()
 
     @property
-    def _first_events(self) -> list[Event]:
+    def _first_events(self) -> list[StationEvent]:
         return self._mountings[0][0].watched.events

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 from edge_agent.cameras.departures import Departures
 from edge_agent.cameras.photographer import Photographer
 from edge_agent.cameras.picture_sender import PictureService
-from edge_agent.cameras.picture_spool import Album
+from edge_agent.cameras.picture_spool import PictureSpool
 from edge_agent.cameras.snapshot import HttpSnapshot, Login
 from edge_agent.clocks.clock import Now
-from edge_agent.clocks.trust import Stamp
-from edge_agent.readings.records import Event, RecordSink, SlotRecord
+from edge_agent.clocks.trust import ClockStamp
+from edge_agent.readings.records import RecordSink, SlotRecord, StationEvent
 from quantrac.config.settings import Settings
 from quantrac.config.stations import Station
 from quantrac.mqtt.address import MqttAddress
@@ -25,7 +25,7 @@ class Cameras(NamedTuple):
 
     said: Callable[[], dict[str, Held]]
     """What birth and status say of the pictures' spool."""
-    note: Callable[[Event], None]
+    note: Callable[[StationEvent], None]
     """Takes an event of the station; returns at once."""
     look: RecordSink
     """Takes a record; returns at once."""
@@ -48,11 +48,11 @@ def start_cameras(
     settings: Settings,
     address: MqttAddress,
     wall_ms: Callable[[], int],
-    stamp: Callable[[], Stamp],
+    stamp: Callable[[], ClockStamp],
     now: Now,
 ) -> Cameras:
     """Start the cameras of a station; `closing` ends them. Raises SpoolUnwritable."""
-    album = Album(settings.state_dir / station.station)
+    album = PictureSpool(settings.state_dir / station.station)
     closing.callback(album.close)
     pictures = PictureService(station.station, address, album, now)
     pictures.start()

@@ -9,9 +9,10 @@ import sqlite3
 from contextlib import suppress
 from typing import Final, Protocol
 
-from edge_agent.cameras.picture_spool import Album
+from edge_agent.cameras.picture_spool import PictureSpool
 from edge_agent.clocks.clock import Moment
 from edge_agent.spooling import settlement
+from edge_agent.spooling.fate import EpochSpan
 from edge_agent.spooling.ranges import Range, RangeSet
 from edge_agent.spooling.settlement import RESEND_AFTER_S, Settlement, read_ack
 from edge_agent.spooling.spool_file import SpoolDamaged, SpoolError
@@ -26,7 +27,7 @@ LEAST_REST_S: Final = 0.2
 BUSY_S: Final = 5.0
 
 
-class Transport(Protocol):
+class _Transport(Protocol):
     """What is asked of an MQTT session."""
 
     def publish(
@@ -38,7 +39,7 @@ class Transport(Protocol):
 class PictureLane:
     """See the module. One thread calls everything here."""
 
-    def __init__(self, station: str, album: Album, transport: Transport) -> None:
+    def __init__(self, station: str, album: PictureSpool, transport: _Transport) -> None:
         self._station, self._album, self._transport = station, album, transport
         try:
             self._settlement = self._known()
@@ -98,7 +99,7 @@ class PictureLane:
     def heard(self, ack: Ack, now: Moment) -> None:
         """The centre says what it has."""
         last = self._album.last
-        answer = read_ack(ack, [settlement.Span(self._album.epoch, 0, last, current=True)])
+        answer = read_ack(ack, [EpochSpan(self._album.epoch, 0, 1, last)])
         if answer.beyond:  # a restored card: the centre knows pictures of ours that we never took
             self._begin_epoch()
             return

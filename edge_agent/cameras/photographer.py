@@ -11,10 +11,10 @@ from typing import Any, Final, NamedTuple
 from edge_agent.acquiring.schedule import next_due
 from edge_agent.cameras.departures import Departures
 from edge_agent.cameras.jpeg_scale import scaled
-from edge_agent.cameras.picture_spool import Album
-from edge_agent.cameras.snapshot import NoPicture, Snapshot
-from edge_agent.clocks.trust import Stamp
-from edge_agent.readings.records import Event, SlotRecord
+from edge_agent.cameras.picture_spool import PictureSpool
+from edge_agent.cameras.snapshot import NoPicture
+from edge_agent.clocks.trust import ClockStamp
+from edge_agent.readings.records import SlotRecord, StationEvent
 from edge_agent.spooling.spool_file import SpoolError
 from quantrac.config.stations import Camera
 from quantrac.observe.logs import logger
@@ -54,7 +54,7 @@ class Timetable:
                 self._due[name] = next_due(now_ms + 1, camera.every_ms)
         return found
 
-    def asked(self, event: Event) -> list[str]:
+    def asked(self, event: StationEvent) -> list[str]:
         """Return the cameras that take a picture of an event."""
         if not any(event.kind == kind and event.detail.startswith(begin) for kind, begin in CAUSES):
             return []
@@ -77,14 +77,17 @@ class Photographer:
     def __init__(
         self,
         cameras: Mapping[str, Camera],
-        album: Album,
-        snapshot: Snapshot,
+        album: PictureSpool,
+        snapshot: Callable[[str], bytes],
         clock: Callable[[], int],
-        stamp: Callable[[], Stamp],
+        stamp: Callable[[], ClockStamp],
         on_taken: Callable[[], None],
         departures: Departures | None = None,
     ) -> None:
-        """`clock`: wall clock, ms; without a clock that can be believed there are no pictures."""
+        """`snapshot` fetches the JPEG at a camera's address.
+
+        `clock`: wall clock, ms; without a clock that can be believed there are no pictures.
+        """
         self._cameras, self._album, self._snapshot = cameras, album, snapshot
         self._clock, self._stamp, self._on_taken = clock, stamp, on_taken
         self._departures = departures or Departures({})
@@ -101,7 +104,7 @@ class Photographer:
         self._wishes.put(None)
         self._thread.join()
 
-    def note(self, event: Event) -> None:
+    def note(self, event: StationEvent) -> None:
         """Something happened at the station; returns at once."""
         for camera in self._timetable.asked(event):
             self._wishes.put(_wish(camera, event.kind))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from edge_agent.cameras.lane import PictureLane
-from edge_agent.cameras.picture_spool import Album
+from edge_agent.cameras.picture_spool import PictureSpool
 from edge_agent.clocks.clock import Now
 from edge_agent.spooling.spool_file import SpoolDamaged, SpoolUnwritable
 from quantrac.mqtt.address import MqttAddress
@@ -33,7 +33,7 @@ class PictureService:
     The session is a second one, so that a picture on a thin line stands in no reading's way.
     """
 
-    def __init__(self, station: str, address: MqttAddress, album: Album, now: Now) -> None:
+    def __init__(self, station: str, address: MqttAddress, album: PictureSpool, now: Now) -> None:
         self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._now = now
         self._session = Session(

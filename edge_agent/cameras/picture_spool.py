@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from edge_agent.spooling.ranges import Range, RangeSet
-from edge_agent.spooling.spool_file import Reading, SpoolDamaged
+from edge_agent.spooling.spool_file import SpoolDamaged, SpoolErrors
 from quantrac.observe.logs import logger
 
 log = logger(__name__)
@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS earlier (epoch TEXT PRIMARY KEY, last INTEGER NOT NUL
 _NAMED: Final = "SELECT epoch.name, seq FROM epoch, sqlite_sequence WHERE sqlite_sequence.name = 'picture'"
 
 
-class Picture(NamedTuple):
+class SpooledPicture(NamedTuple):
     """A picture as it is sent; `t_ms` is when it was asked for."""
 
     seq: int
@@ -44,7 +44,7 @@ class Picture(NamedTuple):
     jpeg: bytes
 
 
-class Album:
+class PictureSpool:
     """Pictures that the centre does not have yet; any thread may call everything here.
 
     Everything may raise SpoolDamaged, after which `renew` goes on with a new file, or SpoolUnwritable.
@@ -73,7 +73,7 @@ class Album:
                     part.rename(aside.with_name(aside.name + suffix))
             self._path.with_name(f"{FILE}-shm").unlink(missing_ok=True)
             self._open()
-            with Reading(), self._db:
+            with SpoolErrors(), self._db:
                 saved = self._take_over(aside)
             log.error("pictures_damaged", why=why, set_aside=str(aside), saved=saved)
 
@@ -83,22 +83,22 @@ class Album:
 
     def put(self, t_ms: int, camera: str, cause: str, jpeg: bytes) -> int:
         """Store a picture, synced, and return its seq."""
-        with self._lock, Reading(), self._db:
+        with self._lock, SpoolErrors(), self._db:
             made = self._db.execute(
                 "INSERT INTO picture (t, camera, cause, jpeg) VALUES (?, ?, ?, ?)", (t_ms, camera, cause, jpeg)
             )
             self._make_room()
             return int(made.lastrowid or 0)
 
-    def read(self, seq: int) -> Picture | None:
+    def read(self, seq: int) -> SpooledPicture | None:
         """Return a picture that is held."""
-        with self._lock, Reading():
+        with self._lock, SpoolErrors():
             row = self._db.execute("SELECT seq, t, camera, cause, jpeg FROM picture WHERE seq = ?", (seq,)).fetchone()
-        return None if row is None else Picture(*row)
+        return None if row is None else SpooledPicture(*row)
 
     def remove(self, parts: Iterable[Range], *, refused: bool = False) -> None:
         """Forget pictures that are settled, or given up."""
-        with self._lock, Reading(), self._db:
+        with self._lock, SpoolErrors(), self._db:
             for lo, hi in parts:
                 if refused:
                     self._db.execute(
@@ -110,17 +110,17 @@ class Album:
 
     def held(self) -> RangeSet:
         """Return the seqs held."""
-        with self._lock, Reading():
+        with self._lock, SpoolErrors():
             return RangeSet((seq, seq) for (seq,) in self._db.execute("SELECT seq FROM picture ORDER BY seq"))
 
     def refused(self) -> list[int]:
         """Return the seqs that were given up and that the centre has not settled."""
-        with self._lock, Reading():
+        with self._lock, SpoolErrors():
             return [seq for (seq,) in self._db.execute("SELECT seq FROM refused ORDER BY seq")]
 
     def begin_epoch(self) -> None:
         """Number the pictures held anew, from 1, under a new epoch."""
-        with self._lock, Reading(), self._db:
+        with self._lock, SpoolErrors(), self._db:
             held = self._db.execute("SELECT seq FROM picture ORDER BY seq").fetchall()
             self._db.executemany(
                 "UPDATE picture SET seq = ? WHERE seq = ?", [(n, seq) for n, (seq,) in enumerate(held, 1)]
@@ -133,17 +133,17 @@ class Album:
     @property
     def last(self) -> int:
         """Seq of the newest picture ever taken, 0 before the first."""
-        with self._lock, Reading():
+        with self._lock, SpoolErrors():
             row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'picture'").fetchone()
         return 0 if row is None else int(row[0])
 
     def earlier(self) -> dict[str, int]:
         """Return the epochs of albums that were damaged, with the last seq that is known of each."""
-        with self._lock, Reading():
+        with self._lock, SpoolErrors():
             return dict(self._db.execute("SELECT epoch, last FROM earlier"))
 
     def _open(self) -> None:
-        with Reading():
+        with SpoolErrors():
             self._db = sqlite3.connect(self._path, check_same_thread=False, timeout=5)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")

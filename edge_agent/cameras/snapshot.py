@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from http.client import HTTPException, HTTPResponse
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from quantrac.telemetry.errors import QuantracError
 
@@ -38,14 +38,6 @@ class Login(NamedTuple):
 
 class NoPicture(QuantracError):
     """The camera gave none that can be sent."""
-
-
-class Snapshot(Protocol):
-    """Takes a picture; blocking."""
-
-    def __call__(self, url: str) -> bytes:
-        """Return a whole JPEG as the camera sends it; raises NoPicture."""
-        ...
 
 
 class HttpSnapshot:

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import Any, Final
 
 from edge_agent.cameras.cameras import Cameras
-from edge_agent.readings.records import Event, SlotRecord
+from edge_agent.readings.records import SlotRecord, StationEvent
 from edge_agent.spooling.spool_file import SpoolUnwritable
 from quantrac.observe.logs import logger
 from quantrac.telemetry.errors import QuantracError
@@ -51,7 +51,7 @@ class _Waiting:
     def said(self) -> dict[str, Held]:
         return {} if self._cameras is None else self._cameras.said()
 
-    def note(self, event: Event) -> None:
+    def note(self, event: StationEvent) -> None:
         if self._cameras is not None:
             self._cameras.note(event)
 

@@ -6,7 +6,7 @@ import threading
 from typing import Final
 
 from edge_agent.clocks.system_clock import TimeSource
-from edge_agent.clocks.trust import ClockLook, Stamp, is_trusted
+from edge_agent.clocks.trust import ClockLook, ClockStamp, is_trusted
 from edge_agent.readings.samples import Measured
 from quantrac.config.stations import ClockPlan
 from quantrac.observe.logs import logger
@@ -53,11 +53,11 @@ class Timekeeper:
         self._look = self._source.look()
         self.was_synchronised = self.was_synchronised or self._look.synchronised is True
 
-    def stamp(self) -> Stamp:
+    def stamp(self) -> ClockStamp:
         """Return the clocks now."""
         wall_ms = self._source.wall_ms()
         trusted = is_trusted(self._plan, wall_ms, self._look, self.was_synchronised)
-        return Stamp(wall_ms - self._source.boot_ms(), trusted)
+        return ClockStamp(wall_ms - self._source.boot_ms(), trusted)
 
     def offset(self) -> Measured:
         """Return the clock's known error in ms.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from edge_agent.readings.records import Event, SlotRecord
+from edge_agent.readings.records import SlotRecord, StationEvent
 from quantrac.config.stations import ClockPlan
 
 SAME_CLOCK_MS: Final = 500
@@ -26,7 +26,7 @@ class ClockLook(NamedTuple):
     """By how much the clock is known to be wrong, positive: it is behind."""
 
 
-class Stamp(NamedTuple):
+class ClockStamp(NamedTuple):
     """The clocks when a record was offered."""
 
     offset_ms: int
@@ -34,14 +34,14 @@ class Stamp(NamedTuple):
     trusted: bool
 
 
-ALWAYS: Final = Stamp(0, trusted=True)
+ALWAYS: Final = ClockStamp(0, trusted=True)
 
 
 class Offered(NamedTuple):
     """A record and the clocks by which it was made."""
 
     record: SlotRecord
-    stamp: Stamp = ALWAYS
+    stamp: ClockStamp = ALWAYS
 
 
 def is_trusted(plan: ClockPlan, wall_ms: int, look: ClockLook, was_synchronised: bool) -> bool:
@@ -64,6 +64,6 @@ def dated(offered: Offered, offset_ms: int) -> SlotRecord:
     return record._replace(t_ms=record.t_ms + shift_ms, events=shifted(record.events, shift_ms))
 
 
-def shifted(events: Sequence[Event], by_ms: int) -> tuple[Event, ...]:
+def shifted(events: Sequence[StationEvent], by_ms: int) -> tuple[StationEvent, ...]:
     """Return events as a clock that is `by_ms` ahead would have dated them."""
     return tuple(event._replace(t_ms=event.t_ms + by_ms) for event in events)

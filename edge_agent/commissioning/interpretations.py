@@ -20,7 +20,7 @@ Base = Literal[0, 1]
 Mark = Literal["match", "plausible", ""]
 
 
-class Reading(NamedTuple):
+class Interpretation(NamedTuple):
     """One way to read the registers."""
 
     type: NumberType
@@ -37,7 +37,7 @@ class Reading(NamedTuple):
 
 def readings(
     words: Mapping[int, int], at: int, types: Iterable[NumberType] = TYPES, expect: float | None = None
-) -> list[Reading]:
+) -> list[Interpretation]:
     """Return every way to read what stands at an address as a manual prints it.
 
     Args:
@@ -56,12 +56,12 @@ def readings(
     return found
 
 
-def best(found: Sequence[Reading]) -> list[Reading]:
+def best(found: Sequence[Interpretation]) -> list[Interpretation]:
     """Return those marked `match`, else those marked `plausible`."""
     return [one for one in found if one.mark == "match"] or [one for one in found if one.mark == "plausible"]
 
 
-def _orders(kind: NumberType, base: Base, words: Sequence[int], expect: float | None) -> list[Reading]:
+def _orders(kind: NumberType, base: Base, words: Sequence[int], expect: float | None) -> list[Interpretation]:
     orders: tuple[ByteOrder, ...] = BYTE_ORDERS if len(words) > 1 else ("ABCD", "BADC")
     raw = " ".join(f"{word:04X}" for word in words)
     found = []
@@ -69,7 +69,7 @@ def _orders(kind: NumberType, base: Base, words: Sequence[int], expect: float | 
         number = float(decode(words, kind, order))
         value = number if math.isfinite(number) else None
         scale, mark = _judged(kind, value, expect)
-        found.append(Reading(kind, base, order, raw, value, scale, mark))
+        found.append(Interpretation(kind, base, order, raw, value, scale, mark))
     return found
 
 

@@ -15,8 +15,8 @@ from edge_agent.lines.endings import LINE
 from edge_agent.lines.instrument import Unsuitable
 from edge_agent.lines.serial_bus import SerialBus
 from edge_agent.modbus.bus import ModbusBus, Timing
-from edge_agent.modbus.request_plan import Function, Span
-from edge_agent.readings.misses import Garbled, LateAnswer, LineDown, Miss, NoAnswer, Refused
+from edge_agent.modbus.request_plan import Function, RegisterSpan
+from edge_agent.readings.misses import Garbled, LateAnswer, LineDown, Miss, NoAnswer, RequestRefused
 from quantrac.config.fields import LineSettings, parse_line
 from quantrac.config.stations import Bus, BusKind
 
@@ -38,7 +38,7 @@ SDI12_LINES: Final = ("9600 8N1", "1200 7E1")
 LONGEST_TEXT: Final = 60
 
 
-class Place(NamedTuple):
+class LinePlace(NamedTuple):
     """A serial port, or a network endpoint."""
 
     port: str | None
@@ -51,7 +51,7 @@ class Place(NamedTuple):
         return self.port or f"{self.host}:{self.tcp_port}"
 
     @classmethod
-    def parse(cls, text: str) -> Place:
+    def parse(cls, text: str) -> LinePlace:
         """Read `/dev/…` or `host:port`."""
         host, colon, port = text.rpartition(":")
         if colon and port.isdecimal() and "/" not in text:
@@ -73,7 +73,7 @@ class Discovery(NamedTuple):
 Progress = Callable[[str], None]
 
 
-def bus_at(place: Place, kind: BusKind, line: LineSettings | None) -> Bus:
+def bus_at(place: LinePlace, kind: BusKind, line: LineSettings | None) -> Bus:
     """Return a bus for looking round."""
     return Bus(
         name="probe", kind=kind, port=place.port, line=line, host=place.host, tcp_port=place.tcp_port, guard_ms=GUARD_MS
@@ -81,7 +81,7 @@ def bus_at(place: Place, kind: BusKind, line: LineSettings | None) -> Bus:
 
 
 def find(
-    place: Place,
+    place: LinePlace,
     *,
     units: Sequence[int] | None,
     lines: Sequence[str],
@@ -94,7 +94,7 @@ def find(
 
 
 async def _find(
-    place: Place,
+    place: LinePlace,
     units: Sequence[int] | None,
     lines: Sequence[str],
     limit_s: float,
@@ -112,7 +112,7 @@ async def _find(
 
 
 async def _serial(
-    place: Place,
+    place: LinePlace,
     units: Sequence[int] | None,
     lines: Sequence[str],
     until: float,
@@ -136,7 +136,7 @@ async def _serial(
 
 
 async def _network(
-    place: Place, units: Sequence[int] | None, until: float, say: Progress, clock: Callable[[], int]
+    place: LinePlace, units: Sequence[int] | None, until: float, say: Progress, clock: Callable[[], int]
 ) -> list[Discovery]:
     kinds: tuple[BusKind, ...] = ("modbus-tcp", "modbus-rtu-tcp")
     for kind in kinds:
@@ -148,7 +148,7 @@ async def _network(
 
 
 async def _units(
-    place: Place, kind: BusKind, line: str, units: Iterable[int], until: float, clock: Callable[[], int]
+    place: LinePlace, kind: BusKind, line: str, units: Iterable[int], until: float, clock: Callable[[], int]
 ) -> list[Discovery]:
     settings = parse_line(line) if line else None
     bus = ModbusBus(bus_at(place, kind, settings), clock)
@@ -174,9 +174,9 @@ async def _units(
 async def _answer(bus: ModbusBus, unit: int, timing: Timing) -> tuple[str, bool]:
     """Return what a unit said to a request for one register, and whether it was a proper frame."""
     try:
-        answer = await bus.read(unit, Span(Function.HOLDING, 0, 1), timing)
+        answer = await bus.read(unit, RegisterSpan(Function.HOLDING, 0, 1), timing)
         return f"holding register 0 = {answer.words[0]:04X}", True
-    except Refused as refusal:
+    except RequestRefused as refusal:
         return f"exception {refusal.code}: it lives", True
     except LateAnswer as late:
         return str(late), True
@@ -187,7 +187,7 @@ async def _answer(bus: ModbusBus, unit: int, timing: Timing) -> tuple[str, bool]
 
 
 async def _text(
-    place: Place, lines: Sequence[str], until: float, say: Progress, clock: Callable[[], int]
+    place: LinePlace, lines: Sequence[str], until: float, say: Progress, clock: Callable[[], int]
 ) -> list[Discovery]:
     """Listen for who talks by itself, and ask for an SDI-12 sensor."""
     for line in lines:
@@ -224,11 +224,11 @@ async def _sdi12(bus: SerialBus) -> str:
 
 
 async def read_words(
-    place: Place,
+    place: LinePlace,
     kind: BusKind,
     line: LineSettings | None,
     unit: int,
-    span: Span,
+    span: RegisterSpan,
     timeout_ms: int,
     clock: Callable[[], int],
 ) -> dict[int, int]:
@@ -240,12 +240,12 @@ async def read_words(
         await bus.open()
         try:
             return dict(enumerate((await bus.read(unit, span, timing)).words, span.at))
-        except Refused as refusal:
+        except RequestRefused as refusal:
             why = refusal
         for at in range(span.at, span.end):
             try:
-                words[at] = (await bus.read(unit, Span(span.function, at, 1), timing)).words[0]
-            except Refused:
+                words[at] = (await bus.read(unit, RegisterSpan(span.function, at, 1), timing)).words[0]
+            except RequestRefused:
                 continue
         if not words:
             raise why

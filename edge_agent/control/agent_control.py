@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from edge_agent.acquiring.field_link import FieldLink
 from edge_agent.clocks.clock import Moment, Now
-from edge_agent.control.answers import Answering, Draining, Files
-from edge_agent.control.commands import Commanding
-from edge_agent.control.reconfiguration import Configuring, Pushed
+from edge_agent.control.answers import Answers, Draining, Files
+from edge_agent.control.commands import Commands
+from edge_agent.control.reconfiguration import Pushed, Reconfiguration
 from edge_agent.control.replies import Replies
 from edge_agent.control.trial import Deliveries
 from edge_agent.readings.counts import MissCounts
@@ -23,7 +23,7 @@ from edge_agent.sending.announcement import Identity
 from edge_agent.sending.forwarder import Forwarder
 from edge_agent.sending.forwarding_loop import ForwardingLoop
 from edge_agent.slots.continuity import series_of
-from edge_agent.slots.orders import Orders
+from edge_agent.slots.orders import MaintenanceOrders
 from quantrac.config.stations import Station
 from quantrac.mqtt.delivery import Delivery
 from quantrac.mqtt.session import Session
@@ -42,7 +42,7 @@ def identity_of(station: Station) -> Identity:
     return Identity(station.station, f"quantrac {version('quantrac')}", station.config_hash, channels)
 
 
-class Steering:
+class AgentControl:
     """See the module."""
 
     def __init__(
@@ -55,7 +55,7 @@ class Steering:
         *,
         load: Callable[[], Station],
         wire: Callable[[Station], Station],
-        orders: Orders,
+        orders: MaintenanceOrders,
         misses: MissCounts,
         draining: Draining,
         sampling_stop: threading.Event,
@@ -69,7 +69,7 @@ class Steering:
         self._loop, self._stop, self._now = loop, sampling_stop, now
         self._station, self._local, self._load = station.station, local, load
         self._replies = replies
-        configuring = Configuring(
+        configuring = Reconfiguration(
             station,
             wire=wire,
             link=self.link,
@@ -81,7 +81,7 @@ class Steering:
             ending=sampling_stop,
         )
         files = Files(self._read_files, lambda sent: pushed.save(sent, self._local.config_hash), pushed.forget)
-        self.answering = Answering(
+        self.answering = Answers(
             loop, draining, sampling_stop, orders, misses, configuring, files, self.link, photograph, now
         )
 
@@ -96,7 +96,7 @@ class Steering:
 
     def obey(self, commands: SimpleQueue[Delivery], key: bytes | None, folder: Path) -> None:
         """Carry out commands as they come, those first that came while the agent was starting."""
-        commanding = Commanding(
+        commanding = Commands(
             self._station,
             key,
             folder,

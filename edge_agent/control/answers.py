@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge_agent.acquiring.field_link import FieldLink, NothingIsRead
 from edge_agent.clocks.clock import Now
-from edge_agent.control.reconfiguration import ChangeRefused, Configuring
-from edge_agent.desk import DeskRefused
+from edge_agent.control.reconfiguration import ChangeRefused, Reconfiguration
+from edge_agent.desk import AgentRefused
 from edge_agent.readings.counts import MissCounts
-from edge_agent.readings.misses import LineDown, Refused
+from edge_agent.readings.misses import LineDown, RequestRefused
 from edge_agent.sending.forwarding_loop import ForwardingLoop
-from edge_agent.slots.orders import Orders
+from edge_agent.slots.orders import MaintenanceOrders
 from quantrac.config.modbus import ModbusProfile
 from quantrac.config.stations import Station
 from quantrac.config.travelling import loads
@@ -53,15 +53,15 @@ class Files:
 
 
 @dataclass(frozen=True, slots=True)
-class Answering:
+class Answers:
     """See the module; any thread may call it."""
 
     loop: ForwardingLoop
     draining: Draining
     sampling_stop: threading.Event
-    orders: Orders
+    orders: MaintenanceOrders
     misses: MissCounts
-    configuring: Configuring
+    configuring: Reconfiguration
     files: Files
     link: FieldLink
     photograph: Callable[[str, str], Mapping[str, Any]] | None
@@ -84,7 +84,7 @@ class Answering:
         }
         what = request.get("do")
         if not isinstance(what, str) or what not in ways:
-            raise DeskRefused(f"found do: {what!r}, expected one of {', '.join(ways)}")
+            raise AgentRefused(f"found do: {what!r}, expected one of {', '.join(ways)}")
         return ways[what](request)
 
     def reload(self, within_s: float = WITHIN_S) -> Mapping[str, Any]:
@@ -106,14 +106,14 @@ class Answering:
     def _read(self, wish: dict[str, Any]) -> Mapping[str, Any]:
         device = wish.get("device")
         if device is not None and not isinstance(device, str):
-            raise DeskRefused(f"found device {device!r}, expected its name")
+            raise AgentRefused(f"found device {device!r}, expected its name")
         found = self.link.ask(lambda sweeps: sweeps.read(device), READ_S)
         return {"readings": [one._asdict() for one in found]}
 
     def _send_again(self, wish: dict[str, Any]) -> Mapping[str, Any]:
         begin, end = wish.get("from"), wish.get("to")
         if not isinstance(begin, int) or not isinstance(end, int) or begin > end:
-            raise DeskRefused(f"found from: {begin!r}, to: {end!r}; expected two times, ms since 1970 UTC, in order")
+            raise AgentRefused(f"found from: {begin!r}, to: {end!r}; expected two times, ms since 1970 UTC, in order")
         return {"messages": self.loop.ask(lambda f: f.send_again(begin, end), timeout_s=60)}
 
     def _maintain(self, wish: dict[str, Any]) -> Mapping[str, Any]:
@@ -135,23 +135,23 @@ class Answering:
     def _picture(self, wish: dict[str, Any]) -> Mapping[str, Any]:
         camera = str(wish.get("camera", ""))
         if self.photograph is None:
-            raise DeskRefused("the station has no camera")
+            raise AgentRefused("the station has no camera")
         return self.photograph(camera, "asked")
 
     def _wipe(self, wish: dict[str, Any]) -> Mapping[str, Any]:
         devices = self.configuring.station.devices
         name = wish.get("device")
         if not isinstance(name, str) or name not in devices:
-            raise DeskRefused(f"found device {name!r}, expected: {', '.join(devices)}")
+            raise AgentRefused(f"found device {name!r}, expected: {', '.join(devices)}")
         profile = devices[name].profile
         plan = profile.wipe if isinstance(profile, ModbusProfile) else None
         if plan is None:
-            raise DeskRefused(f"{name}: its profile declares no register that starts a wiper")
+            raise AgentRefused(f"{name}: its profile declares no register that starts a wiper")
         for_ms, now_ms = plan.takes_ms + plan.settle_ms, self.now().ms
         held = self.orders.hold(name, State.MAINT, for_ms, now_ms, "its wiper")
         try:
             self.link.ask(lambda sweeps: sweeps.wipe(name), WIPE_S)
-        except (Refused, LineDown, NothingIsRead):  # certainly it does not wipe; after silence it may
+        except (RequestRefused, LineDown, NothingIsRead):  # certainly it does not wipe; after silence it may
             if held:
                 self.orders.end(name, self.now().ms)
             raise
@@ -160,7 +160,7 @@ class Answering:
     def _drain(self, wish: dict[str, Any]) -> Mapping[str, Any]:
         timeout_s = wish.get("timeout_s")
         if not isinstance(timeout_s, int | float):
-            raise DeskRefused(f"found timeout_s: {timeout_s!r}, expected seconds")
+            raise AgentRefused(f"found timeout_s: {timeout_s!r}, expected seconds")
         self.draining.timeout_s = float(timeout_s)
         self.draining.wanted.set()
         self.sampling_stop.set()

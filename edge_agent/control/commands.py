@@ -58,7 +58,7 @@ class SeenIds:
         replace_file(self._path, json.dumps(self._seen))
 
 
-class Commanding:
+class Commands:
     """See the module."""
 
     def __init__(

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from edge_agent.acquiring.field_link import FieldLink
-from edge_agent.acquiring.probe import Found
+from edge_agent.acquiring.probe import SpotReading
 from edge_agent.clocks.clock import Now
-from edge_agent.control.trial import Deliveries, Trial, Verdict
+from edge_agent.control.trial import Deliveries, Trial, TrialVerdict
 from edge_agent.slots.changes import Changes, changes
 from edge_agent.slots.kept_file import replace_file
 from quantrac.config.stations import Station
@@ -69,7 +69,7 @@ class Pushed:
             self._path.unlink()
 
 
-class Configuring:
+class Reconfiguration:
     """Changes the configuration of a running agent, one change at a time; any thread may call everything here."""
 
     def __init__(
@@ -170,18 +170,18 @@ class Configuring:
         self._become(station)
         log.info("configuration_in_force", config=station.config_hash)
 
-    def _watch(self, trial: Trial) -> Verdict:
+    def _watch(self, trial: Trial) -> TrialVerdict:
         while True:
             if self._ending.wait(STEP_S):
-                return Verdict(False, True, "the agent ended before it was proved")
+                return TrialVerdict(False, True, "the agent ended before it was proved")
             verdict = trial.verdict(self._now().s, self._connected())
             if verdict.confirmed or verdict.rolled_back:
                 return verdict
 
 
-def silent_devices(found: Sequence[Found]) -> dict[str, str]:
+def silent_devices(found: Sequence[SpotReading]) -> dict[str, str]:
     """Return the devices of which no channel answered, and why."""
-    devices: dict[str, list[Found]] = {}
+    devices: dict[str, list[SpotReading]] = {}
     for one in found:
         devices.setdefault(one.device, []).append(one)
     return {name: rows[0].why for name, rows in devices.items() if all(row.why for row in rows)}

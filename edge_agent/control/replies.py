@@ -13,7 +13,7 @@ LONGEST_MS: Final = 3_600_000
 """Whoever asked has stopped waiting by then."""
 
 
-class Reply(NamedTuple):
+class CommandReply(NamedTuple):
     """One answer; it goes along with its publish as the tag."""
 
     command_id: str
@@ -21,7 +21,7 @@ class Reply(NamedTuple):
     since_ms: int
 
 
-class Transport(Protocol):
+class _Transport(Protocol):
     """What is asked of an MQTT session."""
 
     @property
@@ -39,20 +39,20 @@ class Replies:
 
     def __init__(self, station: str, now_ms: Callable[[], int]) -> None:
         """Nothing is sent before `transport` is there."""
-        self.transport: Transport | None = None
+        self.transport: _Transport | None = None
         self._station, self._now_ms = station, now_ms
         self._lock = threading.Lock()
-        self._waiting: list[Reply] = []
+        self._waiting: list[CommandReply] = []
 
     def say(self, command_id: str, payload: bytes) -> None:
         """Send an answer, now or when the link is back."""
         with self._lock:
-            self._waiting.append(Reply(command_id, payload, self._now_ms()))
+            self._waiting.append(CommandReply(command_id, payload, self._now_ms()))
         self.turn()
 
     def settled(self, answer: SettledPublish) -> None:
         """The session tells what became of a publish; those that are no reply are ignored."""
-        if isinstance(answer.tag, Reply) and answer.outcome in (Outcome.UNKNOWN, Outcome.BUSY):
+        if isinstance(answer.tag, CommandReply) and answer.outcome in (Outcome.UNKNOWN, Outcome.BUSY):
             with self._lock:
                 self._waiting.append(answer.tag)
 

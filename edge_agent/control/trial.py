@@ -18,7 +18,7 @@ SLOTS: Final = 2
 SLACK_S: Final = 5.0
 
 
-class Verdict(NamedTuple):
+class TrialVerdict(NamedTuple):
     """What is known of a trial so far."""
 
     confirmed: bool
@@ -87,11 +87,11 @@ class Trial:
         self.until_s = began_s + max(within_s, SLOTS * longest_s + SLACK_S)
         self._deliveries, self._linked = deliveries, linked
 
-    def verdict(self, now_s: float, connected: bool) -> Verdict:
+    def verdict(self, now_s: float, connected: bool) -> TrialVerdict:
         """Return what is known now."""
         lacking = self._deliveries.lacking(self.wanted, self._since)
         offline = self._linked and not connected
         if not lacking and not offline:
-            return Verdict(True, False, "")
+            return TrialVerdict(True, False, "")
         why = "the link has not returned" if offline else f"no valid reading of {', '.join(lacking)}"
-        return Verdict(False, now_s >= self.until_s, why)
+        return TrialVerdict(False, now_s >= self.until_s, why)

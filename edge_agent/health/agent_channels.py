@@ -22,7 +22,7 @@ def _unknown() -> Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class Housekeeping:
+class AgentChannels:
     """Sources of the agent's own channels."""
 
     disk: Path

@@ -39,7 +39,7 @@ class Pulse:
         return True
 
 
-class Watchdog:
+class SystemdWatchdog:
     """The service manager's socket; does nothing where there is none."""
 
     def __init__(self, address: str | None, interval_s: float | None) -> None:

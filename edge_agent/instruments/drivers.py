@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from edge_agent.clocks.clock import NowMs
 from edge_agent.instruments.poll_window import WindowedInstrument
 from edge_agent.instruments.sdi12_sensor import Sdi12Sensor
 from edge_agent.instruments.serial_instruments import (
@@ -16,7 +17,6 @@ from edge_agent.lines.instrument import Instrument, SharedBus, Unsuitable
 from edge_agent.lines.serial_bus import SerialBus
 from edge_agent.modbus.bus import ModbusBus
 from edge_agent.modbus.instrument import ModbusInstrument
-from edge_agent.readings.samples import Clock
 from quantrac.config import stations
 from quantrac.config.devices import BayernHessenProfile, LineProfile, Sdi12Profile, VaisalaProfile
 
@@ -31,7 +31,7 @@ class Mounted(NamedTuple):
     instruments: list[tuple[stations.Device, Instrument]]
 
 
-def mount(station: stations.Station, clock: Clock) -> list[Mounted]:
+def mount(station: stations.Station, clock: NowMs) -> list[Mounted]:
     """Return the station's buses with their instruments, nothing opened yet; raises Unsuitable."""
     mounted = []
     for name, bus in station.buses.items():
@@ -41,12 +41,12 @@ def mount(station: stations.Station, clock: Clock) -> list[Mounted]:
     return mounted
 
 
-def _mount_bus(bus: stations.Bus, devices: list[stations.Device], clock: Clock) -> Mounted:
+def _mount_bus(bus: stations.Bus, devices: list[stations.Device], clock: NowMs) -> Mounted:
     line = ModbusBus(bus, clock) if bus.kind in MODBUS_KINDS else SerialBus(bus, clock)
     return Mounted(bus.name, line, [(device, instrument_on(line, device, clock)) for device in devices])
 
 
-def instrument_on(line: SharedBus, device: stations.Device, clock: Clock) -> Instrument:
+def instrument_on(line: SharedBus, device: stations.Device, clock: NowMs) -> Instrument:
     """Return a device's instrument on a line that somebody may have opened already; raises Unsuitable."""
     match line:
         case ModbusBus():
@@ -57,12 +57,12 @@ def instrument_on(line: SharedBus, device: stations.Device, clock: Clock) -> Ins
             raise Unsuitable(f"{device.name}: {type(line).__name__} carries no instruments")
 
 
-def _windowed(device: stations.Device, instrument: Instrument, clock: Clock) -> Instrument:
+def _windowed(device: stations.Device, instrument: Instrument, clock: NowMs) -> Instrument:
     minutes = device.profile.poll_minutes
     return instrument if minutes is None else WindowedInstrument(instrument, minutes, clock)
 
 
-def _text_instrument(device: stations.Device, line: SerialBus, clock: Clock) -> Instrument:
+def _text_instrument(device: stations.Device, line: SerialBus, clock: NowMs) -> Instrument:
     match device.profile:
         case Sdi12Profile():
             return Sdi12Sensor(device, line, clock)

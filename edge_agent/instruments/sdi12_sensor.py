@@ -13,11 +13,11 @@ from typing import Final, NamedTuple
 
 from edge_agent.instruments import sdi12
 from edge_agent.instruments.sdi12 import Announcement
-from edge_agent.instruments.serial_instruments import AskingBus, Message, SerialInstrument
+from edge_agent.instruments.serial_instruments import AskingBus, SerialInstrument, TextPart
 from edge_agent.lines.endings import LINE, Fence, bare
 from edge_agent.lines.instrument import Part as AnyPart
 from edge_agent.lines.instrument import Unsuitable
-from edge_agent.readings.misses import Garbled, LateAnswer, NoAnswer, Refused
+from edge_agent.readings.misses import Garbled, LateAnswer, NoAnswer, RequestRefused
 from edge_agent.readings.samples import NO_MEASUREMENT, Measured, Sample, measured
 from quantrac.config.devices import Sdi12Profile, Sdi12Signal
 from quantrac.config.stations import Device
@@ -32,7 +32,7 @@ KEPT_S: Final = 10.0
 class _Begun(NamedTuple):
     """A concurrent measurement under way."""
 
-    part: Message
+    part: TextPart
     announced: Announcement
     ready: float
     """Loop time."""
@@ -54,17 +54,17 @@ class Sdi12Sensor(SerialInstrument):
         self._verdict = State.OK
         self._begun: _Begun | None = None
 
-    def parts(self) -> Sequence[Message]:
+    def parts(self) -> Sequence[TextPart]:
         """Return the measurements that a sample takes."""
         kinds = dict.fromkeys(self._profile.signals[name].measure for name in self._wanted)
         return tuple(
-            Message(kind, tuple(name for name in self._wanted if self._profile.signals[name].measure == kind))
+            TextPart(kind, tuple(name for name in self._wanted if self._profile.signals[name].measure == kind))
             for kind in kinds
         )
 
     async def begin(self, part: AnyPart) -> int:
         """Have a part measured if it is one of ``aC!``, and return in how many ms it is ready; raises Miss."""
-        assert isinstance(part, Message)
+        assert isinstance(part, TextPart)
         if part.command[0] != "C":
             return 0
         now = asyncio.get_running_loop().time()
@@ -77,7 +77,7 @@ class Sdi12Sensor(SerialInstrument):
 
     async def read(self, part: AnyPart) -> list[Sample]:
         """Let the sensor measure if it has not, and fetch the values; raises Miss."""
-        assert isinstance(part, Message)
+        assert isinstance(part, TextPart)
         if part.command[0] == "C":
             sent_ms, values = await self._fetch(part)
         else:
@@ -103,10 +103,10 @@ class Sdi12Sensor(SerialInstrument):
         self._verdict = self._profile.states[verify.table].state_of(int(values[verify.value - 1]))
         self._verified_ms = self._now_ms()
 
-    def _command_of(self, part: Message) -> str:
+    def _command_of(self, part: TextPart) -> str:
         return sdi12.measurement_command(self._address, part.command, crc=self._profile.crc)
 
-    async def _fetch(self, part: Message) -> tuple[int, list[float]]:
+    async def _fetch(self, part: TextPart) -> tuple[int, list[float]]:
         """Return the values of a concurrent measurement, begun now if it was not.
 
         After a damaged answer they are still there: the next try asks for them again. Not so after one that is owed:
@@ -116,7 +116,7 @@ class Sdi12Sensor(SerialInstrument):
         assert self._begun is not None
         try:
             found = await self._data(self._begun.announced.values, crc=self._profile.crc)
-        except (Refused, NoAnswer, LateAnswer):
+        except (RequestRefused, NoAnswer, LateAnswer):
             self._begun = None
             raise
         except Garbled:
@@ -142,7 +142,7 @@ class Sdi12Sensor(SerialInstrument):
         sent_ms, line = await self._command(command)
         announced = sdi12.parse_announcement(line, self._address)
         if announced.values == 0:
-            raise Refused(f"{command} announces no values")
+            raise RequestRefused(f"{command} announces no values")
         return sent_ms, announced
 
     async def _service_request(self, seconds: int) -> None:
@@ -162,7 +162,7 @@ class Sdi12Sensor(SerialInstrument):
             if not got or len(values) >= expected:
                 break
         if not values:
-            raise Refused(f"sensor {self._address} gave up its measurement")
+            raise RequestRefused(f"sensor {self._address} gave up its measurement")
         if len(values) != expected:
             raise Garbled(f"sensor {self._address} announced {expected} values and gave {len(values)}")
         return first_ms, values

@@ -50,7 +50,7 @@ class AskingBus(Protocol):
         ...
 
 
-class Message(NamedTuple):
+class TextPart(NamedTuple):
     """A part of a sample: one message or measurement, and the signals in it."""
 
     command: str
@@ -73,7 +73,7 @@ class SerialInstrument(ABC):
         return self._bus.try_ms(self._timeout_ms)
 
     @abstractmethod
-    def parts(self) -> Sequence[Message]:
+    def parts(self) -> Sequence[TextPart]:
         """Return the messages that a sample reads."""
 
     def requests(self) -> list[PlannedRequest]:
@@ -101,9 +101,9 @@ class VaisalaTransmitter(SerialInstrument):
         self._ending = LINE._replace(head=self._address.encode("ascii"))
         self._fence = Fence(self._address.encode("ascii") + b"\r\n", bare(self._address))
 
-    def parts(self) -> Sequence[Message]:
+    def parts(self) -> Sequence[TextPart]:
         """Return the one message that a sample reads."""
-        return (Message(self._message, self._wanted),)
+        return (TextPart(self._message, self._wanted),)
 
     async def read(self, part: AnyPart) -> list[Sample]:
         """Poll the message; raises Miss."""
@@ -114,7 +114,7 @@ class VaisalaTransmitter(SerialInstrument):
     async def probe(self) -> None:
         """A poll is as cheap as anything."""
 
-    def _measured(self, name: str, fields: dict[str, vaisala.Field]) -> Measured:
+    def _measured(self, name: str, fields: dict[str, vaisala.VaisalaField]) -> Measured:
         signal: VaisalaSignal = self._profile.signals[name]
         field = fields.get(signal.key)
         if field is None or not field.is_valid or field.unit.upper() != signal.letter:
@@ -139,9 +139,9 @@ class BayernHessenAnalyser(SerialInstrument):
         """For how long it is better not asked: nothing tells a late answer from the next one."""
         return self._bus.owed_ms(self._request)
 
-    def parts(self) -> Sequence[Message]:
+    def parts(self) -> Sequence[TextPart]:
         """Return the one message that a sample reads."""
-        return (Message("DA", self._wanted),)
+        return (TextPart("DA", self._wanted),)
 
     async def read(self, part: AnyPart) -> list[Sample]:
         """Ask for all values; raises Miss."""
@@ -184,10 +184,10 @@ class PolledLines(SerialInstrument):
         """For how long it is better not asked: nothing tells a late answer from the next one."""
         return max(self._bus.owed_ms(step.send) for step in self._profile.ask)
 
-    def parts(self) -> Sequence[Message]:
+    def parts(self) -> Sequence[TextPart]:
         """Return the one conversation that a sample takes."""
         return (
-            Message(" ".join(step.send.decode("latin-1").strip() or "…" for step in self._profile.ask), self._wanted),
+            TextPart(" ".join(step.send.decode("latin-1").strip() or "…" for step in self._profile.ask), self._wanted),
         )
 
     async def read(self, part: AnyPart) -> list[Sample]:
@@ -205,7 +205,7 @@ class PolledLines(SerialInstrument):
     async def probe(self) -> None:
         """A conversation is as cheap as anything."""
 
-    def _lines(self, heard: bytes) -> list[text_lines.Line]:
+    def _lines(self, heard: bytes) -> list[text_lines.TextLine]:
         """Return what can be read as lines; prompts and menus cannot. Raises Garbled if nothing can."""
         lines, why = [], None
         for raw in filter(bytes.strip, heard.splitlines()):
@@ -217,7 +217,7 @@ class PolledLines(SerialInstrument):
             raise why
         return lines
 
-    def _sample(self, name: str, lines: Sequence[text_lines.Line], sent_ms: int) -> Sample:
+    def _sample(self, name: str, lines: Sequence[text_lines.TextLine], sent_ms: int) -> Sample:
         signal, stamp = self._profile.signals[name], self._profile.stamp
         line = text_lines.newest(lines, signal, self._profile, None)
         if line is None:

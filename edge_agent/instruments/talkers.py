@@ -8,7 +8,7 @@ from copy import copy
 from typing import Final, Protocol, Self
 
 from edge_agent.instruments import text_lines, vaisala
-from edge_agent.instruments.serial_instruments import Message
+from edge_agent.instruments.serial_instruments import TextPart
 from edge_agent.lines.endings import LINE, Ending
 from edge_agent.lines.instrument import Note, PlannedRequest, Unsuitable
 from edge_agent.lines.instrument import Part as AnyPart
@@ -64,9 +64,9 @@ class Talker(ABC):
         """Longest time that a read takes."""
         return self.bus.try_ms(self._timeout_ms)
 
-    def parts(self) -> Sequence[Message]:
+    def parts(self) -> Sequence[TextPart]:
         """Return all that it sends, as one part."""
-        return (Message("listens", self._wanted),)
+        return (TextPart("listens", self._wanted),)
 
     def requests(self) -> list[PlannedRequest]:
         """Return that it is not asked."""
@@ -105,7 +105,7 @@ class LineTalker(Talker):
         self._profile: LineProfile = device.profile
         self._address: str | None = device.address
         self._heads = {s.line for signal in self._profile.signals.values() for s in signal.status if s.line is not None}
-        self._newest: dict[str, text_lines.Line] = {}
+        self._newest: dict[str, text_lines.TextLine] = {}
 
     def hear(self, raw: bytes, t_ms: int) -> list[Sample]:
         """Return the samples in a line, none if it is of another talker; raises Garbled."""
@@ -120,13 +120,13 @@ class LineTalker(Talker):
             t_ms = text_lines.stamped_ms(line, self._profile.stamp)
         return [Sample(name, t_ms, *self._measured(line, name)) for name in carried]
 
-    def _carries(self, line: text_lines.Line, name: str) -> bool:
+    def _carries(self, line: text_lines.TextLine, name: str) -> bool:
         """Return whether a line carries a signal, and all that says how the signal is has been heard at least once."""
         signal = self._profile.signals[name]
         known = all(status.line is None or status.line in self._newest for status in signal.status)
         return known and text_lines.carries(line, signal, self._profile, self._address)
 
-    def _measured(self, line: text_lines.Line, name: str) -> Measured:
+    def _measured(self, line: text_lines.TextLine, name: str) -> Measured:
         return text_lines.decode(line, self._profile.signals[name], self._profile, self._newest)
 
 
@@ -154,7 +154,7 @@ class VaisalaTalker(Talker):
         ]
 
 
-def _measured(letter: str, field: vaisala.Field, profile: VaisalaProfile, name: str) -> Measured:
+def _measured(letter: str, field: vaisala.VaisalaField, profile: VaisalaProfile, name: str) -> Measured:
     if not field.is_valid or field.unit.upper() != letter.upper():
         return NO_MEASUREMENT
     return measured(profile.signals[name], field.value, State.OK)

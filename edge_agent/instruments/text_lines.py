@@ -25,7 +25,7 @@ XDR_GROUP: Final = 4
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,2})?")
 
 
-class Line(NamedTuple):
+class TextLine(NamedTuple):
     """One line: what it begins with, and its fields (the head is field 0)."""
 
     head: str
@@ -37,7 +37,7 @@ def exclusive_or(text: bytes) -> int:
     return reduce(xor, text, 0)
 
 
-def parse(raw: bytes, profile: LineProfile) -> Line:
+def parse(raw: bytes, profile: LineProfile) -> TextLine:
     """Return the line in `raw`, its check done; raises Garbled or BadCheck."""
     if len(raw) > MAX_LINE:
         raise Garbled(f"a line of more than {MAX_LINE} characters: {raw[:40]!r}")
@@ -46,17 +46,17 @@ def parse(raw: bytes, profile: LineProfile) -> Line:
         raise Garbled(f"not printable ASCII: {body[:40]!r}")
     text = body.decode("ascii")
     fields = text.split() if profile.separator == " " else [field.strip() for field in text.split(profile.separator)]
-    return Line(text, tuple(fields))
+    return TextLine(text, tuple(fields))
 
 
-def carries(line: Line, signal: LineSignal, profile: LineProfile, address: str | None) -> bool:
+def carries(line: TextLine, signal: LineSignal, profile: LineProfile, address: str | None) -> bool:
     """Return whether a line is about a signal."""
     return is_headed(line, signal.line, profile, address) and all(
         at < len(line.fields) and line.fields[at] == text for at, text in signal.where.items()
     )
 
 
-def is_headed(line: Line, head: str, profile: LineProfile, address: str | None) -> bool:
+def is_headed(line: TextLine, head: str, profile: LineProfile, address: str | None) -> bool:
     """Return whether a line has a head: an NMEA sentence of our talker, Gill's node, or a beginning."""
     first = line.fields[0] if line.fields else ""
     if profile.protocol == "nmea-0183":
@@ -66,7 +66,7 @@ def is_headed(line: Line, head: str, profile: LineProfile, address: str | None) 
     return line.head.startswith(head)
 
 
-def decode(line: Line, signal: LineSignal, profile: LineProfile, others: Mapping[str, Line]) -> Measured:
+def decode(line: TextLine, signal: LineSignal, profile: LineProfile, others: Mapping[str, TextLine]) -> Measured:
     """Return a signal of the line that carries it, in its own unit.
 
     Args:
@@ -83,7 +83,7 @@ def decode(line: Line, signal: LineSignal, profile: LineProfile, others: Mapping
     return measured(signal, float(text), state)
 
 
-def stamped_ms(line: Line, stamp: Stamp) -> int:
+def stamped_ms(line: TextLine, stamp: Stamp) -> int:
     """Return the end of what a line measured, milliseconds since 1970 UTC; raises Garbled."""
     text = _field(line, stamp.field) or ""
     try:
@@ -96,11 +96,11 @@ def stamped_ms(line: Line, stamp: Stamp) -> int:
     return end_ms if stamp.means == "end" else end_ms + stamp.covers_ms
 
 
-def _field(line: Line, at: int | None) -> str | None:
+def _field(line: TextLine, at: int | None) -> str | None:
     return line.fields[at] if at is not None and at < len(line.fields) else None
 
 
-def _transducer(line: Line, wanted: Transducer) -> str | None:
+def _transducer(line: TextLine, wanted: Transducer) -> str | None:
     groups = [line.fields[at : at + XDR_GROUP] for at in range(1, len(line.fields) - XDR_GROUP + 1, XDR_GROUP)]
     for kind, value, _, name in groups:
         if kind == wanted.type and wanted.id in (None, name):
@@ -108,7 +108,7 @@ def _transducer(line: Line, wanted: Transducer) -> str | None:
     return None
 
 
-def _state(line: Line | None, status: LineStatus, profile: LineProfile) -> State:
+def _state(line: TextLine | None, status: LineStatus, profile: LineProfile) -> State:
     """Return what a status says; one that is not there, or is no number, says fault."""
     texts = line.fields[status.field : status.field + status.count] if line else ()
     try:
@@ -146,6 +146,6 @@ def _bare(raw: bytes) -> bytes:
 _UNFRAME: Final[Mapping[str, Callable[[bytes], bytes]]] = {"nmea-0183": _nmea, "gill-ascii": _gill, "line": _bare}
 
 
-def newest(lines: Sequence[Line], signal: LineSignal, profile: LineProfile, address: str | None) -> Line | None:
+def newest(lines: Sequence[TextLine], signal: LineSignal, profile: LineProfile, address: str | None) -> TextLine | None:
     """Return the last of some lines that carries a signal; None if none does."""
     return next((line for line in reversed(lines) if carries(line, signal, profile, address)), None)

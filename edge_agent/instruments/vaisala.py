@@ -10,13 +10,13 @@ import re
 from typing import Final, NamedTuple
 
 from edge_agent.instruments.sdi12 import crc_characters, without_crc
-from edge_agent.readings.misses import Garbled, Refused
+from edge_agent.readings.misses import Garbled, RequestRefused
 
 MAX_LINE: Final = 512
 _FIELD: Final = re.compile(r"([A-Z][a-z])=([+-]?\d+(?:\.\d+)?)([A-Za-z#])")
 
 
-class Field(NamedTuple):
+class VaisalaField(NamedTuple):
     """One measured field; `unit` is its letter, ``#`` when the instrument says that the value is invalid."""
 
     value: float
@@ -36,7 +36,7 @@ def request(address: str, message: str = "R0") -> bytes:
     return (text + crc_characters(text) if message[0] == "r" else text).encode("ascii") + b"\r\n"
 
 
-def parse(raw: bytes, address: str, message: str = "R0") -> dict[str, Field]:
+def parse(raw: bytes, address: str, message: str = "R0") -> dict[str, VaisalaField]:
     """Return the fields of an answer by their two-letter name.
 
     Raises:
@@ -48,7 +48,7 @@ def parse(raw: bytes, address: str, message: str = "R0") -> dict[str, Field]:
     line = raw.decode("ascii").strip("\r\n\0 ")
     text = without_crc(line) if message[0] == "r" else line
     if text[:3].upper() == f"{address}TX":
-        raise Refused(f"transmitter answered {text!r}")
+        raise RequestRefused(f"transmitter answered {text!r}")
     head, *fields = text.split(",")
     if head != address + message or not fields:
         raise Garbled(f"expected {address}{message},…, got {line[:40]!r}")
@@ -62,8 +62,8 @@ def message_of(raw: bytes, address: str, *, checked: bool) -> str | None:
     return match[1] if match else None
 
 
-def _field(text: str, line: str) -> tuple[str, Field]:
+def _field(text: str, line: str) -> tuple[str, VaisalaField]:
     match = _FIELD.fullmatch(text)
     if not match:
         raise Garbled(f"malformed field {text!r} in {line[:80]!r}")
-    return match[1], Field(float(match[2]), match[3])
+    return match[1], VaisalaField(float(match[2]), match[3])

@@ -40,7 +40,7 @@ class PlannedRequest(NamedTuple):
     """Bytes of request and answer on the line; None if the answer's length is not known beforehand."""
 
 
-class Bus(Protocol):
+class OwnedLine(Protocol):
     """A line or endpoint with one owner."""
 
     async def open(self) -> None:
@@ -53,7 +53,7 @@ class Bus(Protocol):
 
 
 @runtime_checkable
-class SharedBus(Bus, Protocol):
+class SharedBus(OwnedLine, Protocol):
     """A bus whose turns are counted: for how long each may hold it, and who answered too late."""
 
     def begin(self, device: str, for_ms: int | None) -> None:

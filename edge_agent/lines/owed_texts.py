@@ -15,7 +15,7 @@ OWED_S: Final = 10.0
 """What has not been answered for so long is not answered any more."""
 
 
-class Owed(NamedTuple):
+class OwedText(NamedTuple):
     """A request that has not been answered."""
 
     kind: bytes
@@ -30,9 +30,9 @@ class OwedTexts:
     """The requests of one line whose answers may still come."""
 
     def __init__(self) -> None:
-        self._owed: list[Owed] = []
+        self._owed: list[OwedText] = []
 
-    def owe(self, owed: Owed) -> None:
+    def owe(self, owed: OwedText) -> None:
         """Note a request that has not been answered."""
         self._owed.append(owed)
 
@@ -46,7 +46,7 @@ class OwedTexts:
         newest = max((owed.sent for owed in self._owed if owed.kind == kind), default=now - OWED_S)
         return max(0, round((newest + OWED_S - now) * 1000))
 
-    def late(self, heard: bytes) -> tuple[Owed, int] | None:
+    def late(self, heard: bytes) -> tuple[OwedText, int] | None:
         """Return a request that is answered by what was heard unasked, and where its answer ends."""
         for owed in self._owed:
             if (behind := owed.ending.behind(heard)) is not None and owed.ending.is_answer(heard[:behind]):

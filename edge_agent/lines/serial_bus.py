@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from edge_agent.lines.byte_line import ByteLine
 from edge_agent.lines.endings import Ending, Fence
 from edge_agent.lines.instrument import SharedBus, Unsuitable
-from edge_agent.lines.owed_texts import Owed, OwedTexts
+from edge_agent.lines.owed_texts import OwedText, OwedTexts
 from edge_agent.lines.patience import Allowance, Patience
 from edge_agent.lines.serial_line import SerialLine
 from edge_agent.lines.tcp_line import TcpLine
@@ -138,7 +138,7 @@ class SerialBus:
         await asyncio.sleep(max(0.0, self._free_at - loop.time()))
         self._hear_unasked()
         self._unasked.clear()
-        owed = Owed(kind, ending, loop.time(), self._allowance.device)
+        owed = OwedText(kind, ending, loop.time(), self._allowance.device)
         sent_ms = self._clock()
         self._line.write(request)
         try:
@@ -150,7 +150,7 @@ class SerialBus:
         finally:
             self._free_at = loop.time() + max(self._bus.gap_ms, turnaround_ms) / 1000
 
-    async def _missed(self, request: bytes, owed: Owed, miss: Miss) -> Miss:
+    async def _missed(self, request: bytes, owed: OwedText, miss: Miss) -> Miss:
         """Keep the line quiet, and return what to call the miss after what came meanwhile."""
         heard = await self._line.be_quiet(self._bus.guard_ms / 1000, SILENCE_S)
         before = miss.heard if isinstance(miss, Garbled) else b""

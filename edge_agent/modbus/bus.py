@@ -27,8 +27,8 @@ from edge_agent.modbus.frames import AnyRequest, Request, WriteRequest, find_rep
 from edge_agent.modbus.numbered_answers import NumberedAnswers, number_of
 from edge_agent.modbus.owed_answers import OwedAnswers
 from edge_agent.modbus.replies import check_read, check_written, words_of
-from edge_agent.modbus.request_plan import Span
-from edge_agent.readings.misses import BadCheck, Garbled, LateAnswer, LineDown, Miss, NoAnswer, Refused
+from edge_agent.modbus.request_plan import RegisterSpan
+from edge_agent.readings.misses import BadCheck, Garbled, LateAnswer, LineDown, Miss, NoAnswer, RequestRefused
 from quantrac.config.stations import Bus
 
 SILENCE_S: Final = 0.06
@@ -49,7 +49,7 @@ class Timing(NamedTuple):
     """Where neighbours are due it is not waited for longer than this, however late it answers."""
 
 
-class Answer(NamedTuple):
+class RegisterAnswer(NamedTuple):
     """What a read brought: `words` are registers, or bits as 0 and 1; `sent_ms` the wall clock when it was asked."""
 
     sent_ms: int
@@ -160,7 +160,7 @@ class ModbusBus:
         needed_ms = self.patience.needed_ms(unit, timing.timeout_ms, timing.most_ms)
         return self._allowance.cut(wait_ms, needed_ms, self._behind_ms(timing), asyncio.get_running_loop().time())
 
-    async def read(self, unit: int, span: Span, timing: Timing) -> Answer:
+    async def read(self, unit: int, span: RegisterSpan, timing: Timing) -> RegisterAnswer:
         """Read one span of one unit.
 
         Raises:
@@ -171,7 +171,7 @@ class ModbusBus:
         if self._allowance.device:
             self._device_of[unit] = self._allowance.device
         while self._rtu and (fence := self.owed.fence(request, asyncio.get_running_loop().time())) is not None:
-            with suppress(Refused):  # then it owes one answer less
+            with suppress(RequestRefused):  # then it owes one answer less
                 await self._exchange(fence, timing)
         return await self._exchange(request, timing)
 
@@ -180,13 +180,13 @@ class ModbusBus:
         _, _, reply = await self._answered(request, timing)
         check_written(reply, request)
 
-    async def _exchange(self, request: Request, timing: Timing) -> Answer:
+    async def _exchange(self, request: Request, timing: Timing) -> RegisterAnswer:
         sent, sent_ms, reply = await self._answered(request, timing)
         if self._rtu and reply.isError():
             self.owed.refused(request, sent)
         check_read(reply, request)
         self.owed.settle(request.unit, sent)
-        return Answer(sent_ms, words_of(reply, request.span))
+        return RegisterAnswer(sent_ms, words_of(reply, request.span))
 
     async def _answered(self, request: AnyRequest, timing: Timing) -> tuple[float, int, ModbusPDU]:
         """Return when a request was sent, by both clocks, and its reply or exception reply; raises Miss."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from edge_agent.modbus.request_plan import Span
+from edge_agent.modbus.request_plan import RegisterSpan
 
 REQUEST_BYTES: Final = 8
 EXCEPTION_LENGTH: Final = 5
@@ -24,7 +24,7 @@ class Request(NamedTuple):
     """What was asked of whom."""
 
     unit: int
-    span: Span
+    span: RegisterSpan
 
     @property
     def data_bytes(self) -> int:

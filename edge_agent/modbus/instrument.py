@@ -9,9 +9,9 @@ from edge_agent.lines.instrument import Note, PlannedRequest, Unsuitable
 from edge_agent.lines.instrument import Part as AnyPart
 from edge_agent.modbus.bus import ModbusBus, Timing
 from edge_agent.modbus.frames import REQUEST_BYTES, Request, WriteRequest
-from edge_agent.modbus.request_plan import Part, Span, gap_budget, parts, plan
+from edge_agent.modbus.request_plan import RegisterPart, RegisterSpan, gap_budget, parts, plan
 from edge_agent.modbus.signals import Image, decode, directory_spans, listed_codes, locate, spans
-from edge_agent.readings.misses import Refused
+from edge_agent.readings.misses import RequestRefused
 from edge_agent.readings.samples import NO_MEASUREMENT, Measured, Sample
 from quantrac.config.modbus import ModbusProfile
 from quantrac.config.stations import Device
@@ -39,7 +39,7 @@ class ModbusInstrument:
         self._max_gap = min(self._profile.max_gap, budget)
         self.codes: tuple[int, ...] = ()
         """What the device's directory lists, as far as it has been read."""
-        self._parts: list[Part] | None = None
+        self._parts: list[RegisterPart] | None = None
         self.notes: list[Note] = []
         self.registers: dict[str, tuple[int, ...]] = {}
         """The words that the newest value of each signal was made of."""
@@ -49,7 +49,7 @@ class ModbusInstrument:
         """Time of its line that a try needs at least, ms."""
         return self._bus.try_ms(self._unit, self._timing)
 
-    def parts(self) -> Sequence[Part]:
+    def parts(self) -> Sequence[RegisterPart]:
         """Return what one sample reads; first of all the list of what is plugged in, where the device has one."""
         if self._parts is None:
             self._parts = self._plan()
@@ -69,14 +69,14 @@ class ModbusInstrument:
 
     async def read(self, part: AnyPart) -> list[Sample]:
         """Read one part, state and value of each of its signals; raises Miss."""
-        assert isinstance(part, Part)
+        assert isinstance(part, RegisterPart)
         if directory_spans(self._profile) and (not self.codes or part not in self.parts()):
             return await self._read_listed(part)
-        image, sent = Image(), dict[Span, int]()
+        image, sent = Image(), dict[RegisterSpan, int]()
         for block in part.blocks:
             try:
                 answer = await self._bus.read(self._unit, block, self._timing)
-            except Refused as refusal:
+            except RequestRefused as refusal:
                 return self._refused(part, refusal)
             image.put(block, answer.words)
             sent[block] = answer.sent_ms
@@ -104,21 +104,21 @@ class ModbusInstrument:
         """Ask for the first register; raises Miss if nobody answers."""
         first = self.parts()[0].blocks[0]
         try:
-            await self._bus.read(self._unit, Span(first.function, first.at, 1), self._timing)
-        except Refused:
+            await self._bus.read(self._unit, RegisterSpan(first.function, first.at, 1), self._timing)
+        except RequestRefused:
             return
 
-    def _plan(self) -> list[Part]:
+    def _plan(self) -> list[RegisterPart]:
         directory = directory_spans(self._profile)
         if directory and not self.codes:
-            return [Part(tuple(plan([directory], 0, self._profile.max_registers)), tuple(self._signals))]
+            return [RegisterPart(tuple(plan([directory], 0, self._profile.max_registers)), tuple(self._signals))]
         needs = {}
         for name in self._signals:
             fields = locate(self._profile, self._profile.signals[name], self.codes)
             needs[name] = list(spans(fields)) if fields else [directory] if directory else []
         return parts(needs, self._max_gap, self._profile.max_registers)
 
-    async def _read_listed(self, part: Part) -> list[Sample]:
+    async def _read_listed(self, part: RegisterPart) -> list[Sample]:
         """Learn what is plugged in if that is not known, then read it."""
         if not self.codes:
             image = Image()
@@ -138,7 +138,7 @@ class ModbusInstrument:
         self.codes, self._parts = (), None
         return True
 
-    def _samples(self, part: Part, image: Image, sent: dict[Span, int]) -> Iterable[Sample]:
+    def _samples(self, part: RegisterPart, image: Image, sent: dict[RegisterSpan, int]) -> Iterable[Sample]:
         for name in part.signals:
             fields = locate(self._profile, self._profile.signals[name], self.codes)
             at = [t for block, t in sent.items() if fields is None or block.covers(fields.value)]
@@ -146,7 +146,7 @@ class ModbusInstrument:
             measured: Measured = decode(self._profile, name, image, at[0]) or NO_MEASUREMENT
             yield Sample(name, at[0], measured.value, measured.state)
 
-    def _refused(self, part: Part, refusal: Refused) -> list[Sample]:
+    def _refused(self, part: RegisterPart, refusal: RequestRefused) -> list[Sample]:
         """An exception: the unit lives. Busy passes; an address it does not have is no longer read across."""
         if refusal.code == ILLEGAL_ADDRESS and self._max_gap > 0:
             self._max_gap, self._parts = 0, None

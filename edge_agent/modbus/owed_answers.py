@@ -11,14 +11,14 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from edge_agent.modbus.frames import Request, find_reply
-from edge_agent.modbus.request_plan import Span
+from edge_agent.modbus.request_plan import RegisterSpan
 
 OWED_S: Final = 10.0
 """What has not been answered for so long is not answered any more."""
 BITS_A_BYTE: Final = 8
 
 
-class Owed(NamedTuple):
+class OwedRequest(NamedTuple):
     """A request that has not been answered."""
 
     request: Request
@@ -30,11 +30,11 @@ class OwedAnswers:
     """The requests of one line whose answers may still come."""
 
     def __init__(self) -> None:
-        self._owed: list[Owed] = []
+        self._owed: list[OwedRequest] = []
 
     def owe(self, request: Request, sent: float) -> None:
         """Note that a request of time `sent` has not been answered."""
-        self._owed.append(Owed(request, sent))
+        self._owed.append(OwedRequest(request, sent))
 
     def settle(self, unit: int, sent: float) -> None:
         """Note that a unit has answered a request of time `sent`: it will answer none that is older."""
@@ -51,7 +51,7 @@ class OwedAnswers:
         own = [owed for owed in self._owed if owed.request.unit == unit]
         self.settle(unit, next(owed.sent for owed in own if owed.request.span.function == function))
 
-    def late(self, heard: bytes, pending: Request | None) -> tuple[bytes, Owed] | None:
+    def late(self, heard: bytes, pending: Request | None) -> tuple[bytes, OwedRequest] | None:
         """Return a late answer among what was heard while `pending` waits for its own, and whose it is.
 
         What could be the answer to `pending` is never called late.
@@ -73,7 +73,7 @@ class OwedAnswers:
         unit, span = request
         size = BITS_A_BYTE if span.function.is_bits else 1
         most = 1 + max(len(self._owed), -(-span.count // size))
-        tries = (Request(unit, Span(span.function, span.at, 1 + more * size)) for more in range(most + 1))
+        tries = (Request(unit, RegisterSpan(span.function, span.at, 1 + more * size)) for more in range(most + 1))
         return next(one for one in tries if not any(_alike(owed.request, one) for owed in self._owed))
 
 

@@ -7,8 +7,8 @@ from typing import Final
 from pymodbus.pdu import ModbusPDU
 
 from edge_agent.modbus.frames import Request, WriteRequest
-from edge_agent.modbus.request_plan import Span
-from edge_agent.readings.misses import Garbled, NoAnswer, Refused
+from edge_agent.modbus.request_plan import RegisterSpan
+from edge_agent.readings.misses import Garbled, NoAnswer, RequestRefused
 
 GATEWAY_CODES: Final = (0x0A, 0x0B)
 """Exceptions of a gateway that has no path to the unit, or got no answer from it."""
@@ -36,10 +36,10 @@ def _check_granted(reply: ModbusPDU, unit: int, what: str) -> None:
         code = reply.exception_code
         if code in GATEWAY_CODES:
             raise NoAnswer(f"unit {unit}: the gateway got no answer (exception {code})")
-        raise Refused(f"unit {unit}: exception {code} to {what}", code)
+        raise RequestRefused(f"unit {unit}: exception {code} to {what}", code)
 
 
-def words_of(reply: ModbusPDU, span: Span) -> list[int]:
+def words_of(reply: ModbusPDU, span: RegisterSpan) -> list[int]:
     """Return registers, or bits as 0 and 1."""
     if span.function.is_bits:
         return [int(bit) for bit in reply.bits[: span.count]]

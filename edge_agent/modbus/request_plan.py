@@ -36,7 +36,7 @@ class Function(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class RegisterSpan:
     """Adjacent addresses (wire addresses, from 0) that must come from one reply."""
 
     function: Function
@@ -48,7 +48,7 @@ class Span:
         """First address behind the span."""
         return self.at + self.count
 
-    def covers(self, other: Span) -> bool:
+    def covers(self, other: RegisterSpan) -> bool:
         """Whether all of `other` lies within this span."""
         return self.function is other.function and self.at <= other.at and other.end <= self.end
 
@@ -71,22 +71,22 @@ def gap_budget(baud: int | None, answer_ms: float, bits_per_character: int = 10)
     return min(MAX_GAP, int((REQUEST_OVERHEAD_BYTES * character_ms + answer_ms) / (2 * character_ms)))
 
 
-def together(spans: Iterable[Span], max_count: int) -> list[Span]:
+def together(spans: Iterable[RegisterSpan], max_count: int) -> list[RegisterSpan]:
     """Return what a signal reads (value, status, check word) as one span where one request can hold it all.
 
     Spans of different functions, or further apart than `max_count`, stay apart.
     """
-    joined: list[Span] = []
+    joined: list[RegisterSpan] = []
     for span in sorted(set(spans), key=lambda span: (span.function.value, span.at)):
         last = joined[-1] if joined else None
         if last and last.function is span.function and max(last.end, span.end) - last.at <= max_count:
-            joined[-1] = Span(last.function, last.at, max(last.end, span.end) - last.at)
+            joined[-1] = RegisterSpan(last.function, last.at, max(last.end, span.end) - last.at)
         else:
             joined.append(span)
     return joined
 
 
-def plan(spans: Iterable[Span], max_gap: int, max_count: int) -> list[Span]:
+def plan(spans: Iterable[RegisterSpan], max_gap: int, max_count: int) -> list[RegisterSpan]:
     """Group spans into requests; each span lies whole within one of them.
 
     Args:
@@ -97,7 +97,7 @@ def plan(spans: Iterable[Span], max_gap: int, max_count: int) -> list[Span]:
     Raises:
         PlanError: a span is longer than a request may be.
     """
-    blocks: list[Span] = []
+    blocks: list[RegisterSpan] = []
     for span in sorted(set(spans), key=lambda span: (span.function.value, span.at, span.count)):
         unit = 16 if span.function.is_bits else 1
         if span.count > max_count * unit:
@@ -106,21 +106,21 @@ def plan(spans: Iterable[Span], max_gap: int, max_count: int) -> list[Span]:
                 f"({max_count * unit}); raise max_registers or move the status nearer to its value"
             )
         if blocks and _fits(blocks[-1], span, max_gap * unit, max_count * unit):
-            blocks[-1] = Span(span.function, blocks[-1].at, max(blocks[-1].end, span.end) - blocks[-1].at)
+            blocks[-1] = RegisterSpan(span.function, blocks[-1].at, max(blocks[-1].end, span.end) - blocks[-1].at)
         else:
             blocks.append(span)
     return blocks
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class RegisterPart:
     """Requests whose answers belong together, and the signals that come of them."""
 
-    blocks: tuple[Span, ...]
+    blocks: tuple[RegisterSpan, ...]
     signals: tuple[str, ...]
 
 
-def parts(needs: Mapping[str, Sequence[Span]], max_gap: int, max_count: int) -> list[Part]:
+def parts(needs: Mapping[str, Sequence[RegisterSpan]], max_gap: int, max_count: int) -> list[RegisterPart]:
     """Divide what a device's signals need into parts that can be read, and read again, on their own.
 
     Signals share a part when they share a request. A signal whose status stands in another function, or too far away,
@@ -128,7 +128,7 @@ def parts(needs: Mapping[str, Sequence[Span]], max_gap: int, max_count: int) -> 
     """
     wanted = {name: together(spans, max_count) for name, spans in needs.items()}
     blocks = plan((span for spans in wanted.values() for span in spans), max_gap, max_count)
-    groups: list[tuple[set[Span], list[str]]] = []
+    groups: list[tuple[set[RegisterSpan], list[str]]] = []
     for name, spans in wanted.items():
         used = {next(block for block in blocks if block.covers(span)) for span in spans}
         names = [name]
@@ -136,11 +136,11 @@ def parts(needs: Mapping[str, Sequence[Span]], max_gap: int, max_count: int) -> 
             groups.remove(group)
             used, names = used | group[0], [*group[1], *names]
         groups.append((used, names))
-    made = [Part(tuple(block for block in blocks if block in used), tuple(names)) for used, names in groups]
+    made = [RegisterPart(tuple(block for block in blocks if block in used), tuple(names)) for used, names in groups]
     return sorted(made, key=lambda part: blocks.index(part.blocks[0]))
 
 
-def _fits(block: Span, span: Span, max_gap: int, max_count: int) -> bool:
+def _fits(block: RegisterSpan, span: RegisterSpan, max_gap: int, max_count: int) -> bool:
     return (
         block.function is span.function
         and span.at - block.end <= max_gap

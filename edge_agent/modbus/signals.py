@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from edge_agent.modbus import codec
-from edge_agent.modbus.request_plan import Function, Span
+from edge_agent.modbus.request_plan import Function, RegisterSpan
 from edge_agent.readings.samples import NO_MEASUREMENT, Measured, measured
 from quantrac.config.modbus import Directory, ModbusProfile, ModbusSignal, ModbusStatus
 from quantrac.telemetry.states import State, worst
@@ -33,12 +33,12 @@ class Image:
     def __init__(self) -> None:
         self._words: dict[tuple[Function, int], int] = {}
 
-    def put(self, span: Span, words: Sequence[int]) -> None:
+    def put(self, span: RegisterSpan, words: Sequence[int]) -> None:
         """Note what a span held."""
         for offset, word in enumerate(words):
             self._words[span.function, span.at + offset] = word
 
-    def get(self, span: Span) -> list[int] | None:
+    def get(self, span: RegisterSpan) -> list[int] | None:
         """Return what a span held, None unless all of it was read."""
         words = [self._words.get((span.function, address)) for address in range(span.at, span.end)]
         return None if None in words else [word for word in words if word is not None]
@@ -47,7 +47,7 @@ class Image:
 class StatusWord(NamedTuple):
     """Where a status stands, and the table that says what it means."""
 
-    span: Span
+    span: RegisterSpan
     table: str
     mask: int | None = None
 
@@ -55,7 +55,7 @@ class StatusWord(NamedTuple):
 class CheckWord(NamedTuple):
     """A register (the last of its span) that must hold a number."""
 
-    span: Span
+    span: RegisterSpan
     is_: int
     mask: int | None = None
 
@@ -63,19 +63,19 @@ class CheckWord(NamedTuple):
 class Fields(NamedTuple):
     """Where one signal stands, in wire addresses."""
 
-    value: Span
+    value: RegisterSpan
     statuses: tuple[StatusWord, ...]
     checks: tuple[CheckWord, ...]
-    age: Span | None = None
+    age: RegisterSpan | None = None
     """Where the instrument's own time stands."""
 
 
-def directory_spans(profile: ModbusProfile) -> Span | None:
+def directory_spans(profile: ModbusProfile) -> RegisterSpan | None:
     """Return where the list of parameter codes stands, None for a device without one."""
     directory = profile.directory
     if directory is None:
         return None
-    return Span(FUNCTION_OF_TABLE[directory.read], profile.wire(directory.at), directory.count)
+    return RegisterSpan(FUNCTION_OF_TABLE[directory.read], profile.wire(directory.at), directory.count)
 
 
 def listed_codes(image: Image, profile: ModbusProfile) -> tuple[int, ...]:
@@ -83,7 +83,7 @@ def listed_codes(image: Image, profile: ModbusProfile) -> tuple[int, ...]:
     span = directory_spans(profile)
     codes: list[int] = []
     for address in range(span.at, span.end) if span else ():
-        word = image.get(Span(span.function, address, 1)) if span else None
+        word = image.get(RegisterSpan(span.function, address, 1)) if span else None
         if not word or (profile.directory and word[0] == profile.directory.end):
             break
         codes.append(word[0])
@@ -95,17 +95,19 @@ def locate(profile: ModbusProfile, signal: ModbusSignal, codes: Sequence[int]) -
     if signal.code is not None:
         return _located_by_code(profile, signal, codes)
     assert signal.at is not None
-    value = Span(FUNCTION_OF_TABLE[signal.read], profile.wire(signal.at), signal.words)
+    value = RegisterSpan(FUNCTION_OF_TABLE[signal.read], profile.wire(signal.at), signal.words)
     statuses = (StatusWord(_status_span(profile, value, status), status.table, status.mask) for status in signal.status)
     checks = (
-        CheckWord(Span(value.function, _place(profile, value, check.at, check.offset), 1), check.is_, check.mask)
+        CheckWord(
+            RegisterSpan(value.function, _place(profile, value, check.at, check.offset), 1), check.is_, check.mask
+        )
         for check in signal.expect_word
     )
-    age = Span(value.function, profile.wire(signal.age.at), signal.age.words) if signal.age else None
+    age = RegisterSpan(value.function, profile.wire(signal.age.at), signal.age.words) if signal.age else None
     return Fields(value, tuple(statuses), tuple(checks), age)
 
 
-def spans(fields: Fields) -> Iterator[Span]:
+def spans(fields: Fields) -> Iterator[RegisterSpan]:
     """Return what must be read for a signal."""
     yield fields.value
     yield from (status.span for status in fields.statuses)
@@ -163,11 +165,11 @@ def _masked(number: int | float, mask: int | None) -> int | float:
     return number if mask is None else codec.bits(int(number), mask)
 
 
-def _words(image: Image, span: Span) -> list[int]:
+def _words(image: Image, span: RegisterSpan) -> list[int]:
     return image.get(span) or []
 
 
-def _word(signal: ModbusSignal, span: Span, image: Image) -> int:
+def _word(signal: ModbusSignal, span: RegisterSpan, image: Image) -> int:
     """Return a status as one word; of bits the first is bit 0."""
     words = _words(image, span)
     if span.function.is_bits:
@@ -182,9 +184,9 @@ def _located_by_code(profile: ModbusProfile, signal: ModbusSignal, codes: Sequen
     index = codes.index(signal.code)
     function = FUNCTION_OF_TABLE[directory.read]
     return Fields(
-        Span(function, profile.wire(directory.values.at) + index * directory.values.stride, signal.words),
+        RegisterSpan(function, profile.wire(directory.values.at) + index * directory.values.stride, signal.words),
         _directory_status(profile, directory, index),
-        (CheckWord(Span(function, profile.wire(directory.at), index + 1), codes[index]),),
+        (CheckWord(RegisterSpan(function, profile.wire(directory.at), index + 1), codes[index]),),
     )
 
 
@@ -192,16 +194,16 @@ def _directory_status(profile: ModbusProfile, directory: Directory, index: int) 
     if directory.status is None or directory.table is None:
         return ()
     at = profile.wire(directory.status.at) + index * directory.status.stride
-    return (StatusWord(Span(FUNCTION_OF_TABLE[directory.read], at, 1), directory.table),)
+    return (StatusWord(RegisterSpan(FUNCTION_OF_TABLE[directory.read], at, 1), directory.table),)
 
 
-def _status_span(profile: ModbusProfile, value: Span, status: ModbusStatus) -> Span:
+def _status_span(profile: ModbusProfile, value: RegisterSpan, status: ModbusStatus) -> RegisterSpan:
     function = FUNCTION_OF_TABLE[status.read] if status.read else value.function
     at = _place(profile, value, status.at, status.offset)
     if function.is_bits:
-        return Span(function, at, status.count)
-    return Span(function, at, codec.width(status.type))
+        return RegisterSpan(function, at, status.count)
+    return RegisterSpan(function, at, codec.width(status.type))
 
 
-def _place(profile: ModbusProfile, value: Span, at: int | None, offset: int | None) -> int:
+def _place(profile: ModbusProfile, value: RegisterSpan, at: int | None, offset: int | None) -> int:
     return profile.wire(at) if at is not None else value.at + (offset or 0)

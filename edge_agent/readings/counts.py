@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter, deque
 from typing import Final
 
-from edge_agent.readings.misses import BadCheck, Garbled, LateAnswer, LineDown, Miss, Refused
+from edge_agent.readings.misses import BadCheck, Garbled, LateAnswer, LineDown, Miss, RequestRefused
 from quantrac.observe.metrics import counter
 
 MISSES = counter("quantrac_edge_misses_total", "Reads that brought nothing, by device and kind.", ["device", "kind"])
 HOUR_S: Final = 3_600.0
 _KINDS: Final[tuple[tuple[type[Miss], str], ...]] = (
-    (BadCheck, "check"), (Garbled, "frame"), (LateAnswer, "late"), (Refused, "refused"), (LineDown, "line"),
+    (BadCheck, "check"), (Garbled, "frame"), (LateAnswer, "late"), (RequestRefused, "refused"), (LineDown, "line"),
 )  # fmt: skip
 
 

@@ -27,7 +27,7 @@ class BadCheck(Garbled):
     """A whole frame came, and its CRC, block check or checksum does not fit: noise, or two that talked at once."""
 
 
-class Refused(Miss):
+class RequestRefused(Miss):
     """The instrument answered that it will not: a Modbus exception, an aborted measurement. It lives."""
 
     def __init__(self, message: str, code: int | None = None) -> None:

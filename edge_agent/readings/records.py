@@ -14,7 +14,7 @@ class SlotReading(NamedTuple):
     state: State
 
 
-class Event(NamedTuple):
+class StationEvent(NamedTuple):
     """Something that happened at the station, so that the cause of a gap is on record.
 
     ``kind`` is one of the wire's event kinds (``restart``, ``device_lost``, ``device_back``, ``clock``, …),
@@ -36,7 +36,7 @@ class SlotRecord(NamedTuple):
 
     t_ms: int
     readings: tuple[SlotReading, ...]
-    events: tuple[Event, ...] = ()
+    events: tuple[StationEvent, ...] = ()
 
 
 RecordSink = Callable[[SlotRecord], None]

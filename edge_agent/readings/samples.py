@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from quantrac.config.profiles import Signal
 from quantrac.telemetry.states import State, worst
@@ -27,14 +27,6 @@ class Sample(NamedTuple):
     t_ms: int
     value: float | None
     state: State
-
-
-class Clock(Protocol):
-    """Wall clock: milliseconds since 1970 UTC."""
-
-    def __call__(self) -> int:
-        """Return now."""
-        ...
 
 
 def measured(signal: Signal, raw: float, state: State) -> Measured:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from edge_agent.spooling.fate import EpochSpan, Fate
+from edge_agent.spooling.fate import EpochSpan, SpoolFate
 from edge_agent.spooling.ranges import RangeSet
 from quantrac.telemetry.wire import Birth, BirthChannel, Held, Status, encode
 
@@ -24,7 +24,7 @@ class Identity(NamedTuple):
     channels: list[BirthChannel]
 
 
-def held(spans: Iterable[EpochSpan], fate: Fate) -> dict[str, Held]:
+def held(spans: Iterable[EpochSpan], fate: SpoolFate) -> dict[str, Held]:
     """Return for every epoch the range of seq held, and what of it is given up and not yet settled."""
     given_up = RangeSet([*fate.refused, *fate.lost]).minus(fate.settled)
     return {span.name: Held(span.first, span.last, _seqs(span, given_up)) for span in spans}

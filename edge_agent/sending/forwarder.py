@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from edge_agent.clocks.clock import Moment
-from edge_agent.readings.records import Event, SlotRecord
+from edge_agent.readings.records import SlotRecord, StationEvent
 from edge_agent.sending import announcement
 from edge_agent.sending.announcement import Identity
-from edge_agent.sending.lanes import Lanes, Parcel, Transport
-from edge_agent.slots.continuity import Continuity, Series
+from edge_agent.sending.lanes import Lanes, Parcel, Publisher
+from edge_agent.slots.continuity import Continuity, SlotSeries
 from edge_agent.spooling import settlement
 from edge_agent.spooling.intake import Intake
 from edge_agent.spooling.ranges import Range, RangeSet
-from edge_agent.spooling.record_store import Believed, Storing, Timekeeping
-from edge_agent.spooling.report import Report, report, waiting
+from edge_agent.spooling.record_store import Believed, RecordStore, Timekeeping
+from edge_agent.spooling.report import SpoolReport, report, waiting
 from edge_agent.spooling.settlement import read_ack
 from edge_agent.spooling.spool import Spool
 from edge_agent.spooling.spool_file import SpoolDamaged, SpoolUnwritable
@@ -63,7 +63,7 @@ class Forwarder:
         self,
         spool: Spool,
         intake: Intake,
-        transport: Transport,
+        transport: Publisher,
         identity: Identity,
         *,
         rate: float,
@@ -74,7 +74,7 @@ class Forwarder:
         self._spool, self._intake, self._transport, self._identity = spool, intake, transport, identity
         self._rate = rate
         self._others: Callable[[], dict[str, Held]] = dict
-        self._storing = Storing(spool, intake, continuity or Continuity(), clock or Believed())
+        self._storing = RecordStore(spool, intake, continuity or Continuity(), clock or Believed())
         self._connected_s: float | None = None
         self._heard_s: float | None = None
         self._ack_t = 0
@@ -115,7 +115,7 @@ class Forwarder:
     def become(
         self,
         identity: Identity,
-        series: Iterable[Series],
+        series: Iterable[SlotSeries],
         rate: float,
         now: Moment,
         plan: SpoolPlan | None = None,
@@ -214,7 +214,7 @@ class Forwarder:
         if self.is_connected:
             self.announce(now)
 
-    def report(self) -> Report:
+    def report(self) -> SpoolReport:
         """Return the state of the spool."""
         return report(
             self._identity.station,
@@ -237,7 +237,7 @@ class Forwarder:
 
     def record_event(self, kind: str, detail: str, now: Moment) -> None:
         """Put an event of the station itself on record."""
-        self._intake.offer(SlotRecord(now.ms, (), (Event(kind, None, detail, now.ms),)))
+        self._intake.offer(SlotRecord(now.ms, (), (StationEvent(kind, None, detail, now.ms),)))
 
     def _adopt(self) -> None:
         """Take the spool as it is now."""
@@ -302,7 +302,7 @@ class Forwarder:
     def _obey(self, ack: Ack, now: Moment) -> None:
         spans = self._spool.spans()
         current = spans[-1]
-        answer = read_ack(ack, [settlement.Span(s.name, s.base, s.last, s is current) for s in spans])
+        answer = read_ack(ack, spans)
         unsure = answer.settled.minus(self._spool.fate.settled).within(current.base + 1, self._spool.last)
         change = self._lanes.settlement.obey(answer, age_s=(now.ms - ack.t) / 1000, now_s=now.s)
         if change.settled or change.reverted or change.refused:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from edge_agent.clocks.clock import Moment, Now
 from edge_agent.sending.forwarder import Forwarder
-from edge_agent.spooling.report import Report
+from edge_agent.spooling.report import SpoolReport
 from edge_agent.spooling.spool_file import SpoolDamaged, SpoolUnwritable
 from quantrac.observe.logs import logger
 
@@ -30,7 +30,7 @@ class ForwardingLoop:
         self._inbox: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._woken = threading.Event()
         self._thread: threading.Thread | None = None
-        self._unopened: Callable[[], Report] | None = None
+        self._unopened: Callable[[], SpoolReport] | None = None
         self.forwarder: Forwarder | None = None
         """None: not begun. Other threads may only look at its counts."""
 
@@ -39,7 +39,7 @@ class ForwardingLoop:
         self.forwarder = forwarder
         self._begin(lambda: forwarder)
 
-    def start_late(self, opened: Callable[[], Forwarder | None], unopened: Callable[[], Report]) -> None:
+    def start_late(self, opened: Callable[[], Forwarder | None], unopened: Callable[[], SpoolReport]) -> None:
         """Begin as soon as `opened`, called by the thread, returns; what is posted waits, what is asked is refused.
 
         `unopened`: what is known meanwhile. `opened` returns None when the agent ends before.
@@ -85,7 +85,7 @@ class ForwardingLoop:
         self.post(call)
         return answer.result(timeout_s)
 
-    def report(self) -> Report:
+    def report(self) -> SpoolReport:
         """Return the state of the spool, also while it could not be opened yet. Raises TimeoutError."""
         if self._unopened is not None and self.forwarder is None:
             return self._unopened()

@@ -34,7 +34,7 @@ NOT_AUTHORIZED: Final = 0x87
 """PUBACK reason: the user may not publish to this topic (MQTT 5, 3.4.2.1)."""
 
 
-class Transport(Protocol):
+class Publisher(Protocol):
     """What is asked of an MQTT session; what became of a publish comes to `Lanes.answered`, exactly once."""
 
     def publish(self, topic: str, payload: bytes, tag: object = None, *, retain: bool = False) -> None:
@@ -62,7 +62,7 @@ class Lanes:
         self,
         station: str,
         spool: Spool,
-        transport: Transport,
+        transport: Publisher,
         *,
         rate: float,
         on_refused: Callable[[list[Range], str], None],

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from edge_agent.clocks.clock import Moment, Now
 from edge_agent.clocks.timekeeper import Timekeeper
-from edge_agent.readings.records import Event, SlotRecord
+from edge_agent.readings.records import SlotRecord, StationEvent
 from edge_agent.sending.forwarder import Forwarder
 from edge_agent.sending.forwarding_loop import ForwardingLoop
-from edge_agent.spooling.fate import Fate
+from edge_agent.spooling.fate import SpoolFate
 from edge_agent.spooling.intake import Intake
-from edge_agent.spooling.report import Report, report
+from edge_agent.spooling.report import SpoolReport, report
 from edge_agent.spooling.spool import Spool
 from edge_agent.spooling.spool_file import SpoolUnwritable
 from edge_agent.spooling.spool_start import open_spool, open_when_there_is_room, restart_text
@@ -75,14 +75,14 @@ class Beginning:
         log.warning("spool_writable_again", in_memory=len(self._intake))
         detail = f"{why}; {start}, {now.s - since.s:.0f} s in memory from the start"
         forwarder = self._made(spool)
-        self._intake.offer(SlotRecord(now.ms, (), (Event("spool_unwritable", None, detail, now.ms),)))
+        self._intake.offer(SlotRecord(now.ms, (), (StationEvent("spool_unwritable", None, detail, now.ms),)))
         return forwarder
 
-    def _unopened(self, why: str) -> Report:
+    def _unopened(self, why: str) -> SpoolReport:
         return report(
             self._folder.name,
             [],
-            Fate.unknown(),
+            SpoolFate.unknown(),
             used_bytes=0,
             size_bytes=self._plan.size_bytes,
             running=True,
@@ -95,6 +95,6 @@ class Beginning:
         self._spool = spool
         if spool.damage:  # met while it was opened
             now_ms, detail = self._now().ms, f"{spool.damage}; new epoch {spool.epoch}"
-            self._intake.offer(SlotRecord(now_ms, (), (Event("spool_damaged", None, detail, now_ms),)))
+            self._intake.offer(SlotRecord(now_ms, (), (StationEvent("spool_damaged", None, detail, now_ms),)))
         self._keeper.remember(spool.synchronised_boot())
         return self._forwarder_of(spool)

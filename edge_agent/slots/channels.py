@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from edge_agent.readings.samples import Sample
-from edge_agent.slots.device_slots import ChannelPlan, SlotPlan, Taken
+from edge_agent.slots.device_slots import ChannelPlan, ChannelSample, SlotPlan
 from edge_agent.slots.gases import GasWatch
 from edge_agent.slots.statistics import Statistic
 from quantrac.config.lines import LineProfile
@@ -54,15 +54,15 @@ class ChannelFeed:
         adjust = self._channel.adjust
         return ChannelPlan(self.name, self.kind, wraps_at, most, rescaled_ms=adjust.begins_ms if adjust else 0)
 
-    def taken(self, sample: Sample) -> Taken:
+    def taken(self, sample: Sample) -> ChannelSample:
         """Return a sample in the channel's unit, with its state as far as the edge can tell."""
         state = worst((sample.state, self._window_state(sample.t_ms), self._frozen_state(sample.value)))
         value = None if sample.value is None else self._published(sample.value, sample.t_ms)
         if self._contact is not None and value is not None:
             value = self._contact.settled(sample.t_ms, value)
-        return Taken(sample.t_ms, value, state)
+        return ChannelSample(sample.t_ms, value, state)
 
-    def turned(self, taken: Taken) -> str | None:
+    def turned(self, taken: ChannelSample) -> str | None:
         """Return what became of a door or the mains if this sample shows a change: the event's text."""
         if self.parameter not in TURNS or taken.value is None:
             return None

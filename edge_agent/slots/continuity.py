@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from edge_agent.readings.records import Event, SlotReading, SlotRecord
+from edge_agent.readings.records import SlotReading, SlotRecord, StationEvent
 from quantrac.config.stations import AGENT, Device, Station
 from quantrac.telemetry.states import State
 from quantrac.telemetry.wire import Message
@@ -21,7 +21,7 @@ LONGEST_MS: Final = 30 * 86_400_000
 """Of a gap that is longer only the last thirty days are sent; the event names the whole of it."""
 
 
-class Series(NamedTuple):
+class SlotSeries(NamedTuple):
     """The slots of one device."""
 
     device: str
@@ -39,14 +39,14 @@ class Placed(NamedTuple):
 class Continuity:
     """Knows each device's last slot, and what is missing before the next."""
 
-    def __init__(self, series: Iterable[Series] = (), last: Mapping[str, int] | None = None) -> None:
+    def __init__(self, series: Iterable[SlotSeries] = (), last: Mapping[str, int] | None = None) -> None:
         """`last`: end of the newest slot of each device that an earlier run of the agent has stored."""
         self._series = list(series)
         self._owner = {channel: one for one in self._series for channel in one.channels}
         self._last = dict(last or {})
         self._heard: set[str] = set()
 
-    def become(self, series: Iterable[Series]) -> None:
+    def become(self, series: Iterable[SlotSeries]) -> None:
         """Go on with the slots of another configuration; what is known of the devices that both have stays known."""
         self._series = list(series)
         self._owner = {channel: one for one in self._series for channel in one.channels}
@@ -75,17 +75,17 @@ class Continuity:
                 self._last[series.device] = record.t_ms
                 self._heard.add(series.device)
 
-    def _series_of(self, record: SlotRecord) -> Series | None:
+    def _series_of(self, record: SlotRecord) -> SlotSeries | None:
         return self._owner.get(record.readings[0].name) if record.readings else None
 
 
-def series_of(station: Station) -> list[Series]:
+def series_of(station: Station) -> list[SlotSeries]:
     """Return the slots of a station's devices and of the agent itself."""
     devices = [device for device in station.devices.values() if device.channels]
-    found = [Series(d.name, d.report_ms, _continuous(d)) for d in devices]
+    found = [SlotSeries(d.name, d.report_ms, _continuous(d)) for d in devices]
     agent = list(station.agent_channels.values())
     if agent:
-        found.append(Series(AGENT, min(c.interval_ms for c in agent), tuple(c.name for c in agent)))
+        found.append(SlotSeries(AGENT, min(c.interval_ms for c in agent), tuple(c.name for c in agent)))
     return found
 
 
@@ -94,7 +94,7 @@ def _continuous(device: Device) -> tuple[str, ...]:
     return tuple(c.name for c in device.channel_list() if c.statistic not in ("zero", "span"))
 
 
-def last_slots(series: Iterable[Series], newest_first: Iterable[Message]) -> dict[str, int]:
+def last_slots(series: Iterable[SlotSeries], newest_first: Iterable[Message]) -> dict[str, int]:
     """Return the end of each device's newest slot among stored messages, as far as they reach."""
     owner = {channel: one.device for one in series for channel in one.channels}
     wanted, found = set(owner.values()), dict[str, int]()
@@ -107,7 +107,7 @@ def last_slots(series: Iterable[Series], newest_first: Iterable[Message]) -> dic
     return found
 
 
-def missed_slots(series: Series, last_ms: int, next_ms: int, first_since_start: bool) -> list[SlotRecord]:
+def missed_slots(series: SlotSeries, last_ms: int, next_ms: int, first_since_start: bool) -> list[SlotRecord]:
     """Return the slots that end after `last_ms` and are over when the slot that ends at `next_ms` begins.
 
     The first carries a `restart` event with the span when the device is heard for the first time since the agent
@@ -123,7 +123,7 @@ def missed_slots(series: Series, last_ms: int, next_ms: int, first_since_start: 
     nothing = tuple(SlotReading(name, None, State.FAULT) for name in series.channels)
     records = [SlotRecord(end, nothing) for end in ends[::step]]
     if first_since_start:
-        said = Event("restart", series.device, span_text(last_ms, last_end, width, len(records)), last_end)
+        said = StationEvent("restart", series.device, span_text(last_ms, last_end, width, len(records)), last_end)
         records[0] = records[0]._replace(events=(said,))
     return records
 

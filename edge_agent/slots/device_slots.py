@@ -54,7 +54,7 @@ class SlotPlan(NamedTuple):
     """How long after its end a slot is closed: an instrument that keeps its own results is asked for them later."""
 
 
-class Taken(NamedTuple):
+class ChannelSample(NamedTuple):
     """A sample of a channel, in the channel's unit."""
 
     t_ms: int
@@ -96,7 +96,7 @@ class DeviceSlots:
 
     def __init__(self, plan: SlotPlan, started_ms: int) -> None:
         self._plan = plan
-        self._open: dict[int, dict[str, list[Taken]]] = {}
+        self._open: dict[int, dict[str, list[ChannelSample]]] = {}
         self._counters = {c.name: CounterReading(c.wraps_at, c.most_a_minute, c.rescaled_ms) for c in plan.channels}
         self._beside: dict[int, dict[str, list[float]]] = {}
         self._in_flight: int | None = None
@@ -150,7 +150,7 @@ class DeviceSlots:
         """Note that no read is under way."""
         self._in_flight = None
 
-    def add(self, name: str, sample: Taken) -> None:
+    def add(self, name: str, sample: ChannelSample) -> None:
         """Put a sample of a channel into its slot; one that is older than every open slot is ignored."""
         end = slot_end(sample.t_ms, self._plan.width_ms)
         if end >= self._next_end:
@@ -180,13 +180,15 @@ class DeviceSlots:
         """Return whether a read is under way that began in a slot."""
         return self._in_flight is not None and self._in_flight <= end_ms + self._plan.lag_ms
 
-    def _readings(self, channel: ChannelPlan, samples: Sequence[Taken]) -> list[SlotReading]:
+    def _readings(self, channel: ChannelPlan, samples: Sequence[ChannelSample]) -> list[SlotReading]:
         valid = [sample for sample in samples if sample.state.is_valid and sample.value is not None]
         reading = self._reading(channel, samples, valid)
         values = [sample.value for sample in valid if sample.value is not None]
         return [reading, *beside(reading, values, channel.statistics)]
 
-    def _reading(self, channel: ChannelPlan, samples: Sequence[Taken], valid: Sequence[Taken]) -> SlotReading:
+    def _reading(
+        self, channel: ChannelPlan, samples: Sequence[ChannelSample], valid: Sequence[ChannelSample]
+    ) -> SlotReading:
         value, state = self._combined(channel, valid)
         is_new = channel.name in self._new and self._next_end <= self._new_until
         if is_new or self._next_end <= self._unknown_until:
@@ -197,14 +199,14 @@ class DeviceSlots:
             return SlotReading(channel.name, None, State.SUSPECT)
         return SlotReading(channel.name, value, state)
 
-    def _covered(self, valid: Sequence[Taken]) -> int:
+    def _covered(self, valid: Sequence[ChannelSample]) -> int:
         """Return how many of the expected samples came; a talker's surplus does not make up for its silence."""
         if len(valid) <= self._plan.expected:
             return len(valid)
         step_ms = self._plan.width_ms / self._plan.expected
         return len({math.ceil(sample.t_ms / step_ms) for sample in valid})
 
-    def _combined(self, channel: ChannelPlan, valid: Sequence[Taken]) -> tuple[float | None, State]:
+    def _combined(self, channel: ChannelPlan, valid: Sequence[ChannelSample]) -> tuple[float | None, State]:
         if not valid:
             return None, State.COMM
         state = worst(sample.state for sample in valid)
@@ -219,7 +221,7 @@ class DeviceSlots:
             case Kind.SUM:
                 return self._increase(channel.name, valid, state)
 
-    def _increase(self, name: str, valid: Sequence[Taken], state: State) -> tuple[float, State]:
+    def _increase(self, name: str, valid: Sequence[ChannelSample], state: State) -> tuple[float, State]:
         """Return a counter's rise over the slot; suspect if part of it fell in slots that nobody read."""
         counter = self._counters[name]
         if counter.at_ms is not None and valid[0].t_ms - counter.at_ms > self._plan.width_ms:
@@ -228,7 +230,7 @@ class DeviceSlots:
         return round(math.fsum(rises), COUNTER_DECIMALS), state
 
 
-def dominating(samples: Sequence[Taken], expected: int) -> State:
+def dominating(samples: Sequence[ChannelSample], expected: int) -> State:
     """Return the most frequent bad state (never taken counts as `comm`); of equals the one with precedence."""
     bad = Counter(sample.state for sample in samples if not sample.state.is_valid or sample.value is None)
     bad[State.COMM] += max(0, expected - len(samples))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from edge_agent.readings.samples import Sample
-from edge_agent.slots.device_slots import Taken
+from edge_agent.slots.device_slots import ChannelSample
 from quantrac.config.stations import Gas
 from quantrac.telemetry.parameters import Kind
 from quantrac.telemetry.states import State
@@ -24,7 +24,7 @@ class GasWatch:
         if gas is not None:
             self._flowing[gas] = sample.value is not None and sample.value >= 1
 
-    def of(self, kind: Kind, taken: Taken) -> Gas | None:
+    def of(self, kind: Kind, taken: ChannelSample) -> Gas | None:
         """Return which gas a sample is a reading of.
 
         The sample's own state must say `cal`, too: it was read in one block with the value, the signal perhaps

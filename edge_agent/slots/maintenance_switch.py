@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_agent.slots.device_slots import Taken
+from edge_agent.slots.device_slots import ChannelSample
 from quantrac.config.stations import Maintenance
 from quantrac.telemetry.parameters import Kind
 from quantrac.telemetry.states import State, worst
@@ -18,7 +18,7 @@ class MaintenanceSwitch:
         self._plan = plan
         self._since_ms: int | None = None
 
-    def note(self, device: str, channel: str, taken: Taken) -> str | None:
+    def note(self, device: str, channel: str, taken: ChannelSample) -> str | None:
         """Take note of a sample; returns what changed if it was the switch's: `on` or `off`."""
         if self._plan is None or (device, channel) != (self._plan.device, self._plan.channel) or taken.value is None:
             return None
@@ -28,7 +28,7 @@ class MaintenanceSwitch:
         self._since_ms = taken.t_ms if is_on else None
         return "on" if is_on else "off"
 
-    def marked(self, kind: Kind, taken: Taken) -> Taken:
+    def marked(self, kind: Kind, taken: ChannelSample) -> ChannelSample:
         """Return a sample with the state of the switch."""
         if kind is Kind.LAST or not self._holds(taken.t_ms):
             return taken

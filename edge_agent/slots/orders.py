@@ -9,9 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from edge_agent.readings.records import Event
+from edge_agent.readings.records import StationEvent
 from edge_agent.slots.calibrations import KIND as CALIBRATION
-from edge_agent.slots.device_slots import Taken
+from edge_agent.slots.device_slots import ChannelSample
 from quantrac.observe.logs import logger
 from quantrac.telemetry.errors import QuantracError
 from quantrac.telemetry.parameters import Kind
@@ -28,14 +28,14 @@ class BadOrder(QuantracError):
     """An order that cannot be followed."""
 
 
-class Order(NamedTuple):
+class MaintenanceOrder(NamedTuple):
     """What is measured in the time gets this state."""
 
     state: State
     until_ms: int
 
 
-class Orders:
+class MaintenanceOrders:
     """The orders in force; any thread may call everything here. They outlive the agent, in a file."""
 
     def __init__(self, path: Path | None = None, devices: Iterable[str] = ()) -> None:
@@ -43,8 +43,8 @@ class Orders:
         self._path = path
         self._devices = set(devices)
         self._lock = threading.Lock()
-        self._orders: dict[str, Order] = {}
-        self._untold: list[Event] = []
+        self._orders: dict[str, MaintenanceOrder] = {}
+        self._untold: list[StationEvent] = []
         self._unsaved = False
         """The disk did not take them; tried again with each turn."""
         if path is not None:
@@ -67,11 +67,11 @@ class Orders:
             raise BadOrder(f"found {for_ms / 60_000:g} minutes, allowed: up to seven days")
         until_ms = now_ms + for_ms
         with self._lock:
-            self._orders[device or WHOLE_STATION] = Order(state, until_ms)
+            self._orders[device or WHOLE_STATION] = MaintenanceOrder(state, until_ms)
             said = f"on, {state.word} for {for_ms / 60_000:g} min" + (f": {why}" if why else "")
-            self._untold.append(Event("maintenance", device, said, now_ms))
+            self._untold.append(StationEvent("maintenance", device, said, now_ms))
             if state is State.CAL:
-                self._untold.append(Event(CALIBRATION, device, why or "ordered", now_ms))
+                self._untold.append(StationEvent(CALIBRATION, device, why or "ordered", now_ms))
             self._save()
         return until_ms
 
@@ -92,23 +92,23 @@ class Orders:
         with self._lock:
             found = self._orders.pop(device or WHOLE_STATION, None)
             if found is not None:
-                self._untold.append(Event("maintenance", device, "off", now_ms))
+                self._untold.append(StationEvent("maintenance", device, "off", now_ms))
                 self._save()
         return found is not None
 
-    def turn(self, now_ms: int) -> list[Event]:
+    def turn(self, now_ms: int) -> list[StationEvent]:
         """Let orders end whose time is over; return the events since the last turn."""
         with self._lock:
             over = [name for name, order in self._orders.items() if now_ms >= order.until_ms]
             for name in over:
                 del self._orders[name]
-                self._untold.append(Event("maintenance", name or None, "off, its time is over", now_ms))
+                self._untold.append(StationEvent("maintenance", name or None, "off, its time is over", now_ms))
             if over or self._unsaved:
                 self._save()
             told, self._untold = self._untold, []
         return told
 
-    def marked(self, device: str, kind: Kind, taken: Taken) -> Taken:
+    def marked(self, device: str, kind: Kind, taken: ChannelSample) -> ChannelSample:
         """Return a sample with the state that is ordered; the device's own word counts where it is worse.
 
         States and voltages (kind `last`) stay what they are.
@@ -127,7 +127,9 @@ class Orders:
         with suppress(FileNotFoundError):
             try:
                 saved = json.loads(path.read_text("utf-8"))
-                self._orders = {name: Order(State.from_word(word), int(until)) for name, (word, until) in saved.items()}
+                self._orders = {
+                    name: MaintenanceOrder(State.from_word(word), int(until)) for name, (word, until) in saved.items()
+                }
             except (ValueError, TypeError, AttributeError, QuantracError) as error:
                 log.warning("maintenance_unreadable", file=str(path), error=str(error))
 

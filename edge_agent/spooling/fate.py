@@ -18,7 +18,7 @@ class EpochSpan(NamedTuple):
     last: int
 
 
-class Fate(NamedTuple):
+class SpoolFate(NamedTuple):
     """What is known of the messages, by place."""
 
     settled: RangeSet
@@ -29,18 +29,20 @@ class Fate(NamedTuple):
     """Dropped unacknowledged because the spool was full, or unreadable in a damaged file."""
 
     @classmethod
-    def unknown(cls) -> Fate:
+    def unknown(cls) -> SpoolFate:
         """Nothing is known yet."""
         return cls(RangeSet(), RangeSet(), RangeSet())
 
 
-def read_fate(saved: str) -> Fate:
+def read_fate(saved: str) -> SpoolFate:
     """Return what was saved as JSON; what cannot be read is unknown, and then sent again.
 
     The centre's next ack says what of it is settled.
     """
     try:
         found = json.loads(saved)
-        return Fate(*(RangeSet((int(lo), int(hi)) for lo, hi in found.get(name, ())) for name in Fate._fields))
+        return SpoolFate(
+            *(RangeSet((int(lo), int(hi)) for lo, hi in found.get(name, ())) for name in SpoolFate._fields)
+        )
     except (ValueError, TypeError, AttributeError):
-        return Fate.unknown()
+        return SpoolFate.unknown()

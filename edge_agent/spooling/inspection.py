@@ -9,11 +9,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from edge_agent.spooling.fate import EpochSpan, Fate, read_fate
+from edge_agent.spooling.fate import EpochSpan, SpoolFate, read_fate
 from edge_agent.spooling.ranges import RangeSet
-from edge_agent.spooling.report import Report, report
+from edge_agent.spooling.report import SpoolReport, report
 from edge_agent.spooling.spool import DATABASE
-from edge_agent.spooling.spool_file import Reading, SpoolError
+from edge_agent.spooling.spool_file import SpoolError, SpoolErrors
 from quantrac.telemetry.wire import STRICT_ERRORS, decode_message
 
 
@@ -21,7 +21,7 @@ class NoSpool(SpoolError):
     """There is no spool in this folder."""
 
 
-class Finding(NamedTuple):
+class SpoolFault(NamedTuple):
     """Something in a spool that should not be so."""
 
     epoch: str
@@ -29,9 +29,9 @@ class Finding(NamedTuple):
     what: str
 
 
-def inspect(folder: Path) -> Report:
+def inspect(folder: Path) -> SpoolReport:
     """Count what a spool holds; the newest second may not be counted yet while an agent runs."""
-    with closing(_open(folder)) as db, Reading():
+    with closing(_open(folder)) as db, SpoolErrors():
         pages, free, size = (int(_one(db, f"PRAGMA {name}")) for name in ("page_count", "freelist_count", "page_size"))
         used = (pages - free) * size
         waiting, unstored = _undated(db), _one(db, "SELECT coalesce(max(value), 0) FROM note WHERE name = 'unstored'")
@@ -42,7 +42,7 @@ def inspect(folder: Path) -> Report:
 
 def export(folder: Path, epoch: str | None = None, first: int = 1, last: int = 2**62) -> Iterator[bytes]:
     """Yield the stored messages as they are published, oldest first, seqs `first` to `last` of one epoch or of all."""
-    with closing(_open(folder)) as db, Reading():
+    with closing(_open(folder)) as db, SpoolErrors():
         for span in _spans(db):
             if epoch in (None, span.name):
                 wanted = (span.base + first, span.base + min(last, span.last))
@@ -56,7 +56,7 @@ def export_undated(folder: Path) -> Iterator[bytes]:
     Of an earlier start of the machine they are readings without a time, which people may be able to date: `shown` is
     what the wall clock showed at the slot's end, and `since_boot` what had passed since the machine's start, both ms.
     """
-    with closing(_open(folder)) as db, Reading():
+    with closing(_open(folder)) as db, SpoolErrors():
         if _undated(db):
             for boot, offset_ms, body in db.execute("SELECT boot, offset_ms, body FROM undated ORDER BY id"):
                 shown, readings, events = json.loads(body)
@@ -64,7 +64,7 @@ def export_undated(folder: Path) -> Iterator[bytes]:
                 yield json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def verify(folder: Path) -> Iterator[Finding]:
+def verify(folder: Path) -> Iterator[SpoolFault]:
     """Read everything and yield what is wrong: damaged pages, messages out of place, gaps nobody accounts for."""
     with closing(_open(folder)) as db:
         try:
@@ -72,7 +72,7 @@ def verify(folder: Path) -> Iterator[Finding]:
         except sqlite3.DatabaseError as error:
             health = str(error)
         if health != "ok":
-            yield Finding("", 0, f"the file is damaged: {health}; the agent sets it aside when it meets the place")
+            yield SpoolFault("", 0, f"the file is damaged: {health}; the agent sets it aside when it meets the place")
             return
         fate = _fate(db)
         for span in _spans(db):
@@ -81,9 +81,9 @@ def verify(folder: Path) -> Iterator[Finding]:
             for n, line in db.execute("SELECT n, line FROM message WHERE n BETWEEN ? AND ? ORDER BY n", wanted):
                 held.add(n, n)
                 if (wrong := _wrong(line, span.name, n - span.base)) is not None:
-                    yield Finding(span.name, n - span.base, wrong)
+                    yield SpoolFault(span.name, n - span.base, wrong)
             for part in RangeSet(held.gaps(*wanted)).minus(fate.settled).minus(fate.lost):
-                yield Finding(span.name, part.lo - span.base, f"{part.hi - part.lo + 1} messages are not there")
+                yield SpoolFault(span.name, part.lo - span.base, f"{part.hi - part.lo + 1} messages are not there")
 
 
 def _wrong(line: bytes, epoch: str, seq: int) -> str | None:
@@ -100,7 +100,7 @@ def _open(folder: Path) -> sqlite3.Connection:
     path = folder / DATABASE
     if not path.exists():
         raise NoSpool(f"{path}: there is no spool; check the station's name and QUANTRAC_STATE_DIR")
-    with Reading():
+    with SpoolErrors():
         db = sqlite3.connect(path.absolute().as_uri() + "?mode=rw", uri=True, timeout=5)
         db.execute("PRAGMA query_only = 1")
         return db
@@ -122,9 +122,9 @@ def _undated(db: sqlite3.Connection) -> int:
     return _one(db, "SELECT count(*) FROM undated") if there else 0
 
 
-def _fate(db: sqlite3.Connection) -> Fate:
+def _fate(db: sqlite3.Connection) -> SpoolFate:
     row = db.execute("SELECT value FROM note WHERE name = 'fate'").fetchone()
-    return read_fate(row[0]) if row else Fate.unknown()
+    return read_fate(row[0]) if row else SpoolFate.unknown()
 
 
 def _one(db: sqlite3.Connection, query: str, *values: int) -> int:

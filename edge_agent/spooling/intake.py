@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from edge_agent.clocks.trust import ALWAYS, Offered, Stamp
+from edge_agent.clocks.trust import ALWAYS, ClockStamp, Offered
 from edge_agent.readings.records import SlotRecord
 
 MOST_RECORDS: Final = 10_000
@@ -21,7 +21,7 @@ class Intake:
         self,
         wake: Callable[[], None] = lambda: None,
         most: int = MOST_RECORDS,
-        stamp: Callable[[], Stamp] = lambda: ALWAYS,
+        stamp: Callable[[], ClockStamp] = lambda: ALWAYS,
     ) -> None:
         """`stamp` is asked for the clocks as each record is offered."""
         self._records: deque[Offered] = deque()

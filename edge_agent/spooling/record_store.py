@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Final, Protocol
 
 from edge_agent.clocks.clock import Moment
-from edge_agent.clocks.trust import ALWAYS, Offered, Stamp, dated
-from edge_agent.readings.records import Event, SlotRecord
-from edge_agent.slots.continuity import Continuity, Series
+from edge_agent.clocks.trust import ALWAYS, ClockStamp, Offered, dated
+from edge_agent.readings.records import SlotRecord, StationEvent
+from edge_agent.slots.continuity import Continuity, SlotSeries
 from edge_agent.spooling.intake import Intake
 from edge_agent.spooling.spool import Spool, Spooled
 from edge_agent.spooling.spool_file import SpoolUnwritable
@@ -28,7 +28,7 @@ class Timekeeping(Protocol):
     boot_id: str
     was_synchronised: bool
 
-    def stamp(self) -> Stamp:
+    def stamp(self) -> ClockStamp:
         """Return the clocks now."""
         ...
 
@@ -39,12 +39,12 @@ class Believed:
     boot_id = ""
     was_synchronised = False
 
-    def stamp(self) -> Stamp:
+    def stamp(self) -> ClockStamp:
         """Return that it is believed."""
         return ALWAYS
 
 
-class Storing:
+class RecordStore:
     """Takes records from the intake into the spool; one thread calls everything here."""
 
     def __init__(self, spool: Spool, intake: Intake, continuity: Continuity, clock: Timekeeping) -> None:
@@ -54,7 +54,7 @@ class Storing:
         self._looked_at_earlier_boots = False
         self._lost = 0
 
-    def become(self, series: Iterable[Series]) -> None:
+    def become(self, series: Iterable[SlotSeries]) -> None:
         """Go on with the slots of another configuration."""
         self._continuity.become(series)
 
@@ -94,7 +94,9 @@ class Storing:
             self._intake.give_back(offered)
             raise
 
-    def _append(self, offered: Sequence[Offered], stamp: Stamp, now: Moment, ids: Sequence[int] = ()) -> list[Spooled]:
+    def _append(
+        self, offered: Sequence[Offered], stamp: ClockStamp, now: Moment, ids: Sequence[int] = ()
+    ) -> list[Spooled]:
         if not offered:
             return []
         records = [dated(each, stamp.offset_ms) for each in offered]
@@ -109,7 +111,7 @@ class Storing:
             self._lost += self._spool.keep_undated(self._clock.boot_id, offered)
             self._undated = self._spool.count_undated(self._clock.boot_id)
 
-    def _date_those_that_wait(self, stamp: Stamp, now: Moment) -> None:
+    def _date_those_that_wait(self, stamp: ClockStamp, now: Moment) -> None:
         """Give the undated records of this start of the machine their time; they go by the backfill lane."""
         count = self._undated
         while self._undated:
@@ -134,4 +136,4 @@ class Storing:
                 log.debug("spool_unwritable", error=str(full))
 
     def _say(self, kind: str, detail: str, now: Moment) -> None:
-        self._intake.offer(SlotRecord(now.ms, (), (Event(kind, None, detail, now.ms),)))
+        self._intake.offer(SlotRecord(now.ms, (), (StationEvent(kind, None, detail, now.ms),)))

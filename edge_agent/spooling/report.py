@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from edge_agent.spooling.fate import EpochSpan, Fate
+from edge_agent.spooling.fate import EpochSpan, SpoolFate
 from edge_agent.spooling.ranges import Range, RangeSet
 
 
@@ -21,7 +21,7 @@ class EpochReport(NamedTuple):
     waiting: int
 
 
-class Report(NamedTuple):
+class SpoolReport(NamedTuple):
     """The spool of a station."""
 
     station: str
@@ -46,7 +46,7 @@ class Report(NamedTuple):
     epochs: list[EpochReport]
 
 
-def epoch_report(span: EpochSpan, fate: Fate) -> EpochReport:
+def epoch_report(span: EpochSpan, fate: SpoolFate) -> EpochReport:
     """Count the fate of one epoch's messages."""
     lo, hi = span.base + 1, span.base + span.last
     refused = fate.refused.minus(fate.settled)
@@ -65,7 +65,7 @@ def epoch_report(span: EpochSpan, fate: Fate) -> EpochReport:
 def report(
     station: str,
     spans: list[EpochSpan],
-    fate: Fate,
+    fate: SpoolFate,
     *,
     used_bytes: int,
     size_bytes: int,
@@ -75,10 +75,10 @@ def report(
     undated: int = 0,
     unstored: int = 0,
     disk: str = "ok",
-) -> Report:
+) -> SpoolReport:
     """Count the fate of all messages the spool ever made."""
     epochs = [epoch_report(span, fate) for span in spans]
-    return Report(
+    return SpoolReport(
         station,
         running,
         connected,
@@ -98,7 +98,7 @@ def report(
     )
 
 
-def waiting(fate: Fate, lo: int, hi: int) -> int:
+def waiting(fate: SpoolFate, lo: int, hi: int) -> int:
     """Return how many places of `lo` to `hi` are neither acknowledged nor given up."""
     still_open = RangeSet(fate.settled.gaps(lo, hi))
     for given_up in (fate.refused, fate.lost):

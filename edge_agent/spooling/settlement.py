@@ -12,10 +12,11 @@ edge must have published nothing for a minute. See docs/decisions/0051.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
+from edge_agent.spooling.fate import EpochSpan
 from edge_agent.spooling.ranges import Range, RangeSet
 from quantrac.telemetry.wire import Ack, Settled
 
@@ -31,16 +32,7 @@ MOST_SENDS: Final = 5000
 """Sends remembered singly; above this, older ones are merged across longer times."""
 
 
-class Span(NamedTuple):
-    """One epoch of the spool: `base` + seq is a message's place; `last` is a seq."""
-
-    name: str
-    base: int
-    last: int
-    current: bool
-
-
-class Answer(NamedTuple):
+class AckedPlaces(NamedTuple):
     """An ack, read as places of the spool."""
 
     settled: RangeSet
@@ -50,19 +42,19 @@ class Answer(NamedTuple):
     """The centre has settled more of the current epoch than the spool ever held."""
 
 
-def read_ack(ack: Ack, spans: Iterable[Span]) -> Answer:
-    """Translate an ack. An epoch it does not name counts as nothing settled."""
+def read_ack(ack: Ack, spans: Sequence[EpochSpan]) -> AckedPlaces:
+    """Translate an ack, the last of `spans` being the current epoch. One that it does not name has nothing settled."""
     settled, unsaid, beyond = RangeSet(), RangeSet(), False
     for span in spans:
         said = ack.epochs.get(span.name, Settled(upto=0))
         upto = min(said.upto, span.last)
-        beyond = beyond or (span.current and said.upto > span.last)
+        beyond = span is spans[-1] and said.upto > span.last
         settled.add(span.base + 1, span.base + upto)
         for lo, hi in said.missing:
             settled.remove(span.base + max(1, lo), span.base + min(hi, upto))
         if len(said.missing) >= MOST_MISSING:
             unsaid.add(span.base + upto + 1, span.base + span.last)
-    return Answer(settled, unsaid, beyond)
+    return AckedPlaces(settled, unsaid, beyond)
 
 
 @dataclass(slots=True)
@@ -80,7 +72,7 @@ class Send:
     """When it may be published again; None while its fate is open."""
 
 
-class Change(NamedTuple):
+class AckEffect(NamedTuple):
     """What an ack changed."""
 
     settled: int
@@ -136,7 +128,7 @@ class Settlement:
         """`part` has been dropped from the spool, or is of no more concern."""
         self._take(part)
 
-    def obey(self, answer: Answer, *, age_s: float, now_s: float) -> Change:
+    def obey(self, answer: AckedPlaces, *, age_s: float, now_s: float) -> AckEffect:
         """Take an ack, also one that goes back.
 
         `age_s`: how long ago, by the edge's wall clock, ingest received the newest message the ack covers; a negative
@@ -152,7 +144,7 @@ class Settlement:
         failed, refused = self._judge(answer.unsaid, now_s - max(0.0, age_s), now_s)
         if reverted or failed:
             self._look_again()
-        return Change(fresh.count(), reverted.count(), failed, refused)
+        return AckEffect(fresh.count(), reverted.count(), failed, refused)
 
     def next_due(self, first: int, last: int, queued: RangeSet, now_s: float) -> Range | None:
         """Return the oldest neighbouring places that are to be published now, or None.

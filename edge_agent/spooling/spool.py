@@ -19,13 +19,13 @@ import msgspec
 from edge_agent.clocks.trust import Offered
 from edge_agent.readings.records import SlotRecord
 from edge_agent.spooling import drop_order, salvage, undated
-from edge_agent.spooling.fate import EpochSpan, Fate, read_fate
+from edge_agent.spooling.fate import EpochSpan, SpoolFate, read_fate
 from edge_agent.spooling.lines import again, line_of, readable
 from edge_agent.spooling.ranges import Range, RangeSet
 from edge_agent.spooling.spool_file import (
-    Reading,
     SpoolDamaged,
     SpoolError,
+    SpoolErrors,
     SpoolUnwritable,
     Transaction,
     connect,
@@ -58,7 +58,7 @@ class Spool:
     _epoch: str
     _base: int
     _last: int
-    _fate: Fate
+    _fate: SpoolFate
     _unsaved: bool
     _doubtful: bool
 
@@ -105,7 +105,7 @@ class Spool:
         return self._last
 
     @property
-    def fate(self) -> Fate:
+    def fate(self) -> SpoolFate:
         """What is known of the messages; whoever changes it calls `note_change`."""
         return self._fate
 
@@ -153,12 +153,12 @@ class Spool:
 
     def read_undated(self, boot_id: str, most: int) -> list[Undated]:
         """Return records without a time of one start of the machine, oldest first. Raises SpoolDamaged."""
-        with Reading():
+        with SpoolErrors():
             return undated.read(self._db, boot_id, most)
 
     def count_undated(self, boot_id: str | None = None) -> int:
         """Return how many records have no time yet, of one start of the machine or of all. Raises SpoolDamaged."""
-        with Reading():
+        with SpoolErrors():
             return undated.count(self._db, boot_id)
 
     def count_unstored(self, more: int = 0) -> int:
@@ -190,7 +190,7 @@ class Spool:
         """
         found: list[Spooled] = []
         left = most_bytes
-        with Reading():
+        with SpoolErrors():
             for n, line in self._db.execute(
                 "SELECT n, line FROM message WHERE n BETWEEN ? AND ? ORDER BY n LIMIT ?", (lo, hi, most)
             ):
@@ -203,7 +203,7 @@ class Spool:
     def lines_between(self, from_ms: int, to_ms: int, most: int) -> list[bytes]:
         """Return the messages of this time, both ends included, oldest first, up to `most`. Raises SpoolDamaged."""
         found: list[bytes] = []
-        with Reading():
+        with SpoolErrors():
             for (line,) in self._db.execute("SELECT line FROM message WHERE at >= ? ORDER BY n", (from_ms - HOUR_MS,)):
                 message = readable(line)
                 if message is not None and from_ms <= message.t <= to_ms:
@@ -214,25 +214,25 @@ class Spool:
 
     def newest_first(self, most: int) -> Iterator[Message]:
         """Yield the newest messages, up to `most`. Raises SpoolDamaged."""
-        with Reading():
+        with SpoolErrors():
             rows = self._db.execute("SELECT line FROM message ORDER BY n DESC LIMIT ?", (most,))
             yield from (decode_message(line) for (line,) in rows)
 
     def spans(self) -> list[EpochSpan]:
         """Return every epoch held, oldest first. Raises SpoolDamaged."""
-        with Reading():
+        with SpoolErrors():
             rows = self._db.execute("SELECT base, name, last FROM epoch ORDER BY base").fetchall()
             return [self._span(base, name, self._last if last is None else last) for base, name, last in rows]
 
     def first(self) -> int:
         """Return the place of the oldest message held; `last` + 1 when there is none."""
-        with Reading():
+        with SpoolErrors():
             (n,) = self._db.execute("SELECT min(n) FROM message").fetchone()
         return self._last + 1 if n is None else int(n)
 
     def used_bytes(self) -> int:
         """Return how much of the file holds something, bytes."""
-        with Reading():
+        with SpoolErrors():
             pages, free, size = (self._pragma(name) for name in ("page_count", "freelist_count", "page_size"))
         return int((pages - free) * size)
 
@@ -284,9 +284,9 @@ class Spool:
         """Whether the spool is above its size bound. Raises SpoolDamaged."""
         return self.used_bytes() > self.size_bytes
 
-    def _rows_to_drop(self) -> list[drop_order.Row]:
+    def _rows_to_drop(self) -> list[drop_order.SpoolRow]:
         """Return what goes next; the newest message of all stays, so that counting goes on behind it."""
-        with Reading():
+        with SpoolErrors():
             settled = drop_order.settled_rows(self._db, self._fate, self.first(), self._last - 1)
             return settled or (drop_order.oldest_rows(self._db, 0, self._last - 1) if self.is_too_large else [])
 
@@ -316,7 +316,7 @@ class Spool:
 
     def _open(self, now_ms: int, salvaged: Path | None = None) -> None:
         self._db = connect(self.folder / DATABASE)
-        self._fate, self._unsaved, self._doubtful = Fate.unknown(), False, False
+        self._fate, self._unsaved, self._doubtful = SpoolFate.unknown(), False, False
         with Transaction(self._db):
             held = self._db.execute("SELECT count(*) FROM epoch").fetchone()[0]
             if not held:
@@ -325,7 +325,7 @@ class Spool:
         self._load()
 
     def _load(self) -> None:
-        with Reading():
+        with SpoolErrors():
             row = self._db.execute("SELECT base, name FROM epoch WHERE last IS NULL").fetchone()
             if row is None:
                 raise SpoolDamaged("no epoch is current")
@@ -365,11 +365,11 @@ class Spool:
         return EpochSpan(name, base, (last + 1 if first is None else first) - base, last - base)
 
     def _write_fate(self) -> None:
-        saved = {name: [*ranges] for name, ranges in zip(Fate._fields, self._fate, strict=True)}
+        saved = {name: [*ranges] for name, ranges in zip(SpoolFate._fields, self._fate, strict=True)}
         self._db.execute("REPLACE INTO note VALUES ('fate', ?)", (json.dumps(saved),))
 
     def _note(self, name: str) -> str | None:
-        with Reading():
+        with SpoolErrors():
             row = self._db.execute("SELECT value FROM note WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
 

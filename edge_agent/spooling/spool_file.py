@@ -38,7 +38,7 @@ class SpoolLocked(SpoolError):
 
 def connect(path: Path) -> sqlite3.Connection:
     """Open the database, made if absent. Raises SpoolDamaged, SpoolUnwritable."""
-    with Reading(), ExitStack() as opened:
+    with SpoolErrors(), ExitStack() as opened:
         db = opened.enter_context(
             closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5))
         )
@@ -74,7 +74,7 @@ def lock(path: Path) -> IO[bytes]:
     return file
 
 
-class Reading:
+class SpoolErrors:
     """Turns SQLite's errors into the spool's."""
 
     def __enter__(self) -> None:
@@ -90,14 +90,14 @@ class Reading:
                 raise SpoolUnwritable(f"the spool cannot be written: {error}") from error
 
 
-class Transaction(Reading):
+class Transaction(SpoolErrors):
     """Everything or nothing, synced at the end."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
 
     def __enter__(self) -> None:
-        with Reading():
+        with SpoolErrors():
             self._db.execute("BEGIN IMMEDIATE")
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:

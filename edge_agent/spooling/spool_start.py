@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from edge_agent.clocks.clock import Now
-from edge_agent.slots.continuity import Continuity, Series, last_slots
+from edge_agent.slots.continuity import Continuity, SlotSeries, last_slots
 from edge_agent.spooling.spool import Spool
 from edge_agent.spooling.spool_file import SpoolDamaged, SpoolUnwritable
 from quantrac.config.stations import SpoolPlan
@@ -51,7 +51,7 @@ def _prove(spool: Spool, now: Now) -> None:
         spool.renew(str(damage), now().ms)
 
 
-def continuity_of(series: list[Series], spool: Spool, looked_back: int = LOOKED_BACK) -> Continuity:
+def continuity_of(series: list[SlotSeries], spool: Spool, looked_back: int = LOOKED_BACK) -> Continuity:
     """Return the slots of these series, with the last of each that the spool holds."""
     try:
         return Continuity(series, last_slots(series, spool.newest_first(looked_back)))

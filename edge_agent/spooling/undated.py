@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from edge_agent.clocks.trust import Offered, Stamp
-from edge_agent.readings.records import Event, SlotReading, SlotRecord
+from edge_agent.clocks.trust import ClockStamp, Offered
+from edge_agent.readings.records import SlotReading, SlotRecord, StationEvent
 from quantrac.telemetry.states import State
 
 MOST_UNDATED: Final = 200_000
@@ -40,7 +40,7 @@ def keep(db: sqlite3.Connection, boot: str, offered: Sequence[Offered]) -> int:
 def read(db: sqlite3.Connection, boot: str, most: int) -> list[Undated]:
     """Return records of a start of the machine, oldest first."""
     rows = db.execute("SELECT id, offset_ms, body FROM undated WHERE boot = ? ORDER BY id LIMIT ?", (boot, most))
-    return [Undated(n, Offered(_decoded(body), Stamp(offset_ms, trusted=False))) for n, offset_ms, body in rows]
+    return [Undated(n, Offered(_decoded(body), ClockStamp(offset_ms, trusted=False))) for n, offset_ms, body in rows]
 
 
 def forget(db: sqlite3.Connection, ids: Sequence[int]) -> None:
@@ -64,5 +64,5 @@ def _decoded(body: bytes) -> SlotRecord:
     return SlotRecord(
         t_ms,
         tuple(SlotReading(name, value, State.from_word(word)) for name, value, word in readings),
-        tuple(Event(*event) for event in events),
+        tuple(StationEvent(*event) for event in events),
     )

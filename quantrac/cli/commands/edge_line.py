@@ -15,7 +15,7 @@ from quantrac.telemetry.errors import QuantracError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from edge_agent.commissioning.interpretations import Reading
+    from edge_agent.commissioning.interpretations import Interpretation
     from quantrac.config.stations import BusKind
 
 BASES = {0: "from 0", 1: "from 1"}
@@ -57,9 +57,9 @@ def look_round(wish: LineOptions) -> None:
 
 
 def _scan(wish: LineOptions) -> None:
-    from edge_agent.commissioning.line_search import COMMON, Place, find
+    from edge_agent.commissioning.line_search import COMMON, LinePlace, find
 
-    place = Place.parse(wish.port)
+    place = LinePlace.parse(wish.port)
     lines = [wish.line] if wish.line else list(COMMON)
     found = find(
         place, units=_units(wish.units), lines=lines, limit_s=wish.limit_s, clock=_clock,
@@ -76,9 +76,9 @@ def _scan(wish: LineOptions) -> None:
 
 def _read_registers(wish: LineOptions) -> None:
     from edge_agent.commissioning.interpretations import TYPES, best, readings
-    from edge_agent.commissioning.line_search import Place, read_words
+    from edge_agent.commissioning.line_search import LinePlace, read_words
     from edge_agent.modbus.codec import NUMBER_TYPES, width
-    from edge_agent.modbus.request_plan import Function, Span
+    from edge_agent.modbus.request_plan import Function, RegisterSpan
 
     assert wish.register is not None
     if wish.type is not None and wish.type not in NUMBER_TYPES:
@@ -86,8 +86,8 @@ def _read_registers(wish: LineOptions) -> None:
     types = [kind for kind in NUMBER_TYPES if kind == wish.type] or list(TYPES)
     first = max(0, wish.register - 1)
     function = Function.INPUT if wish.table == "input" else Function.HOLDING
-    span = Span(function, first, wish.register - first + max(map(width, types)))
-    place = Place.parse(wish.port)
+    span = RegisterSpan(function, first, wish.register - first + max(map(width, types)))
+    place = LinePlace.parse(wish.port)
     words = asyncio.run(read_words(place, _kind(wish), _line(wish), wish.unit, span, wish.timeout_ms, _clock))
     found = readings(words, wish.register, types, wish.expect)
     chosen = best(found)
@@ -103,7 +103,7 @@ def _read_registers(wish: LineOptions) -> None:
         raise Nothing(f"nothing at {wish.register} reads {wish.expect:g}: another register, table or type?")
 
 
-def _show(found: list[Reading]) -> None:
+def _show(found: list[Interpretation]) -> None:
     """Print a row a type and address base, the byte orders side by side; * marks the plausible, = what matches."""
     print(
         f"{'type':<9}{'counts':<8}{'raw':<12}" + "".join(f"{order:>16}" for order in ("ABCD", "CDAB", "BADC", "DCBA"))
@@ -118,7 +118,7 @@ def _show(found: list[Reading]) -> None:
         print(f"{kind:<9}{BASES[base]:<8}{raw:<12}{values}".rstrip())
 
 
-def _conclude(wish: LineOptions, chosen: list[Reading]) -> None:
+def _conclude(wish: LineOptions, chosen: list[Interpretation]) -> None:
     for one in chosen:
         scale = "" if one.scale == 1.0 else f", scale: {one.scale:g}"
         word = f"reads {wish.expect:g}" if one.mark == "match" else f"plausible, {one.value:.7g}"
@@ -133,9 +133,9 @@ def _read_profile(wish: LineOptions) -> None:
     from quantrac.config.loading import load_profile
 
     assert wish.profile is not None
-    from edge_agent.commissioning.line_search import Place, bus_at
+    from edge_agent.commissioning.line_search import LinePlace, bus_at
 
-    bus = bus_at(Place.parse(wish.port), _kind(wish), _line(wish))
+    bus = bus_at(LinePlace.parse(wish.port), _kind(wish), _line(wish))
     rows = read_profile(load_profile(wish.profile), bus, wish.unit, wish.timeout_ms, _clock)
     for row in rows:
         if wish.as_json:

@@ -12,7 +12,7 @@ import typer
 from quantrac.cli.commands.edge_options import AsJson, Overlay, Wiring, settings
 
 if TYPE_CHECKING:
-    from edge_agent.acquiring.probe import DevicePlan, Found
+    from edge_agent.acquiring.probe import DevicePlan, SpotReading
     from quantrac.config.stations import Station
 
 
@@ -105,7 +105,7 @@ def _read(station: Station, device: str | None, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _reading_line(row: Found) -> str:
+def _reading_line(row: SpotReading) -> str:
     value = "-" if row.value is None else f"{row.value:g} {row.unit}"
     return f"{row.device}/{row.channel}: {value}  {row.state}  {row.why}".rstrip()
 

@@ -10,7 +10,7 @@ import typer
 from quantrac.cli.commands.edge_options import AsJson, Station, folder_of, say
 
 if TYPE_CHECKING:
-    from edge_agent.spooling.report import Report
+    from edge_agent.spooling.report import SpoolReport
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
@@ -74,5 +74,5 @@ def verify(station: Station) -> None:
     print(f"{folder}: all is well")
 
 
-def _as_dict(report: Report) -> dict[str, Any]:
+def _as_dict(report: SpoolReport) -> dict[str, Any]:
     return {**report._asdict(), "epochs": [each._asdict() for each in report.epochs]}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edge_agent.acquiring.field_link import FieldLink
 from edge_agent.acquiring.surroundings import Surroundings
-from edge_agent.readings.records import Event, RecordSink, SlotReading, SlotRecord
+from edge_agent.readings.records import RecordSink, SlotReading, SlotRecord, StationEvent
 from edge_agent.service import run
 from quantrac.config.settings import Settings
 from quantrac.config.stations import Station
@@ -37,7 +37,7 @@ class Numbers:
         stop: threading.Event,
         link: FieldLink,
     ) -> None:
-        sink(SlotRecord(time.time_ns() // 1_000_000, (), (Event("restart", None, restart, 0),)))
+        sink(SlotRecord(time.time_ns() // 1_000_000, (), (StationEvent("restart", None, restart, 0),)))
         t_ms = time.time_ns() // 1_000_000
         while not stop.wait(self.every_s):
             if self.made < self.most:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.acquiring.bus_reader import BusReader, Mounting
-from edge_agent.acquiring.watched import Outbox, Watched
-from edge_agent.clocks.wall_clock import WallClock
+from edge_agent.acquiring.device_channels import DeviceChannels, StationOutlet
+from edge_agent.clocks.clock import WallClock
 from edge_agent.lines.instrument import Note, Part, PlannedRequest
 from edge_agent.modbus.bus import ModbusBus
 from edge_agent.modbus.instrument import ModbusInstrument
@@ -164,8 +164,8 @@ def reader(bus: Bus, story: Story, misses: MissCounts) -> tuple[BusReader, dict[
         one = device(unit, bus, story)
         recorders[unit] = Recorder(ModbusInstrument(one, modbus))
         plan = slot_plan(feeds_of(one), one.sample_ms, one.report_ms, one.valid_share)
-        watched = Watched(
-            one.name, feeds_of(one), DeviceSlots(plan, now_ms()), Outbox(lambda _: None, MaintenanceSwitch(None))
+        watched = DeviceChannels(
+            one.name, feeds_of(one), DeviceSlots(plan, now_ms()), StationOutlet(lambda _: None, MaintenanceSwitch(None))
         )
         mountings.append(Mounting(one, recorders[unit], watched))
     return BusReader("line", modbus, mountings, wall, misses), recorders

@@ -19,7 +19,7 @@ import pytest
 from edge_agent.acquiring.sampling import sample
 from edge_agent.acquiring.surroundings import Surroundings
 from edge_agent.clocks.system_clock import SystemClock
-from edge_agent.health.agent_channels import Housekeeping
+from edge_agent.health.agent_channels import AgentChannels
 from edge_agent.readings.records import SlotRecord
 from quantrac.config.loading import load_network
 from quantrac.config.network import Network
@@ -97,7 +97,7 @@ def acquired(field: Field) -> dict[str, list[SlotRecord]]:
             args=(quick(wiring.wire(network.stations[name])),),
             kwargs={
                 "sink": records[name].append, "restart": "boot 1",
-                "around": Surroundings(SystemClock().wall_ms, Housekeeping(field.journal, lambda: 3)),
+                "around": Surroundings(SystemClock().wall_ms, AgentChannels(field.journal, lambda: 3)),
                 "stop": stop,
             },
         )

@@ -12,8 +12,8 @@ from typing import Any, cast
 import pytest
 
 from edge_agent.acquiring.bus_reader import BusReader, Mounting
-from edge_agent.acquiring.watched import Outbox, Watched
-from edge_agent.clocks.wall_clock import WallClock
+from edge_agent.acquiring.device_channels import DeviceChannels, StationOutlet
+from edge_agent.clocks.clock import WallClock
 from edge_agent.instruments import bayern_hessen, sdi12
 from edge_agent.instruments.drivers import mount
 from edge_agent.readings.counts import MissCounts
@@ -114,8 +114,8 @@ async def read(kind: BusKind, profile: Any, talker: Talker) -> list[Sample]:
     (mounted,) = mount(station, now_ms)
     (_, instrument), samples = mounted.instruments[0], list[Sample]()
     plan = slot_plan(feeds_of(device), PERIOD_MS, PERIOD_MS, 0.75)
-    outbox = Outbox(lambda _: None, MaintenanceSwitch(None))
-    watched = Watched("d", feeds_of(device), DeviceSlots(plan, now_ms()), outbox)
+    outbox = StationOutlet(lambda _: None, MaintenanceSwitch(None))
+    watched = DeviceChannels("d", feeds_of(device), DeviceSlots(plan, now_ms()), outbox)
     plain_read = instrument.read
 
     async def recorded(part: Any) -> list[Sample]:

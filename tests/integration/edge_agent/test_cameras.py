@@ -13,9 +13,9 @@ import pytest
 
 from edge_agent import desk
 from edge_agent.acquiring.surroundings import Surroundings
-from edge_agent.cameras.picture_spool import FILE, Album
+from edge_agent.cameras.picture_spool import FILE, PictureSpool
 from edge_agent.cameras.snapshot import HttpSnapshot, Login, NoPicture
-from edge_agent.readings.records import Event
+from edge_agent.readings.records import StationEvent
 from quantrac.config.stations import Station
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.telemetry.wire import decode_message, lines_of
@@ -69,7 +69,7 @@ class DoorOpens(Numbers):
     """Numbered records of a station whose door opens."""
 
     def __call__(self, station: Station, *, around: Surroundings, **more: Any) -> None:
-        around.on_event(Event("door", "io", "open", time.time_ns() // 1_000_000))
+        around.on_event(StationEvent("door", "io", "open", time.time_ns() // 1_000_000))
         super().__call__(station, around=around, **more)
 
 
@@ -110,7 +110,7 @@ def test_pictures_arrive_in_the_database_and_leave_the_album(
         try:
             eventually(lambda: causes() >= {"scheduled", "door"})
             told = desk.ask(agent.folder, {"do": "picture", "camera": "river"}, 60)
-            with pytest.raises(desk.DeskRefused, match="no camera 'gate'; it has: river"):
+            with pytest.raises(desk.AgentRefused, match="no camera 'gate'; it has: river"):
                 desk.ask(agent.folder, {"do": "picture", "camera": "gate"}, 60)
             eventually(lambda: "asked" in causes())
             eventually(lambda: settled(tmp_path / "state" / STATION) >= 2)
@@ -136,7 +136,7 @@ def test_readings_do_not_wait_for_a_backlog_of_pictures(broker: PrivateMosquitto
 def lateness_beside_a_backlog(broker: PrivateMosquitto, state: Path) -> int:
     """How late the latest of 99 of 100 readings came, ms, while pictures went out, too."""
     (state / STATION).mkdir(parents=True)
-    album = Album(state / STATION)
+    album = PictureSpool(state / STATION)
     for n in range(100):  # 15 MB
         album.put(time.time_ns() // 1_000_000 - n, "river", "scheduled", b"\xff\xd8\xff" + bytes(150_000) + b"\xff\xd9")
     album.close()

@@ -344,7 +344,7 @@ def test_a_wrong_file_is_refused_by_line_and_a_right_one_put_in_force(rig: Rig) 
     text = rig.file.read_text()
     device = first_modbus(rig.station)
     rig.file.write_text(text.replace(f"profile: {device.profile.device}", "profile: no-such", 1))
-    with pytest.raises(desk.DeskRefused, match=rf"{STATION}.yaml:\d+:\d+: devices.{device.name}.profile"):
+    with pytest.raises(desk.AgentRefused, match=rf"{STATION}.yaml:\d+:\d+: devices.{device.name}.profile"):
         desk.ask(rig.folder, {"do": "reload"}, 60)
     assert desk.ask(rig.folder, {"do": "live"}, 60)["config"] == rig.station.config_hash
     rig.file.write_text(text.replace("sample: 500ms", "sample: 1s"))

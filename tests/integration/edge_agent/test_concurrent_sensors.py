@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from edge_agent.acquiring.bus_reader import BusReader, Mounting
-from edge_agent.acquiring.watched import Outbox, Watched
-from edge_agent.clocks.wall_clock import WallClock
+from edge_agent.acquiring.device_channels import DeviceChannels, StationOutlet
+from edge_agent.clocks.clock import WallClock
 from edge_agent.instruments.sdi12_sensor import Sdi12Sensor
 from edge_agent.lines.serial_bus import SerialBus
 from edge_agent.readings.counts import MissCounts
@@ -62,9 +62,11 @@ async def one_sweep(place: dict[str, Any], kind: str) -> dict[str, list[float]]:
     stop, mountings = asyncio.Event(), []
     for address in ADDRESSES:
         one = device(address, bus, kind)
-        outbox = Outbox(lambda _: None, MaintenanceSwitch(None))
+        outbox = StationOutlet(lambda _: None, MaintenanceSwitch(None))
         slots = DeviceSlots(device_plan(one, feeds_of(one)), now_ms())
-        mountings.append(Mounting(one, Sdi12Sensor(one, line, now_ms), Watched(one.name, feeds_of(one), slots, outbox)))
+        mountings.append(
+            Mounting(one, Sdi12Sensor(one, line, now_ms), DeviceChannels(one.name, feeds_of(one), slots, outbox))
+        )
     reading = asyncio.create_task(BusReader("level", line, mountings, wall, MissCounts()).run(stop))
     until = time.monotonic() + 60
     while not all(m.watched.last for m in mountings):

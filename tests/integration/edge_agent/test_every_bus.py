@@ -20,7 +20,7 @@ import pytest
 from edge_agent.acquiring.sampling import sample
 from edge_agent.acquiring.surroundings import Surroundings
 from edge_agent.clocks.system_clock import SystemClock
-from edge_agent.health.agent_channels import Housekeeping
+from edge_agent.health.agent_channels import AgentChannels
 from edge_agent.readings.records import SlotReading, SlotRecord
 from quantrac.config.loading import load_network
 from quantrac.config.stations import Channel, Device, Station
@@ -85,7 +85,7 @@ def acquired(folder: Path) -> Run:
         args=(station,),
         kwargs={
             "sink": records.append, "restart": "boot 1", "stop": stop,
-            "around": Surroundings(SystemClock().wall_ms, Housekeeping(folder, lambda: 0)),
+            "around": Surroundings(SystemClock().wall_ms, AgentChannels(folder, lambda: 0)),
         },
     )  # fmt: skip
     thread.start()

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from edge_agent.modbus.bus import ModbusBus, Timing
-from edge_agent.modbus.request_plan import Function, Span
-from edge_agent.readings.misses import NoAnswer, Refused
+from edge_agent.modbus.request_plan import Function, RegisterSpan
+from edge_agent.readings.misses import NoAnswer, RequestRefused
 from quantrac.config.stations import Bus
 from simulators.single_bus import SingleBus
 
 PATIENT = Timing(60_000)
-SIX, TWO, OTHER_TWO = (Span(Function.HOLDING, at, count) for at, count in ((0, 6), (0, 2), (80, 2)))
+SIX, TWO, OTHER_TWO = (RegisterSpan(Function.HOLDING, at, count) for at, count in ((0, 6), (0, 2), (80, 2)))
 
 
 def test_the_answer_behind_a_late_refusal_is_not_taken_for_the_next_register_s(tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ def test_the_answer_behind_a_late_refusal_is_not_taken_for_the_next_register_s(t
         with pytest.raises(NoAnswer):
             await bus.read(2, SIX, Timing(100))  # refused, but that is on its way until 1.2 s
         field.switch(["late:0.9s@2"])
-        with pytest.raises(Refused):
+        with pytest.raises(RequestRefused):
             await bus.read(2, TWO, PATIENT)  # the refusal of the six; its own answer comes later
         field.switch([])
         (word, pair) = (await bus.read(2, OTHER_TWO, PATIENT)).words

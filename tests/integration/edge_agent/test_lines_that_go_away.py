@@ -12,7 +12,7 @@ import pytest
 
 from edge_agent.acquiring.acquisition import acquire
 from edge_agent.acquiring.surroundings import Surroundings
-from edge_agent.health.agent_channels import Housekeeping
+from edge_agent.health.agent_channels import AgentChannels
 from edge_agent.instruments.serial_instruments import PolledLines
 from edge_agent.lines.endings import Ending
 from edge_agent.lines.serial_bus import SerialBus
@@ -123,7 +123,7 @@ async def test_a_talker_that_is_unplugged_is_heard_again_at_its_stable_name(tmp_
     station = load_network(tmp_path / "configs").stations["st-mast"].model_copy(update={"agent_channels": {}})
     records: list[SlotRecord] = []
     stop = asyncio.Event()
-    around = Surroundings(now_ms, Housekeeping(tmp_path, lambda: 0))
+    around = Surroundings(now_ms, AgentChannels(tmp_path, lambda: 0))
     acquiring = asyncio.create_task(acquire(station, sink=records.append, stop=stop, restart="boot 1", around=around))
     until = time.monotonic() + 60
     for text, value in ((b"\x02A,235,000.77,M,00,\x030A\r\n", 0.77), (b"\x02A,235,001.77,M,00,\x030B\r\n", 1.77)):

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 import pytest
 
 from edge_agent.modbus.bus import ModbusBus, Timing
-from edge_agent.modbus.request_plan import Function, Span
-from edge_agent.readings.misses import Garbled, LineDown, NoAnswer, Refused
+from edge_agent.modbus.request_plan import Function, RegisterSpan
+from edge_agent.readings.misses import Garbled, LineDown, NoAnswer, RequestRefused
 from quantrac.config.stations import Bus
 from quantrac.private_services.ports import free_port
 
-TWO = Span(Function.INPUT, 18, 2)
+TWO = RegisterSpan(Function.INPUT, 18, 2)
 QUICK = Timing(200)
 PATIENT = Timing(60_000)
 """A busy machine may bring late what comes at once."""
@@ -104,7 +104,7 @@ def test_each_kind_of_answer_is_told_apart() -> None:
         await bus.open()
         with pytest.raises(NoAnswer, match="gateway got no answer"):
             await bus.read(DEAD, TWO, PATIENT)
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RequestRefused) as refused:
             await bus.read(BUSY, TWO, PATIENT)
         assert refused.value.code == 6
         with pytest.raises(Garbled, match="another length"):

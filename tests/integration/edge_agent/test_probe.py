@@ -18,7 +18,7 @@ import pytest
 from edge_agent.modbus.frames import crc16
 from simulators.lines.serial_line import PtyLine
 from simulators.lines.wire import WireSettings
-from tests.unit.edge_agent.test_interpreting import ORDERS, wire
+from tests.unit.edge_agent.test_interpretations import ORDERS, wire
 
 ROOT = Path(__file__).parents[3]
 TRIES = 4

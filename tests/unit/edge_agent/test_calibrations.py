@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edge_agent.readings.samples import Sample
 from edge_agent.slots.calibrations import CalibrationWatch
-from edge_agent.slots.orders import Orders
+from edge_agent.slots.orders import MaintenanceOrders
 from quantrac.telemetry.states import State
 
 MINUTE = 60_000
@@ -28,7 +28,7 @@ def test_the_nightly_check_of_an_analyser_is_none() -> None:
 
 
 def test_a_person_s_order_of_calibration_is_on_record_and_one_of_maintenance_is_not() -> None:
-    orders = Orders(devices=["sonde"])
+    orders = MaintenanceOrders(devices=["sonde"])
     orders.begin("sonde", State.CAL, 30 * MINUTE, 0, "pH 4, 7, 10")
     orders.begin(None, State.MAINT, 30 * MINUTE, 0)
     found = [(event.device, event.detail) for event in orders.turn(1) if event.kind == "calibration"]

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.clocks.clock import WallClock
 from edge_agent.clocks.system_clock import kernel_look
 from edge_agent.clocks.trust import ClockLook
-from edge_agent.clocks.wall_clock import WallClock
-from edge_agent.health.agent_channels import Housekeeping, cpu_temp, disk_free
+from edge_agent.health.agent_channels import AgentChannels, cpu_temp, disk_free
 from edge_agent.lines.patience import Patience
 from edge_agent.readings.counts import MissCounts
-from edge_agent.readings.misses import BadCheck, NoAnswer, Refused
+from edge_agent.readings.misses import BadCheck, NoAnswer, RequestRefused
 from edge_agent.readings.samples import Measured, Sample, measured
 from edge_agent.slots.channels import ChannelFeed, in_window
-from edge_agent.slots.device_slots import DeviceSlots, SlotPlan, Taken
+from edge_agent.slots.device_slots import ChannelSample, DeviceSlots, SlotPlan
 from edge_agent.slots.maintenance_switch import MaintenanceSwitch
 from quantrac.config.profiles import Signal
 from quantrac.config.stations import Adjust, Calibration, Channel, Maintenance
@@ -110,17 +110,17 @@ def test_the_maintenance_switch_marks_what_is_measured_until_it_is_opened_or_for
     switch = MaintenanceSwitch(Maintenance(device="io", channel="door", state=State.MAINT, ends_after_ms=4 * 3_600_000))
 
     def state(t_ms: int, kind: Kind = Kind.MEAN) -> State:
-        return switch.marked(kind, Taken(t_ms, 4.2, State.OK)).state
+        return switch.marked(kind, ChannelSample(t_ms, 4.2, State.OK)).state
 
-    assert switch.note("sonde", "door", Taken(0, 1.0, State.OK)) is None, "another device's"
+    assert switch.note("sonde", "door", ChannelSample(0, 1.0, State.OK)) is None, "another device's"
     assert state(0) is State.OK
-    assert switch.note("io", "door", Taken(0, 1.0, State.OK)) == "on"
-    assert switch.note("io", "door", Taken(5_000, None, State.COMM)) is None
+    assert switch.note("io", "door", ChannelSample(0, 1.0, State.OK)) == "on"
+    assert switch.note("io", "door", ChannelSample(5_000, None, State.COMM)) is None
     assert (state(10_000), state(10_000, Kind.LAST)) == (State.MAINT, State.OK)
     assert state(4 * 3_600_000) is State.OK, "forgotten: it ends by itself"
-    assert switch.note("io", "door", Taken(20_000, 0.0, State.OK)) == "off"
+    assert switch.note("io", "door", ChannelSample(20_000, 0.0, State.OK)) == "off"
     assert state(20_000) is State.OK
-    assert MaintenanceSwitch(None).note("io", "door", Taken(0, 1.0, State.OK)) is None
+    assert MaintenanceSwitch(None).note("io", "door", ChannelSample(0, 1.0, State.OK)) is None
 
 
 def test_a_clock_that_is_set_is_noticed_and_one_that_is_slewed_is_not() -> None:
@@ -143,9 +143,9 @@ def test_the_clock_offset_of_the_kernel_in_milliseconds_or_null_with_why() -> No
 
 def test_the_agent_s_own_channels(tmp_path: Path) -> None:
     misses = MissCounts()
-    keeping = Housekeeping(tmp_path, lambda: 7, misses)
+    keeping = AgentChannels(tmp_path, lambda: 7, misses)
     misses.note("sonde", BadCheck("CRC"))
-    misses.note("sonde", Refused("exception 2", 2))
+    misses.note("sonde", RequestRefused("exception 2", 2))
     assert keeping.measure("spool_depth") == Measured(7.0, State.OK)
     assert keeping.measure("bus_errors") == Measured(1.0, State.OK), "who refuses is no error of the bus"
     misses.note("gauge", NoAnswer("silent"))

@@ -5,16 +5,16 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.readings.records import Event, SlotReading, SlotRecord
-from edge_agent.slots.continuity import MOST_SLOTS, Continuity, Series, last_slots, missed_slots
+from edge_agent.readings.records import SlotReading, SlotRecord, StationEvent
+from edge_agent.slots.continuity import MOST_SLOTS, Continuity, SlotSeries, last_slots, missed_slots
 from edge_agent.spooling.spool import Spool
 from quantrac.telemetry.states import State
-from tests.unit.edge_agent.test_forwarding import Station
+from tests.unit.edge_agent.test_forwarder import Station
 
 WIDTH = 300_000
 T0 = 1_795_490_400_000  # 2026-11-24T03:20:00Z, a whole five minutes
-SONDE = Series("sonde", WIDTH, ("do", "ph"))
-GAUGE = Series("gauge", WIDTH, ("water_level",))
+SONDE = SlotSeries("sonde", WIDTH, ("do", "ph"))
+GAUGE = SlotSeries("gauge", WIDTH, ("water_level",))
 
 
 def record(slots_after: float, channel: str = "do") -> SlotRecord:
@@ -33,7 +33,7 @@ def test_slots_missed_between_two_runs_are_null_with_fault_and_a_restart_event_s
     nothing = (SlotReading("do", None, State.FAULT), SlotReading("ph", None, State.FAULT))
     assert [each.record.readings for each in placed[:3]] == [nothing] * 3
     detail = "no slots from 2026-11-24T03:20:00.000Z to 2026-11-24T03:35:00.000Z: 3 missed"
-    assert placed[0].record.events == (Event("restart", "sonde", detail, T0 + 3 * WIDTH),)
+    assert placed[0].record.events == (StationEvent("restart", "sonde", detail, T0 + 3 * WIDTH),)
     assert [each.measured for each in placed] == [False, False, False, True]
 
 
@@ -87,7 +87,7 @@ def test_the_last_slots_are_found_in_the_spool(tmp_path: Path) -> None:
     with Spool(tmp_path, size_bytes=10**9, keep_ms=10**10, now_ms=T0) as spool:
         assert last_slots([SONDE, GAUGE], spool.newest_first(100)) == {}
         spool.append(
-            [record(1), record(1, "water_level"), record(2), SlotRecord(T0, (), (Event("x", None, "", 0),))], 0
+            [record(1), record(1, "water_level"), record(2), SlotRecord(T0, (), (StationEvent("x", None, "", 0),))], 0
         )
         assert last_slots([SONDE, GAUGE], spool.newest_first(100)) == {
             "sonde": T0 + 2 * WIDTH, "gauge": T0 + WIDTH,

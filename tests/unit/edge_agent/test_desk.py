@@ -12,7 +12,7 @@ from edge_agent import desk
 
 def answer(request: dict[str, Any]) -> Mapping[str, Any]:
     if request.get("do") != "status":
-        raise desk.DeskRefused(f"found {request}, expected status")
+        raise desk.AgentRefused(f"found {request}, expected status")
     return {"well": True}
 
 
@@ -38,7 +38,7 @@ def test_it_answers(folder: Path) -> None:
 
 @pytest.mark.usefixtures("opened")
 def test_what_it_cannot_do_it_says(folder: Path) -> None:
-    with pytest.raises(desk.DeskRefused, match="expected status"):
+    with pytest.raises(desk.AgentRefused, match="expected status"):
         desk.ask(folder, {"do": "dance"}, timeout_s=5)
 
 

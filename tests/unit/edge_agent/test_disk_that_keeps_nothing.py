@@ -12,8 +12,8 @@ import pytest
 from edge_agent.control.commands import FILE
 from edge_agent.control.reconfiguration import ChangeRefused
 from edge_agent.slots.kept_file import replace_file
-from tests.unit.edge_agent.test_commanding import NOW, Station, command
-from tests.unit.edge_agent.test_configuring import STATION, Rig, changed
+from tests.unit.edge_agent.test_commands import NOW, Station, command
+from tests.unit.edge_agent.test_reconfiguration import STATION, Rig, changed
 
 
 def full() -> NoReturn:

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from edge_agent.acquiring.watched import Outbox, Watched
+from edge_agent.acquiring.device_channels import DeviceChannels, StationOutlet
 from edge_agent.readings.records import SlotRecord
 from edge_agent.readings.samples import Sample
 from edge_agent.slots.channels import device_plan, feeds_of
@@ -37,8 +37,8 @@ def records_of_a_check(found: Station) -> list[SlotRecord]:
     records: list[SlotRecord] = []
     feeds = feeds_of(so2)
     plan = device_plan(so2, feeds)._replace(expected=4, width_ms=60_000)
-    watched = Watched(
-        so2.name, feeds, DeviceSlots(plan, T0), Outbox(records.append, MaintenanceSwitch(found.maintenance))
+    watched = DeviceChannels(
+        so2.name, feeds, DeviceSlots(plan, T0), StationOutlet(records.append, MaintenanceSwitch(found.maintenance))
     )
     signal = so2.channels[channel].signal
 

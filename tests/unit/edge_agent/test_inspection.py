@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.clocks.trust import Offered, Stamp
-from edge_agent.readings.records import Event, SlotReading, SlotRecord
+from edge_agent.clocks.trust import ClockStamp, Offered
+from edge_agent.readings.records import SlotReading, SlotRecord, StationEvent
 from edge_agent.spooling.inspection import NoSpool, export, export_undated, inspect, verify
 from edge_agent.spooling.ranges import Range
 from edge_agent.spooling.spool import DATABASE, Spool
@@ -73,8 +73,8 @@ def test_no_spool_says_where_it_was_looked_for(tmp_path: Path) -> None:
 def test_records_that_never_got_a_time_can_be_taken_out(tmp_path: Path) -> None:
     """Measured at 5 s after the machine's start, when its clock showed 1970."""
     with Spool(tmp_path / "st-test", size_bytes=10**9, keep_ms=10**9, now_ms=1) as spool:
-        record = SlotRecord(65_000, (SlotReading("do", 6.5, State.OK),), (Event("door", "io", "open", 64_000),))
-        spool.keep_undated("boot-a", [Offered(record, Stamp(60_000, trusted=False))])
+        record = SlotRecord(65_000, (SlotReading("do", 6.5, State.OK),), (StationEvent("door", "io", "open", 64_000),))
+        spool.keep_undated("boot-a", [Offered(record, ClockStamp(60_000, trusted=False))])
     assert [json.loads(line) for line in export_undated(tmp_path / "st-test")] == [
         {"boot": "boot-a", "shown": 65_000, "since_boot": 5_000, "r": [["do", 6.5, "ok"]],
          "e": [["door", "io", "open", 64_000]]}

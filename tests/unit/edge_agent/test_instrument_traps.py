@@ -17,12 +17,12 @@ from edge_agent.instruments.poll_window import WindowedInstrument, is_open
 from edge_agent.lines import rs485
 from edge_agent.lines.instrument import Note
 from edge_agent.lines.serial_line import set_direction
-from edge_agent.modbus.request_plan import Function, Span
+from edge_agent.modbus.request_plan import Function, RegisterSpan
 from edge_agent.modbus.signals import Image, decode
 from edge_agent.readings.misses import LineDown
 from edge_agent.readings.samples import Measured, Sample
 from edge_agent.slots.channels import Debounce
-from edge_agent.slots.device_slots import ChannelPlan, CounterReading, DeviceSlots, SlotPlan, Taken
+from edge_agent.slots.device_slots import ChannelPlan, ChannelSample, CounterReading, DeviceSlots, SlotPlan
 from quantrac.config.modbus import ModbusProfile
 from quantrac.config.stations import Rs485
 from quantrac.telemetry.parameters import Kind
@@ -42,7 +42,7 @@ def registers(
         }
     )  # fmt: skip
     image = Image()
-    image.put(Span(Function.HOLDING, at, len(words)), words)
+    image.put(RegisterSpan(Function.HOLDING, at, len(words)), words)
     found = decode(profile, "x", image, now_ms)
     assert found is not None
     return found
@@ -178,8 +178,8 @@ def hourly(lag_minutes: int, started_ms: int) -> DeviceSlots:
 
 def test_an_hour_that_the_instrument_keeps_is_reported_when_it_can_have_been_fetched() -> None:
     slots = hourly(51, 9 * HOUR + 60_000)
-    slots.add("pm2_5", Taken(9 * HOUR, 24.0, State.OK))  # fetched at 9:25, stamped 9:00
-    slots.add("pm2_5", Taken(9 * HOUR, 24.0, State.OK))
+    slots.add("pm2_5", ChannelSample(9 * HOUR, 24.0, State.OK))  # fetched at 9:25, stamped 9:00
+    slots.add("pm2_5", ChannelSample(9 * HOUR, 24.0, State.OK))
     assert slots.close(9 * HOUR + 50 * 60_000) == []
     (record,) = slots.close(9 * HOUR + 51 * 60_000 + 1)
     assert (record.t_ms, record.readings[0].value, record.readings[0].state) == (9 * HOUR, 24.0, State.OK)
@@ -193,7 +193,7 @@ def test_a_talker_s_surplus_does_not_make_up_for_its_silence() -> None:
     def slot(seconds: range) -> State:
         slots = DeviceSlots(plan, -1)
         for second in seconds:
-            slots.add("x", Taken(60_000 + second * 1000, 1.0, State.OK))
+            slots.add("x", ChannelSample(60_000 + second * 1000, 1.0, State.OK))
         return slots.close(120_001)[2].readings[0].state
 
     assert slot(range(1, 61)) is State.OK

@@ -10,10 +10,10 @@ import pytest
 
 from edge_agent.acquiring import bus_reader
 from edge_agent.acquiring.bus_reader import BusReader, Mounting
+from edge_agent.acquiring.device_channels import DeviceChannels, StationOutlet
 from edge_agent.acquiring.lateness import SLOW_AFTER, Lateness
-from edge_agent.acquiring.watched import Outbox, Watched
-from edge_agent.clocks.wall_clock import WallClock
-from edge_agent.instruments.serial_instruments import Message
+from edge_agent.clocks.clock import WallClock
+from edge_agent.instruments.serial_instruments import TextPart
 from edge_agent.lines.instrument import Note, Part, PlannedRequest, SharedBus
 from edge_agent.readings.counts import MissCounts
 from edge_agent.readings.misses import NoAnswer
@@ -96,8 +96,8 @@ class Taking:
         self.notes: list[Note] = []
         self.read_at: dict[str, list[int]] = {"do": [], "ph": []}
 
-    def parts(self) -> Sequence[Message]:
-        return [Message("M0", ("do",)), Message("M1", ("ph",))]
+    def parts(self) -> Sequence[TextPart]:
+        return [TextPart("M0", ("do",)), TextPart("M1", ("ph",))]
 
     def requests(self) -> list[PlannedRequest]:
         return []
@@ -121,13 +121,13 @@ def test_one_whose_parts_take_longer_than_its_neighbours_leave_gives_the_line_ba
     line = Line(stop)
     wall = WallClock(lambda: line.now_ms, lambda: line.now_ms / 1000, lambda *_: None)
     quick, slow = Taking(line, 25), Taking(line, 900)
-    outbox = Outbox(lambda _: None, MaintenanceSwitch(None))
+    outbox = StationOutlet(lambda _: None, MaintenanceSwitch(None))
     device = STATION.devices["sonde"].model_copy(update={"sample_ms": 1_000, "report_ms": 1_000})
     mountings = []
     for name, instrument in (("quick", quick), ("slow", slow)):
         one = device.model_copy(update={"name": name})
         slots = DeviceSlots(device_plan(one, feeds_of(one)), line.now_ms)
-        mountings.append(Mounting(one, instrument, Watched(name, feeds_of(one), slots, outbox)))
+        mountings.append(Mounting(one, instrument, DeviceChannels(name, feeds_of(one), slots, outbox)))
 
     async def advance(seconds: float, _: asyncio.Event) -> None:
         line.take(max(1, round(seconds * 1000)))

@@ -7,16 +7,16 @@ from hypothesis import strategies as st
 
 from edge_agent.modbus.frames import Request, crc16, find_reply
 from edge_agent.modbus.owed_answers import OWED_S, OwedAnswers
-from edge_agent.modbus.request_plan import Function, Span
+from edge_agent.modbus.request_plan import Function, RegisterSpan
 
-FIRST = Request(1, Span(Function.HOLDING, 0, 4))
-ALIKE = Request(1, Span(Function.HOLDING, 80, 4))
-OTHER = Request(1, Span(Function.HOLDING, 80, 6))
-NEIGHBOUR = Request(2, Span(Function.HOLDING, 0, 4))
+FIRST = Request(1, RegisterSpan(Function.HOLDING, 0, 4))
+ALIKE = Request(1, RegisterSpan(Function.HOLDING, 80, 4))
+OTHER = Request(1, RegisterSpan(Function.HOLDING, 80, 6))
+NEIGHBOUR = Request(2, RegisterSpan(Function.HOLDING, 0, 4))
 REQUESTS = st.builds(
     Request,
     st.integers(1, 3),
-    st.builds(Span, st.sampled_from(Function), st.integers(0, 50), st.integers(1, 20)),
+    st.builds(RegisterSpan, st.sampled_from(Function), st.integers(0, 50), st.integers(1, 20)),
 )
 
 

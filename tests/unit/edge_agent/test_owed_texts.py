@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge_agent.lines.endings import LINE, Ending, bare
-from edge_agent.lines.owed_texts import OWED_S, Owed, OwedTexts
+from edge_agent.lines.owed_texts import OWED_S, OwedText, OwedTexts
 from edge_agent.modbus.numbered_answers import NumberedAnswers
 
 DUST = Ending(b"\x03", 2, b"\x02MD")
@@ -40,7 +40,7 @@ def test_noise_is_no_answer_and_a_damaged_answer_is_one(ending: Ending, heard: b
 
 def test_an_answer_is_owed_until_it_comes_is_fenced_off_or_can_come_no_more() -> None:
     owed = OwedTexts()
-    owed.owe(Owed(b"DA", DUST, 100.0, "dust"))
+    owed.owe(OwedText(b"DA", DUST, 100.0, "dust"))
     assert owed.left_ms(b"DA", 104.0) == 6_000
     assert owed.left_ms(b"0!", 104.0) == 0
     assert owed.late(b"\x02MD01 0") is None
@@ -48,9 +48,9 @@ def test_an_answer_is_owed_until_it_comes_is_fenced_off_or_can_come_no_more() ->
     assert found is not None
     assert (found[0].device, found[1]) == ("dust", 11)
     assert owed.left_ms(b"DA", 104.0) == 0
-    owed.owe(Owed(b"DA", DUST, 100.0, "dust"))
+    owed.owe(OwedText(b"DA", DUST, 100.0, "dust"))
     assert owed.left_ms(b"DA", 100.0 + OWED_S) == 0
-    owed.owe(Owed(b"0!", SENSOR, 120.0, "level"))
+    owed.owe(OwedText(b"0!", SENSOR, 120.0, "level"))
     owed.settle(b"0!")
     assert owed.left_ms(b"0!", 120.0) == 0
 

@@ -12,12 +12,12 @@ from edge_agent.cameras.departures import Departures
 from edge_agent.cameras.jpeg_scale import scaled
 from edge_agent.cameras.lane import PictureLane
 from edge_agent.cameras.photographer import Photographer, Timetable
-from edge_agent.cameras.picture_spool import FILE, Album
+from edge_agent.cameras.picture_spool import FILE, PictureSpool
 from edge_agent.cameras.snapshot import LARGEST, NoPicture, checked
 from edge_agent.cameras.waiting import NoPicturesYet, cameras_when_there_is_room
 from edge_agent.clocks.clock import Moment
-from edge_agent.clocks.trust import Stamp
-from edge_agent.readings.records import Event, SlotReading, SlotRecord
+from edge_agent.clocks.trust import ClockStamp
+from edge_agent.readings.records import SlotReading, SlotRecord, StationEvent
 from edge_agent.spooling.settlement import MOST_FAILURES, RESEND_AFTER_S
 from edge_agent.spooling.spool_file import SpoolDamaged, SpoolUnwritable
 from quantrac.config.stations import Camera
@@ -33,8 +33,8 @@ JPEG = grey_jpeg(64, 48, lambda x, y: x + y)
 
 
 @pytest.fixture
-def album(tmp_path: Path) -> Iterator[Album]:
-    made = Album(tmp_path)
+def album(tmp_path: Path) -> Iterator[PictureSpool]:
+    made = PictureSpool(tmp_path)
     yield made
     made.close()
 
@@ -42,7 +42,7 @@ def album(tmp_path: Path) -> Iterator[Album]:
 class Line:
     """A lane over a transport that a test answers for, and a clock."""
 
-    def __init__(self, album: Album) -> None:
+    def __init__(self, album: PictureSpool) -> None:
         self.sent: list[tuple[int, dict[str, str], bytes]] = []
         self.now = Moment(1000.0, T0)
         self.album = album
@@ -71,7 +71,7 @@ class Line:
         self.lane.heard(said, self.now)
 
 
-def test_a_picture_says_its_epoch_seq_time_camera_and_cause(album: Album) -> None:
+def test_a_picture_says_its_epoch_seq_time_camera_and_cause(album: PictureSpool) -> None:
     album.put(T0 - 5, "river", "door", JPEG)
     line = Line(album)
     line.turn()
@@ -79,7 +79,7 @@ def test_a_picture_says_its_epoch_seq_time_camera_and_cause(album: Album) -> Non
     assert line.sent == [(1, said, JPEG)]
 
 
-def test_one_at_a_time_oldest_first_and_a_rest_as_long_as_it_took(album: Album) -> None:
+def test_one_at_a_time_oldest_first_and_a_rest_as_long_as_it_took(album: PictureSpool) -> None:
     for n in range(3):
         album.put(T0 + n, "river", "scheduled", JPEG)
     line = Line(album)
@@ -93,7 +93,7 @@ def test_one_at_a_time_oldest_first_and_a_rest_as_long_as_it_took(album: Album) 
     assert line.seqs() == [1, 2]
 
 
-def test_only_the_centre_s_ack_empties_the_album(album: Album) -> None:
+def test_only_the_centre_s_ack_empties_the_album(album: PictureSpool) -> None:
     for n in range(3):
         album.put(T0 + n, "river", "scheduled", JPEG)
     line = Line(album)
@@ -113,7 +113,7 @@ def test_only_the_centre_s_ack_empties_the_album(album: Album) -> None:
     assert album.last == 3
 
 
-def test_a_connection_that_ends_under_a_picture_costs_nothing(album: Album) -> None:
+def test_a_connection_that_ends_under_a_picture_costs_nothing(album: PictureSpool) -> None:
     album.put(T0, "river", "scheduled", JPEG)
     line = Line(album)
     line.turn()
@@ -126,7 +126,7 @@ def test_a_connection_that_ends_under_a_picture_costs_nothing(album: Album) -> N
 
 
 def test_what_the_broker_refuses_is_given_up_and_said_in_the_status_until_it_is_booked(
-    album: Album,
+    album: PictureSpool,
 ) -> None:
     album.put(T0, "river", "scheduled", JPEG)
     album.put(T0, "river", "scheduled", JPEG)
@@ -141,7 +141,7 @@ def test_what_the_broker_refuses_is_given_up_and_said_in_the_status_until_it_is_
     assert [h.refused for h in line.lane.said().values()] == [[]]
 
 
-def test_five_losses_give_a_picture_up(album: Album) -> None:
+def test_five_losses_give_a_picture_up(album: PictureSpool) -> None:
     album.put(T0, "river", "scheduled", JPEG)
     line = Line(album)
     for _ in range(MOST_FAILURES):
@@ -155,7 +155,7 @@ def test_five_losses_give_a_picture_up(album: Album) -> None:
 
 
 def test_numbers_go_on_after_a_restart_and_what_waited_is_sent(tmp_path: Path) -> None:
-    first = Album(tmp_path)
+    first = PictureSpool(tmp_path)
     for _ in range(2):
         first.put(T0, "river", "scheduled", JPEG)
     line = Line(first)
@@ -163,7 +163,7 @@ def test_numbers_go_on_after_a_restart_and_what_waited_is_sent(tmp_path: Path) -
     line.answer()
     line.ack(1)
     first.close()
-    second = Album(tmp_path)
+    second = PictureSpool(tmp_path)
     assert second.epoch == first.epoch
     assert second.put(T0, "river", "scheduled", JPEG) == 3
     line = Line(second)
@@ -172,7 +172,7 @@ def test_numbers_go_on_after_a_restart_and_what_waited_is_sent(tmp_path: Path) -
     second.close()
 
 
-def test_a_restored_card_begins_a_new_epoch_and_says_its_pictures_again(album: Album) -> None:
+def test_a_restored_card_begins_a_new_epoch_and_says_its_pictures_again(album: PictureSpool) -> None:
     for _ in range(2):
         album.put(T0, "river", "scheduled", JPEG)
     line, old = Line(album), album.epoch
@@ -185,7 +185,7 @@ def test_a_restored_card_begins_a_new_epoch_and_says_its_pictures_again(album: A
 
 
 def test_the_album_is_bounded_and_drops_the_oldest(tmp_path: Path) -> None:
-    album = Album(tmp_path, most_bytes=3 * len(JPEG))
+    album = PictureSpool(tmp_path, most_bytes=3 * len(JPEG))
     for n in range(5):
         album.put(T0 + n, "river", "scheduled", JPEG)
     assert [*album.held()] == [(3, 5)]
@@ -198,7 +198,7 @@ def test_the_album_is_bounded_and_drops_the_oldest(tmp_path: Path) -> None:
 
 def test_a_damaged_album_is_set_aside(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"no database" * 1000)
-    album = Album(tmp_path)
+    album = PictureSpool(tmp_path)
     assert album.put(T0, "river", "scheduled", JPEG) == 1
     assert [path.name.startswith(f"{FILE}.damaged-") for path in tmp_path.glob("*damaged*")] == [True]
     album.close()
@@ -207,7 +207,7 @@ def test_a_damaged_album_is_set_aside(tmp_path: Path) -> None:
 def test_an_album_damaged_while_it_is_used_keeps_what_can_be_read_and_the_centre_hears_of_the_rest(
     tmp_path: Path,
 ) -> None:
-    album = Album(tmp_path)
+    album = PictureSpool(tmp_path)
     large = JPEG + b"x" * 20_000
     for n in range(40):
         album.put(T0 + n, "river", "scheduled", large)
@@ -238,7 +238,7 @@ def test_an_album_damaged_while_it_is_used_keeps_what_can_be_read_and_the_centre
 
 
 def test_damage_of_an_album_that_shows_at_the_start_ends_nobody(tmp_path: Path) -> None:
-    album = Album(tmp_path)
+    album = PictureSpool(tmp_path)
     album.put(T0, "river", "scheduled", JPEG)
     (page,) = album._db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'picture'").fetchone()
     old = album.epoch
@@ -246,7 +246,7 @@ def test_damage_of_an_album_that_shows_at_the_start_ends_nobody(tmp_path: Path) 
     with (tmp_path / FILE).open("r+b") as file:
         file.seek((page - 1) * 4096)
         file.write(b"\xff" * 4096)
-    album = Album(tmp_path)
+    album = PictureSpool(tmp_path)
     line = Line(album)
     assert album.put(T0 + 1, "river", "scheduled", JPEG) == 1
     assert line.lane.said() == {old: wire.Held(2, 1), album.epoch: wire.Held(1, 1)}
@@ -295,12 +295,12 @@ def test_pictures_are_due_on_the_wall_clock_and_missed_ones_are_not_made_up_for(
 
 def test_a_door_the_mains_and_maintenance_make_a_picture_at_most_one_a_minute_each() -> None:
     table = Timetable({"river": camera(15), "quiet": camera(15, on_alarm=False)}, T0)
-    assert table.asked(Event("door", "io", "open", T0)) == ["river"]
-    assert table.asked(Event("door", "io", "open", T0 + 30_000)) == []
-    assert table.asked(Event("mains", "io", "off", T0 + 30_000)) == ["river"]
-    assert table.asked(Event("maintenance", None, "on, maint for 30 min", T0)) == ["river"]
-    assert table.asked(Event("door", "io", "closed", T0 + 90_000)) == []
-    assert table.asked(Event("door", "io", "open", T0 + 90_000)) == ["river"]
+    assert table.asked(StationEvent("door", "io", "open", T0)) == ["river"]
+    assert table.asked(StationEvent("door", "io", "open", T0 + 30_000)) == []
+    assert table.asked(StationEvent("mains", "io", "off", T0 + 30_000)) == ["river"]
+    assert table.asked(StationEvent("maintenance", None, "on, maint for 30 min", T0)) == ["river"]
+    assert table.asked(StationEvent("door", "io", "closed", T0 + 90_000)) == []
+    assert table.asked(StationEvent("door", "io", "open", T0 + 90_000)) == ["river"]
 
 
 def test_only_a_whole_jpeg_is_taken() -> None:
@@ -360,10 +360,10 @@ class Shutter:
         return self.reply
 
 
-def test_who_asks_for_a_picture_hears_what_came_of_it_and_a_fault_ends_nothing(album: Album) -> None:
+def test_who_asks_for_a_picture_hears_what_came_of_it_and_a_fault_ends_nothing(album: PictureSpool) -> None:
     shutter, trusted = Shutter(), True
     photographer = Photographer(
-        {"river": camera(15)}, album, shutter, lambda: T0, lambda: Stamp(0, trusted), lambda: None,
+        {"river": camera(15)}, album, shutter, lambda: T0, lambda: ClockStamp(0, trusted), lambda: None,
         Departures({"do": (4.0, 12.0)}),
     )  # fmt: skip
     photographer.start()

@@ -21,7 +21,7 @@ from edge_agent.lines.endings import Ending, Fence
 from edge_agent.lines.instrument import Instrument
 from edge_agent.lines.serial_bus import TextAnswer
 from edge_agent.modbus.frames import Request, crc16, find_reply
-from edge_agent.modbus.request_plan import Function, Span
+from edge_agent.modbus.request_plan import Function, RegisterSpan
 from edge_agent.modbus.signals import Image, decode
 from edge_agent.readings.samples import Measured
 from quantrac.config.devices import AnyProfile, LineProfile, ModbusProfile, Sdi12Profile, VaisalaProfile, is_talker
@@ -60,7 +60,7 @@ def _by_registers(profile: ModbusProfile, golden: Golden) -> dict[str, Measured]
     return {name: measured for name, measured in decoded.items() if measured is not None}
 
 
-def _words(exchange: HexExchange, *, rtu: bool) -> tuple[Span, list[int]]:
+def _words(exchange: HexExchange, *, rtu: bool) -> tuple[RegisterSpan, list[int]]:
     """Return what was asked and what came, checking the frames as the line would."""
     if rtu:
         assert crc16(exchange.ask[:-2]) == exchange.ask[-2:]
@@ -70,7 +70,7 @@ def _words(exchange: HexExchange, *, rtu: bool) -> tuple[Span, list[int]]:
         assert struct.unpack(">H", exchange.reply[4:6])[0] == len(exchange.reply) - 6
         unit, pdu = exchange.ask[6], exchange.ask[7:]
     code, at, count = struct.unpack(">BHH", pdu)
-    span = Span(Function(code), at, count)
+    span = RegisterSpan(Function(code), at, count)
     if rtu:
         assert find_reply(exchange.reply, Request(unit, span)) == exchange.reply
     data = exchange.reply[3:-2] if rtu else exchange.reply[9:]

@@ -9,23 +9,23 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.acquiring.schedule import Idle, Outcome, Schedule, Turn, Watch, next_due
+from edge_agent.acquiring.schedule import BusSchedule, Idle, ScheduledDevice, Turn, TurnOutcome, next_due
 
 START = 1_000_800_000_000
 """A full hour."""
-Behaviour = Callable[[int], tuple[Outcome, int]]
+Behaviour = Callable[[int], tuple[TurnOutcome, int]]
 """Turn's number → how it ends and how long it holds the bus, ms."""
 
 
 class Line:
     """Plays a schedule against devices that behave as told."""
 
-    def __init__(self, watches: list[Watch], behaviours: dict[str, Behaviour], start: int = START) -> None:
-        self.schedule = Schedule(watches, start)
+    def __init__(self, watches: list[ScheduledDevice], behaviours: dict[str, Behaviour], start: int = START) -> None:
+        self.schedule = BusSchedule(watches, start)
         self.behaviours = behaviours
         self.needs = {watch.device: watch.try_ms for watch in watches}
         self.now = start
-        self.turns: list[tuple[int, Turn, Outcome]] = []
+        self.turns: list[tuple[int, Turn, TurnOutcome]] = []
         self._count: Counter[str] = Counter()
 
     def run(self, for_ms: int) -> None:
@@ -38,7 +38,7 @@ class Line:
                 continue
             self._count[turn.device] += 1
             outcome, took = self.behaviours[turn.device](self._count[turn.device])
-            if outcome is Outcome.SILENT and took == 0:  # waits as long as it may
+            if outcome is TurnOutcome.SILENT and took == 0:  # waits as long as it may
                 least = self.needs[turn.device]
                 took = 1_900 if turn.free_by_ms is None else max(least, min(1_900, turn.free_by_ms - self.now))
             self.turns.append((self.now, turn, outcome))
@@ -47,40 +47,42 @@ class Line:
 
     def read(self, device: str) -> set[int]:
         """Return the due times at which everything came."""
-        return {t.due_ms for _, t, outcome in self.turns if t.device == device and outcome is Outcome.READ}
+        return {t.due_ms for _, t, outcome in self.turns if t.device == device and outcome is TurnOutcome.READ}
 
     def tries(self, device: str) -> list[int]:
         return [at for at, turn, _ in self.turns if turn.device == device]
 
 
-def healthy(_: int) -> tuple[Outcome, int]:
-    return Outcome.READ, 80
+def healthy(_: int) -> tuple[TurnOutcome, int]:
+    return TurnOutcome.READ, 80
 
 
-def dead(_: int) -> tuple[Outcome, int]:
-    return Outcome.SILENT, 1_900
+def dead(_: int) -> tuple[TurnOutcome, int]:
+    return TurnOutcome.SILENT, 1_900
 
 
-def telling(story: list[tuple[Outcome, int]]) -> Behaviour:
-    return lambda number: story[number - 1] if number <= len(story) else (Outcome.READ, 60)
+def telling(story: list[tuple[TurnOutcome, int]]) -> Behaviour:
+    return lambda number: story[number - 1] if number <= len(story) else (TurnOutcome.READ, 60)
 
 
 def test_due_times_lie_on_the_wall_clock_and_a_read_starts_just_behind_its_slot_s_beginning() -> None:
-    line = Line([Watch("a", 10_000, 500)], {"a": healthy}, START + 3_210)
+    line = Line([ScheduledDevice("a", 10_000, 500)], {"a": healthy}, START + 3_210)
     line.run(35_000)
     assert line.tries("a") == [START + 10_001, START + 20_001, START + 30_001]
 
 
 def test_the_earliest_deadline_goes_first() -> None:
-    line = Line([Watch("slow", 60_000, 500), Watch("fast", 1_000, 500)], {"slow": healthy, "fast": healthy})
+    line = Line(
+        [ScheduledDevice("slow", 60_000, 500), ScheduledDevice("fast", 1_000, 500)], {"slow": healthy, "fast": healthy}
+    )
     line.run(500)
     assert [turn.device for _, turn, _ in line.turns] == ["fast", "slow"]
 
 
 @given(st.lists(st.sampled_from([1_000, 2_000, 5_000, 10_000]), min_size=1, max_size=8), st.integers(5, 100))
 def test_on_a_line_with_room_every_due_time_is_served_once_and_in_time(periods: list[int], took: int) -> None:
-    watches = [Watch(f"d{i}", period, 500) for i, period in enumerate(periods)]
-    line = Line(watches, {watch.device: lambda _: (Outcome.READ, took) for watch in watches})
+    watches = [ScheduledDevice(f"d{i}", period, 500) for i, period in enumerate(periods)]
+    line = Line(watches, {watch.device: lambda _: (TurnOutcome.READ, took) for watch in watches})
     line.run(60_000)
     for watch in watches:
         dues = [turn.due_ms for _, turn, _ in line.turns if turn.device == watch.device]
@@ -91,7 +93,7 @@ def test_on_a_line_with_room_every_due_time_is_served_once_and_in_time(periods: 
 
 
 def test_a_busy_line_skips_due_times_and_counts_them() -> None:
-    line = Line([Watch("a", 1_000, 500)], {"a": lambda _: (Outcome.READ, 2_500)})
+    line = Line([ScheduledDevice("a", 1_000, 500)], {"a": lambda _: (TurnOutcome.READ, 2_500)})
     line.run(10_000)
     served = line.read("a")
     assert served == {START, START + 2_000, START + 5_000, START + 7_000}
@@ -99,7 +101,7 @@ def test_a_busy_line_skips_due_times_and_counts_them() -> None:
 
 
 def test_a_dead_device_is_asked_less_and_less_often() -> None:
-    line = Line([Watch("a", 1_000, 1_900)], {"a": dead})
+    line = Line([ScheduledDevice("a", 1_000, 1_900)], {"a": dead})
     line.run(3_600_000)
     rests = [b - a for a, b in pairwise(line.tries("a"))]
     assert len(line.tries("a")) < 25
@@ -109,14 +111,18 @@ def test_a_dead_device_is_asked_less_and_less_often() -> None:
 
 
 def test_a_dead_neighbour_costs_a_healthy_device_less_than_a_hundredth() -> None:
-    line = Line([Watch("good", 1_000, 500), Watch("dead", 1_000, 1_900)], {"good": healthy, "dead": dead})
+    line = Line(
+        [ScheduledDevice("good", 1_000, 500), ScheduledDevice("dead", 1_000, 1_900)], {"good": healthy, "dead": dead}
+    )
     line.run(3_600_000)
     assert len(line.read("good")) >= 0.99 * 3_600
 
 
 def test_one_dead_from_the_start_with_a_timeout_longer_than_a_period_takes_only_what_is_left_over() -> None:
-    line = Line([Watch("dead", 1_000, 700), Watch("good", 1_000, 340)], {"good": healthy, "dead": dead})
-    line.behaviours["dead"] = lambda _: (Outcome.SILENT, 0)  # as long as it may, see `run`
+    line = Line(
+        [ScheduledDevice("dead", 1_000, 700), ScheduledDevice("good", 1_000, 340)], {"good": healthy, "dead": dead}
+    )
+    line.behaviours["dead"] = lambda _: (TurnOutcome.SILENT, 0)  # as long as it may, see `run`
     line.run(600_000)
     assert len(line.read("good")) >= 599
     assert len(line.tries("dead")) > 5
@@ -124,7 +130,8 @@ def test_one_dead_from_the_start_with_a_timeout_longer_than_a_period_takes_only_
 
 def test_who_always_takes_long_goes_last_and_is_waited_for_until_a_neighbour_would_lose_a_sample() -> None:
     line = Line(
-        [Watch("slow", 1_000, 700), Watch("good", 1_000, 340)], {"slow": lambda _: (Outcome.READ, 800), "good": healthy}
+        [ScheduledDevice("slow", 1_000, 700), ScheduledDevice("good", 1_000, 340)],
+        {"slow": lambda _: (TurnOutcome.READ, 800), "good": healthy},
     )
     line.run(20_000)
     settled = [(turn.device, turn.free_by_ms) for at, turn, _ in line.turns if at > START + 5_000]
@@ -136,10 +143,12 @@ def test_who_always_takes_long_goes_last_and_is_waited_for_until_a_neighbour_wou
 def slow_line() -> Line:
     """One that takes 0.78 of its second, and once so long that it is given up before its answer comes."""
 
-    def slow(number: int) -> tuple[Outcome, int]:
-        return (Outcome.SILENT, 1_000) if number == 5 else (Outcome.READ, 780)
+    def slow(number: int) -> tuple[TurnOutcome, int]:
+        return (TurnOutcome.SILENT, 1_000) if number == 5 else (TurnOutcome.READ, 780)
 
-    line = Line([Watch(name, 1_000, 1_000) for name in ("slow", "a", "b")], {"slow": slow, "a": healthy, "b": healthy})
+    line = Line(
+        [ScheduledDevice(name, 1_000, 1_000) for name in ("slow", "a", "b")], {"slow": slow, "a": healthy, "b": healthy}
+    )
     while len(line.tries("slow")) < 5:
         line.run(1)
     return line
@@ -169,22 +178,24 @@ def test_who_was_heard_too_late_lives_and_is_read_without_being_asked_for_one_th
 def test_a_quick_device_that_was_held_up_once_is_still_read_before_a_slow_one() -> None:
     """A machine stood still for a third of a second; or an answer came garbled."""
     held_up: list[Behaviour] = [
-        lambda number: (Outcome.READ, 340 if number == 5 else 30),
-        lambda number: (Outcome.GARBLED, 80) if number == 5 else (Outcome.READ, 30),
+        lambda number: (TurnOutcome.READ, 340 if number == 5 else 30),
+        lambda number: (TurnOutcome.GARBLED, 80) if number == 5 else (TurnOutcome.READ, 30),
     ]
     for behaviour in held_up:
         line = Line(
-            [Watch("slow", 1_000, 1_000), Watch("a", 1_000, 300), Watch("b", 1_000, 300)],
-            {"slow": lambda _: (Outcome.READ, 780), "a": healthy, "b": behaviour},
+            [ScheduledDevice("slow", 1_000, 1_000), ScheduledDevice("a", 1_000, 300), ScheduledDevice("b", 1_000, 300)],
+            {"slow": lambda _: (TurnOutcome.READ, 780), "a": healthy, "b": behaviour},
         )
         line.run(20_000)
-        late = [at - turn.due_ms for at, turn, outcome in line.turns if turn.device == "b" and outcome is Outcome.READ]
+        late = [
+            at - turn.due_ms for at, turn, outcome in line.turns if turn.device == "b" and outcome is TurnOutcome.READ
+        ]
         assert sum(ms > 300 for ms in late) <= 2, late
         assert len(line.read("b")) >= 18
 
 
 def test_an_answer_that_comes_late_ends_a_rest() -> None:
-    line = Line([Watch("a", 1_000, 500)], {"a": dead})
+    line = Line([ScheduledDevice("a", 1_000, 500)], {"a": dead})
     line.run(120_000)
     before = len(line.tries("a"))
     line.run(2_000)
@@ -196,10 +207,10 @@ def test_an_answer_that_comes_late_ends_a_rest() -> None:
 
 
 def test_one_whose_answers_carry_nothing_that_tells_them_apart_is_left_alone_while_it_owes_one() -> None:
-    schedule = Schedule([Watch("a", 1_000, 500)], START)
+    schedule = BusSchedule([ScheduledDevice("a", 1_000, 500)], START)
     turn = schedule.next(START + 1)
     assert isinstance(turn, Turn)
-    schedule.report(turn, Outcome.GARBLED, START + 500, 1_000, owed_ms=9_500)
+    schedule.report(turn, TurnOutcome.GARBLED, START + 500, 1_000, owed_ms=9_500)
     now = START + 501
     while isinstance(step := schedule.next(now), Idle):
         now = step.until_ms
@@ -207,48 +218,61 @@ def test_one_whose_answers_carry_nothing_that_tells_them_apart_is_left_alone_whi
 
 
 def test_at_usual_periods_a_dead_neighbour_costs_nothing_at_all() -> None:
-    line = Line([Watch("good", 10_000, 500), Watch("dead", 10_000, 1_900)], {"good": healthy, "dead": dead})
+    line = Line(
+        [ScheduledDevice("good", 10_000, 500), ScheduledDevice("dead", 10_000, 1_900)], {"good": healthy, "dead": dead}
+    )
     line.run(3_600_000)
     assert len(line.read("good")) == 360
     assert all(at - turn.due_ms == 1 for at, turn, _ in line.turns if turn.device == "good")
 
 
 def test_a_device_that_garbles_half_of_its_frames_is_tried_again_until_it_is_read() -> None:
-    def garbling(number: int) -> tuple[Outcome, int]:
-        return (Outcome.READ if number % 4 in (0, 1) else Outcome.GARBLED), 150
+    def garbling(number: int) -> tuple[TurnOutcome, int]:
+        return (TurnOutcome.READ if number % 4 in (0, 1) else TurnOutcome.GARBLED), 150
 
-    line = Line([Watch("good", 5_000, 500), Watch("bad", 5_000, 500)], {"good": healthy, "bad": garbling})
+    line = Line(
+        [ScheduledDevice("good", 5_000, 500), ScheduledDevice("bad", 5_000, 500)], {"good": healthy, "bad": garbling}
+    )
     line.run(600_000)
     assert len(line.read("bad")) >= 0.98 * 120
     assert all(at - turn.due_ms == 1 for at, turn, _ in line.turns if turn.device == "good")
 
 
 def test_tries_of_one_sweep_are_bounded() -> None:
-    line = Line([Watch("bad", 60_000, 500)], {"bad": lambda _: (Outcome.GARBLED, 150)})
+    line = Line([ScheduledDevice("bad", 60_000, 500)], {"bad": lambda _: (TurnOutcome.GARBLED, 150)})
     line.run(59_000)
     assert len(line.turns) == 6
 
 
 def test_a_single_silence_is_tried_again_after_the_quarantine() -> None:
-    line = Line([Watch("a", 10_000, 500)], {"a": lambda n: (Outcome.SILENT, 500) if n == 1 else (Outcome.READ, 80)})
+    line = Line(
+        [ScheduledDevice("a", 10_000, 500)],
+        {"a": lambda n: (TurnOutcome.SILENT, 500) if n == 1 else (TurnOutcome.READ, 80)},
+    )
     line.run(9_000)
     assert line.tries("a") == [START + 1, START + 1 + 500 + 1_000]
     assert not line.schedule.is_lost("a")
 
 
 def test_a_device_that_comes_back_is_read_at_its_next_due_times_again() -> None:
-    line = Line([Watch("a", 1_000, 500)], {"a": lambda n: (Outcome.SILENT, 500) if n <= 4 else (Outcome.READ, 80)})
+    line = Line(
+        [ScheduledDevice("a", 1_000, 500)],
+        {"a": lambda n: (TurnOutcome.SILENT, 500) if n <= 4 else (TurnOutcome.READ, 80)},
+    )
     line.run(200_000)
-    back = next(at for at, _, outcome in line.turns if outcome is Outcome.READ)
+    back = next(at for at, _, outcome in line.turns if outcome is TurnOutcome.READ)
     assert line.turns[4][1].probe
     assert len(line.read("a")) >= (START + 200_000 - back) // 1_000 - 1
 
 
 def test_while_a_sleeper_wakes_its_neighbours_are_read_and_then_it_is_too() -> None:
-    def sleeper(number: int) -> tuple[Outcome, int]:
-        return (Outcome.WAKING, 5) if number == 1 else (Outcome.READ, 80)
+    def sleeper(number: int) -> tuple[TurnOutcome, int]:
+        return (TurnOutcome.WAKING, 5) if number == 1 else (TurnOutcome.READ, 80)
 
-    line = Line([Watch("good", 200, 100), Watch("sonde", 10_000, 1_900)], {"good": healthy, "sonde": sleeper})
+    line = Line(
+        [ScheduledDevice("good", 200, 100), ScheduledDevice("sonde", 10_000, 1_900)],
+        {"good": healthy, "sonde": sleeper},
+    )
     line.run(5_000)
     woken = [turn for _, turn, _ in line.turns if turn.device == "sonde"]
     assert [turn.woken for turn in woken] == [False, True]
@@ -256,14 +280,17 @@ def test_while_a_sleeper_wakes_its_neighbours_are_read_and_then_it_is_too() -> N
 
 
 def test_a_line_that_is_down_puts_no_blame_on_its_devices() -> None:
-    line = Line([Watch("a", 1_000, 500)], {"a": lambda n: (Outcome.LINE_DOWN, 1) if n <= 20 else (Outcome.READ, 80)})
+    line = Line(
+        [ScheduledDevice("a", 1_000, 500)],
+        {"a": lambda n: (TurnOutcome.LINE_DOWN, 1) if n <= 20 else (TurnOutcome.READ, 80)},
+    )
     line.run(30_000)
     assert len(line.turns) == 30
     assert not line.schedule.is_lost("a")
 
 
 def test_after_the_clock_was_set_back_reading_goes_on_at_once() -> None:
-    line = Line([Watch("a", 10_000, 500)], {"a": healthy})
+    line = Line([ScheduledDevice("a", 10_000, 500)], {"a": healthy})
     line.run(25_000)
     line.now -= 3_600_000
     line.schedule.realign(line.now)
@@ -280,13 +307,16 @@ def test_the_next_due_time_is_the_first_multiple_not_before_now(now: int, period
 
 @given(
     st.lists(
-        st.lists(st.sampled_from([(Outcome.READ, 60), (Outcome.GARBLED, 150), (Outcome.SILENT, 900)]), min_size=1),
-        min_size=1, max_size=4,
+        st.lists(
+            st.sampled_from([(TurnOutcome.READ, 60), (TurnOutcome.GARBLED, 150), (TurnOutcome.SILENT, 900)]), min_size=1
+        ),
+        min_size=1,
+        max_size=4,
     )
-)  # fmt: skip
+)
 @settings(deadline=None)
-def test_whatever_happens_no_device_is_ever_forgotten(stories: list[list[tuple[Outcome, int]]]) -> None:
-    watches = [Watch(f"d{i}", 5_000, 1_000) for i in range(len(stories))]
+def test_whatever_happens_no_device_is_ever_forgotten(stories: list[list[tuple[TurnOutcome, int]]]) -> None:
+    watches = [ScheduledDevice(f"d{i}", 5_000, 1_000) for i in range(len(stories))]
     ends = {watch.device: telling(story) for watch, story in zip(watches, stories, strict=True)}
     line = Line(watches, ends)
     line.run(sum(len(story) for story in stories) * 400_000)
@@ -297,10 +327,10 @@ def test_whatever_happens_no_device_is_ever_forgotten(stories: list[list[tuple[O
 def test_while_one_measures_its_neighbours_have_the_line_and_it_is_fetched_when_it_is_ready() -> None:
     """SDI-12's concurrent measurement: the sensor needs the line to begin and to be fetched, not in between."""
 
-    def measuring(number: int) -> tuple[Outcome, int]:
-        return (Outcome.MEASURING, 100) if number % 2 else (Outcome.READ, 200)
+    def measuring(number: int) -> tuple[TurnOutcome, int]:
+        return (TurnOutcome.MEASURING, 100) if number % 2 else (TurnOutcome.READ, 200)
 
-    line = Line([Watch(name, 10_000, 500) for name in "abc"], dict.fromkeys("abc", measuring))
+    line = Line([ScheduledDevice(name, 10_000, 500) for name in "abc"], dict.fromkeys("abc", measuring))
     line.run(9_000)
     assert [(turn.device, turn.measuring) for _, turn, _ in line.turns] == [
         ("a", False), ("b", False), ("c", False), ("a", True), ("b", True), ("c", True),
@@ -313,9 +343,9 @@ def test_while_one_measures_its_neighbours_have_the_line_and_it_is_fetched_when_
 
 
 def test_a_measurement_under_way_is_not_begun_again_by_the_next_due_time() -> None:
-    def slow(number: int) -> tuple[Outcome, int]:
-        return (Outcome.MEASURING, 100) if number == 1 else (Outcome.READ, 100)
+    def slow(number: int) -> tuple[TurnOutcome, int]:
+        return (TurnOutcome.MEASURING, 100) if number == 1 else (TurnOutcome.READ, 100)
 
-    line = Line([Watch("a", 500, 200)], {"a": slow})
+    line = Line([ScheduledDevice("a", 500, 200)], {"a": slow})
     line.run(2_000)
     assert [turn.measuring for _, turn, _ in line.turns[:2]] == [False, True]

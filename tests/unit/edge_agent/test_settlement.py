@@ -6,29 +6,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge_agent.spooling.fate import EpochSpan
 from edge_agent.spooling.ranges import Range, RangeSet
 from edge_agent.spooling.settlement import (
     GRAIN_S,
     MOST_FAILURES,
     MOST_SENDS,
     RESEND_AFTER_S,
-    Answer,
+    AckedPlaces,
     Settlement,
-    Span,
     read_ack,
 )
 from quantrac.telemetry.wire import Ack, Settled
 
 NONE = RangeSet()
-ONE = [Span("e1", 0, 100, True)]
+ONE = [EpochSpan("e1", 0, 1, 100)]
 
 
 def fresh(last: int = 0) -> Settlement:
     return Settlement(RangeSet(), RangeSet(), RangeSet(), last=last)
 
 
-def settling(*ranges: tuple[int, int]) -> Answer:
-    return Answer(RangeSet(ranges), RangeSet(), beyond=False)
+def settling(*ranges: tuple[int, int]) -> AckedPlaces:
+    return AckedPlaces(RangeSet(ranges), RangeSet(), beyond=False)
 
 
 def due(settlement: Settlement, last: int, now_s: float) -> Range | None:
@@ -50,7 +50,7 @@ class TestReadingAnAck:
         assert not answer.beyond
 
     def test_epochs_lie_behind_one_another(self) -> None:
-        spans = [Span("e1", 0, 100, False), Span("e2", 100, 10, True)]
+        spans = [EpochSpan("e1", 0, 1, 100), EpochSpan("e2", 100, 1, 10)]
         answer = read_ack(Ack(5, {"e1": Settled(100), "e2": Settled(4, [(2, 2)])}), spans)
         assert [*answer.settled] == [(1, 101), (103, 104)]
 
@@ -62,12 +62,12 @@ class TestReadingAnAck:
 
     def test_a_closed_epoch_may_be_longer_at_the_centre(self) -> None:
         """A damaged spool reads back less than was sent."""
-        spans = [Span("e1", 0, 100, False), Span("e2", 100, 0, True)]
+        spans = [EpochSpan("e1", 0, 1, 100), EpochSpan("e2", 100, 1, 0)]
         assert not read_ack(Ack(5, {"e1": Settled(300)}), spans).beyond
 
     def test_a_full_list_says_nothing_of_what_lies_above(self) -> None:
         missing = [(n, n) for n in range(1, 400, 2)]
-        spans = [Span("e1", 0, 1000, True)]
+        spans = [EpochSpan("e1", 0, 1, 1000)]
         assert [*read_ack(Ack(5, {"e1": Settled(400, missing)}), spans).unsaid] == [(401, 1000)]
 
 
@@ -204,7 +204,7 @@ class Network:
     def ack(self) -> None:
         highest = max(self.has, default=0)
         missing = [(n, n) for n in range(1, highest) if n not in self.has]
-        answer = read_ack(Ack(0, {"e": Settled(highest, missing)}), [Span("e", 0, self.last, True)])
+        answer = read_ack(Ack(0, {"e": Settled(highest, missing)}), [EpochSpan("e", 0, 1, self.last)])
         self.settlement.obey(answer, age_s=self.now_s - self.receipt_s, now_s=self.now_s)
         assert {n for lo, hi in self.settlement.settled for n in range(lo, hi + 1)} == self.has
 

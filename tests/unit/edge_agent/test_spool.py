@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 
 from edge_agent.clocks.clock import Moment
-from edge_agent.readings.records import Event, SlotReading, SlotRecord
+from edge_agent.readings.records import SlotReading, SlotRecord, StationEvent
 from edge_agent.spooling import spool_start
 from edge_agent.spooling.ranges import Range, RangeSet
 from edge_agent.spooling.spool import DATABASE, MOST_DROPPED, Spool
-from edge_agent.spooling.spool_file import Reading, SpoolDamaged, SpoolLocked, SpoolUnwritable
+from edge_agent.spooling.spool_file import SpoolDamaged, SpoolErrors, SpoolLocked, SpoolUnwritable
 from quantrac.config.stations import SpoolPlan
 from quantrac.telemetry.states import State
 from quantrac.telemetry.wire import decode_message
@@ -57,7 +57,7 @@ def test_a_message_is_stored_as_the_wire_has_it(spool: Spool) -> None:
                     SlotReading("do", None, State.COMM),
                     SlotReading("ph", float("nan"), State.OK),
                 ),
-                (Event("restart", None, "boot 17", NOW - 1),),
+                (StationEvent("restart", None, "boot 17", NOW - 1),),
             )
         ],
         NOW,
@@ -317,7 +317,7 @@ def test_a_read_error_of_the_disk_is_damage_and_a_full_one_is_not() -> None:
     ):
         error = sqlite3.OperationalError("disk I/O error")
         error.sqlite_errorcode = code
-        with pytest.raises(expected), Reading():
+        with pytest.raises(expected), SpoolErrors():
             raise error
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from edge_agent.clocks.trust import Offered, Stamp
+from edge_agent.clocks.trust import ClockStamp, Offered
 from edge_agent.readings.records import SlotReading, SlotRecord
 from edge_agent.spooling.spool import Spool
 from edge_agent.spooling.spool_file import SpoolError
@@ -50,7 +50,7 @@ def test_export_and_verify(tmp_path: Path) -> None:
 def test_what_has_no_time_is_counted_and_exported(tmp_path: Path) -> None:
     with Spool(tmp_path / "st-test", size_bytes=10**9, keep_ms=10**9, now_ms=1) as spool:
         record = SlotRecord(65_000, (SlotReading("do", 6.5, State.OK),))
-        spool.keep_undated("boot-a", [Offered(record, Stamp(60_000, trusted=False))])
+        spool.keep_undated("boot-a", [Offered(record, ClockStamp(60_000, trusted=False))])
     assert "1 records without a time" in called("spool", "status").stdout
     (line,) = called("spool", "export", "--undated").stdout.splitlines()
     assert (json.loads(line)["boot"], json.loads(line)["r"]) == ("boot-a", [["do", 6.5, "ok"]])

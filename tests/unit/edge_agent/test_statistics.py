@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.slots.channels import device_plan, feeds_of
-from edge_agent.slots.device_slots import ChannelPlan, DeviceSlots, SlotPlan, Taken
+from edge_agent.slots.device_slots import ChannelPlan, ChannelSample, DeviceSlots, SlotPlan
 from edge_agent.slots.statistics import Statistic, statistic_of
 from quantrac.config.findings import ConfigErrors
 from quantrac.config.loading import load_network
@@ -34,7 +34,7 @@ def test_they_are_made_of_the_valid_samples_of_the_slot_and_null_where_the_mean_
         (5_000, 2.0, State.OK), (6_000, 4.0, State.SUSPECT), (7_000, 6.0, State.OK), (8_000, 99.0, State.CAL),
         (9_000, 1.0, State.OK),
     ):  # fmt: skip
-        slots.add("do", Taken(t_ms, value, state))
+        slots.add("do", ChannelSample(t_ms, value, state))
     *_, whole, poor = slots.close(12_001)
     assert [r.name for r in whole.readings] == ["do", "do_count", "do_min", "do_sd"]
     assert [r.value for r in whole.readings] == [4.0, 3.0, 2.0, pytest.approx(math.sqrt(8 / 3))]

@@ -83,7 +83,9 @@ def test_what_is_no_sentence_is_garbled(raw: bytes) -> None:
         text_lines.parse(raw, NMEA)
 
 
-def decoded(of: LineProfile, raw: bytes, name: str = "x", others: dict[str, text_lines.Line] | None = None) -> Measured:
+def decoded(
+    of: LineProfile, raw: bytes, name: str = "x", others: dict[str, text_lines.TextLine] | None = None
+) -> Measured:
     return text_lines.decode(text_lines.parse(raw, of), of.signals[name], of, others or {})
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.instruments import bayern_hessen, sdi12, vaisala
-from edge_agent.readings.misses import Garbled, Refused
+from edge_agent.readings.misses import Garbled, RequestRefused
 
 SDI12_FRAMES = [  # specification v1.4, 4.4.12.3 and its test suites; the last two Gill's manual
     ("0+3.14OqZ", [3.14]),
@@ -166,7 +166,7 @@ def test_the_misprinted_frame_of_the_vaisala_manual_is_refused_and_its_true_crc_
 
 
 def test_an_error_text_of_the_transmitter_is_a_refusal() -> None:
-    with pytest.raises(Refused, match="Use chksum"):
+    with pytest.raises(RequestRefused, match="Use chksum"):
         vaisala.parse(b"0tX,Use chksum GoeIU~\r\n", "0", "r1")
 
 

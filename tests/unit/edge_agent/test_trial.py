@@ -9,7 +9,7 @@ import pytest
 from edge_agent.control.trial import SLACK_S, Deliveries, Trial
 from edge_agent.readings.records import SlotReading, SlotRecord
 from edge_agent.slots.changes import changes, same_channels
-from edge_agent.slots.device_slots import ChannelPlan, DeviceSlots, SlotPlan, Taken
+from edge_agent.slots.device_slots import ChannelPlan, ChannelSample, DeviceSlots, SlotPlan
 from quantrac.config.loading import load_network
 from quantrac.config.stations import Station
 from quantrac.config.travelling import dumps, loads
@@ -106,16 +106,16 @@ def test_a_running_slot_goes_on_under_the_new_configuration() -> None:
     old.close(1_001)  # the first slot is not known whole
     for t in (1_001, 1_250, 1_500):
         for name in ("same", "other"):
-            old.add(name, Taken(t, 2.0, State.OK))
+            old.add(name, ChannelSample(t, 2.0, State.OK))
     new = slots(started_ms=1_600)
     assert new.take_over(old, ["same"])
     for name in ("same", "other"):
-        new.add(name, Taken(1_750, 6.0, State.OK))
+        new.add(name, ChannelSample(1_750, 6.0, State.OK))
     (made,) = new.close(2_001)
     assert made.t_ms == 2_000
     assert made.readings == (SlotReading("same", 3.0, State.OK), SlotReading("other", None, State.WARMUP))
     for t in (2_001, 2_250, 2_500, 2_750):
-        new.add("other", Taken(t, 1.0, State.OK))
+        new.add("other", ChannelSample(t, 1.0, State.OK))
     assert new.close(3_001)[0].readings[1] == SlotReading("other", 1.0, State.OK)
 
 

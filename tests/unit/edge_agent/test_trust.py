@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from edge_agent.clocks.clock import Moment
 from edge_agent.clocks.system_clock import chrony_look
 from edge_agent.clocks.timekeeper import Timekeeper
-from edge_agent.clocks.trust import ClockLook, Offered, Stamp, dated, is_trusted
-from edge_agent.readings.records import Event, SlotReading, SlotRecord
+from edge_agent.clocks.trust import ClockLook, ClockStamp, Offered, dated, is_trusted
+from edge_agent.readings.records import SlotReading, SlotRecord, StationEvent
 from edge_agent.readings.samples import Measured
-from edge_agent.slots.continuity import Continuity, Series
+from edge_agent.slots.continuity import Continuity, SlotSeries
 from edge_agent.spooling.intake import Intake
-from edge_agent.spooling.record_store import Storing
+from edge_agent.spooling.record_store import RecordStore
 from edge_agent.spooling.spool import Spool
 from quantrac.config.stations import ClockPlan
 from quantrac.telemetry.states import State
@@ -54,8 +54,8 @@ def test_chrony_says_by_how_much_the_clock_is_behind() -> None:
 
 @given(st.integers(0, 10**12), st.integers(1_000, 10**12), st.integers(0, 10**9))
 def test_a_record_is_dated_by_how_long_ago_it_was_measured(showed_ms: int, later_ms: int, boot_ms: int) -> None:
-    record = SlotRecord(showed_ms, (), (Event("restart", None, "", showed_ms - 5),))
-    made = dated(Offered(record, Stamp(showed_ms - boot_ms, trusted=False)), TRUE_MS - (boot_ms + later_ms))
+    record = SlotRecord(showed_ms, (), (StationEvent("restart", None, "", showed_ms - 5),))
+    made = dated(Offered(record, ClockStamp(showed_ms - boot_ms, trusted=False)), TRUE_MS - (boot_ms + later_ms))
     if abs(TRUE_MS - later_ms - showed_ms) > 500:
         assert (made.t_ms, made.events[0].t_ms) == (TRUE_MS - later_ms, TRUE_MS - later_ms - 5)
     else:
@@ -94,7 +94,9 @@ class Agent:
         self.keeper = Timekeeper(source, plan, was_synchronised=was)
         self.keeper.refresh()
         self.intake = Intake(stamp=self.keeper.stamp)
-        self.storing = Storing(self.spool, self.intake, Continuity([Series("sonde", 60_000, ("do",))]), self.keeper)
+        self.storing = RecordStore(
+            self.spool, self.intake, Continuity([SlotSeries("sonde", 60_000, ("do",))]), self.keeper
+        )
 
     def measures(self, value: float) -> None:
         record = SlotRecord(self.source.wall, (SlotReading("do", value, State.OK),))

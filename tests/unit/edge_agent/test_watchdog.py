@@ -4,7 +4,7 @@ import socket
 from pathlib import Path
 
 from edge_agent.acquiring.bus_watch import SILENT_SWEEPS, BusWatch
-from edge_agent.health.watchdog import Watchdog
+from edge_agent.health.watchdog import SystemdWatchdog
 from edge_agent.readings.counts import ErrorRates
 
 
@@ -13,7 +13,7 @@ def test_ready_and_keep_alive_go_to_systemd_s_socket(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(path))
         manager.settimeout(1)
-        watchdog = Watchdog.from_environment({"NOTIFY_SOCKET": str(path), "WATCHDOG_USEC": "60000000"})
+        watchdog = SystemdWatchdog.from_environment({"NOTIFY_SOCKET": str(path), "WATCHDOG_USEC": "60000000"})
         assert watchdog.interval_s == 60.0
         watchdog.ready()
         first, second = watchdog.pulse.of("bus a"), watchdog.pulse.of("bus b")
@@ -28,11 +28,11 @@ def test_ready_and_keep_alive_go_to_systemd_s_socket(tmp_path: Path) -> None:
 
 
 def test_without_systemd_nothing_is_said_and_nothing_fails() -> None:
-    watchdog = Watchdog.from_environment({})
+    watchdog = SystemdWatchdog.from_environment({})
     assert watchdog.interval_s is None
     watchdog.ready()
-    assert Watchdog.from_environment({"WATCHDOG_USEC": "1000", "WATCHDOG_PID": "1"}).interval_s is None
-    Watchdog("/nowhere/at/all", None).ready()
+    assert SystemdWatchdog.from_environment({"WATCHDOG_USEC": "1000", "WATCHDOG_PID": "1"}).interval_s is None
+    SystemdWatchdog("/nowhere/at/all", None).ready()
 
 
 def test_a_bus_is_opened_again_when_no_device_has_sent_a_byte_for_some_sweeps_and_then_ever_less_often() -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import cast
 
 from edge_agent.acquiring.bus_reader import Mounting
+from edge_agent.acquiring.device_channels import DeviceChannels, StationOutlet
 from edge_agent.acquiring.overheard import overhear
-from edge_agent.acquiring.probe import Found
+from edge_agent.acquiring.probe import SpotReading
 from edge_agent.acquiring.talker_reader import TalkerReader
-from edge_agent.acquiring.watched import Outbox, Watched
-from edge_agent.clocks.wall_clock import WallClock
+from edge_agent.clocks.clock import WallClock
 from edge_agent.instruments.talkers import LineTalker
 from edge_agent.lines.endings import Ending
 from edge_agent.lines.serial_bus import SerialBus
@@ -59,12 +59,12 @@ def device(name: str, signals: dict[str, str], address: str | None = None) -> De
     )  # fmt: skip
 
 
-def tried(new: Device) -> tuple[list[Found], Watched, int]:
-    async def story() -> tuple[list[Found], Watched, int]:
+def tried(new: Device) -> tuple[list[SpotReading], DeviceChannels, int]:
+    async def story() -> tuple[list[SpotReading], DeviceChannels, int]:
         bus = cast("SerialBus", Line())
         old = device("wind", {"wind_speed": "m/s"})
-        outbox = Outbox(lambda _: None, MaintenanceSwitch(None))
-        watched = Watched(old.name, feeds_of(old), DeviceSlots(device_plan(old, feeds_of(old)), NOW_MS), outbox)
+        outbox = StationOutlet(lambda _: None, MaintenanceSwitch(None))
+        watched = DeviceChannels(old.name, feeds_of(old), DeviceSlots(device_plan(old, feeds_of(old)), NOW_MS), outbox)
         wall = WallClock(lambda: NOW_MS, lambda: 0.0, lambda _now, _by: None)
         reader = TalkerReader("mast", bus, [Mounting(old, LineTalker(old, bus), watched)], wall, MissCounts())
         stop = asyncio.Event()

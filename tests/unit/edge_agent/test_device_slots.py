@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.readings.records import SlotRecord
-from edge_agent.slots.device_slots import ChannelPlan, DeviceSlots, SlotPlan, Taken, dominating, mean_direction
+from edge_agent.slots.device_slots import ChannelPlan, ChannelSample, DeviceSlots, SlotPlan, dominating, mean_direction
 from quantrac.telemetry.parameters import Kind
 from quantrac.telemetry.slots import slot_end
 from quantrac.telemetry.states import State
@@ -29,7 +29,7 @@ def slots(kind: Kind = Kind.MEAN, *, expected: int = 10, wraps_at: float | None 
 def fill(device: DeviceSlots, values: Sequence[float | None], *, state: State = State.OK, slot: int = 1) -> None:
     for i, value in enumerate(values):
         t = START + (slot - 1) * WIDTH + 1 + i * WIDTH // len(values)
-        device.add("x", Taken(t, value, state if value is not None else State.COMM))
+        device.add("x", ChannelSample(t, value, state if value is not None else State.COMM))
 
 
 def closed(device: DeviceSlots, slot: int = 1) -> tuple[float | None, State]:
@@ -40,7 +40,7 @@ def closed(device: DeviceSlots, slot: int = 1) -> tuple[float | None, State]:
 
 def test_the_slot_in_which_the_agent_starts_is_null_with_warmup() -> None:
     device = slots()
-    device.add("x", Taken(START, 1.0, State.OK))
+    device.add("x", ChannelSample(START, 1.0, State.OK))
     (record,) = device.close(START + 1)
     assert (record.t_ms, record.readings[0]) == (START, ("x", None, State.WARMUP))
 
@@ -57,8 +57,8 @@ def test_a_mean_is_the_arithmetic_mean(values: list[float]) -> None:
 def test_one_suspect_sample_makes_the_mean_suspect_and_no_bad_sample_enters_it() -> None:
     device = slots()
     fill(device, [2.0] * 8)
-    device.add("x", Taken(START + 9_998, 2.0, State.SUSPECT))
-    device.add("x", Taken(START + 9_999, 99.0, State.CAL))
+    device.add("x", ChannelSample(START + 9_998, 2.0, State.SUSPECT))
+    device.add("x", ChannelSample(START + 9_999, 99.0, State.CAL))
     assert closed(device) == (2.0, State.SUSPECT)
 
 
@@ -70,20 +70,20 @@ def test_three_quarters_of_the_expected_samples_must_be_valid(valid: int, whole:
 
 
 def test_the_dominating_bad_state_says_why_there_is_none() -> None:
-    cal = [Taken(0, 1.0, State.CAL)] * 3
-    fault = [Taken(0, None, State.FAULT)] * 2
+    cal = [ChannelSample(0, 1.0, State.CAL)] * 3
+    fault = [ChannelSample(0, None, State.FAULT)] * 2
     assert dominating([*cal, *fault], 5) is State.CAL
     assert dominating([*cal, *fault], 7) is State.CAL
     assert dominating([*cal, *fault], 8) is State.COMM, "three never taken tie with three cal: precedence decides"
-    assert dominating([*fault, *[Taken(0, None, State.RANGE)] * 2], 4) is State.FAULT
+    assert dominating([*fault, *[ChannelSample(0, None, State.RANGE)] * 2], 4) is State.FAULT
 
 
 def test_the_bounds_of_a_slot_are_open_below_and_closed_above() -> None:
     device = slots(expected=1)
-    device.add("x", Taken(START, 1.0, State.OK))
-    device.add("x", Taken(START + 1, 2.0, State.OK))
-    device.add("x", Taken(START + WIDTH, 4.0, State.OK))
-    device.add("x", Taken(START + WIDTH + 1, 100.0, State.OK))
+    device.add("x", ChannelSample(START, 1.0, State.OK))
+    device.add("x", ChannelSample(START + 1, 2.0, State.OK))
+    device.add("x", ChannelSample(START + WIDTH, 4.0, State.OK))
+    device.add("x", ChannelSample(START + WIDTH + 1, 100.0, State.OK))
     assert closed(device) == (3.0, State.OK)
 
 
@@ -92,7 +92,7 @@ def test_a_slot_waits_for_a_read_that_began_in_it() -> None:
     fill(device, [1.0])
     device.begin(START + WIDTH)
     assert [record.t_ms for record in device.close(START + WIDTH + 500)] == [START]
-    device.add("x", Taken(START + WIDTH, 3.0, State.OK))
+    device.add("x", ChannelSample(START + WIDTH, 3.0, State.OK))
     device.finish()
     assert closed(device) == (2.0, State.OK)
 
@@ -179,7 +179,7 @@ def test_no_sample_counts_twice_and_none_of_a_complete_run_is_lost(seed: int) ->
     by_slot: dict[int, list[float]] = {}
     for t in times:
         device.begin(t)
-        device.add("x", Taken(t, float(t % 997), State.OK))
+        device.add("x", ChannelSample(t, float(t % 997), State.OK))
         device.finish()
         by_slot.setdefault(slot_end(t, WIDTH), []).append(float(t % 997))
         records += device.close(t)

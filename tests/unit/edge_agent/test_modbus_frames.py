@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.modbus.frames import Request, WriteRequest, crc16, find_reply, has_come, is_frame
-from edge_agent.modbus.request_plan import Function, Span
+from edge_agent.modbus.request_plan import Function, RegisterSpan
 
-ASKED = Request(1, Span(Function.HOLDING, 0, 2))
+ASKED = Request(1, RegisterSpan(Function.HOLDING, 0, 2))
 REPLY = bytes.fromhex("01 03 04 41 CA A3 D7 F6 9F")
 REFUSAL = bytes.fromhex("01 83 02 C0 F1")
 
@@ -57,7 +57,7 @@ def test_what_is_found_is_always_whole_and_sealed(heard: bytes) -> None:
 
 
 def test_bits_are_counted_in_bytes() -> None:
-    request = Request(9, Span(Function.DISCRETE, 0, 11))
+    request = Request(9, RegisterSpan(Function.DISCRETE, 0, 11))
     assert request.data_bytes == 2
     reply = seal(b"\x09\x02\x02\x05\x01")
     assert find_reply(reply, request) == reply

@@ -10,9 +10,9 @@ from typing import Any, cast
 import pytest
 
 from edge_agent.acquiring.field_link import FieldLink
-from edge_agent.acquiring.probe import Found
+from edge_agent.acquiring.probe import SpotReading
 from edge_agent.clocks.clock import Moment
-from edge_agent.control.reconfiguration import ChangeRefused, Configuring
+from edge_agent.control.reconfiguration import ChangeRefused, Reconfiguration
 from edge_agent.control.trial import Deliveries
 from edge_agent.readings.records import SlotReading, SlotRecord
 from quantrac.config.loading import load_network
@@ -35,13 +35,13 @@ class Field:
     def __init__(self, deliveries: Deliveries, now: Callable[[], Moment]) -> None:
         self.deliveries, self.now = deliveries, now
         self.in_force: list[Station] = []
-        self.trial: list[Found] = []
+        self.trial: list[SpotReading] = []
         self.switches = 0
 
     def ask(self, question: Callable[[Any], Any], timeout_s: float) -> Any:
         return question(self)
 
-    def try_out(self, new: Station, devices: list[str]) -> list[Found]:
+    def try_out(self, new: Station, devices: list[str]) -> list[SpotReading]:
         return self.trial
 
     def switch(self, new: Station) -> None:
@@ -58,7 +58,7 @@ class Rig:
         self.field = Field(self.deliveries, self.now)
         self.said: list[str] = []
         self.kept: list[bool] = []
-        self.configuring = Configuring(
+        self.configuring = Reconfiguration(
             STATION, wire=lambda station: station, link=cast(FieldLink, self.field), deliveries=self.deliveries,
             become=lambda _: None, record=self.said.append, connected=lambda: True, now=self.now,
             ending=cast(threading.Event, self),
@@ -107,7 +107,7 @@ def test_a_valid_slot_behind_the_switch_confirms_it() -> None:
 
 def test_a_device_that_does_not_answer_leaves_everything_as_it_is() -> None:
     rig = Rig()
-    rig.field.trial = [Found("sonde", "do", None, "mg/L", "comm", "unit 77: no answer")]
+    rig.field.trial = [SpotReading("sonde", "do", None, "mg/L", "comm", "unit 77: no answer")]
     with pytest.raises(ChangeRefused, match="sonde: unit 77: no answer"):
         rig.change(changed())
     assert rig.field.switches == 0

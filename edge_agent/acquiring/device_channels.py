@@ -5,44 +5,44 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from edge_agent.readings.records import Event, RecordSink
+from edge_agent.readings.records import RecordSink, StationEvent
 from edge_agent.readings.samples import Sample
 from edge_agent.slots.calibrations import KIND as CALIBRATION
 from edge_agent.slots.calibrations import CalibrationWatch
 from edge_agent.slots.channels import ChannelFeed
-from edge_agent.slots.device_slots import DeviceSlots, Taken
+from edge_agent.slots.device_slots import ChannelSample, DeviceSlots
 from edge_agent.slots.maintenance_switch import MaintenanceSwitch
-from edge_agent.slots.orders import Orders
+from edge_agent.slots.orders import MaintenanceOrders
 
 
 @dataclass(slots=True)
-class Outbox:
+class StationOutlet:
     """What a station's devices share: where closed slots go, the station's own events, its maintenance switch."""
 
     sink: RecordSink
     switch: MaintenanceSwitch
-    orders: Orders = field(default_factory=Orders)
-    on_event: Callable[[Event], None] = lambda _: None
-    events: list[Event] = field(default_factory=list)
+    orders: MaintenanceOrders = field(default_factory=MaintenanceOrders)
+    on_event: Callable[[StationEvent], None] = lambda _: None
+    events: list[StationEvent] = field(default_factory=list)
     """Sent with the next record of any device."""
 
-    def tell(self, event: Event) -> None:
+    def tell(self, event: StationEvent) -> None:
         """Put an event on record, and say it at once to whoever wants to know."""
         self.events.append(event)
         self.on_event(event)
 
 
 @dataclass(slots=True)
-class Watched:
+class DeviceChannels:
     """The channels of one device (or of the agent itself) on their way from sample to record."""
 
     name: str
     feeds: list[ChannelFeed]
     slots: DeviceSlots
-    outbox: Outbox
-    events: list[Event] = field(default_factory=list)
+    outbox: StationOutlet
+    events: list[StationEvent] = field(default_factory=list)
     """Sent with the device's next record."""
-    last: dict[str, Taken] = field(default_factory=dict)
+    last: dict[str, ChannelSample] = field(default_factory=dict)
     """The newest sample of each channel."""
     calibration: CalibrationWatch = field(default_factory=lambda: CalibrationWatch(checks_itself=False))
     by_signal: dict[str, list[ChannelFeed]] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class Watched:
                 feed.gases.note(sample)
         for sample in samples:
             if (calibrated := self.calibration.note(sample)) is not None:
-                self.outbox.tell(Event(CALIBRATION, self.name, calibrated, sample.t_ms))
+                self.outbox.tell(StationEvent(CALIBRATION, self.name, calibrated, sample.t_ms))
             for feed in self.by_signal.get(sample.signal, ()):
                 self._put(feed, sample)
 
@@ -68,9 +68,9 @@ class Watched:
         taken = feed.taken(sample)
         turned = self.outbox.switch.note(self.name, feed.name, taken)
         if turned is not None:
-            self.outbox.tell(Event("maintenance", self.name, turned, taken.t_ms))
+            self.outbox.tell(StationEvent("maintenance", self.name, turned, taken.t_ms))
         if (said := feed.turned(taken)) is not None:
-            self.outbox.tell(Event(feed.parameter, self.name, said, taken.t_ms))
+            self.outbox.tell(StationEvent(feed.parameter, self.name, said, taken.t_ms))
         if (gas := feed.gases.of(feed.kind, taken)) is not None and taken.value is not None:
             self.slots.add_beside(f"{feed.name}_{gas}", taken.t_ms, taken.value)
         taken = self.outbox.switch.marked(feed.kind, taken)

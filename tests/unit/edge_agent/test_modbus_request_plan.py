@@ -4,24 +4,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.modbus.request_plan import Function, Part, PlanError, Span, gap_budget, parts, plan, together
+from edge_agent.modbus.request_plan import (
+    Function,
+    PlanError,
+    RegisterPart,
+    RegisterSpan,
+    gap_budget,
+    parts,
+    plan,
+    together,
+)
 
 HOLDING = Function.HOLDING
 
 
 @st.composite
-def disjoint_spans(draw: st.DrawFn) -> list[Span]:
+def disjoint_spans(draw: st.DrawFn) -> list[RegisterSpan]:
     spans = []
     for function in draw(st.sets(st.sampled_from(Function), min_size=1)):
         at = 0
         for gap, count in draw(st.lists(st.tuples(st.integers(0, 40), st.integers(1, 8)), max_size=20)):
-            spans.append(Span(function, at + gap, count))
+            spans.append(RegisterSpan(function, at + gap, count))
             at += gap + count
     return draw(st.permutations(spans))
 
 
 @given(disjoint_spans(), st.integers(0, 30), st.integers(8, 125))
-def test_a_plan_covers_each_register_once(spans: list[Span], max_gap: int, max_count: int) -> None:
+def test_a_plan_covers_each_register_once(spans: list[RegisterSpan], max_gap: int, max_count: int) -> None:
     blocks = plan(spans, max_gap, max_count)
     asked = [(block.function, address) for block in blocks for address in range(block.at, block.end)]
     assert len(asked) == len(set(asked))
@@ -29,7 +38,7 @@ def test_a_plan_covers_each_register_once(spans: list[Span], max_gap: int, max_c
 
 
 @given(disjoint_spans(), st.integers(0, 30), st.integers(8, 125))
-def test_a_request_keeps_to_its_bounds(spans: list[Span], max_gap: int, max_count: int) -> None:
+def test_a_request_keeps_to_its_bounds(spans: list[RegisterSpan], max_gap: int, max_count: int) -> None:
     for block in plan(spans, max_gap, max_count):
         unit = 16 if block.function.is_bits else 1
         assert block.count <= max_count * unit
@@ -41,16 +50,16 @@ def test_a_request_keeps_to_its_bounds(spans: list[Span], max_gap: int, max_coun
 
 
 @given(disjoint_spans(), st.integers(8, 125))
-def test_a_device_that_refuses_gaps_is_asked_for_nothing_else(spans: list[Span], max_count: int) -> None:
+def test_a_device_that_refuses_gaps_is_asked_for_nothing_else(spans: list[RegisterSpan], max_count: int) -> None:
     asked = {(block.function, a) for block in plan(spans, 0, max_count) for a in range(block.at, block.end)}
     assert asked == {(span.function, a) for span in spans for a in range(span.at, span.end)}
 
 
 @given(st.lists(disjoint_spans(), min_size=1, max_size=4), st.integers(0, 30), st.integers(8, 125))
 def test_each_signal_is_whole_in_one_part_and_no_request_is_in_two(
-    signals: list[list[Span]], max_gap: int, max_count: int
+    signals: list[list[RegisterSpan]], max_gap: int, max_count: int
 ) -> None:
-    needs = {f"s{i}": spans or [Span(HOLDING, 0, 1)] for i, spans in enumerate(signals)}
+    needs = {f"s{i}": spans or [RegisterSpan(HOLDING, 0, 1)] for i, spans in enumerate(signals)}
     made = parts(needs, max_gap, max_count)
     assert sorted(name for part in made for name in part.signals) == sorted(needs)
     blocks = [block for part in made for block in part.blocks]
@@ -61,14 +70,20 @@ def test_each_signal_is_whole_in_one_part_and_no_request_is_in_two(
 
 
 def test_codes_status_and_values_in_three_places_are_one_part() -> None:
-    codes, a, b = Span(HOLDING, 128, 2), Span(HOLDING, 256, 1), Span(HOLDING, 384, 2)
-    made = parts({"do": [codes, a, b], "ph": [codes, Span(HOLDING, 257, 1), Span(HOLDING, 386, 2)]}, 16, 100)
-    assert made == [Part((codes, Span(HOLDING, 256, 2), Span(HOLDING, 384, 4)), ("do", "ph"))]
+    codes, a, b = RegisterSpan(HOLDING, 128, 2), RegisterSpan(HOLDING, 256, 1), RegisterSpan(HOLDING, 384, 2)
+    made = parts(
+        {"do": [codes, a, b], "ph": [codes, RegisterSpan(HOLDING, 257, 1), RegisterSpan(HOLDING, 386, 2)]}, 16, 100
+    )
+    assert made == [RegisterPart((codes, RegisterSpan(HOLDING, 256, 2), RegisterSpan(HOLDING, 384, 4)), ("do", "ph"))]
 
 
 def test_aqua_troll_blocks_are_grouped_across_small_gaps_only() -> None:
-    spans = [Span(HOLDING, at, 7) for at in (5450, 5513, 5562, 5583, 5590)]
-    assert plan(spans, 16, 60) == [Span(HOLDING, 5450, 7), Span(HOLDING, 5513, 7), Span(HOLDING, 5562, 35)]
+    spans = [RegisterSpan(HOLDING, at, 7) for at in (5450, 5513, 5562, 5583, 5590)]
+    assert plan(spans, 16, 60) == [
+        RegisterSpan(HOLDING, 5450, 7),
+        RegisterSpan(HOLDING, 5513, 7),
+        RegisterSpan(HOLDING, 5562, 35),
+    ]
 
 
 def test_a_slow_line_allows_a_small_gap_and_a_network_the_largest() -> None:
@@ -77,18 +92,18 @@ def test_a_slow_line_allows_a_small_gap_and_a_network_the_largest() -> None:
 
 
 def test_value_and_status_are_read_in_one_request_where_one_can_hold_them() -> None:
-    assert together([Span(HOLDING, 0, 2), Span(HOLDING, 20, 1)], 60) == [Span(HOLDING, 0, 21)]
-    far = [Span(HOLDING, 256, 1), Span(HOLDING, 384, 2)]
+    assert together([RegisterSpan(HOLDING, 0, 2), RegisterSpan(HOLDING, 20, 1)], 60) == [RegisterSpan(HOLDING, 0, 21)]
+    far = [RegisterSpan(HOLDING, 256, 1), RegisterSpan(HOLDING, 384, 2)]
     assert together(reversed(far), 60) == far
-    apart = [Span(Function.DISCRETE, 15, 1), Span(Function.INPUT, 18, 2)]
+    apart = [RegisterSpan(Function.DISCRETE, 15, 1), RegisterSpan(Function.INPUT, 18, 2)]
     assert together(apart, 60) == apart
 
 
 def test_two_signals_that_share_a_status_word_are_read_once() -> None:
-    signals = [together([Span(HOLDING, 2, 1), Span(HOLDING, at, 2)], 60) for at in (10, 20)]
-    assert plan([span for signal in signals for span in signal], 0, 60) == [Span(HOLDING, 2, 20)]
+    signals = [together([RegisterSpan(HOLDING, 2, 1), RegisterSpan(HOLDING, at, 2)], 60) for at in (10, 20)]
+    assert plan([span for signal in signals for span in signal], 0, 60) == [RegisterSpan(HOLDING, 2, 20)]
 
 
 def test_a_span_longer_than_a_request_is_refused_with_what_to_do() -> None:
     with pytest.raises(PlanError, match="raise max_registers"):
-        plan([Span(HOLDING, 0, 61)], 0, 60)
+        plan([RegisterSpan(HOLDING, 0, 61)], 0, 60)

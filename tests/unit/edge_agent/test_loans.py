@@ -12,13 +12,13 @@ import pytest
 
 from edge_agent.acquiring import loans, probe, sweeps
 from edge_agent.acquiring.bus_reader import BusReader
-from edge_agent.acquiring.probe import Found, Lend, look_at
+from edge_agent.acquiring.device_channels import StationOutlet
+from edge_agent.acquiring.probe import Lend, SpotReading, look_at
 from edge_agent.acquiring.surroundings import Surroundings
 from edge_agent.acquiring.sweeps import Sweeps
-from edge_agent.acquiring.watched import Outbox
-from edge_agent.clocks.wall_clock import WallClock
-from edge_agent.health.agent_channels import Housekeeping
-from edge_agent.instruments.serial_instruments import Message
+from edge_agent.clocks.clock import WallClock
+from edge_agent.health.agent_channels import AgentChannels
+from edge_agent.instruments.serial_instruments import TextPart
 from edge_agent.lines.instrument import Instrument, Note, PlannedRequest
 from edge_agent.modbus.bus import ModbusBus, Timing
 from edge_agent.readings.misses import LateAnswer, NoAnswer
@@ -41,11 +41,11 @@ class Told:
     try_ms = 700
 
     def __init__(self, misses: Sequence[type[NoAnswer] | type[LateAnswer]], parts: Sequence[Sequence[str]]) -> None:
-        self.misses, self._parts = list(misses), [Message("M", tuple(part)) for part in parts]
+        self.misses, self._parts = list(misses), [TextPart("M", tuple(part)) for part in parts]
         self.notes: list[Note] = []
         self.asked: list[tuple[str, ...]] = []
 
-    def parts(self) -> Sequence[Message]:
+    def parts(self) -> Sequence[TextPart]:
         return self._parts
 
     def requests(self) -> list[PlannedRequest]:
@@ -79,7 +79,7 @@ class Line:
             yield
 
 
-def look(instrument: Told, line: Line, monkeypatch: pytest.MonkeyPatch) -> list[Found]:
+def look(instrument: Told, line: Line, monkeypatch: pytest.MonkeyPatch) -> list[SpotReading]:
     monkeypatch.setattr(probe, "BETWEEN_TRIES_S", 0.0)
     device = SONDE.model_copy(update={"timeout_ms": 1})
     return asyncio.run(look_at(device, cast(Instrument, instrument), line.lend, 3))
@@ -136,8 +136,8 @@ def sweeps_of(station: Station) -> Sweeps:
     def clock() -> int:
         return T0
 
-    keeping = Housekeeping(Path("/tmp"), lambda: 0)
-    outbox = Outbox(lambda _: None, MaintenanceSwitch(None))
+    keeping = AgentChannels(Path("/tmp"), lambda: 0)
+    outbox = StationOutlet(lambda _: None, MaintenanceSwitch(None))
     return Sweeps(station, [], outbox, WallClock(clock, lambda: 0.0, lambda *_: None), Surroundings(clock, keeping))
 
 
@@ -155,7 +155,7 @@ def test_a_trial_borrows_the_owner_s_own_bus_which_knows_what_is_owed(
 ) -> None:
     used: list[object] = []
 
-    async def note(_: Device, instrument: Instrument, __: Lend, ___: int) -> list[Found]:
+    async def note(_: Device, instrument: Instrument, __: Lend, ___: int) -> list[SpotReading]:
         used.append(instrument._bus)  # type: ignore[attr-defined]
         return []
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edge_agent.control.commands import FILE, MOST_REFUSALS, Commanding
+from edge_agent.control.commands import FILE, MOST_REFUSALS, Commands
 from quantrac.mqtt.delivery import Delivery
 from quantrac.telemetry.commands import encode_command
 from quantrac.telemetry.errors import QuantracError
@@ -23,7 +23,7 @@ class Station:
         self.done: list[dict[str, Any]] = []
         self.replies: list[tuple[str, dict[str, Any]]] = []
         self.events: list[tuple[str, str]] = []
-        self.commanding = Commanding(
+        self.commanding = Commands(
             "st-test", key, folder, answer=self.answer, now_ms=lambda: NOW,
             reply=lambda name, payload: self.replies.append((name, json.loads(payload))),
             record=lambda kind, detail: self.events.append((kind, detail)),
