@@ -30,27 +30,21 @@ LOG_METHODS = {"debug", "info", "warning", "error", "exception", "critical"}
 RIDDLE = re.compile(r"See the module|^By which |one that is told")
 
 NOT_YET_CLASSES = """
-Album Answer Block Book Bus BusSpec Calibration Cell Change Channel Clock Columns Command Contact Counter Course
-DeadLetter DeskRefused Difference Entry Episode Event Fate Field Finding Formula Found Group Inbox Kind Level
-Line LineSettings Measured Message Model NoAnswer Order Outcome Owed Parameter Part Phase Picture Place Plan
-Purpose Reading Refused Reply Report Row Sample Schedule Selection Series Served Settled Snapshot Span Stage
-Stamp Station Step Stored Stretch Taken TcpLine Tide Transport Trouble UnknownStation Verdict Wanted Watch
-Watchdog Watched Window Wish Words Worker
+Album Answer Block Book Bus Calibration Change Channel Clock Columns Course DeadLetter DeskRefused Event Finding
+Formula Found Kind Level Line Message Order Outcome Owed Part Phase Picture Place Purpose Reading Refused Report
+Row Sample Selection Series Span Stamp Station Step Stretch Transport Trouble UnknownStation Verdict Watch
+Watchdog Watched Window Words Worker
 """
 NOT_YET_MODULES = """
-announcing answering averaging backtesting beginning building commanding compiling composing configuring
-consuming copying decoding deriving dressing dropping escalating explaining finding flapping following
-forwarding framing holding housekeeping importing interpreting judging lending loading making mounting
-normalising opening ordering overhearing picturing planning preparing probing pushing questioning refreshing
-rendering routing running sampling scaling serving staging starting steering storing subscribing talking telling
-timekeeping travelling tuning waiting wiping wiring withholding
+consuming copying deriving following holding importing judging loading making refreshing sampling staging
+subscribing telling travelling tuning waiting wiring withholding
 """
 NOT_YET_SLOTS = """
-SLOTS Slot _SLOTS _close_slot _of_slots _open_slot _slot all_slots all_slots_well close_slot last_slot open_slot
-slot slot_of slots LAST_SLOT
+LAST_SLOT SLOTS Slot _close_slot _of_slots _open_slot _slot all_slots all_slots_well close_slot last_slot
+open_slot slot slot_of slots
 """
-NOT_YET_EVENTS = 41
-NOT_YET_RIDDLES = 19
+NOT_YET_EVENTS = 34
+NOT_YET_RIDDLES = 17
 """What other rooms still have: only fewer may be found."""
 
 
