@@ -38,15 +38,6 @@ def throughput(arguments: argparse.Namespace) -> None:
         )
 
 
-def workers(arguments: argparse.Namespace) -> None:
-    """Readings a second of the live lane, stored by two workers, beside one."""
-    alone = 0.0
-    for lane, rate, cpu in ingest_throughput.run_workers(arguments.messages):
-        alone = alone or rate
-        ratio = f"{rate / alone:5.2f} x one"
-        print(f"{lane:22} {rate:>9,.0f} readings/s  {ratio}  ingest CPU {cpu:5.2f} s a million", flush=True)
-
-
 def sustained(arguments: argparse.Namespace) -> None:
     """Readings a second over a minute, and ingest's memory meanwhile."""
     found = ingest_sustained.run(max(arguments.seconds, 60))
@@ -165,7 +156,6 @@ ON_DEMAND: dict[str, Callable[[argparse.Namespace], None]] = {
     "standing": standing,
     "told": told,
     "compression": compressed_weeks,
-    "workers": workers,
     "sustained": sustained,
     "steps": steps,
     "million": million,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -28,11 +27,6 @@ DEVICES = 4
 READINGS = 12
 FIRST_MS = int(datetime(2026, 3, 1, tzinfo=UTC).timestamp() * 1000)
 BASELINE_BATCH = 48_000
-SETTLED = """
-select least((select count(*) from v_ingest_slot where stations > 0 and arriving = 0 and leaving = 0),
-             (select count(distinct split_part(worker, '/', 1)) from v_service where service = 'ingest' and connected))
-"""
-"""How many slots have stations at rest, and how many processes serve them."""
 
 
 @dataclass(frozen=True)
@@ -60,16 +54,6 @@ def run(messages: int) -> Iterable[tuple[str, float, float]]:
         for lane, bundle, repeated in (("live", 1, 0.0), ("live, 1 % repeated", 1, 0.01), ("backfill", 50, 0.0)):
             result = measure(system, lane, messages * (1 if bundle == 1 else 3), bundle, repeated)
             yield result.lane, result.rate, result.ingest_cpu_s / result.readings * 1e6
-
-
-def run_workers(messages: int) -> Iterable[tuple[str, float, float]]:
-    """Run the live lane with one worker and with two that share the stations; yields as `run`."""
-    for workers in (1, 2):
-        with servers(STATIONS) as system:
-            with psycopg.connect(system.database, autocommit=True) as conn:
-                configure(conn)
-            result = measure(system, f"live, {workers} workers", messages, 1, 0.0, workers)
-        yield result.lane, result.rate, result.ingest_cpu_s / result.readings * 1e6
 
 
 def configure(conn: psycopg.Connection) -> None:
@@ -117,28 +101,22 @@ def raw_copy(conn: psycopg.Connection, readings: int) -> float:
     return rate
 
 
-def measure(system: Servers, lane: str, messages: int, bundle: int, repeated: float, workers: int = 1) -> Result:
-    """Publish messages on one lane and wait until all of them are stored, by so many processes of ingest."""
+def measure(system: Servers, lane: str, messages: int, bundle: int, repeated: float) -> Result:
+    """Publish messages on one lane and wait until all of them are stored."""
     with psycopg.connect(system.database, autocommit=True) as conn:
         conn.execute("truncate reading, latest, ledger, change, dead_letter cascade")
         lines = [line(system, station, messages // len(STATIONS), bundle, repeated) for station in STATIONS]
         expected = sum(len(each) for each in (payloads_of(station, messages // len(STATIONS)) for station in STATIONS))
         publishers = Publishers(lines)
         publishers.start()
-        with ExitStack() as stack:
-            number = str(workers)
-            processes = [
-                stack.enter_context(system.ingest(slot, QUANTRAC_INGEST_WORKERS=number)) for slot in range(workers)
-            ]
-            while workers > 1 and scalar(conn, SETTLED) < workers:
-                time.sleep(0.05)
-            before = sum(cpu_seconds(process.pid) for process in processes)
+        with system.ingest() as process:
+            before = cpu_seconds(process.pid)
             started = time.perf_counter()
             publishers.go()
             while scalar(conn, "select coalesce(sum(new), 0) from ledger") < expected:
                 time.sleep(0.05)
             seconds = time.perf_counter() - started
-            cpu = sum(cpu_seconds(process.pid) for process in processes) - before
+            cpu = cpu_seconds(process.pid) - before
         publishers.join()
         check_books(conn, expected)
         return Result(lane, expected * READINGS, seconds, cpu)

@@ -32,10 +32,9 @@ class Servers:
     folder: Path
 
     @contextlib.contextmanager
-    def ingest(self, slot: int = 0, **env: str) -> Iterator[subprocess.Popen[bytes]]:
-        """`quantrac ingest run` until the block ends, serving this slot and subscribed when the block begins."""
-        log = self.folder / f"ingest-{slot}.log"
-        client = f'"client_id": "quantrac-ingest{f"-{slot}" if slot else ""}", '.encode()
+    def ingest(self) -> Iterator[subprocess.Popen[bytes]]:
+        """`quantrac ingest run` until the block ends, subscribed when the block begins."""
+        log = self.folder / "ingest.log"
         log.write_bytes(b"")
         settings = {
             "QUANTRAC_DATABASE_URL": self.database,
@@ -44,10 +43,10 @@ class Servers:
         }
         with log.open("ab") as out:
             command = [sys.executable, "-m", "quantrac", "ingest", "run"]
-            process = subprocess.Popen(command, env={**os.environ, **settings, **env}, stderr=out)
+            process = subprocess.Popen(command, env={**os.environ, **settings}, stderr=out)
         try:
             until = time.monotonic() + 20
-            while b'"mqtt_subscribed", ' + client not in log.read_bytes():
+            while b'"mqtt_subscribed", "client_id": "quantrac-ingest", ' not in log.read_bytes():
                 assert time.monotonic() < until, log.read_text()
                 assert process.poll() is None, log.read_text()
                 time.sleep(0.02)

@@ -6,7 +6,7 @@ that it reported has not come for a minute.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -93,11 +93,10 @@ class Acknowledger:
         """Note that a station's ack was not taken by the broker."""
         self._due.add(station)
 
-    def note_tails(self, conn: Connection, stations: Container[str] | None = None) -> None:
-        """Note whose reported tail is missing since we last looked: of these stations, of all where None."""
+    def note_tails(self, conn: Connection) -> None:
+        """Note whose reported tail is missing since we last looked."""
         tails = set(conn.execute(TAILS).fetchall())
-        new = {station for station, _, _ in tails - self._tails}
-        self._due.update(station for station in new if stations is None or station in stations)
+        self._due.update(station for station, _, _ in tails - self._tails)
         self._tails = tails
 
     def due(self, now: float) -> list[str]:
@@ -109,12 +108,12 @@ class Acknowledger:
         stations = self.due(now)
         return self._publish(read(conn, stations), stations, now) if stations else 0
 
-    def publish_all(self, conn: Connection, now: float, stations: Iterable[str] | None = None) -> int:
-        """Publish the ack of every one of these stations that has a book; of all where None. Returns how many.
+    def publish_all(self, conn: Connection, now: float) -> int:
+        """Publish the ack of every station that has a book. Returns how many.
 
         What the session cannot take now is due, and follows.
         """
-        acks = read(conn, stations)
+        acks = read(conn)
         return self._publish(acks, list(acks), now)
 
     def _publish(self, acks: dict[str, Ack], stations: Sequence[str], now: float) -> int:

@@ -24,14 +24,6 @@ WRITE = """
 insert into ingest_health (from_t, to_t, healthy) values (%s, %s, %s)
 on conflict (from_t) do update set to_t = excluded.to_t, healthy = excluded.healthy
 """
-WELL = """
-select not exists (
-  select from (select slot from ingest_slot union select slot from ingest_lease where slot > 0) n
-  where not exists (
-    select from service s where s.service = 'ingest' and s.worker like '%%/' || n.slot and s.beat_at > %(since)s
-      and s.connected and s.backlog_lag_s < %(backlog)s))
-"""
-
 PUT_RIGHT: Final = (
     "delete from ingest_health where from_t > %(now)s",
     "update ingest_health set to_t = %(now)s where to_t > %(now)s",
@@ -73,11 +65,6 @@ def continued(newest: Stretch | None, now: datetime, healthy: bool) -> list[Stre
     if healthy:
         return [newest._replace(to_t=now), Stretch(now, now, healthy=True)]
     return [Stretch(newest.to_t, now, healthy=False)]  # when it began is not known: no later than after the last word
-
-
-def all_slots_well(conn: Connection, now: datetime, backlog_s: float) -> bool:
-    """Tell whether the workers of the slots above 0 are connected and keep up."""
-    return conn.execute(WELL, {"since": now - HOLE, "backlog": backlog_s}).fetchone() == (True,)
 
 
 def record(conn: Connection, now: datetime, healthy: bool) -> None:

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from ingest.books.receipt import Receipt, station_in
-from ingest.receiving.batch import REPORT_ENDINGS, Batch, prepare
+from ingest.books.receipt import Receipt
+from ingest.receiving.batch import Batch, prepare
 from ingest.receiving.inbox import Inbox
 from ingest.receiving.registry import Registry
 from quantrac.observe.logs import logger
@@ -22,10 +22,7 @@ log = logger(__name__)
 class Prepared(NamedTuple):
     """A batch and the deliveries it came from."""
 
-    received: Sequence[Receipt]
-    """All of them: what has to be acknowledged."""
     receipts: Sequence[Receipt]
-    """Those to be stored: not the births and statuses that another worker reads."""
     batch: Batch | None
     """None when it could not be prepared: one of the deliveries has to be singled out."""
     took_s: float = 0.0
@@ -35,9 +32,8 @@ class Prepared(NamedTuple):
 class Preparer:
     """One batch ahead of the writer, never more, so that batches grow while the writer is busy."""
 
-    def __init__(self, inbox: Inbox, registry: Callable[[], Registry], others: Callable[[], frozenset[str]]) -> None:
-        """Prepare; `others` returns the stations whose births and statuses another worker reads."""
-        self._inbox, self._registry, self._others = inbox, registry, others
+    def __init__(self, inbox: Inbox, registry: Callable[[], Registry]) -> None:
+        self._inbox, self._registry = inbox, registry
         self._ready: queue.SimpleQueue[Prepared] = queue.SimpleQueue()
         self._room = threading.Semaphore(1)
         self._stop = threading.Event()
@@ -66,18 +62,13 @@ class Preparer:
         while not self._stop.is_set():
             if not self._room.acquire(timeout=IDLE_S):
                 continue
-            received = self._inbox.take(IDLE_S)
-            if received:
+            receipts = self._inbox.take(IDLE_S)
+            if receipts:
                 began = time.monotonic()
-                receipts = self._own(received)
                 batch = self._prepare(receipts)
-                self._ready.put(Prepared(received, receipts, batch, time.monotonic() - began))
+                self._ready.put(Prepared(receipts, batch, time.monotonic() - began))
             else:
                 self._room.release()
-
-    def _own(self, received: Sequence[Receipt]) -> Sequence[Receipt]:
-        others = self._others()
-        return [each for each in received if not _is_report_of(each, others)] if others else received
 
     def _prepare(self, receipts: Sequence[Receipt]) -> Batch | None:
         try:
@@ -85,8 +76,3 @@ class Preparer:
         except Exception:  # the boundary of the task: a defect of ours must not stop what follows
             log.exception("batch_not_understood", deliveries=len(receipts))
             return None
-
-
-def _is_report_of(receipt: Receipt, stations: frozenset[str]) -> bool:
-    topic = receipt.delivery.topic
-    return topic.endswith(REPORT_ENDINGS) and station_in(topic) in stations

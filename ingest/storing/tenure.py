@@ -1,6 +1,6 @@
-"""The connection to the database of the one worker that serves a slot now.
+"""The connection of the worker of ingest that serves: it holds the lease, and repeats work until it succeeds.
 
-The lease is an advisory lock of the connection: it ends with it, however it ends.
+The lease is an advisory lock of the connection: it ends with the connection, however that ends (decision 0034).
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-import psycopg
+from psycopg.errors import InsufficientPrivilege
 
-from quantrac.backoff import Backoff
+from quantrac.database import outage
+from quantrac.database.outage import Stop
 from quantrac.database.pool import Connection, DatabaseUnreachable, one_line
-from quantrac.observe import metrics
 from quantrac.observe.logs import logger
 from quantrac.telemetry.errors import QuantracError
 
@@ -21,7 +21,7 @@ LEASE = "select pg_try_advisory_lock(%s)"
 HOLDER = """
 select pid from pg_locks
 where locktype = 'advisory' and objsubid = 1 and mode = 'ExclusiveLock' and granted
-  and classid::int8 = %s and objid::int8 = %s
+  and classid = 0 and objid::int8 = %s
   and database = (select oid from pg_database where datname = current_database())
 """
 PREPARE: Final = (
@@ -32,27 +32,15 @@ PREPARE: Final = (
     # A process that was stopped in mid-transaction must not hold the feed's lock, a hung statement not the worker.
     "set idle_in_transaction_session_timeout = '60s'",
     "set statement_timeout = '120s'",
-    "listen quantrac_change",
 )
-RECOVERABLE_CLASSES: Final = ("08", "53", "57P")
-"""SQLSTATEs that pass by themselves: connection, resources, shutdown and start-up of the server."""
-RECOVERABLE_STATES: Final = frozenset({"40001", "40P01", "25006", "25P03", "55P03", "57014"})
-"""Serialization, deadlock, a server that is read-only while it changes its role; and what took too long: idle in a
-transaction, waiting for a lock, a statement."""
+LISTEN: Final = "listen quantrac_change"
 STAND_BY_S: Final = 0.5
+"""How often a standby asks for the lease, seconds."""
 TAKE_BACK_S: Final = 30.0
 """How long our own lost connection may still hold the lease, seconds."""
 
-FAILURES: Final = metrics.counter(
-    "quantrac_ingest_database_failures_total", "Times that work on the database had to begin again", ["reason"]
-)
-
 log = logger(__name__)
 T = TypeVar("T")
-
-
-class NotMigratedError(QuantracError):
-    """The database lacks our tables."""
 
 
 class RightsError(QuantracError):
@@ -60,51 +48,30 @@ class RightsError(QuantracError):
 
 
 class LeaseLostError(QuantracError):
-    """Another worker serves the slot."""
+    """Another worker has taken over."""
 
 
 class Stopped(Exception):
     """The service is to stop while something cannot be done; what is not stored stays with the broker."""
 
 
-def lease_key(slot: int) -> int:
-    """Return the number of a slot's advisory lock."""
-    return slot << 32 | INGEST_LOCK
-
-
-def is_recoverable(error: Exception) -> bool:
-    """Tell whether the same work may be tried again, perhaps on a new connection."""
-    if isinstance(error, DatabaseUnreachable | psycopg.InterfaceError):
-        return True
-    if not isinstance(error, psycopg.OperationalError | psycopg.InternalError):
-        return False
-    state = error.sqlstate
-    return state is None or state.startswith(RECOVERABLE_CLASSES) or state in RECOVERABLE_STATES
-
-
 class Tenure:
-    """Holds connection and lease; `persist` does work on them until it succeeds."""
+    """Holds connection and lease; `persist` repeats work on them until it succeeds."""
 
-    def __init__(
-        self,
-        connect: Callable[[], Connection],
-        opened: Callable[[Connection], None],
-        rest: Callable[[float], bool],
-        slot: int = 0,
-    ) -> None:
+    def __init__(self, connect: Callable[[], Connection], opened: Callable[[Connection], None], stop: Stop) -> None:
         """Prepare; nothing is connected before the first `persist`.
 
         Args:
             connect: opens a connection; raises DatabaseUnreachable.
-            opened: told each new connection that has the lease.
-            rest: waits so many seconds and tells whether the service is to stop.
-            slot: whose lease it is.
+            opened: called with each new connection that has the lease.
+            stop: ends the service.
         """
-        self._connect, self._opened, self._rest, self._slot = connect, opened, rest, slot
-        self._backoff = Backoff(first_s=0.2, longest_s=10.0)
+        self._connect, self._opened, self._stop = connect, opened, stop
         self._conn: Connection | None = None
         self._last_backend: int | None = None
         """The server's process of our last connection that had the lease."""
+        self.standing_by = False
+        """Whether another worker serves, and this one waits for the lease."""
 
     @property
     def connected(self) -> bool:
@@ -118,30 +85,28 @@ class Tenure:
             raise DatabaseUnreachable("no connection to the database now")
         return self._conn
 
-    def persist(self, work: Callable[[], T]) -> T:
-        """Do database work until it succeeds.
+    def begin(self) -> None:
+        """Stand by until the lease is free, and take it. Raises what `persist` does."""
+        self.persist(lambda: None)
 
-        Raises Stopped, LeaseLostError, NotMigratedError, RightsError, or an error that trying again does not mend.
+    def persist(self, work: Callable[[], T]) -> T:
+        """Do work on the connection, again on a new one after each outage, and return its result.
+
+        Raises Stopped, LeaseLostError, RightsError, or an error that trying again does not mend.
         """
-        while True:
+
+        def attempt() -> tuple[T]:
             try:
                 if self._conn is None:
                     self._conn = self._open()
-                result = work()
-            except psycopg.errors.InsufficientPrivilege as error:
+                return (work(),)
+            except InsufficientPrivilege as error:
                 raise RightsError(f"{one_line(error)}: grant quantrac_ingest to the database user of ingest") from error
-            except (psycopg.Error, DatabaseUnreachable) as error:
-                if not is_recoverable(error):
-                    raise
-                self.close()
-                FAILURES.labels(getattr(error, "sqlstate", None) or "away").inc()
-                wait_s = self._backoff.next_wait_s()
-                log.warning("database_unavailable", why=one_line(error), retry_s=round(wait_s, 1))
-                if self._rest(wait_s):
-                    raise Stopped from error
-            else:
-                self._backoff.reset()
-                return result
+
+        done = outage.persist(attempt, "ingest", stop=self._stop, away=lambda _: self.close())
+        if done is None:
+            raise Stopped
+        return done[0]
 
     def close(self) -> None:
         """Close the connection and with it give up the lease."""
@@ -152,32 +117,37 @@ class Tenure:
     def _open(self) -> Connection:
         conn = self._connect()
         try:
-            self._take_lease(conn)
             for statement in PREPARE:
                 conn.execute(statement)
+            self._take_lease(conn)
+            conn.execute(LISTEN)
             self._opened(conn)
-        except psycopg.errors.UndefinedTable as error:
-            conn.close()
-            raise NotMigratedError("the database has no tables of Quantrac: run quantrac db migrate") from error
         except BaseException:
             conn.close()
             raise
+        finally:
+            self.standing_by = False
         return conn
 
     def _take_lease(self, conn: Connection) -> None:
         waited_s = 0.0
-        while conn.execute(LEASE, [lease_key(self._slot)]).fetchone() != (True,):
-            if waited_s > TAKE_BACK_S or not self._may_be_ours(conn):
-                raise LeaseLostError(f"another worker serves slot {self._slot}")
-            if self._rest(STAND_BY_S):
+        while conn.execute(LEASE, [INGEST_LOCK]).fetchone() != (True,):
+            if self._last_backend is None:
+                if not self.standing_by:
+                    log.info("standby_began", why="another process serves")
+                self.standing_by = True
+            elif waited_s > TAKE_BACK_S or not self._may_be_ours(conn):
+                raise LeaseLostError("another process serves")
+            if self._stop.wait(STAND_BY_S):
                 raise Stopped
             waited_s += STAND_BY_S
+        log.info("lease_taken")
         self._last_backend = conn.info.backend_pid
 
     def _may_be_ours(self, conn: Connection) -> bool:
         """Whether it is a lost connection of our own that still has the lease, or nobody has it any more.
 
-        Only such a one is worth waiting for: whoever else serves the slot needs its session at the broker.
+        Only such a one is worth waiting for: whoever else serves needs our session at the broker.
         """
-        holder = conn.execute(HOLDER, [self._slot, INGEST_LOCK]).fetchone()
+        holder = conn.execute(HOLDER, [INGEST_LOCK]).fetchone()
         return holder is None or holder == (self._last_backend,)

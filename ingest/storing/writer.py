@@ -16,6 +16,7 @@ from ingest.storing import pictures
 from ingest.storing.stored import Stored
 from ingest.storing.tenure import Tenure
 from ingest.storing.transaction import store
+from quantrac.database.outage import Stop
 from quantrac.database.pool import Connection, one_line
 from quantrac.observe.logs import logger
 
@@ -49,11 +50,10 @@ class Writer:
         self,
         connect: Callable[[], Connection],
         opened: Callable[[], None],
-        rest: Callable[[float], bool],
-        slot: int = 0,
+        stop: Stop,
     ) -> None:
         """Prepare; arguments as of Tenure, `opened` after the registry is loaded."""
-        self.tenure = Tenure(connect, self._begin, rest, slot)
+        self.tenure = Tenure(connect, self._begin, stop)
         self._tell_opened = opened
         self._registry = Registry.of([], [])
 

@@ -14,9 +14,6 @@ MESSAGES: Final = metrics.counter(
 READINGS: Final = metrics.counter("quantrac_ingest_readings_total", "Readings added to the database")
 CONFLICTS: Final = metrics.counter("quantrac_ingest_conflicts_total", "Messages with a second value for a key")
 DEAD_LETTERS: Final = metrics.counter("quantrac_ingest_dead_letters_total", "Dead letters, partial ones included")
-PASSED_OVER: Final = metrics.counter(
-    "quantrac_ingest_passed_over_total", "Births and statuses that another worker stores", ["reason"]
-)
 LATENCY: Final = metrics.histogram("quantrac_ingest_latency_seconds", "From a batch's first receipt to its commit")
 STAGES: Final = metrics.histogram(
     "quantrac_ingest_stage_seconds", "What a batch takes: prepare, store (with its commit), acknowledge", ["stage"]
@@ -25,22 +22,22 @@ BATCH: Final = metrics.histogram(
     "quantrac_ingest_batch_messages", "Deliveries of a batch", buckets=(1, 3, 10, 30, 100, 300, 1000, 3000, 10_000)
 )
 ACKS: Final = metrics.counter("quantrac_ingest_acks_total", "Acks published to stations")
-WAITING: Final = metrics.gauge("quantrac_ingest_waiting_messages", "Deliveries received and not yet taken", ["slot"])
-WAITING_BYTES: Final = metrics.gauge("quantrac_ingest_waiting_bytes", "Memory of the deliveries that wait", ["slot"])
+WAITING: Final = metrics.gauge("quantrac_ingest_waiting_messages", "Deliveries received and not yet taken")
+WAITING_BYTES: Final = metrics.gauge("quantrac_ingest_waiting_bytes", "Memory of the deliveries that wait")
 STALE: Final = metrics.gauge(
-    "quantrac_ingest_stale_acknowledgements", "Acknowledgements that came too late for their connection", ["slot"]
+    "quantrac_ingest_stale_acknowledgements", "Acknowledgements that came too late for their connection"
 )
 PICTURES: Final = metrics.counter(
     "quantrac_ingest_pictures_total", "Pictures by what became of them: new, duplicate, rejected", ["outcome"]
 )
 
 
-def account(slot: int, inbox: Inbox, lag_s: float, stale: int) -> None:
-    """Show how a slot keeps up."""
+def account(inbox: Inbox, lag_s: float, stale: int) -> None:
+    """Show how ingest keeps up."""
     LATENCY.observe(lag_s)
-    WAITING.labels(str(slot)).set(inbox.depth)
-    WAITING_BYTES.labels(str(slot)).set(inbox.bytes)
-    STALE.labels(str(slot)).set(stale)
+    WAITING.set(inbox.depth)
+    WAITING_BYTES.set(inbox.bytes)
+    STALE.set(stale)
 
 
 def stages(batch: int, **seconds: float) -> None:

@@ -112,9 +112,6 @@ class Settings(BaseSettings):
     log: Literal["json", "text"] | None = None
     """None: text on a terminal, JSON off it."""
 
-    ingest_workers: int = Field(default=1, ge=1, le=32)
-    """Into how many parts the stations are divided; the processes of `ingest run` share them."""
-
     ingest_listen: Listen | None = None
     quality_listen: Listen | None = None
     alerts_listen: Listen | None = None

@@ -5,7 +5,7 @@ grant usage on schema public to quantrac_ingest, quantrac_alerts, quantrac_conso
 -- Views are for everybody who may look; tables are not.
 grant select on v_station, v_channel, v_reading, v_latest, v_ledger, v_dead_letter, v_event, v_feed, v_service,
   v_ingest_health, v_alarm, v_alarm_event, v_notification, v_shelf, v_carrier, v_hourly, v_daily, v_import, v_image,
-  v_review, v_job, v_ingest_slot, v_out_of_service, v_flapping, v_conflict, v_calibration,
+  v_review, v_job, v_out_of_service, v_flapping, v_conflict, v_calibration,
   v_alarm_picture
   to quantrac_reader, quantrac_ingest, quantrac_alerts, quantrac_console;
 
@@ -25,7 +25,6 @@ grant execute on function drop_readings_before(timestamptz), drop_rollups_before
 grant select, insert, update on hourly, daily, import, channel_interval to quantrac_ingest;
 grant select on network, dropped to quantrac_ingest, quantrac_alerts, quantrac_console;
 grant delete on dead_letter, conflict to quantrac_ingest;
-grant select, insert, update, delete on ingest_lease, ingest_slot to quantrac_ingest;
 grant select, insert, delete on image, dead_picture to quantrac_ingest;
 
 -- Alerts: rules, alarms, the outbox.

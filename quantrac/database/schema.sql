@@ -738,27 +738,6 @@ CREATE TABLE public.ingest_health (
     CONSTRAINT ingest_health_check CHECK ((from_t <= to_t))
 );
 
-CREATE TABLE public.ingest_lease (
-    station text NOT NULL,
-    slot integer NOT NULL,
-    subscribed boolean DEFAULT false NOT NULL,
-    leaves integer,
-    CONSTRAINT ingest_lease_check CHECK ((leaves <> slot)),
-    CONSTRAINT ingest_lease_slot_check CHECK ((slot >= 0))
-);
-
-COMMENT ON COLUMN public.ingest_lease.slot IS 'the slot that receives the station, or shall';
-
-COMMENT ON COLUMN public.ingest_lease.subscribed IS 'the broker has granted the slot every filter of the station';
-
-COMMENT ON COLUMN public.ingest_lease.leaves IS 'the slot that received it before, until its subscriptions have ended';
-
-CREATE TABLE public.ingest_slot (
-    slot integer NOT NULL,
-    opened_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT ingest_slot_slot_check CHECK ((slot > 0))
-);
-
 CREATE TABLE public.job_run (
     job text NOT NULL,
     due_at timestamp with time zone NOT NULL,
@@ -1302,23 +1281,6 @@ CREATE VIEW public.v_ingest_health AS
     healthy
    FROM public.ingest_health;
 
-CREATE VIEW public.v_ingest_slot AS
- SELECT n.slot,
-    count(l.station) FILTER (WHERE (l.slot = n.slot)) AS stations,
-    count(l.station) FILTER (WHERE ((l.slot = n.slot) AND (NOT l.subscribed))) AS arriving,
-    count(l.station) FILTER (WHERE (l.leaves = n.slot)) AS leaving
-   FROM (( SELECT ingest_slot.slot
-           FROM public.ingest_slot
-        UNION
-         SELECT 0
-        UNION
-         SELECT ingest_lease.slot
-           FROM public.ingest_lease) n
-     LEFT JOIN public.ingest_lease l ON (((n.slot = l.slot) OR (n.slot = l.leaves))))
-  GROUP BY n.slot;
-
-COMMENT ON VIEW public.v_ingest_slot IS 'with one slot no station has a lease: slot 0 receives all';
-
 CREATE VIEW public.v_job AS
  SELECT job,
     due_at,
@@ -1743,12 +1705,6 @@ ALTER TABLE ONLY public.import
 ALTER TABLE ONLY public.ingest_health
     ADD CONSTRAINT ingest_health_pkey PRIMARY KEY (from_t);
 
-ALTER TABLE ONLY public.ingest_lease
-    ADD CONSTRAINT ingest_lease_pkey PRIMARY KEY (station);
-
-ALTER TABLE ONLY public.ingest_slot
-    ADD CONSTRAINT ingest_slot_pkey PRIMARY KEY (slot);
-
 ALTER TABLE ONLY public.job_run
     ADD CONSTRAINT job_run_pkey PRIMARY KEY (job, due_at);
 
@@ -2047,10 +2003,6 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.import TO quantrac_ingest;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ingest_health TO quantrac_ingest;
 GRANT SELECT ON TABLE public.ingest_health TO quantrac_alerts;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ingest_lease TO quantrac_ingest;
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ingest_slot TO quantrac_ingest;
-
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.job_run TO quantrac_ingest;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.job_run TO quantrac_alerts;
 
@@ -2186,11 +2138,6 @@ GRANT SELECT ON TABLE public.v_ingest_health TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_ingest_health TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_ingest_health TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_ingest_health TO quantrac_console;
-
-GRANT SELECT ON TABLE public.v_ingest_slot TO quantrac_reader;
-GRANT SELECT ON TABLE public.v_ingest_slot TO quantrac_ingest;
-GRANT SELECT ON TABLE public.v_ingest_slot TO quantrac_alerts;
-GRANT SELECT ON TABLE public.v_ingest_slot TO quantrac_console;
 
 GRANT SELECT ON TABLE public.v_job TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_job TO quantrac_ingest;

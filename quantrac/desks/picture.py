@@ -25,7 +25,6 @@ HEALTH_WITHIN: Final = timedelta(hours=24)
 SERVICES: Final = """
 select service, worker, started_at, beat_at, connected, backlog_lag_s from v_service order by service, beat_at desc
 """
-SLOTS: Final = "select slot from v_ingest_slot where stations > 0 order by slot"
 STATIONS: Final = """
 select station, online, last_message_at, config_applied, config_reported from v_station order by station
 """
@@ -82,12 +81,6 @@ class Worker:
     beat_at: datetime
     connected: bool
     backlog_lag_s: float | None
-
-    @property
-    def slot(self) -> int:
-        """The slot that a worker of ingest serves; its name ends with it, if it is not 0."""
-        end = self.worker.rpartition("/")[2]
-        return int(end) if "/" in self.worker and end.isdecimal() else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +161,6 @@ class Picture:
 
     now: datetime
     workers: Sequence[Worker] = ()
-    slots: Sequence[int] = ()
-    """Slots of ingest that have stations; none while a single worker receives everything."""
     stations: Sequence[StationSeen] = ()
     consumers: Sequence[ConsumerSeen] = ()
     books: Sequence[Book] = ()
@@ -199,7 +190,6 @@ def look(conn: Connection, now: datetime) -> Picture:
         return Picture(
             now,
             workers=_rows(conn, Worker, SERVICES),
-            slots=[slot for (slot,) in conn.execute(SLOTS)],
             stations=_stations(conn, now),
             consumers=_rows(conn, ConsumerSeen, CONSUMERS),
             books=books.ledger(conn),

@@ -54,8 +54,6 @@ def findings(picture: Picture, services: Sequence[str]) -> Iterator[Finding]:
     """Yield what is not well, the causes before what follows from them."""
     for service in services:
         yield from _of_service(service, [one for one in picture.workers if one.service == service], picture.now)
-    if "ingest" in services:
-        yield from _of_slots(picture)
     if not picture.stations:
         yield Finding("stations", "the database knows no station: quantrac stations apply")
     for station in picture.stations:
@@ -90,15 +88,6 @@ def _of_workers(about: str, alive: Sequence[Worker]) -> Iterator[Finding]:
             yield Finding(about, f"its worker {one.worker} is not connected to the broker: look at its log")
     if (lag_s := max(one.backlog_lag_s or 0.0 for one in alive)) > BACKLOG_S:
         yield Finding(about, f"its oldest work waits for {duration(lag_s)}: is the database slow, the disk full?")
-
-
-def _of_slots(picture: Picture) -> Iterator[Finding]:
-    alive = [one for one in picture.workers if one.service == "ingest" and _is_alive(one, picture.now)]
-    for slot in sorted(set(picture.slots) - {one.slot for one in alive}):
-        if alive:  # else the whole service is a finding already
-            yield Finding(
-                "service ingest", f"slot {slot} has stations and no worker: start another quantrac ingest run"
-            )
 
 
 def _is_alive(worker: Worker, now: datetime) -> bool:

@@ -20,7 +20,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from quantrac.mqtt.delivery import PACKET_TOO_LARGE, Delivery, Outcome, SettledPublish, outcome_of
 from quantrac.mqtt.paho_client import BufferedClient, user_properties
-from quantrac.mqtt.terms import PACKET_IDENTIFIERS, Connected, Subscription, Terms
+from quantrac.mqtt.terms import PACKET_IDENTIFIERS, Connected, Terms
 from quantrac.observe.logs import logger
 
 CONNECT_TIMEOUT_S: Final = 10.0
@@ -29,8 +29,6 @@ KEEPALIVE_S: Final = 20
 """A silent connection is found dead after at most twice this."""
 WILL_DELAY_S: Final = 30
 """A will is published only when the connection stays away this long."""
-FILTERS_A_PACKET: Final = 500
-"""A broker ends a connection over a packet beyond its bound: 256 KiB hold some 4,000 filters, as of 1,000 stations."""
 SESSION_TAKEN_OVER: Final = 0x8E
 """DISCONNECT reason (MQTT 5, 3.14.2.1)."""
 LARGEST_PACKET: Final = 268_435_455
@@ -55,10 +53,8 @@ class Callbacks:
     """What the owner is told, on the network thread."""
 
     connected: Callable[[Connected], None]
-    subscribed: Callable[[Sequence[str]], None]
-    """The topics that the broker has granted."""
-    unsubscribed: Callable[[Sequence[str]], None]
-    """The topics that the broker sends no more."""
+    subscribed: Callable[[], None]
+    """The broker has granted every subscription."""
     message: Callable[[Delivery], None]
     settled: Callable[[SettledPublish], None]
     may_read: Callable[[], bool]
@@ -77,8 +73,6 @@ class Connection:
         self._generation = generation
         self._tell = callbacks
         self._in_flight: dict[int, object] = {}
-        self._subscribing: dict[int, Sequence[Subscription]] = {}
-        self._unsubscribing: dict[int, Sequence[str]] = {}
         self._window = terms.window
         self._largest_packet = LARGEST_PACKET
         self._refused: str | None = None
@@ -157,16 +151,9 @@ class Connection:
         else:
             self._tell.settled(SettledPublish(message.tag, Outcome.UNKNOWN, -1))
 
-    def say_goodbye(self, until: float, *, end_session: bool = False) -> None:
-        """Disconnect so that no will is published, writing until the monotonic time `until`.
-
-        With `end_session` the broker forgets the session and what waits in it.
-        """
-        properties = None
-        if end_session:
-            properties = _properties(PacketTypes.DISCONNECT)
-            properties.SessionExpiryInterval = 0
-        self._client.disconnect(properties=properties)
+    def say_goodbye(self, until: float) -> None:
+        """Disconnect so that no will is published, writing until the monotonic time `until`."""
+        self._client.disconnect()
         while self._client.want_write() and self.is_open and time.monotonic() < until:
             self._client.loop_write()
 
@@ -185,7 +172,7 @@ class Connection:
         client = BufferedClient(terms.client_id, largest_payload=terms.largest_payload, on_qos1=self._receive)
         client.on_connect, client.on_disconnect = cast(Any, self._connack), cast(Any, self._disconnected)
         client.on_message, client.on_publish = self._message, cast(Any, self._puback)
-        client.on_subscribe, client.on_unsubscribe = cast(Any, self._suback), cast(Any, self._unsuback)
+        client.on_subscribe = cast(Any, self._suback)
         client.username_pw_set(terms.address.user, terms.address.password)
         client.connect_timeout = CONNECT_TIMEOUT_S
         if terms.address.tls:
@@ -212,42 +199,27 @@ class Connection:
         self.accepted = True
         log.info("mqtt_connected", broker=str(self._terms.address), client_id=self._terms.client_id,
                  session_present=flags.session_present)  # fmt: skip
-        self.subscribe(self._terms.subscriptions)
+        self._subscribe()
         self._tell.connected(Connected(self._generation, flags.session_present))
 
-    def subscribe(self, wanted: Sequence[Subscription]) -> None:
-        """Ask for subscriptions; what is granted is told."""
-        if not wanted:
-            self._tell.subscribed([])
-        for at in range(0, len(wanted), FILTERS_A_PACKET):
-            some = wanted[at : at + FILTERS_A_PACKET]
-            rc, mid = self._client.subscribe(
-                [(w.topic, SubscribeOptions(qos=w.qos, retainHandling=0 if w.retained_always else 1)) for w in some]
+    def _subscribe(self) -> None:
+        wanted = self._terms.subscriptions
+        if wanted:
+            self._client.subscribe(
+                [(w.topic, SubscribeOptions(qos=w.qos, retainHandling=0 if w.retained_always else 1)) for w in wanted]
             )
-            if rc == MQTTErrorCode.MQTT_ERR_SUCCESS and mid is not None:
-                self._subscribing[mid] = some
+        else:
+            self._tell.subscribed()
 
-    def _suback(self, _client: Any, _userdata: Any, mid: int, reasons: Sequence[Any], _properties: Any) -> None:
-        asked = self._subscribing.pop(mid, ())
-        refused = [each.topic for each, reason in zip(asked, reasons, strict=False) if reason.is_failure]
+    def _suback(self, _client: Any, _userdata: Any, _mid: int, reasons: Sequence[Any], _properties: Any) -> None:
+        asked = [each.topic for each in self._terms.subscriptions]
+        refused = [topic for topic, reason in zip(asked, reasons, strict=False) if reason.is_failure]
         if refused:
             log.error("mqtt_subscription_refused", broker=str(self._terms.address), topics=refused,
                       do="give this user the right to read these topics")  # fmt: skip
         else:
-            log.info("mqtt_subscribed", client_id=self._terms.client_id, topics=[each.topic for each in asked])
-            self._tell.subscribed([each.topic for each in asked])
-
-    def unsubscribe(self, topics: Sequence[str]) -> None:
-        """Ask to be sent no more of these; what has ended, or never was, is told."""
-        for at in range(0, len(topics), FILTERS_A_PACKET):
-            some = topics[at : at + FILTERS_A_PACKET]
-            rc, mid = self._client.unsubscribe(list(some))
-            if rc == MQTTErrorCode.MQTT_ERR_SUCCESS and mid is not None:
-                self._unsubscribing[mid] = some
-
-    def _unsuback(self, _client: Any, _userdata: Any, mid: int, reasons: Sequence[Any], _properties: Any) -> None:
-        asked = self._unsubscribing.pop(mid, ())
-        self._tell.unsubscribed([topic for topic, reason in zip(asked, reasons, strict=False) if not reason.is_failure])
+            log.info("mqtt_subscribed", client_id=self._terms.client_id, topics=asked)
+            self._tell.subscribed()
 
     def _disconnected(self, _client: Any, _userdata: Any, flags: Any, reason: Any, _properties: Any) -> None:
         self.taken_over = flags.is_disconnect_packet_from_server and reason.value == SESSION_TAKEN_OVER

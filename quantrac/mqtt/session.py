@@ -13,7 +13,6 @@ import select
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import Final
 
 from quantrac.backoff import Backoff
@@ -86,24 +85,18 @@ class Session:
             min(window, PACKET_IDENTIFIERS), largest_payload,
         )  # fmt: skip
         self._on_connect, self._on_disconnect, self._on_settled = on_connect, on_disconnect, on_publish_settled
-        self._callbacks = Callbacks(
-            self._connected, self._granted_more, self._ended_more, on_message, on_publish_settled, may_read
-        )  # fmt: skip
         self._backoff = backoff or Backoff()
         self._waiting: collections.deque[Publish] = collections.deque()
         self._acknowledged: collections.deque[Sequence[tuple[int, int]]] = collections.deque()
-        self._wishes: collections.deque[Sequence[Subscription] | frozenset[str]] = collections.deque()
-        """Subscriptions to make and topics to give up, in the order in which they were asked for."""
-        self._granted: frozenset[str] = frozenset()
-        self._unwanted: frozenset[str] = frozenset()
-        self._ended: frozenset[str] = frozenset()
         self._wake = WakePipe()
         self._stopping = threading.Event()
         self._up = threading.Event()
         self._subscribed = threading.Event()
+        self._callbacks = Callbacks(
+            self._connected, self._subscribed.set, on_message, on_publish_settled, may_read
+        )  # fmt: skip
         self._taken_over = self._served = False
         self._drain_until = 0.0
-        self._end_session = False
         self._thread: threading.Thread | None = None
         self._connection: Connection | None = None
         self.generation = 0
@@ -116,12 +109,8 @@ class Session:
         self._thread = threading.Thread(target=self._run, name=f"mqtt-{self._terms.client_id}", daemon=True)
         self._thread.start()
 
-    def stop(self, drain_s: float = 2.0, *, end_session: bool = False) -> None:
-        """Write out acknowledgements, wait up to `drain_s` for PUBACKs, say goodbye (no will), and end the thread.
-
-        With `end_session` the broker forgets the session, and with it what waits there.
-        """
-        self._end_session = end_session
+    def stop(self, drain_s: float = 2.0) -> None:
+        """Write out acknowledgements, wait up to `drain_s` for PUBACKs, say goodbye (no will), and end the thread."""
         self._drain_until = time.monotonic() + drain_s
         self._stopping.set()
         self._wake.wake()
@@ -174,32 +163,6 @@ class Session:
         self._acknowledged.append(deliveries)
         self._wake.wake()
 
-    @property
-    def granted(self) -> frozenset[str]:
-        """The topics that the broker has granted on the present connection."""
-        return self._granted
-
-    @property
-    def ended(self) -> frozenset[str]:
-        """The topics, of those that were given up, that the broker sends no more on the present connection."""
-        return self._ended
-
-    def subscribe(self, subscriptions: Sequence[Subscription]) -> None:
-        """Subscribe to more, now and on every connection to come."""
-        self._unwanted -= {each.topic for each in subscriptions}
-        self._terms = replace(self._terms, subscriptions=(*self._terms.subscriptions, *subscriptions))
-        self._wishes.append(subscriptions)
-        self._wake.wake()
-
-    def unsubscribe(self, topics: Iterable[str]) -> None:
-        """Give topics up, now and on every connection to come: a broker may remember them from an earlier life."""
-        unwanted = frozenset(topics)
-        kept = tuple(each for each in self._terms.subscriptions if each.topic not in unwanted)
-        self._terms = replace(self._terms, subscriptions=kept)
-        self._unwanted |= unwanted
-        self._wishes.append(unwanted)
-        self._wake.wake()
-
     def _run(self) -> None:
         while not self._stopping.is_set():
             began = time.monotonic()
@@ -223,7 +186,7 @@ class Session:
                 self._hand_over(connection)
             if self._stopping.is_set():
                 self._hand_over(connection)
-                connection.say_goodbye(self._drain_until + 0.5, end_session=self._end_session)
+                connection.say_goodbye(self._drain_until + 0.5)
         except OSError as error:
             return str(error)
         except Exception as error:  # the boundary of the task: without this thread nothing would arrive any more
@@ -238,12 +201,6 @@ class Session:
         """Give the connection what other threads have asked for, and write it."""
         self._wake.drain()
         if connection.accepted:
-            while self._wishes:
-                wish = self._wishes.popleft()
-                if isinstance(wish, frozenset):
-                    connection.unsubscribe(sorted(wish))
-                else:
-                    connection.subscribe(wish)
             while self._acknowledged:
                 connection.acknowledge(self._current(self._acknowledged.popleft()))
             while self._waiting and connection.has_room:
@@ -262,27 +219,14 @@ class Session:
 
     def _connected(self, connected: Connected) -> None:
         self.generation = connected.generation
-        if self._connection is not None:
-            self._connection.unsubscribe(sorted(self._unwanted))
         self._up.set()
         self._on_connect(connected)
-
-    def _granted_more(self, granted: Sequence[str]) -> None:
-        self._granted |= frozenset(granted)
-        self._ended -= frozenset(granted)
-        if self._granted.issuperset(each.topic for each in self._terms.subscriptions):
-            self._subscribed.set()
-
-    def _ended_more(self, ended: Sequence[str]) -> None:
-        self._granted -= frozenset(ended)
-        self._ended |= frozenset(ended)
 
     def _forget(self, connection: Connection) -> None:
         was_up, self._taken_over = self._up.is_set(), connection.taken_over
         self._served = connection.served
         self._up.clear()
         self._subscribed.clear()
-        self._granted = self._ended = frozenset()
         connection.close()
         self._refuse_waiting()
         if was_up:

@@ -1,9 +1,9 @@
 """`./dev soak --ingest [minutes]`: ingest under every fault at once, judged by what the stations know they produced.
 
-Two processes of ingest share the stations. At random, one is killed (SIGKILL) or stopped, a third one comes and goes,
-the broker is killed or stopped, or the database, or all stations send everything again. One message of a thousand is
-poison. In the end everything must be stored once, both books must balance, and every poisoned message must be a dead
-letter.
+Of two processes of ingest one serves and the other stands by. At random, one is killed (SIGKILL) or stopped, a third
+one comes and goes, the broker is killed or stopped, or the database, or all stations send everything again. One message
+of a thousand is poison. In the end everything must be stored once, both books must balance, and every poisoned message
+must be a dead letter.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ RATE = 100.0
 class Ingest:
     """One process of ingest that is killed and started again."""
 
-    def __init__(self, number: int, database: str, broker: str, folder: Path, slots: int = 2) -> None:
+    def __init__(self, number: int, database: str, broker: str, folder: Path) -> None:
         self._log = folder / f"ingest-{number}.log"
         self._env = {**os.environ, "QUANTRAC_DATABASE_URL": database, "QUANTRAC_MQTT_URL": broker,
-                     "QUANTRAC_INGEST_WORKERS": str(slots), "QUANTRAC_LOG": "json"}  # fmt: skip
+                     "QUANTRAC_LOG": "json"}  # fmt: skip
         self.start()
 
     def start(self) -> None:
@@ -123,8 +123,7 @@ class Soak:
         one.start()
 
     def _third_worker(self) -> None:
-        """It says that there are three slots, so stations move to a third one and, when it is gone, back."""
-        third = Ingest(2, self.database, self.broker.url("ingest"), self._folder, slots=3)
+        third = Ingest(2, self.database, self.broker.url("ingest"), self._folder)
         time.sleep(self._rng.uniform(3, 10))
         self._rng.choice([third.kill, third.stop])()
 

@@ -20,7 +20,7 @@ SUBSCRIBED = (
     '"mqtt_subscribed", "client_id": "quantrac-ingest", ',
     '"mqtt_subscribed", "client_id": "quantrac-ingest-pictures"',
 )
-"""In the log: slot 0 hears the stations, and their cameras."""
+"""In the log: ingest hears the stations, and their cameras."""
 STATIONS = ("st-my-thanh", "st-test")
 CHANNELS = ("water_temp", "do", "ph", "salinity")
 

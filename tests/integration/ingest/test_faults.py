@@ -121,7 +121,7 @@ def test_every_connection_of_ingest_to_the_database_cut(
         eventually(lambda share=share: stored(network) >= MESSAGES * share)
         network.execute(cut)
     assert_whole(network, patient)
-    assert '"database_unavailable"' in ingest.log.read_text()
+    assert '"database_failed"' in ingest.log.read_text()
 
 
 def test_a_database_that_is_away_is_waited_for_and_the_broker_keeps_the_rest(
@@ -132,7 +132,7 @@ def test_a_database_that_is_away_is_waited_for_and_the_broker_keeps_the_rest(
         admin.execute(f"alter database {name} with allow_connections false")
         admin.execute(f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'")
         edge.send(message(1))
-        eventually(lambda: '"database_unavailable"' in ingest.log.read_text())
+        eventually(lambda: '"database_failed"' in ingest.log.read_text())
         edge.send(message(2))
         time.sleep(0.5)
         admin.execute(f"alter database {name} with allow_connections true")

@@ -1,4 +1,4 @@
-"""Whoever has lost a slot to another process leaves it at once, and with it the slot's session at the broker."""
+"""Whoever has lost the lease to another process ends at once, and with it its session at the broker."""
 
 from collections.abc import Callable, Iterator
 
@@ -58,15 +58,29 @@ def lost_once() -> Callable[[], str]:
     return work
 
 
-def test_a_slot_that_another_has_taken_is_left_without_waiting(server: Server) -> None:
-    other = Tenure(server.connect, lambda _: None, lambda _: False)
+class Pauses:
+    """Never stops, and calls `between` in each pause."""
 
-    def rest(_: float) -> bool:
-        server.frees_the_lease()
-        other.persist(lambda: None)  # is quicker
+    def __init__(self, between: Callable[[], None] = lambda: None) -> None:
+        self._between = between
+
+    def is_set(self) -> bool:
         return False
 
-    tenure = Tenure(server.connect, lambda _: None, rest)
+    def wait(self, timeout: float) -> bool:
+        assert timeout > 0
+        self._between()
+        return False
+
+
+def test_a_lease_that_another_has_taken_is_given_up_without_waiting(server: Server) -> None:
+    other = Tenure(server.connect, lambda _: None, Pauses())
+
+    def between() -> None:
+        server.frees_the_lease()
+        other.begin()  # is quicker
+
+    tenure = Tenure(server.connect, lambda _: None, Pauses(between))
     with pytest.raises(LeaseLostError):
         tenure.persist(lost_once())
     assert len(server.opened) == 3
@@ -75,16 +89,15 @@ def test_a_slot_that_another_has_taken_is_left_without_waiting(server: Server) -
 
 def test_a_lost_connection_of_our_own_that_still_has_the_lease_is_waited_for(server: Server) -> None:
     server.end_late = True
-    rests: list[float] = []
+    pauses: list[int] = []
 
-    def rest(seconds: float) -> bool:
-        rests.append(seconds)
-        if len(rests) == 4:
+    def between() -> None:
+        pauses.append(1)
+        if len(pauses) == 4:
             psycopg.Connection.close(server.opened[0])
             server.frees_the_lease()
-        return False
 
-    tenure = Tenure(server.connect, lambda _: None, rest)
-    tenure.persist(lambda: None)
+    tenure = Tenure(server.connect, lambda _: None, Pauses(between))
+    tenure.begin()
     assert tenure.persist(lost_once()) == "done"
-    assert (len(rests), len(server.opened)) == (4, 2)
+    assert (len(pauses), len(server.opened)) == (4, 2)

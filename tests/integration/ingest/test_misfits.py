@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from quantrac.mqtt import Outcome
-from quantrac.telemetry import topics
+from quantrac.telemetry import topics, wire
 from tests.integration.ingest.conftest import Edge, RunningIngest, eventually
 from tests.integration.ingest.test_path import T, message
 
@@ -142,9 +142,15 @@ def test_an_unknown_station_is_a_dead_letter_until_it_is_configured(
 ) -> None:
     from tests.integration.ingest.conftest import add_channel, add_station
 
+    birth = wire.Birth(epoch="e1", epochs={}, t=T, agent="1", config="x", channels=[])
+    stranger.session.publish(topics.topic("st-test", "birth"), wire.encode(birth), retain=True)
+    stranger.send(b'{"online":true,"t":1,"epoch":"e1","epochs":{}}', "status")
     stranger.send(message(1))
-    eventually(lambda: network.execute("select reason, station, epoch, seq from v_dead_letter").fetchall() == [
-        ("unknown_station", "st-test", "e1", 1)
+    letters = "select reason, topic, epoch, seq from v_dead_letter order by topic"
+    eventually(lambda: network.execute(letters).fetchall() == [
+        ("unknown_station", topics.topic("st-test", "birth"), None, None),
+        ("unknown_station", topics.topic("st-test", "readings"), "e1", 1),
+        ("unknown_station", topics.topic("st-test", "status"), None, None),
     ])  # fmt: skip
     add_station(network, "st-test")
     add_channel(network, "st-test", "do")

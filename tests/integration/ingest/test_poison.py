@@ -2,6 +2,7 @@
 
 import random
 import string
+import threading
 from collections.abc import Iterator
 
 import psycopg
@@ -27,7 +28,7 @@ def receipt(topic: str, payload: bytes, properties: tuple[tuple[str, str], ...] 
 
 @pytest.fixture
 def writer(database: str, network: psycopg.Connection) -> Iterator[Writer]:
-    made = Writer(lambda: connect(database, "test"), lambda: None, lambda _: False)
+    made = Writer(lambda: connect(database, "test"), lambda: None, threading.Event())
     yield made
     made.tenure.close()
 

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import psycopg
 
-from ingest.service import Process
-from ingest.workers.worker import STUCK_S, WAITS_S, Clock
+from ingest.workers.worker import STUCK_S, WAITS_S, Clock, Worker
 from quantrac.database.pool import connect
 from quantrac.mqtt import MqttAddress
 from quantrac.observe import health
@@ -22,6 +21,8 @@ from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.private_services.postgres import PrivatePostgres
 from tests.integration.ingest.conftest import Edge, RunningIngest, eventually
 from tests.integration.ingest.test_path import message
+
+FAILURES = "quantrac_database_failures_total{reason="
 
 
 def get(port: int, page: str) -> tuple[int, str]:
@@ -54,7 +55,7 @@ def test_health_and_metrics_tell_what_happens(
     assert "quantrac_ingest_readings_total 1.0" in metrics
     for stage in ("prepare", "store", "acknowledge"):
         assert f'quantrac_ingest_stage_seconds_count{{stage="{stage}"}}' in metrics
-    assert 'quantrac_ingest_database_failures_total{reason="' not in metrics
+    assert FAILURES not in metrics
     broker.kill()
     eventually(lambda: get(port, "readyz") == (503, "not subscribed at the broker\n"))
     assert get(port, "healthz") == (200, "ok\n")
@@ -68,7 +69,7 @@ def test_health_and_metrics_tell_what_happens(
         assert get(port, "healthz") == (200, "ok\n")  # to be restarted would not help
         admin.execute(f"alter database {name} with allow_connections true")
     eventually(lambda: get(port, "readyz")[0] == 200)
-    assert 'quantrac_ingest_database_failures_total{reason="' in get(port, "metrics")[1]
+    assert FAILURES in get(port, "metrics")[1]
 
 
 def test_a_loop_that_is_stuck_is_said_to_be_ill(
@@ -79,9 +80,9 @@ def test_a_loop_that_is_stuck_is_said_to_be_ill(
     ahead_s = [0.0]
     clock = Clock(lambda: datetime.now(UTC), lambda: time.time_ns() // 1000, lambda: time.monotonic() + ahead_s[0])
     stop = threading.Event()
-    process = Process(MqttAddress.parse(broker.url("ingest")), lambda: connect(database, "stuck"), clock, stop)
-    thread = threading.Thread(target=process.run)
-    with health.serve("127.0.0.1:0", ready=process.ready, healthy=process.healthy) as server:
+    worker = Worker(MqttAddress.parse(broker.url("ingest")), lambda: connect(database, "stuck"), clock, stop)
+    thread = threading.Thread(target=worker.run)
+    with health.serve("127.0.0.1:0", ready=worker.ready, healthy=worker.healthy) as server:
         thread.start()
         try:
             eventually(lambda: get(server.port, "readyz") == (200, "ok\n"))
@@ -117,30 +118,6 @@ def test_it_beats_records_its_health_and_takes_its_row_along(
     )
     assert ingest.stop() == 0
     assert network.execute("select count(*) from v_service").fetchone() == (0,)
-
-
-def test_a_second_ingest_stands_by_until_the_first_is_gone(
-    edge: Edge,
-    network: psycopg.Connection,
-    ingest: RunningIngest,
-    database: str,
-    broker: PrivateMosquitto,
-    tmp_path: Path,
-) -> None:
-    second = RunningIngest(database, broker, tmp_path / "second.log")
-    second.start(wait=False)
-    try:
-        eventually(lambda: "standing_by" in second.log.read_text())
-        edge.send(message(1))
-        eventually(lambda: edge.upto("e1") == 1)
-        assert "mqtt_connected" not in second.log.read_text()
-        ingest.kill()
-        eventually(lambda: "mqtt_subscribed" in second.log.read_text())
-        edge.send(message(2))
-        eventually(lambda: edge.upto("e1") == 2)
-    finally:
-        assert second.stop() == 0
-    ingest.start()
 
 
 def test_a_database_without_our_tables_is_named_and_ends_it(

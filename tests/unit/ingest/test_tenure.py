@@ -1,51 +1,26 @@
-"""Which failures of the database are waited out, and which end the service."""
+"""What ends ingest that waiting for the database does not mend."""
 
-import psycopg
+import threading
+
 import pytest
 from psycopg import errors
 
-from ingest.storing.tenure import RightsError, Stopped, Tenure, is_recoverable
+from ingest.storing.tenure import RightsError, Stopped, Tenure
 from quantrac.database.pool import Connection, DatabaseUnreachable
 
 
-@pytest.mark.parametrize(
-    ("error", "recoverable"),
-    [
-        (DatabaseUnreachable("away"), True),
-        (psycopg.OperationalError("server closed the connection"), True),
-        (psycopg.InterfaceError("the connection is closed"), True),
-        (errors.AdminShutdown(), True),
-        (errors.CannotConnectNow(), True),
-        (errors.ConnectionFailure(), True),
-        (errors.SerializationFailure(), True),
-        (errors.DeadlockDetected(), True),
-        (errors.DiskFull(), True),
-        (errors.TooManyConnections(), True),
-        (errors.ReadOnlySqlTransaction(), True),
-        (errors.QueryCanceled(), True),
-        (errors.LockNotAvailable(), True),
-        (errors.IdleInTransactionSessionTimeout(), True),
-        (errors.UniqueViolation(), False),
-        (errors.NumericValueOutOfRange(), False),
-        (errors.UndefinedTable(), False),
-        (errors.SyntaxError(), False),
-    ],
-)
-def test_failures_are_told_apart_by_their_sqlstate(error: Exception, recoverable: bool) -> None:
-    assert is_recoverable(error) is recoverable
+def test_it_ends_when_it_is_stopped_while_the_database_is_away() -> None:
+    stop, tries = threading.Event(), []
 
+    def unreachable() -> Connection:
+        tries.append(1)
+        if len(tries) == 2:
+            stop.set()
+        raise DatabaseUnreachable("away")
 
-def unreachable() -> Connection:
-    raise DatabaseUnreachable("away")
-
-
-def test_it_goes_on_trying_with_growing_waits_until_told_to_stop() -> None:
-    waits: list[float] = []
-    tenure = Tenure(unreachable, lambda _: None, lambda wait: waits.append(wait) or len(waits) == 12)
     with pytest.raises(Stopped):
-        tenure.persist(lambda: None)
-    assert 0.1 <= waits[0] <= 0.2
-    assert 5 <= waits[-1] <= 10
+        Tenure(unreachable, lambda _: None, stop).persist(lambda: None)
+    assert len(tries) == 2
 
 
 def test_a_missing_right_is_named_with_what_to_do() -> None:
@@ -53,4 +28,4 @@ def test_a_missing_right_is_named_with_what_to_do() -> None:
         raise errors.InsufficientPrivilege("permission denied for table ledger")
 
     with pytest.raises(RightsError, match="ledger: grant quantrac_ingest"):
-        Tenure(refuse, lambda _: None, lambda _: False).persist(lambda: None)
+        Tenure(refuse, lambda _: None, threading.Event()).persist(lambda: None)

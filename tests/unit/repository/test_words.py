@@ -40,8 +40,7 @@ consuming copying deriving following holding importing judging loading making re
 subscribing telling travelling tuning waiting wiring withholding
 """
 NOT_YET_SLOTS = """
-LAST_SLOT SLOTS Slot _close_slot _of_slots _open_slot _slot all_slots all_slots_well close_slot last_slot
-open_slot slot slot_of slots
+Slot all_slots slot slots
 """
 NOT_YET_EVENTS = 34
 NOT_YET_RIDDLES = 17
