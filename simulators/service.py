@@ -9,14 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import structlog
-
+from quantrac.observe.logs import logger
 from simulators.faults.fault import Fault
 from simulators.field.field import SimulatedField
 from simulators.field.plan import FieldError, FieldPlan
 from simulators.field.station import SimulatedStation, load_recordings, mount_station
 
-log = structlog.get_logger()
+log = logger(__name__)
 WATCH_S = 0.25
 
 
@@ -67,11 +66,11 @@ async def _serve(
     write_wiring(asked.wiring, places)
     for bus in (bus for station in stations for bus in station.buses):
         tell(f"{bus.key}  {bus.description}  {':'.join(str(part) for part in places[bus.key].values())}")
-    log.info("field is up", stations=len(stations), buses=len(places), wiring=str(asked.wiring))
+    log.info("field_started", stations=len(stations), buses=len(places), wiring=str(asked.wiring))
     while not await asyncio.to_thread(stop.wait, WATCH_S) and parent in (None, os.getppid()):
         pass
     await served.stop()
-    log.info("field is down", reason="stopped" if stop.is_set() else "the process that started it is gone")
+    log.info("field_stopped", reason="stopped" if stop.is_set() else "the process that started it is gone")
 
 
 def write_wiring(path: Path, places: dict[str, dict[str, str | int]]) -> None:

@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import psycopg
-import structlog
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi import Path as PathParameter
 from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
@@ -31,9 +30,10 @@ from dashboards.console.series import opening_hours, read_series
 from dashboards.console.texts import Language, texts
 from dashboards.console.watcher import NothingSeenYet
 from quantrac.database.pool import one_line
+from quantrac.observe.logs import logger
 from quantrac.telemetry.errors import QuantracError
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 LOCAL: Final = ZoneInfo("Asia/Ho_Chi_Minh")
 HERE: Final = Path(__file__).parent

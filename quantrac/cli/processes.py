@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import structlog
+from quantrac.observe.logs import logger
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 PR_SET_PDEATHSIG: Final = 1
 CENTRE_SERVICES: Final = ("ingest", "quality", "alerts", "jobs", "console")
@@ -87,7 +87,7 @@ class Supervisor:
         kept.ends = 1 if now - kept.started_at > STEADY_AFTER else kept.ends + 1
         delay = RESTART_DELAYS[min(kept.ends - 1, len(RESTART_DELAYS) - 1)]
         kept.due_at = now + delay
-        log.warning("program ended", program=kept.program.name, status=kept.process.returncode, again_in_s=delay)
+        log.warning("program_ended", program=kept.program.name, status=kept.process.returncode, again_in_s=delay)
         return True
 
     def let_end(self, name: str) -> None:
@@ -111,7 +111,7 @@ class Supervisor:
             try:
                 kept.process.wait(timeout)
             except subprocess.TimeoutExpired:
-                log.warning("program did not stop and is killed", program=kept.program.name, after_s=timeout)
+                log.warning("program_killed", program=kept.program.name, after_s=timeout)
                 _signal(kept.process, signal.SIGKILL)
                 kept.process.wait()
 

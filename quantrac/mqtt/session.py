@@ -172,7 +172,7 @@ class Session:
             if self._served or time.monotonic() - began > STEADY_S:
                 self._backoff.reset()
             wait_s = self._backoff.next_wait_s() + (TAKEN_OVER_S if self._taken_over else 0.0)
-            log.warning("mqtt_reconnects", broker=str(self._terms.address), why=why, in_s=round(wait_s, 1))
+            log.warning("mqtt_reconnect_scheduled", broker=str(self._terms.address), why=why, in_s=round(wait_s, 1))
             self._rest(wait_s)
 
     def _one_connection(self) -> str:

@@ -5,8 +5,7 @@ import inspect
 from collections.abc import Sequence
 from pathlib import Path
 
-import structlog
-
+from quantrac.observe.logs import logger
 from simulators.buses.line_faults import TICK_S
 from simulators.faults.book import check
 from simulators.faults.fault import Fault, FaultError
@@ -14,7 +13,7 @@ from simulators.faults.grammar import parse_faults
 from simulators.field.plan import FieldError
 from simulators.field.station import SimulatedStation
 
-log = structlog.get_logger()
+log = logger(__name__)
 LOOK_S = 0.25
 """How often the file of faults is looked at."""
 
@@ -71,7 +70,7 @@ class SimulatedField:
         try:
             self._switch(self._read_faults())
         except FaultError as error:
-            log.warning("faults not switched", why=str(error))
+            log.warning("faults_refused", why=str(error))
 
     def _read_faults(self) -> list[Fault] | None:
         """The faults of the file, None if it says what it said before; a file that is not there asks for none."""
@@ -88,7 +87,7 @@ class SimulatedField:
         self._text = text
         faults = parse_faults(text)
         check(faults, self._places)
-        log.info("faults switched", faults=[fault.text for fault in faults])
+        log.info("faults_switched", faults=[fault.text for fault in faults])
         return faults
 
     def _switch(self, switched: Sequence[Fault] | None) -> None:

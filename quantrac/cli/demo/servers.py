@@ -10,20 +10,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-import structlog
-
 from alerts.people.contacts import contacts_of, save_contacts
 from quantrac.config.network import Network
 from quantrac.database.migrate import migrate
 from quantrac.database.pool import connect
 from quantrac.database.tuning import tune
 from quantrac.desks.network import apply_network
+from quantrac.observe.logs import logger
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.private_services.place import account_for, runtime_directory
 from quantrac.private_services.postgres import PrivatePostgres
 from quantrac.telemetry.errors import QuantracError
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 DATABASE: Final = "quantrac"
 PERSON: Final = "quantrac demo"
@@ -78,7 +77,7 @@ class Servers:
         """Start again what has died, on the same port with the same data."""
         for title, server in (("TimescaleDB", self.postgres), ("Mosquitto", self.broker)):
             if not server.running:
-                log.warning("server died and is started again", server=title)
+                log.warning("server_restarted", server=title)
                 server.start()
 
     def stop(self) -> None:

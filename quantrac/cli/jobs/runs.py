@@ -62,9 +62,9 @@ def _work(conn: Connection, job: Job, now: datetime) -> tuple[str, str]:
     except Exception as error:
         if conn.broken:
             raise
-        log.exception("job failed", job=job.name)
+        log.exception("job_failed", job=job.name)
         RUNS.labels(job.name, "failed").inc()
         return "failed", f"{type(error).__name__}: {error}"
     RUNS.labels(job.name, "done").inc()
-    log.info("job done", job=job.name, detail=detail)
+    log.info("job_done", job=job.name, detail=detail)
     return "done", detail

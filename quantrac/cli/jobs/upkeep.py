@@ -46,7 +46,7 @@ def prune_feed(conn: Connection, now: datetime) -> str:
     """
     idle = [name for (name,) in conn.execute(UNREGISTER, [now - IDLE_AFTER])]
     for name in idle:
-        log.error("consumer unregistered: it has not moved for 30 days and must rebuild", consumer=name)
+        log.error("consumer_unregistered", consumer=name, idle_days=IDLE_AFTER.days, do="rebuild what it derives")
     removed = conn.execute(PRUNE, [now - FEED_KEPT]).rowcount
     return f"{removed} changes removed" + (f", unregistered {', '.join(idle)}" if idle else "")
 
@@ -56,7 +56,7 @@ def prune_letters(conn: Connection, now: datetime) -> str:
     del now
     surplus = conn.execute(SURPLUS_LETTERS, [MOST_LETTERS]).rowcount
     if surplus:
-        log.error("dead letters removed before their time: too many", removed=surplus, kept=MOST_LETTERS)
+        log.error("surplus_dead_letters_removed", removed=surplus, kept=MOST_LETTERS)
     return f"{surplus} dead letters beyond {MOST_LETTERS:,} removed"
 
 
@@ -92,7 +92,7 @@ def _present(conn: Connection, now: datetime) -> datetime:
     newest: datetime | None = row[0] if row else None
     if newest is None or now - newest <= NEWEST_IS_PRESENT:
         return now
-    log.warning("retention counts from the newest reading, which is old", newest=newest, now=now)
+    log.warning("retention_counted_from_newest", newest=newest, now=now)
     return newest + NEWEST_IS_PRESENT
 
 
