@@ -1,4 +1,4 @@
-"""What several commands share: who acts, moments of local time, and rows as `--json` prints them."""
+"""What several commands share: the group they form, who acts, moments of local time, and rows for `--json`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,15 @@ Person = Annotated[
     ),
 ]
 
+AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+
+def group(help_text: str | None = None) -> typer.Typer:
+    """Return a group of commands; without a text of its own it shows its line of `COMMANDS` in `quantrac.cli.main`."""
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True, help=help_text)
+    app.callback()(lambda: None)
+    return app
+
 
 def moment(text: str, option: str) -> datetime:
     """Return the time of an option in UTC; without an offset it is local. Raises BadParameter."""
@@ -26,6 +35,18 @@ def moment(text: str, option: str) -> datetime:
     except ValueError:
         raise typer.BadParameter(
             f"found {text!r}, expected a date or time such as 2026-11-24 or 2026-11-24T07:05+07:00", param_hint=option
+        ) from None
+
+
+def duration_ms(text: str, option: str) -> int:
+    """Return the milliseconds of an option such as 30m or 2h. Raises BadParameter."""
+    from quantrac.config.fields import parse_duration
+
+    try:
+        return parse_duration(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"found {text!r}, expected a duration such as 90s, 30m, 2h, 7d", param_hint=option
         ) from None
 
 

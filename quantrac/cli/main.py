@@ -35,10 +35,10 @@ COMMANDS: Final[dict[str, CommandEntry]] = {
     "centre": CommandEntry("centre", "All services of the centre under one supervisor."),
     "simulate": CommandEntry("simulate", "The field in a box: simulated instruments on real lines."),
     "stations": CommandEntry("stations", "Check, apply and push what technicians write."),
-    "commands": CommandEntry("commands", "Ask something of a running station; audited."),
+    "commands": CommandEntry("commands", "Commands to a running station: signed, expiring, answered, audited."),
     "rules": CommandEntry("rules", "Check and test alarm rules."),
-    "contacts": CommandEntry("contacts", "Who is told: import, list, test."),
-    "alarms": CommandEntry("alarms", "List and acknowledge alarms."),
+    "contacts": CommandEntry("contacts", "People who get messages: import, list, test."),
+    "alarms": CommandEntry("alarms", "List, acknowledge, shelve and reset alarms."),
     "report": CommandEntry("report", "Figures about a period: how well alarms do."),
     "db": CommandEntry("db", "The database: migrate, back up, restore, tune."),
     "dashboards": CommandEntry("dashboards", "Grafana dashboards as code: render, check, push."),
@@ -47,7 +47,7 @@ COMMANDS: Final[dict[str, CommandEntry]] = {
     "import": CommandEntry("import_files", "The years before Quantrac: CSV and the ministry's files."),
     "export": CommandEntry("export", "Readings as CSV or Excel."),
     "ledger": CommandEntry("ledger", "Both books of every station: is anything missing?"),
-    "deadletters": CommandEntry("deadletters", "Messages that did not fit: list, show, replay, discard."),
+    "deadletters": CommandEntry("deadletters", "Messages that ingest refused: list, show, replay, discard."),
     "status": CommandEntry("status", "Is everything well? Services, stations, feed, books."),
 }
 """Module of `quantrac.cli.commands` and help, in the order of `quantrac --help`."""

@@ -8,29 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quantrac.cli.arguments import Person, plain
+from quantrac.cli.arguments import Person, duration_ms, group, plain
+from quantrac.cli.environment import database
 from quantrac.telemetry.local_time import LOCAL, shown
 
 if TYPE_CHECKING:
     from alerts.desk import AlarmRow
-    from quantrac.database.pool import Connection
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+app = group()
 
 Json = Annotated[bool, typer.Option("--json", help="For programs; times in UTC.")]
 Number = Annotated[int, typer.Argument(help="Number of the alarm, see list.")]
-
-
-@app.callback()
-def _alarms() -> None:
-    """List, acknowledge, shelve and reset alarms. Times are those of Vietnam unless --json is given."""
-
-
-def _connect() -> Connection:
-    from quantrac.config.settings import Settings
-    from quantrac.database.migrate import connect_migrated
-
-    return connect_migrated(Settings().database("alerts"), "quantrac alarms")
 
 
 @app.command("list")
@@ -43,7 +31,7 @@ def list_(
     """List standing alarms, the newest first."""
     from alerts import desk
 
-    with _connect() as conn:
+    with database("alerts", "alarms") as conn:
         rows = desk.alarms(conn, standing_only=not every, station=station, limit=limit)
     if as_json:
         print(json.dumps([plain(row) for row in rows]))
@@ -57,7 +45,7 @@ def show(number: Number, as_json: Json = False) -> None:
     """Show one alarm and its history."""
     from alerts import desk
 
-    with _connect() as conn:
+    with database("alerts", "alarms") as conn:
         row, events = desk.alarm(conn, number), desk.history(conn, number)
     if as_json:
         print(json.dumps({**plain(row), "history": [plain(event) for event in events]}))
@@ -77,7 +65,7 @@ def ack(
     """Acknowledge an alarm: you have seen it and look after it."""
     from alerts import desk
 
-    with _connect() as conn:
+    with database("alerts", "alarms") as conn:
         desk.acknowledge(conn, number, person, reason, datetime.now(UTC))
     print(f"alarm {number}: acknowledged by {person}")
 
@@ -87,7 +75,7 @@ def comment(number: Number, text: Annotated[str, typer.Argument(help="The remark
     """Add a remark to an alarm's history."""
     from alerts import desk
 
-    with _connect() as conn:
+    with database("alerts", "alarms") as conn:
         desk.comment(conn, number, person, text, datetime.now(UTC))
     print(f"alarm {number}: remark added")
 
@@ -107,7 +95,7 @@ def shelve(
 
     now = datetime.now(UTC)
     until = now + _span(for_)
-    with _connect() as conn:
+    with database("alerts", "alarms") as conn:
         desk.shelve(conn, number, person, reason, until, now)
     print(f"alarm {number}: shelved by {person} until {shown(until)}")
 
@@ -121,7 +109,7 @@ def unshelve(
     """End the shelving of an alarm before its time; what was withheld and still stands is told."""
     from alerts import desk
 
-    with _connect() as conn:
+    with database("alerts", "alarms") as conn:
         desk.unshelve(conn, number, person, reason, datetime.now(UTC))
     print(f"alarm {number}: no longer shelved")
 
@@ -133,7 +121,7 @@ def reset(
     """Reset a latched alarm whose readings have returned to normal (rules with `latched: true`)."""
     from alerts import desk
 
-    with _connect() as conn:
+    with database("alerts", "alarms") as conn:
         desk.reset(conn, number, person, reason, datetime.now(UTC))
     print(f"alarm {number}: reset by {person}")
 
@@ -148,7 +136,7 @@ def mark_false(
     """Mark an alarm as false: nothing was wrong. `report alarms` counts the share."""
     from alerts import desk
 
-    with _connect() as conn:
+    with database("alerts", "alarms") as conn:
         desk.mark_false(conn, number, person, reason, datetime.now(UTC), undo=undo)
     print(f"alarm {number}: {'no longer ' if undo else ''}marked as false by {person}")
 
@@ -177,7 +165,7 @@ def out(
     since = None if begin is None else begin.replace(tzinfo=LOCAL)
     until = (since or now) + _span(for_)
     station, _, device = place.partition("/")
-    with _connect() as conn:
+    with database("alerts", "alarms") as conn:
         desk.take_out_of_service(conn, station, device or None, person, reason, until, now, since=since)
     term = "" if since is None else f"from {shown(since)} "
     print(f"{place}: out of service by {person} {term}until {shown(until)}")
@@ -191,7 +179,7 @@ def in_(
     from alerts import desk
 
     station, _, device = place.partition("/")
-    with _connect() as conn:
+    with database("alerts", "alarms") as conn:
         desk.put_in_service(conn, station, device or None, person, reason, datetime.now(UTC))
     print(f"{place}: in service")
 
@@ -201,7 +189,7 @@ def out_of_service(as_json: Json = False) -> None:
     """List what is or will be out of service: stations, devices, channels; who put them, why, until when."""
     from alerts import desk
 
-    with _connect() as conn:
+    with database("alerts", "alarms") as conn:
         rows = desk.out_of_service(conn)
     if as_json:
         print(json.dumps([plain(row) for row in rows]))
@@ -212,12 +200,7 @@ def out_of_service(as_json: Json = False) -> None:
 
 
 def _span(text: str) -> timedelta:
-    from quantrac.config.fields import parse_duration
-
-    try:
-        return timedelta(milliseconds=parse_duration(text))
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--for") from None
+    return timedelta(milliseconds=duration_ms(text, "--for"))
 
 
 def _line(row: AlarmRow) -> str:

@@ -6,23 +6,19 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-import typer
+from quantrac.cli.arguments import group
+from quantrac.cli.environment import run_until_signalled
 
 if TYPE_CHECKING:
     from alerts.telling.pictures import AskPicture
     from quantrac.config.settings import Settings
     from quantrac.database.pool import Connection
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+app = group()
 
 WAIT_S: Final = 45.0
 """Longest wait for the answer; a picture that is taken later is found by its time."""
 PERSON: Final = "alerts"
-
-
-@app.callback()
-def _alerts() -> None:
-    """Evaluate the rules and tell people."""
 
 
 @app.command(short_help="Evaluate the rules and tell people, until stopped.")
@@ -35,7 +31,6 @@ def run() -> None:
     second one stands by and takes over when the first one ends.
     """
     from alerts import service
-    from quantrac.cli.foreground import run_until_signalled
 
     run_until_signalled(lambda settings, stop: service.run(settings, stop=stop, ask_picture=by_command(settings)))
 

@@ -9,9 +9,11 @@ from typing import Annotated
 
 import typer
 
+from quantrac.cli.arguments import group
+from quantrac.cli.environment import configured_network
 from quantrac.telemetry.errors import QuantracError
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+app = group()
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -20,11 +22,6 @@ class OpenListener(QuantracError):
     """A listener beyond this machine was asked for without encryption."""
 
     exit_code = 2
-
-
-@app.callback()
-def _broker() -> None:
-    """Configuration of the MQTT broker."""
 
 
 @app.command(short_help="Write Mosquitto's configuration and access list.")
@@ -46,8 +43,6 @@ def config(
 
     Passwords are not made here: who has none yet is listed with the command that sets one.
     """
-    from quantrac.config.loading import load_network
-    from quantrac.config.settings import Settings
     from quantrac.private_services import broker_config
 
     if (certificate is None) != (key is None):
@@ -56,8 +51,7 @@ def config(
         raise OpenListener(
             f"{host} can be reached from elsewhere: give --certificate and --key, or --without-tls inside a VPN"
         )
-    settings = Settings()
-    stations = sorted(load_network(settings.config, settings.overlay).stations)
+    stations = sorted(configured_network().stations)
     plan = broker_config.BrokerPlan(
         host=host,
         port=port,

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+from quantrac.cli.arguments import group
+from quantrac.cli.environment import stop_on_signal
 
-
-@app.callback()
-def _centre() -> None:
-    """All services of the centre under one supervisor."""
+app = group()
 
 
 @app.command(short_help="Run all services of the centre, until stopped.")
@@ -30,9 +26,7 @@ def run(
     """
     from quantrac.cli.processes import CENTRE_SERVICES, Program, Supervisor, quantrac
 
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stop_on_signal()
     supervisor = Supervisor(logs)
     for service in CENTRE_SERVICES:
         supervisor.start(Program(service, quantrac(service, "run")), time.monotonic())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import logging
 from datetime import UTC, datetime
@@ -10,31 +9,27 @@ from typing import Annotated, Any
 
 import typer
 
+from quantrac.cli.arguments import AsJson, Person, duration_ms, group
+from quantrac.cli.commands.edge_options import say_maintenance
+from quantrac.cli.environment import database
 from quantrac.telemetry.errors import QuantracError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+app = group()
 
 StationId = Annotated[str, typer.Argument(help="Id of the station, such as st-my-thanh.", show_default=False)]
 Why = Annotated[str | None, typer.Option(help="Goes into the audit.")]
-Person = Annotated[str | None, typer.Option(help="Who asks, for the audit; default: the login name.")]
 Wait = Annotated[float, typer.Option(min=1, help="Longest wait for the answer, seconds.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")]
 
 
 class CommandRefused(QuantracError):
     """The station has said no."""
 
 
-@app.callback()
-def _commands() -> None:
-    """Ask something of a running station: signed, expiring, answered, audited."""
-
-
 @app.command("read-now", short_help="Read the station's instruments now.")
 def read_now(
     station: StationId,
+    person: Person,
     device: Annotated[str | None, typer.Option(help="Only this device.")] = None,
-    person: Person = None,
     wait: Wait = 120.0,
     as_json: AsJson = False,
 ) -> None:
@@ -51,10 +46,10 @@ def read_now(
 @app.command(short_help="Have what is stored of a time sent once more.")
 def again(
     station: StationId,
+    person: Person,
     start: Annotated[str, typer.Option("--from", help="UTC, such as 2026-11-24T08:00.")],
     end: Annotated[str, typer.Option("--to", help="UTC, included.")],
     why: Why = None,
-    person: Person = None,
     wait: Wait = 60.0,
     as_json: AsJson = False,
 ) -> None:
@@ -67,9 +62,9 @@ def again(
 @app.command(short_help="Start the wiper of a sensor.")
 def wipe(
     station: StationId,
+    person: Person,
     device: Annotated[str, typer.Option(help="Name of the device.")],
     why: Why = None,
-    person: Person = None,
     wait: Wait = 60.0,
     as_json: AsJson = False,
 ) -> None:
@@ -85,12 +80,12 @@ def wipe(
 @app.command(short_help="Begin or end maintenance.")
 def maint(
     station: StationId,
+    person: Person,
     device: Annotated[str | None, typer.Option(help="Only this device; default: the whole station.")] = None,
     for_: Annotated[str | None, typer.Option("--for", help="How long, such as 30m or 2h; at most 7d.")] = None,
     cal: Annotated[bool, typer.Option("--cal", help="State cal (calibration) instead of maint.")] = False,
     off: Annotated[bool, typer.Option("--off", help="End it now.")] = False,
     why: Annotated[str, typer.Option(help="Goes on record at the station and into the audit.")] = "",
-    person: Person = None,
     wait: Wait = 60.0,
     as_json: AsJson = False,
 ) -> None:
@@ -100,23 +95,16 @@ def maint(
         order |= {"device": device, "off": True}
     elif for_ is not None:
         state = "cal" if cal else "maint"
-        order |= {"device": device, "for_ms": _duration_ms(for_), "state": state, "why": why}
+        order |= {"device": device, "for_ms": duration_ms(for_, "--for"), "state": state, "why": why}
     answer = give(station, order, person=person, reason=why or None, wait_s=wait)
-    if as_json:
-        print(json.dumps(answer))
-        return
-    for name, one in answer["maintenance"].items():
-        until = datetime.fromtimestamp(one["until"] / 1000, UTC)
-        print(f"{station} {name or 'all devices'}: {one['state']} until {until:%Y-%m-%d %H:%M:%S} UTC")
-    if not answer["maintenance"]:
-        print(f"{station}: no maintenance")
+    say_maintenance(station, answer, as_json)
 
 
 @app.command(short_help="Have a camera take a picture now.")
 def picture(
     station: StationId,
+    person: Person,
     camera: Annotated[str, typer.Option(help="Name of the camera in the station file.")],
-    person: Person = None,
     wait: Wait = 60.0,
     as_json: AsJson = False,
 ) -> None:
@@ -132,11 +120,9 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """Show the commands given, newest first: when, by whom, what, and the outcome."""
-    from quantrac.config.settings import Settings
-    from quantrac.database.migrate import connect_migrated
     from quantrac.desks import commands as desk
 
-    with connect_migrated(Settings().database("console"), "quantrac commands") as conn:
+    with database("console", "commands") as conn:
         past = desk.history(conn, station, most)
     for one in past:
         if as_json:
@@ -159,11 +145,10 @@ def key(station: StationId) -> None:
 
 
 def give(
-    station: str, order: dict[str, Any], *, person: str | None, wait_s: float, reason: str | None = None
+    station: str, order: dict[str, Any], *, person: str, wait_s: float, reason: str | None = None
 ) -> dict[str, Any]:
     """Give one command and return the station's answer; raises Refused with its reason."""
     from quantrac.config.settings import Settings
-    from quantrac.database.migrate import connect_migrated
     from quantrac.desks import commands as desk
     from quantrac.mqtt.address import MqttAddress
     from quantrac.observe import logs
@@ -173,9 +158,9 @@ def give(
     logs.configure(settings.log, level=logging.WARNING)
     line = desk.MqttLine(MqttAddress.parse(settings.command_mqtt()))
     key = read_key(settings.keys(), station)
-    with connect_migrated(settings.database("console"), "quantrac commands") as conn:
+    with database("console", "commands") as conn:
         answer = desk.give(
-            conn, line, key, station, order, person=person or getpass.getuser(), reason=reason,
+            conn, line, key, station, order, person=person, reason=reason,
             clock=lambda: datetime.now(UTC), wait_s=wait_s,
         )  # fmt: skip
     if not answer.get("ok"):
@@ -195,14 +180,3 @@ def _ms(option: str, text: str) -> int:
     except ValueError as error:
         raise typer.BadParameter(f"{option}: found {text!r}, allowed a time such as 2026-11-24T08:00 (UTC)") from error
     return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
-
-
-def _duration_ms(text: str) -> int:
-    from pydantic_core import PydanticCustomError
-
-    from quantrac.config.fields import parse_duration
-
-    try:
-        return parse_duration(text)
-    except PydanticCustomError as error:
-        raise typer.BadParameter(f"--for: found {text!r}, allowed {error.message()}") from error

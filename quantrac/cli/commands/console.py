@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import typer
+from quantrac.cli.arguments import group
+from quantrac.cli.environment import run_until_signalled
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
-
-
-@app.callback()
-def _console() -> None:
-    """The control centre's web pages."""
+app = group()
 
 
 @app.command(short_help="Serve the console, until stopped.")
@@ -19,6 +15,5 @@ def run() -> None:
     Needs QUANTRAC_DATABASE_URL (or QUANTRAC_CONSOLE_DATABASE_URL). While the database is away its pages say so.
     """
     from dashboards.console import service
-    from quantrac.cli.foreground import run_until_signalled
 
     run_until_signalled(service.run)

@@ -9,26 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quantrac.cli.arguments import Person, plain
+from quantrac.cli.arguments import Person, group, plain
+from quantrac.cli.environment import configured_network, database
 
 if TYPE_CHECKING:
     from quantrac.database.pool import Connection
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+app = group()
 
 Json = Annotated[bool, typer.Option("--json", help="For programs; addresses are masked there too.")]
-
-
-@app.callback()
-def _contacts() -> None:
-    """Who is told: import, list, test."""
-
-
-def _connect() -> Connection:
-    from quantrac.config.settings import Settings
-    from quantrac.database.migrate import connect_migrated
-
-    return connect_migrated(Settings().database("alerts"), "quantrac contacts")
 
 
 @app.command("import", short_help="Add contacts from a CSV file, or bring them up to date.")
@@ -39,13 +28,10 @@ def import_(
     """Add contacts, or bring those with the same phone or e-mail up to date; if a line is wrong nothing is imported."""
     from alerts.people.contact_files import read_csv
     from alerts.people.contacts import save_contacts
-    from quantrac.config.loading import load_network
-    from quantrac.config.settings import Settings
 
-    settings = Settings()
-    network = load_network(settings.config, settings.overlay)
+    network = configured_network()
     contacts = read_csv(file, groups=network.settings.groups, stations=network.stations)
-    with _connect() as conn:
+    with database("alerts", "contacts") as conn:
         changed = save_contacts(conn, contacts, datetime.now(UTC), person)
     print(f"{len(contacts)} contacts read, {changed} added or changed")
 
@@ -55,7 +41,7 @@ def list_(as_json: Json = False) -> None:
     """List who is told of what; phone numbers and addresses are masked."""
     from alerts.people.contacts import listed
 
-    with _connect() as conn:
+    with database("alerts", "contacts") as conn:
         rows = listed(conn)
     if as_json:
         print(json.dumps(rows, ensure_ascii=False))
@@ -74,7 +60,7 @@ def send(
     """
     from alerts.people.contacts import can_queue_tests
 
-    with _connect() as conn:
+    with database("alerts", "contacts") as conn:
         results = _by_outbox(conn, number) if can_queue_tests(conn) else _directly(conn, number)
     for medium, error in results.items():
         print(f"{medium}: {'handed over' if error is None else error}")
@@ -109,11 +95,10 @@ def _directly(conn: Connection, number: int) -> dict[str, str | None]:
     from alerts.channels.configured import notifiers_of
     from alerts.people.contacts import send_test
     from alerts.people.inbox import SmsInbox
-    from quantrac.config.loading import load_network
     from quantrac.config.settings import Settings
 
     settings = Settings()
-    templates = load_network(settings.config, settings.overlay).templates
+    templates = configured_network().templates
     carriers = notifiers_of(settings, templates, lambda: datetime.now(UTC), SmsInbox)
     return send_test(conn, number, carriers, datetime.now(UTC))
 
@@ -129,7 +114,7 @@ def log(
     from alerts.people.contacts import reached
     from quantrac.telemetry.local_time import shown
 
-    with _connect() as conn:
+    with database("alerts", "contacts") as conn:
         rows = reached(conn, contact_id=contact, alarm_id=alarm, limit=limit)
     if as_json:
         print(json.dumps([plain(row) for row in rows], ensure_ascii=False))

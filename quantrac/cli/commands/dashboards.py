@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import sys
 
-import typer
+from quantrac.cli.arguments import group
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
-
-
-@app.callback()
-def _dashboards() -> None:
-    """Grafana dashboards as code."""
+app = group()
 
 
 @app.command(short_help="Write the dashboards and provisioning files.")

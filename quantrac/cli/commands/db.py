@@ -10,14 +10,9 @@ from typing import Annotated
 
 import typer
 
-from quantrac.cli.arguments import moment
+from quantrac.cli.arguments import AsJson, group, moment
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
-
-
-@app.callback()
-def _db() -> None:
-    """The database of QUANTRAC_DATABASE_URL."""
+app = group()
 
 
 def _url() -> str:
@@ -55,7 +50,7 @@ def tune() -> None:
 
 
 @app.command(short_help="Show the server, the migrations and the size.")
-def status(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+def status(as_json: AsJson = False) -> None:
     """Show the server, the migrations and the size; exit 1 where migrations are pending."""
     from quantrac.database.migrate import state
     from quantrac.database.pool import connect

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from quantrac.cli.arguments import Person, plain
+from quantrac.cli.arguments import AsJson, Person, group, plain
+from quantrac.cli.environment import database
 from quantrac.telemetry.errors import QuantracError
 
 if TYPE_CHECKING:
@@ -18,27 +19,14 @@ if TYPE_CHECKING:
     from quantrac.database.pool import Connection
     from quantrac.desks.books import DeadLetter, Status
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+app = group()
 
 Json = Annotated[bool, typer.Option("--json", help="For programs; payloads in base64.")]
-Outcome = Annotated[bool, typer.Option("--json", help="For programs.")]
 Number = Annotated[int, typer.Argument(help="Number of the dead letter, see list.")]
 Numbers = Annotated[list[int] | None, typer.Argument(metavar="NUMBER", help="Of dead letters, see list.")]
 Station = Annotated[str | None, typer.Option(help="All that are open of this station.")]
 Misfit = Annotated[str | None, typer.Option(help="All that are open for this, such as unknown_channel.")]
 SHOWN_BYTES = 4096
-
-
-@app.callback()
-def _deadletters() -> None:
-    """Messages and readings that ingest refused, with the reason; nothing is thrown away."""
-
-
-def _connect() -> Connection:
-    from quantrac.config.settings import Settings
-    from quantrac.database.migrate import connect_migrated
-
-    return connect_migrated(Settings().database("ingest"), "quantrac deadletters")
 
 
 @app.command("list")
@@ -62,7 +50,7 @@ def list_(
     if unknown:
         allowed = ", ".join(books.STATUSES)
         raise typer.BadParameter(f"found {', '.join(unknown)}, allowed {allowed}", param_hint="--status")
-    with _connect() as conn:
+    with database("ingest", "deadletters") as conn:
         wanted = [cast("Status", word) for word in status]
         letters = books.dead_letters(conn, wanted, limit, station=station, misfit=misfit)
     if as_json:
@@ -84,7 +72,7 @@ def show(number: Number, as_json: Json = False) -> None:
     """
     from quantrac.desks import books, misfits
 
-    with _connect() as conn:
+    with database("ingest", "deadletters") as conn:
         letter = books.dead_letter(conn, number)
     values = _with_payload(letter)
     if as_json:
@@ -107,7 +95,7 @@ def replay(
     station: Station = None,
     misfit: Misfit = None,
     reason: Annotated[str, typer.Option(help="What was put right; stands in the audit.")] = "replayed",
-    as_json: Outcome = False,
+    as_json: AsJson = False,
 ) -> None:
     """Store what dead letters hold, after their cause has been put right (a channel added, a state name mended).
 
@@ -132,7 +120,7 @@ def discard(
     numbers: Numbers = None,
     station: Station = None,
     misfit: Misfit = None,
-    as_json: Outcome = False,
+    as_json: AsJson = False,
 ) -> None:
     """Close dead letters for good; in the books they stay dead."""
     from quantrac.desks import books
@@ -160,7 +148,7 @@ def _each(
 
     if bool(numbers) == bool(station or misfit):
         raise typer.BadParameter("expected numbers, or --station, --misfit or both", param_hint="numbers")
-    with _connect() as conn:
+    with database("ingest", "deadletters") as conn:
         if numbers is not None and len(numbers) == 1:
             outcome, said = act(conn, numbers[0])
             print(json.dumps({"dead_letter_id": numbers[0], **outcome}) if as_json else said)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from quantrac.cli.environment import stop_on_signal
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -36,9 +37,6 @@ def demo(
     if report is not None:  # said now, not after the run; the one of an older run goes
         report.touch()
         report.unlink()
-    stopped: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda received, _frame: stopped.append(received))
     options = DemoOptions(project.resolve(), seconds, report, keep)
-    faultless = run_demo(options, lambda line: print(line, flush=True), lambda: bool(stopped))
+    faultless = run_demo(options, lambda line: print(line, flush=True), stop_on_signal().is_set)
     sys.exit(0 if faultless else 1)

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from quantrac.cli.arguments import duration_ms, group
 from quantrac.cli.commands import edge_spool
-from quantrac.cli.commands.edge_options import AsJson, Overlay, Station, Wiring, folder_of, say
+from quantrac.cli.commands.edge_options import AsJson, Overlay, Station, Wiring, folder_of, say, say_maintenance
 from quantrac.cli.commands.edge_options import settings as settings_of
 from quantrac.cli.commands.edge_probe import probe
+from quantrac.cli.environment import stop_on_signal
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+app = group()
 app.add_typer(edge_spool.app, name="spool", help="Look into the spool: what is stored, sent and acknowledged.")
-
-
-@app.callback()
-def _edge() -> None:
-    """Beside the instruments: run the agent, probe devices, look into the spool."""
 
 
 @app.command(short_help="Run the agent: read, store, publish, until stopped.")
@@ -45,9 +42,7 @@ def run(
     settings = settings_of(wiring=wiring, overlay=overlay)
     logs.configure(settings.log)
     logs.bind(service="edge", station=station)
-    stop, reload = threading.Event(), threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop, reload = stop_on_signal(), threading.Event()
     signal.signal(signal.SIGHUP, lambda *_: reload.set())
     if not run_agent(settings, station, stop=stop, drain_s=drain, reload=reload):
         raise typer.Exit(1)
@@ -149,31 +144,9 @@ def maint(
     elif for_ is None:
         answer = desk.maintenance(folder_of(station))
     else:
-        answer = desk.maintain(folder_of(station), device, State.CAL if cal else State.MAINT, _duration_ms(for_), why)
-    _say_maintenance(station, answer, as_json)
+        answer = desk.maintain(
+            folder_of(station), device, State.CAL if cal else State.MAINT, duration_ms(for_, "--for"), why
+        )
+    say_maintenance(station, answer, as_json)
     if off and not answer["ended"]:
         raise typer.Exit(1)
-
-
-def _duration_ms(text: str) -> int:
-    from pydantic_core import PydanticCustomError
-
-    from quantrac.config.fields import parse_duration
-
-    try:
-        return parse_duration(text)
-    except PydanticCustomError as error:
-        raise typer.BadParameter(f"--for: found {text!r}, allowed {error.message()}") from error
-
-
-def _say_maintenance(station: str, answer: dict[str, Any], as_json: bool) -> None:
-    from datetime import UTC, datetime
-
-    if as_json:
-        print(json.dumps(answer))
-        return
-    for name, order in answer["maintenance"].items():
-        until = datetime.fromtimestamp(order["until"] / 1000, UTC)
-        print(f"{station} {name or 'all devices'}: {order['state']} until {until:%Y-%m-%d %H:%M:%S} UTC")
-    if not answer["maintenance"]:
-        print(f"{station}: no maintenance")

@@ -50,3 +50,17 @@ def say(found: dict[str, Any], as_json: bool) -> None:
         print(f"  {found['unstored']} records were never stored: memory was full while the disk could not be written")
     for device, kinds in found.get("errors", {}).items():
         print(f"  {device}: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items()))
+
+
+def say_maintenance(station: str, answer: dict[str, Any], as_json: bool) -> None:
+    """Print which devices of a station are in maintenance, and until when."""
+    from datetime import UTC, datetime
+
+    if as_json:
+        print(json.dumps(answer))
+        return
+    for name, order in answer["maintenance"].items():
+        until = datetime.fromtimestamp(order["until"] / 1000, UTC)
+        print(f"{station} {name or 'all devices'}: {order['state']} until {until:%Y-%m-%d %H:%M:%S} UTC")
+    if not answer["maintenance"]:
+        print(f"{station}: no maintenance")

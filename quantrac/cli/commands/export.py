@@ -11,9 +11,10 @@ from typing import IO, Annotated
 
 import typer
 
-from quantrac.cli.arguments import moment
+from quantrac.cli.arguments import group, moment
+from quantrac.cli.environment import database
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+app = group()
 
 
 class FileFormat(StrEnum):
@@ -21,11 +22,6 @@ class FileFormat(StrEnum):
 
     CSV = "csv"
     XLSX = "xlsx"
-
-
-@app.callback()
-def _export() -> None:
-    """Readings as CSV or Excel."""
 
 
 @app.command(short_help="Write readings to a CSV or Excel file.")
@@ -45,8 +41,6 @@ def readings(
 
     A reading bears the end of its slot, so a day is --from 2026-11-24 --to 2026-11-25.
     """
-    from quantrac.config.settings import Settings
-    from quantrac.database.migrate import connect_migrated
     from quantrac.desks.export import Selection, export_readings
 
     selection = Selection(moment(after, "--from"), moment(until, "--to"), tuple(station), tuple(channel))
@@ -54,7 +48,7 @@ def readings(
         raise typer.BadParameter(f"found {until}, which is not after --from {after}", param_hint="--to")
     if output is None and file_format is FileFormat.XLSX:
         raise typer.BadParameter("xlsx needs a file: --output FILE.xlsx", param_hint="--output")
-    with connect_migrated(Settings().database("console"), "quantrac export") as conn, _open(output) as out:
+    with database("console", "export") as conn, _open(output) as out:
         count = export_readings(conn, selection, file_format.value, out)
     print(f"{count} readings{'' if output is None else f' in {output}'}", file=sys.stderr)
 

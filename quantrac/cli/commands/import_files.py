@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import sys
 import time
@@ -12,33 +11,29 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from quantrac.cli.arguments import AsJson, Person, duration_ms, group
+from quantrac.cli.environment import database
+
 if TYPE_CHECKING:
     from ingest.importing.importing import Format, Progress
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+app = group()
 PROBLEMS_SHOWN: Final = 100
 
 Paths = Annotated[list[Path], typer.Argument(help="Files, or folders that are searched for them.")]
 StationOption = Annotated[str, typer.Option("--station", help="Station whose readings these are.")]
 MapOption = Annotated[list[str], typer.Option("--map", help="NAME=CHANNEL; may be repeated.")]
 SkipOption = Annotated[list[str], typer.Option("--skip", help="Name that is left out; may be repeated.")]
-PersonOption = Annotated[str | None, typer.Option(help="Who imports, for the audit; default: the login name.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
-
-
-@app.callback()
-def _import() -> None:
-    """Readings from the years before Quantrac, through the same checks as those of the stations."""
 
 
 @app.command(short_help="The ministry's five-minute files.")
 def tt10(
     paths: Paths,
     station: StationOption,
+    person: Person,
     mapped: MapOption = [],  # noqa: B006
     skip: SkipOption = [],  # noqa: B006
-    person: PersonOption = None,
-    as_json: JsonOption = False,
+    as_json: AsJson = False,
 ) -> None:
     """Import the ministry's five-minute files (*.txt): name, value, unit, yyyyMMddHHmmss and state, parted by tabs.
 
@@ -52,39 +47,32 @@ def tt10(
 def csv_files(
     paths: Paths,
     station: StationOption,
+    person: Person,
     interval: Annotated[str, typer.Option(help="How far apart the values are, such as 5m: completeness counts by it.")],
     mapped: MapOption = [],  # noqa: B006
     skip: SkipOption = [],  # noqa: B006
-    person: PersonOption = None,
-    as_json: JsonOption = False,
+    as_json: AsJson = False,
 ) -> None:
     """Import CSV files (*.csv). Long: columns time, channel, value, and if wanted unit, state, station.
 
     Wide: a column time and one column a channel. Times without an offset are Asia/Ho_Chi_Minh. Files of `quantrac
     export readings` go back in. May be stopped and repeated, as `tt10`.
     """
-    from quantrac.config.fields import parse_duration
-
-    try:
-        interval_ms = parse_duration(interval)
-    except ValueError:
-        interval_ms = 0
+    interval_ms = duration_ms(interval, "--interval")
     if interval_ms <= 0:
-        raise typer.BadParameter(f"found {interval!r}, expected a duration such as 1m, 5m, 1h", param_hint="--interval")
+        raise typer.BadParameter(f"found {interval!r}, expected more than 0s", param_hint="--interval")
     _run("csv", paths, station, interval_ms, mapped, skip, person, as_json)
 
 
 def _run(
     file_format: Format, paths: list[Path], station: str, interval_ms: int, mapped: list[str], skip: list[str],
-    person: str | None, as_json: bool,
+    person: str, as_json: bool,
 ) -> None:  # fmt: skip
     from ingest.importing.importing import Order, run_import
     from ingest.importing.line import LineProblem
-    from quantrac.config.settings import Settings
-    from quantrac.database.migrate import connect_migrated
 
     chosen = dict(_pair(each) for each in mapped)
-    order = Order(station, file_format, tuple(paths), interval_ms, chosen, skip, person or getpass.getuser())
+    order = Order(station, file_format, tuple(paths), interval_ms, chosen, skip, person)
     shown = 0
 
     def tell(problem: LineProblem) -> None:
@@ -98,7 +86,7 @@ def _run(
             print(f"\r{progress.lines:,} lines, {progress.readings:,} readings", end="", file=sys.stderr, flush=True)
 
     begun = time.monotonic()
-    with connect_migrated(Settings().database("ingest"), "quantrac import") as conn:
+    with database("ingest", "import") as conn:
         done = run_import(conn, order, datetime.now(UTC), tell, moved)
     seconds = time.monotonic() - begun
     if shown > PROBLEMS_SHOWN:

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import signal
-import threading
+from quantrac.cli.arguments import group
+from quantrac.cli.environment import run_until_signalled
 
-import typer
-
-app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
-
-
-@app.callback()
-def _ingest() -> None:
-    """From the broker into the database."""
+app = group()
 
 
 @app.command(short_help="Store what the stations publish, until stopped.")
@@ -23,12 +16,5 @@ def run() -> None:
     where QUANTRAC_INGEST_LISTEN says. A database or broker that is away is waited for.
     """
     from ingest import service
-    from quantrac.config.settings import Settings
-    from quantrac.observe import logs
 
-    settings = Settings()
-    logs.configure(settings.log)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    service.run(settings, stop=stop)
+    run_until_signalled(lambda settings, stop: service.run(settings, stop=stop))

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import typer
+from quantrac.cli.arguments import group
+from quantrac.cli.environment import run_until_signalled
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
-
-
-@app.callback()
-def _jobs() -> None:
-    """What is due by the clock: silence, pruning, retention."""
+app = group()
 
 
 @app.command(short_help="Run what is due, until stopped.")
@@ -19,7 +15,6 @@ def run() -> None:
     Needs QUANTRAC_DATABASE_URL (or QUANTRAC_JOBS_DATABASE_URL) and the files of QUANTRAC_CONFIG. Health and metrics are
     served where QUANTRAC_JOBS_LISTEN says. A database that is away is waited for.
     """
-    from quantrac.cli.foreground import run_until_signalled
     from quantrac.cli.jobs import service
 
     run_until_signalled(lambda settings, stop: service.run(settings, stop=stop))

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from quantrac.cli.arguments import AsJson
+from quantrac.cli.environment import database
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -24,17 +27,15 @@ def ledger(
     conflicts: Annotated[
         bool, typer.Option("--conflicts", help="Instead: the 100 newest second values for a channel and time.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show both books; exit 1 where one does not balance or a message is missing.
 
     By sequence: highest_seq = stored + dead + lost + missing. By arrival: received = new + duplicate + rejected.
     """
-    from quantrac.config.settings import Settings
-    from quantrac.database.migrate import connect_migrated
     from quantrac.desks import books
 
-    with connect_migrated(Settings().database("db"), "quantrac ledger") as conn:
+    with database("db", "ledger") as conn:
         if conflicts:
             _show_conflicts(books.conflicts(conn), as_json=as_json)
             return

@@ -9,17 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quantrac.cli.arguments import moment
+from quantrac.cli.arguments import AsJson, group, moment
+from quantrac.cli.environment import database
 
 if TYPE_CHECKING:
     from alerts.performance import Performance
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
-
-
-@app.callback()
-def _report() -> None:
-    """Figures about a period."""
+app = group()
 
 
 @app.command(short_help="How well the alarm system does: figures of ISA-18.2.")
@@ -27,7 +23,7 @@ def alarms(
     first: Annotated[str | None, typer.Option("--from", help="Begin, local; default 30 days before.")] = None,
     last: Annotated[str | None, typer.Option("--to", help="End, local; default now.")] = None,
     operators: Annotated[int, typer.Option(min=1, help="Operators that alarms are divided among.")] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Report how well the alarm system does, by the figures of ISA-18.2.
 
@@ -35,14 +31,12 @@ def alarms(
     stand, the time to acknowledge, and the share that operators marked as false.
     """
     from alerts.performance import measure, read_lives
-    from quantrac.config.settings import Settings
-    from quantrac.database.migrate import connect_migrated
 
     until = datetime.now(UTC) if last is None else moment(last, "--to")
     since = until - timedelta(days=30) if first is None else moment(first, "--from")
     if since >= until:
         raise typer.BadParameter("it must be earlier than --to", param_hint="--from")
-    with connect_migrated(Settings().database("alerts"), "quantrac report alarms") as conn:
+    with database("alerts", "report alarms") as conn:
         found = measure(read_lives(conn, since, until), since, until, operators)
     if as_json:
         span = {"from": since.isoformat(), "to": until.isoformat()}

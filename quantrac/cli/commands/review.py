@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quantrac.cli.arguments import Person, moment, plain
+from quantrac.cli.arguments import Person, group, moment, plain
+from quantrac.cli.environment import database
 from quantrac.telemetry.local_time import shown
 
 if TYPE_CHECKING:
-    from quantrac.database.pool import Connection
     from quantrac.desks.acts import Act
     from quantrac.desks.review import Stretch
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+app = group("""Verdicts and corrections of people. Raw values never change; each act has a reason and can be withdrawn.
+
+Times without an offset are those of Vietnam. A reading bears the end of its slot: FROM < time <= TO.
+""")
 
 Channel = Annotated[str, typer.Argument(help="Such as st-my-thanh/do.")]
 Number = Annotated[int, typer.Argument(help="Number of the review, see list.")]
@@ -25,14 +28,6 @@ From = Annotated[str | None, typer.Option("--from", metavar="TIME", help="From h
 To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="Up to here (inclusive), local time.")]
 At = Annotated[str | None, typer.Option("--at", metavar="TIME", help="Only the reading of this time.")]
 Json = Annotated[bool, typer.Option("--json", help="For programs; times in UTC.")]
-
-
-@app.callback()
-def _review() -> None:
-    """Verdicts and corrections of people. Raw values never change; each act has a reason and can be withdrawn.
-
-    Times without an offset are those of Vietnam. A reading bears the end of its slot: FROM < time <= TO.
-    """
 
 
 @app.command(short_help="Give readings a verdict that stands above every test.")
@@ -51,7 +46,7 @@ def flag(
     if verdict not in review.VERDICTS:
         raise typer.BadParameter(f"found {verdict}, allowed {', '.join(review.VERDICTS)}", param_hint="VERDICT")
     stretch = _stretch(channel, from_, to, at)
-    with _connect() as conn:
+    with database("console", "review") as conn:
         act = review.flag(conn, stretch, review.VERDICTS[verdict], person, reason, datetime.now(UTC))
     print(_line(act))
 
@@ -75,7 +70,7 @@ def correct(
     if value is not None and (factor, add) != (1.0, 0.0):
         raise typer.BadParameter("found a value and a formula, expected one of them", param_hint="--value")
     stretch, formula = _stretch(channel, from_, to, at), review.Formula(value, factor, add)
-    with _connect() as conn:
+    with database("console", "review") as conn:
         act = review.correct(conn, stretch, formula, person, reason, datetime.now(UTC), proposed=propose)
     print(_line(act))
 
@@ -85,7 +80,7 @@ def approve(number: Number, person: Person) -> None:
     """Put into force what somebody else has proposed."""
     from quantrac.desks import review
 
-    with _connect() as conn:
+    with database("console", "review") as conn:
         print(_line(review.approve(conn, number, person, datetime.now(UTC))))
 
 
@@ -94,7 +89,7 @@ def withdraw(number: Number, reason: Reason, person: Person) -> None:
     """Take a verdict or a correction back: what stood before stands again."""
     from quantrac.desks import review
 
-    with _connect() as conn:
+    with database("console", "review") as conn:
         print(_line(review.withdraw(conn, number, person, reason, datetime.now(UTC))))
 
 
@@ -108,20 +103,13 @@ def list_(
     """List reviews, the newest first."""
     from quantrac.desks import acts
 
-    with _connect() as conn:
+    with database("console", "review") as conn:
         found = acts.acts(conn, place, every=every, limit=limit)
     if as_json:
         print(json.dumps([plain(act) for act in found], ensure_ascii=False))
         return
     for act in found:
         print(_line(act))
-
-
-def _connect() -> Connection:
-    from quantrac.config.settings import Settings
-    from quantrac.database.migrate import connect_migrated
-
-    return connect_migrated(Settings().database("console"), "quantrac review")
 
 
 def _stretch(channel: str, from_: str | None, to: str | None, at: str | None) -> Stretch:

@@ -10,34 +10,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from quantrac.cli.arguments import AsJson, group
 from quantrac.cli.commands.rules_routes import routes
+from quantrac.cli.environment import configured_network, database
 
 if TYPE_CHECKING:
     from alerts.trials.backtest_run import Report
     from alerts.trials.rule_checks import Finding
     from quantrac.config.network import Network
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+app = group()
 app.command(short_help="Who would be told of an alarm, by which way, when and why.")(routes)
 
 Root = Annotated[
     Path | None, typer.Argument(help="Folder of configuration; default QUANTRAC_CONFIG, else ./station_configs.")
 ]
 Overlay = Annotated[str | None, typer.Option(help="Overlay folder merged over it; default QUANTRAC_OVERLAY.")]
-Json = Annotated[bool, typer.Option("--json", help="For programs.")]
-
-
-@app.callback()
-def _rules() -> None:
-    """Check alarm rules, run their tests, and try them on stored readings."""
 
 
 def _network(root: Path | None, overlay: str | None) -> Network:
-    from quantrac.config.loading import load_network
-    from quantrac.config.settings import Settings
 
-    settings = Settings()
-    return load_network(root or settings.config, overlay or settings.overlay)
+    return configured_network(root, overlay)
 
 
 @app.command(short_help="Check files, limits, texts, whether anybody is told; --history: how often they would raise.")
@@ -51,7 +44,7 @@ def check(
     confirm: Annotated[
         list[str] | None, typer.Option(help="A rule that may raise that often; may be repeated.")
     ] = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Check the rules: files, limits, texts, and whether anybody is told; exit 2 if a file is wrong, 1 for findings."""
     from alerts.trials.rule_checks import findings
@@ -81,11 +74,9 @@ def _noisy(network: Network, days: int, confirmed: frozenset[str]) -> list[Findi
     from alerts.telling.address_book import load_contacts
     from alerts.trials.backtest_run import too_often
     from alerts.trials.rule_checks import Finding, people_findings
-    from quantrac.config.settings import Settings
-    from quantrac.database.migrate import connect_migrated
 
     last = datetime.now(network.zone).date()
-    with connect_migrated(Settings().database("alerts"), "quantrac rules check") as conn:
+    with database("alerts", "rules check") as conn:
         found = too_often(conn, network, last - timedelta(days=days - 1), last)
         untold = people_findings(network, load_contacts(conn))
     return untold + [
@@ -96,7 +87,7 @@ def _noisy(network: Network, days: int, confirmed: frozenset[str]) -> list[Findi
 
 
 @app.command("test", short_help="Run the tests that stand in the rule files.")
-def run_tests(root: Root = None, overlay: Overlay = None, as_json: Json = False) -> None:
+def run_tests(root: Root = None, overlay: Overlay = None, as_json: AsJson = False) -> None:
     """Run the tests that stand in the rule files: series in, alarms out; exit 1 if one fails."""
     from alerts.trials.rule_tests import run_rule_tests
 
@@ -129,7 +120,7 @@ def backtest(
     station: Annotated[list[str] | None, typer.Option(help="Only this station; may be repeated.")] = None,
     root: Root = None,
     overlay: Overlay = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say which alarms the rules would have raised on stored readings: by rule and station, messages a person, figures.
 
@@ -137,12 +128,10 @@ def backtest(
     """
     from alerts.trials.backtest_run import run_backtest
     from quantrac.config.loading import load_rules
-    from quantrac.config.settings import Settings
-    from quantrac.database.migrate import connect_migrated
 
     network = _network(root, overlay)
     new = None if rules is None else load_rules(rules, network)
-    with connect_migrated(Settings().database("alerts"), "quantrac rules backtest") as conn:
+    with database("alerts", "rules backtest") as conn:
         report = run_backtest(conn, network, first.date(), last.date(), new=new, stations=station)
     if as_json:
         print(json.dumps(dataclasses.asdict(report)))
@@ -159,7 +148,7 @@ def normals(
     ] = None,
     root: Root = None,
     overlay: Overlay = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make what is normal for channels of their stored good readings: median and MAD by month and tide phase.
 
@@ -168,12 +157,10 @@ def normals(
     from datetime import UTC
 
     from alerts.trials.normals import departing_channels, make_normals
-    from quantrac.config.settings import Settings
-    from quantrac.database.migrate import connect_migrated
 
     network = _network(root, overlay)
     wanted = channel or departing_channels(network)
-    with connect_migrated(Settings().database("alerts"), "quantrac rules normals") as conn:
+    with database("alerts", "rules normals") as conn:
         made = make_normals(conn, network, wanted, first.date(), last.date(), datetime.now(UTC))
     if as_json:
         print(json.dumps([dataclasses.asdict(one) for one in made]))

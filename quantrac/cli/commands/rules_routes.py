@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from quantrac.cli.environment import configured_network, database
+
 if TYPE_CHECKING:
     from alerts.telling.explanation import Explained
     from alerts.telling.routes import Matter
@@ -36,16 +38,12 @@ def routes(
     alarm. Of one that is on record the messages there are follow. Changes nothing.
     """
     from alerts.telling.explanation import on_record
-    from quantrac.config.loading import load_network
-    from quantrac.config.settings import Settings
-    from quantrac.database.migrate import connect_migrated
 
     if (explain is None) == (rule is None) or (rule is not None and station is None):
         raise typer.BadParameter("give --explain NUMBER, or --rule and --station")
-    settings = Settings()
-    network = load_network(settings.config, overlay or settings.overlay)
+    network = configured_network(overlay=overlay)
     now = datetime.now(UTC) if at is None else at.replace(tzinfo=LOCAL)
-    with connect_migrated(settings.database("alerts"), "quantrac rules routes") as conn:
+    with database("alerts", "rules routes") as conn:
         about = _Asked(rule or "", station or "", level) if explain is None else _of_alarm(conn, explain)
         matter, found = _explained(conn, network, about, now)
         if explain is not None:

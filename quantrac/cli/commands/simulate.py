@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from quantrac.cli.environment import run_until_signalled
+
 if TYPE_CHECKING:
     import threading
 
@@ -60,7 +62,6 @@ def simulate(
 
     Serial lines are pseudo-terminals paced to their baud rate; Modbus TCP listens on 127.0.0.1.
     """
-    from quantrac.cli.foreground import run_until_signalled
     from simulators.faults.grammar import parse_fault
     from simulators.field.plan import PACKAGED, load_field
     from simulators.service import Asked, run

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import getpass
 import json
 import logging
 from datetime import UTC, date, datetime
@@ -12,12 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from quantrac.cli.arguments import AsJson, Person, group
+from quantrac.cli.environment import configured_network, database
+
 if TYPE_CHECKING:
     from quantrac.config.findings import ConfigErrors
     from quantrac.config.network import Network
     from quantrac.desks.network import Foreseen
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+app = group()
 
 Folder = Annotated[
     Path | None,
@@ -28,16 +30,11 @@ Overlay = Annotated[
 ]
 
 
-@app.callback()
-def _stations() -> None:
-    """Check and apply what technicians write: stations, device profiles, rules."""
-
-
 @app.command(short_help="Check every file, one finding a line.")
 def check(
     folder: Folder = None,
     overlay: Overlay = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Check stations, device profiles, rules and network.yaml; one finding a line, exit 2 if there is one."""
     from quantrac.config.findings import ConfigErrors
@@ -56,24 +53,20 @@ def check(
 
 @app.command(short_help="Make the database know exactly these stations.")
 def apply(
+    person: Person,
     folder: Folder = None,
     overlay: Overlay = None,
-    person: Annotated[str | None, typer.Option(help="Who applies it, for the audit; default: the login name.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make the database know exactly these stations and channels; what vanished is deactivated, never deleted.
 
     Nothing is applied unless every file is right. May be repeated: what is unchanged is left alone.
     """
-    from quantrac.config.loading import load_network
-    from quantrac.config.settings import Settings
-    from quantrac.database.migrate import connect_migrated
     from quantrac.desks.network import apply_network
 
-    settings = Settings()
-    network = load_network(folder or settings.config, overlay or settings.overlay)
-    with connect_migrated(settings.database("stations"), "quantrac stations apply") as conn:
-        done = apply_network(conn, network, person or getpass.getuser(), datetime.now(UTC))
+    network = configured_network(folder, overlay)
+    with database("stations", "stations apply") as conn:
+        done = apply_network(conn, network, person, datetime.now(UTC))
     if as_json:
         print(json.dumps([dataclasses.asdict(applied) for applied in done]))
         return
@@ -88,20 +81,16 @@ def apply(
 def diff(
     folder: Folder = None,
     overlay: Overlay = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show what `apply` would change in the database, and which agents do not run with these files; changes nothing.
 
     Channels: + new, ~ changed, - gone.
     """
-    from quantrac.config.loading import load_network
-    from quantrac.config.settings import Settings
-    from quantrac.database.migrate import connect_migrated
     from quantrac.desks.network import foresee
 
-    settings = Settings()
-    network = load_network(folder or settings.config, overlay or settings.overlay)
-    with connect_migrated(settings.database("stations"), "quantrac stations diff") as conn:
+    network = configured_network(folder, overlay)
+    with database("stations", "stations diff") as conn:
         foreseen = foresee(conn, network, datetime.now(UTC))
     if as_json:
         print(json.dumps([dataclasses.asdict(each.applied) | {"agent": each.agent} for each in foreseen]))
@@ -113,23 +102,21 @@ def diff(
 @app.command(short_help="Send a station's configuration to its agent.")
 def push(
     station: Annotated[str, typer.Argument(help="Id of the station.", show_default=False)],
+    person: Person,
     folder: Annotated[Path | None, typer.Option("--config", help="Configuration; default QUANTRAC_CONFIG.")] = None,
     overlay: Overlay = None,
     within: Annotated[
         float, typer.Option(min=1, help="Seconds in which it must deliver what the old one did, or it is taken back.")
     ] = 300.0,
     why: Annotated[str | None, typer.Option(help="Goes into the audit.")] = None,
-    person: Annotated[str | None, typer.Option(help="Who sends it, for the audit; default: the login name.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Send a station's configuration to its running agent, which tries every changed device before it switches.
 
     The agent takes it back by itself if channels that were valid before are not afterwards, or the link stays away.
     Apply it to the database first. Exit code 1: refused, rolled back, or no answer.
     """
-    from quantrac.config.loading import load_network
     from quantrac.config.settings import Settings
-    from quantrac.database.migrate import connect_migrated
     from quantrac.desks import commands
     from quantrac.mqtt.address import MqttAddress
     from quantrac.observe import logs
@@ -137,17 +124,17 @@ def push(
 
     settings = Settings()
     logs.configure(settings.log, level=logging.WARNING)
-    stations = load_network(folder or settings.config, overlay or settings.overlay).stations
+    stations = configured_network(folder, overlay).stations
     if station not in stations:
         raise typer.BadParameter(f"found {station!r}, there are: {', '.join(sorted(stations))}")
     key, line = read_key(settings.keys(), station), commands.MqttLine(MqttAddress.parse(settings.command_mqtt()))
-    with connect_migrated(settings.database("stations"), "quantrac stations push") as conn:
+    with database("stations", "stations push") as conn:
         answer = commands.push(
             conn,
             line,
             key,
             stations[station],
-            person=person or getpass.getuser(),
+            person=person,
             reason=why,
             clock=lambda: datetime.now(UTC),
             within_s=within,

@@ -1,0 +1,53 @@
+"""What a command finds around it: settings, the configured network, a database, and the signals that end it."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from quantrac.config.network import Network
+    from quantrac.config.settings import Settings
+    from quantrac.database.pool import Connection
+
+
+def configured_network(folder: Path | None = None, overlay: str | None = None) -> Network:
+    """Return the network of `folder` with `overlay`; where one is None, that of the settings. Raises ConfigErrors."""
+    from quantrac.config.loading import load_network
+    from quantrac.config.settings import Settings
+
+    settings = Settings()
+    return load_network(folder or settings.config, overlay or settings.overlay)
+
+
+def database(service: str, command: str) -> Connection:
+    """Connect to the database as a service may, under the name `quantrac <command>`.
+
+    Raises MissingSetting, DatabaseUnreachable, NotMigrated.
+    """
+    from quantrac.config.settings import Settings
+    from quantrac.database.migrate import connect_migrated
+
+    return connect_migrated(Settings().database(service), f"quantrac {command}")
+
+
+def stop_on_signal() -> threading.Event:
+    """Return an event that SIGINT or SIGTERM sets from now on."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def run_until_signalled(run: Callable[[Settings, threading.Event], None]) -> None:
+    """Run a service until SIGINT or SIGTERM, with the settings of the environment and logs set up."""
+    from quantrac.config.settings import Settings
+    from quantrac.observe import logs
+
+    settings = Settings()
+    logs.configure(settings.log)
+    run(settings, stop_on_signal())
