@@ -35,7 +35,7 @@ COMMANDS: Final[dict[str, CommandEntry]] = {
     "centre": CommandEntry("centre", "All services of the centre under one supervisor."),
     "simulate": CommandEntry("simulate", "The field in a box: simulated instruments on real lines."),
     "stations": CommandEntry("stations", "Check, apply and push what technicians write."),
-    "commands": CommandEntry("commands", "Commands to a running station: signed, expiring, answered, audited."),
+    "commands": CommandEntry("commands", "Commands to a running station: signed, answered, audited."),
     "rules": CommandEntry("rules", "Check and test alarm rules."),
     "contacts": CommandEntry("contacts", "People who get messages: import, list, test."),
     "alarms": CommandEntry("alarms", "List, acknowledge, shelve and reset alarms."),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import tomllib
 from collections.abc import Iterator
 from importlib.metadata import packages_distributions
@@ -14,7 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
-from quantrac.cli.main import COMMANDS, PACKAGES
+from quantrac.cli.main import COMMANDS, PACKAGES, app
 
 PROJECT = Path(__file__).parents[3]
 
@@ -28,8 +27,10 @@ def walk(name: str, command: TyperCommand | TyperGroup) -> Iterator[tuple[str, T
 
 
 def commands() -> Iterator[tuple[str, TyperCommand | TyperGroup]]:
-    for name, entry in COMMANDS.items():
-        command = typer.main.get_command(importlib.import_module(f"quantrac.cli.commands.{entry.module}").app)
+    program = typer.main.get_command(app)
+    assert isinstance(program, TyperGroup)
+    for name in COMMANDS:
+        command = program.get_command(typer.Context(program), name)
         assert isinstance(command, TyperCommand | TyperGroup)
         yield from walk(name, command)
 
