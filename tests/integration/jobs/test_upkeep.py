@@ -102,6 +102,7 @@ def test_a_clock_that_is_years_ahead_drops_nothing_that_is_young(world: World) -
 
 
 def test_hourly_and_daily_values_and_dead_letters_go_after_their_own_time(world: World) -> None:
+    now = datetime.now(UTC)
     for table in ("hourly", "daily"):
         for days in (3000, 1500, 450, 1):
             world.conn.execute(
@@ -110,7 +111,7 @@ def test_hourly_and_daily_values_and_dead_letters_go_after_their_own_time(world:
                 [world.channel_id, days],
             )
     for days in (500, 300):
-        at = NOW - timedelta(days=days)
+        at = now - timedelta(days=days)
         world.conn.execute(
             """insert into dead_letter (first_received_at, received_at, topic, payload, length, sha256, reason, status)
                values (%s, %s, %s, '', 0, sha256(''), 'not_json', 'open')""",
@@ -122,7 +123,7 @@ def test_hourly_and_daily_values_and_dead_letters_go_after_their_own_time(world:
             [world.channel_id, at, at],
         )
     keep = Retention.model_validate({"readings": "90d", "hourly": "600d", "daily": "2000d"})
-    said = apply_retention(world.conn, datetime.now(UTC), keep)
+    said = apply_retention(world.conn, now, keep)
     assert said.endswith("1 dead letters removed")
     assert world.one("select count(*) from hourly") == 2
     assert world.one("select count(*) from daily") in (3, 4), "a chunk of days is 1000 days wide"
