@@ -30,20 +30,19 @@ LOG_METHODS = {"debug", "info", "warning", "error", "exception", "critical"}
 RIDDLE = re.compile(r"See the module|^By which |one that is told")
 
 NOT_YET_CLASSES = """
-Album Answer Block Book Bus Calibration Change Channel Clock Columns Course DeadLetter DeskRefused Event Finding
-Formula Found Kind Level Line Message Order Outcome Owed Part Phase Picture Place Purpose Reading Refused Report
-Row Sample Selection Series Span Stamp Station Step Stretch Transport Trouble UnknownStation Verdict Watch
-Watchdog Watched Window Words Worker
+Block Book Calibration Channel Columns Course DeadLetter Finding Formula Kind Level Line Message Outcome Phase
+Picture Place Purpose Report Row Sample Selection Station Step Stretch Trouble UnknownStation Verdict Window
+Words Worker
 """
 NOT_YET_MODULES = """
 consuming copying deriving following holding importing judging loading making refreshing sampling staging
-subscribing telling travelling tuning waiting wiring withholding
+telling travelling tuning waiting wiring withholding
 """
 NOT_YET_SLOTS = """
 Slot all_slots slot slots
 """
-NOT_YET_EVENTS = 34
-NOT_YET_RIDDLES = 17
+NOT_YET_EVENTS = 22
+NOT_YET_RIDDLES = 16
 """What other rooms still have: only fewer may be found."""
 
 
