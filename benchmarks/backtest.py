@@ -1,4 +1,4 @@
-"""A back-test of a year of the six stations at one minute: every channel read and watched.
+"""Back-test of a year of six stations at one minute: every channel is read and watched.
 
 Generated into a private cluster like the benchmark of the year. The shipped rules run as they are; each channel that
 none of them watches gets one rule of three levels that its made-up tide crosses, so that all readings are evaluated.

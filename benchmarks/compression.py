@@ -1,4 +1,4 @@
-"""What compression of old weeks costs and saves, on a server with TimescaleDB's Community edition that the user names.
+"""Cost and gain of compressing old weeks, on a server with TimescaleDB's Community edition that the user names.
 
 The six stations' 90 channels at one minute, two weeks long, some ten weeks ago; a gap of a day at one station is filled
 late. Everything is measured on the same rows before and after they are compressed.

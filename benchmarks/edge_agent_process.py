@@ -1,4 +1,4 @@
-"""Memory and processor of the whole agent: `quantrac edge run`, ten devices read and sent each second, a real broker.
+"""Memory and CPU of the whole agent: `quantrac edge run`, ten devices read and sent each second, a real broker.
 
 Its baseline is the same interpreter with nothing but the agent's modules loaded. Every second is also acknowledged, as
 ingest does it.

@@ -1,4 +1,4 @@
-"""How fast a full spool is emptied, and what that costs new readings.
+"""Drain rate of a full spool, and how long new readings take meanwhile.
 
 Agent, line, broker, ingest and database are real. The spool is filled beforehand, as a cut of the line would have
 done. The agent (its own process) starts with the line still cut, goes on measuring, and the line is mended: from then

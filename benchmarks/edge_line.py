@@ -1,4 +1,4 @@
-"""A line read by the agent's own bus reader, with a watch on when each read began and ended and what it brought."""
+"""A line read by the agent's own bus reader, which records when each read began and ended and what it brought."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The benchmarks of how the edge reads, as `./dev bench` prints them: each with its baseline in the same run."""
+"""Benchmarks of reading instruments, as `./dev bench` prints them: each with its baseline in the same run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the agent's spool costs beside bare SQLite, and how long one with a million messages takes to open.
+"""Cost of the agent's spool beside bare SQLite, and how long opening a spool of a million messages takes.
 
 The baseline is the spool's own table in a file of its own, WAL, synchronous=FULL, and the same bytes inserted, already
 encoded, by the same interpreter. Both take turns, so that what else the machine does strikes both alike.

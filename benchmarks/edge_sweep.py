@@ -1,4 +1,4 @@
-"""How near a sweep of an RTU line comes to the time that its bytes take on the wire, and what a dead device costs it.
+"""Time of a sweep of an RTU line beside the wire time of its bytes, and what a dead device costs it.
 
 Four instruments at 9600 baud on a paced line (a process of its own). The wire time is computed from the plan alone:
 characters of request and reply, three and a half characters of silence or the instrument's own turnaround, and the

@@ -1,4 +1,4 @@
-"""Register values a second through one agent by Modbus TCP, and what a value costs beside bare pymodbus.
+"""Register values a second by Modbus TCP through one agent, and the cost of a value beside bare pymodbus.
 
 Two addresses with fifty units each, sixty values (120 registers) a unit: read each second by the agent's own reader,
 decoded, put into slots, closed and handed over. The baseline asks the same units for the same registers at the same

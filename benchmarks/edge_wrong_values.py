@@ -1,4 +1,4 @@
-"""Whether a wrong value is ever taken from a line of late and garbled answers, and what each device delivers on it.
+"""Wrong values on a line of late and garbled answers (there must be none), and what each device delivers.
 
 The instruments number their answers (`tally` of the simulators): every value says which answer of which instrument it
 stood in, as which signal. The journal says when each was made. A value is right if the instrument that was asked made

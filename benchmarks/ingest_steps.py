@@ -1,4 +1,4 @@
-"""What each step of ingest costs, a message: the steps alone, in one process, without a broker.
+"""Cost of each step of ingest for a message: the steps alone, in one process, without a broker.
 
 The steps in Python use this process's core; those of the database are waited for. In a running ingest they overlap: the
 network thread, the preparer and the database work at the same time (docs/decisions/0153).

@@ -1,4 +1,4 @@
-"""Whether ingest keeps its pace for a minute, and what it does to its memory.
+"""Rate and memory of ingest over a minute of full load.
 
 Six stations publish as fast as ingest stores, never further ahead than BACKLOG: the broker's queue is no part of the
 measurement, and a full one would drop messages that stations would have to send again. Messages are made on the fly, so

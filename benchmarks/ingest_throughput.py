@@ -1,4 +1,4 @@
-"""How many readings a second ingest stores, beside raw binary COPY of the same rows in the same run (design 9).
+"""How many readings a second ingest stores, beside raw binary COPY of the same rows in the same run.
 
 The live lane sends one message a publish, 12 readings each, QoS 1; the backfill lane 50 messages a publish. Everything
 is on: acknowledgement after commit, deduplication, both books, change feed, stateless quality. Publishers, broker,

@@ -1,4 +1,4 @@
-"""The real agent as its own process, with a clockwork of numbered records in place of instruments.
+"""The real agent as a process of its own, with numbered records in place of instruments.
 
 `python -m benchmarks.numbered_agent STATION RECORDS_A_SECOND`; everything else by environment, as for `edge run`.
 """

@@ -1,4 +1,4 @@
-"""A publisher that costs next to nothing: packets encoded beforehand, sent by plain sockets with a window.
+"""An MQTT publisher that costs next to nothing: packets encoded beforehand, plain sockets with a window.
 
 It speaks just enough MQTT 5 (CONNECT, PUBLISH QoS 1, PUBACK) and runs as a process of its own. The window is what an
 edge also has: a number of publishes without PUBACK.

@@ -1,4 +1,4 @@
-"""How long it takes from the commit of a reading that raises or ends an alarm to its messages' hand-over.
+"""Time from the commit of a reading that raises or ends an alarm to the hand-over of its messages.
 
 `quantrac alerts run` as a process of its own, TimescaleDB with `fsync`, a mail server and an SMS provider on this
 machine. Every reading is committed by itself, with its change of the feed, and changes an alarm that two people hear

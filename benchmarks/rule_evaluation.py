@@ -1,4 +1,4 @@
-"""How fast rules are evaluated on one core: 20 rules of three levels on each channel, blocks of 10,000 readings.
+"""Rate of rule evaluation on one core: 20 rules of three levels on each channel, blocks of 10,000 readings.
 
 Beside it the time that the same rows take to be made into a block, as the centre does with what it reads back: the
 least that any evaluation of rows would cost.

@@ -1,4 +1,4 @@
-"""How long a reading takes from the moment it is measured to the commit of its row, at 1,000 messages a second.
+"""Time from the measurement of a reading to the commit of its row, at 1,000 messages a second.
 
 Sessions as the edges use them publish one message of 12 readings each millisecond, stamped with the moment when it was
 due (a publisher that is late counts as latency). A listener on the change feed looks up what each commit brought

@@ -1,4 +1,4 @@
-"""Ten thousand standing alarms and five thousand contacts: how long a restart takes, and whether rounds slow down.
+"""Ten thousand standing alarms and five thousand contacts: time of a restart and of a round.
 
 A hundred stations of ten channels with ten rules each, all in alarm; fifty contacts a station, of whom two are told of
 new alarms. A round is one reading of each of a hundred channels, from the feed to the commit; a new alarm is one more

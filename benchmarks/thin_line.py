@@ -1,4 +1,4 @@
-"""A line of so many bytes a second between the agent and its broker, as a modem gives it; may be cut and mended."""
+"""A TCP line with a limited rate between the agent and its broker, like a modem's; it can be cut and mended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A year of the six stations at one minute: its size, and how long the queries behind dashboard and console take.
+"""A year of six stations at one minute: its size, and the time of the queries behind dashboard and console.
 
 Generated once into a private cluster and removed afterwards: some 6 GB of disk and several minutes.
 """

@@ -1,4 +1,4 @@
-"""`quantrac simulate`: mounts the field, tells where its buses are, serves until told to stop."""
+"""`quantrac simulate`: starts the field, prints where its buses are, serves until it is stopped."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Commands from the centre to a station, and its answers (design 5): signed, expiring, each carried out at most once.
+"""Commands from the centre to a station and the station's replies: signed, expiring, carried out at most once.
 
 The signature is HMAC-SHA256 with the station's key (RFC 2104) over the canonical JSON of station, id and everything in
 the command but the signature: a command of one station or id is none of another. Pure.

@@ -1,4 +1,4 @@
-"""The root of every error that Quantrac raises on purpose.
+"""QuantracError, the base class of every error that Quantrac raises on purpose.
 
 QuantracError
 ├── telemetry.wire.WireError         a payload is not what wire version 1 says

@@ -1,4 +1,4 @@
-"""The parameter catalogue: what can be measured, in which unit, within which bounds.
+"""The parameter catalogue: what can be measured, its unit, its bounds and its kind.
 
 Sources: spans after the sensor minimums of Circular 10/2021/TT-BTNMT where it names the parameter, else the usual
 span of field instruments; plausible ranges are what tropical coastal waters and air can show; ministry symbols after

@@ -1,4 +1,4 @@
-"""Quality of a reading: what our checks say, in the flags of QARTOD (IOC Manuals and Guides 54, volume 3)."""
+"""Quality of a reading: the result of our tests as QARTOD flags (IOC Manuals and Guides 54, volume 3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A reading: one value of one channel at one time, with the device's word about it."""
+"""A reading: one value of one channel at one time, with its state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Slots of time: a reading bears the end of the slot it covers; the slot labelled h holds h - width < t <= h."""
+"""Slots of time: a reading is named by the end of its slot; the slot labelled h holds h - width < t <= h."""
 
 from __future__ import annotations
 

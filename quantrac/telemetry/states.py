@@ -1,4 +1,4 @@
-"""State of a reading: what the device says about its own value (design 4)."""
+"""State of a reading: what the device reports of its own value."""
 
 from __future__ import annotations
 

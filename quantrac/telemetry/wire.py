@@ -1,4 +1,4 @@
-"""Wire version 1: what travels between edge and centre (design 5).
+"""Wire version 1: the messages between station and centre (docs/wire.md).
 
 Two decoders read a message. The strict one is fast and refuses anything out of the ordinary. What it refuses goes to
 the lenient one, which tells an unusable envelope (BadEnvelope) from single readings or events that are refused alone.

@@ -1,1 +1,1 @@
-"""Servers of the field's protocols, with the instruments mounted on them and the journal of what they served."""
+"""Servers of the instruments' protocols, the instruments mounted on them, and the journal of served values."""

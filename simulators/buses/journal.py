@@ -1,4 +1,4 @@
-"""What the instruments really served: one JSON line a value, given to the operating system before the reply leaves.
+"""The journal: one JSON line for each value that an instrument served, written before the reply leaves.
 
 A run is judged by this file: whatever the network stores later must equal it. Beside it stands `<station>.faults`: one
 JSON line for each exchange that a fault hit, with the bytes that were asked, made and put on the line.

@@ -1,4 +1,4 @@
-"""Faults of the line itself: looked at many times a second, because they begin and end without any request."""
+"""Faults of the line itself (unplugged, chatter, hang-up), checked many times a second."""
 
 import inspect
 import random

@@ -1,4 +1,4 @@
-"""What the servers of all serial protocols share: a line to listen on, and the way of an answer."""
+"""Base of the serial protocol servers: listens on a line, sends answers through the faults in force."""
 
 import asyncio
 from abc import ABC, abstractmethod

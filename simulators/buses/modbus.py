@@ -1,4 +1,4 @@
-"""Modbus slaves: RTU with several on one serial line, and TCP with several units behind one address.
+"""Modbus RTU slaves on one serial line, and the exceptions and functions that TCP units share with them.
 
 Our own, because a real RS-485 line is silent where nobody lives, replies late or damaged, and is slow: see the manual
 facts in docs/simulators.md. Function codes 01 to 04, 06 and 16.

@@ -1,4 +1,4 @@
-"""Modbus TCP units behind one address: what an analyser with a network port, or a gateway, looks like."""
+"""Modbus TCP units behind one address, like an analyser with a network port or a gateway."""
 
 import asyncio
 import struct

@@ -1,4 +1,4 @@
-"""An instrument mounted on a bus: its address, how fast it answers, what faults strike it, where its journal goes."""
+"""An instrument mounted on a bus: its address, its latency, its faults, its journal."""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""Instruments that send by themselves: each message at its own interval, whether anybody listens or not."""
+"""A line of instruments that send by themselves, each message at its own interval."""
 
 import asyncio
 import math

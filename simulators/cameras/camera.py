@@ -1,4 +1,4 @@
-"""A network camera: JPEG snapshots by HTTP in the size that is asked for, behind a basic or digest login (RFC 7616)."""
+"""A network camera: JPEG snapshots by HTTP in the requested size, behind a basic or digest login (RFC 7616)."""
 
 from __future__ import annotations
 

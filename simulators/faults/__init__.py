@@ -1,1 +1,1 @@
-"""Faults of the simulated field: how they are written, whom they strike, what they do to an answer."""
+"""Faults of the simulated field: their grammar, their targets, and what they do to an answer."""

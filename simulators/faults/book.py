@@ -1,4 +1,4 @@
-"""Which faults are in force for whom, at a time of the script. Pure."""
+"""FaultBook: which faults are in force for which instrument at a time of the script. Pure."""
 
 from collections.abc import Sequence
 from typing import Final

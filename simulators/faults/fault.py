@@ -1,4 +1,4 @@
-"""Faults that can be switched on: what they are called, whom they strike, and when. Pure.
+"""A fault: its kind, its target, its times. Pure.
 
 How they are written: `fault_grammar`. What they do to an answer: `treatment`; to a line: `line_faults`.
 """

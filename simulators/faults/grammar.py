@@ -1,4 +1,4 @@
-"""How a fault is written, on the command line, in the field file and in the file of `--faults`. Pure.
+"""The text form of a fault, as on the command line, in the field file and in the file of `--faults`. Pure.
 
     KIND[:VALUE][,SHARE]@TARGET[+FROM..[TO][/EVERY]]
 

@@ -1,4 +1,4 @@
-"""What the faults in force do to one exchange: whether, when and how its answer goes on the line. Pure.
+"""What the faults in force do to one exchange: whether, when and with which bytes its answer goes out. Pure.
 
 Everything left to chance is drawn when the request arrives, so that the journal can say what will be damaged before it
 is sent.

@@ -1,4 +1,4 @@
-"""From an instrument's specification in the field file to the instrument."""
+"""Builds an instrument from its specification in the field file."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

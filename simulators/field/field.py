@@ -1,4 +1,4 @@
-"""Mounted stations on their buses: started, told where they are, watched, switched, stopped."""
+"""The field: starts the stations' buses, reports where they are, switches faults, stops them."""
 
 import asyncio
 import inspect

@@ -1,4 +1,4 @@
-"""The field file: which instruments hang on which bus of which station, what they see, and the script of what happens.
+"""The field file as models: instruments, buses and stations, their signals, and the script of events.
 
 It is the simulators' own and shares with the stations' configuration only a bus, a line setting and an address.
 """

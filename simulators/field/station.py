@@ -1,4 +1,4 @@
-"""From the field file to instruments mounted on buses: scenes, scripts, lines and servers of every station."""
+"""Builds a station of the field: its scene, script, lines, servers and mounted instruments."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

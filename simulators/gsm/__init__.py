@@ -1,1 +1,1 @@
-"""A GSM modem that reads short messages by 3GPP TS 23.040."""
+"""A simulated GSM modem, with a reading of 3GPP TS 23.040 of its own."""

@@ -1,4 +1,4 @@
-"""Short messages as the network reads and writes them, after 3GPP TS 23.040.
+"""Short messages as the GSM network encodes and decodes them (3GPP TS 23.040).
 
 A reading of its own, so that a driver's mistake cannot agree with it.
 """

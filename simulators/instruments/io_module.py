@@ -1,4 +1,4 @@
-"""A remote I/O module with eight contacts and four analogue inputs, as they hang in a station's cabinet.
+"""A remote I/O module with eight contacts and four analogue inputs, as in a station's cabinet.
 
 Function 02, inputs 0 to 7; function 04, input registers 0 (supply, mV, unsigned) and 1 (shelter, 0.1 °C, signed).
 A contact may be wired inverted: the relay of the mains supply closes when the mains is lost.

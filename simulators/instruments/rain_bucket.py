@@ -1,4 +1,4 @@
-"""Rain as tips: the cheap RS-485 tipping bucket, and an I/O module whose inputs count the pulses of a bucket's contact.
+"""Rain as counted tips: an RS-485 tipping bucket, and an I/O module that counts the pulses of a bucket's contact.
 
 The bucket counts tenths of a millimetre in holding register 0. The module has eight contacts (function 02) and a
 counter of sixteen bits behind each (function 04, registers 0 to 7). Both go on from 0 after 65535, and forget at each

@@ -1,4 +1,4 @@
-"""Instruments that talk by themselves: Gill MaxiMet, an NMEA weather sensor, WXT536 in automatic mode, GRIMM EDM 180.
+"""Instruments that send by themselves: Gill MaxiMet, an NMEA weather sensor, WXT536 automatic, GRIMM EDM 180.
 
 Formats from the makers' manuals: Gill `STX fields ETX XOR`, NMEA `$…*XOR`, Vaisala messages with the three characters
 of SDI-12's CRC, GRIMM's blank-separated lines `P` (how it is) and `N_,` (masses, tenths of µg/m³).

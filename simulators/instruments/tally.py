@@ -1,4 +1,4 @@
-"""An instrument that exists nowhere: every value says which request it answers and which registers it stands in.
+"""An invented instrument for tests: every value shows which request it answers and which registers it stands in.
 
 Holding and input registers 0 to 119 are sixty pairs, each a uint32, high word first: 64 n + k, where n counts the
 requests that the instrument has answered (from 1, up to 2^26 - 1) and k = 0 … 59 is the pair. A value that turns up

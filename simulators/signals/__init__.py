@@ -1,1 +1,1 @@
-"""The simulated world: every signal is a pure function of time, so it does not matter how often it is asked."""
+"""The simulated world: signals that are pure functions of time, so that asking more often changes nothing."""

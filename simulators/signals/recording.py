@@ -1,4 +1,4 @@
-"""Replay of recorded series: the same month, day and time of the year, in the recording's own year."""
+"""Replays a recorded series: the same month, day and time of the year, in the recording's own year."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What there is to measure at a station: a source for every signal, from a model or from a recording."""
+"""The scene of a station: a source for each of its signals, from a model or from a recording."""
 
 import math
 from collections.abc import Callable

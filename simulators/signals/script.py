@@ -1,4 +1,4 @@
-"""Scripted episodes: at a moment of the script a signal goes to a value, stays, and comes back."""
+"""Scripted episodes: at a time of the script a signal goes to a value, stays, and comes back."""
 
 from dataclasses import dataclass
 

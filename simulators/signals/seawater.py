@@ -1,4 +1,4 @@
-"""Conductivity, salinity and oxygen of water that agree with each other.
+"""Conductivity, salinity and oxygen of water, consistent with each other.
 
 Salinity: PSS-78 (UNESCO technical paper 44, 1983) at the surface. Temperature is used as given: the difference between
 the scales of 1968 and 1990 (0.02 %) is far below any probe. Specific conductance: 1.91 %/°C, as sondes reckon it.

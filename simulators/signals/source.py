@@ -1,4 +1,4 @@
-"""What a probe sees: a value with the instrument's own judgement of it."""
+"""A source of values: what a probe sees, with the instrument's own judgement of it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A tidal river or canal: level, salinity, temperature, oxygen, pH, turbidity and more that belong together.
+"""A tidal river or canal: level, salinity, temperature, oxygen, pH, turbidity and more, consistent with each other.
 
 Ranges follow what is published of the lower Hậu and Mỹ Thanh rivers (docs/simulators.md): temperature 26 to 30 °C with
 its low at 5 to 7 h and its high at 14 to 16 h, oxygen 2 to 5 mg/l, pH 6.9 to 7.7; the highest salinity follows high

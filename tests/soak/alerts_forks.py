@@ -1,4 +1,4 @@
-"""Alert workers as forks of a process that has imported everything: what is killed begins again in a moment.
+"""Alert workers as forks of a process that has imported everything, so that a killed one restarts in a moment.
 
 Reads lines: each `start` forks a worker and prints its process id. A worker is `alerts.service.run` and nothing else.
 """

@@ -1,4 +1,4 @@
-"""The week that `./dev soak --alerts` plays: readings as transactions, a day of outage of one station, its backfill."""
+"""The script of `./dev soak --alerts`: a week of readings, a day of outage of one station, its backfill."""
 
 from __future__ import annotations
 

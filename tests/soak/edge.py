@@ -4,7 +4,7 @@ Three stations on real ports (RS-485, SDI-12, Modbus TCP, Bayern-Hessen, a weath
 ingest and database. At random an agent is killed (SIGKILL: four of five faults), its line cut or struck deaf, its disk
 full, the broker killed or restarted, ingest killed. In the end every message of every spool must be stored once, both
 books must balance, every stored value must be what the instruments say they served, every slot must be there, null only
-where the agent did not live through it, and no message may have been published more often than design 5 allows.
+where the agent was down, and no message may have been published more often than the rules of resending allow.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How often each message is published, and whether design 5 allows it.
+"""How often each message was published, and whether the rules of resending allow it (docs/wire.md).
 
 A message may be published again when a minute has passed since the last time, or when nobody can know what became of
 it: the agent was killed, its line broke, or the broker went away. Anything else is a publish too many.

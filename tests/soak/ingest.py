@@ -1,4 +1,4 @@
-"""`./dev soak --ingest [minutes]`: ingest under every fault at once, judged by what the stations know they produced.
+"""`./dev soak --ingest [minutes]`: ingest under every fault at once, judged by what the stations produced.
 
 Of two processes of ingest one serves and the other stands by. At random, one is killed (SIGKILL) or stopped, a third
 one comes and goes, the broker is killed or stopped, or the database, or all stations send everything again. One message

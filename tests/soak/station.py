@@ -1,4 +1,4 @@
-"""A station that never gives up: it produces messages all the time and sends each until an ack calls it settled."""
+"""A station that produces messages all the time and sends each until an ack settles it."""
 
 from __future__ import annotations
 

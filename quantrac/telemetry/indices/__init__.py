@@ -1,1 +1,1 @@
-"""Indices that Vietnamese rules and farm practice make of measured values. Pure functions, no clock, no database."""
+"""Indices that Vietnamese rules and farm practice compute from measured values. Pure: no clock, no database."""

@@ -1,4 +1,4 @@
-"""How much of ammonium is toxic, unionised ammonia. Nitrogen in mg/l, temperature in °C, salinity in ‰."""
+"""Toxic (unionised) ammonia from ammonium, pH, temperature and salinity. Nitrogen in mg/l, °C, ‰."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Straight lines between the points of a table, as the decrees interpolate; rounding half up, as they print."""
+"""Linear interpolation between the breakpoints of a decree's table, and rounding half up as decrees do."""
 
 from __future__ import annotations
 

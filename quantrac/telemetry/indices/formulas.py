@@ -1,4 +1,4 @@
-"""The formulas by which derived channels are made: what they take, what they give, and how often.
+"""The formulas of derived channels: inputs, result, and how often each is computed.
 
 A formula is pure and knows no time: it gets the values of its inputs as columns, the newest first, None where there is
 none, and gives a value or None. `ingest.derived` fetches the columns, `quantrac.config` checks what a station declares.

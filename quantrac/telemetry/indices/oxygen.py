@@ -1,4 +1,4 @@
-"""How much oxygen water holds when it is saturated with air. Temperature in °C, salinity in ‰, oxygen in mg/l."""
+"""Solubility and saturation of oxygen in water. Temperature in °C, salinity in ‰, oxygen in mg/l."""
 
 from __future__ import annotations
 

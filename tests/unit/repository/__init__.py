@@ -1,1 +1,1 @@
-"""The repository itself: the command, the locks, the documents."""
+"""The repository itself: the `dev` command, lock files, documents, words."""

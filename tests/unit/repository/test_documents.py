@@ -1,4 +1,4 @@
-"""What the documents promise exists."""
+"""Links lead somewhere, decisions have their parts, settings are documented, the book builds."""
 
 import re
 from pathlib import Path
