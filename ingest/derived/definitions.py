@@ -10,7 +10,9 @@ from typing import Any, Final
 from psycopg.types.json import Jsonb
 
 from quantrac.database.pool import Connection
-from quantrac.telemetry.indices.formulas import FORMULAS, Formula, Options, options_of
+from quantrac.database.time_zone import time_zone
+from quantrac.telemetry.indices.formulas import FORMULAS, Basis, Formula, Options, options_of
+from quantrac.telemetry.local_time import Calendar
 
 IN_FORCE: Final = """
 select d.channel_id, c.station, d.formula, d.inputs, d.options, d.made, (select valid_share from network)
@@ -32,18 +34,20 @@ class Definition:
     options: Options
     written: Mapping[str, Any]
     """All that decides its values."""
+    calendar: Calendar
     is_made: bool
     """Its stored values were made with this definition."""
 
     @property
     def window(self) -> timedelta:
-        """How far before its own time a value reaches."""
-        return timedelta(hours=self.formula.hours)
+        """How far before its own time a value reaches: a day on which clocks are set back has an hour more."""
+        return timedelta(hours=self.formula.hours + (self.formula.basis is Basis.DAY))
 
 
 def definitions(conn: Connection) -> list[Definition]:
     """Return the derived channels of active stations, those before others that are made of them."""
-    return ordered([_definition(*row) for row in conn.execute(IN_FORCE)])
+    calendar = Calendar(time_zone(conn))
+    return ordered([_definition(calendar, *row) for row in conn.execute(IN_FORCE)])
 
 
 def ordered(found: Iterable[Definition]) -> list[Definition]:
@@ -73,10 +77,13 @@ def mark_made(conn: Connection, made: Iterable[Definition]) -> None:
 
 
 def _definition(
-    channel_id: int, station: str, formula: str, inputs: dict[str, int], options: dict[str, Any],
+    calendar: Calendar, channel_id: int, station: str, formula: str, inputs: dict[str, int], options: dict[str, Any],
     made: dict[str, Any] | None, share: float,
 ) -> Definition:  # fmt: skip
+    what = FORMULAS[formula]
     written = {"formula": formula, "inputs": inputs, "options": options, "share": share}
-    return Definition(
-        channel_id, station, FORMULAS[formula], inputs, options_of(options, share), written, made == written
-    )
+    if what.basis is not Basis.MOMENT:
+        written["hours_begin"] = calendar.shift.total_seconds()
+    if what.basis is Basis.DAY:
+        written["time_zone"] = calendar.zone.key
+    return Definition(channel_id, station, what, inputs, options_of(options, share), written, calendar, made == written)

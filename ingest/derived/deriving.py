@@ -7,19 +7,17 @@ one transaction.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 from ingest.derived import stored
 from ingest.derived.definitions import Definition
 from ingest.derived.making import Inputs, Value, hour_means, moments, over_hours
-from ingest.derived.touched import HOUR, labels, runs
+from ingest.derived.touched import labels, runs
 from ingest.spans import Span, merged
 from quantrac.database.feed import Cause, NewChange
 from quantrac.database.pool import Connection
 from quantrac.telemetry.indices.formulas import Basis
-
-INSTANT: Final = timedelta(microseconds=1)
+from quantrac.telemetry.local_time import HOUR, INSTANT
 
 
 def derive(
@@ -68,7 +66,7 @@ def _of_hours(conn: Connection, each: Definition, mine: Sequence[Span]) -> dict[
     before = stored.before(conn, mine)
     wanted: set[datetime] = set()
     for span in mine:
-        wanted |= labels(each.formula, span, before[span.channel_id, span.low], min(ends))
+        wanted |= labels(each.formula, span, before[span.channel_id, span.low], min(ends), each.calendar)
     clusters = runs(0, sorted(wanted), max(each.window, HOUR))
     windows = [Span(0, span.low - each.window + INSTANT, span.high) for span in clusters]
     made: dict[datetime, Value | None] = {}
@@ -83,8 +81,8 @@ def _cluster(
     if each.formula.basis is Basis.HOUR:
         ((name, channel_id),) = each.inputs.items()
         expected = stored.expected(conn, channel_id, wanted)
-        return hour_means(inputs[name], wanted, expected, each.options)
-    return over_hours(each.formula, inputs, wanted, each.options)
+        return hour_means(inputs[name], wanted, expected, each.options, each.calendar)
+    return over_hours(each.formula, inputs, wanted, each.options, each.calendar)
 
 
 def _inputs(conn: Connection, each: Definition, windows: Sequence[Span]) -> Iterator[Inputs]:

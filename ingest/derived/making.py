@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from ingest.derived.touched import HOUR
 from quantrac.telemetry.indices.formulas import Basis, Columns, Formula, Options, mean_of
+from quantrac.telemetry.local_time import HOUR, Calendar
 from quantrac.telemetry.quality import Quality
-from quantrac.telemetry.slots import bucket_end
 from quantrac.telemetry.states import State
 
 
@@ -58,12 +57,16 @@ def moments(formula: Formula, inputs: Inputs, options: Options) -> dict[datetime
 
 
 def hour_means(
-    rows: Sequence[Row], labels: Iterable[datetime], expected: Mapping[datetime, int], options: Options
+    rows: Sequence[Row],
+    labels: Iterable[datetime],
+    expected: Mapping[datetime, int],
+    options: Options,
+    calendar: Calendar,
 ) -> dict[datetime, Value | None]:
     """Return the means of the hours with these labels that hold a reading; None for an hour that still waits."""
     by_hour: dict[datetime, list[Row]] = {}
     for row in rows:
-        by_hour.setdefault(bucket_end(row.time, HOUR), []).append(row)
+        by_hour.setdefault(calendar.hour_end(row.time), []).append(row)
     made: dict[datetime, Value | None] = {}
     for label in sorted(labels):
         found = by_hour.get(label)
@@ -75,9 +78,9 @@ def hour_means(
 
 
 def over_hours(
-    formula: Formula, inputs: Inputs, labels: Iterable[datetime], options: Options
+    formula: Formula, inputs: Inputs, labels: Iterable[datetime], options: Options, calendar: Calendar
 ) -> dict[datetime, Value | None]:
-    """Return what the formula makes of the hours that end at a label or before it, within its window.
+    """Return what the formula makes of the hours that end at a label or before it, within its window or the local day.
 
     There is a value, or null, where an input has a row in the window's last hour; a mean's or a day's may be anywhere.
     """
@@ -85,7 +88,8 @@ def over_hours(
     anywhere = formula.parameter is None or formula.basis is Basis.DAY
     made: dict[datetime, Value | None] = {}
     for label in sorted(labels):
-        hours = [label - age * HOUR for age in range(formula.hours)]
+        width = (label - calendar.day_start(label)) // HOUR if formula.basis is Basis.DAY else formula.hours
+        hours = [label - age * HOUR for age in range(width)]
         windows = {name: [found.get(hour) for hour in hours] for name, found in by_time.items()}
         if not any(any(window if anywhere else window[:1]) for window in windows.values()):
             continue

@@ -9,10 +9,9 @@ from typing import Final
 
 from ingest.spans import Span
 from quantrac.telemetry.indices.formulas import Basis, Formula
-from quantrac.telemetry.slots import bucket_end, bucket_start, local_day
+from quantrac.telemetry.local_time import HOUR, INSTANT, Calendar
+from quantrac.telemetry.slots import bucket_start
 
-HOUR: Final = timedelta(hours=1)
-DAY: Final = timedelta(days=1)
 STRETCH: Final = timedelta(days=7)
 """So much is made at once: it bounds what is held in memory."""
 
@@ -25,7 +24,7 @@ def stretches(spans: Iterable[Span]) -> list[list[Span]]:
         while low <= each.high:
             week = bucket_start(low, STRETCH)
             by_week[week].append(Span(each.channel_id, low, min(each.high, week + STRETCH)))
-            low = week + STRETCH + timedelta(microseconds=1)
+            low = week + STRETCH + INSTANT
     return [by_week[week] for week in sorted(by_week)]
 
 
@@ -40,7 +39,9 @@ def runs(channel_id: int, times: Iterable[datetime], gap: timedelta) -> list[Spa
     return found
 
 
-def labels(formula: Formula, span: Span, before: datetime | None, newest: datetime) -> set[datetime]:
+def labels(
+    formula: Formula, span: Span, before: datetime | None, newest: datetime, calendar: Calendar
+) -> set[datetime]:
     """Return the times of the values that a change of one input touches, for formulas that look at hours.
 
     Args:
@@ -48,23 +49,26 @@ def labels(formula: Formula, span: Span, before: datetime | None, newest: dateti
         span: what changed.
         before: the input's last reading before the change: the hour it is in was not over, and could not be made.
         newest: no value is made for an hour or day whose end the inputs have not reached.
+        calendar: hours and days of the network.
     """
     ends = [(span.low, span.high)] if before is None else [(before, before), (span.low, span.high)]
     if formula.basis is Basis.DAY:
-        return {
-            label
-            for low, high in ends
-            for label in _steps(local_day(low) + DAY, min(local_day(high) + DAY, newest), DAY)
-        }
+        return {label for low, high in ends for label in _day_ends(low, min(calendar.day_end(high), newest), calendar)}
     reach = (formula.hours - 1) * HOUR
     return {
-        label
-        for low, high in ends
-        for label in _steps(bucket_end(low, HOUR), min(bucket_end(high, HOUR) + reach, newest), HOUR)
+        label for low, high in ends for label in _hour_ends(low, min(calendar.hour_end(high) + reach, newest), calendar)
     }
 
 
-def _steps(first: datetime, last: datetime, width: timedelta) -> Iterator[datetime]:
-    while first <= last:
-        yield first
-        first += width
+def _day_ends(low: datetime, last: datetime, calendar: Calendar) -> Iterator[datetime]:
+    end = calendar.day_end(low)
+    while end <= last:
+        yield end
+        end = calendar.day_end(end + INSTANT)
+
+
+def _hour_ends(low: datetime, last: datetime, calendar: Calendar) -> Iterator[datetime]:
+    end = calendar.hour_end(low)
+    while end <= last:
+        yield end
+        end += HOUR

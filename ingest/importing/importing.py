@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
+from zoneinfo import ZoneInfo
 
 import psycopg
 
@@ -27,6 +28,7 @@ from ingest.storing.transaction import store
 from quantrac.config.units import Conversion
 from quantrac.database import audit
 from quantrac.database.pool import Connection
+from quantrac.database.time_zone import time_zone
 from quantrac.mqtt.delivery import Delivery
 from quantrac.telemetry import topics, wire
 from quantrac.telemetry.errors import QuantracError
@@ -158,7 +160,7 @@ def run_import(
     progress = _begin(conn, order, sources.digest(found), now)
     if progress.was_finished:
         return progress
-    lines = islice(read(found, order), progress.lines, None)
+    lines = islice(read(found, order, time_zone(conn)), progress.lines, None)
     now_ms = (now - EPOCH) // timedelta(milliseconds=1)
     while batch := list(islice(lines, LINES_A_BATCH)):
         readings: list[tuple[int, WireReading]] = []
@@ -175,12 +177,13 @@ def run_import(
     return progress
 
 
-def read(found: Iterable[Path], order: Order) -> Iterator[Line | LineProblem]:
+def read(found: Iterable[Path], order: Order, zone: ZoneInfo) -> Iterator[Line | LineProblem]:
     """Yield the lines of all files, one after the other."""
     for file in found:
-        yield from (
-            ministry.lines(file) if order.file_format == "tt10" else table.lines(file, order.station, order.skipped)
-        )
+        if order.file_format == "tt10":
+            yield from ministry.lines(file, zone)
+        else:
+            yield from table.lines(file, order.station, zone, order.skipped)
 
 
 def load_station(conn: Connection, order: Order) -> Station:

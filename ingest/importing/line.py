@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
 
-from quantrac.telemetry.slots import AHEAD, EPOCH
+from quantrac.telemetry.slots import EPOCH
 from quantrac.telemetry.states import STATE_OF_WORD, State
 
 MINISTRY_STATES: Final = {"00": State.OK, "01": State.CAL, "02": State.FAULT}
 """Circular 10/2021/TT-BTNMT: measuring, calibrating, device fault."""
-LOCAL: Final = timezone(AHEAD)
 NO_VALUE: Final = frozenset({"", "-", "na", "n/a", "nan", "null", "none"})
 COMPACT: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)")
 VIETNAMESE: Final = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})[ T](\d{1,2}):(\d\d)(?::(\d\d))?")
@@ -63,13 +63,13 @@ def number(text: str) -> float | None:
     return value
 
 
-def moment_ms(text: str) -> int:
-    """Read a time; without an offset it is local time of Asia/Ho_Chi_Minh. Raises ValueError.
+def moment_ms(text: str, zone: ZoneInfo) -> int:
+    """Read a time; without an offset it is local, and the earlier one where clocks were set back. Raises ValueError.
 
     ISO 8601, `yyyyMMddHHmmss` of the ministry's files, or `dd/MM/yyyy HH:mm[:ss]`.
     """
     time = _parsed(text.strip())
-    aware = time if time.tzinfo else time.replace(tzinfo=LOCAL)
+    aware = time if time.tzinfo else time.replace(tzinfo=zone)
     return (aware - EPOCH) // timedelta(milliseconds=1)
 
 

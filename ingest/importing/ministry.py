@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from ingest.importing.line import Line, LineProblem, Place, moment_ms, number, state
 
@@ -16,16 +17,16 @@ INTERVAL_MS: Final = 300_000
 EXPECTED: Final = "name, value, unit, yyyyMMddHHmmss and state 00, 01 or 02, parted by tabs"
 
 
-def lines(file: Path) -> Iterator[Line | LineProblem]:
+def lines(file: Path, zone: ZoneInfo) -> Iterator[Line | LineProblem]:
     """Yield every line of a file that is not empty; memory does not grow with it."""
     with file.open(encoding="utf-8-sig", errors="replace", newline=None) as text:
         for count, row in enumerate(text, start=1):
             if row.strip():
-                yield line(Place(file, count), row)
+                yield line(Place(file, count), row, zone)
 
 
-def line(place: Place, row: str) -> Line | LineProblem:
-    """Read one line."""
+def line(place: Place, row: str, zone: ZoneInfo) -> Line | LineProblem:
+    """Read one line, whose time is that of `zone`."""
     fields = row.rstrip("\r\n").split("\t")
     if len(fields) not in (4, 5):
         return LineProblem(place, f"found {len(fields)} fields, expected {EXPECTED}")
@@ -35,7 +36,7 @@ def line(place: Place, row: str) -> Line | LineProblem:
     except ValueError:
         return LineProblem(place, f"value: found {value_text!r}, expected a number")
     try:
-        t_ms = moment_ms(time)
+        t_ms = moment_ms(time, zone)
     except ValueError:
         return LineProblem(place, f"time: found {time!r}, expected yyyyMMddHHmmss")
     try:

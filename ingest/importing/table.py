@@ -11,6 +11,7 @@ import csv
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from ingest.importing.line import Line, LineProblem, Place, moment_ms, number, state
 
@@ -26,9 +27,11 @@ class Row(NamedTuple):
 
     place: Place
     cells: Mapping[str, str]
+    zone: ZoneInfo
+    """Of a time without an offset."""
 
 
-def lines(file: Path, station: str, skipped: Collection[str] = ()) -> Iterator[Line | LineProblem]:
+def lines(file: Path, station: str, zone: ZoneInfo, skipped: Collection[str] = ()) -> Iterator[Line | LineProblem]:
     """Yield every value of a file; rows that name another station are left out. Memory does not grow with the file."""
     with file.open(encoding="utf-8-sig", errors="replace", newline="") as text:
         head = text.readline()
@@ -43,14 +46,16 @@ def lines(file: Path, station: str, skipped: Collection[str] = ()) -> Iterator[L
         if twice := sorted({name for name in columns if name and columns.count(name) > 1} - left_out):
             yield LineProblem(Place(file, 1), f"found column {', '.join(twice)} twice, expected each name once")
             return
-        for row in _rows(file, text, delimiter, columns):
+        for row in _rows(file, text, delimiter, columns, zone):
             if isinstance(row, LineProblem):
                 yield row
             elif row.cells.get("station", station) == station:
                 yield from _long(row, time, value) if value else _wide(row, time, left_out)
 
 
-def _rows(file: Path, text: Iterable[str], delimiter: str, columns: Sequence[str]) -> Iterator[Row | LineProblem]:
+def _rows(
+    file: Path, text: Iterable[str], delimiter: str, columns: Sequence[str], zone: ZoneInfo
+) -> Iterator[Row | LineProblem]:
     """Yield the rows below the first line that are not empty."""
     rows = csv.reader(text, delimiter=delimiter)
     while True:
@@ -65,7 +70,7 @@ def _rows(file: Path, text: Iterable[str], delimiter: str, columns: Sequence[str
         if any("\n" in field for field in fields):
             yield LineProblem(place, "found a line break in a field that is quoted: is a quote not closed?")
         elif len(fields) == len(columns):
-            yield Row(place, dict(zip(columns, fields, strict=True)))
+            yield Row(place, dict(zip(columns, fields, strict=True)), zone)
         elif any(fields):
             yield LineProblem(place, f"found {len(fields)} fields, expected {len(columns)} as in line 1")
 
@@ -86,18 +91,20 @@ def _wide(row: Row, time: str, left_out: Collection[str]) -> Iterator[Line | Lin
 
 
 def _channels(cells: Mapping[str, str]) -> Sequence[str]:
-    return [name for name in cells if name not in (*TIMES, "station", "time_asia_ho_chi_minh")]
+    """Return the columns of a wide file that are channels: an export's local time is none."""
+    exported = UTC_COLUMN in cells
+    return [name for name in cells if name not in (*TIMES, "station") and not (exported and name.startswith("time_"))]
 
 
 def _line(row: Row, time: str, name: str, value_text: str, unit: str | None, state_text: str) -> Line | LineProblem:
-    place, cells = row
+    place, cells, zone = row
     try:
         value = number(value_text)
     except ValueError:
         return LineProblem(place, f"{name}: found {value_text!r}, expected a number")
     try:
         bare = cells[time].strip()
-        t_ms = moment_ms(bare if time != UTC_COLUMN or "+" in bare or bare.endswith("Z") else f"{bare}+00:00")
+        t_ms = moment_ms(bare if time != UTC_COLUMN or "+" in bare or bare.endswith("Z") else f"{bare}+00:00", zone)
     except ValueError:
         return LineProblem(place, f"time: found {cells[time]!r}, expected such as 2024-05-01 07:05 or 01/05/2024 07:05")
     try:

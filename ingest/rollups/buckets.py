@@ -1,4 +1,4 @@
-"""Which hours and days a change touches. Pure: spans of whole buckets (low < t <= high), merged, cut into weeks."""
+"""Which hours and days a change touches. Pure: spans of whole hours (low < t <= high), merged, cut into weeks; days."""
 
 from __future__ import annotations
 
@@ -9,47 +9,53 @@ from typing import Final
 
 from ingest.spans import Span, merged
 from quantrac.database.feed import Change
-from quantrac.telemetry.slots import bucket_start, local_day
+from quantrac.telemetry.local_time import HOUR, INSTANT, Calendar
+from quantrac.telemetry.slots import bucket_start
 
-HOUR: Final = timedelta(hours=1)
-DAY: Final = timedelta(days=1)
 STRETCH: Final = timedelta(days=7)
 """Hours are made in stretches of at most a chunk of readings, so that a statement looks into few of them."""
 
 
-def hours(changes: Iterable[Change]) -> list[Span]:
+def hours(changes: Iterable[Change], calendar: Calendar) -> list[Span]:
     """Return the hours that hold what changed, by channel and time, merged."""
     touched = (
-        Span(change.channel_id, bucket_start(change.from_t, HOUR), bucket_start(change.to_t, HOUR) + HOUR)
+        Span(change.channel_id, calendar.hour_start(change.from_t), calendar.hour_end(change.to_t))
         for change in changes
         if change.channel_id is not None
     )
     return merged(touched)
 
 
-def days(of_hours: Iterable[Span]) -> list[Span]:
-    """Return the local days that hold these hours."""
-    return merged(Span(each.channel_id, local_day(each.low + HOUR), local_day(each.high) + DAY) for each in of_hours)
+def days(of_hours: Iterable[Span], calendar: Calendar) -> list[Span]:
+    """Return each local day in which one of these hours ends, once a channel."""
+    found: set[Span] = set()
+    for each in of_hours:
+        start = calendar.day_start(each.low + HOUR)
+        while start < each.high:
+            end = calendar.day_end(start + INSTANT)
+            found.add(Span(each.channel_id, start, end))
+            start = end
+    return sorted(found)
 
 
-def stretches(found: Iterable[Span], width: timedelta = STRETCH) -> list[list[Span]]:
-    """Cut ranges at multiples of `width` and return those of one stretch together, oldest first."""
+def stretches(found: Iterable[Span], calendar: Calendar, width: timedelta = STRETCH) -> list[list[Span]]:
+    """Cut ranges of hours at the hours that end multiples of `width`; return those of one stretch, oldest first."""
     by_stretch: defaultdict[datetime, list[Span]] = defaultdict(list)
     for each in found:
         low = each.low
         while low < each.high:
-            start = bucket_start(low + timedelta(microseconds=1), width)
-            high = min(each.high, start + width)
+            start = bucket_start(low + INSTANT, width)
+            high = min(each.high, calendar.hour_end(start + width))
             by_stretch[start].append(Span(each.channel_id, low, high))
             low = high
     return [by_stretch[start] for start in sorted(by_stretch)]
 
 
-def since(found: Iterable[Span], before: datetime | None) -> list[Span]:
+def since(found: Iterable[Span], before: datetime | None, calendar: Calendar) -> list[Span]:
     """Return the hours that begin at `before` or later; all where it is None."""
     if before is None:
         return list(found)
-    first = bucket_start(before, HOUR) + HOUR
+    first = calendar.hour_end(before)
     return [each._replace(low=max(each.low, first)) for each in found if each.high > first]
 
 

@@ -6,9 +6,11 @@ from datetime import timedelta
 from typing import Final
 
 from ingest.rollups.buckets import affordable, hours
-from ingest.rollups.refreshing import rebuild, refresh
+from ingest.rollups.refreshing import cut_anew, rebuild, refresh
 from quantrac.database.feed import Cause, Change, Consumer
 from quantrac.database.pool import Connection
+from quantrac.database.time_zone import time_zone
+from quantrac.telemetry.local_time import Calendar
 
 NAME: Final = "rollups"
 CAUSES: Final = (Cause.READING, Cause.FLAG, Cause.CORRECTION)
@@ -21,12 +23,14 @@ def round_of(conn: Connection, feed: Consumer, most: int) -> list[Change]:
     changes = affordable(feed.take(most), CHANNEL_TIME_A_ROUND)
     if changes:
         with conn.transaction():
-            refresh(conn, hours(changes))
+            calendar = Calendar(time_zone(conn))
+            refresh(conn, hours(changes, calendar), calendar)
             feed.advance(changes[-1].id)
     return changes
 
 
 def make_everything(conn: Connection) -> None:
-    """Make all hours and days: what a consumer does that the feed does not know (any more)."""
+    """Make all hours and days: what a consumer does that the feed does not know, or not since the time zone changed."""
+    cut_anew(conn)
     for _ in rebuild(conn):
         pass

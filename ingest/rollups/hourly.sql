@@ -1,4 +1,5 @@
--- Hours from readings. Parameters: channel_id, low, high (ranges of hours), first and last time of them all.
+-- Hours from readings. Parameters: channel_id, low, high (ranges of hours), first and last time of them all, and the
+-- minutes (shift) at which hours begin.
 insert into hourly
   (channel_id, time, value, mean, min, max, sd, total, east, north, count, received, expected)
 select b.channel_id, b.time,
@@ -8,7 +9,7 @@ select b.channel_id, b.time,
        b.min, b.max, b.sd, b.total, b.east, b.north, b.count, b.received,
        expected_readings(b.channel_id, b.time, b.time + interval '1 hour')
 from (
-  select r.channel_id, bucket_start(r.time, '1 hour') as time, c.kind,
+  select r.channel_id, bucket_start(r.time - %(shift)s, '1 hour') + %(shift)s as time, c.kind,
          sum(r.value order by r.time) filter (where r.counts and c.kind <> 'vector') as total,
          stddev_samp(r.value order by r.time) filter (where r.counts and c.kind <> 'vector') as sd,
          min(r.value) filter (where r.counts and c.kind <> 'vector') as min,
@@ -34,7 +35,7 @@ from (
     ) f on true
     where r.time > %(first)s and r.time <= %(last)s
   ) r using (channel_id)
-  group by r.channel_id, bucket_start(r.time, '1 hour'), c.kind
+  group by r.channel_id, bucket_start(r.time - %(shift)s, '1 hour') + %(shift)s, c.kind
 ) b
 cross join lateral (
   select case when sqrt(b.east * b.east + b.north * b.north) > 1e-9 * b.count  -- else they cancel out: no direction is left

@@ -5,7 +5,7 @@ select b.channel_id, b.time, case b.kind when 'last' then b.last else b.total / 
        b.total / nullif(b.count, 0), b.min, b.max, b.sd, b.total, b.count, b.received,
        expected_readings(b.channel_id, b.time, b.time + interval '1 hour')
 from (
-  select d.channel_id, bucket_start(d.time, '1 hour') as time, c.kind,
+  select d.channel_id, bucket_start(d.time - %(shift)s, '1 hour') + %(shift)s as time, c.kind,
          sum(d.value order by d.time) filter (where d.counts) as total,
          stddev_samp(d.value order by d.time) filter (where d.counts) as sd,
          min(d.value) filter (where d.counts) as min, max(d.value) filter (where d.counts) as max,
@@ -17,7 +17,7 @@ from (
     join derived_reading d on d.channel_id = w.channel_id and d.time > w.low and d.time <= w.high
     where d.time > %(first)s and d.time <= %(last)s
   ) d using (channel_id)
-  group by d.channel_id, bucket_start(d.time, '1 hour'), c.kind
+  group by d.channel_id, bucket_start(d.time - %(shift)s, '1 hour') + %(shift)s, c.kind
 ) b
 order by b.channel_id, b.time
 on conflict (channel_id, time) do update set

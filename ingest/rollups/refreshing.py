@@ -10,16 +10,17 @@ sums run in order of time, so that the same readings give the same bits.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from psycopg import sql
 
-from ingest.rollups.buckets import HOUR, days, since, stretches
+from ingest.rollups.buckets import days, since, stretches
 from ingest.spans import Span
 from quantrac.database.pool import Connection
-from quantrac.telemetry.slots import bucket_start
+from quantrac.database.time_zone import time_zone
+from quantrac.telemetry.local_time import HOUR, INSTANT, Calendar
 
 ROLLUP_LOCK: Final = 0x5154_0014
 
@@ -37,44 +38,80 @@ KEPT: Final = """
 select min(range_start), max(range_end) from timescaledb_information.chunks
 where hypertable_schema = 'public' and hypertable_name = 'reading'
 """
+OFF_THE_HOUR: Final = """
+delete from hourly where time >= %(since)s and extract(epoch from time - %(shift)s)::bigint %% 3600 <> 0
+"""
+DAYS_A_STATEMENT: Final = timedelta(days=30)
+LONGEST_DAY: Final = timedelta(hours=25)
 
 
-def refresh(conn: Connection, touched: Sequence[Span]) -> int:
+def refresh(conn: Connection, touched: Sequence[Span], calendar: Calendar) -> int:
     """Make these hours, and the days they lie in, from what is stored now; return how many hours were written.
 
     Inside the caller's transaction, which holds the roll-ups' lock from here to its end: of two that make one bucket
     the later one sees all that the earlier one saw. Hours whose readings were dropped, or some of them, stay.
     """
     conn.execute("select pg_advisory_xact_lock(%s)", [ROLLUP_LOCK])
-    fit = since(touched, _dropped_before(conn))
+    fit = since(touched, _dropped_before(conn), calendar)
     derived = {channel_id for (channel_id,) in conn.execute(DERIVED)}
     raw = [each for each in fit if each.channel_id not in derived]
     made = [each for each in fit if each.channel_id in derived]
-    written = sum(_write(conn, HOURLY, some) for some in stretches(raw))
-    written += sum(_write(conn, HOURLY_DERIVED, some) for some in stretches(made))
+    written = sum(_write(conn, HOURLY, some, calendar) for some in stretches(raw, calendar))
+    written += sum(_write(conn, HOURLY_DERIVED, some, calendar) for some in stretches(made, calendar))
     if written:
-        _write(conn, DAILY, days(fit))
+        _write(conn, DAILY, days(fit, calendar), calendar)
     return written
 
 
 def rebuild(
     conn: Connection, low: datetime | None = None, high: datetime | None = None
 ) -> Iterator[tuple[datetime, int]]:
-    """Make every hour and day of readings low < t <= high anew, a week in a transaction, oldest first.
+    """Make every hour and day that holds readings low < t <= high anew, a week in a transaction, oldest first.
 
     Yields each week's beginning and the hours written in it. May run beside the consumer, and be stopped and repeated.
     """
     first, last = conn.execute(KEPT).fetchone() or (None, None)
     if first is None or last is None:
         return
-    channels = [channel_id for (channel_id,) in conn.execute("select channel_id from channel order by channel_id")]
-    start = bucket_start(max(first, low or first) + HOUR, HOUR)
-    end = min(last, high or last)
-    every = [Span(channel_id, start, end) for channel_id in channels] if start < end else []
-    for some in stretches(every):
+    calendar = Calendar(time_zone(conn))
+    start = calendar.hour_start(max(first, low or first) + INSTANT)
+    end = calendar.hour_end(min(last, high or last))
+    every = [Span(channel_id, start, end) for channel_id in _channels(conn)] if start < end else []
+    for some in stretches(every, calendar):
         with conn.transaction():
-            written = refresh(conn, some)
+            written = refresh(conn, some, calendar)
         yield some[0].low, written
+
+
+def cut_anew(conn: Connection) -> None:
+    """Put days of another time zone in order: delete them, and make the days of this zone from the hours that are kept.
+
+    Hours that begin at other minutes go, too, as far as their readings are kept: `rebuild` makes them anew. Days whose
+    hours were dropped stay as they are.
+    """
+    calendar = Calendar(time_zone(conn))
+    with conn.transaction():
+        conn.execute("select pg_advisory_xact_lock(%s)", [ROLLUP_LOCK])
+        first, last = conn.execute("select min(time), max(time) from hourly").fetchone() or (None, None)
+        if first is None or last is None:
+            return
+        conn.execute(OFF_THE_HOUR, {"since": _dropped_before(conn) or "-infinity", "shift": calendar.shift})
+        there = [time for (time,) in conn.execute("select distinct time from daily")]
+        hours_were_dropped = any(time <= first - LONGEST_DAY for time in there)
+        begin = calendar.day_end(first) if hours_were_dropped else calendar.day_start(first + HOUR)
+        wrong = [time for time in there if calendar.day_end(time) != time and not (hours_were_dropped and time < begin)]
+        if not wrong:
+            return
+        conn.execute("delete from daily where time = any(%s)", [wrong])
+        while begin <= last:
+            until = calendar.day_end(min(begin + DAYS_A_STATEMENT, last + HOUR))
+            every = days([Span(channel_id, begin, until) for channel_id in _channels(conn)], calendar)
+            _write(conn, DAILY, every, calendar)
+            begin = until
+
+
+def _channels(conn: Connection) -> list[int]:
+    return [channel_id for (channel_id,) in conn.execute("select channel_id from channel order by channel_id")]
 
 
 def _dropped_before(conn: Connection) -> datetime | None:
@@ -82,12 +119,15 @@ def _dropped_before(conn: Connection) -> datetime | None:
     return row[0] if row else None
 
 
-def _write(conn: Connection, statement: sql.SQL, some: Sequence[Span]) -> int:
+def _write(conn: Connection, statement: sql.SQL, some: Sequence[Span], calendar: Calendar) -> int:
+    if not some:
+        return 0
     parameters = {
         "channel_id": [each.channel_id for each in some],
         "low": [each.low for each in some],
         "high": [each.high for each in some],
         "first": min(each.low for each in some),
         "last": max(each.high for each in some),
+        "shift": calendar.shift,
     }
     return conn.execute(statement, parameters).rowcount

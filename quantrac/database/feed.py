@@ -112,6 +112,11 @@ def is_registered(conn: Connection, name: str) -> bool:
     return conn.execute("select from consumer where consumer = %s", [name]).fetchone() is not None
 
 
+def unregister(conn: Connection, name: str) -> None:
+    """Forget a consumer, so that it makes everything anew; a round of it that is under way fails."""
+    conn.execute("delete from consumer where consumer = %s", [name])
+
+
 def head(conn: Connection) -> int:
     """Return the newest change; what it and all before it speak of is visible to the next statement."""
     row = conn.execute(HEAD).fetchone()

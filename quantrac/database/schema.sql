@@ -165,12 +165,6 @@ begin
   return new;
 end $$;
 
-CREATE FUNCTION public.local_day("time" timestamp with time zone) RETURNS timestamp with time zone
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $$
-  select date_bin('1 day', "time" - interval '1 microsecond', '1970-01-01 00:00:00+07'::timestamptz)
-$$;
-
 CREATE FUNCTION public.masked(contact text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -768,11 +762,14 @@ CREATE TABLE public.migration (
 CREATE TABLE public.network (
     singleton boolean DEFAULT true NOT NULL,
     valid_share double precision DEFAULT 0.75 NOT NULL,
+    time_zone text DEFAULT 'Asia/Ho_Chi_Minh'::text NOT NULL,
     CONSTRAINT network_singleton_check CHECK (singleton),
     CONSTRAINT network_valid_share_check CHECK (((valid_share > (0)::double precision) AND (valid_share <= (1)::double precision)))
 );
 
 COMMENT ON COLUMN public.network.valid_share IS 'share of the expected readings that makes an hour or a day valid';
+
+COMMENT ON COLUMN public.network.time_zone IS 'whose hours and days the roll-ups and the derived values have, and whose clock people see';
 
 CREATE TABLE public.notification (
     notification_id bigint NOT NULL,

@@ -13,11 +13,13 @@ from typing import Final, Literal, NamedTuple, Protocol
 from psycopg.types.json import Jsonb
 
 from ingest.quality.history import limits_of
+from ingest.rollups import consuming as rollups
 from quantrac.config.network import NetworkFile
 from quantrac.config.stations import AGENT, CENTRE, Channel, Station
 from quantrac.database import audit
-from quantrac.database.feed import Cause, NewChange, append_changes
+from quantrac.database.feed import Cause, NewChange, append_changes, unregister
 from quantrac.database.pool import Connection
+from quantrac.database.time_zone import time_zone
 from quantrac.desks.derived import define_derived
 from quantrac.telemetry.errors import QuantracError
 from quantrac.telemetry.parameters import HOUSEKEEPING, Kind, parameter
@@ -97,7 +99,10 @@ on conflict (station, name) do update set parameter = excluded.parameter, unit =
   history_limits = excluded.history_limits, derived = excluded.derived,
   active = excluded.active
 """
-SETTINGS = "update network set valid_share = %(share)s where valid_share <> %(share)s"
+SETTINGS = """
+update network set valid_share = %(share)s, time_zone = %(zone)s
+where (valid_share, time_zone) is distinct from (%(share)s, %(zone)s)
+"""
 CHANNELS_OFF = "update channel set active = false where station = %s and name = any(%s)"
 REPORTED = "select station, config_reported from v_station"
 HAS_READINGS = """
@@ -121,7 +126,7 @@ def apply_network(conn: Connection, network: Stations, person: str, now: datetim
             _apply_station(conn, station, hashes.get(name), now) for name, station in sorted(network.stations.items())
         ]
         done += [_deactivate(conn, name) for name in sorted(hashes.keys() - network.stations.keys())]
-        conn.execute(SETTINGS, {"share": network.settings.rollups.valid_share})
+        _apply_settings(conn, network.settings, person, now)
         _announce(conn, done, network, person, now)
     return done
 
@@ -209,6 +214,16 @@ def _apply_station(conn: Connection, station: Station, applied: str | None, now:
         return Applied(station.station, "unchanged")
     changed = tuple(sorted({row.name for row in write}.union(redefined).difference(added, removed)))
     return Applied(station.station, "changed" if applied else "new", tuple(added), changed, tuple(removed))
+
+
+def _apply_settings(conn: Connection, settings: NetworkFile, person: str, now: datetime) -> None:
+    """In another time zone days begin at other times: hourly and daily values are made anew, also those of the past."""
+    before = time_zone(conn).key
+    conn.execute(SETTINGS, {"share": settings.rollups.valid_share, "zone": settings.time_zone})
+    if before != settings.time_zone:
+        unregister(conn, rollups.NAME)
+        detail = {"time_zone": settings.time_zone, "before": before}
+        audit.record(conn, now, person, "apply", "network", detail=detail)
 
 
 def _station_row(station: Station, now: datetime) -> list[object]:

@@ -8,9 +8,6 @@ from typing import Final
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """Where every slot is aligned."""
 
-
-AHEAD: Final = timedelta(hours=7)
-"""Asia/Ho_Chi_Minh minus UTC, all year round."""
 SLOTS_MISSED: Final = 3
 """How many of a channel's intervals may pass without a reading."""
 SLACK: Final = timedelta(seconds=10)
@@ -35,19 +32,8 @@ def bucket_end(time: datetime, width: timedelta) -> datetime:
 
 
 def bucket_start(time: datetime, width: timedelta) -> datetime:
-    """Return the start (UTC) of the bucket that holds an aware instant: start < t <= start + width.
-
-    Hourly and daily values bear it as their time. Equal to SQL's `bucket_start(time, width)`.
-    """
+    """Return the start (UTC) of the bucket that holds an instant: start < t <= start + width; equal to SQL's."""
     return bucket_end(time, width) - width
-
-
-def local_day(time: datetime) -> datetime:
-    """Return the local midnight (as UTC) at which the day of an instant begins: midnight itself ends the day before.
-
-    Local is Asia/Ho_Chi_Minh, seven hours ahead of UTC without summer time. Equal to SQL's `local_day(time)`.
-    """
-    return bucket_start(time + AHEAD, timedelta(days=1)) - AHEAD
 
 
 def is_stale(now: datetime, time: datetime, interval: timedelta) -> bool:

@@ -55,8 +55,8 @@ def csv_files(
 ) -> None:
     """Import CSV files (*.csv). Long: columns time, channel, value, and if wanted unit, state, station.
 
-    Wide: a column time and one column a channel. Times without an offset are Asia/Ho_Chi_Minh. Files of `quantrac
-    export readings` go back in. May be stopped and repeated, as `tt10`.
+    Wide: a column time and one column a channel. Times without an offset are those of the network's
+    time zone. Files of `quantrac export readings` go back in. May be stopped and repeated, as `tt10`.
     """
     interval_ms = duration_ms(interval, "--interval")
     if interval_ms <= 0:

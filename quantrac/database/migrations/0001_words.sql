@@ -28,11 +28,6 @@ create function bucket_start("time" timestamptz, width interval) returns timesta
   select date_bin(width, "time" - interval '1 microsecond', '1970-01-01 00:00:00+00'::timestamptz)
 $$;
 
--- quantrac.telemetry.slots.local_day: the local midnight at which the day of a reading begins (UTC+7, no summer time).
-create function local_day("time" timestamptz) returns timestamptz language sql immutable parallel safe as $$
-  select date_bin('1 day', "time" - interval '1 microsecond', '1970-01-01 00:00:00+07'::timestamptz)
-$$;
-
 create function seq_count(ranges int8multirange) returns bigint language sql immutable parallel safe as $$
   select coalesce(sum(upper(part) - lower(part)), 0)::bigint from unnest(ranges) part
 $$;

@@ -46,9 +46,11 @@ comment on column channel.history_limits is 'limits of the tests in history_test
 -- What holds for the whole network; written by `quantrac stations apply`.
 create table network (
   singleton    boolean primary key default true check (singleton),
-  valid_share  float8 not null default 0.75 check (valid_share > 0 and valid_share <= 1)
+  valid_share  float8 not null default 0.75 check (valid_share > 0 and valid_share <= 1),
+  time_zone    text not null default 'Asia/Ho_Chi_Minh'
 );
 comment on column network.valid_share is 'share of the expected readings that makes an hour or a day valid';
+comment on column network.time_zone is 'whose hours and days the roll-ups and the derived values have, and whose clock people see';
 insert into network default values;
 
 -- Times in which a channel reported in another interval than it does now: before a change of configuration, in imports.

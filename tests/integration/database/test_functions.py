@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from quantrac.database.pool import Connection
 from quantrac.telemetry.quality import StatelessTest, quality_of
-from quantrac.telemetry.slots import bucket_end, bucket_start, local_day
+from quantrac.telemetry.slots import bucket_end, bucket_start
 from quantrac.telemetry.states import State
 
 EARLY, LATE = datetime.fromisoformat("1960-01-01"), datetime.fromisoformat("2100-01-01")
@@ -53,18 +53,10 @@ def test_a_bucket_has_the_same_label(conn: Connection, time: datetime, width: ti
     assert found == (bucket_end(time, width),)
     assert found is not None
     assert found[0] - width < time <= found[0]
-    found = conn.execute("select bucket_start(%s, %s), local_day(%s)", [time, width, time]).fetchone()
-    assert found == (bucket_start(time, width), local_day(time))
+    found = conn.execute("select bucket_start(%s, %s)", [time, width]).fetchone()
+    assert found == (bucket_start(time, width),)
     assert found is not None
     assert found[0] < time <= found[0] + width
-    assert found[1] < time <= found[1] + timedelta(days=1)
-
-
-def test_a_local_day_ends_with_its_midnight(conn: Connection) -> None:
-    """24 November 2026 in Vietnam is 17:00 UTC of the 23rd (excluded) to 17:00 UTC of the 24th (included)."""
-    begin, end = datetime(2026, 11, 23, 17, tzinfo=UTC), datetime(2026, 11, 24, 17, tzinfo=UTC)
-    times = [begin, begin + timedelta(milliseconds=1), end]
-    assert [local_day(time) for time in times] == [begin - timedelta(days=1), begin, begin]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from quantrac.config.network import NetworkFile, Rollups
 from quantrac.config.stations import Station
 from quantrac.database.feed import Cause, Consumer
 from quantrac.database.pool import Connection
+from quantrac.database.time_zone import time_zone
 from quantrac.desks.network import ChannelChangesMeaning, apply_network, foresee
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
@@ -197,3 +198,18 @@ def test_derived_channels_say_what_they_are_made_of_and_follow_the_file(conn: Co
     apply_network(conn, replace(network, stations={**network.stations, station: gone}), "an", NOW)
     assert conn.execute(query).fetchall() == []
     assert conn.execute("select active from channel where channel = 'st-dai-ngai/nh3'").fetchone() == (False,)
+
+
+def test_another_time_zone_is_in_the_database_and_has_the_rollups_made_anew(conn: Connection, network: Some) -> None:
+    def consumers() -> list[str]:
+        return [name for (name,) in conn.execute("select consumer from consumer")]
+
+    apply_network(conn, network, "an", NOW)
+    Consumer(conn, "rollups", [Cause.READING])
+    apply_network(conn, network, "an", NOW)
+    assert (time_zone(conn).key, consumers()) == ("Asia/Ho_Chi_Minh", ["rollups"])
+    moved = Some(network.stations, network.settings.model_copy(update={"time_zone": "Asia/Jayapura"}))
+    apply_network(conn, moved, "an", NOW)
+    assert (time_zone(conn).key, consumers()) == ("Asia/Jayapura", [])
+    detail = {"time_zone": "Asia/Jayapura", "before": "Asia/Ho_Chi_Minh"}
+    assert conn.execute("select person, detail from audit where subject = 'network'").fetchall() == [("an", detail)]

@@ -198,6 +198,16 @@ def test_moving_means_and_indices_of_a_day(station: psycopg.Connection) -> None:
     assert values(station, "aqi_day", "value, quality")[41 * 60.0] == (85, 1)
 
 
+def test_in_another_time_zone_the_index_of_a_day_is_made_anew(station: psycopg.Connection) -> None:
+    """UTC+7, then UTC+9: T0 is seven, then nine hours into a local day."""
+    store(station, [each for number in range(41) for each in hour("o3", number, 114.0) + hour("pm10", number, 40.0)])
+    derive(station)
+    assert values(station, "aqi_day") == {17 * 60.0: None, 41 * 60.0: 85}
+    station.execute("update network set time_zone = 'Asia/Jayapura'")
+    derive(station)
+    assert values(station, "aqi_day") == {15 * 60.0: None, 39 * 60.0: 85}
+
+
 def test_a_verdict_and_a_correction_flow_through_to_the_index(station: psycopg.Connection) -> None:
     for name, level in (("o3", 60.0), ("pm10", 40.0)):
         store(station, [each for number in range(4) for each in hour(name, number, level)])

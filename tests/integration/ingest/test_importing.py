@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
@@ -23,6 +24,7 @@ from quantrac.telemetry.states import State
 
 STATION = "st-my-thanh"
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 CONFIGS = Path(__file__).parents[3] / "station_configs"
 # The layout of Circular 10/2021/TT-BTNMT with the example of its receivers: 1 March 2025, 00:05 in Vietnam.
 EXAMPLE = (
@@ -218,7 +220,7 @@ def test_a_name_with_two_meanings_must_be_chosen(conn: psycopg.Connection, tmp_p
     "text", ["20250301000500", "2025-03-01T00:05:00+07:00", "2025-03-01 00:05", "01/03/2025 00:05"]
 )
 def test_times_of_every_spelling(text: str) -> None:
-    assert moment_ms(text) == FIVE_PAST.timestamp() * 1000
+    assert moment_ms(text, ZONE) == FIVE_PAST.timestamp() * 1000
 
 
 def test_units_are_converted(conn: psycopg.Connection, tmp_path: Path) -> None:
@@ -235,18 +237,18 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
         for _ in range(100):
             out.write(text)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    count = sum(1 for _ in ministry.lines(file))
+    count = sum(1 for _ in ministry.lines(file, ZONE))
     assert count == 101 * 2592
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000, "kB"
 
 
 def test_a_line_may_be_damaged_in_any_way(tmp_path: Path) -> None:
-    assert isinstance(ministry.line(Place(tmp_path, 1), "\t\t\t\t"), LineProblem)
-    good = ministry.line(Place(tmp_path, 1), "DO\t-\tmg/l\t20250301000500")
+    assert isinstance(ministry.line(Place(tmp_path, 1), "\t\t\t\t", ZONE), LineProblem)
+    good = ministry.line(Place(tmp_path, 1), "DO\t-\tmg/l\t20250301000500", ZONE)
     assert good == Line(Place(tmp_path, 1), "DO", None, "mg/l", int(FIVE_PAST.timestamp() * 1000), State.COMM)
     file = tmp_path / "b.csv"
     file.write_bytes(b"\xff\xfe\x00time\n\n,,")
-    assert all(isinstance(each, LineProblem) for each in table.lines(file, STATION))
+    assert all(isinstance(each, LineProblem) for each in table.lines(file, STATION, ZONE))
 
 
 @pytest.mark.parametrize(
@@ -263,7 +265,7 @@ def test_a_line_may_be_damaged_in_any_way(tmp_path: Path) -> None:
 def test_a_damaged_row_is_named_and_those_before_and_behind_it_are_read(tmp_path: Path, text: str, said: str) -> None:
     file = tmp_path / "a.csv"
     file.write_text(f"time,channel,value\n{text}\n2025-03-01 00:10,do,6\n")
-    found = [*table.lines(file, STATION)]
+    found = [*table.lines(file, STATION, ZONE)]
     if said is None:
         assert [isinstance(each, Line) for each in found] == [True, True]
     else:
@@ -274,10 +276,10 @@ def test_a_damaged_row_is_named_and_those_before_and_behind_it_are_read(tmp_path
 def test_a_column_that_stands_twice_is_not_chosen_from(tmp_path: Path) -> None:
     file = tmp_path / "a.csv"
     file.write_text("time,do,ph,do\n2025-03-01 00:05,5,7,6\n")
-    assert [str(each) for each in table.lines(file, STATION)] == [
+    assert [str(each) for each in table.lines(file, STATION, ZONE)] == [
         f"{file}:1: found column do twice, expected each name once"
     ]
-    assert [each.name for each in table.lines(file, STATION, ["DO"]) if isinstance(each, Line)] == ["ph"]
+    assert [each.name for each in table.lines(file, STATION, ZONE, ["DO"]) if isinstance(each, Line)] == ["ph"]
 
 
 def test_a_year_before_the_calendar_is_a_time_before_the_station(conn: psycopg.Connection, tmp_path: Path) -> None:
