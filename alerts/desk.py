@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from alerts.alarm.records import add_event
 from alerts.alarm.withholding import BACK, IS_OUT, begin_out_of_service
+from alerts.telling.outbox import call_off
 from quantrac.database import audit
 from quantrac.database.pool import Connection
 from quantrac.telemetry.errors import QuantracError
@@ -105,15 +106,10 @@ def acknowledge(conn: Connection, alarm_id: int, person: str, reason: str | None
         if at is not None:
             raise AlreadyAcknowledged(f"alarm {alarm_id} was acknowledged by {by} at {at:%Y-%m-%d %H:%M:%SZ}")
         conn.execute(ACKNOWLEDGE, [now, person, alarm_id])
-        conn.execute(CALLS_OFF, [f"acknowledged by {person}", alarm_id])
+        call_off(conn, alarm_id, f"acknowledged by {person}")
         _note(conn, alarm_id, "acknowledged", person, reason, now)
 
 
-CALLS_OFF: Final = """
-update notification set status = 'dead', error = %s where notification_id in (
-  select notification_id from notification where alarm_id = %s and purpose in ('escalated', 'repeated')
-  and status in ('queued', 'held') for update skip locked)
-"""
 SAME_PLACE: Final = """
 not a.late and a.rule = this.rule and a.station is not distinct from this.station
 and a.channel_id is not distinct from this.channel_id

@@ -19,12 +19,13 @@ from alerts.people.inbox import SmsInbox
 from alerts.rules.compiler import compile_network
 from alerts.rules.composite import compile_composites
 from alerts.rules.watched_network import WatchedNetwork
-from alerts.telling.attachments import dresser
+from alerts.telling.attachments import attachments
+from alerts.telling.carriers import start_attending
 from alerts.telling.links import links_of
-from alerts.telling.outbox import start_senders
+from alerts.telling.messages import call_again, tell_withheld
 from alerts.telling.pictures import AskPicture, start_asking
 from alerts.telling.routes import Routing
-from alerts.telling.trouble import start_attending, tell_again, tell_withheld
+from alerts.telling.sender import start_senders
 from alerts.watchdogs.books import RULE as BOOKS_RULE
 from alerts.watchdogs.calibration_due import RULE as CALIBRATION_RULE
 from alerts.watchdogs.carriers import RULES as CARRIER_RULES
@@ -99,7 +100,7 @@ def wall_clock() -> datetime:
 @contextmanager
 def _senders(url: str, settings: Settings, network: Network, stop: threading.Event) -> Iterator[None]:
     relays = notifiers_of(settings, network.templates, wall_clock, SmsInbox)
-    threads = start_senders(url, relays, wall_clock, stop, dresser(links_of(settings), wall_clock))
+    threads = start_senders(url, relays, wall_clock, stop, attachments(links_of(settings), wall_clock))
     threads += [
         start_attending(url, medium, carrier, wall_clock, stop)
         for medium, relay in relays.items()
@@ -163,7 +164,7 @@ class _Worker:
                 evaluator.tell_summaries()
                 tell_trouble(conn, network, self._clock())
                 tell_withheld(conn, Routing.of(network), self._clock())
-                tell_again(conn, Routing.of(network), self._clock())
+                call_again(conn, Routing.of(network), self._clock())
                 told_at = self._clock()
             if self._clock() - asked_at >= RULES_EVERY:
                 evaluator.take_normals()

@@ -1,8 +1,9 @@
-"""What a change of an alarm is to the people who are told of it. Pure."""
+"""Why people are told: what a change of an alarm is to them. Pure."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 
 class Purpose(StrEnum):
@@ -26,8 +27,17 @@ class Purpose(StrEnum):
     """It comes and goes: told once in place of each time."""
     SUMMARY = "summary"
     """Many alarms at once."""
+    TEST = "test"
+    """No alarm: a person tries whether messages arrive."""
 
     @property
     def is_end(self) -> bool:
         """Whether nothing more follows about the alarm."""
-        return self in (Purpose.CLEARED, Purpose.WITHDRAWN)
+        return self in ENDS
+
+
+ENDS: Final = frozenset({Purpose.CLEARED, Purpose.WITHDRAWN})
+AFTERWARDS: Final = ENDS | {Purpose.QUESTIONED}
+"""What whoever was told of the alarm is told later."""
+CALLS: Final = frozenset({Purpose.ESCALATED, Purpose.REPEATED})
+"""Calls for somebody to acknowledge."""

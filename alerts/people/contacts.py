@@ -8,8 +8,9 @@ from datetime import date, datetime, time
 from typing import Any, Final
 from uuid import uuid4
 
+from alerts.alarm.purpose import Purpose
 from alerts.rules.rule import Words
-from alerts.telling.contact import Medium
+from alerts.telling.contact import MEDIA, Medium
 from alerts.telling.gsm import length, unaccented
 from alerts.telling.notifier import Notifier, Outgoing, UndeliverableError
 from alerts.telling.outbox import Queued, enqueue
@@ -101,6 +102,15 @@ def listed(conn: Connection) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
+ADDRESSES: Final = """
+select phone_e164, email, webhook, apprise, language from contact where contact_id = %s and active
+"""
+ALERTS_RUN: Final = "select exists (select from v_service where service = 'alerts' and connected)"
+TESTS: Final = """
+select medium, status, error from notification where contact_id = %s and purpose = %s and queued_at = %s
+"""
+
+
 def send_test(
     conn: Connection, contact_id: int, notifiers: Mapping[Medium, Notifier], now: datetime
 ) -> dict[str, str | None]:
@@ -108,28 +118,8 @@ def send_test(
 
     Raises UnknownContact.
     """
-    row = conn.execute(
-        "select phone_e164, email, webhook, apprise, language from contact where contact_id = %s and active",
-        [contact_id],
-    ).fetchone()
-    if row is None:
-        raise UnknownContact(f"there is no contact {contact_id}; see `quantrac contacts list`")
-    phone, email, webhook, apprise, language = row
-    addresses = {Medium.SMS: phone, Medium.EMAIL: email, Medium.WEBHOOK: webhook, Medium.APPRISE: apprise}
-    return {
-        medium.value: _try(notifier, _test_message(to, language, medium, now))
-        for medium, notifier in notifiers.items()
-        if (to := addresses[medium]) is not None
-    }
-
-
-ADDRESSES: Final = """
-select phone_e164, email, webhook, apprise, language from contact where contact_id = %s and active
-"""
-ALERTS_RUN: Final = "select exists (select from v_service where service = 'alerts' and connected)"
-QUEUED: Final = """
-select medium, status, error from notification where contact_id = %s and purpose = 'test' and queued_at = %s
-"""
+    messages = _test_messages(conn, contact_id, now)
+    return {medium.value: _try(notifiers[medium], message) for medium, message in messages if medium in notifiers}
 
 
 def can_queue_tests(conn: Connection) -> bool:
@@ -139,37 +129,34 @@ def can_queue_tests(conn: Connection) -> bool:
 
 def queue_test(conn: Connection, contact_id: int, now: datetime) -> None:
     """Queue a test message by every medium that the contact has an address for. Raises UnknownContact."""
-    row = conn.execute(ADDRESSES, [contact_id]).fetchone()
-    if row is None:
-        raise UnknownContact(f"there is no contact {contact_id}; see `quantrac contacts list`")
-    phone, email, webhook, apprise, language = row
-    addresses = {Medium.SMS: phone, Medium.EMAIL: email, Medium.WEBHOOK: webhook, Medium.APPRISE: apprise}
-    messages = []
-    for medium, to in addresses.items():
-        if to is not None:
-            text = _test_message(to, language, medium, now)
-            messages.append(
-                Queued(None, None, contact_id, medium, "test", text.subject, text.body, now, facts=text.facts)
-            )
+    queued = [
+        Queued([contact_id], medium, Purpose.TEST, text.subject, text.body, now, facts=text.facts)
+        for medium, text in _test_messages(conn, contact_id, now)
+    ]
     with conn.transaction():
-        enqueue(conn, messages, now)
+        enqueue(conn, queued, now)
 
 
 def outcomes(conn: Connection, contact_id: int, queued_at: datetime) -> dict[str, tuple[str, str | None]]:
     """Return status and error of the test messages queued at a time, by medium."""
-    return {medium: (status, error) for medium, status, error in conn.execute(QUEUED, [contact_id, queued_at])}
+    rows = conn.execute(TESTS, [contact_id, Purpose.TEST.value, queued_at])
+    return {medium: (status, error) for medium, status, error in rows}
 
 
-def _test_message(to: str, language: str, medium: Medium, now: datetime) -> Outgoing:
-    text = TEST_TEXT.in_language(language).format(time=clock(now))
-    body = unaccented(text) if medium is Medium.SMS else text + "\n"
-    return Outgoing(
-        key=uuid4().hex,
-        to=to,
-        body=body,
-        subject=TEST_SUBJECT.in_language(language),
-        facts={"purpose": "test", "language": language},
-    )
+def _test_messages(conn: Connection, contact_id: int, now: datetime) -> list[tuple[Medium, Outgoing]]:
+    """Return a test message for each address of a contact. Raises UnknownContact."""
+    row = conn.execute(ADDRESSES, [contact_id]).fetchone()
+    if row is None:
+        raise UnknownContact(f"there is no contact {contact_id}; see `quantrac contacts list`")
+    *addresses, language = row
+    text, subject = TEST_TEXT.in_language(language).format(time=clock(now)), TEST_SUBJECT.in_language(language)
+    facts = {"purpose": Purpose.TEST.value, "language": language}
+    bodies = {medium: unaccented(text) if medium is Medium.SMS else f"{text}\n" for medium in MEDIA}
+    return [
+        (medium, Outgoing(uuid4().hex, to, bodies[medium], subject, facts=facts))
+        for medium, to in zip(MEDIA, addresses, strict=True)
+        if to is not None
+    ]
 
 
 def _try(notifier: Notifier, message: Outgoing) -> str | None:

@@ -11,6 +11,7 @@ import psycopg
 from alerts import desk
 from alerts.channels.pdu import Deliver
 from alerts.people.sms_answers import Meaning, SmsAnswer, read_answer
+from alerts.telling.notification import TAKEN
 from alerts.telling.notifier import TryAgain
 from quantrac.database import audit
 from quantrac.database.pool import Connection, DatabaseUnreachable, connect
@@ -21,12 +22,12 @@ insert into sms_inbound (carrier, from_number, body, sent_at, received_at) value
 on conflict do nothing returning inbound_id
 """
 WHO: Final = "select contact_id, name from contact where phone_e164 = %s and active for update"
-TOLD_OF: Final = """
+TOLD_OF: Final = f"""
 select a.alarm_id from alarm a join notification n using (alarm_id)
-where n.contact_id = %(contact)s and n.status in ('sent', 'delivered', 'unknown') and not a.late
+where n.contact_id = %(contact)s and n.status in {TAKEN} and not a.late
   and (a.alarm_id = %(alarm)s or %(alarm)s::bigint is null and a.cleared_at is null and a.acknowledged_at is null)
 order by a.raised_at desc, a.alarm_id desc limit 1
-"""
+"""  # noqa: S608 (words of ours)
 
 log = logs.logger(__name__)
 

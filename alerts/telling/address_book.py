@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from alerts.rules.rule import Severity, Words
 from alerts.telling.contact import Addressee, Wishes
-from alerts.telling.pressure import Pressure
+from alerts.telling.recent_messages import RecentMessages
 from alerts.telling.routes import Routing
 from quantrac.database.pool import Connection
 
@@ -27,7 +27,7 @@ class AddressBook:
 
     def __init__(self, conn: Connection) -> None:
         self._conn = conn
-        self._pressure: Pressure | None = None
+        self._recent: RecentMessages | None = None
         self._chosen: dict[tuple[str | None, frozenset[str]], Sequence[Addressee]] = {}
 
     @cached_property
@@ -35,11 +35,11 @@ class AddressBook:
         """Everybody who may be told."""
         return load_contacts(self._conn)
 
-    def pressure(self, routing: Routing) -> Pressure:
+    def recent(self, routing: Routing) -> RecentMessages:
         """Return what they have been told of late."""
-        if self._pressure is None or self._pressure.routing is not routing:
-            self._pressure = Pressure(self._conn, routing)
-        return self._pressure
+        if self._recent is None or self._recent.routing is not routing:
+            self._recent = RecentMessages(self._conn, routing)
+        return self._recent
 
     @cached_property
     def by_id(self) -> dict[int, Addressee]:

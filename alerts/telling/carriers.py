@@ -1,17 +1,25 @@
-"""How the carriers did: noted with every hand-over."""
+"""How the carriers do: noted with every hand-over, and asked of those that are looked after between messages."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+import psycopg
+
 from alerts.telling.contact import Medium
-from alerts.telling.notifier import Gone, NeedsPerson, UndeliverableError
-from quantrac.database.pool import Connection
+from alerts.telling.notifier import Attended, Gone, NeedsPerson, Notifier, UndeliverableError
+from quantrac.database.pool import Connection, DatabaseUnreachable, connect
+from quantrac.observe import logs
 
 OK_IS_NEWS_AFTER: Final = timedelta(minutes=1)
+ATTEND_EVERY_S: Final = 1.0
+ATTEND_AFTER_FAILURE_S: Final = 5.0
+
+log = logs.logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +53,37 @@ def note_reports(conn: Connection, medium: Medium, reports: Iterable[CarrierRepo
         else:
             person = isinstance(report.error, NeedsPerson)
             conn.execute(FAILED, {**values, "person": person, "error": str(report.error)[:400]})
+
+
+def start_attending(
+    url: str, medium: Medium, carrier: Notifier, clock: Callable[[], datetime], stop: threading.Event
+) -> threading.Thread:
+    """Start the thread that looks after a carrier and return it; it ends after `stop` is set."""
+    thread = threading.Thread(target=attend, args=(url, medium, carrier, clock, stop), name=f"attend-{carrier.name}")
+    thread.start()
+    return thread
+
+
+def attend(url: str, medium: Medium, carrier: Notifier, clock: Callable[[], datetime], stop: threading.Event) -> None:
+    """Look after a carrier until stopped: what comes back, and whether it lives. Runs in its own thread."""
+    if not isinstance(carrier, Attended):
+        return
+    while not stop.is_set():
+        error = _attended(carrier)
+        try:
+            with connect(url, f"quantrac alerts {carrier.name}") as conn:
+                note_reports(conn, medium, [CarrierReport(carrier.name, error)], clock())
+        except (DatabaseUnreachable, psycopg.OperationalError) as failure:
+            log.warning("carrier_report_failed", carrier=carrier.name, error=str(failure))
+        stop.wait(ATTEND_EVERY_S if error is None else ATTEND_AFTER_FAILURE_S)
+
+
+def _attended(carrier: Attended) -> UndeliverableError | None:
+    try:
+        carrier.attend()
+    except UndeliverableError as error:
+        return error
+    except Exception as error:  # the boundary of the task: the carrier is looked after again
+        log.exception("carrier_attendance_failed")
+        return NeedsPerson(f"defect: {error}")
+    return None

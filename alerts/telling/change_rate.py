@@ -55,14 +55,15 @@ def change_rate(changes: Iterable[datetime], now: datetime, plan: Flapping) -> f
     return 100 * sum(weight for age, weight in enumerate(weights) if age in hit) / sum(weights)
 
 
-def begins_flapping(conn: Connection, change: Recorded, plan: Flapping, now: datetime) -> bool:
-    """Whether the rise of an alarm makes it flap; then that is on record, in the caller's transaction."""
-    if change.purpose is not Purpose.RAISED or _rate(conn, change.alarm_id, change.time, plan) <= plan.begin:
-        return False
-    if conn.execute(BEGIN, [change.time, change.alarm_id]).rowcount == 0:
-        return False
+def begins_flapping(conn: Connection, change: Recorded, plan: Flapping) -> bool:
+    """Whether the rise of an alarm that does not flap makes it flap."""
+    return change.purpose is Purpose.RAISED and _rate(conn, change.alarm_id, change.time, plan) > plan.begin
+
+
+def begin_flapping(conn: Connection, change: Recorded, plan: Flapping, now: datetime) -> None:
+    """Put on record that an alarm flaps. In the caller's transaction."""
+    conn.execute(BEGIN, [change.time, change.alarm_id])
     add_event(conn, change.alarm_id, change.time, "flapping", now, detail={"window_ms": plan.window_ms})
-    return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from alerts.alarm.purpose import Purpose
 from alerts.rules.rule import ChannelRule, Level
-from alerts.telling.contact import Addressee, Medium, Recipient
+from alerts.telling.contact import Addressee
 from alerts.telling.escalation import calls
-from alerts.telling.holding import NOTHING_TOLD, Told
-from alerts.telling.routes import Matter, Routing, Ruling
+from alerts.telling.notification import TAKEN
+from alerts.telling.routes import Routing
+from alerts.telling.stages import Case, Effect, Matter, Person, Recent, candidates, held_back, outcome
 from quantrac.database.pool import Connection
 from quantrac.telemetry.errors import QuantracError
+
+ON_RECORD: Final = "on record"
+"""The occasion of a message that there is."""
 
 
 class NothingToExplain(QuantracError):
@@ -26,73 +31,62 @@ class NothingToExplain(QuantracError):
 class Explained:
     """One line: a person, a medium, and whether, when and why they are told."""
 
-    stage: str
+    occasion: str
     """`raised`, the call of escalation, or `on record`: a message that there is."""
     contact_id: int
     name: str
     medium: str
+    stage: str
+    """The stage that decided, or the status of a message that there is."""
     told_at: datetime | None
     """None: not told, or not yet."""
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
-    """When a matter rises, and what bears on who is told of it then."""
-
-    now: datetime
-    breaks: bool = False
-    """Its level goes through quiet hours."""
-    told: Mapping[tuple[int, Medium], Told] = field(default_factory=dict)
-    """What people have been told of other things by then, by contact and medium."""
-    withheld: str | None = None
-    """What withholds it from everybody, such as `shelved`."""
-
-
 def explain(
-    contacts: Iterable[Addressee], routing: Routing, matter: Matter, circumstances: Circumstances
+    contacts: Iterable[Addressee], routing: Routing, matter: Matter, now: datetime, recent: Mapping[Person, Recent]
 ) -> Iterator[Explained]:
-    """Yield whom a matter is told to as it rises, and whom each step calls while nobody acknowledges."""
-    people, now = list(contacts), circumstances.now
-    for verdict in routing.judge(people, matter):
-        yield _raised(routing, matter, verdict, circumstances)
-    if circumstances.withheld is not None:
+    """Yield whom a matter is told to as it rises now, and whom each step calls while nobody acknowledges.
+
+    `recent`: what people have been told of other things by then.
+    """
+    people = list(contacts)
+    for case in candidates(routing, people, replace(matter, at=now), recent):
+        yield _explained(case)
+    if held_back(matter) is not None or matter.by_day:
         return
-    for call in [] if matter.by_day else calls(routing, matter.severity, now):
+    for call in calls(routing, matter.severity, now):
         if call.step is None:
-            yield Explained("repeated", 0, "whoever was told", "", call.at, "while nobody acknowledges")
+            why = "while nobody acknowledges"
+            yield Explained(Purpose.REPEATED, 0, "whoever was told", "", "who", call.at, why)
             continue
-        later = Matter(matter.station, matter.severity, frozenset(call.step.to), matter.parameter, call.at)
-        for verdict in routing.judge(people, later, call.step.by):
-            who, at = verdict.contact, call.at if verdict.is_told else None
-            yield Explained("escalated", who.contact_id, who.name, verdict.medium.value, at, verdict.why)
+        to = replace(
+            matter, purpose=Purpose.ESCALATED, groups=frozenset(call.step.to), by=call.step.by, at=call.at, breaks=True
+        )
+        yield from map(_explained, candidates(routing, people, to))
 
 
-def _raised(routing: Routing, matter: Matter, verdict: Ruling, now: Circumstances) -> Explained:
-    who, medium = verdict.contact, verdict.medium
-    told = now.told.get((who.contact_id, medium), NOTHING_TOLD)
-    at, why = now.now, verdict.why
-    if verdict.is_told and now.withheld is not None:
-        return Explained("raised", who.contact_id, who.name, medium.value, None, f"{why}, but it is {now.withheld}")
-    if not verdict.is_told:
-        return Explained("raised", who.contact_id, who.name, medium.value, None, why)
-    recipient = Recipient(who, medium)
-    hold = routing.hold(recipient, matter.severity, told, at, breaks=now.breaks, by_day=matter.by_day)
-    if hold is not None:
-        at, why = hold.until, f"{why}; {hold.reason} until then"
-    return Explained("raised", who.contact_id, who.name, medium.value, at, why)
+def _explained(case: Case) -> Explained:
+    ruling, matter = outcome(case), case.matter
+    told_at, why = ruling.until, f"{case.way}; {ruling.reason} until then"
+    if ruling.effect is Effect.SEND:
+        told_at, why = matter.at, ruling.reason
+    elif ruling.until is None:
+        why = ruling.reason if ruling.effect is Effect.DROP else f"{case.way}, but it is {ruling.reason}"
+    who = case.contact
+    return Explained(matter.purpose, who.contact_id, who.name, case.medium, ruling.stage, told_at, why)
 
 
-MESSAGES: Final = """
-select n.contact_id, c.name, n.medium, case when n.status in ('sent', 'delivered', 'unknown') then n.sent_at end,
+MESSAGES: Final = f"""
+select n.contact_id, c.name, n.medium, n.status, case when n.status in {TAKEN} then n.sent_at end,
        concat_ws(', ', n.purpose || ' ' || n.status, n.held_for, n.error)
 from notification n join contact c using (contact_id) where n.alarm_id = %s order by n.notification_id
-"""
+"""  # noqa: S608 (words of ours)
 
 
 def on_record(conn: Connection, alarm_id: int) -> list[Explained]:
     """Return the messages there are about an alarm, in their order; a summary stands at the worst of its alarms."""
-    return [Explained("on record", *row) for row in conn.execute(MESSAGES, [alarm_id])]
+    return [Explained(ON_RECORD, *row) for row in conn.execute(MESSAGES, [alarm_id])]
 
 
 def chosen_level(rules: Iterable[ChannelRule], rule: str, station: str, level: str | None) -> tuple[ChannelRule, Level]:

@@ -1,27 +1,28 @@
-"""From a recorded change of an alarm to the messages about it. Inside the caller's transaction."""
+"""From a recorded change of an alarm to the messages about it: load, decide, write. Inside the caller's transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final, NamedTuple
 
-from alerts.alarm.purpose import Purpose
+from alerts.alarm.purpose import AFTERWARDS, CALLS, ENDS, Purpose
 from alerts.alarm.records import OnRecord, Recorded
-from alerts.alarm.withholding import FLAPPING, withheld_by, withhold
-from alerts.rules.rule import RuleTexts, Side, Words
+from alerts.alarm.withholding import end_withholding, withheld_by, withhold
+from alerts.rules.rule import RuleTexts, Side
 from alerts.rules.trend import Trend
 from alerts.telling import texts
 from alerts.telling.address_book import AddressBook
-from alerts.telling.change_rate import begins_flapping
+from alerts.telling.change_rate import begin_flapping, begins_flapping, end_flapping
 from alerts.telling.contact import Medium, Recipient
 from alerts.telling.escalation import await_answer, due_calls
 from alerts.telling.facts import facts_of
-from alerts.telling.holding import NOTHING_TOLD, Hold
+from alerts.telling.notification import LOST, MessageStatus, in_sql
 from alerts.telling.outbox import Queued, enqueue
-from alerts.telling.pressure import Person, Pressure
-from alerts.telling.routes import Matter, Routing
+from alerts.telling.recent_messages import Story, story_of
+from alerts.telling.routes import Routing
+from alerts.telling.stages import Case, Effect, Matter, Person, Ruling, candidates, followers, held_back, outcome
 from alerts.telling.texts import Notice
 from quantrac.database.pool import Connection
 
@@ -37,7 +38,7 @@ class Figures:
     limit: float | None = None
     side: Side | None = None
     trend: Callable[[], Trend | None] = lambda: None
-    """Asked only when somebody is told at once, not of the end."""
+    """Asked only when a message about a standing alarm goes at once."""
     parameter: str | None = None
     """What the channel measures; None: the station as a whole."""
 
@@ -72,204 +73,199 @@ class Audience:
     """These media, in place of what the routes say."""
 
 
-TOLD: Final = """
-select distinct contact_id, medium from notification
-where alarm_id = %s and purpose not in ('cleared', 'withdrawn')
-  and status in ('queued', 'sent', 'delivered', 'unknown', 'held', 'summarised')
-"""
-AFTERWARDS: Final = frozenset({Purpose.CLEARED, Purpose.WITHDRAWN, Purpose.QUESTIONED})
-"""Purposes that concern whoever was told before."""
-STILL_HELD: Final = """
-select distinct on (contact_id, medium) contact_id, medium, held_for, held_until from notification
-where alarm_id = %s and status = 'held' order by contact_id, medium, held_until
-"""
-SUPERSEDED: Final = """
-update notification set status = 'summarised'
-where alarm_id = %s and status = 'held' and (contact_id, medium) in (select * from unnest(%s::int4[], %s::text[]))
-"""
-CALLS: Final = frozenset({Purpose.ESCALATED, Purpose.REPEATED})
-"""Calls for somebody to acknowledge."""
-
-
 def tell(
-    conn: Connection,
-    change: Recorded,
-    to: Audience,
-    measured: Figures,
-    now: datetime,
-    people: AddressBook | None = None,
+    conn: Connection, change: Recorded, to: Audience, figures: Figures, now: datetime, book: AddressBook | None = None
 ) -> int:
-    """Queue the messages about a change and return how many.
+    """Queue the messages about a change and return how many; `alerts.telling.stages` says what becomes of each.
 
-    Raised and worse levels go to the level's groups, unless something withholds the alarm; the end goes to whoever was
-    told of the alarm; a milder level is history and no message. `people`: as loaded for the round.
+    A rise and worse levels go to the groups of the level, the end goes to whoever was told of the alarm; a milder level
+    is history and no message. `book`: as loaded for the round.
     """
-    known = people or AddressBook(conn)
-    if change.purpose is not Purpose.QUESTIONED:
-        reason = withheld_by(conn, change.alarm_id, now)
-        if change.purpose.is_end:
-            if reason == FLAPPING:
-                return 0
-        elif reason is not None:
-            withhold(conn, change, reason, to.groups, now, breaks=to.breaks_quiet_hours)
-            return 0
-    if change.purpose not in AFTERWARDS and change.is_news:
-        if begins_flapping(conn, change, to.routing.flapping, now):
-            change = replace(change, purpose=Purpose.FLAPPING)
-        if change.purpose not in CALLS and not change.texts.by_day:
-            await_answer(conn, change.alarm_id, change.severity, to.routing, now)
-    return _queue(conn, change, to, measured, now, known)
+    book = book or AddressBook(conn)
+    known = _known(conn, change, to.routing, now)
+    matter = _matter(change, to, figures, known, now)
+    if (ruling := held_back(matter)) is not None:
+        if ruling.effect is Effect.HOLD:
+            withhold(conn, change, ruling.reason, to.groups, now, breaks=to.breaks_quiet_hours)
+        return 0
+    if not change.is_news and matter.purpose not in AFTERWARDS:
+        return 0
+    rulings = [(case, outcome(case)) for case in _cases(matter, to.routing, known, book, now)]
+    going = [(case, ruling) for case, ruling in rulings if ruling.effect is not Effect.DROP]
+    queued = _texts(_notice(change, matter, figures, going, book), change.alarm_event_id, going, now)
+    sent = {(case.contact.contact_id, case.medium) for case, ruling in going if ruling.effect is Effect.SEND}
+    _write(conn, change, matter, to.routing, sorted(sent & known.waiting.keys()), queued, now)
+    book.recent(to.routing).note(known.story, queued, now)
+    return len(going)
 
 
 def call_again(conn: Connection, routing: Routing, now: datetime) -> int:
-    """Tell the next ones of alarms that nobody acknowledges; return how many calls. In the caller's transaction."""
-    people, count = AddressBook(conn), 0
-    for due in due_calls(conn, routing, now):
-        groups, by = ((), None) if due.step is None else (due.step.to, due.step.by)
-        to = Audience(due.station, groups, routing, breaks_quiet_hours=True, by=by)
-        tell(conn, due.change, to, Figures.on_record(due.change.texts, due.about), now, people)
-        count += 1
+    """Tell the next ones of alarms that nobody acknowledges; return how many calls. In a transaction of its own."""
+    with conn.transaction():
+        book, count = AddressBook(conn), 0
+        for due in due_calls(conn, routing, now):
+            groups, by = ((), None) if due.step is None else (due.step.to, due.step.by)
+            to = Audience(due.station, groups, routing, breaks_quiet_hours=True, by=by)
+            tell(conn, due.change, to, Figures.on_record(due.change.texts, due.about), now, book)
+            count += 1
     return count
 
 
-def _queue(
-    conn: Connection, change: Recorded, to: Audience, measured: Figures, now: datetime, known: AddressBook
-) -> int:
-    people = _people(conn, change, to, measured, now, known)
-    if not people:
-        return 0
-    pressure = known.pressure(to.routing)
-    holds = _holds(conn, change, to, people, pressure, now)
-    if change.purpose not in AFTERWARDS:
-        _supersede(conn, change.alarm_id, [person for person in people if person.key not in holds])
-    trend = measured.trend() if len(holds) < len(people) and change.purpose not in AFTERWARDS else None
-    written = _Written(_notice(change, known.station_name(to.station), measured, trend), to.routing)
-    queued = [_queued(change, written, person, now, holds.get(person.key)) for person in people]
-    enqueue(conn, queued, now)
-    pressure.note(change.alarm_id, queued, now)
-    return len(people)
+def tell_withheld(conn: Connection, routing: Routing, now: datetime) -> int:
+    """End what has withheld alarms, tell what still stands or flapped and is over, and return how many alarms."""
+    with conn.transaction():
+        book = AddressBook(conn)
+        quiet = end_flapping(conn, routing.flapping, now)
+        for one in quiet:
+            tell(conn, one.change, Audience(one.station, (), routing), Figures(), now, book)
+        found = end_withholding(conn, now)
+        for untold in found:
+            to = Audience(untold.station, untold.to, routing, breaks_quiet_hours=untold.breaks_quiet_hours)
+            tell(conn, untold.change, to, Figures.on_record(untold.change.texts, untold.about), now, book)
+    return len(quiet) + len(found)
 
 
-def _people(
-    conn: Connection, change: Recorded, to: Audience, measured: Figures, now: datetime, known: AddressBook
-) -> list[Recipient]:
-    if change.purpose in AFTERWARDS or change.purpose is Purpose.REPEATED:
-        return _told(conn, change, to.routing, known)
-    if not change.is_news:
-        return []
-    groups = frozenset(to.groups)
-    matter = Matter(to.station or "", change.severity, groups, measured.parameter, now)
-    verdicts = to.routing.judge(known.concerned(to.station, groups), matter, to.by)
-    return [Recipient(one.contact, one.medium) for one in verdicts if one.is_told and one.medium is not to.without]
+class _Known(NamedTuple):
+    """What the database knows of an alarm."""
+
+    story: Story
+    withheld: str | None
+    flaps: bool
+    """With this rise it begins to come and go."""
+    told: list[Person]
+    waiting: Mapping[Person, Ruling]
+    """Messages about it that are held."""
 
 
-def _told(conn: Connection, change: Recorded, routing: Routing, known: AddressBook) -> list[Recipient]:
-    told = conn.execute(TOLD, [change.alarm_id]).fetchall()
-    people = [Recipient(known.by_id[id_], Medium(medium)) for id_, medium in sorted(told) if id_ in known.by_id]
-    if not change.purpose.is_end:
-        return people
-    return [person for person in people if routing.wants_the_end(person.contact, person.medium, change.severity)]
+ALARM: Final = "select rule, station, channel_id from alarm where alarm_id = %s"
+MESSAGES: Final = f"""
+select contact_id, medium,
+  bool_or(purpose not in {in_sql(ENDS)} and status not in {LOST}),
+  (array_agg(held_for order by held_until) filter (where status = '{MessageStatus.HELD}'))[1],
+  min(held_until) filter (where status = '{MessageStatus.HELD}')
+from notification where alarm_id = %s group by 1, 2 order by 1, 2
+"""  # noqa: S608 (words of ours)
 
 
-def _holds(
-    conn: Connection, change: Recorded, to: Audience, people: Sequence[Recipient], pressure: Pressure, now: datetime
-) -> dict[Person, Hold]:
-    """Return what is held of the messages to these people; a call for somebody to acknowledge never is."""
-    if change.purpose in CALLS:
-        return {}
-    told = pressure.of(change.alarm_id, {one.contact.contact_id for one in people}, now)
-    found = _held_before(conn, change.alarm_id) if change.purpose in AFTERWARDS else {}
-    for person in people:
-        if person.key in found:
-            continue
-        hold = to.routing.hold(
-            person,
-            change.severity,
-            told.get(person.key, NOTHING_TOLD),
-            now,
-            breaks=to.breaks_quiet_hours,
-            is_end=change.purpose in AFTERWARDS,
-            by_day=change.texts.by_day,
-        )
-        if hold is not None:
-            found[person.key] = hold
-    return found
+def _known(conn: Connection, change: Recorded, routing: Routing, now: datetime) -> _Known:
+    row = conn.execute(ALARM, [change.alarm_id]).fetchone()
+    assert row is not None
+    withheld = withheld_by(conn, change.alarm_id, now)
+    flaps = withheld is None and begins_flapping(conn, change, routing.flapping)
+    told, waiting = [], {}
+    for contact_id, word, was_told, held_for, held_until in conn.execute(MESSAGES, [change.alarm_id]):
+        person = contact_id, Medium(word)
+        if was_told:
+            told.append(person)
+        if held_for is not None:
+            waiting[person] = Ruling(Effect.MERGE, "waiting", held_for, held_until)
+    return _Known(story_of(*row), withheld, flaps, told, waiting)
 
 
-def _held_before(conn: Connection, alarm_id: int) -> dict[Person, Hold]:
-    """Return for whom the alarm itself is still held: what comes after it waits with it."""
-    rows = conn.execute(STILL_HELD, [alarm_id]).fetchall()
-    return {(contact_id, Medium(medium)): Hold(reason, until) for contact_id, medium, reason, until in rows}
+def _matter(change: Recorded, to: Audience, figures: Figures, known: _Known, now: datetime) -> Matter:
+    return Matter(
+        purpose=Purpose.FLAPPING if known.flaps else change.purpose,
+        station=to.station,
+        severity=change.severity,
+        groups=frozenset(to.groups),
+        parameter=figures.parameter,
+        at=now,
+        breaks=to.breaks_quiet_hours,
+        by_day=change.texts.by_day,
+        by=to.by,
+        without=to.without,
+        withheld=known.withheld,
+    )
 
 
-def _supersede(conn: Connection, alarm_id: int, people: Sequence[Recipient]) -> None:
-    """Send no older message about the alarm after the one that goes to these people now."""
-    contacts = [person.contact.contact_id for person in people]
-    conn.execute(SUPERSEDED, [alarm_id, contacts, [person.medium.value for person in people]])
+def _cases(matter: Matter, routing: Routing, known: _Known, book: AddressBook, now: datetime) -> Iterator[Case]:
+    recent = book.recent(routing)
+    if matter.purpose in AFTERWARDS or matter.purpose is Purpose.REPEATED:
+        told = [Recipient(book.by_id[id_], medium) for id_, medium in known.told if id_ in book.by_id]
+        late = recent.of(known.story, {one.contact.contact_id for one in told}, now)
+        return followers(routing, told, matter, late, known.waiting)
+    people = book.concerned(matter.station, matter.groups)
+    return candidates(routing, people, matter, recent.of(known.story, {one.contact_id for one in people}, now))
 
 
-def _notice(change: Recorded, station: Words, measured: Figures, trend: Trend | None) -> Notice:
+def _notice(
+    change: Recorded, matter: Matter, figures: Figures, going: Sequence[tuple[Case, Ruling]], book: AddressBook
+) -> Notice:
+    goes_at_once = any(ruling.effect is Effect.SEND for _, ruling in going)
     return Notice(
-        purpose=change.purpose,
+        purpose=matter.purpose,
         alarm_id=change.alarm_id,
         severity=change.severity,
-        station=station,
-        time=change.raised_at if change.purpose in CALLS else change.time,
+        station=book.station_name(matter.station),
+        time=change.raised_at if matter.purpose in CALLS else change.time,
         raised_at=change.raised_at,
         texts=change.texts,
-        channel=measured.channel,
-        value=measured.value,
-        limit=measured.limit,
-        side=measured.side,
-        unit=measured.unit,
-        decimals=measured.decimals,
-        trend=trend,
+        channel=figures.channel,
+        value=figures.value,
+        limit=figures.limit,
+        side=figures.side,
+        unit=figures.unit,
+        decimals=figures.decimals,
+        trend=figures.trend() if goes_at_once and matter.purpose not in AFTERWARDS else None,
     )
 
 
-class _Written:
-    """A notice in each language and form, written once however many people read it."""
+class _Form(NamedTuple):
+    """What distinguishes the texts about one change."""
 
-    def __init__(self, notice: Notice, routing: Routing) -> None:
-        self._notice = notice
-        self._routing = routing
-        self._texts: dict[tuple[str, bool, bool, bool], tuple[str | None, str]] = {}
-        self._facts: dict[str, Mapping[str, Any]] = {}
-
-    def text(self, person: Recipient) -> tuple[str | None, str]:
-        """Return subject and body for a person."""
-        is_short = person.medium is Medium.SMS
-        end_follows = is_short or self._routing.wants_the_end(person.contact, person.medium, self._notice.severity)
-        key = person.contact.language, is_short, end_follows, person.contact.wishes.accented
-        if key not in self._texts:
-            self._texts[key] = self._written(*key)
-        return self._texts[key]
-
-    def _written(self, language: str, is_short: bool, end_follows: bool, accented: bool) -> tuple[str | None, str]:
-        if is_short:
-            return None, texts.sms(self._notice, language, accented=accented)
-        letter = texts.email(replace(self._notice, end_follows=end_follows), language)
-        return letter.subject, letter.body
-
-    def facts(self, person: Recipient) -> Mapping[str, Any]:
-        """Return the notice as data."""
-        language = person.contact.language
-        if language not in self._facts:
-            self._facts[language] = facts_of(self._notice, language)
-        return self._facts[language]
+    language: str
+    is_short: bool
+    end_follows: bool
+    accented: bool
 
 
-def _queued(change: Recorded, written: _Written, person: Recipient, now: datetime, hold: Hold | None) -> Queued:
-    subject, body = written.text(person)
-    return Queued(
-        alarm_id=change.alarm_id,
-        alarm_event_id=change.alarm_event_id,
-        contact_id=person.contact.contact_id,
-        medium=person.medium,
-        purpose=change.purpose.value,
-        subject=subject,
-        body=body,
-        not_before=now,
-        hold=hold,
-        facts=written.facts(person),
-    )
+def _texts(notice: Notice, event_id: int, going: Sequence[tuple[Case, Ruling]], now: datetime) -> list[Queued]:
+    """Write each text once, however many people read it."""
+    readers: dict[tuple[_Form, Medium, str | None, datetime | None], list[int]] = {}
+    for case, ruling in going:
+        contact, is_short = case.contact, case.medium is Medium.SMS
+        end_follows = is_short or case.routing.wants_the_end(contact, case.medium, notice.severity)
+        form = _Form(contact.language, is_short, end_follows, contact.wishes.accented)
+        held = (None, None) if ruling.effect is Effect.SEND else (ruling.reason, ruling.until)
+        readers.setdefault((form, case.medium, *held), []).append(contact.contact_id)
+    written = {form: _written(notice, form) for form, *_ in readers}
+    return [
+        Queued(
+            to, medium, notice.purpose, *written[form], now, notice.alarm_id, event_id, held_for, held_until,
+            facts_of(notice, form.language),
+        )
+        for (form, medium, held_for, held_until), to in readers.items()
+    ]  # fmt: skip
+
+
+def _written(notice: Notice, form: _Form) -> tuple[str | None, str]:
+    """Return subject and body."""
+    if form.is_short:
+        return None, texts.sms(notice, form.language, accented=form.accented)
+    letter = texts.email(replace(notice, end_follows=form.end_follows), form.language)
+    return letter.subject, letter.body
+
+
+SUPERSEDE: Final = f"""
+update notification set status = '{MessageStatus.SUMMARISED}'
+where alarm_id = %s and status = '{MessageStatus.HELD}'
+  and (contact_id, medium) in (select * from unnest(%s::int4[], %s::text[]))
+"""  # noqa: S608 (words of ours)
+
+
+def _write(
+    conn: Connection,
+    change: Recorded,
+    matter: Matter,
+    routing: Routing,
+    superseded: Sequence[Person],
+    queued: Sequence[Queued],
+    now: datetime,
+) -> None:
+    if matter.purpose is Purpose.FLAPPING:
+        begin_flapping(conn, change, routing.flapping, now)
+    if matter.purpose not in AFTERWARDS | CALLS and not matter.by_day:
+        await_answer(conn, change.alarm_id, change.severity, routing, now)
+    if superseded:
+        conn.execute(SUPERSEDE, [change.alarm_id, *map(list, zip(*superseded, strict=True))])
+    enqueue(conn, queued, now)

@@ -1,81 +1,58 @@
-"""The outbox: messages to people as rows, queued in the transaction that decides them, sent afterwards.
+"""The outbox: messages to people as rows, queued in the transaction that decides them, handed over afterwards.
 
 A row is locked while it is handed over, so two senders never take the same; whatever dies in between leaves it queued
-and it is handed over again with the same idempotency key; a carrier without one keeps a journal (`parts`).
-Messages about one alarm to one person by one medium go in order, and an all-clear goes only to whom the alarm reached.
+and it is handed over again with the same idempotency key. Messages about one alarm to one person by one medium go in
+order, and an all-clear goes only to whom the alarm reached.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-import psycopg
 from psycopg.types.json import Jsonb
 
-from alerts.telling.attachments import Dress, undressed
-from alerts.telling.carriers import CarrierReport, note_reports
+from alerts.alarm.purpose import CALLS, ENDS, Purpose
 from alerts.telling.contact import Medium
-from alerts.telling.holding import Hold
-from alerts.telling.notifier import Notifier, OutcomeUnknown, Outgoing, TryAgain, UndeliverableError
-from alerts.telling.relay import Relay
-from quantrac.database.pool import Connection, DatabaseUnreachable, connect
-from quantrac.observe import logs, metrics
+from alerts.telling.notification import REACHED, UNSETTLED, MessageStatus, in_sql
+from quantrac.database.pool import Connection
 
 OUTBOX_CHANNEL: Final = "quantrac_outbox"
-GIVE_UP_AFTER: Final = timedelta(hours=6)
-"""A warning older than this helps nobody."""
-FIRST_WAIT: Final = timedelta(seconds=2)
-LONGEST_WAIT: Final = timedelta(minutes=5)
-THREADS: Final = {Medium.SMS: 4, Medium.EMAIL: 4, Medium.WEBHOOK: 2, Medium.APPRISE: 1}
-"""Senders of each medium: a message that a carrier is slow to take holds up few others. Each holds a connection."""
-LOOK_EVERY_S: Final = 1.0
-"""How long the sender sleeps at most before it looks for retries that are due, and whether to stop."""
-
-HANDED_OVER = metrics.counter(
-    "quantrac_alerts_messages_total", "Attempts to hand a message over, by how they ended.", ["medium", "outcome"]
-)
-WAITED = metrics.histogram(
-    "quantrac_alerts_handover_seconds", "From the queued row to the first hand-over.", ["medium"]
-)
-
-Clock = Callable[[], datetime]
-log = logs.logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """A message to put into the outbox."""
+    """One text, for everybody who gets it by a medium."""
 
-    alarm_id: int | None
-    """None: a test message."""
-    alarm_event_id: int | None
-    """What it tells of; None: a summary of several."""
-    contact_id: int
+    to: Sequence[int]
+    """Numbers of the contacts."""
     medium: Medium
-    purpose: str
+    purpose: Purpose
     subject: str | None
     body: str
     not_before: datetime
-    """Later than now in quiet hours."""
-    hold: Hold | None = None
-    """It waits for others, to be told in one message with them."""
+    alarm_id: int | None = None
+    """None: a test message. A summary stands at the worst of its alarms."""
+    alarm_event_id: int | None = None
+    """What it tells of; None: a summary of several."""
+    held_for: str | None = None
+    """Why it waits to be told in one message with others; None: it does not."""
+    held_until: datetime | None = None
     facts: Mapping[str, Any] | None = None
     """The message as data, for media and templates that take it."""
 
 
-# Thousands of people get the same few messages: each goes to the server once, and its number with every person.
-ENQUEUE = """
+ENQUEUE: Final = f"""
 insert into notification
   (alarm_id, alarm_event_id, contact_id, medium, purpose, subject, body, facts, queued_at, next_attempt_at, status,
    held_for, held_until)
 select m.alarm_id, m.alarm_event_id, p.contact_id, m.medium, m.purpose, m.subject, m.body, m.facts, %(now)s,
-  m.not_before, case when m.held_for is null then 'queued' else 'held' end, m.held_for, m.held_until
-from unnest(%(contacts)s::int4[], %(messages)s::int4[]) with ordinality as p (contact_id, message, place)
+  m.not_before, case when m.held_for is null then '{MessageStatus.QUEUED}' else '{MessageStatus.HELD}' end,
+  m.held_for, m.held_until
+from unnest(%(contacts)s::int4[], %(places)s::int4[]) with ordinality as p (contact_id, message, place)
 join unnest(%(alarms)s::int8[], %(events)s::int8[], %(media)s::text[], %(purposes)s::text[], %(subjects)s::text[],
   %(bodies)s::text[], %(facts)s::jsonb[], %(not_before)s::timestamptz[], %(held_for)s::text[],
   %(held_until)s::timestamptz[]) with ordinality
@@ -83,36 +60,34 @@ join unnest(%(alarms)s::int8[], %(events)s::int8[], %(media)s::text[], %(purpose
   using (message)
 order by p.place
 on conflict (alarm_id, alarm_event_id, contact_id, medium) do nothing
-"""
+"""  # noqa: S608 (words of ours)
 
 
 def enqueue(conn: Connection, messages: Sequence[Queued], now: datetime) -> None:
     """Queue messages inside the caller's transaction; its commit wakes the senders."""
     if not messages:
         return
-    keys = [
-        (m.alarm_id, m.alarm_event_id, m.medium, m.purpose, m.subject, m.body, id(m.facts), m.not_before, m.hold)
-        for m in messages
-    ]
-    distinct = dict(zip(keys, messages, strict=True))
-    numbers = {key: number for number, key in enumerate(distinct, start=1)}
-    different = distinct.values()
     values = {
         "now": now,
-        "contacts": [m.contact_id for m in messages],
-        "messages": [numbers[key] for key in keys],
-        "alarms": [m.alarm_id for m in different],
-        "events": [m.alarm_event_id for m in different],
-        "media": [m.medium.value for m in different],
-        "purposes": [m.purpose for m in different],
-        "subjects": [m.subject for m in different],
-        "bodies": [m.body for m in different],
-        "facts": [None if m.facts is None else Jsonb(m.facts) for m in different],
-        "not_before": [m.not_before for m in different],
-        "held_for": [None if m.hold is None else m.hold.reason for m in different],
-        "held_until": [None if m.hold is None else m.hold.until for m in different],
+        "contacts": [contact_id for m in messages for contact_id in m.to],
+        "places": [place for place, m in enumerate(messages, start=1) for _ in m.to],
+        "alarms": [m.alarm_id for m in messages],
+        "events": [m.alarm_event_id for m in messages],
+        "media": [m.medium.value for m in messages],
+        "purposes": [m.purpose.value for m in messages],
+        "subjects": [m.subject for m in messages],
+        "bodies": [m.body for m in messages],
+        "facts": [None if m.facts is None else Jsonb(m.facts) for m in messages],
+        "not_before": [m.not_before for m in messages],
+        "held_for": [m.held_for for m in messages],
+        "held_until": [m.held_until for m in messages],
     }
     conn.execute(ENQUEUE, values)
+    wake_senders(conn)
+
+
+def wake_senders(conn: Connection) -> None:
+    """Let the senders look for what is due, once the caller's transaction is committed."""
     conn.execute("select pg_notify(%s, '')", [OUTBOX_CHANNEL])
 
 
@@ -139,162 +114,63 @@ class Claim:
     """A call for somebody to acknowledge, and somebody has, or the alarm is over."""
 
 
-CLAIM = """
+CLAIM: Final = f"""
 select n.notification_id, n.alarm_id, n.contact_id, n.key,
        case n.medium when 'email' then c.email when 'webhook' then c.webhook when 'apprise' then c.apprise
          else case when c.stopped_at is null then c.phone_e164 end end,
-       n.subject, n.body, coalesce('alarm-' || n.alarm_id || '-' || extract(epoch from a.raised_at)::bigint, 'test'),
-       case when n.purpose in ('raised', 'level', 'escalated', 'repeated') then 'OK ' || n.alarm_id else '' end,
+       n.subject, n.body,
+       coalesce('alarm-' || n.alarm_id || '-' || extract(epoch from a.raised_at)::bigint, '{Purpose.TEST}'),
+       case when n.purpose in {in_sql(CALLS | {Purpose.RAISED, Purpose.LEVEL})} then 'OK ' || n.alarm_id else '' end,
        n.attempts, n.queued_at, n.next_attempt_at,
-       n.purpose in ('cleared', 'withdrawn') and not exists (
+       n.purpose in {in_sql(ENDS)} and not exists (
          select from notification e where e.alarm_id = n.alarm_id and e.contact_id = n.contact_id
-         and e.medium = n.medium and e.purpose not in ('cleared', 'withdrawn')
-         and e.status in ('sent', 'delivered', 'unknown', 'summarised')),
-       n.facts,
-       n.purpose in ('escalated', 'repeated') and (a.acknowledged_at is not null or a.cleared_at is not null)
+         and e.medium = n.medium and e.purpose not in {in_sql(ENDS)} and e.status in {REACHED}),
+       n.facts, n.purpose in {in_sql(CALLS)} and (a.acknowledged_at is not null or a.cleared_at is not null)
 from notification n join contact c using (contact_id) left join alarm a using (alarm_id)
-where n.status = 'queued' and n.medium = %(medium)s and n.next_attempt_at <= %(now)s and not exists (
+where n.status = '{MessageStatus.QUEUED}' and n.medium = %(medium)s and n.next_attempt_at <= %(now)s and not exists (
   select from notification e where e.alarm_id = n.alarm_id and e.contact_id = n.contact_id and e.medium = n.medium
-  and e.notification_id < n.notification_id and e.status = 'queued')
+  and e.notification_id < n.notification_id and e.status = '{MessageStatus.QUEUED}')
 order by n.next_attempt_at, n.notification_id limit 1 for update of n skip locked
-"""
-SENT = """
-update notification set status = 'sent', sent_at = %s, attempts = attempts + 1, carrier = %s, provider_ref = %s,
-  error = null
+"""  # noqa: S608 (words of ours)
+TAKE: Final = f"""
+update notification set status = '{MessageStatus.SENT}', sent_at = %s, attempts = attempts + 1, carrier = %s,
+  provider_ref = %s, error = null
 where notification_id = %s
-"""
-WAITS = """
+"""  # noqa: S608 (words of ours)
+POSTPONE: Final = """
 update notification set attempts = attempts + 1, error = %s, next_attempt_at = %s where notification_id = %s
 """
-ENDED = "update notification set status = %s, attempts = attempts + %s, error = %s where notification_id = %s"
+END: Final = "update notification set status = %s, attempts = attempts + %s, error = %s where notification_id = %s"
 
 
-class Sender:
-    """Hands the queued messages of one medium over, one after the other. Runs in a thread of its own."""
-
-    def __init__(self, url: str, medium: Medium, notifier: Notifier, clock: Clock, dress: Dress = undressed) -> None:
-        self._url = url
-        self.medium = medium
-        self._relay = notifier if isinstance(notifier, Relay) else Relay([notifier])
-        self._clock = clock
-        self._dress = dress
-
-    def run(self, stop: threading.Event) -> None:
-        """Send until stopped; a lost database is waited for."""
-        while not stop.is_set():
-            try:
-                with connect(self._url, f"quantrac alerts {self.medium}") as conn:
-                    self._send_from(conn, stop)
-            except (DatabaseUnreachable, psycopg.OperationalError) as error:
-                log.warning("the outbox has no database", medium=self.medium.value, error=str(error))
-                stop.wait(1.0)
-
-    def _send_from(self, conn: Connection, stop: threading.Event) -> None:
-        conn.execute(f"listen {OUTBOX_CHANNEL}")
-        while not stop.is_set():
-            if not self.send_one(conn):
-                for _ in conn.notifies(timeout=LOOK_EVERY_S, stop_after=1):
-                    break
-
-    def send_one(self, conn: Connection) -> bool:
-        """Hand the next due message over and record how it ended; return False if none is due."""
-        with conn.transaction():
-            row = conn.execute(CLAIM, {"medium": self.medium.value, "now": self._clock()}).fetchone()
-            if row is None:
-                return False
-            outcome = self._hand_over(conn, Claim(*row))
-        HANDED_OVER.labels(self.medium.value, outcome).inc()
-        return True
-
-    def _hand_over(self, conn: Connection, claim: Claim) -> str:
-        if claim.is_orphan:
-            return self._end(conn, claim, "dead", "the alarm itself did not reach this person", attempted=False)
-        if claim.is_answered:
-            return self._end(conn, claim, "dead", "somebody has acknowledged the alarm, or it is over", attempted=False)
-        if claim.to is None:
-            return self._end(
-                conn, claim, "failed", "the contact has no such address any more, or said STOP", attempted=False
-            )
-        if claim.attempts == 0:
-            WAITED.labels(self.medium.value).observe((self._clock() - claim.not_before).total_seconds())
-        reports: list[CarrierReport] = []
-        try:
-            taken = self._relay.hand_over(_outgoing(claim, self._dress(conn, claim)), reports.append)
-        except TryAgain as error:
-            outcome = self._wait(conn, claim, error)
-        except OutcomeUnknown as error:
-            outcome = self._end(conn, claim, "unknown", str(error), attempted=True)
-        except UndeliverableError as error:
-            outcome = self._end(conn, claim, "failed", str(error), attempted=True)
-        else:
-            conn.execute(SENT, [self._clock(), taken.carrier, taken.reference, claim.notification_id])
-            log.info("message handed over", notification=claim.notification_id, carrier=taken.carrier)
-            outcome = "sent"
-        note_reports(conn, self.medium, reports, self._clock())
-        return outcome
-
-    def _wait(self, conn: Connection, claim: Claim, error: TryAgain) -> str:
-        now = self._clock()
-        if now - claim.queued_at >= GIVE_UP_AFTER:
-            return self._end(conn, claim, "dead", str(error), attempted=True)
-        conn.execute(WAITS, [str(error), now + wait_after(claim.attempts), claim.notification_id])
-        log.warning("message waits", notification=claim.notification_id, attempt=claim.attempts + 1, error=str(error))
-        return "waits"
-
-    def _end(self, conn: Connection, claim: Claim, status: str, error: str, *, attempted: bool) -> str:
-        conn.execute(ENDED, [status, int(attempted), error, claim.notification_id])
-        log.error("message not delivered", notification=claim.notification_id, status=status, error=error)
-        return status
+def claim(conn: Connection, medium: Medium, now: datetime) -> Claim | None:
+    """Return the next message that is due, locked until the transaction ends; None: none is."""
+    row = conn.execute(CLAIM, {"medium": medium.value, "now": now}).fetchone()
+    return None if row is None else Claim(*row)
 
 
-def _outgoing(claim: Claim, facts: Mapping[str, Any]) -> Outgoing:
-    return Outgoing(
-        key=claim.key.hex,
-        to=claim.to or "",
-        body=claim.body,
-        subject=claim.subject or "",
-        thread=claim.thread,
-        answer=claim.answer,
-        attempts=claim.attempts,
-        facts=facts,
-    )
+CALL_OFF: Final = f"""
+update notification set status = '{MessageStatus.DEAD}', error = %s where notification_id in (
+  select notification_id from notification where alarm_id = %s and purpose in {in_sql(CALLS)}
+  and status in {in_sql((MessageStatus.QUEUED, MessageStatus.HELD))} for update skip locked)
+"""  # noqa: S608 (words of ours)
 
 
-def wait_after(attempts: int) -> timedelta:
-    """Return how long to wait after the given number of earlier attempts: 2 s, 4 s, 8 s, … at most 5 min."""
-    return min(FIRST_WAIT * (1 << min(attempts, 16)), LONGEST_WAIT)
+def call_off(conn: Connection, alarm_id: int, why: str) -> None:
+    """End the calls for somebody to acknowledge an alarm that have not been handed over."""
+    conn.execute(CALL_OFF, [why, alarm_id])
 
 
-def start_senders(
-    url: str,
-    notifiers: Mapping[Medium, Notifier],
-    clock: Clock,
-    stop: threading.Event,
-    dress: Dress = undressed,
-) -> list[threading.Thread]:
-    """Start the senders of each medium and return their threads; they end after `stop` is set, carriers stay open."""
-    relays = {
-        medium: Relay([notifier]) if not isinstance(notifier, Relay) else notifier
-        for medium, notifier in notifiers.items()
-    }
-    threads = [
-        threading.Thread(
-            target=_guarded, args=(Sender(url, medium, relay, clock, dress), stop), name=f"outbox-{medium}-{place}"
-        )
-        for medium, relay in relays.items()
-        for place in range(THREADS[medium])
-    ]
-    for thread in threads:
-        thread.start()
-    return threads
+SETTLE: Final = f"""
+update notification set status = %(status)s, sent_at = coalesce(sent_at, %(now)s), error = %(error)s,
+  delivered_at = case when %(status)s = '{MessageStatus.DELIVERED}' then %(now)s end,
+  carrier = coalesce(%(carrier)s, carrier)
+where key = %(key)s and status in {UNSETTLED}
+"""  # noqa: S608 (words of ours)
 
 
-def _guarded(sender: Sender, stop: threading.Event) -> None:
-    """Keep one medium's defect from stopping the others: log it and begin again after a while."""
-    while not stop.is_set():
-        try:
-            sender.run(stop)
-        except Exception:
-            log.exception("a sender failed")
-            HANDED_OVER.labels(sender.medium.value, "defect").inc()
-            stop.wait(5.0)
+def settle(conn: Connection, key: UUID | str, error: str | None, now: datetime, carrier: str | None = None) -> bool:
+    """Record what a receipt says of a message: delivered, or why not; False: there is none that waits for one."""
+    status = MessageStatus.DELIVERED if error is None else MessageStatus.FAILED
+    values = {"key": key, "status": status.value, "error": error, "now": now, "carrier": carrier}
+    return conn.execute(SETTLE, values).rowcount == 1

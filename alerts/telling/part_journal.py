@@ -16,6 +16,7 @@ from typing import Final, TypeVar
 import psycopg
 
 from alerts.telling.notifier import TryAgain
+from alerts.telling.outbox import settle
 from quantrac.database.pool import Connection, DatabaseUnreachable, connect
 
 T = TypeVar("T")
@@ -59,13 +60,9 @@ where (key, part) = (
   order by reference is null, begun_at desc limit 1)
 returning key
 """
-SETTLE: Final = """
-update notification n set status = case when p.given_up then 'failed' else 'delivered' end,
-  delivered_at = case when p.given_up then null else %(now)s end, sent_at = coalesce(n.sent_at, %(now)s),
-  error = case when p.given_up then 'the network gave up, status ' || p.worst end, carrier = p.carrier
-from (select count(*) = max(parts) and bool_and(report < 32) as arrived, bool_or(report >= 64) as given_up,
-             max(report) as worst, min(carrier) as carrier from sms_part where key = %(key)s) p
-where n.key = %(key)s and n.status in ('sent', 'unknown', 'queued') and (p.arrived or p.given_up)
+SO_FAR: Final = """
+select count(*) = max(parts) and bool_and(report < 32), bool_or(report >= 64), max(report), min(carrier)
+from sms_part where key = %s
 """
 REPORT_WINDOW: Final = timedelta(days=1)
 CLOCK_SKEW: Final = timedelta(minutes=10)
@@ -136,5 +133,14 @@ def _report(conn: Connection, fate: PartReport, now: datetime) -> bool:
     with conn.transaction():
         row = conn.execute(REPORTED, values).fetchone()
         if row is not None and fate.is_final:
-            conn.execute(SETTLE, {"key": row[0], "now": now})
+            _settle(conn, row[0], now)
     return row is not None
+
+
+def _settle(conn: Connection, key: str, now: datetime) -> None:
+    """Settle the message once all its parts have arrived, or the network gave one up."""
+    row = conn.execute(SO_FAR, [key]).fetchone()
+    assert row is not None
+    has_arrived, given_up, worst, carrier = row
+    if has_arrived or given_up:
+        settle(conn, key, f"the network gave up, status {worst}" if given_up else None, now, carrier)

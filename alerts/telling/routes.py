@@ -1,50 +1,28 @@
-"""Who is told, by which way and when: contacts by their wishes, routes by severity, duty, quiet hours. Pure."""
+"""What network.yaml says about telling people: routes, rosters, quiet hours, and what is held. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
+from functools import cached_property
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from alerts.rules.rule import Severity
-from alerts.telling.contact import MEDIA, Addressee, Medium, Recipient
-from alerts.telling.duty import has_duty, shift_on_duty
-from alerts.telling.holding import Hold, Told, end_of_quiet, hold_by_cap, hold_by_grouping, hold_by_storm
+from alerts.telling.contact import MEDIA, Addressee, Medium
 from quantrac.config.network import Network
 from quantrac.config.telling import Cap, Duty, Flapping, Grouping, QuietHours, Repeat, Route, Step, Storm
 
 NIGHT: Final = time(21, 0), time(6, 0)
-"""Where the network names no quiet hours."""
+"""Quiet hours where the network names none."""
+WEEK: Final = timedelta(days=7)
+
+Hours = tuple[time, time]
+"""Local times from and until; the first later than the second: over midnight."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ruling:
-    """Whether a person is told by a medium, and why or why not."""
-
-    contact: Addressee
-    medium: Medium
-    is_told: bool
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Matter:
-    """What people may be told of."""
-
-    station: str
-    severity: Severity
-    groups: frozenset[str]
-    parameter: str | None = None
-    """None: the station as a whole."""
-    at: datetime | None = None
-    """None: whoever has the duty."""
-    by_day: bool = False
-    """It can wait for the morning."""
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Routing:
     """What the network says about telling people."""
 
@@ -83,35 +61,18 @@ class Routing:
             consent_required=says.consent_required,
         )
 
-    def recipients(
-        self,
-        contacts: Iterable[Addressee],
-        *,
-        station: str,
-        severity: Severity,
-        groups: Iterable[str],
-        parameter: str | None = None,
-        at: datetime | None = None,
-    ) -> list[Recipient]:
-        """Return who is told of an alarm: each person once a medium, however many groups and routes name them."""
-        matter = Matter(station, severity, frozenset(groups), parameter, at)
-        return [Recipient(one.contact, one.medium) for one in self.judge(contacts, matter) if one.is_told]
-
-    def judge(self, contacts: Iterable[Addressee], matter: Matter, by: Iterable[str] | None = None) -> Iterator[Ruling]:
-        """Say of everybody in the groups of a matter, medium by medium, whether they are told and why.
+    def ways(
+        self, groups: Collection[str], severity: Severity, by: Iterable[str] | None = None
+    ) -> list[tuple[Medium, tuple[str, ...]]]:
+        """Return the media by which groups are told of a severity, each with the groups that bring it.
 
         `by`: these media for all the groups, in place of what the routes say.
         """
-        people = [c for c in sorted(contacts, key=lambda contact: contact.contact_id) if c.groups & matter.groups]
-        rostered = {name: duty for name, duty in self.duty.items() if self._is_manned(duty, name, people, matter)}
-        for contact in people:
-            ways = self._ways(contact, matter, by)
-            refused = self._refusal(contact, matter)
-            for medium in MEDIA:
-                if medium.value in ways:
-                    why = refused or self._cannot(contact, medium, ways[medium.value], rostered, matter)
-                    told = f"{ways[medium.value][0]} by {medium.value}"
-                    yield Ruling(contact, medium, why is None, why or told)
+        if by is not None:
+            return [(medium, tuple(sorted(groups))) for medium in MEDIA if medium in tuple(by)]
+        own = [route for route in self.routes if route.to in groups and severity.word in route.severity]
+        found = [(medium, tuple(route.to for route in own if medium in route.by)) for medium in MEDIA]
+        return [(medium, via) for medium, via in found if via]
 
     def wants_the_end(self, contact: Addressee, medium: Medium, severity: Severity) -> bool:
         """Whether somebody who was told of an alarm that reached a severity is also told that it is over.
@@ -125,121 +86,54 @@ class Routing:
         ]
         return any(own) or not own
 
-    def hold(
-        self,
-        recipient: Recipient,
-        severity: Severity,
-        told: Told,
-        now: datetime,
-        *,
-        breaks: bool,
-        is_end: bool = False,
-        by_day: bool = False,
-    ) -> Hold | None:
-        """Return what holds a message back, None: it goes now.
-
-        What breaks through (a level with `breaks_quiet_hours`, a severity of `breakthrough`) is held by a storm only.
-        """
-        until = self.not_before(recipient, now, breaks_quiet_hours=breaks, severity=severity, by_day=by_day)
-        if until > now:
-            return Hold("quiet hours", until)
-        if (storm := hold_by_storm(self.storm, told, now)) is not None:
-            return storm
-        if breaks or severity in self.breakthrough:
-            return None
-        cap = self.cap if self.cap is not None and recipient.medium.value in self.cap.by else None
-        capped = hold_by_cap(cap, recipient.contact.wishes.cap, told, now, self.zone)
-        return capped or (None if is_end else hold_by_grouping(self.grouping, told, now))
-
-    def not_before(
-        self,
-        recipient: Recipient,
-        now: datetime,
-        *,
-        breaks_quiet_hours: bool,
-        severity: Severity | None = None,
-        by_day: bool = False,
-    ) -> datetime:
-        """Return when a message may go: now, or at the end of the person's or of all the person's groups' quiet hours.
-
-        Quiet hours are about what rings: a mail is never held. What can wait for the morning (`by_day`) keeps the hours
-        of the network for every group, and goes through nobody's.
-        """
-        if by_day and recipient.medium is Medium.SMS:
-            night = recipient.contact.wishes.quiet or self._night()
-            return end_of_quiet(now, *night, self.zone) or now
-        if breaks_quiet_hours or severity in self.breakthrough or recipient.medium is not Medium.SMS:
-            return now
-        wishes = recipient.contact.wishes
-        if wishes.wake is not None and severity is not None and severity >= wishes.wake:
-            return now
-        hours = wishes.quiet or self._quiet_of(recipient.contact)
-        return now if hours is None else end_of_quiet(now, *hours, self.zone) or now
-
-    def _night(self) -> tuple[time, time]:
-        """Return the hours in which nobody is woken for what can wait."""
+    @cached_property
+    def night(self) -> Hours:
+        """Hours in which nobody is woken for what can wait until the morning."""
         quiet = self.quiet_hours
         return NIGHT if quiet is None else (time.fromisoformat(quiet.start), time.fromisoformat(quiet.end))
 
-    def _quiet_of(self, contact: Addressee) -> tuple[time, time] | None:
-        quiet = self.quiet_hours
-        if quiet is None or not contact.groups - self._shifts() <= set(quiet.groups):
+    def hours_of(self, contact: Addressee) -> Hours | None:
+        """Return the quiet hours of a contact: those of the network where all its groups are quiet; shifts are none."""
+        if self.quiet_hours is None or not contact.groups - self._shifts <= self._quiet_groups:
             return None
-        return time.fromisoformat(quiet.start), time.fromisoformat(quiet.end)
+        return self.night
 
-    def _shifts(self) -> set[str]:
-        return {shift for duty in self.duty.values() for shift in duty.shifts}
+    @cached_property
+    def _quiet_groups(self) -> frozenset[str]:
+        return frozenset(() if self.quiet_hours is None else self.quiet_hours.groups)
 
-    def _ways(self, contact: Addressee, matter: Matter, by: Iterable[str] | None) -> dict[str, list[str]]:
-        """Return the groups that bring a person to each medium."""
-        ways: dict[str, list[str]] = {}
-        own = contact.groups & matter.groups
-        if by is not None:
-            return {medium: sorted(own) for medium in by}
-        for route in self.routes:
-            if route.to in own and matter.severity.word in route.severity:
-                for medium in route.by:
-                    ways.setdefault(medium, []).append(route.to)
-        return ways
+    @cached_property
+    def _shifts(self) -> frozenset[str]:
+        return frozenset(shift for duty in self.duty.values() for shift in duty.shifts)
 
-    def _refusal(self, contact: Addressee, matter: Matter) -> str | None:
-        """Return why a person does not want to hear of a matter at all."""
-        wishes = contact.wishes
-        if contact.stations and matter.station not in contact.stations:
-            return "other stations only"
-        if wishes.tags and not wishes.tags & self.tags.get(matter.station, frozenset()):
-            return "stations with other tags only"
-        if wishes.parameters and matter.parameter is not None and matter.parameter not in wishes.parameters:
-            return "other parameters only"
-        if wishes.severity is not None and matter.severity < wishes.severity:
-            return f"wants {wishes.severity.word} and worse only"
-        if wishes.consent == "refused" or (self.consent_required and wishes.consent is None):
-            return f"consent {wishes.consent or 'not recorded'}"
-        return None
 
-    def _cannot(
-        self, contact: Addressee, medium: Medium, via: list[str], rostered: Mapping[str, Duty], matter: Matter
-    ) -> str | None:
-        if contact.wishes.media and medium.value not in contact.wishes.media:
-            return f"does not want {medium.value}"
-        if contact.address(medium) is None:
-            return f"no address for {medium.value}, or said STOP"
-        if matter.at is None:
-            return None
-        off = [name for name in via if not self._on_duty(rostered.get(name), contact, medium, matter.at)]
-        if len(off) < len(via):
-            return None
-        return f"not on duty: {shift_on_duty(rostered[off[0]], matter.at, self.zone)} has the week"
+def shift_on_duty(duty: Duty, now: datetime, zone: ZoneInfo) -> str:
+    """Return the shift that has the week: the next of the list each week, unless weeks were swapped.
 
-    def _on_duty(self, duty: Duty | None, contact: Addressee, medium: Medium, at: datetime) -> bool:
-        return duty is None or medium.value not in duty.by or has_duty(duty, contact.groups, at, self.zone)
+    Weeks begin on the weekday of `from`.
+    """
+    start = datetime.combine(duty.first, time.fromisoformat(duty.at))
+    weeks = (now.astimezone(zone).replace(tzinfo=None) - start) // WEEK
+    swapped = duty.swaps.get((duty.first + weeks * WEEK).isoformat())
+    return swapped or duty.shifts[weeks % len(duty.shifts)]
 
-    def _is_manned(self, duty: Duty, group: str, people: Iterable[Addressee], matter: Matter) -> bool:
-        """Whether anybody has the duty who would hear of the matter; else everybody of the group is told."""
-        return matter.at is not None and any(
-            group in contact.groups
-            and has_duty(duty, contact.groups, matter.at, self.zone)
-            and self._refusal(contact, matter) is None
-            and any(contact.address(Medium(word)) is not None for word in duty.by)
-            for contact in people
-        )
+
+def has_duty(duty: Duty, groups: Collection[str], now: datetime, zone: ZoneInfo) -> bool:
+    """Whether a member of the rostered group is on duty; who is in no shift always is."""
+    own = set(duty.shifts) & set(groups)
+    return not own or shift_on_duty(duty, now, zone) in own
+
+
+def end_of_quiet(now: datetime, hours: Hours, zone: ZoneInfo) -> datetime | None:
+    """Return when the quiet hours that hold now end; None outside them."""
+    start, end = hours
+    clock = now.astimezone(zone).time()
+    inside = start <= clock < end if start <= end else clock >= start or clock < end
+    return next_clock(now, end, zone) if inside else None
+
+
+def next_clock(now: datetime, clock: time, zone: ZoneInfo) -> datetime:
+    """Return the next time, later than now, at which clocks show this."""
+    local = now.astimezone(zone)
+    day = local.date() if local.time() < clock else local.date() + timedelta(days=1)
+    return datetime.combine(day, clock, zone)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Final
 
+from alerts.alarm.purpose import Purpose
 from alerts.evaluating.composite import verdicts
 from alerts.evaluating.evaluation import Decision, Kind, RuleState, step
 from alerts.evaluating.late import episodes
@@ -16,6 +17,7 @@ from alerts.rules.composite import CompositeRule
 from alerts.rules.rule import ChannelRule, Severity
 from alerts.telling.contact import Addressee, Medium
 from alerts.telling.routes import Routing
+from alerts.telling.stages import Matter, recipients
 
 TEN_MINUTES_MS: Final = 600_000
 FLOOD: Final = 10
@@ -142,7 +144,8 @@ def _messages(
             told, worst = set(), 0
         elif decision.level is not None and decision.level.severity > worst:
             level, worst = decision.level, decision.level.severity
-            people = routing.recipients(contacts, station=rule.station, severity=level.severity, groups=level.to)
+            matter = Matter(Purpose.RAISED, rule.station, level.severity, frozenset(level.to))
+            people = recipients(routing, contacts, matter)
             told |= {(person.contact, person.medium) for person in people}
             yield from (Message(person.contact.name, person.medium, decision.t_ms) for person in people)
 

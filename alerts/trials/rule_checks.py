@@ -16,6 +16,7 @@ from alerts.rules.trend import Trend
 from alerts.telling import gsm, texts
 from alerts.telling.contact import Addressee
 from alerts.telling.routes import Routing
+from alerts.telling.stages import Matter, recipients
 from alerts.telling.texts import Notice
 from quantrac.config.network import Network
 from quantrac.telemetry.parameters import CATALOGUE
@@ -93,8 +94,8 @@ def people_findings(network: Network, contacts: Iterable[Addressee]) -> list[Fin
     found = []
     for rule in rules:
         for level in rule.levels:
-            told = routing.recipients(people, station=rule.station, severity=level.severity, groups=level.to)
-            if not told:
+            matter = Matter(Purpose.RAISED, rule.station, level.severity, frozenset(level.to))
+            if not recipients(routing, people, matter):
                 found.append(Finding(rule.rule, f"{level.name} at {rule.station}", "no contact would be told"))
     return list(dict.fromkeys(found))
 

@@ -14,7 +14,7 @@ from quantrac.cli.environment import configured_network, database
 
 if TYPE_CHECKING:
     from alerts.telling.explanation import Explained
-    from alerts.telling.routes import Matter
+    from alerts.telling.stages import Matter
     from quantrac.config.network import Network
     from quantrac.database.pool import Connection
 
@@ -78,37 +78,44 @@ def _of_alarm(conn: Connection, number: int) -> _Asked:
 def _explained(conn: Connection, network: Network, about: _Asked, now: datetime) -> tuple[Matter, list[Explained]]:
     from alerts.alarm.withholding import withheld_by
     from alerts.telling.address_book import load_contacts
-    from alerts.telling.explanation import Circumstances, explain
-    from alerts.telling.pressure import Pressure
+    from alerts.telling.explanation import explain
+    from alerts.telling.recent_messages import RecentMessages
     from alerts.telling.routes import Routing
 
-    matter, breaks, channel = _matter(network, about, now)
+    matter, channel = _matter(network, about)
     people, routing = load_contacts(conn), Routing.of(network)
-    pressure = Pressure(conn, routing, until=now, without=about.alarm_id)
+    messages = RecentMessages(conn, routing, until=now, without=about.alarm_id)
     ids = [one.contact_id for one in people]
-    told = pressure.of_what_might_be(about.rule, about.station or None, about.channel or channel, ids, now)
-    withheld = None if about.alarm_id is None else withheld_by(conn, about.alarm_id, now)
-    return matter, list(explain(people, routing, matter, Circumstances(now, breaks, told, withheld)))
+    recent = messages.of_what_might_be(about.rule, about.station or None, about.channel or channel, ids, now)
+    if about.alarm_id is not None:
+        matter = dataclasses.replace(matter, withheld=withheld_by(conn, about.alarm_id, now))
+    return matter, list(explain(people, routing, matter, now, recent))
 
 
-def _matter(network: Network, about: _Asked, now: datetime) -> tuple[Matter, bool, str | None]:
-    """Return what people may be told of, whether it goes through quiet hours, and the channel."""
+def _matter(network: Network, about: _Asked) -> tuple[Matter, str | None]:
+    """Return what people may be told of, and the channel."""
+    from alerts.alarm.purpose import Purpose
     from alerts.rules.compiler import compile_network
     from alerts.rules.composite import compile_composites
     from alerts.rules.rule import Severity
     from alerts.telling.explanation import chosen_level
-    from alerts.telling.routes import Matter
+    from alerts.telling.stages import Matter
 
     if (own := _own_rules(network).get(about.rule)) is not None:
         severity, groups = own
-        waits = about.rule == "calibration-due"
-        matter = Matter(about.station, Severity.from_word(severity), frozenset(groups), None, now, by_day=waits)
-        return matter, about.rule == "feed-lag" or about.rule.startswith("carrier-"), None
+        return Matter(
+            Purpose.RAISED,
+            about.station or None,
+            Severity.from_word(severity),
+            frozenset(groups),
+            breaks=about.rule == "feed-lag" or about.rule.startswith("carrier-"),
+            by_day=about.rule == "calibration-due",
+        ), None
     rules = [one for channel in compile_network(network).values() for one in channel]
     rules += [one.rule for one in compile_composites(network)]
     there, chosen = chosen_level(rules, about.rule, about.station, about.level)
-    matter = Matter(about.station, chosen.severity, frozenset(chosen.to), there.parameter, now)
-    return matter, chosen.breaks_quiet_hours, there.channel
+    to, breaks = frozenset(chosen.to), chosen.breaks_quiet_hours
+    return Matter(Purpose.RAISED, about.station, chosen.severity, to, there.parameter, breaks=breaks), there.channel
 
 
 def _own_rules(network: Network) -> dict[str, tuple[str, tuple[str, ...]]]:
@@ -133,7 +140,7 @@ def _own_rules(network: Network) -> dict[str, tuple[str, tuple[str, ...]]]:
 
 def _line(line: Explained) -> str:
     when = "not told        " if line.told_at is None else f"{line.told_at.astimezone(LOCAL):%Y-%m-%d %H:%M}"
-    return f"  {line.stage:<9}  {when}  {line.medium or '-':<7}  {line.name}: {line.why}"
+    return f"  {line.occasion:<9}  {when}  {line.medium or '-':<7}  {line.stage:<11}  {line.name}: {line.why}"
 
 
 def _plain(line: Explained) -> dict[str, object]:

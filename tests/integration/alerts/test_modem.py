@@ -13,14 +13,17 @@ from pathlib import Path
 
 import pytest
 
+from alerts.alarm.purpose import Purpose
 from alerts.alarm.records import Mark, Subject, raise_alarm
 from alerts.channels.sms_modem import ModemNotifier
 from alerts.people.inbox import SmsInbox
 from alerts.rules.rule import Severity
 from alerts.telling.contact import Medium
 from alerts.telling.notifier import UndeliverableError
-from alerts.telling.outbox import Queued, Sender, enqueue
+from alerts.telling.outbox import Queued, enqueue
 from alerts.telling.part_journal import PartJournal
+from alerts.telling.relay import Relay
+from alerts.telling.sender import Sender
 from quantrac.database.pool import Connection
 from simulators.gsm.modem import Faults, GsmModem
 from tests.integration.alerts.centre import STATION, add_network, rows, until
@@ -80,12 +83,12 @@ def make(database: str, modem: GsmModem, clock: Clock) -> Iterator[Callable[...,
 def queue(conn: Connection, alarm: tuple[int, int], clock: Clock, body: str = "oxy 2,8") -> None:
     now = clock()
     with conn.transaction():
-        enqueue(conn, [Queued(*alarm, FARMER, Medium.SMS, "raised", None, body, now)], now)
+        enqueue(conn, [Queued([FARMER], Medium.SMS, Purpose.RAISED, None, body, now, *alarm)], now)
 
 
 def attempts(conn: Connection, notifier: ModemNotifier, clock: Clock, times: int) -> None:
     """Let a sender look `times` times, 70 s apart: longer than the first waits between attempts."""
-    sender = Sender("", Medium.SMS, notifier, clock)
+    sender = Sender("", Medium.SMS, Relay([notifier]), clock)
     for _ in range(times):
         sender.send_one(conn)
         clock.ahead += timedelta(seconds=70)
@@ -139,7 +142,7 @@ def test_a_message_of_several_parts_arrives_when_all_have(conn, modem, alarm, ma
 def test_a_refused_part_is_repeated_alone(conn, modem, alarm, make, clock) -> None:
     notifier = make()
     queue(conn, alarm, clock, "a" * 300)
-    sender = Sender("", Medium.SMS, notifier, clock)
+    sender = Sender("", Medium.SMS, Relay([notifier]), clock)
     original = notifier._journal.sent
 
     def after_the_first(key: str, part: int, reference: int | None) -> None:

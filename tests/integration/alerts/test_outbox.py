@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from alerts import desk
+from alerts.alarm.purpose import Purpose
 from alerts.alarm.records import Mark, Subject, raise_alarm
 from alerts.channels.email_smtp import SmtpNotifier
 from alerts.channels.sms_esms import EsmsNotifier
@@ -17,7 +18,9 @@ from alerts.people.contacts import outcomes, queue_test, reached
 from alerts.rules.rule import Severity
 from alerts.telling.contact import Medium
 from alerts.telling.notifier import Notifier, Outgoing
-from alerts.telling.outbox import GIVE_UP_AFTER, Queued, Sender, enqueue, start_senders
+from alerts.telling.outbox import Queued, enqueue
+from alerts.telling.relay import Relay
+from alerts.telling.sender import GIVE_UP_AFTER, Sender, start_senders
 from quantrac.database.pool import Connection
 from quantrac.private_services.catchers import MailCatcher, SmsCatcher
 from tests.fixtures.timing import quickest
@@ -68,11 +71,11 @@ def queue(
     alarm: tuple[int, int],
     contact: int,
     medium: Medium,
-    purpose: str = "raised",
+    purpose: Purpose = Purpose.RAISED,
     body: str = "oxy 2,8",
 ) -> None:
     alarm_id, event_id = alarm
-    if purpose != "raised":
+    if purpose is not Purpose.RAISED:
         found = conn.execute(
             "insert into alarm_event (alarm_id, time, event, at) values (%s, %s, %s, %s) returning alarm_event_id",
             [alarm_id, START, purpose, START],
@@ -80,7 +83,7 @@ def queue(
         assert found is not None
         event_id = found[0]
     with conn.transaction():
-        enqueue(conn, [Queued(alarm_id, event_id, contact, medium, purpose, "Oxy thấp", body, START)], START)
+        enqueue(conn, [Queued([contact], medium, purpose, "Oxy thấp", body, START, alarm_id, event_id)], START)
 
 
 def esms(catcher_url: str) -> EsmsNotifier:
@@ -88,7 +91,7 @@ def esms(catcher_url: str) -> EsmsNotifier:
 
 
 def send_all(conn: Connection, medium: Medium, notifier: Notifier, clock: Clock) -> int:
-    sender = Sender("", medium, notifier, clock)
+    sender = Sender("", medium, Relay([notifier]), clock)
     count = 0
     while sender.send_one(conn):
         count += 1
@@ -134,7 +137,7 @@ def test_a_receiver_that_is_down_for_a_while_gets_alarm_and_all_clear_in_order_o
     port = free_port()
     notifier = esms(f"http://127.0.0.1:{port}")
     queue(conn, alarm, FARMER, Medium.SMS, body="alarm")
-    queue(conn, alarm, FARMER, Medium.SMS, "cleared", body="over")
+    queue(conn, alarm, FARMER, Medium.SMS, Purpose.CLEARED, body="over")
     for _ in range(20):
         send_all(conn, Medium.SMS, notifier, clock)
         clock.now += timedelta(seconds=3)
@@ -152,7 +155,7 @@ def test_an_all_clear_goes_only_to_whom_the_alarm_reached(
 ) -> None:
     conn.execute("update contact set phone_e164 = '+12025550123' where contact_id = %s", [FARMER])
     queue(conn, alarm, FARMER, Medium.SMS)
-    queue(conn, alarm, FARMER, Medium.SMS, "cleared")
+    queue(conn, alarm, FARMER, Medium.SMS, Purpose.CLEARED)
     send_all(conn, Medium.SMS, esms(sms.url), clock)
     assert sms.messages == []
     assert rows(conn, "select status, error from v_notification order by notification_id") == [
@@ -186,7 +189,7 @@ def test_messages_of_quiet_hours_wait_for_the_morning(
 ) -> None:
     morning = START + timedelta(hours=4)
     with conn.transaction():
-        enqueue(conn, [Queued(*alarm, FARMER, Medium.SMS, "raised", None, "oxy", morning)], START)
+        enqueue(conn, [Queued([FARMER], Medium.SMS, Purpose.RAISED, None, "oxy", morning, *alarm)], START)
     assert send_all(conn, Medium.SMS, esms(sms.url), clock) == 0
     clock.now = morning
     assert send_all(conn, Medium.SMS, esms(sms.url), clock) == 1
@@ -208,12 +211,14 @@ def test_two_senders_never_take_the_same_message(conn: Connection, database: str
         def close(self) -> None: ...
 
     queue(conn, alarm, FARMER, Medium.SMS, body="alarm")
-    queue(conn, alarm, FARMER, Medium.SMS, "cleared", body="over")
+    queue(conn, alarm, FARMER, Medium.SMS, Purpose.CLEARED, body="over")
     stop = threading.Event()
-    first = start_senders(database, {Medium.SMS: Slow()}, lambda: datetime.now(UTC), stop)
+    first = start_senders(database, {Medium.SMS: Relay([Slow()])}, lambda: datetime.now(UTC), stop)
     try:
         assert entered.wait(180)
-        assert not Sender("", Medium.SMS, Slow(), Clock()).send_one(conn)  # the first is taken, the second not its turn
+        assert not Sender("", Medium.SMS, Relay([Slow()]), Clock()).send_one(
+            conn
+        )  # the first is taken, the second not its turn
         assert len(taken) == 1
         leave.set()
         until(lambda: rows(conn, "select count(*) from notification where status = 'sent'") == [(2,)])
@@ -230,7 +235,7 @@ def test_a_queued_row_is_handed_over_within_a_second(
     conn: Connection, database: str, alarm: tuple[int, int], sms: SmsCatcher
 ) -> None:
     stop = threading.Event()
-    threads = start_senders(database, {Medium.SMS: esms(sms.url)}, lambda: datetime.now(UTC), stop)
+    threads = start_senders(database, {Medium.SMS: Relay([esms(sms.url)])}, lambda: datetime.now(UTC), stop)
     numbers = itertools.count(1)
 
     def p99_of_100() -> float:
@@ -244,7 +249,8 @@ def test_a_queued_row_is_handed_over_within_a_second(
             assert row is not None
             now = datetime.now(UTC)
             with conn.transaction():
-                enqueue(conn, [Queued(alarm[0], row[0], FARMER, Medium.SMS, "level", None, f"text {number}", now)], now)
+                text = Queued([FARMER], Medium.SMS, Purpose.LEVEL, None, f"text {number}", now, alarm[0], row[0])
+                enqueue(conn, [text], now)
             until(lambda: len(sms.messages) == number)  # noqa: B023 (called at once)
             waits.append((datetime.fromisoformat(sms.messages[-1].at) - now).total_seconds())
         return sorted(waits)[98]

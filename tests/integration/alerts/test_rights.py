@@ -15,7 +15,8 @@ from alerts.people.contacts import NewContact, listed, save_contacts
 from alerts.rules.composite import compile_composites
 from alerts.telling.contact import Medium
 from alerts.telling.notifier import Outgoing
-from alerts.telling.outbox import Sender
+from alerts.telling.relay import Relay
+from alerts.telling.sender import Sender
 from alerts.trials.backtest_run import run_backtest
 from alerts.trials.normals import make_normals
 from alerts.trials.series import read_series
@@ -65,7 +66,7 @@ def test_the_whole_path_runs_with_the_rights_of_alerts(conn: Connection, service
     worker = Evaluator(service, {CHANNEL: [oxygen_rule()]}, ROUTING, lambda: START)
     while worker.round():
         pass
-    sender = Sender("", Medium.EMAIL, Carrier(), lambda: START)
+    sender = Sender("", Medium.EMAIL, Relay([Carrier()]), lambda: START)
     while sender.send_one(service):
         pass
     assert minutes_of(conn) == [("act", 9.0, 39.0)]

@@ -19,8 +19,8 @@ from alerts.evaluating.evaluator import Evaluator
 from alerts.rules.block import Sample
 from alerts.rules.compiler import compile_network
 from alerts.service import wall_clock
-from alerts.telling.outbox import THREADS
 from alerts.telling.routes import Routing
+from alerts.telling.sender import THREADS
 from alerts.trials.series import read_series
 from quantrac.config.loading import load_network
 from quantrac.database.pool import Connection, connect

@@ -9,8 +9,8 @@ import pytest
 
 from alerts import desk
 from alerts.evaluating.evaluator import Evaluator
+from alerts.telling.messages import tell_withheld
 from alerts.telling.routes import Routing
-from alerts.telling.trouble import tell_withheld
 from alerts.trials.series import read_series
 from quantrac.config.loading import load_network
 from quantrac.config.network import Network

@@ -14,18 +14,18 @@ from alerts.alarm.records import Mark, Subject, change_level, raise_alarm, recor
 from alerts.evaluating.evaluator import Evaluator
 from alerts.rules.rule import Severity, Words
 from alerts.telling import summary_texts
-from alerts.telling.attachments import dresser
+from alerts.telling.attachments import attachments
 from alerts.telling.contact import Medium
 from alerts.telling.explanation import on_record
-from alerts.telling.holding import Told
 from alerts.telling.links import Links
-from alerts.telling.messages import Audience, Figures, call_again, tell
+from alerts.telling.messages import Audience, Figures, call_again, tell, tell_withheld
 from alerts.telling.notifier import Outgoing
-from alerts.telling.outbox import Sender
-from alerts.telling.pressure import Pressure
+from alerts.telling.recent_messages import RecentMessages
+from alerts.telling.relay import Relay
+from alerts.telling.sender import Sender
+from alerts.telling.stages import Recent
 from alerts.telling.summaries import tell_held, tell_late
 from alerts.telling.summary_texts import SummaryLine
-from alerts.telling.trouble import tell_withheld
 from alerts.trials.series import read_series
 from quantrac.config.telling import Grouping, QuietHours, Route, Step
 from quantrac.database.pool import Connection
@@ -53,7 +53,7 @@ class Carrier:
 def handed_over(conn: Connection, medium: Medium, links: Links | None = None) -> list[Outgoing]:
     """Hand over what is queued and return it."""
     carrier = Carrier()
-    sender = Sender("", medium, carrier, lambda: START, dresser(links, lambda: START))
+    sender = Sender("", medium, Relay([carrier]), lambda: START, attachments(links, lambda: START))
     while sender.send_one(conn):
         pass
     return carrier.kept
@@ -232,11 +232,11 @@ def test_who_would_be_told_depends_on_what_they_have_been_told_of_other_alarms(c
     channel_id = add_network(conn)
     alarm = rise(conn, channel_id, START, rule="first", to=("farmers",), routing=GROUPED).alarm_id
 
-    def told_by(rule: str, until: datetime, without: int | None = None) -> dict[tuple[int, Medium], Told]:
-        return Pressure(conn, GROUPED, until, without).of_what_might_be(rule, STATION, CHANNEL, [1, 2], until)
+    def told_by(rule: str, until: datetime, without: int | None = None) -> dict[tuple[int, Medium], Recent]:
+        return RecentMessages(conn, GROUPED, until, without).of_what_might_be(rule, STATION, CHANNEL, [1, 2], until)
 
     soon = START + MINUTES
-    assert told_by("second", soon) == {(1, Medium.SMS): Told(others=1, station_at=START, messages=0)}
+    assert told_by("second", soon) == {(1, Medium.SMS): Recent(others=1, station_at=START, messages=0)}
     assert told_by("first", soon)[1, Medium.SMS].others == 0
     assert told_by("first", soon, alarm) == {}
     assert told_by("second", START - MINUTES) == {}

@@ -11,10 +11,10 @@ import pytest
 from alerts.alarm.purpose import Purpose
 from alerts.rules.rule import Severity, Words
 from alerts.telling import gsm
-from alerts.telling.contact import Addressee, Medium, Recipient, Wishes
-from alerts.telling.explanation import Circumstances, explain
-from alerts.telling.holding import NOTHING_TOLD
-from alerts.telling.routes import Matter, Routing
+from alerts.telling.contact import Addressee, Medium, Wishes
+from alerts.telling.explanation import explain
+from alerts.telling.routes import Routing
+from alerts.telling.stages import Case, Matter, quiet_hours
 from alerts.telling.texts import Notice, email, sms
 from alerts.watchdogs.calibration_due import Calibrated, Stage, texts_of, wanted
 from quantrac.config.telling import QuietHours, Repeat, Route
@@ -72,18 +72,19 @@ def test_nobody_is_woken_for_it_nor_called_again() -> None:
     technician = Addressee(1, "x", "vi", "+84912345678", "x@example.org", frozenset({"technicians"}), frozenset())
     night, morning = (datetime(2026, 11, 24, hour, tzinfo=zone) for hour in (2, 5))
     dawn = datetime(2026, 11, 24, 4, 30, tzinfo=zone)
-    matter = Matter("st-a", Severity.LOW, frozenset({"technicians"}), None, night, by_day=True)
-    lines = list(explain([technician], routing, matter, Circumstances(night)))
-    assert {(line.stage, line.medium, line.told_at) for line in lines} == {
+    matter = Matter(Purpose.RAISED, "st-a", Severity.LOW, frozenset({"technicians"}), by_day=True)
+    lines = list(explain([technician], routing, matter, night, {}))
+    assert {(line.occasion, line.medium, line.told_at) for line in lines} == {
         ("raised", "sms", dawn),
         ("raised", "email", night),
     }
-    phone = Recipient(technician, Medium.SMS)
-    assert routing.hold(phone, Severity.LOW, NOTHING_TOLD, morning, breaks=False, by_day=True) is None
-    never = replace(routing, quiet_hours=None).hold(phone, Severity.LOW, NOTHING_TOLD, night, breaks=False, by_day=True)
-    assert never is not None
-    assert never.until == datetime(2026, 11, 24, 6, tzinfo=zone)
-    own = Recipient(replace(technician, wishes=Wishes(quiet=(time(0), time(7)), wake=Severity.LOW)), Medium.SMS)
-    held = routing.hold(own, Severity.LOW, NOTHING_TOLD, morning, breaks=False, by_day=True)
-    assert held is not None
-    assert held.until == datetime(2026, 11, 24, 7, tzinfo=zone)
+
+    def held_until(contact: Addressee, at: datetime, plan: Routing = routing) -> datetime | None:
+        ruling = quiet_hours(Case(contact, Medium.SMS, ("technicians",), replace(matter, at=at), plan))
+        return None if ruling is None else ruling.until
+
+    assert held_until(technician, morning) is None
+    never = replace(routing, quiet_hours=None)
+    assert held_until(technician, night, never) == datetime(2026, 11, 24, 6, tzinfo=zone)
+    own = replace(technician, wishes=Wishes(quiet=(time(0), time(7)), wake=Severity.LOW))
+    assert held_until(own, morning) == datetime(2026, 11, 24, 7, tzinfo=zone)

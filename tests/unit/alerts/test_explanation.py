@@ -10,24 +10,27 @@ import pytest
 
 from alerts.rules.rule import Severity
 from alerts.telling.contact import Medium
-from alerts.telling.explanation import Circumstances, NothingToExplain, chosen_level, explain
-from alerts.telling.holding import Told
+from alerts.telling.explanation import NothingToExplain, chosen_level, explain
+from alerts.telling.stages import Recent
 from quantrac.config.telling import Step
 from tests.unit.alerts.rules import oxygen_rule
-from tests.unit.alerts.test_telling_plan import DUTY, NIGHT, NOON, ROUTING, ZONE, matter, person
+from tests.unit.alerts.test_stages import DUTY, NIGHT, NOON, ROUTING, ZONE, matter, person
 
 
 def lines(
     now: datetime,
     severity: Severity = Severity.MEDIUM,
-    told: Mapping[tuple[int, Medium], Told] | None = None,
+    told: Mapping[tuple[int, Medium], Recent] | None = None,
     withheld: str | None = None,
 ) -> list[tuple[str, int, str, str | None, str]]:
     step = Step.model_validate({"after": "15m", "severity": ["critical"], "to": ["managers"], "by": ["sms"]})
     routing = replace(ROUTING, duty={"operators": DUTY}, escalation=(step,))
     people = [person(1, "operators", "shift-a"), person(2, "operators", "shift-b"), person(3, "managers")]
-    found = explain(people, routing, matter(severity, at=now), Circumstances(now, told=told or {}, withheld=withheld))
-    return [(x.stage, x.contact_id, x.medium, clock(x.told_at), x.why) for x in found]
+    what = replace(matter(severity), withheld=withheld)
+    return [
+        (x.occasion, x.contact_id, x.medium, clock(x.told_at), x.why)
+        for x in explain(people, routing, what, now, told or {})
+    ]
 
 
 def clock(at: datetime | None) -> str | None:
@@ -50,7 +53,7 @@ def test_quiet_hours_and_the_steps_of_escalation_have_their_times() -> None:
 
 
 def test_what_a_person_has_been_told_of_late_and_what_withholds_an_alarm_count() -> None:
-    stormy = lines(NOON, told={(1, Medium.SMS): Told(others=ROUTING.storm.alarms)})
+    stormy = lines(NOON, told={(1, Medium.SMS): Recent(others=ROUTING.storm.alarms)})
     assert stormy[0][3:] == ("24 12:00", "operators by sms; storm until then")
     assert stormy[1][3:] == ("24 12:00", "operators by email")
     assert {why for *_, at, why in lines(NOON, withheld="shelved") if at is None} == {

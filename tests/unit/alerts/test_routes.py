@@ -7,9 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from alerts.alarm.purpose import Purpose
 from alerts.rules.rule import Severity
-from alerts.telling.contact import Addressee, Medium, Recipient
+from alerts.telling.contact import Addressee, Medium
 from alerts.telling.routes import Routing
+from alerts.telling.stages import Case, Matter, quiet_hours, recipients
 from quantrac.config.telling import QuietHours, Route
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -34,7 +36,7 @@ def contact(
 def told(
     contacts: list[Addressee], severity: Severity, *groups: str, station: str = "st-my-thanh"
 ) -> list[tuple[int, str]]:
-    people = ROUTING.recipients(contacts, station=station, severity=severity, groups=groups)
+    people = recipients(ROUTING, contacts, Matter(Purpose.RAISED, station, severity, frozenset(groups)))
     return [(person.contact.contact_id, person.medium.value) for person in people]
 
 
@@ -84,26 +86,29 @@ def test_the_end_is_told_where_a_route_says_so() -> None:
     ],
 )
 def test_a_short_message_waits_for_the_end_of_quiet_hours(local: str, expected: str | None) -> None:
-    now = datetime.fromisoformat(local).replace(tzinfo=ZONE).astimezone(UTC)
-    farmer = Recipient(contact(1, "farmers"), Medium.SMS)
-    then = now if expected is None else datetime.fromisoformat(expected).replace(tzinfo=ZONE)
-    assert ROUTING.not_before(farmer, now, breaks_quiet_hours=False) == then
-    assert ROUTING.not_before(farmer, now, breaks_quiet_hours=True) == now
+    now = datetime.fromisoformat(local).replace(tzinfo=ZONE)
+    then = None if expected is None else datetime.fromisoformat(expected).replace(tzinfo=ZONE)
+    assert held_until(contact(1, "farmers"), now.astimezone(UTC)) == then
+    assert held_until(contact(1, "farmers"), now.astimezone(UTC), breaks=True) is None
+
+
+def held_until(
+    person: Addressee, now: datetime, medium: Medium = Medium.SMS, routing: Routing = ROUTING, *, breaks: bool = False
+) -> datetime | None:
+    """Return until when quiet hours hold a message; None: they do not."""
+    matter = Matter(Purpose.RAISED, "st-my-thanh", Severity.HIGH, at=now, breaks=breaks)
+    ruling = quiet_hours(Case(person, medium, ("farmers",), matter, routing))
+    return None if ruling is None else ruling.until
 
 
 def test_quiet_hours_hold_no_mail_and_nobody_who_is_also_on_duty() -> None:
     night = datetime(2026, 3, 1, 20, 0, tzinfo=UTC)  # 03:00 in Vietnam
-    for person in (
-        Recipient(contact(1, "farmers"), Medium.EMAIL),
-        Recipient(contact(1, "farmers", "operators"), Medium.SMS),
-    ):
-        assert ROUTING.not_before(person, night, breaks_quiet_hours=False) == night
+    assert held_until(contact(1, "farmers"), night, Medium.EMAIL) is None
+    assert held_until(contact(1, "farmers", "operators"), night) is None
 
 
 def test_quiet_hours_within_one_day() -> None:
     noon = Routing(ROUTES, QuietHours.model_validate({"from": "11:30", "to": "13:00", "groups": ["farmers"]}), ZONE)
-    farmer = Recipient(contact(1, "farmers"), Medium.SMS)
-    inside = datetime(2026, 3, 1, 12, 0, tzinfo=ZONE)
-    assert noon.not_before(farmer, inside, breaks_quiet_hours=False) == datetime(2026, 3, 1, 13, 0, tzinfo=ZONE)
-    outside = datetime(2026, 3, 1, 13, 0, tzinfo=ZONE)
-    assert noon.not_before(farmer, outside, breaks_quiet_hours=False) == outside
+    inside, outside = (datetime(2026, 3, 1, hour, 0, tzinfo=ZONE) for hour in (12, 13))
+    assert held_until(contact(1, "farmers"), inside, routing=noon) == outside
+    assert held_until(contact(1, "farmers"), outside, routing=noon) is None

@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from alerts.alarm.purpose import Purpose
 from alerts.rules.rule import Severity
 from alerts.telling.change_rate import change_rate
-from alerts.telling.contact import Addressee, Medium, Recipient, Wishes
-from alerts.telling.duty import shift_on_duty
+from alerts.telling.contact import Addressee, Medium, Wishes
 from alerts.telling.escalation import calls, next_call
-from alerts.telling.holding import NOTHING_TOLD, Hold, Told
-from alerts.telling.routes import Matter, Routing
+from alerts.telling.routes import Routing, shift_on_duty
+from alerts.telling.stages import NOTHING, Case, Effect, Matter, Recent, candidates, outcome
 from quantrac.config.telling import Cap, Duty, Flapping, Grouping, QuietHours, Repeat, Route, Step
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -40,11 +40,12 @@ def person(id_: int = 1, *groups: str, wishes: Wishes = ANYTHING, phone: str | N
 
 
 def matter(severity: Severity = Severity.MEDIUM, parameter: str | None = "do", at: datetime = NOON) -> Matter:
-    return Matter("st-my-thanh", severity, frozenset({"operators"}), parameter, at)
+    return Matter(Purpose.RAISED, "st-my-thanh", severity, frozenset({"operators"}), parameter, at)
 
 
 def told(routing: Routing, people: list[Addressee], what: Matter) -> list[tuple[int, str]]:
-    return [(v.contact.contact_id, v.medium.value) for v in routing.judge(people, what) if v.is_told]
+    cases = candidates(routing, people, what)
+    return [(one.contact.contact_id, one.medium.value) for one in cases if outcome(one).effect is Effect.SEND]
 
 
 @pytest.mark.parametrize(
@@ -66,8 +67,10 @@ def test_only_the_shift_on_duty_gets_short_messages_and_who_is_in_no_shift_alway
     routing = replace(ROUTING, duty={"operators": DUTY})
     people = [person(1, "operators", "shift-a"), person(2, "operators", "shift-b"), person(3)]
     assert told(routing, people, matter()) == [(1, "sms"), (1, "email"), (2, "email"), (3, "sms"), (3, "email")]
-    (why,) = [v.why for v in routing.judge(people, matter()) if not v.is_told]
-    assert why == "not on duty: shift-a has the week"
+    rulings = [outcome(case) for case in candidates(routing, people, matter())]
+    assert [(r.stage, r.reason) for r in rulings if r.effect is Effect.DROP] == [
+        ("duty", "not on duty: shift-a has the week"),
+    ]
 
 
 def test_a_shift_that_nobody_can_be_reached_in_leaves_nobody_out() -> None:
@@ -102,45 +105,46 @@ def test_where_consent_is_required_it_must_be_on_record() -> None:
 def hold(
     now: datetime,
     severity: Severity = Severity.MEDIUM,
-    so_far: Told = NOTHING_TOLD,
+    so_far: Recent = NOTHING,
     wishes: Wishes = ANYTHING,
     medium: Medium = Medium.SMS,
-) -> Hold | None:
-    return ROUTING.hold(Recipient(person(wishes=wishes), medium), severity, so_far, now, breaks=False)
+) -> tuple[str, datetime | None] | None:
+    ruling = outcome(Case(person(wishes=wishes), medium, ("operators",), matter(severity, at=now), ROUTING, {}, so_far))
+    return None if ruling.effect is Effect.SEND else (ruling.stage, ruling.until)
 
 
 def test_quiet_hours_hold_until_their_end_and_the_break_through_class_goes_through() -> None:
     until = datetime(2026, 11, 25, 4, 30, tzinfo=ZONE)
-    assert hold(NIGHT) == Hold("quiet hours", until)
+    assert hold(NIGHT) == ("quiet hours", until)
     assert hold(NIGHT, Severity.CRITICAL) is None
     assert hold(NIGHT, medium=Medium.EMAIL) is None
 
 
 def test_a_person_has_quiet_hours_and_a_waking_severity_of_their_own() -> None:
     own = Wishes(quiet=(time(11, 30), time(13)), wake=Severity.HIGH)
-    assert hold(NOON, wishes=own) == Hold("quiet hours", datetime(2026, 11, 24, 13, 0, tzinfo=ZONE))
+    assert hold(NOON, wishes=own) == ("quiet hours", datetime(2026, 11, 24, 13, 0, tzinfo=ZONE))
     assert hold(NOON, Severity.HIGH, wishes=own) is None
     assert hold(NIGHT, wishes=own) is None
 
 
 def test_what_is_more_than_the_cap_waits_for_the_digest_unless_it_breaks_through() -> None:
     digest = datetime(2026, 11, 25, 7, 0, tzinfo=ZONE)
-    assert hold(NOON, so_far=Told(messages=2)) is None
-    assert hold(NOON, so_far=Told(messages=3)) == Hold("cap", digest)
-    assert hold(NOON, Severity.CRITICAL, Told(messages=30)) is None
-    assert hold(NOON, so_far=Told(messages=3), wishes=Wishes(cap=5)) is None
-    assert hold(NOON, so_far=Told(messages=3), medium=Medium.EMAIL) is None
+    assert hold(NOON, so_far=Recent(messages=2)) is None
+    assert hold(NOON, so_far=Recent(messages=3)) == ("cap", digest)
+    assert hold(NOON, Severity.CRITICAL, Recent(messages=30)) is None
+    assert hold(NOON, so_far=Recent(messages=3), wishes=Wishes(cap=5)) is None
+    assert hold(NOON, so_far=Recent(messages=3), medium=Medium.EMAIL) is None
 
 
 def test_a_second_alarm_of_a_station_waits_for_the_interval_to_end() -> None:
     before = NOON - timedelta(minutes=2)
-    assert hold(NOON, so_far=Told(station_at=before)) == Hold("grouping", before + timedelta(minutes=5))
-    assert hold(NOON, Severity.CRITICAL, Told(station_at=before)) is None
+    assert hold(NOON, so_far=Recent(station_at=before)) == ("grouping", before + timedelta(minutes=5))
+    assert hold(NOON, Severity.CRITICAL, Recent(station_at=before)) is None
 
 
 def test_a_storm_holds_even_what_breaks_through_and_its_summaries_keep_apart() -> None:
-    flood = Told(others=2, summary_at=NOON - timedelta(minutes=1))
-    assert hold(NOON, Severity.CRITICAL, flood) == Hold("storm", NOON + timedelta(minutes=4))
+    flood = Recent(others=2, summary_at=NOON - timedelta(minutes=1))
+    assert hold(NOON, Severity.CRITICAL, flood) == ("storm", NOON + timedelta(minutes=4))
 
 
 def test_escalation_steps_and_repeats_come_in_their_order_and_end() -> None:

@@ -1,0 +1,45 @@
+"""A notification is one message to one person: the words for how far it has come, and their spelling in SQL. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Final
+
+
+class MessageStatus(StrEnum):
+    """How far a message has come."""
+
+    QUEUED = "queued"
+    """Its hand-over is due, now or after a failed attempt."""
+    HELD = "held"
+    """It waits for a time."""
+    SUMMARISED = "summarised"
+    """Another message says what it would have said."""
+    SENT = "sent"
+    """A carrier has taken it."""
+    DELIVERED = "delivered"
+    """The person's device has it."""
+    UNKNOWN = "unknown"
+    """A carrier may have taken it or not, and nobody can know."""
+    FAILED = "failed"
+    """No carrier takes it: a person is needed."""
+    DEAD = "dead"
+    """Given up: nobody needs it any more."""
+
+
+def in_sql(words: Iterable[StrEnum]) -> str:
+    """Return words as a list of SQL: `('queued', 'held')`."""
+    return "('" + "', '".join(words) + "')"
+
+
+TAKEN: Final = in_sql((MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.UNKNOWN))
+"""A carrier has it, or may have it."""
+REACHED: Final = in_sql((MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.UNKNOWN, MessageStatus.SUMMARISED))
+"""The person has it, or another message that says the same."""
+UNSETTLED: Final = in_sql((MessageStatus.SENT, MessageStatus.UNKNOWN, MessageStatus.QUEUED))
+"""A receipt may still say what became of it."""
+GATHERED: Final = in_sql((MessageStatus.HELD, MessageStatus.SUMMARISED))
+"""Told in one message with others, now or later."""
+LOST: Final = in_sql((MessageStatus.FAILED, MessageStatus.DEAD))
+"""It reaches nobody."""

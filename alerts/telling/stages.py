@@ -1,0 +1,309 @@
+"""The stages that a message to one person passes, from the change of an alarm to the outbox. Pure.
+
+Routes name the candidates, or the alarm's earlier messages do. Each stage lets a candidate pass (None), or says what
+becomes of the message and why; the first stage that speaks decides, and what all let pass is sent. `tell` writes what
+they decide, `quantrac rules routes` prints it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from alerts.alarm.purpose import AFTERWARDS, CALLS, Purpose
+from alerts.rules.rule import Severity
+from alerts.telling.contact import Addressee, Medium, Recipient
+from alerts.telling.routes import Routing, end_of_quiet, has_duty, next_clock, shift_on_duty
+from quantrac.config.telling import Duty
+
+
+class Effect(StrEnum):
+    """What becomes of a message."""
+
+    SEND = "send"
+    HOLD = "hold"
+    """It waits for a time, or until what withholds its alarm ends."""
+    MERGE = "merge"
+    """It waits with an earlier message about its alarm, and is told in one with it."""
+    DROP = "drop"
+
+
+class Ruling(NamedTuple):
+    """What a stage makes of a message."""
+
+    effect: Effect
+    stage: str
+    reason: str
+    until: datetime | None = None
+    """The time at which what waits is told; None: it does not wait for a time."""
+
+
+class Recent(NamedTuple):
+    """What a person has been told of late by a medium."""
+
+    others: int = 0
+    """Other alarms within the storm's window."""
+    station_at: datetime | None = None
+    """The last message about the station."""
+    messages: int = 0
+    """Messages within the cap's window."""
+    summary_at: datetime | None = None
+
+
+NOTHING: Final = Recent()
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """What people may be told of."""
+
+    purpose: Purpose
+    station: str | None
+    """None: the centre itself."""
+    severity: Severity
+    groups: frozenset[str] = frozenset()
+    """Groups of contacts that it is for."""
+    parameter: str | None = None
+    """None: the station as a whole."""
+    at: datetime | None = None
+    """When; None: whatever the hour, and whoever has the duty."""
+    breaks: bool = False
+    """It goes through quiet hours, caps and grouping."""
+    by_day: bool = False
+    """It can wait for the morning."""
+    by: tuple[str, ...] | None = None
+    """These media, in place of what the routes say."""
+    without: Medium | None = None
+    """A medium that cannot be used now."""
+    withheld: str | None = None
+    """What withholds its alarm from everybody, such as `shelved`."""
+
+
+class Case(NamedTuple):
+    """One message that may go to one person by one medium, and what bears on it."""
+
+    contact: Addressee
+    medium: Medium
+    via: tuple[str, ...]
+    """Groups whose routes bring it; none: the person was told of the alarm before."""
+    matter: Matter
+    routing: Routing
+    rosters: Mapping[str, Duty] = {}
+    """Rosters that hold, by group."""
+    recent: Recent = NOTHING
+    merged: Ruling | None = None
+    """An earlier message about the alarm still waits."""
+
+    @property
+    def recipient(self) -> Recipient:
+        """The person and the medium."""
+        return Recipient(self.contact, self.medium)
+
+    @property
+    def way(self) -> str:
+        """Why it goes to this person: `farmers by sms`."""
+        return f"{self.via[0] if self.via else 'told before'} by {self.medium}"
+
+
+Person = tuple[int, Medium]
+"""Number of a contact, and a medium."""
+
+
+def candidates(
+    routing: Routing, contacts: Iterable[Addressee], matter: Matter, recent: Mapping[Person, Recent] | None = None
+) -> Iterator[Case]:
+    """Yield each contact in the groups of a matter, by each medium that a route or a step of escalation names."""
+    people = sorted((one for one in contacts if one.groups & matter.groups), key=lambda one: one.contact_id)
+    rosters, known = _rosters(routing, people, matter), recent or {}
+    ways: dict[frozenset[str], list[tuple[Medium, tuple[str, ...]]]] = {}
+    for contact in people:
+        own = contact.groups & matter.groups
+        if own not in ways:
+            ways[own] = routing.ways(own, matter.severity, matter.by)
+        for medium, via in ways[own]:
+            told = known.get((contact.contact_id, medium), NOTHING)
+            yield Case(contact, medium, via, matter, routing, rosters, told)
+
+
+def followers(
+    routing: Routing,
+    told: Iterable[Recipient],
+    matter: Matter,
+    recent: Mapping[Person, Recent],
+    waiting: Mapping[Person, Ruling],
+) -> Iterator[Case]:
+    """Yield whoever was told of the alarm before."""
+    for one in told:
+        yield Case(one.contact, one.medium, (), matter, routing, {}, recent.get(one.key, NOTHING), waiting.get(one.key))
+
+
+def who(case: Case) -> Ruling | None:
+    """Drop what a contact does not want to hear of: other stations, tags, parameters, milder severities."""
+    contact, wishes, matter = case.contact, case.contact.wishes, case.matter
+    if contact.stations and matter.station not in contact.stations:
+        return Ruling(Effect.DROP, "who", "other stations only")
+    if wishes.tags and not wishes.tags & case.routing.tags.get(matter.station or "", frozenset()):
+        return Ruling(Effect.DROP, "who", "stations with other tags only")
+    if wishes.parameters and matter.parameter is not None and matter.parameter not in wishes.parameters:
+        return Ruling(Effect.DROP, "who", "other parameters only")
+    if wishes.severity is not None and matter.severity < wishes.severity:
+        return Ruling(Effect.DROP, "who", f"wants {wishes.severity.word} and worse only")
+    return None
+
+
+def consent(case: Case) -> Ruling | None:
+    """Drop what a contact has not agreed to get."""
+    given = case.contact.wishes.consent
+    if given == "refused" or (case.routing.consent_required and given is None):
+        return Ruling(Effect.DROP, "consent", f"consent {given or 'not recorded'}")
+    return None
+
+
+def route(case: Case) -> Ruling | None:
+    """Drop what cannot go by this medium: not wished, no address, its carrier in trouble."""
+    medium, media = case.medium, case.contact.wishes.media
+    if media and medium not in media:
+        return Ruling(Effect.DROP, "route", f"does not want {medium}")
+    if case.contact.address(medium) is None:
+        return Ruling(Effect.DROP, "route", f"no address for {medium}, or said STOP")
+    if medium is case.matter.without:
+        return Ruling(Effect.DROP, "route", f"{medium} is in trouble")
+    return None
+
+
+def duty(case: Case) -> Ruling | None:
+    """Drop what goes to the shift on duty only, where another one has the week for all groups that bring it."""
+    at, zone = case.matter.at, case.routing.zone
+    if at is None or not case.rosters:
+        return None
+    for group in case.via:
+        roster = case.rosters.get(group)
+        if roster is None or case.medium not in roster.by or has_duty(roster, case.contact.groups, at, zone):
+            return None
+    shift = shift_on_duty(case.rosters[case.via[0]], at, zone)
+    return Ruling(Effect.DROP, "duty", f"not on duty: {shift} has the week")
+
+
+def what_for(case: Case) -> Ruling | None:
+    """Drop the end of an alarm where the routes of the person say nothing of ends."""
+    matter = case.matter
+    if matter.purpose.is_end and not case.routing.wants_the_end(case.contact, case.medium, matter.severity):
+        return Ruling(Effect.DROP, "what for", "the route tells no end")
+    return None
+
+
+def withheld(case: Case) -> Ruling | None:
+    """Hold what is withheld from everybody."""
+    return held_back(case.matter)
+
+
+def held_back(matter: Matter) -> Ruling | None:
+    """Return what withholds a matter from everybody: its alarm is shelved, out of service, flapping.
+
+    The end of what was told before is told, and once it no longer flaps. A doubt always is.
+    """
+    if matter.withheld is None or matter.purpose is Purpose.QUESTIONED:
+        return None
+    if not matter.purpose.is_end:
+        return Ruling(Effect.HOLD, "withheld", matter.withheld)
+    return Ruling(Effect.DROP, "withheld", matter.withheld) if matter.withheld == Purpose.FLAPPING else None
+
+
+def waiting(case: Case) -> Ruling | None:
+    """Merge what comes after a message that still waits with it; a call to acknowledge waits for nothing."""
+    return None if case.matter.purpose in CALLS else case.merged
+
+
+def quiet_hours(case: Case) -> Ruling | None:
+    """Hold short messages until the end of the person's quiet hours, or of those of all the person's groups.
+
+    Quiet hours are about what rings: a mail is never held. What can wait for the morning keeps the hours of the
+    network for every group, and goes through nobody's.
+    """
+    matter, wishes, routing = case.matter, case.contact.wishes, case.routing
+    if case.medium is not Medium.SMS or matter.at is None:
+        return None
+    wakes = _breaks(case) or (wishes.wake is not None and matter.severity >= wishes.wake)
+    if wakes and not matter.by_day:
+        return None
+    hours = wishes.quiet or (routing.night if matter.by_day else routing.hours_of(case.contact))
+    until = None if hours is None else end_of_quiet(matter.at, hours, routing.zone)
+    return None if until is None else Ruling(Effect.HOLD, "quiet hours", "quiet hours", until)
+
+
+def storm(case: Case) -> Ruling | None:
+    """Hold what comes after as many other alarms as one can take in; even what breaks through everything else."""
+    plan, recent, matter = case.routing.storm, case.recent, case.matter
+    if recent.others < plan.alarms or matter.at is None or matter.purpose in CALLS:
+        return None
+    until = matter.at + timedelta(milliseconds=plan.wait_ms)
+    if recent.summary_at is not None:
+        until = max(until, recent.summary_at + timedelta(milliseconds=plan.again_ms))
+    return Ruling(Effect.HOLD, "storm", "storm", until)
+
+
+def cap(case: Case) -> Ruling | None:
+    """Hold what is more than a person wants in a day until the next digest."""
+    plan, at = case.routing.cap, case.matter.at
+    if plan is None or at is None or case.medium not in plan.by or _breaks(case):
+        return None
+    if case.recent.messages < (case.contact.wishes.cap or plan.messages):
+        return None
+    return Ruling(Effect.HOLD, "cap", "cap", next_clock(at, time.fromisoformat(plan.digest), case.routing.zone))
+
+
+def grouping(case: Case) -> Ruling | None:
+    """Hold the first alarm of a station for `wait`, and further ones until `interval` after the last message."""
+    plan, at, last = case.routing.grouping, case.matter.at, case.recent.station_at
+    if plan is None or at is None or case.matter.purpose in AFTERWARDS or _breaks(case):
+        return None
+    until = at + timedelta(milliseconds=plan.wait_ms)
+    if last is not None:
+        until = max(until, last + timedelta(milliseconds=plan.interval_ms))
+    return Ruling(Effect.HOLD, "grouping", "grouping", until) if until > at else None
+
+
+Stage = Callable[[Case], Ruling | None]
+WHO: Final[tuple[Stage, ...]] = (who, consent, route, duty)
+WHEN: Final[tuple[Stage, ...]] = (what_for, withheld, waiting, quiet_hours, storm, cap, grouping)
+STAGES: Final = (*WHO, *WHEN)
+"""All stages in their order. Whoever was told of an alarm before has passed `WHO`."""
+
+
+def outcome(case: Case) -> Ruling:
+    """Return what becomes of a message: the word of the first stage that speaks."""
+    for stage in STAGES if case.via else WHEN:
+        if (ruling := stage(case)) is not None:
+            return ruling
+    return Ruling(Effect.SEND, "route", case.way)
+
+
+def recipients(routing: Routing, contacts: Iterable[Addressee], matter: Matter) -> list[Recipient]:
+    """Return who is told of a matter at once: each contact once a medium, however many groups and routes name it."""
+    return [case.recipient for case in candidates(routing, contacts, matter) if outcome(case).effect is Effect.SEND]
+
+
+def _breaks(case: Case) -> bool:
+    return case.matter.breaks or case.matter.severity in case.routing.breakthrough
+
+
+def _rosters(routing: Routing, people: Iterable[Addressee], matter: Matter) -> dict[str, Duty]:
+    """Return the rosters that hold: where nobody on duty can be told, everybody of the group is."""
+    at, cases = matter.at, [Case(one, Medium.SMS, (), matter, routing) for one in people if routing.duty]
+    if at is None:
+        return {}
+    return {
+        group: roster
+        for group, roster in routing.duty.items()
+        if any(
+            group in case.contact.groups
+            and has_duty(roster, case.contact.groups, at, routing.zone)
+            and who(case) is None
+            and consent(case) is None
+            and any(case.contact.address(Medium(word)) is not None for word in roster.by)
+            for case in cases
+        )
+    }
