@@ -1,4 +1,4 @@
-"""What the station says of itself: birth, status and last will (design 5). Pure."""
+"""Birth, status and last will: the messages in which a station reports on itself (docs/wire.md). Pure."""
 
 from __future__ import annotations
 

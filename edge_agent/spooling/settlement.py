@@ -1,4 +1,4 @@
-"""What becomes of every message: settled, failed, to be sent again, or given up (design 5). Pure: time is passed in.
+"""Settlement: which messages of the spool are settled, failed, due to be sent again, or given up (docs/wire.md). Pure.
 
 Times named ``*_s`` are seconds of a clock that only goes forward; the wall clock enters only as the age of an ack.
 

@@ -1,4 +1,4 @@
-"""Pictures of cameras: a table, a lane and books of their own (design 5, `image`)."""
+"""Stores pictures of cameras: a table and books of their own (topic `image` of docs/wire.md)."""
 
 from __future__ import annotations
 

@@ -184,7 +184,7 @@ class Connection:
         return client
 
     def _connect_properties(self) -> Properties:
-        # No Maximum Packet Size: the broker would drop larger messages in silence, with PUBACK success (design 5).
+        # No Maximum Packet Size: the broker would drop larger messages in silence, with PUBACK success.
         properties = _properties(PacketTypes.CONNECT)
         properties.SessionExpiryInterval = self._terms.expiry_s
         properties.ReceiveMaximum = self._terms.receive_maximum

@@ -1,4 +1,4 @@
-"""Both books of v_ledger, on ledgers written by hand after design 5."""
+"""Both books of v_ledger, on ledgers written by hand after docs/wire.md."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ subsets = st.sets(st.integers(1, 40), max_size=20)
 def test_by_sequence_each_seq_counts_once(
     conn: Connection, stored: set[int], dead: set[int], refused: set[int], lost: set[int], first: int, last: int
 ) -> None:
-    """The sets as design 5 defines them, computed one number at a time."""
+    """The sets as docs/wire.md defines them, computed one number at a time."""
     arrived = max(stored | dead, default=0)
     conn.execute("delete from ledger")
     sets = {"stored": stored, "dead": dead, "refused_reported": refused, "lost": lost}

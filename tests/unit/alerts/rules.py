@@ -1,4 +1,4 @@
-"""Rules that the tests of alerts share: the oxygen rule of the design's example and a small one."""
+"""Rules that the tests of alerts share: the oxygen rule of docs/rules.md and a small one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of a message (design 5, "Ack and resend")."""
+"""What becomes of a message (docs/wire.md, "Birth, status, ack")."""
 
 import random
 

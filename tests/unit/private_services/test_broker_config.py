@@ -27,7 +27,7 @@ def settings(text: str) -> dict[str, str]:
 
 
 def test_the_settings_without_which_mosquitto_drops_what_it_acknowledged_are_there():
-    """Expected values: design, section 5, "MQTT facts"."""
+    """Expected values: docs/wire.md, "Facts of MQTT behind this"."""
     found = settings(broker_config.render_config(plan()))
     expected = {
         "persistence": "true",

@@ -15,7 +15,7 @@ def dev(*words: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("command", ["demo", "test", "check", "bench", "soak", "setup"])
 def test_every_command_of_the_design_is_in_its_help(command: str):
-    """Expected names: design, section 7."""
+    """Expected names: README.md and docs/testing.md."""
     assert re.search(rf"^\./dev {command}\b", dev("help").stdout, re.MULTILINE)
 
 

@@ -27,7 +27,7 @@ SLOTS_OF_TIME = ("edge_agent/", "quantrac/telemetry/", "simulators/")
 """Where identifiers may speak of slots: of the time interval that a reading covers."""
 NOUNS = {"reading", "recording"}
 LOG_METHODS = {"debug", "info", "warning", "error", "exception", "critical"}
-RIDDLE = re.compile(r"See the module|^By which |one that is told")
+RIDDLE = re.compile(r"See the module|^By which |one that is told|[Dd]esign,? (section )?\d")
 
 NOT_YET_CLASSES = """
 Block Book Calibration Channel Columns Course DeadLetter Finding Formula Kind Level Line Message Outcome Phase

@@ -1,4 +1,4 @@
-"""Wire version 1: what is sent is what is read, and every kind of misfit is told apart (design 5)."""
+"""Wire version 1: what is sent is what is read, and every kind of misfit is told apart (docs/wire.md)."""
 
 import contextlib
 import json
