@@ -1,4 +1,4 @@
-"""The two books (docs/wire.md): by sequence (each seq once) and by arrival (each delivery once, a bundle's lines singly).
+"""The two books (docs/wire.md): by sequence (each seq once), by arrival (each delivery once, a bundle's lines singly).
 
 By sequence: highest_seq = stored + dead + lost + missing. By arrival: received = new + duplicate + rejected.
 A message is *new* if it brought at least one reading or event that was not there, *duplicate* if all of it was there
