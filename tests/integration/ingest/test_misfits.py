@@ -1,4 +1,4 @@
-"""Each misfit of the wire is told apart, kept as a dead letter, and never blocks the message after it (docs/wire.md)."""
+"""Each misfit of the wire is told apart, kept as a dead letter, and never blocks what follows it (docs/wire.md)."""
 
 import json
 import time
