@@ -21,7 +21,7 @@ WATCH_S = 0.25
 
 @dataclass(frozen=True)
 class Asked:
-    """What a run is asked for: stations (all if empty), where to write, and what differs from the field file."""
+    """The wishes of a run: stations (all if empty), where to write, and what differs from the field file."""
 
     wiring: Path
     journal_dir: Path

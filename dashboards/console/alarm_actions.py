@@ -1,4 +1,4 @@
-"""What operators ask beside acknowledging: remark, shelve, reset, mark as false, out of service, end maintenance."""
+"""Requests of operators beside acknowledging: remark, shelve, reset, mark as false, out of service, end maintenance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The web application: pages, stream and API. It only reads the public views; what a person asks for goes to a desk."""
+"""The web application: pages, stream and API. It reads the public views only, and gives what people do to a desk."""
 
 from __future__ import annotations
 

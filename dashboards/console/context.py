@@ -1,4 +1,4 @@
-"""What the pages are given."""
+"""The parts that all pages and requests share."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class StationCommand(Protocol):
 
 @dataclass(frozen=True)
 class Console:
-    """What the pages need."""
+    """Database, stream, watcher and clock, and what the settings allow beside them."""
 
     pool: ConnectionPool[Connection]
     hub: Hub

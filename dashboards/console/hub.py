@@ -1,4 +1,4 @@
-"""One stream for all open pages: what is published is encoded once and handed to every listener."""
+"""The stream for all open pages: encodes each event once and hands it to every listener."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 QUEUE: Final = 64
-"""Events a slow page may lag behind before it is cut off; it connects again and gets the whole picture."""
+"""Events a slow page may lag behind before it is cut off; it connects again and gets everything."""
 
 encode: Final = msgspec.json.Encoder().encode
 
@@ -24,7 +24,7 @@ class Hub:
 
     def __init__(self) -> None:
         self._listeners: set[asyncio.Queue[bytes | None]] = set()
-        self._picture: bytes | None = None
+        self._everything: bytes | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -36,10 +36,10 @@ class Hub:
         """Say which event loop serves the pages."""
         self._loop = loop
 
-    def publish_threadsafe(self, picture: bytes, news: bytes) -> None:
-        """Keep the whole picture for pages that come later, and send the news to those that are here."""
+    def publish_threadsafe(self, everything: bytes, news: bytes) -> None:
+        """Keep everything for pages that come later, and send the news to those that are here."""
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._publish, picture, news)
+            self._loop.call_soon_threadsafe(self._publish, everything, news)
 
     def close_threadsafe(self) -> None:
         """End every stream."""
@@ -47,10 +47,10 @@ class Hub:
             self._loop.call_soon_threadsafe(self._close)
 
     async def listen(self) -> AsyncIterator[bytes]:
-        """Yield the whole picture, then the news as they come; ends when this listener is too slow."""
+        """Yield everything, then the news as they come; ends when this listener is too slow."""
         queue: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUE)
-        if self._picture is not None:
-            queue.put_nowait(self._picture)
+        if self._everything is not None:
+            queue.put_nowait(self._everything)
         self._listeners.add(queue)
         try:
             while (news := await queue.get()) is not None:
@@ -62,10 +62,10 @@ class Hub:
         for queue in self._listeners:
             _put(queue, None)
 
-    def _publish(self, picture: bytes, news: bytes) -> None:
-        first, self._picture = self._picture is None, picture
+    def _publish(self, everything: bytes, news: bytes) -> None:
+        first, self._everything = self._everything is None, everything
         for queue in tuple(self._listeners):
-            if not _put(queue, picture if first else news):
+            if not _put(queue, everything if first else news):
                 self._listeners.discard(queue)
                 queue.get_nowait()
                 _put(queue, None)

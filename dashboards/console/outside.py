@@ -1,4 +1,4 @@
-"""What is asked from outside the control centre, and proves itself: a signed link in a mail, a provider's receipt."""
+"""Requests from outside the control centre that prove themselves: signed links in mails, receipts of a provider."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the templates are given: rows to fill, with titles, units and texts in the reader's language."""
+"""The contexts of the templates: rows to fill, with titles, units and texts in the reader's language."""
 
 from __future__ import annotations
 

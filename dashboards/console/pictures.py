@@ -1,4 +1,4 @@
-"""The pictures that cameras took when an alarm rose."""
+"""Serves the pictures that cameras took when an alarm rose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A channel's last hours for its chart: at most one point a minute, gaps kept as gaps."""
+"""Reads a channel's last hours for its chart: at most one point a minute, gaps kept as gaps."""
 
 from __future__ import annotations
 

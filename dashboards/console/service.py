@@ -1,4 +1,4 @@
-"""`quantrac console run`: the watcher in a thread, the pages in uvicorn."""
+"""The service `console run`: the watcher in a thread, the pages in uvicorn."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
 
 
 def command_of(settings: Settings) -> StationCommand | None:
-    """Return what gives commands to stations, None where no file of keys is set."""
+    """Return a function that gives stations commands, None where no file of keys is set."""
     if settings.command_keys is None:
         return None
 

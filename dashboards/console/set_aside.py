@@ -1,4 +1,4 @@
-"""What people have set aside for a while: shelved alarms, what is out of service, maintenance at a station."""
+"""Reads what people have set aside for a while: shelved alarms, what is out of service, maintenance at a station."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the console says, in Vietnamese and English."""
+"""The texts of the console, in Vietnamese and English."""
 
 from __future__ import annotations
 

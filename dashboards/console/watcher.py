@@ -1,4 +1,4 @@
-"""Looks at the network whenever the change feed moves, and at the latest every two seconds, and tells all pages."""
+"""Reads the network whenever the change feed moves, at the latest every two seconds, and publishes it to all pages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from quantrac.telemetry.errors import QuantracError
 
 LOOK_EVERY_S: Final = 2.0
 LOOK_APART_S: Final = 0.5
-"""However fast readings come, the pages are told at most twice a second."""
+"""However fast readings come, pages get news at most twice a second."""
 SETTLE_S: Final = 0.3
 """How long after a change the look is taken: by then quality has judged what came, as a rule."""
 STOP_NOTICED_S: Final = 0.2
@@ -67,12 +67,12 @@ class Watcher:
             raise self._failure
 
     def look(self, conn: Connection) -> None:
-        """Look once, and publish the picture and what is new in it."""
+        """Look once, and publish everything and what is new in it."""
         before, after = self._last, read_snapshot(conn, self._clock())
         self._last = after
-        picture = event("network", after)
-        news = picture if before is None or not same_rows(before, after) else event("change", changed(before, after))
-        self._hub.publish_threadsafe(picture, news)
+        everything = event("network", after)
+        news = everything if before is None or not same_rows(before, after) else event("change", changed(before, after))
+        self._hub.publish_threadsafe(everything, news)
 
     def _run(self) -> None:
         """Watch; what is not a database away ends the whole console, rather than leave pages that nobody feeds."""

@@ -1,4 +1,4 @@
-"""From code to the files that Grafana reads, and back: are the committed files what the code gives?"""
+"""Renders the files that Grafana reads, writes them, and finds those that are out of date."""
 
 from __future__ import annotations
 

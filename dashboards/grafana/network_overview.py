@@ -1,4 +1,4 @@
-"""The network overview: is it alive, what does it measure, is anything missing, who was told."""
+"""The dashboard of the network: stations, readings, alarms, books, services, messages to people."""
 
 from __future__ import annotations
 

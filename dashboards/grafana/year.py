@@ -1,4 +1,4 @@
-"""A year at a glance: hourly and daily values of one parameter at all stations, and how complete they are."""
+"""The dashboard of a year: hourly and daily values of one parameter at all stations, and how complete they are."""
 
 from __future__ import annotations
 

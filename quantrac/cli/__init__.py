@@ -1,1 +1,1 @@
-"""The way in: `quantrac …`. Composition root; nothing imports it."""
+"""The command line `quantrac …`, the composition root: it imports every room, and no room imports it."""

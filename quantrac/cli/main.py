@@ -1,4 +1,4 @@
-"""`quantrac`: all commands, each imported only when it is asked for.
+"""The program `quantrac`: its commands, each imported only when it is called.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration. An error made on purpose is printed without a traceback.
 """

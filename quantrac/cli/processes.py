@@ -1,4 +1,4 @@
-"""Programs under one supervisor: started, watched, started again when they end by themselves, stopped in order.
+"""A supervisor of programs: starts them, starts again what ends by itself, and stops them in order.
 
 `centre run` and `demo` use it. Each program is a process of its own with its own log file; it ends with its supervisor
 even when that is killed (Linux: parent-death signal).

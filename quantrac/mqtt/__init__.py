@@ -1,4 +1,4 @@
-"""The MQTT client that the edge and ingest share: see `session.Session`."""
+"""The MQTT 5 client that edge and ingest share; `Session` is its face."""
 
 from quantrac.mqtt.address import AddressError, MqttAddress
 from quantrac.mqtt.delivery import Delivery, Outcome, SettledPublish

@@ -1,4 +1,4 @@
-"""Where the broker is: `mqtt://user:password@host:1883` or `mqtts://host:8883?ca=/etc/quantrac/ca.pem`."""
+"""The address of the broker: `mqtt://user:password@host:1883` or `mqtts://host:8883?ca=/etc/quantrac/ca.pem`."""
 
 from __future__ import annotations
 

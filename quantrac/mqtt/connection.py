@@ -50,7 +50,7 @@ class Publish(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """What the owner is told, on the network thread."""
+    """The owner's functions, called on the network thread."""
 
     connected: Callable[[Connected], None]
     subscribed: Callable[[], None]
@@ -58,7 +58,7 @@ class Callbacks:
     message: Callable[[Delivery], None]
     settled: Callable[[SettledPublish], None]
     may_read: Callable[[], bool]
-    """Asked: whether more messages may be taken in now."""
+    """Whether more messages may be taken in now."""
 
 
 class ConnectionRefusedByBrokerError(ConnectionError):
@@ -66,7 +66,7 @@ class ConnectionRefusedByBrokerError(ConnectionError):
 
 
 class Connection:
-    """See the module. `open` it, then call `turn` while `is_open`, then `close`."""
+    """One connection: `open` it, call `turn` while `is_open`, then `close` it."""
 
     def __init__(self, terms: Terms, generation: int, callbacks: Callbacks) -> None:
         self._terms = terms

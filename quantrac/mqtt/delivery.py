@@ -1,4 +1,4 @@
-"""What a session hands over: a message that arrived, and what became of a message that was published."""
+"""Messages that arrived, and outcomes of messages that were published, as a session hands them over."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class QueueFullError(QuantracError):
 
 
 class Session:
-    """See the module. `start`, then `stop`; every method may be called from any thread."""
+    """One durable session: `start` it, later `stop` it; every method may be called from any thread."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What a session asks of the broker, fixed before it starts."""
+"""The terms of a session: who we are at the broker and what we ask of it, fixed before it starts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Subscription:
 
 
 class Connected(NamedTuple):
-    """What `on_connect` is told."""
+    """An accepted connection, as `on_connect` gets it."""
 
     generation: int
     session_present: bool

@@ -1,1 +1,1 @@
-"""Logs, metrics and health: what a running process tells about itself."""
+"""Logs, metrics and health of a running process."""

@@ -1,4 +1,4 @@
-"""Mosquitto's configuration, as pure text: the private broker and a real installation are rendered by the same code.
+"""Renders Mosquitto's configuration and access list, for the private broker and for a real installation. Pure.
 
 The numbers are those without which Mosquitto loses what it acknowledged: with its defaults an offline session keeps
 1,000 messages and drops the rest while every PUBACK says success.

@@ -1,4 +1,4 @@
-"""Catchers of mail and short messages for demo and tests: real servers that keep what they are given and send nothing.
+"""Catchers of mail and short messages for demo and tests: servers that keep what they receive and send nothing on.
 
 `python -m quantrac.private_services.catchers --mail-port 0 --sms-port 0 --out DIR` prints one line an address and runs
 until SIGTERM; DIR/mail.jsonl and DIR/sms.jsonl get one JSON line a message.

@@ -1,4 +1,4 @@
-"""What goes wrong with a private server, by what the person at the terminal must do."""
+"""Errors of the private servers; each message says what the person at the terminal must do."""
 
 from quantrac.telemetry.errors import QuantracError
 

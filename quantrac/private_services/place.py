@@ -1,4 +1,4 @@
-"""Where a private server keeps its files, and as whom it runs.
+"""The folder of a private server's files, and the account it runs as.
 
 PostgreSQL refuses to run as root, and Mosquitto gives root away: started by root they run as the system users that
 their Debian packages made. Such a user cannot enter a closed home, so the place is chosen with its eyes.

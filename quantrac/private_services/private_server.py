@@ -1,4 +1,4 @@
-"""What the private servers share: a folder, its account, a share in the running process, and how it ends."""
+"""The base of the private servers: one folder, one account, a share in the running process."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path

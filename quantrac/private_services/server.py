@@ -1,4 +1,4 @@
-"""One server process: started as its account, in a session of its own, never outliving its owners."""
+"""A server process: runs as its account, in a session of its own, and never outlives its owners."""
 
 import contextlib
 import fcntl

@@ -16,7 +16,7 @@ LEAST_CHATTER, MOST_CHATTER = 4, 40
 
 
 class LineFaults:
-    """What befalls one line: the faults of its kinds that strike any of its instruments."""
+    """Brings one line into the state that the faults striking any of its instruments demand."""
 
     def __init__(self, line: SerialLine | TcpSlaves, mounts: Sequence[Mount[Any]], clock: Callable[[], float]) -> None:
         self._line, self._mounts, self._clock = line, mounts, clock

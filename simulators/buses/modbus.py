@@ -1,7 +1,7 @@
 """Modbus RTU slaves on one serial line, and the exceptions and functions that TCP units share with them.
 
-Our own, because a real RS-485 line is silent where nobody lives, replies late or damaged, and is slow: see the manual
-facts in docs/simulators.md. Function codes 01 to 04, 06 and 16.
+Our own, because a real RS-485 line is silent where nobody lives, replies late or damaged, and is slow: the manual
+facts stand in docs/simulators.md. Function codes 01 to 04, 06 and 16.
 """
 
 import asyncio

@@ -38,7 +38,7 @@ class PulseCounter:
 
 
 class RainBucket:
-    """The gauge: see `PulseCounter`."""
+    """The gauge: a `PulseCounter` of tenths of a millimetre."""
 
     def __init__(self, script: ScriptClock, count: int, rate: float, reboot_s: float | None) -> None:
         self._counter = PulseCounter(script, count, rate, reboot_s)

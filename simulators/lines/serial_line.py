@@ -1,4 +1,4 @@
-"""Serial lines made of pseudo-terminals and paced to their baud rate.
+"""Serial lines paced to their baud rate: a pseudo-terminal, or a TCP port as of a serial-device server.
 
 A pty alone passes bytes at once, whatever baud rate its user sets, so that a bus which is too busy would never show.
 Here every byte takes its time on the wire. A line has a port at one end and a callback at the other, on a running

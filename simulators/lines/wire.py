@@ -1,4 +1,4 @@
-"""A serial wire: its settings, and the time that each byte takes on it."""
+"""One direction of a serial line: its settings, and the time that each byte takes."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""`quantrac alarms …`: what stands, what stood, and who looks after it."""
+"""`quantrac alarms …`: lists alarms, acknowledges, shelves and resets them, puts stations out of service."""
 
 from __future__ import annotations
 
@@ -80,16 +80,16 @@ def comment(number: Number, text: Annotated[str, typer.Argument(help="The remark
     print(f"alarm {number}: remark added")
 
 
-@app.command(short_help="Let nobody be told of an alarm for a while.")
+@app.command(short_help="Withhold the messages of an alarm for a while.")
 def shelve(
     number: Number,
     reason: Annotated[str, typer.Argument(help="Why; stands in the history.")],
     person: Person,
     for_: Annotated[str, typer.Option("--for", help="How long, such as 30m, 8h, 2d; at most 7d.")] = "8h",
 ) -> None:
-    """Let nobody be told of this alarm's rule and channel for a while; it goes on being evaluated and recorded.
+    """Withhold the messages of this alarm's rule and channel for a while; it goes on being evaluated and recorded.
 
-    What rises meanwhile and still stands when the time is over is told then.
+    What rises meanwhile and still stands at the end is sent then.
     """
     from alerts import desk
 
@@ -106,7 +106,7 @@ def unshelve(
     person: Person,
     reason: Annotated[str | None, typer.Option(help="Why.")] = None,
 ) -> None:
-    """End the shelving of an alarm before its time; what was withheld and still stands is told."""
+    """End the shelving of an alarm before its time; what was withheld and still stands is sent."""
     from alerts import desk
 
     with database("alerts", "alarms") as conn:
@@ -155,9 +155,9 @@ def out(
         typer.Option("--from", formats=["%Y-%m-%dT%H:%M"], help="Time of Vietnam; default now."),
     ] = None,
 ) -> None:
-    """Put a station, device or channel out of service for maintenance: its alarms are recorded, and nobody is told.
+    """Put a station, device or channel out of service for maintenance: its alarms are recorded and withheld.
 
-    What rose meanwhile and still stands when it is in service again is told then.
+    What rose meanwhile and still stands at the end is sent then.
     """
     from alerts import desk
 
@@ -175,7 +175,7 @@ def out(
 def in_(
     place: Place, person: Person, reason: Annotated[str | None, typer.Option(help="What was done.")] = None
 ) -> None:
-    """Put it back in service, or cancel what is planned; what stands and was told to nobody is told."""
+    """Put it back in service, or cancel what is planned; withheld messages of what still stands are sent."""
     from alerts import desk
 
     station, _, device = place.partition("/")

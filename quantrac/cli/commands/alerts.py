@@ -1,4 +1,4 @@
-"""`quantrac alerts`: evaluate the rules and tell people."""
+"""`quantrac alerts run`: evaluates the rules and tells people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`quantrac broker`: configuration of the MQTT broker of a real installation."""
+"""`quantrac broker config`: writes the configuration and access list of a real installation's Mosquitto."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`quantrac centre run`: all services of the centre under one supervisor."""
+"""`quantrac centre run`: runs all services of the centre under one supervisor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`quantrac commands`: what the centre asks of a station that runs."""
+"""`quantrac commands …`: gives commands to a running station and shows its answers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Wait = Annotated[float, typer.Option(min=1, help="Longest wait for the answer, s
 
 
 class CommandRefused(QuantracError):
-    """The station has said no."""
+    """The station refused the command; the text gives its reason."""
 
 
 @app.command("read-now", short_help="Read the station's instruments now.")
@@ -147,7 +147,7 @@ def key(station: StationId) -> None:
 def give(
     station: str, order: dict[str, Any], *, person: str, wait_s: float, reason: str | None = None
 ) -> dict[str, Any]:
-    """Give one command and return the station's answer; raises Refused with its reason."""
+    """Give one command and return the station's answer; raises CommandRefused with its reason."""
     from quantrac.config.settings import Settings
     from quantrac.desks import commands as desk
     from quantrac.mqtt.address import MqttAddress

@@ -1,4 +1,4 @@
-"""`quantrac console run`: the control centre's web pages."""
+"""`quantrac console run`: serves the control centre's web pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`quantrac contacts …`: who is told. People stand in the database, never in the project's files."""
+"""`quantrac contacts …`: imports and lists the people who get messages. They stand in the database, never in files."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def import_(
     print(f"{len(contacts)} contacts read, {changed} added or changed")
 
 
-@app.command("list", short_help="List who is told of what.")
+@app.command("list", short_help="List who gets which messages.")
 def list_(as_json: Json = False) -> None:
-    """List who is told of what; phone numbers and addresses are masked."""
+    """List who gets which messages; phone numbers and addresses are masked."""
     from alerts.people.contacts import listed
 
     with database("alerts", "contacts") as conn:

@@ -1,4 +1,4 @@
-"""`quantrac dashboards`: Grafana's files from code."""
+"""`quantrac dashboards …`: renders Grafana's files from code, checks them, hands them to a running Grafana."""
 
 from __future__ import annotations
 

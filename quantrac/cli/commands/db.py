@@ -1,4 +1,4 @@
-"""`quantrac db …`: migrate, tune, status, backup, restore, rebuild, schema."""
+"""`quantrac db …`: migrates, tunes, backs up, restores and rebuilds the database, and shows its state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`quantrac deadletters …`: messages that did not fit."""
+"""`quantrac deadletters …`: lists messages that ingest refused, stores them again, or closes them."""
 
 from __future__ import annotations
 

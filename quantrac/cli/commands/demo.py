@@ -1,4 +1,4 @@
-"""`quantrac demo`: the whole system on this machine."""
+"""`quantrac demo`: runs the whole system on this machine."""
 
 from __future__ import annotations
 

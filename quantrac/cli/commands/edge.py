@@ -1,4 +1,4 @@
-"""`quantrac edge`: the agent beside the instruments, and a look into its spool."""
+"""`quantrac edge …`: runs the agent beside the instruments, and talks to the one that runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `quantrac edge probe --port` prints: what lives on a line, and what its registers can mean."""
+"""`quantrac edge probe --port`: finds the instruments on a line and shows what their registers can mean."""
 
 from __future__ import annotations
 

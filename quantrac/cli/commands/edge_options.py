@@ -1,4 +1,4 @@
-"""What the commands of `quantrac edge` have in common: options, settings, the state folder, and a report in words."""
+"""What the commands about a station share: options, settings, the state folder, reports in words."""
 
 from __future__ import annotations
 

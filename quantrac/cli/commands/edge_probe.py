@@ -1,4 +1,4 @@
-"""`quantrac edge probe`: each instrument of a station once, or what hangs on a line."""
+"""`quantrac edge probe`: reads each instrument of a station once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`quantrac edge spool`: a look into what is stored, sent and acknowledged."""
+"""`quantrac edge spool …`: counts, exports and verifies the messages of a station's spool."""
 
 from __future__ import annotations
 

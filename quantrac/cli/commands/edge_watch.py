@@ -1,4 +1,4 @@
-"""What `quantrac edge watch` shows: a live picture on a terminal, a block a time off it."""
+"""`quantrac edge watch`: shows what the running agent reads and sends, live on a terminal, block by block off it."""
 
 from __future__ import annotations
 

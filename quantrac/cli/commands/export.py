@@ -1,4 +1,4 @@
-"""`quantrac export …`: readings as files."""
+"""`quantrac export readings`: writes readings to a CSV or Excel file."""
 
 from __future__ import annotations
 

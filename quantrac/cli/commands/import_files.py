@@ -1,4 +1,4 @@
-"""`quantrac import …`: the years before Quantrac, from files."""
+"""`quantrac import …`: stores readings of the years before Quantrac from files, through the checks of ingest."""
 
 from __future__ import annotations
 

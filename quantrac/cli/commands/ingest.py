@@ -1,4 +1,4 @@
-"""`quantrac ingest`: from the broker into the database."""
+"""`quantrac ingest run`: stores what the stations publish."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`quantrac jobs run`: what is due by the clock."""
+"""`quantrac jobs run`: runs what is due by the clock."""
 
 from __future__ import annotations
 

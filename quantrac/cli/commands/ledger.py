@@ -1,4 +1,4 @@
-"""`quantrac ledger`: both books of every station and epoch."""
+"""`quantrac ledger`: shows both books of every station and epoch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`quantrac quality`: quality tests that need a history."""
+"""`quantrac quality run`: runs the quality tests that need a history, derived channels and roll-ups."""
 
 from __future__ import annotations
 

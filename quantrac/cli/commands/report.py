@@ -1,4 +1,4 @@
-"""`quantrac report …`: figures about a period."""
+"""`quantrac report alarms`: prints how well the alarm system did in a period, by the figures of ISA-18.2."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`quantrac review …`: what people say of readings: verdicts and corrections, each with a reason, each reversible."""
+"""`quantrac review …`: gives readings verdicts and corrections, each with a reason, each reversible."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`quantrac rules …`: are the rules right, and do they do what their tests say?"""
+"""`quantrac rules …`: checks alarm rules, runs their tests, and tries them on stored readings."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _network(root: Path | None, overlay: str | None) -> Network:
     return configured_network(root, overlay)
 
 
-@app.command(short_help="Check files, limits, texts, whether anybody is told; --history: how often they would raise.")
+@app.command(short_help="Check files, limits, texts, recipients; --history: how often they would raise.")
 def check(
     root: Root = None,
     overlay: Overlay = None,
@@ -46,7 +46,7 @@ def check(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check the rules: files, limits, texts, and whether anybody is told; exit 2 if a file is wrong, 1 for findings."""
+    """Check the rules: files, limits, texts, recipients; exit 2 if a file is wrong, 1 for findings."""
     from alerts.trials.rule_checks import findings
 
     network = _network(root, overlay)
@@ -124,7 +124,7 @@ def backtest(
 ) -> None:
     """Say which alarms the rules would have raised on stored readings: by rule and station, messages a person, figures.
 
-    Every reading counts at its own time, as if none had come late. Nothing is recorded and nobody is told.
+    Every reading counts at its own time, as if none had come late. Nothing is recorded or sent.
     """
     from alerts.trials.backtest_run import run_backtest
     from quantrac.config.loading import load_rules

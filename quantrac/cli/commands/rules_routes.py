@@ -1,4 +1,4 @@
-"""`quantrac rules routes`: who would be told what, when and why."""
+"""`quantrac rules routes`: shows whom an alarm would reach, by which way, when and why."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def routes(
 
 @dataclasses.dataclass(frozen=True)
 class _Asked:
-    """The alarm that is asked about, or what might be one."""
+    """The alarm in question, on record or imagined."""
 
     rule: str
     station: str

@@ -1,4 +1,4 @@
-"""`quantrac simulate`: the field in a box."""
+"""`quantrac simulate`: runs simulated instruments on real ports."""
 
 from __future__ import annotations
 

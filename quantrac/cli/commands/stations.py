@@ -1,4 +1,4 @@
-"""`quantrac stations`: check and apply what technicians write, and give editors the schemas of the files."""
+"""`quantrac stations …`: checks, applies and pushes station files, and prints their schemas for editors."""
 
 from __future__ import annotations
 

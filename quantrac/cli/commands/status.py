@@ -1,4 +1,4 @@
-"""`quantrac status`: is everything well?"""
+"""`quantrac status`: shows services, stations, feed and books, and what is not well."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does every stored value equal what the instrument served? Judged by the instruments' own journals.
+"""Compares stored readings with the journals of the instruments: each value must be explained by what was served.
 
 A stored value is the mean (or whatever the parameter's kind says) of all that the instrument served in the reading's
 slot. The agent stamps a sample when it asks, the instrument when it answers, so entries within `EDGE_MS` of either edge

@@ -1,4 +1,4 @@
-"""The end of a run: no more samples; what was read is sent, acknowledged, evaluated and told."""
+"""Ends a run: the agents stop sampling, then everything read is sent, acknowledged, evaluated and handed over."""
 
 from __future__ import annotations
 

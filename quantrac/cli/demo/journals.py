@@ -1,4 +1,4 @@
-"""Reads what the simulated instruments say they served, and what the centre stored of it."""
+"""Reads the journals of the simulated instruments and the readings that the centre stored."""
 
 from __future__ import annotations
 

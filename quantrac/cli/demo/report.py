@@ -1,4 +1,4 @@
-"""The verdict on a run: books, journal, alarms, messages to people."""
+"""The verdict on a run, from the public views and the journals: books, readings, alarms, messages to people."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Counts(NamedTuple):
 
 @dataclass(frozen=True)
 class DemoReport:
-    """What came of a run."""
+    """The figures of a run and the verdict on them."""
 
     produced: int
     books: Book
@@ -115,7 +115,7 @@ def make_report(conn: psycopg.Connection[Any], stage: DemoSystem, produced: int,
 
 
 def _read_counts(conn: psycopg.Connection[Any]) -> Counts:
-    """Return what the centre holds."""
+    """Count what the centre holds."""
     row = conn.execute(COUNTS).fetchone()
     assert row is not None
     return Counts(*row)

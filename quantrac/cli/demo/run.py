@@ -1,4 +1,4 @@
-"""The demo from beginning to end."""
+"""Runs the demo from beginning to end: starts everything, shows it, drains, judges, stops everything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything the demo starts, in the order in which it comes up, and how it goes down again."""
+"""The whole system in one folder: servers, simulated field, centre, agents, started in order and stopped together."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class DemoOptions:
 
 
 class DemoError(QuantracError):
-    """Something of the demo did not come up or did not end well."""
+    """Part of the demo did not start or did not end as it should; the text names it and its log."""
 
 
 class DemoSystem:

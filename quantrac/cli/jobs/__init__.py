@@ -1,1 +1,1 @@
-"""The clock of the centre: what is due by time. It stands with the command line, for it may call every service."""
+"""The clock of the centre: runs what is due by time. It belongs to the command line because it calls every service."""

@@ -1,4 +1,4 @@
-"""What has run is rows: a job runs once for each due time, and a due time that was missed is caught up once."""
+"""Runs a job once for each due time, kept as rows of `job_run`; a due time that was missed is caught up once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a job is due. Pure: `now` is given, local times are those of Asia/Ho_Chi_Minh (UTC+7, no summer time)."""
+"""Due times of jobs. Pure: `now` is given, local times are those of Asia/Ho_Chi_Minh (UTC+7, no summer time)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`jobs run`: the clock of the centre. APScheduler wakes; what has run is rows of the database."""
+"""The service `jobs run`: APScheduler wakes it at due times; rows of the database say what has run."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from quantrac.database.pool import Connection, DatabaseUnreachable, connect, one
 from quantrac.observe import health, logs
 
 CATCH_UP: Final = timedelta(seconds=15)
-"""How often it is looked for due times that could not be kept: after a start, and while the database was away."""
+"""How often missed due times are looked for: after a start, and when the database was away."""
 BACKUP_AT: Final = time(1, 30)
 COMPRESS_AT: Final = time(4, 0)
 ORDER_AT: Final = time(4, 30)
@@ -84,7 +84,7 @@ class Current:
         self._watched = WatchedNetwork(network)
 
     def __call__(self) -> Network:
-        """Return it; files that have changed are read again. Jobs run one at a time, so nobody else asks meanwhile."""
+        """Return the network, read again where its files have changed. Jobs run one at a time: no lock is needed."""
         self._network = self._watched.changed() or self._network
         return self._network
 
@@ -177,7 +177,7 @@ def run_due(jobs: Sequence[Job], url: str, clock: Clock) -> None:
 
 
 class _Due(BaseTrigger):  # type: ignore[misc]  # APScheduler ships no types
-    """APScheduler's question answered by our own schedule."""
+    """Gives APScheduler the due times of one of our schedules."""
 
     def __init__(self, schedule: DueTimes) -> None:
         self._schedule = schedule

@@ -1,4 +1,4 @@
-"""Keeping the database small: feed, records of the services, old readings. Each returns one line on what it did."""
+"""Keeps the database small: prunes feed, dead letters and records, drops old readings. Each job returns one line."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NEWEST_IS_PRESENT: Final = timedelta(days=1)
 NEWEST_READING = "select max(time) from latest"
 OLD_LETTERS = "delete from dead_letter where received_at < %s"
 MOST_LETTERS: Final = 100_000
-"""More dead letters than this are not kept, however young: somebody makes them up."""
+"""At most so many dead letters are kept, however young: a flood of them is made up by somebody."""
 SURPLUS_LETTERS = """
 delete from dead_letter where dead_letter_id in (
   select dead_letter_id from dead_letter order by (status in ('open', 'partial')) desc, received_at desc offset %s)
@@ -71,7 +71,7 @@ def prune_records(conn: Connection, now: datetime) -> str:
 def apply_retention(conn: Connection, now: datetime, keep: Retention) -> str:
     """Drop chunks of readings and roll-ups wholly older than asked; old dead letters, conflicts and pictures.
 
-    Age counts from the newest reading at the latest: a clock that is years ahead drops nothing that is young.
+    Age counts from `now`, but at most a day after the newest reading: a clock years ahead drops nothing young.
     """
     now = _present(conn, now)
     said = [
