@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
-from dashboards.console.freshness import Freshness, IngestBeat, judge
 from dashboards.console.set_aside import SetAside, read_set_aside
 from quantrac.database.pool import Connection
 from quantrac.telemetry.parameters import CATALOGUE
@@ -33,6 +32,10 @@ order by cleared_at is not null, raised_at desc limit 100
 """
 BEATS: Final = "select beat_at, connected from v_service where service = 'ingest'"
 CLEARED_SHOWN_FOR: Final = timedelta(hours=24)
+BEAT_MISSED_AFTER: Final = timedelta(seconds=11)
+"""Ingest beats every 5 s: two beats and a second. With a look every 2 s the screen says so within 15 s."""
+
+Reason = Literal["", "ingest", "readings", "empty"]
 
 Condition = Literal["offline", "critical", "high", "medium", "low", "fault", "suspect", "good"]
 WORST_FIRST: Final[tuple[Condition, ...]] = (
@@ -97,11 +100,20 @@ class StationNow(msgspec.Struct, frozen=True):
 
 
 class FreshnessNow(msgspec.Struct, frozen=True):
-    """As `freshness.Freshness`, for the page."""
+    """Whether the network's data are live, and since when not."""
 
     live: bool
-    reason: str
+    reason: Reason
+    """Empty when live; `ingest` = no worker is connected; `readings` = none arrive; `empty` = there never was one."""
     newest: int | None
+    """Time of the newest reading of all, milliseconds since 1970 UTC."""
+
+
+class IngestBeat(NamedTuple):
+    """The newest beat of one ingest worker."""
+
+    beat_at: datetime
+    connected: bool
 
 
 class NetworkNow(msgspec.Struct, frozen=True):
@@ -127,7 +139,20 @@ def read_snapshot(conn: Connection, now: datetime) -> NetworkNow:
     times = [row[6] for row in sent]
     shortest = min((timedelta(seconds=row[5]) for row in sent), default=None)
     fresh = judge(now, beats, max(times, default=None), shortest)
-    return NetworkNow(_ms(now) or 0, _freshness(fresh), stations, channels, alarms, read_set_aside(conn, now))
+    return NetworkNow(_ms(now) or 0, fresh, stations, channels, alarms, read_set_aside(conn, now))
+
+
+def judge(
+    now: datetime, beats: list[IngestBeat], newest: datetime | None, shortest_interval: timedelta | None
+) -> FreshnessNow:
+    """Return whether the data are live at `now`; `shortest_interval` is that of the fastest channel. Pure."""
+    if newest is None or shortest_interval is None:
+        return FreshnessNow(False, "empty", _ms(newest))
+    if not any(beat.connected and now - beat.beat_at <= BEAT_MISSED_AFTER for beat in beats):
+        return FreshnessNow(False, "ingest", _ms(newest))
+    if is_stale(now, newest, shortest_interval):
+        return FreshnessNow(False, "readings", _ms(newest))
+    return FreshnessNow(True, "", _ms(newest))
 
 
 def condition_of(online: bool, channels: Iterable[ChannelNow], alarms: Iterable[AlarmNow], now: datetime) -> Condition:
@@ -201,10 +226,6 @@ def _severity(severity: str) -> Condition:
 
 def _time(t_ms: int) -> datetime:
     return EPOCH + timedelta(milliseconds=t_ms)
-
-
-def _freshness(fresh: Freshness) -> FreshnessNow:
-    return FreshnessNow(fresh.live, fresh.reason, _ms(fresh.newest))
 
 
 def _ms(time: datetime | None) -> int | None:

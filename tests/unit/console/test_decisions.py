@@ -6,16 +6,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dashboards.console import series, texts
-from dashboards.console.freshness import IngestBeat, judge
 from dashboards.console.hub import QUEUE, Hub
 from dashboards.console.snapshot import (
     AlarmNow,
     ChannelNow,
     Condition,
     FreshnessNow,
+    IngestBeat,
     NetworkNow,
     changed,
     condition_of,
+    judge,
     same_rows,
 )
 from quantrac.telemetry.slots import is_stale
@@ -39,7 +40,8 @@ def test_a_network_whose_ingest_beats_and_whose_readings_come_is_live() -> None:
 
 @pytest.mark.parametrize("beats", [[], [beat(11.1)], [beat(1, connected=False)], [beat(60), beat(30)]])
 def test_without_a_connected_ingest_the_screen_is_old_however_new_the_readings(beats: list[IngestBeat]) -> None:
-    assert judge(NOW, beats, NOW, MINUTE)[:2] == (False, "ingest")
+    found = judge(NOW, beats, NOW, MINUTE)
+    assert (found.live, found.reason) == (False, "ingest")
 
 
 def test_ingest_stopped_is_said_within_fifteen_seconds() -> None:
@@ -55,7 +57,7 @@ def test_one_worker_of_several_is_enough() -> None:
 
 def test_readings_that_stop_coming_make_the_screen_old_even_if_ingest_lives() -> None:
     fresh = judge(NOW, [beat(1)], NOW - seconds(200), MINUTE)
-    assert fresh == (False, "readings", NOW - seconds(200))
+    assert fresh == FreshnessNow(False, "readings", NOW_MS - 200_000)
 
 
 def test_a_network_that_never_had_a_reading_says_so() -> None:
