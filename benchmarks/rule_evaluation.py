@@ -15,9 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.rules.block import Block, Sample
-from alerts.rules.rule import ChannelRule, Level, RuleTexts, Severity, Side, Words
+from alerts.rules.rule import ChannelRule, RuleTexts
 from alerts.trials.backtest import Run
+from quantrac.config.rules import Level, Side
 from quantrac.telemetry.quality import Quality
+from quantrac.telemetry.severity import Severity
+from quantrac.telemetry.words import Words
 
 MINUTE: Final = 60_000
 RULES: Final = 20

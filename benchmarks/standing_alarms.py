@@ -19,9 +19,10 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from alerts.evaluating.evaluator import Evaluator
-from alerts.rules.rule import ChannelRule, Level, RuleTexts, Severity, Side, Words
+from alerts.rules.rule import ChannelRule, RuleTexts
 from alerts.telling.routes import Routing
 from benchmarks.servers import PROJECT
+from quantrac.config.rules import Level, Side
 from quantrac.config.telling import Route
 from quantrac.database.feed import NewChange, append_changes
 from quantrac.database.migrate import migrate
@@ -29,11 +30,13 @@ from quantrac.database.pool import Connection, connect
 from quantrac.private_services.place import account_for, runtime_directory
 from quantrac.private_services.postgres import PrivatePostgres
 from quantrac.telemetry.quality import Quality
+from quantrac.telemetry.severity import Severity
+from quantrac.telemetry.words import Words
 
 STATIONS, CHANNELS, RULES, CONTACTS = 100, 10, 10, 5000
 MINUTE: Final = timedelta(minutes=1)
 ROUNDS: Final = 20
-ROUTING: Final = Routing((Route(to="operators", severity=("high",), by=("email",)),), None, ZoneInfo("UTC"))
+ROUTING: Final = Routing((Route(to="operators", severity=(Severity.HIGH,), by=("email",)),), None, ZoneInfo("UTC"))
 START: Final = datetime(2026, 11, 24, tzinfo=UTC)
 
 

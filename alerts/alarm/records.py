@@ -11,8 +11,9 @@ import msgspec
 from psycopg.types.json import Jsonb
 
 from alerts.alarm.purpose import Purpose
-from alerts.rules.rule import RuleTexts, Severity
+from alerts.rules.rule import RuleTexts
 from quantrac.database.pool import Connection
+from quantrac.telemetry.severity import Severity
 
 
 @dataclass(frozen=True, slots=True)

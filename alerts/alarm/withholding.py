@@ -13,8 +13,9 @@ import msgspec
 
 from alerts.alarm.purpose import Purpose
 from alerts.alarm.records import OnRecord, Recorded, add_event
-from alerts.rules.rule import RuleTexts, Severity
+from alerts.rules.rule import RuleTexts
 from quantrac.database.pool import Connection
+from quantrac.telemetry.severity import Severity
 
 WITHHELD: Final = "withheld"
 IS_SHELVED: Final = """

@@ -15,7 +15,7 @@ import numpy as np
 from alerts.evaluating.course import Times, course_of, fresh_until
 from alerts.rules.block import Block
 from alerts.rules.composite import FALSE, TRUE, UNKNOWN, CompositeRule, Member, Truth
-from alerts.rules.rule import Side
+from quantrac.config.rules import Side
 from quantrac.telemetry.quality import Quality
 
 NOTHING: Final = Block.of([])

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.rules.block import Block, once
-from alerts.rules.rule import ChannelRule, Kind, Measure, Side, Validity
+from alerts.rules.rule import ChannelRule, Kind, Measure, Validity
+from quantrac.config.rules import Side
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]

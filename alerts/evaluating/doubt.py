@@ -17,9 +17,10 @@ from alerts.alarm.purpose import Purpose
 from alerts.alarm.records import Recorded, add_event
 from alerts.evaluating.late import reach_back_ms, replay
 from alerts.evaluating.readings import Window, instant, milliseconds, read_blocks
-from alerts.rules.rule import ChannelRule, RuleTexts, Severity
+from alerts.rules.rule import ChannelRule, RuleTexts
 from quantrac.database.feed import Cause, Change
 from quantrac.database.pool import Connection
+from quantrac.telemetry.severity import Severity
 
 EVENT: Final = "questioned"
 LOOK_BACK_MS: Final = 86_400_000

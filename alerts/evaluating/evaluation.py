@@ -22,7 +22,8 @@ import numpy as np
 
 from alerts.evaluating.course import Course, Mask, course_of, fresh_until
 from alerts.rules.block import Block
-from alerts.rules.rule import ChannelRule, Level, Side
+from alerts.rules.rule import ChannelRule
+from quantrac.config.rules import Level, Side
 
 
 class Phase(StrEnum):

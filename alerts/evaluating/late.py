@@ -8,7 +8,8 @@ from typing import Final
 
 from alerts.evaluating.evaluation import Decision, Kind, Outcome, Phase, RuleState, step
 from alerts.rules.block import Block
-from alerts.rules.rule import ChannelRule, Level
+from alerts.rules.rule import ChannelRule
+from quantrac.config.rules import Level
 
 LOOK_AHEAD_MS: Final = 24 * 3_600_000
 """How far behind the late readings an alarm of the past is followed to its end, at least."""

@@ -13,7 +13,7 @@ import phonenumbers
 
 from alerts.people.contacts import NewContact
 from alerts.telling.contact import Medium
-from quantrac.config.rules import SEVERITIES
+from quantrac.config.fields import SEVERITIES
 from quantrac.telemetry.errors import QuantracError
 from quantrac.telemetry.parameters import CATALOGUE
 

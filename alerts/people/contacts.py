@@ -9,7 +9,6 @@ from typing import Any, Final
 from uuid import uuid4
 
 from alerts.alarm.purpose import Purpose
-from alerts.rules.rule import Words
 from alerts.telling.contact import MEDIA, Medium
 from alerts.telling.gsm import length, unaccented
 from alerts.telling.notifier import Notifier, Outgoing, UndeliverableError
@@ -19,6 +18,8 @@ from quantrac.config.network import Network
 from quantrac.database import audit
 from quantrac.database.pool import Connection
 from quantrac.telemetry.errors import QuantracError
+from quantrac.telemetry.severity import Severity
+from quantrac.telemetry.words import Words
 
 TEST_SUBJECT: Final = Words("Quantrac: tin nhắn thử", "Quantrac: test message")
 TEST_TEXT: Final = Words(
@@ -62,11 +63,15 @@ def contacts_of(network: Network) -> list[NewContact]:
     return [
         NewContact(
             c.name, c.phone, c.email, c.language, c.groups, c.stations, c.webhook, c.apprise, c.tags, c.parameters,
-            c.media, c.severity, None if c.quiet is None else _hours(c.quiet.start, c.quiet.end), c.wake, c.cap,
-            accented=c.accents,
+            c.media, _word(c.severity), None if c.quiet is None else _hours(c.quiet.start, c.quiet.end), _word(c.wake),
+            c.cap, accented=c.accents,
         )
         for c in network.contacts.values()
     ]  # fmt: skip
+
+
+def _word(severity: Severity | None) -> str | None:
+    return None if severity is None else severity.word
 
 
 def _hours(start: str, end: str) -> tuple[time, time]:

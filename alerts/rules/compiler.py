@@ -7,16 +7,17 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from alerts.rules.rule import ChannelRule, Kind, Level, Measure, RuleTexts, Severity, Side, Validity, Words
+from alerts.rules.rule import ChannelRule, Kind, Measure, RuleTexts, Validity
 from alerts.rules.tide import Phase, Tide
 from quantrac.config import rules as config
-from quantrac.config.fields import Text
 from quantrac.config.network import Network
+from quantrac.config.rules import Level
 from quantrac.config.stations import Channel, Station
 from quantrac.config.tides import TIDE_PHASES, PlaceTide
 from quantrac.telemetry.local_time import LOCAL
 from quantrac.telemetry.parameters import CATALOGUE
 from quantrac.telemetry.quality import Quality
+from quantrac.telemetry.words import Words
 
 ON_OR_OFF: Final = (0.0, 1.0)
 """Span of a parameter that is either."""
@@ -54,9 +55,8 @@ def _at_station(rule: config.Rule, station: Station, tide: Tide | None) -> Itera
     there = rule.for_station(station)
     if there is None:
         return
-    levels = _levels(there.below, Side.BELOW) + _levels(there.above, Side.ABOVE)
     for channel in there.channels:
-        yield _channel_rule(rule, station, channel, tuple(sorted(levels, key=_badness)), tide)
+        yield _channel_rule(rule, station, channel, there.levels, tide)
 
 
 def _channel_rule(
@@ -144,47 +144,16 @@ def _minute(text: str) -> int:
 def texts_of(rule: config.Rationale) -> RuleTexts:
     """Return what a rule tells people."""
     return RuleTexts(
-        title=words_of(rule.title),
-        cause=_optional(rule.cause),
-        consequence=_optional(rule.consequence),
-        response=_optional(rule.response),
+        title=rule.title,
+        cause=rule.cause,
+        consequence=rule.consequence,
+        response=rule.response,
         respond_within_ms=rule.respond_within_ms,
         sms=_message(rule.sms),
         sms_cleared=_message(rule.sms_cleared),
         source=rule.source,
         latched=rule.latched,
     )
-
-
-def _levels(levels: tuple[config.Level, ...], side: Side) -> list[Level]:
-    return [
-        Level(
-            name=level.name,
-            side=side,
-            limit=level.limit,
-            clear=level.clear,
-            on_delay_ms=level.on_delay_ms,
-            off_delay_ms=level.off_delay_ms,
-            severity=Severity.from_word(level.severity),
-            to=level.to,
-            breaks_quiet_hours=level.breaks_quiet_hours,
-        )
-        for level in levels
-    ]
-
-
-def _badness(level: Level) -> tuple[Severity, float]:
-    """Order of levels: by severity; of two equal ones the farther limit is the worse."""
-    return level.severity, level.limit if level.side is Side.ABOVE else -level.limit
-
-
-def words_of(text: Text) -> Words:
-    """Return a text of the configuration."""
-    return Words(text.vi, text.en)
-
-
-def _optional(text: Text | None) -> Words | None:
-    return None if text is None else words_of(text)
 
 
 def _message(message: config.Message | None) -> Words | None:

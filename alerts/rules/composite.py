@@ -15,12 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.rules.compiler import cameras_of, local_offset_ms, texts_of, tides_of, validity_of
-from alerts.rules.rule import ChannelRule, Kind, Level, Measure, RuleTexts, Severity, Side
+from alerts.rules.rule import ChannelRule, Kind, Measure, RuleTexts
 from alerts.rules.tide import Tide
 from quantrac.config.composites import Composite, Condition, Expression
 from quantrac.config.network import Network
+from quantrac.config.rules import Level, Side
 from quantrac.config.stations import Channel, Station
 from quantrac.telemetry.quality import Quality
+from quantrac.telemetry.severity import Severity
 
 FALSE: Final = np.int8(0)
 TRUE: Final = np.int8(1)
@@ -137,7 +139,7 @@ def _levels(composite: Composite) -> list[Level]:
             clear=0.5,
             on_delay_ms=spec.on_delay_ms,
             off_delay_ms=spec.off_delay_ms,
-            severity=Severity.from_word(spec.severity),
+            severity=spec.severity,
             to=spec.to,
             breaks_quiet_hours=spec.breaks_quiet_hours,
         )

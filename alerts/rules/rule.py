@@ -1,87 +1,16 @@
-"""A rule as evaluation sees it: limits of one channel, resolved, in base units. `compiling` builds it. Pure."""
+"""A rule as evaluation sees it: limits of one channel, resolved, in base units. `compiler` builds it. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 
 from alerts.rules.normals import Normals
 from alerts.rules.tide import Tide
+from quantrac.config.rules import Level
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.states import State
-
-
-class Severity(IntEnum):
-    """How bad; larger is worse. The names are those of rule files."""
-
-    LOW = 1
-    MEDIUM = 2
-    HIGH = 3
-    CRITICAL = 4
-
-    @property
-    def word(self) -> str:
-        """`low`, `medium`, `high`, `critical`."""
-        return self.name.lower()
-
-    @classmethod
-    def from_word(cls, word: str) -> Severity:
-        """Return the severity of its word; raises KeyError."""
-        return cls[word.upper()]
-
-
-class Side(StrEnum):
-    """On which side of the limit the alarm lies."""
-
-    BELOW = "below"
-    ABOVE = "above"
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """One text in both languages."""
-
-    vi: str
-    en: str
-
-    def in_language(self, language: str) -> str:
-        """Return the text for `vi` or `en`."""
-        return self.vi if language == "vi" else self.en
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """One level of a rule: limit with its own delays, deadband and addressees."""
-
-    name: str
-    side: Side
-    limit: float
-    """The condition holds strictly beyond it, in the channel's unit."""
-    clear: float | None
-    """Recovered strictly beyond it (hysteresis); None: recovered as soon as the condition does not hold."""
-    on_delay_ms: int
-    """Time that readings must hold the condition without one that does not, before the level is active."""
-    off_delay_ms: int
-    """Time that readings must be past `clear` without one that is not, before the level is left."""
-    severity: Severity
-    to: tuple[str, ...] = ()
-    """Groups of contacts to tell."""
-    breaks_quiet_hours: bool = False
-
-    @property
-    def key(self) -> str:
-        """Unique in its rule: two sides may both have an `act`."""
-        return f"{self.side}.{self.name}"
-
-    def holds(self, value: float) -> bool:
-        """Whether a value is beyond the limit."""
-        return value < self.limit if self.side is Side.BELOW else value > self.limit
-
-    def has_recovered(self, value: float) -> bool:
-        """Whether a value is past the clear limit."""
-        if self.clear is None:
-            return not self.holds(value)
-        return value > self.clear if self.side is Side.BELOW else value < self.clear
+from quantrac.telemetry.words import Words
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from alerts.rules.rule import Words
+from quantrac.telemetry.words import Words
 
 WINDOW_MS: Final = 60 * 60_000
 """Readings of the last hour say the trend."""

@@ -7,11 +7,12 @@ from datetime import time
 from functools import cached_property
 from typing import Any, Final
 
-from alerts.rules.rule import Severity, Words
 from alerts.telling.contact import Addressee, Wishes
 from alerts.telling.recent_messages import RecentMessages
 from alerts.telling.routes import Routing
 from quantrac.database.pool import Connection
+from quantrac.telemetry.severity import Severity
+from quantrac.telemetry.words import Words
 
 CONTACTS: Final = """
 select contact_id, name, language, case when stopped_at is null then phone_e164 end, email, groups, stations,

@@ -16,9 +16,10 @@ import msgspec
 
 from alerts.alarm.purpose import Purpose
 from alerts.alarm.records import Recorded, add_event
-from alerts.rules.rule import RuleTexts, Severity
+from alerts.rules.rule import RuleTexts
 from quantrac.config.telling import Flapping
 from quantrac.database.pool import Connection
+from quantrac.telemetry.severity import Severity
 
 OLDEST_WEIGHT: Final = 0.8
 NEWEST_WEIGHT: Final = 1.2

@@ -7,7 +7,7 @@ from datetime import time
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from alerts.rules.rule import Severity
+from quantrac.telemetry.severity import Severity
 
 
 class Medium(StrEnum):

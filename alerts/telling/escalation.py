@@ -14,10 +14,11 @@ import msgspec
 
 from alerts.alarm.purpose import Purpose
 from alerts.alarm.records import OnRecord, Recorded, add_event
-from alerts.rules.rule import RuleTexts, Severity
+from alerts.rules.rule import RuleTexts
 from alerts.telling.routes import Routing
 from quantrac.config.telling import Step
 from quantrac.database.pool import Connection
+from quantrac.telemetry.severity import Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +35,9 @@ def calls(routing: Routing, severity: Severity, since: datetime) -> list[Call]:
     found = [
         Call(since + timedelta(milliseconds=step.after_ms), step)
         for step in routing.escalation
-        if severity.word in step.severity
+        if severity in step.severity
     ]
-    if (repeat := routing.repeat) is not None and severity.word in repeat.severity:
+    if (repeat := routing.repeat) is not None and severity in repeat.severity:
         every = timedelta(milliseconds=repeat.every_ms)
         found += [Call(since + every * count, None) for count in range(1, repeat.most + 1)]
     return sorted(found, key=lambda call: call.at)

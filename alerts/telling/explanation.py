@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import Final
 
 from alerts.alarm.purpose import Purpose
-from alerts.rules.rule import ChannelRule, Level
+from alerts.rules.rule import ChannelRule
 from alerts.telling.contact import Addressee
 from alerts.telling.escalation import calls
 from alerts.telling.notification import TAKEN
 from alerts.telling.routes import Routing
 from alerts.telling.stages import Case, Effect, Matter, Person, Recent, candidates, held_back, outcome
+from quantrac.config.rules import Level
 from quantrac.database.pool import Connection
 from quantrac.telemetry.errors import QuantracError
 

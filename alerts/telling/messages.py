@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from alerts.alarm.purpose import AFTERWARDS, CALLS, ENDS, Purpose
 from alerts.alarm.records import OnRecord, Recorded
 from alerts.alarm.withholding import end_withholding, withheld_by, withhold
-from alerts.rules.rule import RuleTexts, Side
+from alerts.rules.rule import RuleTexts
 from alerts.rules.trend import Trend
 from alerts.telling import texts
 from alerts.telling.address_book import AddressBook
@@ -24,6 +24,7 @@ from alerts.telling.recent_messages import Story, story_of
 from alerts.telling.routes import Routing
 from alerts.telling.stages import Case, Effect, Matter, Person, Ruling, candidates, followers, held_back, outcome
 from alerts.telling.texts import Notice
+from quantrac.config.rules import Side
 from quantrac.database.pool import Connection
 
 

@@ -9,10 +9,10 @@ from functools import cached_property
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from alerts.rules.rule import Severity
 from alerts.telling.contact import MEDIA, Addressee, Medium
 from quantrac.config.network import Network
 from quantrac.config.telling import Cap, Duty, Flapping, Grouping, QuietHours, Repeat, Route, Step, Storm
+from quantrac.telemetry.severity import Severity
 
 NIGHT: Final = time(21, 0), time(6, 0)
 """Quiet hours where the network names none."""
@@ -50,7 +50,7 @@ class Routing:
             quiet_hours=says.quiet_hours,
             zone=network.zone,
             storm=says.storm,
-            breakthrough=frozenset(Severity.from_word(word) for word in says.breakthrough),
+            breakthrough=frozenset(says.breakthrough),
             duty=says.duty,
             escalation=says.escalation,
             repeat=says.repeat,
@@ -70,7 +70,7 @@ class Routing:
         """
         if by is not None:
             return [(medium, tuple(sorted(groups))) for medium in MEDIA if medium in tuple(by)]
-        own = [route for route in self.routes if route.to in groups and severity.word in route.severity]
+        own = [route for route in self.routes if route.to in groups and severity in route.severity]
         found = [(medium, tuple(route.to for route in own if medium in route.by)) for medium in MEDIA]
         return [(medium, via) for medium, via in found if via]
 
@@ -82,7 +82,7 @@ class Routing:
         own = [
             route.cleared
             for route in self.routes
-            if route.to in contact.groups and medium in route.by and severity.word in route.severity
+            if route.to in contact.groups and medium in route.by and severity in route.severity
         ]
         return any(own) or not own
 

@@ -11,7 +11,7 @@ import msgspec
 
 from alerts.alarm.purpose import Purpose
 from alerts.alarm.records import add_event
-from alerts.rules.rule import RuleTexts, Severity, Words
+from alerts.rules.rule import RuleTexts
 from alerts.telling import summary_texts
 from alerts.telling.address_book import AddressBook
 from alerts.telling.contact import Addressee, Medium, Recipient
@@ -21,6 +21,8 @@ from alerts.telling.routes import Routing
 from alerts.telling.stages import Case, Matter, quiet_hours, recipients
 from alerts.telling.summary_texts import SummaryLine
 from quantrac.database.pool import Connection
+from quantrac.telemetry.severity import Severity
+from quantrac.telemetry.words import Words
 
 TELL_NOT_AFTER: Final = timedelta(days=7)
 """An alarm that ended longer ago is on record and told to nobody."""

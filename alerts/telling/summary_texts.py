@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Final
 
 from alerts.alarm.purpose import Purpose
-from alerts.rules.rule import Severity, Words
 from alerts.telling import gsm
 from alerts.telling.texts import LOCAL, SEVERITY_WORDS, Letter, capped, clock, plain
+from quantrac.telemetry.severity import Severity
+from quantrac.telemetry.words import Words
 
 MOST_LINES: Final = 200
 """Alarms that a mail lists; the rest is counted."""

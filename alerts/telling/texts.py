@@ -15,9 +15,12 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from alerts.alarm.purpose import Purpose
-from alerts.rules.rule import RuleTexts, Severity, Side, Words
+from alerts.rules.rule import RuleTexts
 from alerts.rules.trend import Trend
 from alerts.telling import gsm
+from quantrac.config.rules import Side
+from quantrac.telemetry.severity import Severity
+from quantrac.telemetry.words import Words
 
 LOCAL: Final = ZoneInfo("Asia/Ho_Chi_Minh")
 MOST_PARTS: Final = 3

@@ -14,10 +14,11 @@ from alerts.evaluating.evaluation import Decision, Kind, RuleState, step
 from alerts.evaluating.late import episodes
 from alerts.rules.block import Block
 from alerts.rules.composite import CompositeRule
-from alerts.rules.rule import ChannelRule, Severity
+from alerts.rules.rule import ChannelRule
 from alerts.telling.contact import Addressee, Medium
 from alerts.telling.routes import Routing
 from alerts.telling.stages import Matter, recipients
+from quantrac.telemetry.severity import Severity
 
 TEN_MINUTES_MS: Final = 600_000
 FLOOD: Final = 10

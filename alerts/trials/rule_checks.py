@@ -9,9 +9,9 @@ from itertools import combinations
 from typing import Final
 
 from alerts.alarm.purpose import Purpose
-from alerts.rules.compiler import compile_network, words_of
+from alerts.rules.compiler import compile_network
 from alerts.rules.composite import compile_composites
-from alerts.rules.rule import ChannelRule, Kind, Level, Words
+from alerts.rules.rule import ChannelRule, Kind
 from alerts.rules.trend import Trend
 from alerts.telling import gsm, texts
 from alerts.telling.contact import Addressee
@@ -19,8 +19,10 @@ from alerts.telling.routes import Routing
 from alerts.telling.stages import Matter, recipients
 from alerts.telling.texts import Notice
 from quantrac.config.network import Network
+from quantrac.config.rules import Level
 from quantrac.telemetry.parameters import CATALOGUE
 from quantrac.telemetry.quality import Quality
+from quantrac.telemetry.words import Words
 
 DAY_MINUTES: Final = 24 * 60
 LONGEST_TIME: Final = datetime(2026, 12, 28, 15, 8, tzinfo=UTC)
@@ -55,7 +57,7 @@ def findings(network: Network) -> list[Finding]:
     for rule in [*watching, *(composite.rule for composite in composed)]:
         found += _untold(rule, routing)
         found += _never_in_force(rule)
-        found += _too_long(rule, words_of(network.stations[rule.station].name))
+        found += _too_long(rule, network.stations[rule.station].name)
     return list(dict.fromkeys(found))
 
 
@@ -112,7 +114,7 @@ def _overlaps(compiled: dict[str, list[ChannelRule]]) -> Iterator[Finding]:
 
 def _untold(rule: ChannelRule, routing: Routing) -> Iterator[Finding]:
     for level in rule.levels:
-        told = [r for r in routing.routes if r.to in level.to and level.severity.word in r.severity]
+        told = [r for r in routing.routes if r.to in level.to and level.severity in r.severity]
         if not told:
             yield Finding(
                 rule.rule, level.name, f"no route tells {', '.join(level.to)} of severity {level.severity.word}"

@@ -12,11 +12,13 @@ from enum import StrEnum
 from typing import Final
 
 from alerts.alarm.records import Mark, Recorded, Subject, clear_alarm, raise_alarm
-from alerts.rules.rule import RuleTexts, Severity, Words
+from alerts.rules.rule import RuleTexts
 from alerts.telling.messages import Audience, Figures, tell
 from alerts.telling.routes import Routing
 from quantrac.config.network import Network
 from quantrac.database.pool import Connection
+from quantrac.telemetry.severity import Severity
+from quantrac.telemetry.words import Words
 
 RULE: Final = "books"
 LOST_FOR: Final = timedelta(days=1)
@@ -142,7 +144,7 @@ def check_books(conn: Connection, network: Network, now: datetime) -> list[Recor
             if after != before:
                 conn.execute(REMEMBER, [station, after.fewest, after.since, after.lost, after.lost_at])
             found = trouble(book, after, timedelta(milliseconds=plan.after_ms), now)
-            change = _change(conn, book, found, Severity.from_word(plan.severity), now, stands=stands)
+            change = _change(conn, book, found, plan.severity, now, stands=stands)
             if change is not None:
                 tell(conn, change, Audience(station, plan.to, Routing.of(network)), _figures(book, found), now)
                 changes.append(change)

@@ -22,12 +22,14 @@ from alerts.alarm.records import (
     raise_alarm,
     standing_subjects,
 )
-from alerts.rules.rule import RuleTexts, Severity, Words
+from alerts.rules.rule import RuleTexts
 from alerts.telling.messages import Audience, Figures, tell
 from alerts.telling.routes import Routing
 from quantrac.config.network import Calibrations, Network
 from quantrac.database.pool import Connection
 from quantrac.telemetry.local_time import LOCAL
+from quantrac.telemetry.severity import Severity
+from quantrac.telemetry.words import Words
 
 RULE: Final = "calibration-due"
 
@@ -134,7 +136,7 @@ def _change(conn: Connection, device: Calibrated, plan: Calibrations, now: datet
     subject = Subject(RULE, device.station, device.channel_id)
     if level is None:
         return clear_alarm(conn, subject, None, device.last_at or now, now)
-    severity = Severity.from_word(plan.severity)
+    severity = plan.severity
     mark = Mark(level.value, severity if level is Stage.DUE else Severity(severity + 1))
     texts = texts_of(device, level)
     if device.alarm is None:

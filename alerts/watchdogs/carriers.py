@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from alerts.alarm.records import Mark, Recorded, Subject, clear_alarm, raise_alarm
-from alerts.rules.rule import RuleTexts, Severity, Words
+from alerts.rules.rule import RuleTexts
 from alerts.telling.contact import Medium
 from alerts.telling.messages import Audience, Figures, tell
 from alerts.telling.routes import Routing
 from quantrac.config.network import Network
 from quantrac.database.pool import Connection
+from quantrac.telemetry.severity import Severity
+from quantrac.telemetry.words import Words
 
 NAMES: Final = ("smtp", "zns", "esms", "speedsms", "modem", "webhook", "apprise", "none")
 RULES: Final = {f"carrier-{name}": name for name in NAMES}
@@ -28,7 +30,7 @@ def tell_trouble(conn: Connection, network: Network, now: datetime) -> list[Trou
     if plan is None:
         return []
     with conn.transaction():
-        found = record_trouble(conn, Severity.from_word(plan.severity), now)
+        found = record_trouble(conn, plan.severity, now)
         for trouble in found:
             to = Audience(None, plan.to, Routing.of(network), breaks_quiet_hours=True, without=trouble.medium)
             tell(conn, trouble.change, to, Figures(), now)

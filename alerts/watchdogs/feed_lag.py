@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Final
 
 from alerts.alarm.records import Mark, Recorded, Subject, clear_alarm, raise_alarm
-from alerts.rules.rule import RuleTexts, Severity, Words
+from alerts.rules.rule import RuleTexts
 from alerts.telling.messages import Audience, Figures, tell
 from alerts.telling.routes import Routing
 from quantrac.config.network import Network
 from quantrac.database.pool import Connection
+from quantrac.telemetry.words import Words
 
 RULE: Final = "feed-lag"
 LEVEL: Final = "behind"
@@ -38,7 +39,7 @@ def check_feed(conn: Connection, network: Network, now: datetime) -> list[Record
         stands = conn.execute(STANDS, [RULE]).fetchone() == (True,)
         change: Recorded | None = None
         if worst is not None and behind_s * 1000 >= plan.after_ms and not stands:
-            mark = Mark(LEVEL, Severity.from_word(plan.severity), behind_s)
+            mark = Mark(LEVEL, plan.severity, behind_s)
             change = raise_alarm(conn, subject, mark, now, _texts(worst[0], behind_s), now)
         elif stands and behind_s * 1000 < plan.after_ms:
             change = clear_alarm(conn, subject, None, now, now)

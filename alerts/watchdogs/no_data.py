@@ -13,11 +13,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from alerts.alarm.records import Mark, Recorded, Subject, clear_alarm, raise_alarm
-from alerts.rules.rule import RuleTexts, Severity, Words
+from alerts.rules.rule import RuleTexts
 from alerts.telling.messages import Audience, Figures, tell
 from alerts.telling.routes import Routing
 from quantrac.config.network import ChannelSilence, Network
 from quantrac.database.pool import Connection
+from quantrac.telemetry.words import Words
 
 RULE: Final = "channel-no-data"
 LEVEL: Final = "no-data"
@@ -98,7 +99,7 @@ def _changes(
             if change is not None:
                 yield life, change
         elif life.alarm_since is None and life.channel in to_raise:
-            yield life, raise_alarm(conn, subject, Mark(LEVEL, Severity.from_word(plan.severity)), now, TEXTS, now)
+            yield life, raise_alarm(conn, subject, Mark(LEVEL, plan.severity), now, TEXTS, now)
 
 
 def missing(network: Network, lives: Mapping[str, ChannelLife], after: timedelta) -> Iterator[str]:

@@ -12,11 +12,12 @@ from enum import StrEnum
 from typing import Final
 
 from alerts.alarm.records import Mark, Recorded, Subject, clear_alarm, raise_alarm
-from alerts.rules.rule import RuleTexts, Severity, Words
+from alerts.rules.rule import RuleTexts
 from alerts.telling.messages import Audience, Figures, tell
 from alerts.telling.routes import Routing
 from quantrac.config.network import Network, Silence
 from quantrac.database.pool import Connection
+from quantrac.telemetry.words import Words
 
 RULE: Final = "station-silent"
 LEVEL: Final = "silent"
@@ -107,5 +108,5 @@ def _apply(
         conn.execute("update station set silent_since = null where station = %s", [life.station])
         return life.station, clear_alarm(conn, subject, None, life.last_at, now)
     conn.execute("update station set silent_since = %s where station = %s", [life.last_at, life.station])
-    mark = Mark(LEVEL, Severity.from_word(plan.severity))
+    mark = Mark(LEVEL, plan.severity)
     return life.station, raise_alarm(conn, subject, mark, now, TEXTS, now)

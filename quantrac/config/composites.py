@@ -7,8 +7,8 @@ from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from quantrac.config.fields import Duration, Flag, Kebab, Model, PositiveDuration, Real, Snake, StateWord, refused
-from quantrac.config.rules import MeasureWord, QualityWord, Rationale, Selection, Severity
+from quantrac.config.fields import Kebab, Model, PositiveDuration, Real, Snake, StateWord, refused
+from quantrac.config.rules import HoldSpec, MeasureWord, QualityWord, Rationale, Selection
 from quantrac.config.stations import Channel, Station
 
 MOST_NESTED: Final = 8
@@ -81,17 +81,6 @@ def parse_expression(value: object, depth: int = 0) -> Expression:
 
 
 AnyExpression = Annotated[Expression, BeforeValidator(parse_expression), WithJsonSchema({"type": ["string", "object"]})]
-
-
-class HoldSpec(Model):
-    """One level: how long the expression must hold, and whom it concerns."""
-
-    on_delay_ms: Duration = Field(alias="on_delay")
-    off_delay_ms: Duration = Field(alias="off_delay")
-    """The alarm ends when the expression has not held for so long."""
-    severity: Severity
-    to: tuple[Kebab, ...] = Field(min_length=1)
-    breaks_quiet_hours: Flag = False
 
 
 class CompositeSpec(Rationale):

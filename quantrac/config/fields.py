@@ -7,16 +7,30 @@ import re
 from datetime import date
 from typing import Annotated, Any, Final, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer, Strict, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    Strict,
+    WithJsonSchema,
+    with_config,
+)
 from pydantic_core import PydanticCustomError
 
+from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.states import STATE_OF_WORD, State
+from quantrac.telemetry.words import Words
 
 
 class Model(BaseModel):
     """Base of everything read from a file: unknown keys are refused, nothing changes after loading."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+with_config(ConfigDict(extra="forbid"))(Words)
 
 
 def refused(allowed: str) -> PydanticCustomError:
@@ -121,6 +135,25 @@ def parse_state(word: object) -> State:
     return STATE_OF_WORD[word]
 
 
+SEVERITIES: Final = tuple(severity.word for severity in Severity)
+
+
+def parse_severity(word: object) -> Severity:
+    """Return the severity that a word of configuration names."""
+    if isinstance(word, Severity):
+        return word
+    if word not in SEVERITIES:
+        raise PydanticCustomError("word", "{allowed}", {"allowed": ", ".join(SEVERITIES)})
+    return Severity.from_word(str(word))
+
+
+SeverityWord = Annotated[
+    Severity,
+    BeforeValidator(parse_severity),
+    PlainSerializer(lambda severity: severity.word, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "enum": list(SEVERITIES)}),
+]
+
 StateWord = Annotated[
     State,
     BeforeValidator(parse_state),
@@ -184,13 +217,6 @@ def _time_of_day(text: object) -> object:
 
 
 TimeOfDay = Annotated[str, BeforeValidator(_time_of_day)]
-
-
-class Text(Model):
-    """A text for people, in both languages."""
-
-    vi: str
-    en: str
 
 
 class LineSettings(NamedTuple):

@@ -13,14 +13,16 @@ from pydantic import AfterValidator, Field
 
 from quantrac.config.composites import Composite
 from quantrac.config.devices import AnyProfile
-from quantrac.config.fields import Flag, Kebab, Model, PositiveDuration, Real, Snake, Text, refused
+from quantrac.config.fields import Flag, Kebab, Model, PositiveDuration, Real, SeverityWord, Snake, refused
 from quantrac.config.rule_files import RuleTest
-from quantrac.config.rules import Hours, Rule, Severity, StationRule
+from quantrac.config.rules import Hours, Rule
 from quantrac.config.station_files import QualitySpec
 from quantrac.config.stations import Station
 from quantrac.config.telling import Cap, Duty, Flapping, Grouping, Medium, QuietHours, Repeat, Route, Step, Storm
 from quantrac.config.templates import Carrier, MessageTemplate, Purpose, Templates
 from quantrac.config.tides import PlaceTide
+from quantrac.telemetry.severity import Severity
+from quantrac.telemetry.words import Words
 
 
 def _zone(name: str) -> str:
@@ -41,6 +43,12 @@ def _email(address: str) -> str:
     if re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", address) is None:
         raise refused("an e-mail address")
     return address
+
+
+def _mild(severity: Severity) -> Severity:
+    if severity > Severity.MEDIUM:
+        raise refused("low or medium: what is overdue is one severity worse")
+    return severity
 
 
 class Defaults(Model):
@@ -75,11 +83,11 @@ class Contact(Model):
     """Only alarms of these parameters; empty: of all."""
     media: tuple[Medium, ...] = ()
     """Only by these; empty: by all that the routes say."""
-    severity: Severity | None = None
+    severity: SeverityWord | None = None
     """Only alarms as bad as this."""
     quiet: Hours | None = None
     """The own quiet hours, in place of those of the groups."""
-    wake: Severity | None = None
+    wake: SeverityWord | None = None
     """The least severity that goes through them."""
     cap: Annotated[int, Field(ge=1)] | None = None
     """Short messages within a day, in place of `cap.messages`."""
@@ -90,14 +98,14 @@ class Contact(Model):
 class Group(Model):
     """People who are told the same things."""
 
-    title: Text
+    title: Words
 
 
 class ChannelSilence(Model):
     """When a channel without values is reported, while its station speaks."""
 
     after_ms: PositiveDuration = Field(alias="after")
-    severity: Severity = "medium"
+    severity: SeverityWord = Severity.MEDIUM
     to: tuple[Kebab, ...] = Field(min_length=1)
 
 
@@ -105,7 +113,7 @@ class Silence(Model):
     """When a station that sends nothing is reported as silent."""
 
     after_ms: PositiveDuration = Field(alias="after")
-    severity: Severity = "high"
+    severity: SeverityWord = Severity.HIGH
     to: tuple[Kebab, ...] = Field(min_length=1)
     channels: ChannelSilence | None = None
 
@@ -114,7 +122,7 @@ class Watchdog(Model):
     """When something of the centre itself is reported: books that do not balance, a consumer that falls behind."""
 
     after_ms: PositiveDuration = Field(alias="after")
-    severity: Severity = "high"
+    severity: SeverityWord = Severity.HIGH
     to: tuple[Kebab, ...] = Field(min_length=1)
 
 
@@ -123,14 +131,14 @@ class Calibrations(Model):
 
     overdue_ms: PositiveDuration = Field(alias="overdue")
     """Overdue, and one severity worse, when it has been due for so long."""
-    severity: Literal["low", "medium"] = "low"
+    severity: Annotated[SeverityWord, AfterValidator(_mild)] = Severity.LOW
     to: tuple[Kebab, ...] = Field(min_length=1)
 
 
 class Carriers(Model):
     """Who is told, by the other media, of a carrier of messages that fails."""
 
-    severity: Severity = "high"
+    severity: SeverityWord = Severity.HIGH
     to: tuple[Kebab, ...] = Field(min_length=1)
 
 
@@ -161,15 +169,15 @@ class NetworkFile(Model):
 
     schema_: Literal["quantrac/network/1"] = Field(alias="schema")
     network: Kebab
-    name: Text
-    operator: Text
+    name: Words
+    operator: Words
     """Who runs it: stands under messages and on pages."""
     time_zone: Annotated[str, AfterValidator(_zone)]
     defaults: Defaults = Defaults()
     groups: dict[Kebab, Group] = Field(default_factory=dict)
     routes: tuple[Route, ...] = ()
     quiet_hours: QuietHours | None = None
-    breakthrough: tuple[Severity, ...] = ()
+    breakthrough: tuple[SeverityWord, ...] = ()
     """Severities that go through quiet hours, caps and grouping."""
     duty: dict[Kebab, Duty] = Field(default_factory=dict)
     """Duty rosters, by group."""
@@ -231,8 +239,3 @@ class Network:
     def zone(self) -> ZoneInfo:
         """The time zone of the people."""
         return ZoneInfo(self.settings.time_zone)
-
-    def rules_for(self, station: str) -> list[StationRule]:
-        """Return the rules that watch something at a station, as they stand there."""
-        found = (rule.for_station(self.stations[station]) for rule in self.rules.values())
-        return [rule for rule in found if rule is not None]

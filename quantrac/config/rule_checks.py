@@ -11,14 +11,13 @@ from quantrac.config.findings import Findings, one_of
 from quantrac.config.rule_files import RulesFile
 from quantrac.config.rules import (
     FARMING_TAGS,
-    SEVERITIES,
     Instead,
-    Level,
     LevelPart,
     LevelSpec,
     Rationale,
     Rule,
     Selection,
+    Side,
 )
 from quantrac.config.stations import Station
 from quantrac.config.tides import TIDE_PHASES
@@ -52,7 +51,7 @@ class RuleChecks:
         for name, spec in file.rules.items():
             rule = Rule.model_construct(name=name, **dict(spec))
             self._check_watch(rule)
-            for side in ("below", "above"):
+            for side in Side:
                 self._check_side(rule, side)
         for name, composite in file.composites.items():
             self._check_composite(Composite.named(name, composite), file)
@@ -144,18 +143,18 @@ class RuleChecks:
             if name not in known:
                 self._refuse((*path, number), one_of(name, known))
 
-    def _check_side(self, rule: Rule, side: str) -> None:
+    def _check_side(self, rule: Rule, side: Side) -> None:
         base: dict[str, LevelSpec] = getattr(rule, side) or {}
         path: tuple[Key, ...] = ("rules", rule.name, side)
-        self._check_levels(path, side, [_as_level(name, level) for name, level in base.items()])
+        self._check_levels(path, side, base)
         for name, spec in base.items():
             self._check_known((*path, name, "to"), spec.to, self._groups)
         for number, instead in enumerate(rule.instead):
             self._check_instead(("rules", rule.name, "instead", number, side), side, base, instead)
 
-    def _check_instead(self, path: tuple[Key, ...], side: str, base: dict[str, LevelSpec], instead: Instead) -> None:
+    def _check_instead(self, path: tuple[Key, ...], side: Side, base: dict[str, LevelSpec], instead: Instead) -> None:
         parts: dict[str, LevelPart] = getattr(instead, side) or {}
-        levels = []
+        levels: dict[str, LevelSpec] = {}
         for name, part in parts.items():
             self._check_known((*path, name, "to"), part.to or (), self._groups)
             said = part.model_dump(exclude_none=True)
@@ -170,24 +169,24 @@ class RuleChecks:
                 )
                 self._refuse_key((*path, name), message)
             else:
-                levels.append(_as_level(name, LevelSpec.model_construct(**merged)))
+                levels[name] = LevelSpec.model_construct(**merged)
         self._check_levels(path, side, levels)
 
-    def _check_levels(self, path: tuple[Key, ...], side: str, levels: list[Level]) -> None:
-        sign = 1 if side == "below" else -1
-        for level in levels:
+    def _check_levels(self, path: tuple[Key, ...], side: Side, levels: Mapping[str, LevelSpec]) -> None:
+        sign = 1 if side is Side.BELOW else -1
+        for name, level in levels.items():
             if sign * level.clear < sign * level.limit:
                 where = "at or above" if sign > 0 else "at or below"
                 message = f"found {level.clear:g}, allowed {where} the limit {level.limit:g}"
-                self._refuse((*path, level.name, "clear"), message)
-        ordered = sorted(levels, key=lambda level: SEVERITIES.index(level.severity))
-        for milder, worse in pairwise(ordered):
+                self._refuse((*path, name, "clear"), message)
+        ordered = sorted(levels.items(), key=lambda named: named[1].severity)
+        for (milder_name, milder), (worse_name, worse) in pairwise(ordered):
             if milder.severity != worse.severity and sign * worse.limit > sign * milder.limit:
                 where = "at or below" if sign > 0 else "at or above"
                 message = (
-                    f"found {worse.limit:g}, allowed {where} {milder.limit:g}, the limit of the milder {milder.name!r}"
+                    f"found {worse.limit:g}, allowed {where} {milder.limit:g}, the limit of the milder {milder_name!r}"
                 )
-                self._refuse((*path, worse.name, "limit"), message)
+                self._refuse((*path, worse_name, "limit"), message)
 
     def _check_series(self, path: tuple[Key, ...], channel: str, stations: Mapping[str, Station]) -> None:
         station, _, name = channel.partition("/")
@@ -204,10 +203,6 @@ class RuleChecks:
 
     def _refuse_key(self, path: tuple[Key, ...], message: str) -> None:
         self._findings.add(key_place(self._tree, path).problem(path, message))
-
-
-def _as_level(name: str, spec: LevelSpec) -> Level:
-    return Level(name=name, **spec.model_dump())
 
 
 def level_names(rule: Rule | Composite) -> list[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -14,17 +16,16 @@ from quantrac.config.fields import (
     Model,
     PositiveDuration,
     Real,
+    SeverityWord,
     StateWord,
-    Text,
     TimeOfDay,
     refused,
 )
 from quantrac.config.stations import Channel, Station
 from quantrac.config.tides import TIDE_PHASES, TidePhase
+from quantrac.telemetry.severity import Severity
+from quantrac.telemetry.words import Words
 
-Severity = Literal["low", "medium", "high", "critical"]
-SEVERITIES: Final[tuple[Severity, ...]] = ("low", "medium", "high", "critical")
-"""From the mildest to the worst."""
 QualityWord = Literal["good", "not_evaluated", "suspect", "fail"]
 PLACEHOLDERS: Final = ("station", "time", "value", "unit", "limit", "trend", "title", "level", "channel")
 """What the text of a message may name in braces."""
@@ -89,6 +90,73 @@ class Valid(Model):
     """Phases of the predicted tide; only at stations that a tide of network.yaml names."""
 
 
+class Side(StrEnum):
+    """On which side of the limit the alarm lies."""
+
+    BELOW = "below"
+    ABOVE = "above"
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One level of a rule at one station: a limit with its own delays, deadband and addressees."""
+
+    name: str
+    side: Side
+    limit: float
+    """The condition holds strictly beyond it, in the channel's unit."""
+    clear: float | None
+    """Recovered strictly beyond it (hysteresis); None: recovered as soon as the condition does not hold."""
+    on_delay_ms: int
+    """Time that readings must hold the condition without one that does not, before the level is active."""
+    off_delay_ms: int
+    """Time that readings must be past `clear` without one that is not, before the level is left."""
+    severity: Severity
+    to: tuple[str, ...] = ()
+    """Groups of contacts to tell."""
+    breaks_quiet_hours: bool = False
+
+    @property
+    def key(self) -> str:
+        """Unique in its rule: two sides may both have an `act`."""
+        return f"{self.side}.{self.name}"
+
+    @property
+    def badness(self) -> tuple[Severity, float]:
+        """Order of levels: by severity; of two equal ones the farther limit is the worse."""
+        return self.severity, self.limit if self.side is Side.ABOVE else -self.limit
+
+    def holds(self, value: float) -> bool:
+        """Whether a value is beyond the limit."""
+        return value < self.limit if self.side is Side.BELOW else value > self.limit
+
+    def has_recovered(self, value: float) -> bool:
+        """Whether a value is past the clear limit."""
+        if self.clear is None:
+            return not self.holds(value)
+        return value > self.clear if self.side is Side.BELOW else value < self.clear
+
+
+class HoldSpec(Model):
+    """What every level of a rule file says: how long the condition must hold, how bad that is, whom it concerns."""
+
+    on_delay_ms: Duration = Field(alias="on_delay")
+    off_delay_ms: Duration = Field(alias="off_delay")
+    """The alarm ends when the condition has not held for so long."""
+    severity: SeverityWord
+    to: tuple[Kebab, ...] = Field(min_length=1)
+    """Groups of network.yaml that are told."""
+    breaks_quiet_hours: Flag = False
+
+
+class LevelSpec(HoldSpec):
+    """One level as a rule file writes it."""
+
+    limit: Real
+    clear: Real
+    """The alarm ends when the value has been beyond this (not at it) for `off_delay`."""
+
+
 class LevelPart(Model):
     """What `instead` may say about a level: any part of it."""
 
@@ -96,36 +164,9 @@ class LevelPart(Model):
     clear: Real | None = None
     on_delay_ms: Duration | None = Field(default=None, alias="on_delay")
     off_delay_ms: Duration | None = Field(default=None, alias="off_delay")
-    severity: Severity | None = None
+    severity: SeverityWord | None = None
     to: tuple[Kebab, ...] | None = None
     breaks_quiet_hours: Flag | None = None
-
-
-class LevelSpec(Model):
-    """One level as a rule file writes it."""
-
-    limit: Real
-    clear: Real
-    """The alarm ends when the value has been beyond this (not at it) for `off_delay`."""
-    on_delay_ms: Duration = Field(alias="on_delay")
-    off_delay_ms: Duration = Field(alias="off_delay")
-    severity: Severity
-    to: tuple[Kebab, ...] = Field(min_length=1)
-    """Groups of network.yaml that are told."""
-    breaks_quiet_hours: Flag = False
-
-
-class Level(NamedTuple):
-    """One level of a rule at one station."""
-
-    name: str
-    limit: float
-    clear: float
-    on_delay_ms: int
-    off_delay_ms: int
-    severity: Severity
-    to: tuple[str, ...]
-    breaks_quiet_hours: bool = False
 
 
 class Instead(Selection):
@@ -158,13 +199,11 @@ MessageText = Annotated[Message, BeforeValidator(_text, json_schema_input_type=s
 
 
 class StationRule(NamedTuple):
-    """A rule at one station: its channels and levels, the most severe level first."""
+    """A rule at one station."""
 
-    rule: Rule
-    station: Station
     channels: tuple[Channel, ...]
-    below: tuple[Level, ...]
-    above: tuple[Level, ...]
+    levels: tuple[Level, ...]
+    """From the mildest to the worst."""
 
 
 def _pictured(value: object) -> object:
@@ -181,14 +220,14 @@ Pictured = Annotated[bool | tuple[str, ...], BeforeValidator(_pictured, json_sch
 class Rationale(Model):
     """What a rule tells people, why, and when it holds."""
 
-    title: Text
+    title: Words
     valid: Valid = Valid()
     """Outside, nothing rises, and what stands runs out after its off-delay."""
     source: str
     respond_within_ms: PositiveDuration | None = Field(default=None, alias="respond_within")
-    cause: Text | None = None
-    consequence: Text | None = None
-    response: Text | None = None
+    cause: Words | None = None
+    consequence: Words | None = None
+    response: Words | None = None
     sms: MessageText
     sms_cleared: MessageText | None = None
     latched: Flag = False
@@ -238,17 +277,12 @@ class Rule(RuleSpec):
         if not channels:
             return None
         other = next((instead for instead in self.instead if instead.selects(station)), Instead())
-        return StationRule(self, station, channels, _levels(self.below, other.below), _levels(self.above, other.above))
+        levels = _levels(Side.BELOW, self.below, other.below) + _levels(Side.ABOVE, self.above, other.above)
+        return StationRule(channels, tuple(sorted(levels, key=lambda level: level.badness)))
 
 
-def _levels(levels: dict[str, LevelSpec] | None, instead: dict[str, LevelPart] | None) -> tuple[Level, ...]:
-    own = levels or {}
-    if instead is None:
-        named = {name: level.model_dump() for name, level in own.items()}
-    else:
-        named = {
-            name: (own[name].model_dump() if name in own else {}) | part.model_dump(exclude_none=True)
-            for name, part in instead.items()
-        }
-    made = [Level(name=name, **level) for name, level in named.items()]
-    return tuple(sorted(made, key=lambda level: SEVERITIES.index(level.severity), reverse=True))
+def _levels(side: Side, levels: dict[str, LevelSpec] | None, instead: dict[str, LevelPart] | None) -> list[Level]:
+    own = {name: level.model_dump() for name, level in (levels or {}).items()}
+    if instead is not None:
+        own = {name: own.get(name, {}) | part.model_dump(exclude_none=True) for name, part in instead.items()}
+    return [Level(name, side, **level) for name, level in own.items()]

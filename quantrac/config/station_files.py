@@ -23,7 +23,6 @@ from quantrac.config.fields import (
     Snake,
     Span,
     StateWord,
-    Text,
     Whole,
     refused,
 )
@@ -31,6 +30,7 @@ from quantrac.config.stations import BusKind
 from quantrac.config.wiring import Port
 from quantrac.telemetry.indices.formulas import FormulaName
 from quantrac.telemetry.states import State
+from quantrac.telemetry.words import Words
 
 SERIAL_KINDS = ("modbus-rtu", "sdi-12", "ascii", "bayern-hessen")
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -295,7 +295,7 @@ class StationFile(Model):
 
     schema_: Literal["quantrac/station/1"] = Field(alias="schema")
     station: Kebab
-    name: Text
+    name: Words
     tags: tuple[Kebab, ...]
     """Rules and subscriptions select by these."""
     location: LocationSpec

@@ -11,9 +11,10 @@ from typing import Final, Literal
 from pydantic import Field
 
 from quantrac.config.devices import AnyProfile, Signal
-from quantrac.config.fields import LineSettings, Model, StateWord, Text
+from quantrac.config.fields import LineSettings, Model, StateWord
 from quantrac.telemetry.indices.formulas import FormulaName
 from quantrac.telemetry.states import State
+from quantrac.telemetry.words import Words
 
 BusKind = Literal["modbus-tcp", "modbus-rtu", "modbus-rtu-tcp", "sdi-12", "ascii", "bayern-hessen"]
 LOCAL: Final = timezone(timedelta(hours=7))
@@ -267,7 +268,7 @@ class Station(Model):
     """One station, resolved."""
 
     station: str
-    name: Text
+    name: Words
     tags: tuple[str, ...]
     location: Location
     in_service: datetime

@@ -7,8 +7,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from quantrac.config.fields import Duration, Flag, Kebab, Model, PositiveDuration, Real, TimeOfDay, refused
-from quantrac.config.rules import Severity
+from quantrac.config.fields import (
+    Duration,
+    Flag,
+    Kebab,
+    Model,
+    PositiveDuration,
+    Real,
+    SeverityWord,
+    TimeOfDay,
+    refused,
+)
 
 Medium = Literal["email", "sms", "webhook", "apprise"]
 
@@ -29,7 +38,7 @@ class Route(Model):
     """By which ways a group is told of alarms of some severities. Routes add up; no way is used twice."""
 
     to: Kebab
-    severity: tuple[Severity, ...] = Field(min_length=1)
+    severity: tuple[SeverityWord, ...] = Field(min_length=1)
     by: tuple[Medium, ...] = Field(min_length=1)
     cleared: Flag = True
     """Also tell that it is over."""
@@ -69,7 +78,7 @@ class Step(Model):
     """A step of escalation: who else is told of an alarm that nobody has acknowledged for so long."""
 
     after_ms: PositiveDuration = Field(alias="after")
-    severity: tuple[Severity, ...] = Field(min_length=1)
+    severity: tuple[SeverityWord, ...] = Field(min_length=1)
     to: tuple[Kebab, ...] = Field(min_length=1)
     by: tuple[Medium, ...] = Field(min_length=1)
 
@@ -78,7 +87,7 @@ class Repeat(Model):
     """Whoever was told of an alarm is told again while it stands and nobody has acknowledged it."""
 
     every_ms: PositiveDuration = Field(alias="every", ge=60_000)
-    severity: tuple[Severity, ...] = Field(min_length=1)
+    severity: tuple[SeverityWord, ...] = Field(min_length=1)
     most: Annotated[int, Field(ge=1, le=100)] = 3
 
 

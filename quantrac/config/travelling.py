@@ -22,6 +22,7 @@ from quantrac.config.resolution import config_hash
 from quantrac.config.stations import Station
 from quantrac.telemetry.errors import QuantracError
 from quantrac.telemetry.states import State
+from quantrac.telemetry.words import Words
 
 FRAMES: Final = (HexFrame, TextFrame)
 
@@ -178,6 +179,12 @@ def _line(value: object) -> LineSettings:
     return parse_line(value)
 
 
+def _words(value: object) -> Words:
+    if not isinstance(value, dict) or value.keys() != {"vi", "en"}:
+        raise TypeError("a text in vi and en")
+    return Words(_text(value["vi"]), _text(value["en"]))
+
+
 LEAVES: Final[dict[Any, Callable[[Any], Any]]] = {
     int: _whole,
     float: _number,
@@ -187,6 +194,7 @@ LEAVES: Final[dict[Any, Callable[[Any], Any]]] = {
     TextFrame: parse_text,
     State: parse_state,
     LineSettings: _line,
+    Words: _words,
     datetime: lambda value: datetime.fromisoformat(_text(value)),
     date: lambda value: date.fromisoformat(_text(value)),
 }

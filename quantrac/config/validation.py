@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import types
-from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin
+from dataclasses import is_dataclass
+from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, BeforeValidator, PlainValidator, ValidationError
 from pydantic.fields import FieldInfo
@@ -22,6 +23,7 @@ ALLOWED: Final = {
     "dict_type": "a mapping",
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
+    "dataclass_type": "a mapping",
     "tuple_type": "a list",
     "list_type": "a list",
 }
@@ -82,7 +84,7 @@ def _prune(data: Any, error: ErrorDetails, placeholders: dict[str, Any]) -> None
 
 def _report(model: type[BaseModel], tree: Tree, error: ErrorDetails, findings: Findings) -> None:
     location = tuple(step for step in error["loc"] if step != "[key]")
-    if error["type"] == "extra_forbidden":
+    if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         path, _, _ = follow_signal(tree, location)
         message = one_of(location[-1], fields_at(model, location[:-1]))
         findings.add(key_place(tree, path).problem(path, message))
@@ -122,6 +124,8 @@ def _message(error: ErrorDetails, found: Any) -> str:
     kind, context = error["type"], error.get("ctx", {})
     if kind == "literal_error":
         return one_of(_value(found), [word.strip("'") for word in _words(context["expected"])])
+    if kind == "word":
+        return one_of(_value(found), context["allowed"].split(", "))
     if kind in LENGTHS:
         return f"found {shown(found)}, allowed {LENGTHS[kind].format(**context)} entries"
     template = BOUNDS.get(kind) or ALLOWED.get(kind)
@@ -153,13 +157,13 @@ def shown(found: Any) -> str:
 def fields_at(model: type[BaseModel], location: tuple[Key, ...]) -> list[str]:
     """Return the keys that a model allows at a location, as files write them."""
     inner = _models_at(model, location)
-    return [field.alias or name for found in inner for name, field in found.model_fields.items()]
+    return [field.alias or name for found in inner for name, field in _fields(found).items()]
 
 
 def described(model: type[BaseModel], location: tuple[Key, ...]) -> str:
     """Return what is allowed at a location in a few words, for a key that is missing."""
     for parent in _models_at(model, location[:-1]):
-        for name, field in parent.model_fields.items():
+        for name, field in _fields(parent).items():
             if location[-1] in (name, field.alias):
                 return _own_words(field) or _kind(field.annotation)
     return "a value"
@@ -183,14 +187,25 @@ def _kind(annotation: Any) -> str:
     origin = get_origin(annotation)
     if origin is Literal:
         return ", ".join(map(str, get_args(annotation)))
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if _is_model(annotation):
         return "a mapping of " + ", ".join(fields_at(annotation, ()))
     return {tuple: "a list", list: "a list", dict: "a mapping"}.get(origin) or KINDS.get(annotation, "a value")
 
 
-def _models_at(annotation: Any, location: tuple[Key, ...]) -> list[type[BaseModel]]:
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and (issubclass(annotation, BaseModel) or is_dataclass(annotation))
+
+
+def _fields(model: type[Any]) -> dict[str, FieldInfo]:
+    """Return the fields of a pydantic model, or of a dataclass that stands in one."""
+    if issubclass(model, BaseModel):
+        return model.model_fields
+    return {name: FieldInfo.from_annotation(hint) for name, hint in get_type_hints(model).items()}
+
+
+def _models_at(annotation: Any, location: tuple[Key, ...]) -> list[type[Any]]:
     """Return the models that an annotation leads to along a location."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if _is_model(annotation):
         return _models_below(annotation, location)
     inner, rest = _unwrapped(annotation, location)
     return [found for argument in inner for found in _models_at(argument, rest)]
@@ -207,10 +222,10 @@ def _unwrapped(annotation: Any, location: tuple[Key, ...]) -> tuple[tuple[Any, .
     return (), location
 
 
-def _models_below(model: type[BaseModel], location: tuple[Key, ...]) -> list[type[BaseModel]]:
+def _models_below(model: type[Any], location: tuple[Key, ...]) -> list[type[Any]]:
     if not location:
         return [model]
-    for name, field in model.model_fields.items():
+    for name, field in _fields(model).items():
         if location[0] in (name, field.alias):
             return _models_at(field.annotation, location[1:])
     return []

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from quantrac.desks.books import DeadLetter
 from quantrac.telemetry import wire
 from quantrac.telemetry.local_time import LOCAL
 from quantrac.telemetry.wire import BadEnvelope, WireEvent, WireReading
+from quantrac.telemetry.words import Words
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Words(NamedTuple):
-    """One thing said in both languages."""
-
-    vi: str
-    en: str
 
 
 REASONS: Final[dict[str, Words]] = {

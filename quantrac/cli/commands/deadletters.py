@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -76,7 +77,7 @@ def show(number: Number, as_json: Json = False) -> None:
         letter = books.dead_letter(conn, number)
     values = _with_payload(letter)
     if as_json:
-        print(json.dumps({**values, "words": misfits.words(letter.reason)._asdict()}, ensure_ascii=False))
+        print(json.dumps({**values, "words": dataclasses.asdict(misfits.words(letter.reason))}, ensure_ascii=False))
         return
     for name, value in values.items():
         if name not in ("payload", "detail") and value is not None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from alerts.telling.stages import Matter
     from quantrac.config.network import Network
     from quantrac.database.pool import Connection
+    from quantrac.telemetry.severity import Severity
 
 LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
 
@@ -97,7 +98,6 @@ def _matter(network: Network, about: _Asked) -> tuple[Matter, str | None]:
     from alerts.alarm.purpose import Purpose
     from alerts.rules.compiler import compile_network
     from alerts.rules.composite import compile_composites
-    from alerts.rules.rule import Severity
     from alerts.telling.explanation import chosen_level
     from alerts.telling.stages import Matter
 
@@ -106,7 +106,7 @@ def _matter(network: Network, about: _Asked) -> tuple[Matter, str | None]:
         return Matter(
             Purpose.RAISED,
             about.station or None,
-            Severity.from_word(severity),
+            severity,
             frozenset(groups),
             breaks=about.rule == "feed-lag" or about.rule.startswith("carrier-"),
             by_day=about.rule == "calibration-due",
@@ -118,7 +118,7 @@ def _matter(network: Network, about: _Asked) -> tuple[Matter, str | None]:
     return Matter(Purpose.RAISED, about.station, chosen.severity, to, there.parameter, breaks=breaks), there.channel
 
 
-def _own_rules(network: Network) -> dict[str, tuple[str, tuple[str, ...]]]:
+def _own_rules(network: Network) -> dict[str, tuple[Severity, tuple[str, ...]]]:
     """Return severity and groups of the rules that are not of the rule files."""
     from alerts.watchdogs.carriers import RULES as CARRIER_RULES
 
@@ -130,7 +130,7 @@ def _own_rules(network: Network) -> dict[str, tuple[str, tuple[str, ...]]]:
         "calibration-due": says.calibrations,
         **dict.fromkeys(CARRIER_RULES, says.carriers),
     }
-    found: dict[str, tuple[str, tuple[str, ...]]] = {
+    found: dict[str, tuple[Severity, tuple[str, ...]]] = {
         name: (plan.severity, plan.to) for name, plan in known.items() if plan is not None
     }
     if says.silence is not None and says.silence.channels is not None:

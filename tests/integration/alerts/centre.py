@@ -14,6 +14,7 @@ from alerts.telling.routes import Routing
 from quantrac.config.telling import Route
 from quantrac.database.feed import NewChange, append_changes
 from quantrac.database.pool import Connection
+from quantrac.telemetry.severity import Severity
 
 STATION = "st-my-thanh"
 CHANNEL = "st-my-thanh/do"
@@ -22,8 +23,8 @@ START_MS = int(START.timestamp() * 1000)
 
 ROUTING = Routing(
     routes=(
-        Route(to="operators", severity=("low", "medium", "high", "critical"), by=("email",)),
-        Route(to="farmers", severity=("high", "critical"), by=("sms",)),
+        Route(to="operators", severity=tuple(Severity), by=("email",)),
+        Route(to="farmers", severity=(Severity.HIGH, Severity.CRITICAL), by=("sms",)),
     ),
     quiet_hours=None,
     zone=ZoneInfo("Asia/Ho_Chi_Minh"),

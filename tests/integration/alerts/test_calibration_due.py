@@ -16,6 +16,7 @@ from alerts.watchdogs.calibration_due import check_calibrations
 from quantrac.config.loading import load_network
 from quantrac.config.network import Network
 from quantrac.database.pool import Connection
+from quantrac.telemetry.severity import Severity
 from tests.integration.alerts.centre import CHANNEL, START, STATION, add_network, rows
 
 DAY = timedelta(days=1)
@@ -93,7 +94,7 @@ def test_at_night_the_telephone_keeps_still_and_nobody_is_called_again(station: 
     plan = network.settings.calibrations
     assert plan is not None
     sms = tuple(r.model_copy(update={"by": ("sms",)}) if r.to == "technicians" else r for r in network.routes)
-    says = {"routes": sms, "calibrations": plan.model_copy(update={"severity": "medium"}), "quiet_hours": None}
+    says = {"routes": sms, "calibrations": plan.model_copy(update={"severity": Severity.MEDIUM}), "quiet_hours": None}
     ringing = replace(network, settings=network.settings.model_copy(update=says))
     check_calibrations(station, ringing, NIGHT + 7 * DAY)
     (row,) = rows(

@@ -14,9 +14,9 @@ import pytest
 from alerts import desk
 from alerts.alarm.records import Mark, Subject, clear_alarm, raise_alarm
 from alerts.people.contacts import NewContact, save_contacts
-from alerts.rules.rule import Severity
 from quantrac.database.pool import Connection
 from quantrac.private_services.catchers import MailCatcher, SmsCatcher
+from quantrac.telemetry.severity import Severity
 from tests.integration.alerts.centre import START, STATION, add_network, rows
 from tests.unit.alerts.rules import TEXTS
 

@@ -11,13 +11,15 @@ import pytest
 from alerts import desk
 from alerts.alarm.records import Mark, Recorded, Subject, clear_alarm, raise_alarm
 from alerts.alarm.withholding import end_withholding
-from alerts.rules.rule import RuleTexts, Severity, Words
+from alerts.rules.rule import RuleTexts
 from alerts.telling.change_rate import end_flapping
 from alerts.telling.messages import Audience, Figures, call_again, tell
 from alerts.telling.routes import Routing
 from alerts.telling.summaries import tell_held
 from quantrac.config.telling import Cap, Grouping, QuietHours, Repeat, Step, Storm
 from quantrac.database.pool import Connection
+from quantrac.telemetry.severity import Severity
+from quantrac.telemetry.words import Words
 from tests.integration.alerts.centre import ROUTING, START, STATION, add_network, rows
 
 MINUTE = timedelta(minutes=1)

@@ -17,7 +17,6 @@ from alerts.alarm.purpose import Purpose
 from alerts.alarm.records import Mark, Subject, raise_alarm
 from alerts.channels.sms_modem import ModemNotifier
 from alerts.people.inbox import SmsInbox
-from alerts.rules.rule import Severity
 from alerts.telling.contact import Medium
 from alerts.telling.notifier import UndeliverableError
 from alerts.telling.outbox import Queued, enqueue
@@ -25,6 +24,7 @@ from alerts.telling.part_journal import PartJournal
 from alerts.telling.relay import Relay
 from alerts.telling.sender import Sender
 from quantrac.database.pool import Connection
+from quantrac.telemetry.severity import Severity
 from simulators.gsm.modem import Faults, GsmModem
 from tests.integration.alerts.centre import STATION, add_network, rows, until
 from tests.unit.alerts.rules import TEXTS

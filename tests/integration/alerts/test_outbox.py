@@ -15,7 +15,6 @@ from alerts.alarm.records import Mark, Subject, raise_alarm
 from alerts.channels.email_smtp import SmtpNotifier
 from alerts.channels.sms_esms import EsmsNotifier
 from alerts.people.contacts import outcomes, queue_test, reached
-from alerts.rules.rule import Severity
 from alerts.telling.contact import Medium
 from alerts.telling.notifier import Notifier, Outgoing
 from alerts.telling.outbox import Queued, enqueue
@@ -23,6 +22,7 @@ from alerts.telling.relay import Relay
 from alerts.telling.sender import GIVE_UP_AFTER, Sender, start_senders
 from quantrac.database.pool import Connection
 from quantrac.private_services.catchers import MailCatcher, SmsCatcher
+from quantrac.telemetry.severity import Severity
 from tests.fixtures.timing import quickest
 from tests.integration.alerts.centre import START, STATION, add_network, rows, until
 from tests.unit.alerts.rules import TEXTS

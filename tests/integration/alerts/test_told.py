@@ -12,7 +12,6 @@ from alerts import desk
 from alerts.alarm.purpose import Purpose
 from alerts.alarm.records import Mark, Subject, change_level, raise_alarm, record_late
 from alerts.evaluating.evaluator import Evaluator
-from alerts.rules.rule import Severity, Words
 from alerts.telling import summary_texts
 from alerts.telling.attachments import attachments
 from alerts.telling.contact import Medium
@@ -29,6 +28,8 @@ from alerts.telling.summary_texts import SummaryLine
 from alerts.trials.series import read_series
 from quantrac.config.telling import Grouping, QuietHours, Route, Step
 from quantrac.database.pool import Connection
+from quantrac.telemetry.severity import Severity
+from quantrac.telemetry.words import Words
 from tests.integration.alerts.centre import CHANNEL, ROUTING, START, START_MS, STATION, add_network, rows, store
 from tests.integration.alerts.test_life import HOUR, PLAN, TEXTS, end, rise
 from tests.unit.alerts.rules import MINUTE, oxygen_rule
@@ -105,7 +106,7 @@ def test_a_summary_of_one_alarm_is_a_letter_about_that_alarm() -> None:
 
 def test_a_person_who_is_not_told_of_ends_does_not_read_of_a_past_alarm_as_if_it_stood(conn: Connection) -> None:
     channel_id = add_network(conn)
-    farmers = Route(to="farmers", severity=("high",), by=("sms",), cleared=False)
+    farmers = Route(to="farmers", severity=(Severity.HIGH,), by=("sms",), cleared=False)
     plan = replace(GROUPED, routes=(farmers,))
     rise(conn, channel_id, START, rule="first", to=("farmers",), routing=plan)
     rise(conn, channel_id, START + MINUTES, rule="second", to=("farmers",), routing=plan)
@@ -145,7 +146,7 @@ def test_the_end_of_a_removed_rule_does_not_say_that_all_is_well(conn: Connectio
 
 def test_a_mail_promises_another_one_only_to_whom_it_will_come(conn: Connection) -> None:
     channel_id = add_network(conn)
-    quiet = Route(to="operators", severity=("low",), by=("email",), cleared=False)
+    quiet = Route(to="operators", severity=(Severity.LOW,), by=("email",), cleared=False)
     plan = replace(PLAN, routes=(quiet, *PLAN.routes[1:]))
     rise(conn, channel_id, rule="with", severity=Severity.HIGH)
     rise(conn, channel_id, rule="without", severity=Severity.LOW, routing=plan)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from alerts.evaluating.evaluation import Decision, Kind, RuleState, step
 from alerts.rules.block import Block, Sample
-from alerts.rules.rule import ChannelRule, Level, RuleTexts, Severity, Side, Words
+from alerts.rules.rule import ChannelRule, RuleTexts
+from quantrac.config.rules import Level, Side
 from quantrac.telemetry.quality import Quality
+from quantrac.telemetry.severity import Severity
+from quantrac.telemetry.words import Words
 
 MINUTE = 60_000
 

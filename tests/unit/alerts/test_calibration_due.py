@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from alerts.alarm.purpose import Purpose
-from alerts.rules.rule import Severity, Words
 from alerts.telling import gsm
 from alerts.telling.contact import Addressee, Medium, Wishes
 from alerts.telling.explanation import explain
@@ -18,6 +17,8 @@ from alerts.telling.stages import Case, Matter, quiet_hours
 from alerts.telling.texts import Notice, email, sms
 from alerts.watchdogs.calibration_due import Calibrated, Stage, texts_of, wanted
 from quantrac.config.telling import QuietHours, Repeat, Route
+from quantrac.telemetry.severity import Severity
+from quantrac.telemetry.words import Words
 
 DUE_AT = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -63,11 +64,11 @@ def test_the_message_says_which_device_since_when_and_what_to_do(level: Stage, l
 def test_nobody_is_woken_for_it_nor_called_again() -> None:
     zone = ZoneInfo("Asia/Ho_Chi_Minh")
     routing = Routing(
-        (Route(to="technicians", severity=("low", "medium", "high"), by=("sms", "email")),),
+        (Route(to="technicians", severity=(Severity.LOW, Severity.MEDIUM, Severity.HIGH), by=("sms", "email")),),
         QuietHours.model_validate({"from": "21:00", "to": "04:30", "groups": ["farmers"]}),
         zone,
         breakthrough=frozenset(Severity),
-        repeat=Repeat(every="1h", severity=("low",)),
+        repeat=Repeat(every="1h", severity=(Severity.LOW,)),
     )
     technician = Addressee(1, "x", "vi", "+84912345678", "x@example.org", frozenset({"technicians"}), frozenset())
     night, morning = (datetime(2026, 11, 24, hour, tzinfo=zone) for hour in (2, 5))

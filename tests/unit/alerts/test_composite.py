@@ -15,10 +15,12 @@ from alerts.evaluating.composite import horizon, reached_by, verdicts
 from alerts.evaluating.evaluation import Decision, RuleState, step
 from alerts.rules.block import Block, Sample
 from alerts.rules.composite import CONDITION, CompositeRule, Member
-from alerts.rules.rule import Kind, Level, Measure, Severity, Side
+from alerts.rules.rule import Kind, Measure
 from alerts.trials.series import read_series
 from quantrac.config.composites import Expression, parse_expression
+from quantrac.config.rules import Level, Side
 from quantrac.telemetry.quality import Quality
+from quantrac.telemetry.severity import Severity
 from tests.unit.alerts.rules import MINUTE, oxygen_rule, told
 
 DO, TEMP = "st-my-thanh/do", "st-my-thanh/water_temp"

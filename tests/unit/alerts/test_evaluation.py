@@ -7,9 +7,10 @@ import pytest
 
 from alerts.evaluating.evaluation import Kind, RuleState, step
 from alerts.rules.block import Block, Sample
-from alerts.rules.rule import Level, Severity, Side
 from alerts.trials.series import read_series
+from quantrac.config.rules import Level, Side
 from quantrac.telemetry.quality import Quality
+from quantrac.telemetry.severity import Severity
 from tests.unit.alerts.rules import ACT, DANGER, MINUTE, WATCH, oxygen_rule, run, small_rule, told
 
 SECOND = 1000

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from alerts.evaluating.course import in_force, sliding
 from alerts.evaluating.evaluation import RuleState, step
 from alerts.rules.block import Block, Sample
-from alerts.rules.rule import ChannelRule, Kind, Level, Measure, Severity, Side, Validity
+from alerts.rules.rule import ChannelRule, Kind, Measure, Validity
 from alerts.trials.series import read_series
+from quantrac.config.rules import Level, Side
 from quantrac.telemetry.quality import Quality
+from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.states import State
 from tests.unit.alerts.rules import MINUTE, oxygen_rule, run, told
 

@@ -12,9 +12,11 @@ import pytest
 from alerts.evaluating.evaluation import RuleState, step
 from alerts.rules.block import Block, Sample
 from alerts.rules.normals import ALL_PHASES, LEAST_READINGS, Cell, Normals, normal_cells
-from alerts.rules.rule import Kind, Level, Measure, Severity, Side
+from alerts.rules.rule import Kind, Measure
 from alerts.rules.tide import Phase, Tide
+from quantrac.config.rules import Level, Side
 from quantrac.telemetry.quality import Quality
+from quantrac.telemetry.severity import Severity
 from tests.unit.alerts.rules import MINUTE, oxygen_rule, run, told
 from tests.unit.alerts.test_recorded_year import QUARTER, YEAR
 

@@ -8,18 +8,18 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from alerts.alarm.purpose import Purpose
-from alerts.rules.rule import Severity
 from alerts.telling.contact import Addressee, Medium
 from alerts.telling.routes import Routing
 from alerts.telling.stages import Case, Matter, quiet_hours, recipients
 from quantrac.config.telling import QuietHours, Route
+from quantrac.telemetry.severity import Severity
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 QUIET = QuietHours.model_validate({"from": "21:00", "to": "04:30", "groups": ["farmers"]})
 ROUTES = (
-    Route(to="operators", severity=("low", "medium", "high", "critical"), by=("email",)),
-    Route(to="operators", severity=("high", "critical"), by=("sms",), cleared=False),
-    Route(to="farmers", severity=("medium", "high", "critical"), by=("sms",)),
+    Route(to="operators", severity=tuple(Severity), by=("email",)),
+    Route(to="operators", severity=(Severity.HIGH, Severity.CRITICAL), by=("sms",), cleared=False),
+    Route(to="farmers", severity=(Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL), by=("sms",)),
 )
 ROUTING = Routing(ROUTES, QUIET, ZONE)
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from alerts.rules.compiler import compile_rules
-from alerts.rules.rule import Severity, Side
 from alerts.telling.contact import Addressee
 from alerts.trials.rule_checks import findings, people_findings
 from alerts.trials.rule_tests import Alarm, TestResult, run_rule_tests
 from quantrac.config.loading import load_network
 from quantrac.config.network import Network
 from quantrac.config.rule_files import RuleTest
-from quantrac.config.rules import Selection, Valid
+from quantrac.config.rules import Selection, Side, Valid
+from quantrac.telemetry.severity import Severity
 
 CONFIG = Path(__file__).parents[3] / "station_configs"
 

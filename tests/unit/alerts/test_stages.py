@@ -9,20 +9,20 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from alerts.alarm.purpose import Purpose
-from alerts.rules.rule import Severity
 from alerts.telling.change_rate import change_rate
 from alerts.telling.contact import Addressee, Medium, Wishes
 from alerts.telling.escalation import calls, next_call
 from alerts.telling.routes import Routing, shift_on_duty
 from alerts.telling.stages import NOTHING, Case, Effect, Matter, Recent, candidates, outcome
 from quantrac.config.telling import Cap, Duty, Flapping, Grouping, QuietHours, Repeat, Route, Step
+from quantrac.telemetry.severity import Severity
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 ANYTHING = Wishes()
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=ZONE)
 NIGHT = datetime(2026, 11, 24, 23, 0, tzinfo=ZONE)
 DUTY = Duty.model_validate({"from": "2026-11-23", "shifts": ["shift-a", "shift-b"], "swaps": {"2026-12-07": "shift-b"}})
-ROUTES = (Route(to="operators", severity=("low", "medium", "high", "critical"), by=("sms", "email")),)
+ROUTES = (Route(to="operators", severity=tuple(Severity), by=("sms", "email")),)
 ROUTING = Routing(
     ROUTES,
     QuietHours.model_validate({"from": "21:00", "to": "04:30", "groups": ["operators"]}),

@@ -8,10 +8,13 @@ from datetime import UTC, datetime
 import pytest
 
 from alerts.alarm.purpose import Purpose
-from alerts.rules.rule import RuleTexts, Severity, Side, Words
+from alerts.rules.rule import RuleTexts
 from alerts.rules.trend import Trend
 from alerts.telling import gsm, texts
 from alerts.telling.texts import Notice
+from quantrac.config.rules import Side
+from quantrac.telemetry.severity import Severity
+from quantrac.telemetry.words import Words
 from tests.unit.alerts.rules import TEXTS
 
 RAISED_AT = datetime(2026, 2, 28, 22, 10, tzinfo=UTC)  # 05:10 on 1 March in Vietnam

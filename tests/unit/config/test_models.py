@@ -20,6 +20,7 @@ from quantrac.config.settings import BadSetting, MissingSetting, Settings
 from quantrac.config.units import TO_BASE, conversion
 from quantrac.config.wiring import load_wiring
 from quantrac.telemetry.parameters import CATALOGUE
+from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.states import State
 
 GOOD = Path(__file__).parent / "good"
@@ -102,12 +103,14 @@ def test_a_code_that_no_table_lists_is_a_fault_unless_it_says_otherwise() -> Non
 
 def test_instead_replaces_the_set_of_levels_and_merges_within_one() -> None:
     network = load_network(GOOD)
-    (elsewhere,) = network.rules_for("st-a")
-    assert [(level.name, level.limit) for level in elsewhere.below] == [("danger", 2.0), ("act", 3.0)]
-    (canal,) = network.rules_for("st-b")
-    (danger,) = canal.below
+    (rule,) = network.rules.values()
+    elsewhere, canal = (rule.for_station(network.stations[name]) for name in ("st-a", "st-b"))
+    assert elsewhere is not None
+    assert canal is not None
+    assert [(level.name, level.limit) for level in elsewhere.levels] == [("act", 3.0), ("danger", 2.0)]
+    (danger,) = canal.levels
     assert (danger.name, danger.limit, danger.clear) == ("danger", 1.0, 1.3)
-    assert (danger.on_delay_ms, danger.severity, danger.to) == (300_000, "critical", ("farmers",))
+    assert (danger.on_delay_ms, danger.severity, danger.to) == (300_000, Severity.CRITICAL, ("farmers",))
 
 
 def test_series_of_rule_tests() -> None:

@@ -66,8 +66,9 @@ def test_a_resolved_station_can_be_kept_as_json() -> None:
 
 
 def test_the_demo_shows_an_alarm_within_seconds() -> None:
-    (rule,) = [rule for rule in DEMO.rules_for("st-cu-lao-dung") if rule.rule.name == "do-low"]
-    act = next(level for level in rule.below if level.name == "act")
+    rule = DEMO.rules["do-low"].for_station(DEMO.stations["st-cu-lao-dung"])
+    assert rule is not None
+    act = next(level for level in rule.levels if level.name == "act")
     assert (act.limit, act.clear, act.on_delay_ms, act.off_delay_ms) == (3.0, 3.3, 3_000, 3_000)
     assert act.breaks_quiet_hours, "a demo may run at night"
     sonde = DEMO.stations["st-cu-lao-dung"].devices["sonde"]

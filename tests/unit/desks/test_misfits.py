@@ -23,9 +23,9 @@ def letter(payload: bytes, topic: str = "quantrac/v1/st-test/readings", **more: 
 
 @pytest.mark.parametrize("reason", [*Misfit, BAD_PROPERTIES, NOT_JPEG, NOT_UNDERSTOOD, REFUSED_BY_DATABASE])
 def test_every_reason_has_words_in_both_languages(reason: str) -> None:
-    vi, en = REASONS[reason]
-    assert vi != en
-    assert min(len(vi), len(en)) > 5
+    said = REASONS[reason]
+    assert said.vi != said.en
+    assert min(len(said.vi), len(said.en)) > 5
 
 
 def test_a_reason_of_later_days_is_shown_as_it_is() -> None:
