@@ -1,4 +1,4 @@
-"""What a person may ask of ingest: replay a dead letter after what it fell over has been put right."""
+"""The desk of ingest: replays dead letters after a person has mended their cause."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spans of time of channels. Pure."""
+"""Span: a stretch of time of one channel, and the merging of overlapping ones. Pure."""
 
 from __future__ import annotations
 

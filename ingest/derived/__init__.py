@@ -1,1 +1,1 @@
-"""Derived channels: a consumer of the change feed that makes anew every value one of whose inputs changed."""
+"""Derived channels: a consumer of the change feed that recomputes every value whose inputs changed."""

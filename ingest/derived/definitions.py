@@ -1,4 +1,4 @@
-"""How the derived channels are made, as `quantrac stations apply` wrote it."""
+"""Definitions of the derived channels (formula, inputs, options), as `quantrac stations apply` stored them."""
 
 from __future__ import annotations
 

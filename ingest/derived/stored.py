@@ -1,4 +1,4 @@
-"""What deriving reads and writes: rows of inputs, what stands already, how far the inputs have come."""
+"""The SQL of derived channels: rows of the inputs, the values stored already, how far the inputs have come."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which values a change of their inputs touches. Pure: spans with both their ends, labels of hours and days."""
+"""The values that a change of their inputs touches: spans, and labels of hours and days. Pure."""
 
 from __future__ import annotations
 

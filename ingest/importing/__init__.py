@@ -1,1 +1,1 @@
-"""The years before Quantrac: readings from files, through the same checks, books and feed as those of the stations."""
+"""Imports of the years before Quantrac: readings from files, through the checks, books and feed of the stations."""

@@ -1,4 +1,4 @@
-"""One value of a file, wherever it stood; and what is said of a line that cannot be used."""
+"""One value of an imported file, and the report of a line that cannot be used."""
 
 from __future__ import annotations
 

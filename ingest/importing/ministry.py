@@ -1,4 +1,4 @@
-"""The ministry's five-minute files (Circular 10/2021/TT-BTNMT): one value a line, fields parted by tabs.
+"""Reads the ministry's five-minute files (Circular 10/2021/TT-BTNMT): one value a line, tab-separated.
 
 `Tên<TAB>Giá trị<TAB>Đơn vị<TAB>yyyyMMddHHmmss<TAB>Trạng thái`, local time, the end of the five minutes.
 """

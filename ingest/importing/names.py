@@ -1,4 +1,4 @@
-"""Which channel a file's name means, and how its unit becomes the channel's. Pure."""
+"""Finds the channel that a name in a file means, and the conversion of its unit. Pure."""
 
 from __future__ import annotations
 

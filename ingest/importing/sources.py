@@ -1,4 +1,4 @@
-"""The files of an import, in a fixed order, and the digest that tells whether they were imported before."""
+"""The files of an import in a fixed order, and the digest that shows whether they were imported before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CSV files, long (a value a row) or wide (a row a time, a column a channel). The first row names the columns.
+"""Reads CSV files, long (a value a row) or wide (a row a time, a column a channel), with column names in the first row.
 
 Long columns: `time` (or `time_utc`), `channel` or `parameter`, `value` (or `raw_value`, which is preferred), and if
 wanted `unit`, `state`, `station`. So files of `quantrac export readings` go back in. A column of a wide file that names

@@ -1,4 +1,4 @@
-"""The flat-line test: a value that has not moved for too long, as of a sensor that is frozen. Pure, on arrays.
+"""The flat-line test: a value that has not moved for too long, as of a stuck sensor. Pure, on arrays.
 
 Method: QARTOD, Manual for Real-Time Quality Control of In-situ Temperature and Salinity Data, Test 5 (flat line), which
 counts equal readings in a row. Here times are given in place of counts, so a limit means the same at any interval, and

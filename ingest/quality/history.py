@@ -1,4 +1,4 @@
-"""The tests with a history, in one form: what limits a parameter has, how far a verdict looks, and the verdict."""
+"""The tests with a history in one form: limits of a parameter, reach in time, verdict."""
 
 from __future__ import annotations
 

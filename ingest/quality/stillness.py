@@ -1,4 +1,4 @@
-"""Which windows may hold a flat line at all: a question that saves reading half a day for each new minute."""
+"""Finds the windows that may hold a flat line, so that a new minute does not cost reading half a day."""
 
 from __future__ import annotations
 

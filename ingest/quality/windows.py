@@ -1,4 +1,4 @@
-"""Which readings a change makes it necessary to judge again, and which of their neighbours that takes. Pure."""
+"""The windows of readings to judge again after a change, with the neighbours that their verdicts need. Pure."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Hourly and daily values: a consumer of the change feed that makes anew every bucket in which something changed."""
+"""Hourly and daily values: a consumer of the change feed that recomputes every bucket in which something changed."""

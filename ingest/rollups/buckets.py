@@ -1,4 +1,4 @@
-"""Which hours and days a change touches. Pure: spans of whole hours (low < t <= high), merged, cut into weeks; days."""
+"""The hours and days that a change touches: spans of whole buckets (low < t <= high), merged, cut into weeks. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who asked for what: one row for every act of a person, in the transaction of the act."""
+"""The audit: one row for every act of a person, in the transaction of the act."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sign of life of a service worker: one row, refreshed every 5 s, seen in `v_service`."""
+"""The beat of a service worker: one row, renewed every 5 s, shown by `v_service`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The change feed: what has been added or changed, in commit order, with one position a consumer.
+"""The change feed: rows for everything added or changed, in commit order, and the position of each consumer.
 
 A writing transaction calls `append_changes` last. The lock it takes is held until the commit, so ids are given out
 in the order of the commits and no consumer can step over a row that commits later. A consumer moves its position in

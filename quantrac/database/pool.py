@@ -1,4 +1,4 @@
-"""Connections to the database, all of them set up in one way."""
+"""Connections to the database, all set up alike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the migrations result in, as text: `schema.sql`, kept equal by a test."""
+"""The schema that the migrations result in, as text: `schema.sql`, which a test keeps equal."""
 
 from __future__ import annotations
 

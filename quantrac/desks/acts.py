@@ -1,4 +1,4 @@
-"""Acts of review as they stand on record: who said what of which readings, and whether it is in force."""
+"""Acts of review on record: verdicts and corrections, by whom, over which readings, and whether in force."""
 
 from __future__ import annotations
 

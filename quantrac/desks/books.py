@@ -1,4 +1,4 @@
-"""The books' desk: is anything missing, and what has been refused. Replay is the desk of ingest."""
+"""The desk of the books: what is missing, what was refused. (The desk of ingest replays.)"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When each device with an interval (`every` in its station file) was calibrated last, and when it is due."""
+"""Calibrations of devices: when each was last calibrated and when the next one is due (`every` in its station file)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands' desk: what a person at the centre asks of a station, and what came of it.
+"""The desk of commands: gives a command to a station and reads its outcome.
 
 Data path: order → audit row → signed → published with its expiry → the station's reply → audit row with the outcome.
 """

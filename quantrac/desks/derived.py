@@ -1,4 +1,4 @@
-"""What derived channels are made of, for the consumer that makes them: a part of applying a station."""
+"""Stores the definitions of a station's derived channels when its file is applied."""
 
 from __future__ import annotations
 

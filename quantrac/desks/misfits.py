@@ -1,4 +1,4 @@
-"""A dead letter explained: why it was refused, in words, and what can be read of it."""
+"""Explains a dead letter: why it was refused, in words, and what can be read of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The network's desk: what the station files say becomes what the database knows.
+"""The desk of the network: applies station files to the database, and foresees what applying would change.
 
 Data path: resolved stations → rows → difference to the rows in force → upserts, feed, audit, in one transaction.
 """

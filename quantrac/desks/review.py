@@ -1,4 +1,4 @@
-"""The review desk: what people say of readings. A verdict stands above every test, a correction beside the raw value.
+"""The desk of reviews: people's verdicts, which stand above every test, and corrections beside the raw value.
 
 Each act is one row of `review` and one of `audit`, may be withdrawn, and ends in the change feed: roll-ups and all
 others who follow it see it as they see late data. It holds for the readings that are there, not for later ones.

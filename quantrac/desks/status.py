@@ -1,4 +1,4 @@
-"""The status desk: is everything well? A verdict on one picture of the network, in findings of one line each."""
+"""The desk of status: judges whether all is well, in findings of one line each."""
 
 from __future__ import annotations
 
