@@ -1,4 +1,4 @@
-"""The desk of the books: what is missing, what was refused. (The desk of ingest replays.)"""
+"""The desk of the books: what is missing, what was refused. Replay belongs to the desk of ingest."""
 
 from __future__ import annotations
 
