@@ -35,9 +35,9 @@ class Clockwork:
         restart: str,
         around: Surroundings,
         stop: threading.Event,
-        link: FieldLink,
+        link: FieldLink | None = None,
     ) -> None:
-        """See `edge_agent.service.Sampling`."""
+        """See `edge_agent.acquiring.acquisition.Sampling`."""
         del station, restart, around, link
         began, made = time.monotonic(), 0
         while not stop.wait(max(0.0, began + made / self.per_second - time.monotonic())):

@@ -1,17 +1,16 @@
 """Reads a station's instruments and hands over one record a device and slot.
 
 The way of a sample: `bus_reader` takes a turn of its schedule → the instrument answers → `channels` converts →
-`averaging` puts it into its slot → the slot closes → the sink gets a record.
+`device_slots` puts it into its slot → the slot closes → the sink gets a record.
 """
 
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Sequence
-from typing import Final
-
-import structlog
+from typing import Final, Protocol
 
 from edge_agent.acquiring.device_channels import DeviceChannels, StationOutlet
 from edge_agent.acquiring.field_link import FieldLink
@@ -27,7 +26,7 @@ from edge_agent.readings.records import RecordSink, StationEvent
 from edge_agent.readings.samples import Sample
 from edge_agent.slots.channels import ChannelFeed, slot_plan
 from edge_agent.slots.device_slots import DeviceSlots
-from edge_agent.slots.maintenance_switch import MaintenanceSwitch
+from edge_agent.slots.maintenance import MaintenanceSwitch
 from quantrac.config.stations import AGENT, Channel, Station
 
 AGENT_SAMPLE_MS: Final = 10_000
@@ -38,7 +37,57 @@ CLOSING_POLL_MS: Final = 50
 """How soon a slot is looked at again whose end has passed while a read of it was under way."""
 FEEDS_IN_INTERVAL: Final = 4
 
-log = structlog.get_logger()
+
+class Sampling(Protocol):
+    """Reads the station's devices into the sink until `stop` is set; blocking."""
+
+    def __call__(
+        self,
+        station: Station,
+        *,
+        sink: RecordSink,
+        restart: str,
+        around: Surroundings,
+        stop: threading.Event,
+        link: FieldLink | None = None,
+    ) -> None:
+        """See `sample`, the one that reads instruments."""
+
+
+def sample(
+    station: Station,
+    *,
+    sink: RecordSink,
+    restart: str,
+    around: Surroundings,
+    stop: threading.Event,
+    link: FieldLink | None = None,
+) -> None:
+    """Read a station in an event loop of its own until `stop` is set, then return when reads under way are finished.
+
+    Args:
+        station: resolved, with its buses at their places (`Wiring.wire`).
+        sink: takes each record and returns at once.
+        restart: text of the `restart` event that the first record carries, such as ``boot 17``.
+        around: clock, sources of the agent's own channels, orders, watchdog.
+        stop: may be set from any thread.
+        link: lets other threads ask something of the instruments while they are read.
+
+    Raises:
+        Unsuitable: a device's profile, bus and address do not go together.
+    """
+
+    async def read() -> None:
+        stopping, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def carry_stop() -> None:
+            stop.wait()
+            loop.call_soon_threadsafe(stopping.set)
+
+        threading.Thread(target=carry_stop, name="stop acquisition", daemon=True).start()
+        await acquire(station, sink=sink, stop=stopping, restart=restart, around=around, link=link)
+
+    asyncio.run(read())
 
 
 async def acquire(
@@ -50,19 +99,7 @@ async def acquire(
     around: Surroundings,
     link: FieldLink | None = None,
 ) -> None:
-    """Read a station until `stop` is set.
-
-    Args:
-        station: resolved, with its buses at their places (`Wiring.wire`).
-        sink: takes each record and returns at once; called in the loop's thread.
-        stop: ends it after the reads that are under way.
-        restart: text of the `restart` event that the first record carries, such as ``boot 17``.
-        around: clock, sources of the agent's own channels, orders, watchdog.
-        link: lets other threads ask something of the instruments while they are read.
-
-    Raises:
-        Unsuitable: a device's profile, bus and address do not go together.
-    """
+    """Do what `sample` does, in the running event loop."""
     link = link or FieldLink()
     outbox = StationOutlet(sink, MaintenanceSwitch(station.maintenance), around.orders, around.on_event)
     keeping = around.keeping

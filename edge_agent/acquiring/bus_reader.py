@@ -9,11 +9,10 @@ from typing import Final
 
 import structlog
 
-from edge_agent.acquiring.bus_watch import BusWatch
 from edge_agent.acquiring.device_channels import DeviceChannels
-from edge_agent.acquiring.lateness import Lateness
 from edge_agent.acquiring.pauses import pause
 from edge_agent.acquiring.schedule import BusSchedule, Idle, ScheduledDevice, Turn, TurnOutcome
+from edge_agent.acquiring.symptoms import BusWatch, Lateness
 from edge_agent.clocks.clock import WallClock
 from edge_agent.lines.instrument import Instrument, Overlapping, Part, SharedBus, Unfenced
 from edge_agent.readings.counts import MissCounts

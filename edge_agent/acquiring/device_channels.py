@@ -11,8 +11,7 @@ from edge_agent.slots.calibrations import KIND as CALIBRATION
 from edge_agent.slots.calibrations import CalibrationWatch
 from edge_agent.slots.channels import ChannelFeed
 from edge_agent.slots.device_slots import ChannelSample, DeviceSlots
-from edge_agent.slots.maintenance_switch import MaintenanceSwitch
-from edge_agent.slots.orders import MaintenanceOrders
+from edge_agent.slots.maintenance import MaintenanceOrders, MaintenanceSwitch
 
 
 @dataclass(slots=True)
@@ -22,14 +21,15 @@ class StationOutlet:
     sink: RecordSink
     switch: MaintenanceSwitch
     orders: MaintenanceOrders = field(default_factory=MaintenanceOrders)
-    on_event: Callable[[StationEvent], None] = lambda _: None
+    on_event: Callable[[StationEvent], None] | None = None
     events: list[StationEvent] = field(default_factory=list)
     """Sent with the next record of any device."""
 
     def tell(self, event: StationEvent) -> None:
         """Put an event on record, and say it at once to whoever wants to know."""
         self.events.append(event)
-        self.on_event(event)
+        if self.on_event is not None:
+            self.on_event(event)
 
 
 @dataclass(slots=True)

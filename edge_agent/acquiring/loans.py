@@ -1,4 +1,4 @@
-"""A line lent between two turns of its owner, one transaction at a time, when that makes nobody late."""
+"""Reading beside the owner of a line: its line is lent between two of its turns, or what it hears is shared."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from edge_agent.acquiring.bus_reader import BusReader
-from edge_agent.acquiring.probe import Lend
+from edge_agent.acquiring.spot_read import Lend, SpotReading, kept_open, look_at
 from edge_agent.acquiring.talker_reader import TalkerReader
-from edge_agent.clocks.clock import WallClock
+from edge_agent.clocks.clock import NowMs, WallClock
+from edge_agent.instruments.talkers import Talker
+from edge_agent.lines.endings import Ending
 from edge_agent.lines.instrument import OwnedLine, SharedBus
+from edge_agent.readings.misses import NoAnswer
+from quantrac.config.stations import Device
 
 LOOK_S: Final = 0.02
 LONGEST_WAIT_S: Final = 3.0
@@ -33,7 +37,7 @@ async def wait_for_room(reader: BusReader, wall: WallClock, room_ms: int) -> Non
         await asyncio.sleep(LOOK_S)
 
 
-def lending(reader: BusReader | TalkerReader, bus: SharedBus, wall: WallClock, device: str) -> Lend:
+def loan(reader: BusReader | TalkerReader, bus: SharedBus, wall: WallClock, device: str) -> Lend:
     """Return who lends the owner's own bus: open, and cut to what its instruments leave."""
 
     @asynccontextmanager
@@ -52,7 +56,7 @@ def lending(reader: BusReader | TalkerReader, bus: SharedBus, wall: WallClock, d
     return lent
 
 
-def lending_place(reader: BusReader | TalkerReader, own: OwnedLine, other: OwnedLine, wall: WallClock) -> Lend:
+def loan_of_place(reader: BusReader | TalkerReader, own: OwnedLine, other: OwnedLine, wall: WallClock) -> Lend:
     """Return who lends the place of a bus to another one, of other line settings; the owner opens his again."""
 
     @asynccontextmanager
@@ -68,3 +72,47 @@ def lending_place(reader: BusReader | TalkerReader, own: OwnedLine, other: Owned
                 other.close()
 
     return lent
+
+
+class Overheard:
+    """A bus that brings what another one hears."""
+
+    def __init__(self, clock: NowMs) -> None:
+        self._clock = clock
+        self._lines: asyncio.Queue[bytes] = asyncio.Queue()
+
+    def put(self, raw: bytes) -> None:
+        """Take a line that its owner has heard."""
+        self._lines.put_nowait(raw)
+
+    async def open(self) -> None:
+        """Its owner has opened it."""
+
+    def close(self) -> None:
+        """Its owner goes on."""
+
+    def now_ms(self) -> int:
+        """Return the wall clock."""
+        return self._clock()
+
+    def try_ms(self, timeout_ms: int) -> int:
+        """Return the longest time that listening can take."""
+        return timeout_ms
+
+    async def listen(self, ending: Ending, timeout_ms: int) -> bytes:  # noqa: ARG002 (the lines are whole)
+        """Return the next line; raises NoAnswer."""
+        try:
+            async with asyncio.timeout(timeout_ms / 1000):
+                return await self._lines.get()
+        except TimeoutError as error:
+            raise NoAnswer(f"nothing heard within {timeout_ms / 1000:.1f} s") from error
+
+
+async def overhear(owner: TalkerReader, device: Device, talker: Talker, clock: NowMs, tries: int) -> list[SpotReading]:
+    """Return what a device's channels are by the lines that the owner of its line hears now."""
+    overheard = Overheard(clock)
+    owner.taps.append(overheard.put)
+    try:
+        return await look_at(device, talker.listening_to(overheard), kept_open(overheard), tries)
+    finally:
+        owner.taps.remove(overheard.put)

@@ -9,7 +9,7 @@ from edge_agent.clocks.clock import NowMs
 from edge_agent.health.agent_channels import AgentChannels
 from edge_agent.health.watchdog import SystemdWatchdog
 from edge_agent.readings.records import StationEvent
-from edge_agent.slots.orders import MaintenanceOrders
+from edge_agent.slots.maintenance import MaintenanceOrders
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,5 +20,5 @@ class Surroundings:
     keeping: AgentChannels
     orders: MaintenanceOrders = field(default_factory=MaintenanceOrders)
     watchdog: SystemdWatchdog = field(default_factory=lambda: SystemdWatchdog(None, None))
-    on_event: Callable[[StationEvent], None] = lambda _: None
+    on_event: Callable[[StationEvent], None] | None = None
     """Told at once of each event; must return at once."""

@@ -15,10 +15,9 @@ import structlog
 
 from edge_agent.acquiring.bus_reader import BusReader, Mounting
 from edge_agent.acquiring.device_channels import DeviceChannels, StationOutlet
-from edge_agent.acquiring.loans import lending, lending_place, wait_for_room
-from edge_agent.acquiring.overheard import overhear
+from edge_agent.acquiring.loans import loan, loan_of_place, overhear, wait_for_room
 from edge_agent.acquiring.pauses import pause
-from edge_agent.acquiring.probe import Lend, SpotReading, kept_open, look_at
+from edge_agent.acquiring.spot_read import Lend, SpotReading, kept_open, look_at
 from edge_agent.acquiring.surroundings import Surroundings
 from edge_agent.acquiring.talker_reader import TalkerReader
 from edge_agent.clocks.clock import WallClock
@@ -30,7 +29,7 @@ from edge_agent.slots.calibrations import CalibrationWatch
 from edge_agent.slots.changes import same_channels, same_device
 from edge_agent.slots.channels import device_plan, feeds_of
 from edge_agent.slots.device_slots import DeviceSlots
-from edge_agent.slots.maintenance_switch import MaintenanceSwitch
+from edge_agent.slots.maintenance import MaintenanceSwitch
 from quantrac.config.stations import Bus, Device, Station
 from quantrac.observe.metrics import counter
 from quantrac.telemetry.errors import QuantracError
@@ -119,7 +118,7 @@ class Sweeps:
                     continue
                 if not isinstance(sweep.reader, BusReader) or not isinstance(mounting.instrument, Wiping):
                     raise Unsuitable(f"{device}: {mounting.device.profile.device} has no wiper that can be started")
-                await self._wipe(mounting, mounting.instrument, self._lending(sweep, device))
+                await self._wipe(mounting, mounting.instrument, self._loan(sweep, device))
                 return
         raise NoSuchDevice(f"found device {device!r}, the station has: {', '.join(self.station.devices)}")
 
@@ -155,12 +154,12 @@ class Sweeps:
             return await overhear(reader, device, instrument, self._around.clock, TRIES)
         if _is_one_line(owner.bus, device.bus):  # what one of its units still owes is known on the owner's bus only
             instrument = instrument_on(owner.mounted.bus, device, self._around.clock)
-            return await look_at(device, instrument, self._lending(owner, device.name), TRIES)
-        lend = lending_place(reader, owner.mounted.bus, mounted.bus, self._wall)
+            return await look_at(device, instrument, self._loan(owner, device.name), TRIES)
+        lend = loan_of_place(reader, owner.mounted.bus, mounted.bus, self._wall)
         return await look_at(device, instrument, lend, TRIES)
 
-    def _lending(self, sweep: Sweep, device: str) -> Lend:
-        return lending(sweep.reader, sweep.mounted.bus, self._wall, device)
+    def _loan(self, sweep: Sweep, device: str) -> Lend:
+        return loan(sweep.reader, sweep.mounted.bus, self._wall, device)
 
     async def switch(self, new: Station) -> None:
         """Read by another configuration from now on; raises Unsuitable before anything is touched."""
@@ -203,7 +202,7 @@ class Sweeps:
             if only not in (None, device.name):
                 continue
             if isinstance(sweep.reader, BusReader):
-                found += await look_at(device, mounting.instrument, self._lending(sweep, device.name), TRIES)
+                found += await look_at(device, mounting.instrument, self._loan(sweep, device.name), TRIES)
             else:
                 found += [_last(mounting, name, channel.unit) for name, channel in device.channels.items()]
         return found

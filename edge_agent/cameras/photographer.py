@@ -9,10 +9,8 @@ from concurrent.futures import Future
 from typing import Any, Final, NamedTuple
 
 from edge_agent.acquiring.schedule import next_due
-from edge_agent.cameras.departures import Departures
-from edge_agent.cameras.jpeg_scale import scaled
 from edge_agent.cameras.picture_spool import PictureSpool
-from edge_agent.cameras.snapshot import NoPicture
+from edge_agent.cameras.snapshot import NoPicture, scaled
 from edge_agent.clocks.trust import ClockStamp
 from edge_agent.readings.records import SlotRecord, StationEvent
 from edge_agent.spooling.spool_file import SpoolError
@@ -31,6 +29,9 @@ ASKED_S: Final = 90.0
 """Longest wait of somebody who asked for a picture."""
 CAUSES: Final = {("door", "open"), ("mains", "off"), ("maintenance", "on")}
 """Events of which a camera with `on_alarm` takes a picture: kind, and how its text begins."""
+
+REST_MS: Final = 30 * 60_000
+"""A value that crosses its limit again and again is news once in so long."""
 
 PICTURES = counter("quantrac_edge_pictures_total", "Pictures by what became of them.", ["camera", "outcome"])
 
@@ -62,6 +63,36 @@ class Timetable:
             return []
         self._last_event[event.kind] = event.t_ms
         return [name for name, camera in self._cameras.items() if camera.on_alarm]
+
+
+class Departures:
+    """Notices channels that leave the range in which they are expected (`expect` of the station file). Pure."""
+
+    def __init__(self, expected: Mapping[str, tuple[float, float]]) -> None:
+        """`expected`: channel → lowest and highest value, in its published unit."""
+        self._expected = dict(expected)
+        self._outside: dict[str, bool] = {}
+        self._told_ms: dict[str, int] = {}
+
+    def of(self, record: SlotRecord) -> list[str]:
+        """Return the channels that left their range with this record; one that begins outside has left it, too."""
+        return [
+            reading.name
+            for reading in record.readings
+            if reading.value is not None
+            and reading.state.is_valid
+            and self._left(reading.name, reading.value, record.t_ms)
+        ]
+
+    def _left(self, name: str, value: float, t_ms: int) -> bool:
+        if name not in self._expected:
+            return False
+        low, high = self._expected[name]
+        was_outside, self._outside[name] = self._outside.get(name, False), not low <= value <= high
+        if was_outside or not self._outside[name] or 0 <= t_ms - self._told_ms.get(name, t_ms - REST_MS) < REST_MS:
+            return False
+        self._told_ms[name] = t_ms
+        return True
 
 
 class _Wish(NamedTuple):

@@ -27,7 +27,7 @@ T = TypeVar("T")
 Call = Callable[[PictureLane], None]
 
 
-class PictureService:
+class PictureSender:
     """Publishes what is in the album; everything reaches its one thread as a call.
 
     The session is a second one, so that a picture on a thin line stands in no reading's way.

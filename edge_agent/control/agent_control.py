@@ -1,89 +1,66 @@
-"""How a running agent is steered: by its desk, by the centre's commands, by SIGHUP; all through the same answers."""
+"""How a running agent is steered: from its desk, by commands of the centre, by SIGHUP; all get the same answers."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from importlib.metadata import version
-from pathlib import Path
-from queue import Empty, SimpleQueue
+from contextlib import ExitStack, suppress
+from queue import Empty
 from typing import Any, Final
 
 from edge_agent.acquiring.field_link import FieldLink
-from edge_agent.clocks.clock import Moment, Now
-from edge_agent.control.answers import Answers, Draining, Files
-from edge_agent.control.commands import Commands
-from edge_agent.control.reconfiguration import Pushed, Reconfiguration
-from edge_agent.control.replies import Replies
+from edge_agent.clocks.clock import Now
+from edge_agent.control.agent_plan import AgentPlan
+from edge_agent.control.answers import Answers
+from edge_agent.control.commands import Commands, Replies
+from edge_agent.control.reconfiguration import Reconfiguration
+from edge_agent.control.run_end import RunEnd
 from edge_agent.control.trial import Deliveries
+from edge_agent.desk import Desk
 from edge_agent.readings.counts import MissCounts
 from edge_agent.readings.records import RecordSink, SlotRecord
-from edge_agent.sending.announcement import Identity
-from edge_agent.sending.forwarder import Forwarder
-from edge_agent.sending.forwarding_loop import ForwardingLoop
-from edge_agent.slots.continuity import series_of
-from edge_agent.slots.orders import MaintenanceOrders
-from quantrac.config.stations import Station
-from quantrac.mqtt.delivery import Delivery
-from quantrac.mqtt.session import Session
+from edge_agent.sending.uplink import Uplink
+from edge_agent.slots.maintenance import MaintenanceOrders
 from quantrac.observe.logs import logger
 from quantrac.telemetry.errors import QuantracError
-from quantrac.telemetry.wire import BirthChannel
 
 log = logger(__name__)
 
 LOOK_S: Final = 0.5
 
 
-def identity_of(station: Station) -> Identity:
-    """Return what the birth says of a station."""
-    channels = [BirthChannel(c.name, c.parameter, c.unit, c.interval_ms / 1000) for c in station.channel_list()]
-    return Identity(station.station, f"quantrac {version('quantrac')}", station.config_hash, channels)
-
-
 class AgentControl:
-    """See the module."""
+    """Carries out what people and the centre want of a running agent."""
 
     def __init__(
         self,
-        local: Station,
-        station: Station,
-        pushed: Pushed,
-        loop: ForwardingLoop,
-        session: Session,
-        *,
-        load: Callable[[], Station],
-        wire: Callable[[Station], Station],
+        plan: AgentPlan,
+        uplink: Uplink,
+        end: RunEnd,
         orders: MaintenanceOrders,
         misses: MissCounts,
-        draining: Draining,
-        sampling_stop: threading.Event,
         photograph: Callable[[str, str], Mapping[str, Any]] | None,
-        replies: Replies,
         now: Now,
     ) -> None:
-        """`local`: what the files say; `station`: what is in force; `load` reads the files, `wire` places the buses."""
+        """Prepare; `photograph` has a camera take a picture for a cause (None: there is no camera)."""
         self.link = FieldLink()
+        """To the instruments, once they are read."""
+        self._plan, self._uplink, self._end, self._now = plan, uplink, end, now
         self._deliveries = Deliveries()
-        self._loop, self._stop, self._now = loop, sampling_stop, now
-        self._station, self._local, self._load = station.station, local, load
-        self._replies = replies
-        configuring = Reconfiguration(
-            station,
-            wire=wire,
+        self._replies = Replies(plan.station.station, uplink.session, lambda: now().ms)
+        uplink.on_settled = self._replies.settled
+        reconfiguration = Reconfiguration(
+            plan.station,
+            wire=plan.wiring.wire,
             link=self.link,
             deliveries=self._deliveries,
-            become=self._become,
-            record=lambda detail: self._record("configuration", detail),
-            connected=lambda: session.connected,
+            become=uplink.become,
+            record=lambda detail: uplink.record("configuration", detail),
+            connected=lambda: uplink.session.connected,
             now=now,
-            ending=sampling_stop,
+            ending=end.sampling,
         )
-        files = Files(self._read_files, lambda sent: pushed.save(sent, self._local.config_hash), pushed.forget)
-        self.answering = Answers(
-            loop, draining, sampling_stop, orders, misses, configuring, files, self.link, photograph, now
-        )
+        self._answers = Answers(plan, uplink.loop, end, orders, misses, reconfiguration, self.link, photograph, now)
 
     def noted(self, sink: RecordSink) -> RecordSink:
         """Return a sink that also notes what each channel delivers."""
@@ -94,52 +71,33 @@ class AgentControl:
 
         return take
 
-    def obey(self, commands: SimpleQueue[Delivery], key: bytes | None, folder: Path) -> None:
-        """Carry out commands as they come, those first that came while the agent was starting."""
-        commanding = Commands(
-            self._station,
-            key,
-            folder,
-            answer=self.answering.answer,
+    def listen(self, closing: ExitStack, reload: threading.Event | None) -> None:
+        """Open the desk, take commands (first those that came meanwhile), and read the files again on `reload`."""
+        closing.callback(Desk(self._plan.folder, self._answers.answer).close)
+        commands = Commands(
+            self._plan.station.station,
+            self._plan.command_key(),
+            self._plan.folder,
+            answer=self._answers.answer,
             reply=self._replies.say,
-            record=self._record,
+            record=self._uplink.record,
             now_ms=lambda: self._now().ms,
         )
+        threading.Thread(target=self._take, args=(commands,), name="commands", daemon=True).start()
+        if reload is not None:
+            threading.Thread(target=self._reload_on, args=(reload,), name="reload", daemon=True).start()
 
-        def take() -> None:
-            while not self._stop.is_set():
-                with suppress(Empty):
-                    commanding.offer(commands.get(timeout=LOOK_S))
-                self._replies.turn()
+    def _take(self, commands: Commands) -> None:
+        while not self._end.sampling.is_set():
+            with suppress(Empty):
+                commands.offer(self._uplink.commands.get(timeout=LOOK_S))
+            self._replies.turn()
 
-        threading.Thread(target=take, name="commands", daemon=True).start()
-
-    def reload_on(self, wanted: threading.Event) -> None:
-        """Read the local files again each time this is set."""
-
-        def wait() -> None:
-            while not self._stop.is_set():
-                if wanted.wait(LOOK_S):
-                    wanted.clear()
-                    self._reload()
-
-        threading.Thread(target=wait, name="reload", daemon=True).start()
-
-    def _reload(self) -> None:
-        try:
-            log.info("configuration_reloaded", **self.answering.reload())
-        except (QuantracError, TimeoutError) as refusal:
-            log.warning("configuration_not_reloaded", error=str(refusal))
-
-    def _read_files(self) -> Station:
-        self._local = self._load()
-        return self._local
-
-    def _become(self, station: Station) -> None:
-        def become(forwarder: Forwarder, now: Moment) -> None:
-            forwarder.become(identity_of(station), series_of(station), station.backfill_rate, now, station.spool)
-
-        self._loop.post(become)
-
-    def _record(self, kind: str, detail: str) -> None:
-        self._loop.post(lambda forwarder, now: forwarder.record_event(kind, detail, now))
+    def _reload_on(self, wanted: threading.Event) -> None:
+        while not self._end.sampling.is_set():
+            if wanted.wait(LOOK_S):
+                wanted.clear()
+                try:
+                    log.info("configuration_reloaded", **self._answers.reload())
+                except (QuantracError, TimeoutError) as refusal:
+                    log.warning("configuration_not_reloaded", error=str(refusal))

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_agent.acquiring.field_link import FieldLink, NothingIsRead
 from edge_agent.clocks.clock import Now
+from edge_agent.control.agent_plan import AgentPlan
 from edge_agent.control.reconfiguration import ChangeRefused, Reconfiguration
+from edge_agent.control.run_end import RunEnd
 from edge_agent.desk import AgentRefused
 from edge_agent.readings.counts import MissCounts
 from edge_agent.readings.misses import LineDown, RequestRefused
 from edge_agent.sending.forwarding_loop import ForwardingLoop
-from edge_agent.slots.orders import MaintenanceOrders
+from edge_agent.slots.maintenance import MaintenanceOrders
 from quantrac.config.modbus import ModbusProfile
-from quantrac.config.stations import Station
 from quantrac.config.travelling import loads
 from quantrac.telemetry.states import State
 
@@ -31,38 +31,16 @@ WITHIN_S: Final = 300.0
 LONGEST_WITHIN_S: Final = 3_000.0
 
 
-@dataclass(slots=True)
-class Draining:
-    """A wish to stop sampling, send everything, and end."""
-
-    wanted: threading.Event = field(default_factory=threading.Event)
-    ended: threading.Event = field(default_factory=threading.Event)
-    timeout_s: float = 0.0
-    outcome: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Files:
-    """The local files of the station's configuration, and what the centre has sent in their place."""
-
-    load: Callable[[], Station]
-    keep: Callable[[Station], None]
-    """A configuration that the centre has sent is confirmed."""
-    forget: Callable[[], None]
-    """The local files hold."""
-
-
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """See the module; any thread may call it."""
+    """Carries out requests; any thread may call it."""
 
+    plan: AgentPlan
     loop: ForwardingLoop
-    draining: Draining
-    sampling_stop: threading.Event
+    end: RunEnd
     orders: MaintenanceOrders
     misses: MissCounts
     configuring: Reconfiguration
-    files: Files
     link: FieldLink
     photograph: Callable[[str, str], Mapping[str, Any]] | None
     """Has a camera take a picture for a cause, and tells of it when it is taken; None: no camera."""
@@ -89,11 +67,10 @@ class Answers:
 
     def reload(self, within_s: float = WITHIN_S) -> Mapping[str, Any]:
         """Read the local files again and put them in force; raises ConfigErrors, ChangeRefused."""
-        new = self.files.load()
-        return self.configuring.change(new, "reload", within_s, self.files.forget)
+        return self.configuring.change(self.plan.local_files(), "reload", within_s, self.plan.pushed.forget)
 
     def _status(self, _: dict[str, Any]) -> Mapping[str, Any]:
-        return {**report_of(self.loop), "errors": self.misses.by_device()}
+        return {**self.loop.report().as_dict(), "errors": self.misses.by_device()}
 
     def _live(self, wish: dict[str, Any]) -> Mapping[str, Any]:
         try:
@@ -130,7 +107,7 @@ class Answers:
 
     def _push(self, wish: dict[str, Any]) -> Mapping[str, Any]:
         new = loads(json.dumps(wish.get("station")))
-        return self.configuring.change(new, "push", _within_s(wish), lambda: self.files.keep(new))
+        return self.configuring.change(new, "push", _within_s(wish), lambda: self.plan.pushed.save(new))
 
     def _picture(self, wish: dict[str, Any]) -> Mapping[str, Any]:
         camera = str(wish.get("camera", ""))
@@ -161,17 +138,7 @@ class Answers:
         timeout_s = wish.get("timeout_s")
         if not isinstance(timeout_s, int | float):
             raise AgentRefused(f"found timeout_s: {timeout_s!r}, expected seconds")
-        self.draining.timeout_s = float(timeout_s)
-        self.draining.wanted.set()
-        self.sampling_stop.set()
-        self.draining.ended.wait(timeout_s + 20)
-        return self.draining.outcome
-
-
-def report_of(loop: ForwardingLoop) -> dict[str, Any]:
-    """Return the state of spool and link."""
-    report = loop.report()
-    return {**report._asdict(), "epochs": [each._asdict() for each in report.epochs]}
+        return self.end.ask_drain(float(timeout_s))
 
 
 async def _now(sweeps: Sweeps) -> dict[str, Any]:

@@ -10,14 +10,14 @@ import json
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, Protocol
 
 from edge_agent.slots.kept_file import replace_file
-from quantrac.mqtt.delivery import Delivery
+from quantrac.mqtt.delivery import Delivery, Outcome, SettledPublish
 from quantrac.observe.logs import logger
 from quantrac.telemetry.commands import BadCommand, Command, read_command
 from quantrac.telemetry.errors import QuantracError
-from quantrac.telemetry.topics import BadTopic, parse
+from quantrac.telemetry.topics import BadTopic, parse, topic
 
 log = logger(__name__)
 
@@ -27,6 +27,8 @@ REMOTE: Final = frozenset(("status", "read", "again", "wipe", "maint", "push", "
 MOST_REFUSALS: Final = 20
 """Refusals that go on record within an hour; more are only counted in the log: a flood must not fill the spool."""
 HOUR_MS: Final = 3_600_000
+LONGEST_REPLY_MS: Final = 3_600_000
+"""Whoever asked has stopped waiting by then."""
 CHANGES_NOTHING: Final = frozenset(("status", "read"))
 """May be carried out twice, and so also while the disk is full and cannot keep the ids."""
 
@@ -150,3 +152,59 @@ class Commands:
 
     def _say(self, command_id: str, outcome: Mapping[str, Any]) -> None:
         self._reply(command_id, json.dumps({"t": self._now_ms(), **outcome}, ensure_ascii=False).encode())
+
+
+class CommandReply(NamedTuple):
+    """One answer; it goes along with its publish as the tag."""
+
+    command_id: str
+    payload: bytes
+    since_ms: int
+
+
+class _Transport(Protocol):
+    """What is asked of an MQTT session."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is reached."""
+        ...
+
+    def publish(self, topic: str, payload: bytes, tag: object = None) -> None:
+        """Publish at QoS 1; what became of it comes to `Replies.settled`."""
+        ...
+
+
+class Replies:
+    """Keeps answers to commands until the broker has them; any thread may call everything here.
+
+    The link may be away at the moment when an outcome is known.
+    """
+
+    def __init__(self, station: str, transport: _Transport, now_ms: Callable[[], int]) -> None:
+        self._station, self._transport, self._now_ms = station, transport, now_ms
+        self._lock = threading.Lock()
+        self._waiting: list[CommandReply] = []
+
+    def say(self, command_id: str, payload: bytes) -> None:
+        """Send an answer, now or when the link is back."""
+        with self._lock:
+            self._waiting.append(CommandReply(command_id, payload, self._now_ms()))
+        self.turn()
+
+    def settled(self, answer: SettledPublish) -> None:
+        """The session tells what became of a publish; those that are no reply are ignored."""
+        if isinstance(answer.tag, CommandReply) and answer.outcome in (Outcome.UNKNOWN, Outcome.BUSY):
+            with self._lock:
+                self._waiting.append(answer.tag)
+
+    def turn(self) -> None:
+        """Send what waits, if there is a link; called again and again."""
+        if not self._transport.connected:
+            return
+        now_ms = self._now_ms()
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+        for reply in waiting:
+            if now_ms - reply.since_ms < LONGEST_REPLY_MS:
+                self._transport.publish(topic(self._station, "reply", reply.command_id), reply.payload, reply)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edge_agent.acquiring.field_link import FieldLink
-from edge_agent.acquiring.probe import SpotReading
+from edge_agent.acquiring.spot_read import SpotReading
 from edge_agent.clocks.clock import Now
 from edge_agent.control.trial import Deliveries, Trial, TrialVerdict
 from edge_agent.slots.changes import Changes, changes
@@ -44,9 +44,12 @@ class Pushed:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
+        self.local_hash = ""
+        """Of the local files, as they were read last."""
 
     def load(self, local: Station) -> Station | None:
         """Return what the centre has sent, unless the local files have changed since: a technician's word is newer."""
+        self.local_hash = local.config_hash
         try:
             saved = json.loads(self._path.read_text("utf-8"))
             if saved["over"] != local.config_hash:
@@ -59,9 +62,9 @@ class Pushed:
             log.warning("pushed_configuration_unreadable", file=str(self._path), error=str(error))
             return None
 
-    def save(self, station: Station, local_hash: str) -> None:
+    def save(self, station: Station) -> None:
         """Keep what the centre has sent, valid as long as the local files stay what they are; raises OSError."""
-        replace_file(self._path, json.dumps({"over": local_hash, "station": json.loads(dumps(station))}))
+        replace_file(self._path, json.dumps({"over": self.local_hash, "station": json.loads(dumps(station))}))
 
     def forget(self) -> None:
         """The local files hold again; raises OSError."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import termios
 import threading
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Final
 
 import serial
@@ -31,6 +33,16 @@ def signal_of(answer: bytes) -> Measured:
     if level == UNKNOWN:
         return Measured(None, State.WARMUP)
     return Measured(-113.0 + 2.0 * level, State.OK) if level <= 31 else NO_MEASUREMENT
+
+
+def modem_signal(closing: ExitStack, modem: Modem | None) -> Callable[[], Measured]:
+    """Watch the modem's signal until `closing`, if the station has one; returns where to ask for it."""
+    if modem is None:
+        return lambda: NO_MEASUREMENT
+    watch = ModemWatch(modem)
+    watch.start()
+    closing.callback(watch.stop)
+    return watch.signal
 
 
 class ModemWatch:

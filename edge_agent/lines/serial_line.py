@@ -7,13 +7,14 @@ costs nothing.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
+import struct
 from pathlib import Path
 from typing import Final
 
 import serial
 
-from edge_agent.lines import rs485
 from edge_agent.lines.byte_line import ByteLine
 from edge_agent.readings.misses import LineDown
 from quantrac.config.fields import LineSettings
@@ -21,6 +22,9 @@ from quantrac.config.stations import Rs485
 
 PTY_MAJORS: Final = range(136, 144)
 """Linux device numbers of pseudo-terminal slaves (Documentation/admin-guide/devices.txt)."""
+TIOCSRS485: Final = 0x542F
+"""Asks the driver to switch a two-wire transceiver with RTS, by a `struct serial_rs485` (linux/serial.h)."""
+ENABLED, RTS_ON_SEND, RTS_AFTER_SEND, RX_DURING_TX = 1, 2, 4, 16
 FACTORY: Final = LineSettings(9600, 8, "N", 1)
 
 
@@ -39,7 +43,27 @@ def set_direction(descriptor: int, port: str, options: Rs485 | None) -> None:
     A pseudo terminal has nothing to switch: on a bench it stands in the place of the port that has.
     """
     if options is not None and not _is_pty(port):
-        rs485.switch_on(descriptor, port, options)
+        switch_rs485_on(descriptor, port, options)
+
+
+def rs485_block(options: Rs485) -> bytes:
+    """Return the kernel's block of the options: flags, two delays in ms, and five words of padding."""
+    flags = ENABLED
+    flags |= RTS_ON_SEND if options.rts_on_send else 0
+    flags |= RTS_AFTER_SEND if options.rts_after_send else 0
+    flags |= RX_DURING_TX if options.rx_during_tx else 0
+    return struct.pack("=8I", flags, options.before_ms, options.after_ms, 0, 0, 0, 0, 0)
+
+
+def switch_rs485_on(descriptor: int, port: str, options: Rs485) -> None:
+    """Ask the driver of an open port to switch the direction; raises LineDown if it cannot."""
+    try:
+        fcntl.ioctl(descriptor, TIOCSRS485, rs485_block(options))
+    except OSError as error:
+        raise LineDown(
+            f"{port}: its driver has no RS-485 mode ({error.strerror}); "
+            "leave out `rs485:` if the adapter switches its direction by itself"
+        ) from error
 
 
 def _is_pty(port: str) -> bool:

@@ -22,11 +22,18 @@ from pymodbus.pdu import ModbusPDU
 from edge_agent.lines.instrument import SharedBus
 from edge_agent.lines.patience import LONGEST_MS, Allowance, Patience
 from edge_agent.lines.serial_line import check_port
-from edge_agent.modbus.client import Client, ask, give_up, make_client, switch_direction
+from edge_agent.modbus.client import (
+    Client,
+    ask,
+    check_read,
+    check_written,
+    give_up,
+    make_client,
+    switch_direction,
+    words_of,
+)
 from edge_agent.modbus.frames import AnyRequest, Request, WriteRequest, find_reply, has_come, is_exception, is_frame
-from edge_agent.modbus.numbered_answers import NumberedAnswers, number_of
-from edge_agent.modbus.owed_answers import OwedAnswers
-from edge_agent.modbus.replies import check_read, check_written, words_of
+from edge_agent.modbus.owed_answers import NumberedAnswers, OwedAnswers, number_of
 from edge_agent.modbus.request_plan import RegisterSpan
 from edge_agent.readings.misses import BadCheck, Garbled, LateAnswer, LineDown, Miss, NoAnswer, RequestRefused
 from quantrac.config.stations import Bus

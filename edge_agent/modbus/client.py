@@ -1,4 +1,4 @@
-"""pymodbus's client as our bus uses it: it moves bytes and times a transaction, and decides nothing."""
+"""pymodbus as our bus uses it: it moves bytes and times a transaction; here a reply is held against its request."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from pymodbus.exceptions import ModbusIOException
 from pymodbus.pdu import ModbusPDU
 
 from edge_agent.lines.serial_line import port_settings, set_direction
-from edge_agent.modbus.frames import AnyRequest, WriteRequest
-from edge_agent.modbus.request_plan import Function
-from edge_agent.readings.misses import LineDown
+from edge_agent.modbus.frames import AnyRequest, Request, WriteRequest
+from edge_agent.modbus.request_plan import Function, RegisterSpan
+from edge_agent.readings.misses import Garbled, LineDown, NoAnswer, RequestRefused
 from quantrac.config.stations import Bus, Rs485
 
 CONNECT_S: Final = 3.0
+GATEWAY_CODES: Final = (0x0A, 0x0B)
+"""Exceptions of a gateway that has no path to the unit, or got no answer from it."""
 NEVER: Final = 1_000_000_000
 """Unanswered requests after which the library would close the connection by itself."""
 
@@ -94,3 +96,35 @@ def give_up(future: asyncio.Future[ModbusPDU]) -> None:
     """End a transaction whose answer has come and is of no use."""
     if not future.done():
         future.set_exception(ModbusIOException("the frame ended without a valid check"))
+
+
+def check_read(reply: ModbusPDU, request: Request) -> None:
+    """Refuse a reply that is an exception, or not what was asked for."""
+    unit, span = request
+    _check_granted(reply, unit, f"{span.function.name.lower()} {span.at}+{span.count}")
+    if reply.function_code != span.function.value or len(words_of(reply, span)) != span.count:
+        raise Garbled(f"unit {unit}: a reply of another length or function than asked")
+
+
+def check_written(reply: ModbusPDU, request: WriteRequest) -> None:
+    """Refuse a reply that is an exception, or none to a write."""
+    what = f"write {'coil' if request.is_coil else 'holding'} {request.at}"
+    _check_granted(reply, request.unit, what)
+    if reply.function_code != request.code:
+        raise Garbled(f"unit {request.unit}: a reply of another function than asked")
+
+
+def _check_granted(reply: ModbusPDU, unit: int, what: str) -> None:
+    """Refuse an exception reply."""
+    if reply.isError():
+        code = reply.exception_code
+        if code in GATEWAY_CODES:
+            raise NoAnswer(f"unit {unit}: the gateway got no answer (exception {code})")
+        raise RequestRefused(f"unit {unit}: exception {code} to {what}", code)
+
+
+def words_of(reply: ModbusPDU, span: RegisterSpan) -> list[int]:
+    """Return registers, or bits as 0 and 1."""
+    if span.function.is_bits:
+        return [int(bit) for bit in reply.bits[: span.count]]
+    return list(reply.registers)

@@ -1,13 +1,17 @@
-"""Answers that an RTU line still owes, so that none is taken for the answer to a later request. Pure.
+"""Answers that a bus still owes, so that none is taken for the answer to a later request. Pure.
 
-A frame names its unit, its function and its length, not its request. After a miss, what answers late can be told from
-what answers now only if the two differ in that: so a unit that owes an answer is not asked for one of the same shape
-again before a *fence* has been answered, a small request of another shape. Units answer in order: when the fence is
-answered, nothing older can come.
+An RTU frame names its unit, its function and its length, not its request. After a miss, what answers late can be told
+from what answers now only if the two differ in that: so a unit that owes an answer is not asked for one of the same
+shape again before a *fence* has been answered, a small request of another shape. Units answer in order: when the fence
+is answered, nothing older can come.
+
+On TCP each frame carries the number of its request, and none can be taken for another's; what comes late says that its
+unit lives, and how long it takes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from edge_agent.modbus.frames import Request, find_reply
@@ -16,6 +20,11 @@ from edge_agent.modbus.request_plan import RegisterSpan
 OWED_S: Final = 10.0
 """What has not been answered for so long is not answered any more."""
 BITS_A_BYTE: Final = 8
+HEADER: Final = 6
+"""Bytes of a TCP frame before its unit: transaction number, protocol 0, length of what follows (MODBUS messaging on
+TCP/IP V1.0b, 3.1.3)."""
+MOST_NUMBERED: Final = 256
+"""Unanswered requests that are remembered."""
 
 
 class OwedRequest(NamedTuple):
@@ -80,3 +89,30 @@ class OwedAnswers:
 def _alike(one: Request, other: Request) -> bool:
     """Return whether one reply could answer both."""
     return (one.unit, one.span.function, one.data_bytes) == (other.unit, other.span.function, other.data_bytes)
+
+
+def number_of(frame: bytes) -> int:
+    """Return the transaction number of a frame."""
+    return int.from_bytes(frame[:2], "big")
+
+
+class NumberedAnswers:
+    """The requests of one connection whose answers may still come."""
+
+    def __init__(self) -> None:
+        self._owed: dict[int, tuple[int, float]] = {}
+
+    def owe(self, number: int, unit: int, sent: float) -> None:
+        """Note that a request of time `sent` has not been answered."""
+        self._owed.pop(number, None)
+        self._owed[number] = (unit, sent)
+        if len(self._owed) > MOST_NUMBERED:
+            del self._owed[next(iter(self._owed))]
+
+    def late(self, heard: bytes) -> Iterator[tuple[int, float]]:
+        """Return unit and time of each request that is answered, too late, by a whole frame among what was heard."""
+        while len(heard) >= HEADER:
+            length = HEADER + int.from_bytes(heard[4:6], "big")
+            if len(heard) >= length and (owed := self._owed.pop(number_of(heard), None)):
+                yield owed
+            heard = heard[length:]

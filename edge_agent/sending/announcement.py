@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib.metadata import version
 from typing import Final, NamedTuple
 
 from edge_agent.spooling.fate import EpochSpan, SpoolFate
 from edge_agent.spooling.ranges import RangeSet
+from quantrac.config.stations import Station
 from quantrac.telemetry.wire import Birth, BirthChannel, Held, Status, encode
 
 MOST_REFUSED: Final = 2000
@@ -22,6 +24,12 @@ class Identity(NamedTuple):
     config: str
     """sha256 of the resolved station."""
     channels: list[BirthChannel]
+
+
+def identity_of(station: Station) -> Identity:
+    """Return what the birth says of a station."""
+    channels = [BirthChannel(c.name, c.parameter, c.unit, c.interval_ms / 1000) for c in station.channel_list()]
+    return Identity(station.station, f"quantrac {version('quantrac')}", station.config_hash, channels)
 
 
 def held(spans: Iterable[EpochSpan], fate: SpoolFate) -> dict[str, Held]:

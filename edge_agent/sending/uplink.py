@@ -1,56 +1,135 @@
-"""A session with the broker: acks and the fate of publishes go to the forwarding thread, commands elsewhere."""
+"""A station's way to the centre: records go by intake, spool and lanes to the broker; acks and commands come back."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from queue import SimpleQueue
 from typing import Final
 
-from edge_agent.clocks.clock import Now
+from edge_agent.clocks.clock import Moment, Now
+from edge_agent.clocks.timekeeper import Timekeeper
 from edge_agent.sending import announcement
+from edge_agent.sending.forwarder import Forwarder
 from edge_agent.sending.forwarding_loop import ForwardingLoop
+from edge_agent.sending.spool_opening import SpoolOpening, continuity_of
+from edge_agent.slots.continuity import series_of
+from edge_agent.spooling.intake import Intake
+from edge_agent.spooling.spool import Spool
+from quantrac.config.stations import Station
 from quantrac.mqtt.address import MqttAddress
 from quantrac.mqtt.delivery import Delivery, SettledPublish
 from quantrac.mqtt.session import Session
 from quantrac.mqtt.terms import Subscription, Will
 from quantrac.telemetry.topics import topic
+from quantrac.telemetry.wire import Held
 
 SESSION_EXPIRY_S: Final = 300
 """Longer than the will's delay; nothing of value waits for the edge at the broker."""
 
 
-def uplink(
-    address: MqttAddress,
-    station: str,
-    loop: ForwardingLoop,
-    now: Now,
-    *,
-    on_command: Callable[[Delivery], None],
-    on_settled: Callable[[SettledPublish], None],
-) -> Session:
-    """Return a station's session, not started yet; `on_settled` hears of every publish, as the loop does."""
-    acks = topic(station, "ack")
+class Uplink:
+    """Stores and publishes what is offered to `intake`, until the centre has it."""
 
-    def receive(delivery: Delivery) -> None:
-        if delivery.topic == acks:
-            loop.post(lambda f, at: f.heard(delivery.payload, at, retained=delivery.retain))
+    def __init__(
+        self,
+        station: Station,
+        folder: Path,
+        address: MqttAddress,
+        keeper: Timekeeper,
+        now: Now,
+        on_failure: Callable[[], None],
+    ) -> None:
+        """Prepare; nothing is opened yet. `on_failure`: the forwarding thread has ended by a mistake of ours."""
+        self._station, self._keeper, self._now = station, keeper, now
+        self.loop = ForwardingLoop(now, on_failure=on_failure)
+        self.intake = Intake(wake=self.loop.wake, stamp=keeper.stamp)
+        self.session = self._session(address)
+        self.commands: SimpleQueue[Delivery] = SimpleQueue()
+        """Messages of `cmd/<id>` that nobody has taken yet."""
+        self.on_settled: Callable[[SettledPublish], None] = lambda _: None
+        """Told, in the network thread, what became of each publish."""
+        self._opening = SpoolOpening(
+            folder, station.spool, keeper, self.intake, self._forwarder, now, connected=lambda: self.session.connected
+        )
+
+    def start(self, closing: ExitStack) -> str:
+        """Start spool, forwarding, clock and session, to be ended by `closing`; returns the text of the restart event.
+
+        Raises SpoolLocked.
+        """
+        closing.callback(self._opening.close)
+        restart = self._opening.begin(self.loop)
+        closing.callback(self.loop.stop)
+        closing.callback(self._opening.give_up)
+        self._keeper.start()
+        closing.callback(self._keeper.stop)
+        self.session.start()
+        closing.callback(self.session.stop)
+        return restart
+
+    def become(self, station: Station) -> None:
+        """Go on as the same station with another configuration."""
+
+        def become(forwarder: Forwarder, now: Moment) -> None:
+            identity = announcement.identity_of(station)
+            forwarder.become(identity, series_of(station), station.backfill_rate, now, station.spool)
+
+        self.loop.post(become)
+
+    def record(self, kind: str, detail: str) -> None:
+        """Put an event of the station itself on record."""
+        self.loop.post(lambda forwarder, now: forwarder.record_event(kind, detail, now))
+
+    def speak_of(self, others: Callable[[], dict[str, Held]]) -> None:
+        """Let birth and status name another spool of the station, too."""
+        self.loop.post(lambda forwarder, _: forwarder.speak_of(others))
+
+    def depth(self) -> int:
+        """Return how many messages wait for their acknowledgement."""
+        return len(self.intake) if self.loop.forwarder is None else self.loop.forwarder.depth
+
+    def lost(self) -> int | None:
+        """Return how many messages will never arrive; None: the spool could not be opened yet."""
+        return None if self.loop.forwarder is None else self.loop.forwarder.lost
+
+    def _forwarder(self, spool: Spool) -> Forwarder:
+        return Forwarder(
+            spool,
+            self.intake,
+            self.session,
+            announcement.identity_of(self._station),
+            rate=self._station.backfill_rate,
+            continuity=continuity_of(series_of(self._station), spool),
+            clock=self._keeper,
+        )
+
+    def _session(self, address: MqttAddress) -> Session:
+        station = self._station.station
+        return Session(
+            address,
+            f"edge-{station}",
+            expiry_s=SESSION_EXPIRY_S,
+            receive_maximum=16,
+            subscriptions=[
+                Subscription(topic(station, "ack"), retained_always=True),
+                Subscription(topic(station, "cmd", "+")),
+            ],
+            will=Will(topic(station, "status"), announcement.last_will(self._now().ms)),
+            on_connect=lambda _: self.loop.post(lambda f, at: f.connected(at)),
+            on_disconnect=lambda: self.loop.post(lambda f, _: f.disconnected()),
+            on_message=self._receive,
+            on_publish_settled=self._settle,
+        )
+
+    def _receive(self, delivery: Delivery) -> None:
+        if delivery.topic == topic(self._station.station, "ack"):
+            self.loop.post(lambda f, at: f.heard(delivery.payload, at, retained=delivery.retain))
         else:
-            on_command(delivery)
-        session.acknowledge([(delivery.generation, delivery.mid)])
+            self.commands.put(delivery)
+        self.session.acknowledge([(delivery.generation, delivery.mid)])
 
-    def settle(settled: SettledPublish) -> None:
-        on_settled(settled)
-        loop.post(lambda f, at: f.answered(settled, at))
-
-    session = Session(
-        address,
-        f"edge-{station}",
-        expiry_s=SESSION_EXPIRY_S,
-        receive_maximum=16,
-        subscriptions=[Subscription(acks, retained_always=True), Subscription(topic(station, "cmd", "+"))],
-        will=Will(topic(station, "status"), announcement.last_will(now().ms)),
-        on_connect=lambda _: loop.post(lambda f, at: f.connected(at)),
-        on_disconnect=lambda: loop.post(lambda f, _: f.disconnected()),
-        on_message=receive,
-        on_publish_settled=settle,
-    )
-    return session
+    def _settle(self, settled: SettledPublish) -> None:
+        self.on_settled(settled)
+        self.loop.post(lambda f, at: f.answered(settled, at))

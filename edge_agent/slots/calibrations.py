@@ -1,10 +1,14 @@
-"""Calibrations of which an instrument itself speaks: from its first sample in state `cal` to the first behind. Pure."""
+"""What an instrument says of its own calibration: when it is calibrated, when it measures zero or span gas. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from edge_agent.readings.samples import Sample
+from edge_agent.slots.device_slots import ChannelSample
+from quantrac.config.stations import Gas
+from quantrac.telemetry.parameters import Kind
 from quantrac.telemetry.states import State
 
 KIND: Final = "calibration"
@@ -37,3 +41,28 @@ class CalibrationWatch:
         if self._signals:
             return None
         return f"by its own word, {(sample.t_ms - self._since_ms) / MINUTE_MS:.0f} min"
+
+
+class GasWatch:
+    """Follows the signals by which a device says that it measures zero or span gas: its word, given twice."""
+
+    def __init__(self, signals: Mapping[Gas, str] | None = None) -> None:
+        self._gas_of = {signal: gas for gas, signal in (signals or {}).items()}
+        self._flowing: dict[Gas, bool] = {}
+
+    def note(self, sample: Sample) -> None:
+        """Take note of a sample if it is one of these signals."""
+        gas = self._gas_of.get(sample.signal)
+        if gas is not None:
+            self._flowing[gas] = sample.value is not None and sample.value >= 1
+
+    def of(self, kind: Kind, taken: ChannelSample) -> Gas | None:
+        """Return which gas a sample is a reading of.
+
+        The sample's own state must say `cal`, too: it was read in one block with the value, the signal perhaps
+        before it or behind it.
+        """
+        if kind is not Kind.MEAN or taken.state is not State.CAL or taken.value is None:
+            return None
+        flowing = [gas for gas, is_on in self._flowing.items() if is_on]
+        return flowing[0] if len(flowing) == 1 else None

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Final
 
 from edge_agent.readings.samples import Sample
+from edge_agent.slots.calibrations import GasWatch
 from edge_agent.slots.device_slots import ChannelPlan, ChannelSample, SlotPlan
-from edge_agent.slots.gases import GasWatch
 from edge_agent.slots.statistics import Statistic
 from quantrac.config.lines import LineProfile
 from quantrac.config.profiles import Signal

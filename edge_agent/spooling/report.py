@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from edge_agent.spooling.fate import EpochSpan, SpoolFate
 from edge_agent.spooling.ranges import Range, RangeSet
@@ -44,6 +44,10 @@ class SpoolReport(NamedTuple):
     disk: str
     """`ok`, or what is wrong with it."""
     epochs: list[EpochReport]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {**self._asdict(), "epochs": [each._asdict() for each in self.epochs]}
 
 
 def epoch_report(span: EpochSpan, fate: SpoolFate) -> EpochReport:

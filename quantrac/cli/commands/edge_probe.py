@@ -12,7 +12,8 @@ import typer
 from quantrac.cli.commands.edge_options import AsJson, Overlay, Wiring, settings
 
 if TYPE_CHECKING:
-    from edge_agent.acquiring.probe import DevicePlan, SpotReading
+    from edge_agent.acquiring.spot_read import SpotReading
+    from edge_agent.commissioning.probe import DevicePlan
     from quantrac.config.stations import Station
 
 
@@ -68,7 +69,7 @@ def probe(
 
 
 def _station(name: str, wiring: Path | None, overlay: str | None, device: str | None) -> Station:
-    from edge_agent.service import configured_station
+    from edge_agent.control.agent_plan import configured_station
 
     station = configured_station(settings(wiring=wiring, overlay=overlay), name)
     if device is not None and device not in station.devices:
@@ -77,7 +78,7 @@ def _station(name: str, wiring: Path | None, overlay: str | None, device: str | 
 
 
 def _show_plan(station: Station, device: str | None, as_json: bool) -> None:
-    from edge_agent.acquiring import probe as device_probe
+    from edge_agent.commissioning import probe as device_probe
 
     for row in device_probe.plan_of(station, _clock):
         if device not in (None, row.device):
@@ -96,7 +97,7 @@ def _plan_lines(row: DevicePlan) -> list[str]:
 
 def _read(station: Station, device: str | None, as_json: bool) -> None:
     """Read once and print; exit code 1 if something did not answer."""
-    from edge_agent.acquiring import probe as device_probe
+    from edge_agent.commissioning import probe as device_probe
 
     found = device_probe.probe(station, _clock, device)
     for row in found:

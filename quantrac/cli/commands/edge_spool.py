@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from quantrac.cli.commands.edge_options import AsJson, Station, folder_of, say
-
-if TYPE_CHECKING:
-    from edge_agent.spooling.report import SpoolReport
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
@@ -25,7 +22,7 @@ def status(station: Station, as_json: AsJson = False) -> None:
     try:
         found = desk.status(folder)
     except desk.AgentNotRunning:
-        found = _as_dict(inspection.inspect(folder))
+        found = inspection.inspect(folder).as_dict()
     say(found, as_json)
 
 
@@ -72,7 +69,3 @@ def verify(station: Station) -> None:
     if findings:
         raise typer.Exit(1)
     print(f"{folder}: all is well")
-
-
-def _as_dict(report: SpoolReport) -> dict[str, Any]:
-    return {**report._asdict(), "epochs": [each._asdict() for each in report.epochs]}

@@ -35,7 +35,7 @@ class Numbers:
         restart: str,
         around: Surroundings,
         stop: threading.Event,
-        link: FieldLink,
+        link: FieldLink | None = None,
     ) -> None:
         sink(SlotRecord(time.time_ns() // 1_000_000, (), (StationEvent("restart", None, restart, 0),)))
         t_ms = time.time_ns() // 1_000_000

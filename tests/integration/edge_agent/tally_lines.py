@@ -19,7 +19,7 @@ from edge_agent.readings.counts import MissCounts
 from edge_agent.readings.samples import Sample
 from edge_agent.slots.channels import feeds_of, slot_plan
 from edge_agent.slots.device_slots import DeviceSlots
-from edge_agent.slots.maintenance_switch import MaintenanceSwitch
+from edge_agent.slots.maintenance import MaintenanceSwitch
 from quantrac.config.modbus import ModbusProfile
 from quantrac.config.stations import Bus, BusKind, Channel, Device
 from quantrac.private_services.ports import free_port

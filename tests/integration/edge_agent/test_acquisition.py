@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.acquiring.sampling import sample
+from edge_agent.acquiring.acquisition import sample
 from edge_agent.acquiring.surroundings import Surroundings
 from edge_agent.clocks.system_clock import SystemClock
 from edge_agent.health.agent_channels import AgentChannels

@@ -20,7 +20,7 @@ from edge_agent.readings.counts import MissCounts
 from edge_agent.readings.samples import Sample
 from edge_agent.slots.channels import feeds_of, slot_plan
 from edge_agent.slots.device_slots import DeviceSlots
-from edge_agent.slots.maintenance_switch import MaintenanceSwitch
+from edge_agent.slots.maintenance import MaintenanceSwitch
 from quantrac.config.devices import PROFILE_OF_PROTOCOL
 from quantrac.config.stations import Bus, BusKind, Channel, Device, Station
 from simulators.lines.serial_line import PtyLine

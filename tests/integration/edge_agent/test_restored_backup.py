@@ -6,7 +6,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from edge_agent import desk, service
+from edge_agent import desk
+from edge_agent.control import run_end
 from edge_agent.sending import lanes
 from edge_agent.spooling import settlement
 from ingest.rollups import consuming
@@ -47,7 +48,7 @@ def test_the_network_heals_itself(
     for module in (settlement, lanes):
         monkeypatch.setattr(module, "RESEND_AFTER_S", 2.0)
     monkeypatch.setattr(settlement, "GRAIN_S", 0.2)
-    monkeypatch.setattr(service, "ASK_AGAIN_S", 1.0)
+    monkeypatch.setattr(run_end, "ASK_AGAIN_S", 1.0)
     with psycopg.connect(database, autocommit=True, options="-c TimeZone=UTC") as conn:
         add_station(conn, STATION)
         add_channel(conn, STATION, "do")

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import desk, service
+from edge_agent import desk
+from edge_agent.control import run_end
 from edge_agent.sending import lanes
 from edge_agent.spooling import inspection, settlement
 from quantrac.private_services.mosquitto import PrivateMosquitto
@@ -30,7 +31,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settlement, "RESEND_AFTER_S", RESEND_AFTER_S)
     monkeypatch.setattr(settlement, "GRAIN_S", 0.2)
     monkeypatch.setattr(lanes, "RESEND_AFTER_S", RESEND_AFTER_S)
-    monkeypatch.setattr(service, "ASK_AGAIN_S", 0.5)
+    monkeypatch.setattr(run_end, "ASK_AGAIN_S", 0.5)
 
 
 @pytest.fixture

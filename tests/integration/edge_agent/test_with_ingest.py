@@ -9,7 +9,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from edge_agent import desk, service
+from edge_agent import desk
+from edge_agent.control import run_end
 from edge_agent.sending import lanes
 from edge_agent.spooling import settlement
 from quantrac.config.loading import load_network
@@ -42,7 +43,7 @@ def test_broker_and_ingest_killed(
     for module in (settlement, lanes):
         monkeypatch.setattr(module, "RESEND_AFTER_S", 2.0)
     monkeypatch.setattr(settlement, "GRAIN_S", 0.2)
-    monkeypatch.setattr(service, "ASK_AGAIN_S", 1.0)
+    monkeypatch.setattr(run_end, "ASK_AGAIN_S", 1.0)
     ingest = RunningIngest(database, broker, tmp_path / "ingest.log")
     ingest.start()
     agent = Running(broker.url(STATION), tmp_path / "state", Numbers(0.005))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edge_agent.readings.samples import Sample
 from edge_agent.slots.calibrations import CalibrationWatch
-from edge_agent.slots.orders import MaintenanceOrders
+from edge_agent.slots.maintenance import MaintenanceOrders
 from quantrac.telemetry.states import State
 
 MINUTE = 60_000

@@ -17,7 +17,7 @@ from edge_agent.readings.misses import BadCheck, NoAnswer, RequestRefused
 from edge_agent.readings.samples import Measured, Sample, measured
 from edge_agent.slots.channels import ChannelFeed, in_window
 from edge_agent.slots.device_slots import ChannelSample, DeviceSlots, SlotPlan
-from edge_agent.slots.maintenance_switch import MaintenanceSwitch
+from edge_agent.slots.maintenance import MaintenanceSwitch
 from quantrac.config.profiles import Signal
 from quantrac.config.stations import Adjust, Calibration, Channel, Maintenance
 from quantrac.telemetry.parameters import Kind

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.instruments.poll_window import WindowedInstrument, is_open
-from edge_agent.lines import rs485
+from edge_agent.lines import serial_line
 from edge_agent.lines.instrument import Note
 from edge_agent.lines.serial_line import set_direction
 from edge_agent.modbus.request_plan import Function, RegisterSpan
@@ -203,16 +203,18 @@ def test_a_talker_s_surplus_does_not_make_up_for_its_silence() -> None:
 
 def test_the_kernel_s_block_of_rs_485_options() -> None:
     """linux/serial.h, struct serial_rs485: flags 1 enabled, 2 RTS on send, 4 after send, 16 receive while sending."""
-    assert rs485.block(Rs485()) == struct.pack("=8I", 3, 0, 0, 0, 0, 0, 0, 0)
+    assert serial_line.rs485_block(Rs485()) == struct.pack("=8I", 3, 0, 0, 0, 0, 0, 0, 0)
     options = Rs485(rts_on_send=False, rts_after_send=True, before_ms=2, after_ms=3, rx_during_tx=True)
-    assert rs485.block(options) == struct.pack("=8I", 1 | 4 | 16, 2, 3, 0, 0, 0, 0, 0)
+    assert serial_line.rs485_block(options) == struct.pack("=8I", 1 | 4 | 16, 2, 3, 0, 0, 0, 0, 0)
 
 
 def test_a_port_is_asked_to_switch_its_direction_only_if_the_station_says_so(
     tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[int, int, bytes]] = []
-    monkeypatch.setattr("edge_agent.lines.rs485.fcntl.ioctl", lambda fd, code, data: asked.append((fd, code, data)))
+    monkeypatch.setattr(
+        "edge_agent.lines.serial_line.fcntl.ioctl", lambda fd, code, data: asked.append((fd, code, data))
+    )
     port = str(tmp_path / "ttyRS485")
     set_direction(7, port, None)
     assert asked == []
@@ -228,4 +230,4 @@ def test_a_port_is_asked_to_switch_its_direction_only_if_the_station_says_so(
 
 def test_a_driver_without_rs_485_says_so(tmp_path: Any) -> None:
     with (tmp_path / "no-port").open("wb") as file, pytest.raises(LineDown, match="leave out `rs485:`"):
-        rs485.switch_on(file.fileno(), "/dev/ttyUSB0", Rs485())
+        serial_line.switch_rs485_on(file.fileno(), "/dev/ttyUSB0", Rs485())

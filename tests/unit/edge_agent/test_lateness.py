@@ -11,7 +11,7 @@ import pytest
 from edge_agent.acquiring import bus_reader
 from edge_agent.acquiring.bus_reader import BusReader, Mounting
 from edge_agent.acquiring.device_channels import DeviceChannels, StationOutlet
-from edge_agent.acquiring.lateness import SLOW_AFTER, Lateness
+from edge_agent.acquiring.symptoms import SLOW_AFTER, Lateness
 from edge_agent.clocks.clock import WallClock
 from edge_agent.instruments.serial_instruments import TextPart
 from edge_agent.lines.instrument import Note, Part, PlannedRequest, SharedBus
@@ -20,7 +20,7 @@ from edge_agent.readings.misses import NoAnswer
 from edge_agent.readings.samples import Sample
 from edge_agent.slots.channels import device_plan, feeds_of
 from edge_agent.slots.device_slots import DeviceSlots
-from edge_agent.slots.maintenance_switch import MaintenanceSwitch
+from edge_agent.slots.maintenance import MaintenanceSwitch
 from quantrac.config.loading import load_network
 from quantrac.telemetry.states import State
 

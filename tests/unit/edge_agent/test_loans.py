@@ -10,10 +10,10 @@ from typing import cast
 
 import pytest
 
-from edge_agent.acquiring import loans, probe, sweeps
+from edge_agent.acquiring import loans, spot_read, sweeps
 from edge_agent.acquiring.bus_reader import BusReader
 from edge_agent.acquiring.device_channels import StationOutlet
-from edge_agent.acquiring.probe import Lend, SpotReading, look_at
+from edge_agent.acquiring.spot_read import Lend, SpotReading, look_at
 from edge_agent.acquiring.surroundings import Surroundings
 from edge_agent.acquiring.sweeps import Sweeps
 from edge_agent.clocks.clock import WallClock
@@ -23,7 +23,7 @@ from edge_agent.lines.instrument import Instrument, Note, PlannedRequest
 from edge_agent.modbus.bus import ModbusBus, Timing
 from edge_agent.readings.misses import LateAnswer, NoAnswer
 from edge_agent.readings.samples import Sample
-from edge_agent.slots.maintenance_switch import MaintenanceSwitch
+from edge_agent.slots.maintenance import MaintenanceSwitch
 from quantrac.config.loading import load_network
 from quantrac.config.stations import Bus, Device, LineSettings, Station
 from quantrac.telemetry.states import State
@@ -57,7 +57,7 @@ class Told:
     async def probe(self) -> None:
         return
 
-    async def read(self, part: probe.Part) -> list[Sample]:
+    async def read(self, part: spot_read.Part) -> list[Sample]:
         self.asked.append(tuple(part.signals))
         if self.misses:
             raise self.misses.pop(0)("unit 9: no answer")
@@ -80,7 +80,7 @@ class Line:
 
 
 def look(instrument: Told, line: Line, monkeypatch: pytest.MonkeyPatch) -> list[SpotReading]:
-    monkeypatch.setattr(probe, "BETWEEN_TRIES_S", 0.0)
+    monkeypatch.setattr(spot_read, "BETWEEN_TRIES_S", 0.0)
     device = SONDE.model_copy(update={"timeout_ms": 1})
     return asyncio.run(look_at(device, cast(Instrument, instrument), line.lend, 3))
 

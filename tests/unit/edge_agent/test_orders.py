@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.slots.device_slots import ChannelSample
-from edge_agent.slots.orders import FILE, BadOrder, MaintenanceOrders
+from edge_agent.slots.maintenance import FILE, BadOrder, MaintenanceOrders
 from quantrac.telemetry.parameters import Kind
 from quantrac.telemetry.states import State
 

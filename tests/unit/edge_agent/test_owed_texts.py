@@ -6,7 +6,7 @@ import pytest
 
 from edge_agent.lines.endings import LINE, Ending, bare
 from edge_agent.lines.owed_texts import OWED_S, OwedText, OwedTexts
-from edge_agent.modbus.numbered_answers import NumberedAnswers
+from edge_agent.modbus.owed_answers import NumberedAnswers
 
 DUST = Ending(b"\x03", 2, b"\x02MD")
 """Bayern-Hessen: STX MD … ETX and two characters of block check."""

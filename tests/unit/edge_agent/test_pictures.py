@@ -7,14 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.cameras.cameras import Cameras
-from edge_agent.cameras.departures import Departures
-from edge_agent.cameras.jpeg_scale import scaled
+from edge_agent.cameras.cameras import Cameras, NoPicturesYet, RunningCameras
 from edge_agent.cameras.lane import PictureLane
-from edge_agent.cameras.photographer import Photographer, Timetable
+from edge_agent.cameras.photographer import Departures, Photographer, Timetable
 from edge_agent.cameras.picture_spool import FILE, PictureSpool
-from edge_agent.cameras.snapshot import LARGEST, NoPicture, checked
-from edge_agent.cameras.waiting import NoPicturesYet, cameras_when_there_is_room
+from edge_agent.cameras.snapshot import LARGEST, NoPicture, checked, scaled
 from edge_agent.clocks.clock import Moment
 from edge_agent.clocks.trust import ClockStamp
 from edge_agent.readings.records import SlotReading, SlotRecord, StationEvent
@@ -256,17 +253,23 @@ def test_damage_of_an_album_that_shows_at_the_start_ends_nobody(tmp_path: Path) 
 def test_cameras_of_a_full_disk_begin_when_it_has_room() -> None:
     tries: list[int] = []
     ended: list[str] = []
+    seen: list[SlotRecord] = []
 
-    def start(closing: ExitStack) -> Cameras:
+    def run(closing: ExitStack) -> RunningCameras:
         tries.append(len(tries))
         if len(tries) < 3:
             raise SpoolUnwritable("database or disk is full")
         closing.callback(ended.append, "ended")
-        return Cameras(lambda: {"cafe": wire.Held(1, 1)}, lambda _: None, lambda _: None, lambda *_: {"taken": True})
+        return RunningCameras(
+            lambda: {"cafe": wire.Held(1, 1)}, lambda _: None, seen.append, lambda *_: {"taken": True}
+        )
 
+    cameras = Cameras(run, try_again_s=0.1)
     with ExitStack() as closing:
-        cameras = cameras_when_there_is_room(closing, start, try_again_s=0.1)
-        cameras.look(SlotRecord(T0, ()))
+        closing.callback(cameras.stop)
+        cameras.start()
+        look = cameras.looked(lambda _: None)
+        look(SlotRecord(T0, ()))
         assert cameras.said() == {}
         with pytest.raises(NoPicturesYet, match="no room"):
             cameras.photograph("river", "asked")
@@ -275,7 +278,8 @@ def test_cameras_of_a_full_disk_begin_when_it_has_room() -> None:
             assert time.monotonic() < until
             time.sleep(0.01)
         assert cameras.photograph("river", "asked") == {"taken": True}
-    assert (len(tries), ended) == (3, ["ended"])
+        look(SlotRecord(T0 + 1, ()))
+    assert (len(tries), ended, seen) == (3, ["ended"], [SlotRecord(T0 + 1, ())])
 
 
 def camera(every_minutes: int, on_alarm: bool = True) -> Camera:

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from edge_agent.acquiring.field_link import FieldLink
-from edge_agent.acquiring.probe import SpotReading
+from edge_agent.acquiring.spot_read import SpotReading
 from edge_agent.clocks.clock import Moment
 from edge_agent.control.reconfiguration import ChangeRefused, Reconfiguration
 from edge_agent.control.trial import Deliveries

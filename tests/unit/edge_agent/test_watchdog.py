@@ -3,7 +3,7 @@
 import socket
 from pathlib import Path
 
-from edge_agent.acquiring.bus_watch import SILENT_SWEEPS, BusWatch
+from edge_agent.acquiring.symptoms import SILENT_SWEEPS, BusWatch
 from edge_agent.health.watchdog import SystemdWatchdog
 from edge_agent.readings.counts import ErrorRates
 

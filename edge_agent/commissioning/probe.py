@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final, NamedTuple
 
+from edge_agent.acquiring.spot_read import TRIES, SpotReading, kept_open, look_at, read_part
+from edge_agent.clocks.clock import NowMs
 from edge_agent.instruments.drivers import Mounted, mount
-from edge_agent.lines.instrument import Instrument, Overlapping, OwnedLine, Part, PlannedRequest, Unsuitable
+from edge_agent.lines.instrument import Instrument, PlannedRequest, Unsuitable
 from edge_agent.modbus.bus import ModbusBus
 from edge_agent.modbus.instrument import ModbusInstrument
-from edge_agent.readings.misses import Garbled, LateAnswer, LineDown, Miss, NoAnswer
+from edge_agent.readings.misses import Miss
 from edge_agent.readings.samples import Sample
-from edge_agent.slots.channels import feeds_of
 from quantrac.config.devices import AnyProfile
 from quantrac.config.modbus import ModbusProfile
-from quantrac.config.stations import Bus as BusPlace
-from quantrac.config.stations import Channel, Device, Station
+from quantrac.config.stations import Bus, Channel, Device, Station
 
-TRIES: Final = 4
-BETWEEN_TRIES_S: Final = 1.0
 ANSWER_MS: Final = 25.0
 """Assumed time from request to answer, for the load of a line."""
-
-Lend = Callable[[int], AbstractAsyncContextManager[None]]
-"""Lends an open line for one transaction, if possible at a moment when nobody else wants it for so many ms."""
 
 
 class DevicePlan(NamedTuple):
@@ -41,17 +34,6 @@ class DevicePlan(NamedTuple):
     load: float | None
 
 
-class SpotReading(NamedTuple):
-    """One channel as it is now: in its published unit, or why there is nothing."""
-
-    device: str
-    channel: str
-    value: float | None
-    unit: str
-    state: str
-    why: str
-
-
 class SpotSignal(NamedTuple):
     """One signal of a profile as it is now: in the profile's unit, or why there is nothing."""
 
@@ -64,9 +46,7 @@ class SpotSignal(NamedTuple):
     why: str
 
 
-def read_profile(
-    profile: AnyProfile, bus: BusPlace, unit: int, timeout_ms: int, clock: Callable[[], int]
-) -> list[SpotSignal]:
+def read_profile(profile: AnyProfile, bus: Bus, unit: int, timeout_ms: int, clock: NowMs) -> list[SpotSignal]:
     """Read every signal of a Modbus profile once from a unit of a line that no station file knows; blocking.
 
     Raises Unsuitable, LineDown.
@@ -77,7 +57,7 @@ def read_profile(
 
 
 async def _read_profile(
-    profile: ModbusProfile, place: BusPlace, unit: int, timeout_ms: int, clock: Callable[[], int]
+    profile: ModbusProfile, place: Bus, unit: int, timeout_ms: int, clock: NowMs
 ) -> list[SpotSignal]:
     channels = {
         name: Channel(
@@ -98,7 +78,7 @@ async def _read_profile(
         await asyncio.sleep(await instrument.wake() / 1000)
         for part in instrument.parts():
             try:
-                found = await _read(device, instrument, part, TRIES, kept_open(bus))
+                found = await read_part(device, instrument, part, TRIES, kept_open(bus))
                 samples |= {sample.signal: sample for sample in found}
             except Miss as miss:
                 why |= dict.fromkeys(part.signals, str(miss))
@@ -117,7 +97,7 @@ def _signal_found(
     return SpotSignal(name, sample.value, unit, sample.state.word, raw, "")
 
 
-def plan_of(station: Station, clock: Callable[[], int]) -> list[DevicePlan]:
+def plan_of(station: Station, clock: NowMs) -> list[DevicePlan]:
     """Return the plan of each device; nothing is opened."""
     return [
         _device_plan(device, instrument)
@@ -126,12 +106,12 @@ def plan_of(station: Station, clock: Callable[[], int]) -> list[DevicePlan]:
     ]
 
 
-def probe(station: Station, clock: Callable[[], int], only: str | None = None) -> list[SpotReading]:
+def probe(station: Station, clock: NowMs, only: str | None = None) -> list[SpotReading]:
     """Read every device once, or one of them, and return its channels; blocking."""
     return asyncio.run(_probe(station, clock, only))
 
 
-async def _probe(station: Station, clock: Callable[[], int], only: str | None) -> list[SpotReading]:
+async def _probe(station: Station, clock: NowMs, only: str | None) -> list[SpotReading]:
     answers = await asyncio.gather(*(_probe_bus(mounted, only) for mounted in mount(station, clock)))
     return [found for bus in answers for found in bus]
 
@@ -147,67 +127,6 @@ async def _probe_bus(mounted: Mounted, only: str | None) -> list[SpotReading]:
     return found
 
 
-def kept_open(bus: OwnedLine) -> Lend:
-    """Return who lends a bus that nobody else uses."""
-
-    @asynccontextmanager
-    async def lent(_: int) -> AsyncIterator[None]:
-        await bus.open()
-        yield
-
-    return lent
-
-
-async def look_at(device: Device, instrument: Instrument, lend: Lend, tries: int = TRIES) -> list[SpotReading]:
-    """Read a device once, apart from its schedule, and return its channels; a silent one is asked for one part only."""
-    try:
-        async with lend(instrument.try_ms):
-            ready_ms = await instrument.wake()
-    except LineDown as down:
-        return list(_channels(device, {}, str(down)))
-    await asyncio.sleep(ready_ms / 1000)
-    samples: dict[str, Sample] = {}
-    parts = instrument.parts()
-    why = "" if parts else f"is not asked at this minute of the hour; minutes: {device.profile.poll_minutes}"
-    for part in parts:
-        try:
-            samples |= {sample.signal: sample for sample in await _read(device, instrument, part, tries, lend)}
-        except Miss as miss:
-            why = str(miss)
-            if isinstance(miss, NoAnswer):
-                break
-    return list(_channels(device, samples, why))
-
-
-async def _read(device: Device, instrument: Instrument, part: Part, tries: int, lend: Lend) -> list[Sample]:
-    """Read a part; all but the last try may miss: a sleeping instrument loses the first, a late answer is learnt of."""
-    for _ in range(tries - 1):
-        try:
-            return await _read_once(instrument, part, lend)
-        except (Garbled, LateAnswer, NoAnswer):
-            await asyncio.sleep(max(BETWEEN_TRIES_S, device.timeout_ms / 1000))
-    return await _read_once(instrument, part, lend)
-
-
-async def _read_once(instrument: Instrument, part: Part, lend: Lend) -> list[Sample]:
-    if isinstance(instrument, Overlapping):
-        async with lend(instrument.try_ms):
-            ready_ms = await instrument.begin(part)
-        await asyncio.sleep(ready_ms / 1000)
-    async with lend(instrument.try_ms):
-        return await instrument.read(part)
-
-
-def _channels(device: Device, samples: dict[str, Sample], why: str) -> Iterator[SpotReading]:
-    for feed, channel in zip(feeds_of(device), device.channels.values(), strict=True):
-        sample = samples.get(feed.signal)
-        if sample is None:
-            yield SpotReading(device.name, channel.name, None, channel.unit, "comm", why)
-        else:
-            taken = feed.taken(sample)
-            yield SpotReading(device.name, channel.name, taken.value, channel.unit, taken.state.word, "")
-
-
 def _device_plan(device: Device, instrument: Instrument) -> DevicePlan:
     requests = instrument.requests()
     lengths = [request.wire_bytes for request in requests]
@@ -218,5 +137,5 @@ def _device_plan(device: Device, instrument: Instrument) -> DevicePlan:
     return DevicePlan(device.name, device.bus.name, device.bus.place, device.sample_ms, requests, wire_ms, load)
 
 
-def _gap_ms(device: Device, bus: BusPlace) -> float:
+def _gap_ms(device: Device, bus: Bus) -> float:
     return bus.gap_ms + device.profile.turnaround_ms

@@ -10,11 +10,12 @@ from edge_agent.clocks.clock import Moment
 from edge_agent.clocks.system_clock import SystemClock
 from edge_agent.clocks.timekeeper import Timekeeper
 from edge_agent.readings.records import SlotReading, SlotRecord
+from edge_agent.sending import spool_opening
 from edge_agent.sending.announcement import Identity
 from edge_agent.sending.forwarder import Forwarder
 from edge_agent.sending.forwarding_loop import ForwardingLoop
-from edge_agent.sending.start import NOT_OPENED, Beginning
-from edge_agent.spooling import spool, spool_start
+from edge_agent.sending.spool_opening import NOT_OPENED, SpoolOpening
+from edge_agent.spooling import spool
 from edge_agent.spooling.intake import Intake
 from edge_agent.spooling.spool import DATABASE, Spool
 from edge_agent.spooling.spool_file import SpoolUnwritable, connect
@@ -32,16 +33,16 @@ class Agent:
         self.intake = Intake(wake=self.loop.wake)
         keeper = Timekeeper(SystemClock(), ClockPlan(trust="date", not_before_ms=0))
         plan = SpoolPlan(size_bytes=10**9, keep_ms=10**10)
-        self.beginning = Beginning(folder, plan, keeper, self.intake, self._forwarder, self._now, lambda: True)
+        self.opening = SpoolOpening(folder, plan, keeper, self.intake, self._forwarder, self._now, lambda: True)
 
     def measure(self, numbers: range) -> None:
         for n in numbers:
             self.intake.offer(SlotRecord(1_795_490_400_000 + n, (SlotReading("do", float(n), State.OK),)))
 
     def end(self) -> None:
-        self.beginning.give_up()
+        self.opening.give_up()
         self.loop.stop()
-        self.beginning.close()
+        self.opening.close()
         assert not self.failed
 
     def _forwarder(self, opened: Spool) -> Forwarder:
@@ -73,13 +74,13 @@ class Disk:
 def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
     disk = Disk()
     monkeypatch.setattr(spool, "connect", disk.connect)
-    monkeypatch.setattr(spool_start, "TRY_AGAIN_S", 0.01)
+    monkeypatch.setattr(spool_opening, "TRY_AGAIN_S", 0.01)
     return disk
 
 
 def test_what_is_measured_before_the_disk_has_room_is_stored_when_it_has(disk: Disk, tmp_path: Path) -> None:
     agent = Agent(tmp_path)
-    assert agent.beginning.begin(agent.loop) == NOT_OPENED
+    assert agent.opening.begin(agent.loop) == NOT_OPENED
     agent.measure(range(1, 6))
     with pytest.raises(SpoolUnwritable, match="disk is full"):
         agent.loop.ask(lambda f: f.drained)
@@ -102,7 +103,7 @@ def test_what_is_measured_before_the_disk_has_room_is_stored_when_it_has(disk: D
 
 def test_an_agent_that_ends_while_its_disk_is_full_waits_for_nothing(disk: Disk, tmp_path: Path) -> None:
     agent = Agent(tmp_path)
-    agent.beginning.begin(agent.loop)
+    agent.opening.begin(agent.loop)
     agent.measure(range(1, 6))
     agent.end()
     assert agent.loop.forwarder is None
@@ -110,7 +111,7 @@ def test_an_agent_that_ends_while_its_disk_is_full_waits_for_nothing(disk: Disk,
 
 def test_what_comes_just_before_the_end_is_stored(tmp_path: Path) -> None:
     agent = Agent(tmp_path)
-    agent.beginning.begin(agent.loop)
+    agent.opening.begin(agent.loop)
     agent.measure(range(1, 4))
     agent.end()
     with Spool(tmp_path, size_bytes=10**9, keep_ms=10**10, now_ms=0) as stored:
@@ -121,7 +122,7 @@ def test_a_spool_that_is_found_damaged_at_the_start_is_on_record(tmp_path: Path)
     """The gap in its epoch has a cause that the centre can read, not only the station's log."""
     (tmp_path / DATABASE).write_bytes(b"SQLite format 3\0" + b"\xff" * 8_000)
     agent = Agent(tmp_path)
-    agent.beginning.begin(agent.loop)
+    agent.opening.begin(agent.loop)
     agent.end()
     with Spool(tmp_path, size_bytes=10**9, keep_ms=10**10, now_ms=0) as stored:
         (event,) = [e for _, line in stored.read(1, stored.last, 100) for e in decode_message(line).e]

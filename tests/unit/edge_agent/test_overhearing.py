@@ -9,8 +9,8 @@ from typing import cast
 
 from edge_agent.acquiring.bus_reader import Mounting
 from edge_agent.acquiring.device_channels import DeviceChannels, StationOutlet
-from edge_agent.acquiring.overheard import overhear
-from edge_agent.acquiring.probe import SpotReading
+from edge_agent.acquiring.loans import overhear
+from edge_agent.acquiring.spot_read import SpotReading
 from edge_agent.acquiring.talker_reader import TalkerReader
 from edge_agent.clocks.clock import WallClock
 from edge_agent.instruments.talkers import LineTalker
@@ -19,7 +19,7 @@ from edge_agent.lines.serial_bus import SerialBus
 from edge_agent.readings.counts import MissCounts
 from edge_agent.slots.channels import device_plan, feeds_of
 from edge_agent.slots.device_slots import DeviceSlots
-from edge_agent.slots.maintenance_switch import MaintenanceSwitch
+from edge_agent.slots.maintenance import MaintenanceSwitch
 from quantrac.config.loading import load_network
 from quantrac.config.stations import Bus, Channel, Device
 

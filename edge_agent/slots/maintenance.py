@@ -1,4 +1,4 @@
-"""Maintenance and calibration that a person has ordered, for a device or the whole station, until a time."""
+"""Maintenance and calibration: by the switch at the station, or ordered by a person until a time."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import Final, NamedTuple
 from edge_agent.readings.records import StationEvent
 from edge_agent.slots.calibrations import KIND as CALIBRATION
 from edge_agent.slots.device_slots import ChannelSample
+from edge_agent.slots.kept_file import replace_file
+from quantrac.config.stations import Maintenance
 from quantrac.observe.logs import logger
 from quantrac.telemetry.errors import QuantracError
 from quantrac.telemetry.parameters import Kind
@@ -22,6 +24,37 @@ log = logger(__name__)
 FILE: Final = "maintenance.json"
 LONGEST_MS: Final = 7 * 86_400_000
 WHOLE_STATION: Final = ""
+
+
+class MaintenanceSwitch:
+    """Gives what is measured the state that the station file names while its switch reads 1, or until it is forgotten.
+
+    States and voltages (kind `last`) stay what they are: the switch itself is one of them.
+    """
+
+    def __init__(self, plan: Maintenance | None) -> None:
+        self._plan = plan
+        self._since_ms: int | None = None
+
+    def note(self, device: str, channel: str, taken: ChannelSample) -> str | None:
+        """Take note of a sample; returns what changed if it was the switch's: `on` or `off`."""
+        if self._plan is None or (device, channel) != (self._plan.device, self._plan.channel) or taken.value is None:
+            return None
+        was_on, is_on = self._since_ms is not None, taken.value >= 1
+        if was_on == is_on:
+            return None
+        self._since_ms = taken.t_ms if is_on else None
+        return "on" if is_on else "off"
+
+    def marked(self, kind: Kind, taken: ChannelSample) -> ChannelSample:
+        """Return a sample with the state of the switch."""
+        if kind is Kind.LAST or not self._holds(taken.t_ms):
+            return taken
+        return taken._replace(state=worst((taken.state, self._plan.state if self._plan else State.OK)))
+
+    def _holds(self, t_ms: int) -> bool:
+        plan, since_ms = self._plan, self._since_ms
+        return plan is not None and since_ms is not None and 0 <= t_ms - since_ms < plan.ends_after_ms
 
 
 class BadOrder(QuantracError):
@@ -136,12 +169,9 @@ class MaintenanceOrders:
     def _save(self) -> None:
         if self._path is None:
             return
-        draft = self._path.with_suffix(".new")
+        saved = {name: (o.state.word, o.until_ms) for name, o in self._orders.items()}
         try:
-            draft.write_text(
-                json.dumps({name: (o.state.word, o.until_ms) for name, o in self._orders.items()}), "utf-8"
-            )
-            draft.replace(self._path)
+            replace_file(self._path, json.dumps(saved))
         except OSError as error:  # the order holds all the same, until the agent ends
             if not self._unsaved:
                 log.warning("maintenance_not_saved", file=str(self._path), error=str(error))

@@ -1,14 +1,43 @@
-"""An instrument that answers, but more slowly than its line can wait, and what to do about it. Pure."""
+"""Symptoms of a bus: not one byte from any device, or an instrument that answers more slowly than its line can wait.
+
+Pure.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Final
 
+SILENT_SWEEPS: Final = 3
+"""Turns of each device of a bus in a row without a byte after which it is closed and opened again."""
+MOST_SWEEPS: Final = 48
+"""Each time that opening it again has not helped, twice as many are waited for, at most so many."""
 SLOW_AFTER: Final = 3
 """Turns in a row that were too short for its answers, after which an instrument is called too slow."""
 ROOM: Final = 2
 """An interval of so many times its answer leaves an instrument its turn, and its neighbours theirs."""
+
+
+class BusWatch:
+    """Counts silent turns by device: an adapter that hangs is cured by opening its line again."""
+
+    def __init__(self, devices: Iterable[str]) -> None:
+        self._silent = dict.fromkeys(devices, 0)
+        self._patience = SILENT_SWEEPS
+
+    def note(self, device: str, heard: bool) -> bool:
+        """Take note of a turn; return whether the bus is to be closed and opened again now."""
+        if heard:
+            self._silent = dict.fromkeys(self._silent, 0)
+            self._patience = SILENT_SWEEPS
+            return False
+        self._silent[device] += 1
+        if min(self._silent.values()) < self._patience:
+            return False
+        self._silent = dict.fromkeys(self._silent, 0)
+        self._patience = min(MOST_SWEEPS, self._patience * 2)
+        return True
 
 
 class Lateness:

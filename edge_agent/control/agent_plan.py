@@ -1,0 +1,70 @@
+"""What the agent of a station runs by: its configuration, the broker's address, its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from edge_agent.control.reconfiguration import Pushed
+from quantrac.config.loading import load_network
+from quantrac.config.settings import Settings
+from quantrac.config.stations import Station
+from quantrac.config.wiring import Wiring, load_wiring
+from quantrac.mqtt.address import MqttAddress
+from quantrac.observe.logs import logger
+from quantrac.telemetry.commands import read_key
+from quantrac.telemetry.errors import QuantracError
+
+log = logger(__name__)
+
+
+class StationNotConfigured(QuantracError):
+    """The configuration has no such station."""
+
+    exit_code = 2
+
+
+class AgentPlan(NamedTuple):
+    """The configuration of an agent, and where it comes from."""
+
+    settings: Settings
+    station: Station
+    """As it is in force when the agent starts: the centre may have sent another than the local files have."""
+    pushed: Pushed
+    wiring: Wiring
+    address: MqttAddress
+    folder: Path
+
+    @classmethod
+    def of(cls, settings: Settings, station_id: str) -> Self:
+        """Read the plan of a station; raises ConfigErrors, StationNotConfigured, MissingSetting."""
+        local, wiring = configured_station(settings, station_id), load_wiring(settings.wiring)
+        folder = settings.state_dir / station_id
+        folder.mkdir(parents=True, exist_ok=True)
+        pushed = Pushed(folder)
+        sent = pushed.load(local)
+        station = local if sent is None else wiring.wire(sent)
+        if station.spool.warning:
+            log.warning("spool_keep_is_short", station=station_id, why=station.spool.warning)
+        return cls(settings, station, pushed, wiring, MqttAddress.parse(settings.mqtt()), folder)
+
+    def local_files(self) -> Station:
+        """Read the station's local files again; raises ConfigErrors, StationNotConfigured."""
+        local = configured_station(self.settings, self.station.station)
+        self.pushed.local_hash = local.config_hash
+        return local
+
+    def command_key(self) -> bytes | None:
+        """Return the key by which the centre signs commands to this station; None: there is none."""
+        keys = self.settings.command_keys
+        return None if keys is None else read_key(keys, self.station.station)
+
+
+def configured_station(settings: Settings, station_id: str) -> Station:
+    """Return a station of the configuration, its buses at their places; raises ConfigErrors, StationNotConfigured."""
+    stations = load_network(settings.config, settings.overlay).stations
+    if station_id not in stations:
+        raise StationNotConfigured(
+            f"station {station_id!r} is not configured; there are: {', '.join(sorted(stations))}"
+        )
+    return load_wiring(settings.wiring).wire(stations[station_id])
