@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from edge_agent.readings.records import SlotReading, SlotRecord
-from edge_agent.sending.spool_opening import LOOKED_BACK
+from edge_agent.sending.spool_start import LOOKED_BACK
 from edge_agent.slots.continuity import SlotSeries, last_slots
 from edge_agent.spooling.spool import Spool
 from edge_agent.spooling.spool_file import connect

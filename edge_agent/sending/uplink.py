@@ -13,7 +13,7 @@ from edge_agent.clocks.timekeeper import Timekeeper
 from edge_agent.sending import announcement
 from edge_agent.sending.forwarder import Forwarder
 from edge_agent.sending.forwarding_loop import ForwardingLoop
-from edge_agent.sending.spool_opening import SpoolOpening, continuity_of
+from edge_agent.sending.spool_start import SpoolStart, continuity_of
 from edge_agent.slots.continuity import series_of
 from edge_agent.spooling.intake import Intake
 from edge_agent.spooling.spool import Spool
@@ -50,7 +50,7 @@ class Uplink:
         """Messages of `cmd/<id>` that nobody has taken yet."""
         self.on_settled: Callable[[SettledPublish], None] = lambda _: None
         """Told, in the network thread, what became of each publish."""
-        self._opening = SpoolOpening(
+        self._opening = SpoolStart(
             folder, station.spool, keeper, self.intake, self._forwarder, now, connected=lambda: self.session.connected
         )
 

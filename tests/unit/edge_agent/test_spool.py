@@ -17,7 +17,7 @@ import pytest
 
 from edge_agent.clocks.clock import Moment
 from edge_agent.readings.records import SlotReading, SlotRecord, StationEvent
-from edge_agent.sending import spool_opening
+from edge_agent.sending import spool_start
 from edge_agent.spooling.ranges import Range, RangeSet
 from edge_agent.spooling.spool import DATABASE, MOST_DROPPED, Spool
 from edge_agent.spooling.spool_file import SpoolDamaged, SpoolErrors, SpoolLocked, SpoolUnwritable
@@ -322,16 +322,16 @@ def test_a_read_error_of_the_disk_is_damage_and_a_full_one_is_not() -> None:
 
 
 def test_a_spool_is_opened_as_soon_as_its_disk_has_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spool_opening, "TRY_AGAIN_S", 0.02)
+    monkeypatch.setattr(spool_start, "TRY_AGAIN_S", 0.02)
     plan, stop = SpoolPlan(size_bytes=10**9, keep_ms=DAY_MS), threading.Event()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
     try:
         threading.Timer(0.1, stop.set).start()
-        assert spool_opening.open_when_there_is_room(tmp_path, plan, lambda: Moment(0.0, NOW), stop) is None
+        assert spool_start.open_when_there_is_room(tmp_path, plan, lambda: Moment(0.0, NOW), stop) is None
         stop.clear()
         threading.Timer(0.1, resource.setrlimit, (resource.RLIMIT_FSIZE, (soft, hard))).start()
-        spool = spool_opening.open_when_there_is_room(tmp_path, plan, lambda: Moment(0.0, NOW), stop)
+        spool = spool_start.open_when_there_is_room(tmp_path, plan, lambda: Moment(0.0, NOW), stop)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert spool is not None
@@ -348,7 +348,7 @@ def test_damage_that_only_shows_when_it_is_read_is_met_at_the_start(tmp_path: Pa
         file.seek((page - 1) * 4096)
         file.write(b"\xff" * 4096)
     plan = SpoolPlan(size_bytes=10**9, keep_ms=DAY_MS)
-    with spool_opening.open_spool(tmp_path, plan, lambda: Moment(0.0, NOW)) as spool:
+    with spool_start.open_spool(tmp_path, plan, lambda: Moment(0.0, NOW)) as spool:
         assert [(span.name, span.last) for span in spool.spans()] == [(epoch, 100), (spool.epoch, 0)]
 
 

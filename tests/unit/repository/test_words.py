@@ -35,8 +35,8 @@ Picture Place Purpose Report Row Sample Selection Station Step Stretch Trouble U
 Words Worker
 """
 NOT_YET_MODULES = """
-consuming copying deriving following importing judging loading making refreshing sampling staging telling
-travelling tuning waiting wiring withholding
+consuming copying deriving following importing judging loading making refreshing staging telling
+travelling tuning wiring withholding
 """
 NOT_YET_SLOTS = """
 Slot all_slots slot slots

@@ -10,11 +10,11 @@ from edge_agent.clocks.clock import Moment
 from edge_agent.clocks.system_clock import SystemClock
 from edge_agent.clocks.timekeeper import Timekeeper
 from edge_agent.readings.records import SlotReading, SlotRecord
-from edge_agent.sending import spool_opening
+from edge_agent.sending import spool_start
 from edge_agent.sending.announcement import Identity
 from edge_agent.sending.forwarder import Forwarder
 from edge_agent.sending.forwarding_loop import ForwardingLoop
-from edge_agent.sending.spool_opening import NOT_OPENED, SpoolOpening
+from edge_agent.sending.spool_start import NOT_OPENED, SpoolStart
 from edge_agent.spooling import spool
 from edge_agent.spooling.intake import Intake
 from edge_agent.spooling.spool import DATABASE, Spool
@@ -33,7 +33,7 @@ class Agent:
         self.intake = Intake(wake=self.loop.wake)
         keeper = Timekeeper(SystemClock(), ClockPlan(trust="date", not_before_ms=0))
         plan = SpoolPlan(size_bytes=10**9, keep_ms=10**10)
-        self.opening = SpoolOpening(folder, plan, keeper, self.intake, self._forwarder, self._now, lambda: True)
+        self.opening = SpoolStart(folder, plan, keeper, self.intake, self._forwarder, self._now, lambda: True)
 
     def measure(self, numbers: range) -> None:
         for n in numbers:
@@ -74,7 +74,7 @@ class Disk:
 def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
     disk = Disk()
     monkeypatch.setattr(spool, "connect", disk.connect)
-    monkeypatch.setattr(spool_opening, "TRY_AGAIN_S", 0.01)
+    monkeypatch.setattr(spool_start, "TRY_AGAIN_S", 0.01)
     return disk
 
 

@@ -31,7 +31,7 @@ LOOKED_BACK: Final = 20_000
 TRY_AGAIN_S: Final = 2.0
 
 
-class SpoolOpening:
+class SpoolStart:
     """Opens the spool of a station and hands its forwarder to the loop; `close` comes last, when the loop has ended."""
 
     def __init__(
