@@ -1,1 +1,1 @@
-"""Station, device and rule files: loading with line numbers, models, overlays; and the settings of the processes."""
+"""Configuration: station, device and rule files with line numbers and overlays, and the settings of the processes."""

@@ -1,4 +1,4 @@
-"""Buses of a station: made from their specification, and what may hang on them."""
+"""Buses of a station: built from their specification, and the rules on what may be connected to them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Channels of a station: a signal of a device, named and brought to the catalogue's unit."""
+"""Channels of a station: a device's signal, named and converted to the catalogue's unit."""
 
 from __future__ import annotations
 

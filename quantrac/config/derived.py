@@ -1,4 +1,4 @@
-"""Channels that the centre makes of others of a station: what the file declares, joined with the formulas."""
+"""Derived channels of a station: the declarations in its file, joined with the formulas."""
 
 from __future__ import annotations
 

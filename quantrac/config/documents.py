@@ -1,4 +1,4 @@
-"""YAML 1.2 files as trees that know where every key and value stands, and the merging of overlays.
+"""YAML 1.2 files as trees in which every key and value knows its place, and the merging of overlays.
 
 YAML 1.2, because 1.1 reads `no` as false (nitric oxide), `22:00` as 1320 and `010` as 8. Duplicate keys are problems,
 not silent losses. Dates stay text: the models say what they mean.

@@ -1,4 +1,4 @@
-"""A station in the making: its tree, so that every problem found later still has its line."""
+"""A station under construction, with its tree, so that every problem found later still has its line."""
 
 from __future__ import annotations
 

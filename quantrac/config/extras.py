@@ -1,4 +1,4 @@
-"""Series beside a channel: statistics of its samples, and what it read on zero and span gas."""
+"""Channels beside a channel: statistics of its samples, and its readings on zero and span gas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kinds of value that configuration files hold, each with the one sentence that says what is allowed."""
+"""The types of value in configuration files, each with the one sentence that says what is allowed."""
 
 from __future__ import annotations
 

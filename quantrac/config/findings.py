@@ -1,4 +1,4 @@
-"""What is wrong with the files: every problem with its file, line, column and key, all at once."""
+"""Problems in the files: each with file, line, column, key, what was found and what is allowed."""
 
 from __future__ import annotations
 

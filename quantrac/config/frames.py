@@ -1,4 +1,4 @@
-"""Bytes on a line as people write them in a profile: hexadecimal pairs, or text with named control characters."""
+"""Bytes in a profile as people write them: hexadecimal pairs, or text with named control characters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Profiles of instruments that speak in lines of fields: NMEA 0183, Gill, and lines of a maker's own."""
+"""Profiles of instruments that send lines of fields: NMEA 0183, Gill, and makers' own lines."""
 
 from __future__ import annotations
 

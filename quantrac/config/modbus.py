@@ -1,4 +1,4 @@
-"""Profiles of Modbus instruments: registers, byte orders, status words, and layouts that follow what is plugged in."""
+"""Profiles of Modbus instruments: registers, byte orders, status words, and directories of parameter codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The network: what holds for all stations (`network.yaml`), and the whole of what was loaded."""
+"""The network: `network.yaml`, and everything that was loaded with it."""
 
 from __future__ import annotations
 
@@ -227,7 +227,7 @@ class Network:
 
     @property
     def routes(self) -> tuple[Route, ...]:
-        """By which ways groups are told."""
+        """The media by which groups are told."""
         return self.settings.routes
 
     @property

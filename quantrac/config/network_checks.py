@@ -1,4 +1,4 @@
-"""What network.yaml must agree on with itself and the stations."""
+"""Checks of network.yaml against itself and the stations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a station file says otherwise about the instrument of one device: single signals, defaults, state tables.
+"""Overrides of a profile in a station file: single signals, defaults, state tables.
 
 The device's `signals:` and `signal_defaults:` are laid over the profile's tree and the whole is checked again, so a
 mistake is reported where it stands: in the station file, with its line.

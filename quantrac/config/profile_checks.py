@@ -1,4 +1,4 @@
-"""What must fit together inside a device profile."""
+"""Checks of a device profile in itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One file at a time: a tree checked against its model, and device profiles with what must fit together in them."""
+"""Loads a single file: checks its tree against its model, and device profiles in themselves."""
 
 from __future__ import annotations
 

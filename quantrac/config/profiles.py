@@ -1,4 +1,4 @@
-"""What every device profile has: signals, state tables, golden exchanges.
+"""The parts that every device profile has: signals, state tables, golden exchanges.
 
 A profile describes the instrument only: where it hangs and how often it is asked stands in the station file. A number
 takes these steps, and the last is `Channel.published`: raw value → `missing`, status → `scale`, `offset` (now in the

@@ -1,4 +1,4 @@
-"""From a station file, profiles and defaults to a station that can run. What does not fit together becomes problems."""
+"""Resolves a station: joins its file with profiles and defaults; whatever does not fit becomes a problem."""
 
 from __future__ import annotations
 

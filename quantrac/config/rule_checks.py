@@ -1,4 +1,4 @@
-"""What rules, network settings and stations must agree on, and rules in themselves."""
+"""Checks of rules in themselves, and against network settings and stations."""
 
 from __future__ import annotations
 

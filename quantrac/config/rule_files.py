@@ -1,4 +1,4 @@
-"""Files of rules: rules, composite rules, and the tests that stand beside them."""
+"""Files of rules: rules, composite rules, and their tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Alarm rules (`station_configs/rules/`): what is watched, at which levels, whom it concerns and what it says."""
+"""Alarm rules (`station_configs/rules/`): what is watched, levels, groups, and the texts of messages."""
 
 from __future__ import annotations
 

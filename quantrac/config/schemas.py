@@ -1,4 +1,4 @@
-"""JSON schemas of our files, for editors that complete and check YAML while it is typed."""
+"""JSON schemas of the configuration files, for editors that complete and check while one types."""
 
 from __future__ import annotations
 

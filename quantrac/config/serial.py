@@ -1,4 +1,4 @@
-"""Profiles of instruments that speak in printable characters: SDI-12, Vaisala ASCII, Bayern-Hessen."""
+"""Profiles of instruments with text protocols: SDI-12, Vaisala ASCII, Bayern-Hessen."""
 
 from __future__ import annotations
 

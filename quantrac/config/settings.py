@@ -1,4 +1,4 @@
-"""Settings of the processes: environment variables `QUANTRAC_…`, read here and nowhere else."""
+"""Settings of the processes: the environment variables `QUANTRAC_…`, read here and nowhere else."""
 
 from __future__ import annotations
 

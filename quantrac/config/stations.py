@@ -1,4 +1,4 @@
-"""A station as it runs: its file joined with profiles and defaults, nothing left to look up.
+"""A resolved station: its file joined with profiles and defaults, nothing left to look up.
 
 `station_files` holds what a technician writes; `resolution` makes these models from it.
 """

@@ -35,7 +35,7 @@ Day = Annotated[date, BeforeValidator(_day, json_schema_input_type=str)]
 
 
 class Route(Model):
-    """By which ways a group is told of alarms of some severities. Routes add up; no way is used twice."""
+    """A route: by which media a group is told of alarms of some severities. Routes add up; no medium is used twice."""
 
     to: Kebab
     severity: tuple[SeverityWord, ...] = Field(min_length=1)

@@ -1,4 +1,4 @@
-"""Message templates that were registered with a provider, as network.yaml names them."""
+"""Templates of messages that a provider has registered (`templates` of network.yaml)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tides of places (`tides` of network.yaml): harmonic constants, and which stations they hold for."""
+"""Tides (`tides` of network.yaml): harmonic constants, and the stations they hold for."""
 
 from __future__ import annotations
 

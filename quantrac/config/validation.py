@@ -1,4 +1,4 @@
-"""From a tree to a model: what pydantic refuses becomes problems with the place where the value stands."""
+"""Checks a tree against a model: what pydantic refuses becomes problems with their places."""
 
 from __future__ import annotations
 
