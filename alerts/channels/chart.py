@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import pairwise
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from PIL import Image, ImageDraw, ImageFont
-
-from quantrac.telemetry.local_time import LOCAL
 
 WIDTH, HEIGHT = 1120, 320
 """Shown at half of it, so that it is sharp on a telephone."""
@@ -19,10 +18,12 @@ INK, GRID, LINE, LIMIT = "#334155", "#e2e8f0", "#0369a1", "#dc2626"
 GAP_S: Final = 1800
 """Longer than that without a value, the line is broken."""
 HOUR_S: Final = 3600
+QUARTER_S: Final = 900
+"""Offsets from UTC are multiples of it."""
 
 
-def day_chart(course: Sequence[tuple[int, float]], limit: float | None) -> bytes | None:
-    """Draw (seconds since 1970, value) over 24 hours with the limit in red; None: too little to draw."""
+def day_chart(course: Sequence[tuple[int, float]], limit: float | None, zone: ZoneInfo) -> bytes | None:
+    """Draw (seconds since 1970, value) over 24 hours, labelled local, the limit in red; None: too little to draw."""
     if len(course) < 2:
         return None
     end = course[-1][0]
@@ -34,7 +35,7 @@ def day_chart(course: Sequence[tuple[int, float]], limit: float | None) -> bytes
     image = Image.new("RGB", (WIDTH, HEIGHT), "white")
     draw = ImageDraw.Draw(image)
     font = ImageFont.load_default(24)
-    _draw_axes(draw, font, frame)
+    _draw_axes(draw, font, frame, zone)
     if limit is not None:
         _draw_limit(draw, frame, limit)
     for (t0, v0), (t1, v1) in pairwise(course):
@@ -57,19 +58,21 @@ class _Frame:
         return x, y
 
 
-def _draw_axes(draw: ImageDraw.ImageDraw, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, frame: _Frame) -> None:
+def _draw_axes(
+    draw: ImageDraw.ImageDraw, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, frame: _Frame, zone: ZoneInfo
+) -> None:
     for step in range(4):
         value = frame.low + (frame.high - frame.low) * step / 3
         _, y = frame.at(frame.start, value)
         draw.line([(LEFT, y), (WIDTH - RIGHT, y)], fill=GRID, width=2)
         draw.text((LEFT - 10, y), f"{value:.3g}", fill=INK, font=font, anchor="rm")
-    first = frame.start - frame.start % HOUR_S + HOUR_S
-    for t in range(first, frame.end + 1, HOUR_S):
-        hour = datetime.fromtimestamp(t, UTC).astimezone(LOCAL).hour
-        if hour % 6 == 0:
+    first = frame.start - frame.start % QUARTER_S + QUARTER_S
+    for t in range(first, frame.end + 1, QUARTER_S):
+        local = datetime.fromtimestamp(t, zone)
+        if local.hour % 6 == 0 and local.minute == 0:
             x, _ = frame.at(t, frame.low)
             draw.line([(x, TOP), (x, HEIGHT - BOTTOM)], fill=GRID, width=2)
-            draw.text((x, HEIGHT - BOTTOM + 8), f"{hour:02d}:00", fill=INK, font=font, anchor="ma")
+            draw.text((x, HEIGHT - BOTTOM + 8), f"{local:%H:%M}", fill=INK, font=font, anchor="ma")
 
 
 def _draw_limit(draw: ImageDraw.ImageDraw, frame: _Frame, limit: float) -> None:

@@ -10,6 +10,7 @@ from email.policy import EmailPolicy
 from email.utils import parseaddr
 from typing import Final
 from urllib.parse import unquote, urlsplit
+from zoneinfo import ZoneInfo
 
 from alerts.channels.letter_html import letter_html
 from alerts.telling.notifier import Gone, NeedsPerson, Outgoing, TryAgain
@@ -139,7 +140,8 @@ def _chart_of(message: Outgoing) -> bytes | None:
     from alerts.channels.chart import day_chart  # Pillow takes 20 MB of memory
 
     limit = message.facts.get("limit")
-    return day_chart([(int(t), float(value)) for t, value in course], None if limit is None else float(limit))
+    points = [(int(t), float(value)) for t, value in course]
+    return day_chart(points, None if limit is None else float(limit), ZoneInfo(str(message.facts["time_zone"])))
 
 
 def _text(reason: bytes | str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.rules.block import Block, once
+from alerts.rules.local_clock import local_ms
 from alerts.rules.rule import ChannelRule, Kind, Measure, Validity
 from quantrac.config.rules import Side
 
@@ -114,7 +115,7 @@ def departures(rule: ChannelRule, block: Block) -> Floats:
     """Return how far each reading departs from what is normal for its month and tide phase; NaN: nobody knows."""
     if rule.normals is None:
         return np.full(len(block), np.nan)
-    return rule.normals.departures(block.t_ms, block.value, rule.offset_ms, rule.tide)
+    return rule.normals.departures(block.t_ms, block.value, rule.zone, rule.tide)
 
 
 def _says(block: Block, measure: Measure) -> Floats:
@@ -154,7 +155,7 @@ def sliding(extreme: np.ufunc, value: Floats, first: NDArray[np.int64]) -> Float
 
 def in_force(validity: Validity, t_ms: Times) -> Mask:
     """Mark the times at which limits are valid; a slot that ends at 08:00 lies before 08:00."""
-    local = t_ms + validity.offset_ms - 1
+    local = local_ms(t_ms - 1, validity.zone)
     month = local.astype("datetime64[ms]").astype("datetime64[M]").astype(np.int64) % 12 + 1
     minute = local % DAY_MS // 60_000
     start, end = validity.from_minute, validity.to_minute

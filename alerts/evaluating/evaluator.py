@@ -181,7 +181,7 @@ class Evaluator:
             told = tell_late(self._conn, self._routing, now) if done or composed else 0
         for key in done:
             del self._unsettled[key]
-        return told + tell_held(self._conn, now)
+        return told + tell_held(self._conn, self._routing.zone, now)
 
     def _look_back(self, key: Key, now: datetime) -> bool:
         """Put the late readings that a rule remembers back into their own time; False: quality is awaited."""

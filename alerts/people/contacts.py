@@ -17,6 +17,7 @@ from alerts.telling.texts import clock
 from quantrac.config.network import Network
 from quantrac.database import audit
 from quantrac.database.pool import Connection
+from quantrac.database.time_zone import time_zone
 from quantrac.telemetry.errors import QuantracError
 from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.words import Words
@@ -154,7 +155,10 @@ def _test_messages(conn: Connection, contact_id: int, now: datetime) -> list[tup
     if row is None:
         raise UnknownContact(f"there is no contact {contact_id}; see `quantrac contacts list`")
     *addresses, language = row
-    text, subject = TEST_TEXT.in_language(language).format(time=clock(now)), TEST_SUBJECT.in_language(language)
+    text, subject = (
+        TEST_TEXT.in_language(language).format(time=clock(now, time_zone(conn))),
+        TEST_SUBJECT.in_language(language),
+    )
     facts = {"purpose": Purpose.TEST.value, "language": language}
     bodies = {medium: unaccented(text) if medium is Medium.SMS else f"{text}\n" for medium in MEDIA}
     return [

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from alerts.rules.rule import ChannelRule, Kind, Measure, RuleTexts, Validity
 from alerts.rules.tide import Phase, Tide
@@ -14,7 +14,6 @@ from quantrac.config.network import Network
 from quantrac.config.rules import Level
 from quantrac.config.stations import Channel, Station
 from quantrac.config.tides import TIDE_PHASES, PlaceTide
-from quantrac.telemetry.local_time import LOCAL
 from quantrac.telemetry.parameters import CATALOGUE
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.words import Words
@@ -24,14 +23,14 @@ ON_OR_OFF: Final = (0.0, 1.0)
 
 
 def compile_rules(
-    rules: Iterable[config.Rule], stations: Iterable[Station], tides: Mapping[str, Tide] | None = None
+    rules: Iterable[config.Rule], stations: Iterable[Station], zone: ZoneInfo, tides: Mapping[str, Tide] | None = None
 ) -> dict[str, list[ChannelRule]]:
-    """Return the rules of each watched channel, by `<station>/<name>`; `tides` by station."""
+    """Return the rules of each watched channel, by `<station>/<name>`; their hours in `zone`, `tides` by station."""
     compiled: dict[str, list[ChannelRule]] = {}
     places = list(stations)
     for rule in rules:
         for station in places:
-            for channel_rule in _at_station(rule, station, (tides or {}).get(station.station)):
+            for channel_rule in _at_station(rule, station, (tides or {}).get(station.station), zone):
                 compiled.setdefault(channel_rule.channel, []).append(channel_rule)
     return compiled
 
@@ -39,7 +38,7 @@ def compile_rules(
 def compile_network(network: Network, rules: Iterable[config.Rule] | None = None) -> dict[str, list[ChannelRule]]:
     """Return the rules of each watched channel of a network; `rules`: these in place of its own."""
     own = network.rules.values() if rules is None else rules
-    return compile_rules(own, network.stations.values(), tides_of(network.settings.tides.values()))
+    return compile_rules(own, network.stations.values(), network.zone, tides_of(network.settings.tides.values()))
 
 
 def tides_of(places: Iterable[PlaceTide]) -> dict[str, Tide]:
@@ -51,16 +50,21 @@ def tides_of(places: Iterable[PlaceTide]) -> dict[str, Tide]:
     return tides
 
 
-def _at_station(rule: config.Rule, station: Station, tide: Tide | None) -> Iterator[ChannelRule]:
+def _at_station(rule: config.Rule, station: Station, tide: Tide | None, zone: ZoneInfo) -> Iterator[ChannelRule]:
     there = rule.for_station(station)
     if there is None:
         return
     for channel in there.channels:
-        yield _channel_rule(rule, station, channel, there.levels, tide)
+        yield _channel_rule(rule, station, channel, there.levels, tide, zone)
 
 
 def _channel_rule(
-    rule: config.Rule, station: Station, channel: Channel, levels: tuple[Level, ...], tide: Tide | None
+    rule: config.Rule,
+    station: Station,
+    channel: Channel,
+    levels: tuple[Level, ...],
+    tide: Tide | None,
+    zone: ZoneInfo,
 ) -> ChannelRule:
     parameter = CATALOGUE[channel.parameter]
     unit, decimals = parameter.label, parameter.decimals
@@ -83,9 +87,9 @@ def _channel_rule(
             measure=measure_words(measure_of(rule.watch)),
         ),
         measure=measure_of(rule.watch),
-        validity=validity_of(rule.valid, tide),
+        validity=validity_of(rule.valid, tide, zone),
         tide=tide,
-        offset_ms=local_offset_ms(),
+        zone=zone,
         cameras=cameras_of(rule, station),
     )
 
@@ -114,15 +118,8 @@ def measure_words(measure: Measure) -> Words | None:
     }.get(measure.kind)
 
 
-def local_offset_ms() -> int:
-    """Return local time minus UTC: Vietnam has had no summer time since 1975."""
-    offset = datetime(2026, 1, 1, tzinfo=LOCAL).utcoffset()
-    assert offset is not None
-    return offset // timedelta(milliseconds=1)
-
-
-def validity_of(valid: config.Valid, tide: Tide | None) -> Validity | None:
-    """Return when the limits are in force; None: always."""
+def validity_of(valid: config.Valid, tide: Tide | None, zone: ZoneInfo) -> Validity | None:
+    """Return when the limits are in force, by the clocks of a zone; None: always."""
     if valid == config.Valid():
         return None
     hours = valid.hours
@@ -130,7 +127,7 @@ def validity_of(valid: config.Valid, tide: Tide | None) -> Validity | None:
         months=frozenset(valid.months),
         from_minute=0 if hours is None else _minute(hours.start),
         to_minute=24 * 60 if hours is None else _minute(hours.end),
-        offset_ms=local_offset_ms(),
+        zone=zone,
         phases=None if valid.tide == TIDE_PHASES else frozenset(Phase[word.upper()] for word in valid.tide),
         tide=tide,
     )

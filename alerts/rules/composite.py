@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.rules.compiler import cameras_of, local_offset_ms, texts_of, tides_of, validity_of
+from alerts.rules.compiler import cameras_of, texts_of, tides_of, validity_of
 from alerts.rules.rule import ChannelRule, Kind, Measure, RuleTexts
 from alerts.rules.tide import Tide
 from quantrac.config.composites import Composite, Condition, Expression
@@ -100,16 +101,16 @@ def compile_composites(network: Network, composites: Iterable[Composite] | None 
         made
         for composite in own
         for station in network.stations.values()
-        for made in _at_station(composite, station, tides.get(station.station))
+        for made in _at_station(composite, station, tides.get(station.station), network.zone)
     ]
 
 
-def _at_station(composite: Composite, station: Station, tide: Tide | None) -> Iterator[CompositeRule]:
+def _at_station(composite: Composite, station: Station, tide: Tide | None, zone: ZoneInfo) -> Iterator[CompositeRule]:
     channels = composite.channels_at(station)
     if channels is None:
         return
     members = tuple(
-        Member(name, _member(composite, station, condition, channels[name], tide))
+        Member(name, _member(composite, station, condition, channels[name], tide, zone))
         for name, condition in composite.conditions.items()
     )
     rule = ChannelRule(
@@ -123,8 +124,8 @@ def _at_station(composite: Composite, station: Station, tide: Tide | None) -> It
         use=frozenset({Quality.GOOD}),
         texts=replace(texts_of(composite), has_value=False),
         measure=Measure(Kind.COMPOSITE),
-        validity=validity_of(composite.valid, tide),
-        offset_ms=local_offset_ms(),
+        validity=validity_of(composite.valid, tide, zone),
+        zone=zone,
         cameras=cameras_of(composite, station),
     )
     yield CompositeRule(rule, members, composite.when)
@@ -148,7 +149,7 @@ def _levels(composite: Composite) -> list[Level]:
 
 
 def _member(
-    composite: Composite, station: Station, condition: Condition, channel: Channel, tide: Tide | None
+    composite: Composite, station: Station, condition: Condition, channel: Channel, tide: Tide | None, zone: ZoneInfo
 ) -> ChannelRule:
     side = Side.BELOW if condition.below is not None else Side.ABOVE
     limit = condition.below if condition.below is not None else condition.above
@@ -165,5 +166,5 @@ def _member(
         texts=RuleTexts(texts_of(composite).title),
         measure=Measure(Kind(condition.measure), condition.over_ms or 0, frozenset(condition.states)),
         tide=tide,
-        offset_ms=local_offset_ms(),
+        zone=zone,
     )

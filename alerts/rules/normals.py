@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
+from alerts.rules.local_clock import local_ms
 from alerts.rules.tide import Phase, Tide
 
 ALL_PHASES: Final = len(Phase)
@@ -53,15 +55,15 @@ class Normals:
             mad[cell.month - 1, cell.phase] = max(cell.mad, 0.5 * 10.0**-decimals)
         return cls(median, mad)
 
-    def departures(self, t_ms: Times, value: Floats, offset_ms: int, tide: Tide | None) -> Floats:
+    def departures(self, t_ms: Times, value: Floats, zone: ZoneInfo, tide: Tide | None) -> Floats:
         """Return how many MADs each value lies from its median, negative below it; NaN where no normal is known."""
-        month, phase = _cells(t_ms, offset_ms, tide)
+        month, phase = _cells(t_ms, zone, tide)
         return (value - self.median[month, phase]) / self.mad[month, phase]
 
 
-def normal_cells(t_ms: Times, value: Floats, offset_ms: int, tide: Tide | None) -> list[Cell]:
+def normal_cells(t_ms: Times, value: Floats, zone: ZoneInfo, tide: Tide | None) -> list[Cell]:
     """Return the cells that readings (good ones, no NaN) make; months and phases with too few are left out."""
-    month, phase = _cells(t_ms, offset_ms, tide)
+    month, phase = _cells(t_ms, zone, tide)
     cells = []
     for number in range(12):
         for kind in range(ALL_PHASES + 1):
@@ -72,9 +74,9 @@ def normal_cells(t_ms: Times, value: Floats, offset_ms: int, tide: Tide | None) 
     return cells
 
 
-def _cells(t_ms: Times, offset_ms: int, tide: Tide | None) -> tuple[Times, Times]:
+def _cells(t_ms: Times, zone: ZoneInfo, tide: Tide | None) -> tuple[Times, Times]:
     """Return month - 1 and phase of each time; a reading stands for the time before it."""
     before = t_ms - 1
-    month = (before + offset_ms).astype("datetime64[ms]").astype("datetime64[M]").astype(np.int64) % 12
+    month = local_ms(before, zone).astype("datetime64[ms]").astype("datetime64[M]").astype(np.int64) % 12
     phase = np.full(len(t_ms), ALL_PHASES) if tide is None else tide.phases(before).astype(np.int64)
     return month, phase

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+from zoneinfo import ZoneInfo
 
 from alerts.rules.normals import Normals
 from alerts.rules.tide import Tide
@@ -11,6 +13,9 @@ from quantrac.config.rules import Level
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.states import State
 from quantrac.telemetry.words import Words
+
+UTC_CLOCK: Final = ZoneInfo("UTC")
+"""Of a rule that no network gave its time zone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +80,8 @@ class Validity:
     """Minute of the local day from which they are in force."""
     to_minute: int = 24 * 60
     """Minute until which; less than `from_minute`: over midnight."""
-    offset_ms: int = 0
-    """Local time minus UTC."""
+    zone: ZoneInfo = UTC_CLOCK
+    """Whose local time."""
     phases: frozenset[int] | None = None
     """Phases of `tide` in which they are in force; None: all."""
     tide: Tide | None = None
@@ -103,8 +108,8 @@ class ChannelRule:
     validity: Validity | None = None
     tide: Tide | None = None
     """The tide of the station."""
-    offset_ms: int = 0
-    """Local time minus UTC."""
+    zone: ZoneInfo = UTC_CLOCK
+    """In whose months normals are."""
     normals: Normals | None = None
     """What is normal for the channel, for a measure of departure; None: not known, it never rises."""
     cameras: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from typing import Any, Final
 from alerts.alarm.purpose import Purpose
 from alerts.telling.links import Links
 from quantrac.database.pool import Connection
+from quantrac.database.time_zone import time_zone
 
 COURSE: Final = timedelta(hours=24)
 OPEN: Final = frozenset({Purpose.RAISED, Purpose.LEVEL})
@@ -32,7 +33,10 @@ def nothing_more(_: Connection, alarm_id: int | None, contact_id: int, facts: Fa
 
 
 def attachments(links: Links | None, clock: Callable[[], datetime]) -> Attach:
-    """Return what adds to the facts of a message `course` (seconds since 1970, mean of ten minutes) and `link`."""
+    """Return what adds to the facts of a message `link`, and `course` (seconds since 1970, mean of ten minutes).
+
+    With the course goes the `time_zone` in which it is shown.
+    """
 
     def attach(conn: Connection, alarm_id: int | None, contact_id: int, facts: Facts | None) -> Facts:
         found = dict(facts or {})
@@ -41,6 +45,7 @@ def attachments(links: Links | None, clock: Callable[[], datetime]) -> Attach:
         if found.get("channel") and found.get("value") is not None:
             time = datetime.fromisoformat(str(found["time"]))
             found["course"] = conn.execute(DAY, [found["channel"], time - COURSE, time]).fetchall()
+            found["time_zone"] = time_zone(conn).key
         if links is not None and alarm_id is not None:
             found["link"] = links.to_alarm(alarm_id, contact_id, clock())
         return found

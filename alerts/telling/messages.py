@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from alerts.alarm.purpose import AFTERWARDS, CALLS, ENDS, Purpose
 from alerts.alarm.records import OnRecord, Recorded
@@ -93,7 +94,7 @@ def tell(
         return 0
     rulings = [(case, outcome(case)) for case in _cases(matter, to.routing, known, book, now)]
     going = [(case, ruling) for case, ruling in rulings if ruling.effect is not Effect.DROP]
-    queued = _texts(_notice(change, matter, figures, going, book), change.alarm_event_id, going, now)
+    queued = _texts(_notice(change, matter, figures, going, book, to.routing.zone), change.alarm_event_id, going, now)
     sent = {(case.contact.contact_id, case.medium) for case, ruling in going if ruling.effect is Effect.SEND}
     _write(conn, change, matter, to.routing, sorted(sent & known.waiting.keys()), queued, now)
     book.recent(to.routing).note(known.story, queued, now)
@@ -190,7 +191,12 @@ def _cases(matter: Matter, routing: Routing, known: _Known, book: AddressBook, n
 
 
 def _notice(
-    change: Recorded, matter: Matter, figures: Figures, going: Sequence[tuple[Case, Ruling]], book: AddressBook
+    change: Recorded,
+    matter: Matter,
+    figures: Figures,
+    going: Sequence[tuple[Case, Ruling]],
+    book: AddressBook,
+    zone: ZoneInfo,
 ) -> Notice:
     goes_at_once = any(ruling.effect is Effect.SEND for _, ruling in going)
     return Notice(
@@ -200,6 +206,7 @@ def _notice(
         station=book.station_name(matter.station),
         time=change.raised_at if matter.purpose in CALLS else change.time,
         raised_at=change.raised_at,
+        zone=zone,
         texts=change.texts,
         channel=figures.channel,
         value=figures.value,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -76,7 +77,7 @@ class Late:
         return None if ended is not None and now - ended <= TELL_NOT_AFTER else "too long ago to tell anybody"
 
 
-def tell_held(conn: Connection, now: datetime) -> int:
+def tell_held(conn: Connection, zone: ZoneInfo, now: datetime) -> int:
     """Tell whomever messages were held for long enough, and return how many people.
 
     One goes as it is if its alarm still stands; several, or what is over, go as a summary.
@@ -96,7 +97,7 @@ def tell_held(conn: Connection, now: datetime) -> int:
                 rows = conn.execute(HELD_ALARMS, [contact_id, word]).fetchall()
                 conn.execute(END_HELD, [MessageStatus.SUMMARISED.value, None, contact_id, word])
                 person = Recipient(book.by_id[contact_id], Medium(word))
-                summaries.append(_summary(person, [_line(book, row) for row in rows], Purpose.SUMMARY, now, now))
+                summaries.append(_summary(person, [_line(book, row, zone) for row in rows], Purpose.SUMMARY, now, now))
         enqueue(conn, summaries, now)
         wake_senders(conn)
     return len(due)
@@ -105,7 +106,7 @@ def tell_held(conn: Connection, now: datetime) -> int:
 def tell_late(conn: Connection, routing: Routing, now: datetime) -> int:
     """Queue a summary of the alarms of the past that nobody was told of; return how many alarms. In a transaction."""
     book = AddressBook(conn)
-    late = [_late(book, row) for row in conn.execute(UNTOLD).fetchall()]
+    late = [_late(book, row, routing.zone) for row in conn.execute(UNTOLD).fetchall()]
     recent = [one for one in late if one.untold(now) is None]
     enqueue(conn, _late_summaries(book.contacts if recent else [], recent, routing, now), now)
     for one in late:
@@ -113,9 +114,9 @@ def tell_late(conn: Connection, routing: Routing, now: datetime) -> int:
     return len(late)
 
 
-def _late(book: AddressBook, row: tuple[Any, ...]) -> Late:
+def _late(book: AddressBook, row: tuple[Any, ...], zone: ZoneInfo) -> Late:
     *_, groups, parameter, was_out = row
-    line = _line(book, row)
+    line = _line(book, row, zone)
     return Late(line, Matter(Purpose.LATE, row[1], line.severity, frozenset(groups), parameter), was_out)
 
 
@@ -156,7 +157,8 @@ def _summary(
     )
 
 
-def _line(book: AddressBook, row: tuple[Any, ...]) -> SummaryLine:
+def _line(book: AddressBook, row: tuple[Any, ...], zone: ZoneInfo) -> SummaryLine:
     alarm_id, station, severity, texts, raised_at, cleared_at, *_ = row
     title: Words = msgspec.convert(texts, RuleTexts).title
-    return SummaryLine(alarm_id, Severity.from_word(severity), book.station_name(station), title, raised_at, cleared_at)
+    name = book.station_name(station)
+    return SummaryLine(alarm_id, Severity.from_word(severity), name, title, raised_at, cleared_at, zone)

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from alerts.alarm.purpose import Purpose
 from alerts.telling import gsm
-from alerts.telling.texts import LOCAL, SEVERITY_WORDS, Letter, capped, clock, plain
+from alerts.telling.texts import SEVERITY_WORDS, Letter, capped, clock, plain
 from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.words import Words
 
@@ -28,6 +29,8 @@ class SummaryLine:
     title: Words
     raised_at: datetime
     cleared_at: datetime | None
+    zone: ZoneInfo
+    """In which people are told times."""
 
 
 def sms(lines: Sequence[SummaryLine], purpose: Purpose, now: datetime, language: str, *, accented: bool = False) -> str:
@@ -45,7 +48,7 @@ def sms(lines: Sequence[SummaryLine], purpose: Purpose, now: datetime, language:
     else:
         ended = "" if not over else f" ({over} đã hết)" if vi else f" ({over} over)"
         head = f"Thêm {len(lines)} cảnh báo" if vi else f"{len(lines)} more alarms"
-        head += f"{ended}, {clock(now)}"
+        head += f"{ended}, {clock(now, worst.zone)}"
         tail = f"{'Nặng nhất' if vi else 'Worst'}: {worst.title.in_language(language)}."
         told = [f"{name} {count}" for name, count in _by_station(lines, language)]
     more = "còn nữa" if vi else "and more"
@@ -73,7 +76,7 @@ def _letter_alone(line: SummaryLine, language: str) -> Letter:
 def _when(line: SummaryLine, language: str) -> str:
     if line.cleared_at is not None:
         return _period(line)
-    return f"{'từ' if language == 'vi' else 'since'} {clock(line.raised_at)}"
+    return f"{'từ' if language == 'vi' else 'since'} {clock(line.raised_at, line.zone)}"
 
 
 def _fitting(head: str, told: Sequence[str], tail: str, more: str, *, accented: bool) -> str:
@@ -117,9 +120,9 @@ def _by_station(lines: Sequence[SummaryLine], language: str) -> list[tuple[str, 
 
 def _period(line: SummaryLine) -> str:
     """Return `02:10-03:40 24/11`, local."""
-    start = line.raised_at.astimezone(LOCAL)
+    start = line.raised_at.astimezone(line.zone)
     if line.cleared_at is None:
         return f"{start:%H:%M %d/%m}-"
-    end = line.cleared_at.astimezone(LOCAL)
+    end = line.cleared_at.astimezone(line.zone)
     same_day = start.date() == end.date()
     return f"{start:%H:%M}-{end:%H:%M %d/%m}" if same_day else f"{start:%H:%M %d/%m}-{end:%H:%M %d/%m}"

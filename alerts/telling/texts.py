@@ -1,6 +1,6 @@
 """What people read: short messages and e-mails about an alarm, in Vietnamese and English. Pure.
 
-Times are those of Asia/Ho_Chi_Minh. A short message says what, where, value, limit, trend, advice, time: unaccented
+Times are local. A short message says what, where, value, limit, trend, advice, time: unaccented
 GSM-7 text, one part where the rule's own words allow it (`quantrac rules check`), or with diacritics (UCS-2) for
 whoever asks for them; never more than three parts.
 """
@@ -22,7 +22,6 @@ from quantrac.config.rules import Side
 from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.words import Words
 
-LOCAL: Final = ZoneInfo("Asia/Ho_Chi_Minh")
 MOST_PARTS: Final = 3
 """What Vietnamese networks take of a service message: 459 septets, or 201 UCS-2 units."""
 TIME_AT_END: Final = re.compile(r"(.*?)\s*(\d\d:\d\d \d\d/\d\d)?", re.DOTALL)
@@ -50,6 +49,8 @@ class Notice:
     """When it came so, aware."""
     raised_at: datetime
     """When the alarm rose, aware."""
+    zone: ZoneInfo
+    """In which people are told times."""
     texts: RuleTexts
     channel: str = ""
     """`<station>/<name>`; empty where a station as a whole is meant."""
@@ -130,9 +131,9 @@ def number(value: float, decimals: int, language: str) -> str:
     return text.replace(".", ",") if language == "vi" else text
 
 
-def clock(time: datetime) -> str:
+def clock(time: datetime, zone: ZoneInfo) -> str:
     """Return `05:10 01/03`, local."""
-    return time.astimezone(LOCAL).strftime("%H:%M %d/%m")
+    return time.astimezone(zone).strftime("%H:%M %d/%m")
 
 
 def slots(notice: Notice, language: str) -> dict[str, str]:
@@ -142,7 +143,7 @@ def slots(notice: Notice, language: str) -> dict[str, str]:
         "level": SEVERITY_WORDS[notice.severity].in_language(language),
         "channel": notice.channel,
         "station": notice.station.in_language(language),
-        "time": clock(notice.time),
+        "time": clock(notice.time, notice.zone),
         "value": "" if notice.value is None else _value(notice, notice.value, language),
         "limit": "" if notice.limit is None else _limit(notice.limit, language),
         "unit": notice.unit,
@@ -232,7 +233,7 @@ def _remark(notice: Notice, language: str) -> str:
     filled = {
         "station": notice.station.in_language(language),
         "title": notice.texts.title.in_language(language),
-        "time": clock(notice.raised_at),
+        "time": clock(notice.raised_at, notice.zone),
     }
     return fill(REMARKS[notice.purpose].in_language(language), filled)
 
@@ -246,7 +247,10 @@ def _remark_letter(notice: Notice, language: str) -> Letter:
     ended = Words(f"Cảnh báo số {notice.alarm_id} đã kết thúc.", f"Alarm {notice.alarm_id} has ended.")
     more = (ended if notice.purpose.is_end else watched).in_language(language)
     title, station = notice.texts.title.in_language(language), notice.station.in_language(language)
-    return Letter(f"[{kind}] {title}: {station}, {clock(notice.raised_at)}", f"{_remark(notice, language)}\n\n{more}\n")
+    return Letter(
+        f"[{kind}] {title}: {station}, {clock(notice.raised_at, notice.zone)}",
+        f"{_remark(notice, language)}\n\n{more}\n",
+    )
 
 
 def capped(text: str) -> str:
@@ -278,16 +282,23 @@ def _alarm_letter_vi(notice: Notice) -> Letter:
     kind = SEVERITY_WORDS[notice.severity].vi
     worse = _prefix(notice.purpose, "vi")
     value = "" if notice.value is None else f" {_value_words(notice, 'vi')}"
-    lines = [f"{station}: {texts.title.vi}", f"Mức độ: {kind}", f"Thời điểm: {_moment(notice.time)} (giờ Việt Nam)"]
+    lines = [
+        f"{station}: {texts.title.vi}",
+        f"Mức độ: {kind}",
+        f"Thời điểm: {_moment(notice.time, notice.zone)} (giờ địa phương)",
+    ]
     if notice.purpose is Purpose.LEVEL:
-        lines.append(f"Cảnh báo bắt đầu: {_moment(notice.raised_at)}")
+        lines.append(f"Cảnh báo bắt đầu: {_moment(notice.raised_at, notice.zone)}")
     lines += _measured(notice, "vi", value="Giá trị", limit="Ngưỡng", trend="Xu hướng")
     lines += _advice(texts, "vi", cause="Nguyên nhân có thể", consequence="Hậu quả", response="Việc cần làm")
     if texts.respond_within_ms is not None:
         lines.append(f"Xử lý trong vòng: {texts.respond_within_ms // 60_000} phút")
     follows = " Khi hết cảnh báo, hệ thống sẽ gửi một thư nữa." if notice.end_follows else ""
     lines += ["", f"Cảnh báo số {notice.alarm_id}.{follows}"]
-    return Letter(f"[{kind}] {worse}{texts.title.vi}: {station}{value}, {clock(notice.time)}", "\n".join(lines) + "\n")
+    return Letter(
+        f"[{kind}] {worse}{texts.title.vi}: {station}{value}, {clock(notice.time, notice.zone)}",
+        "\n".join(lines) + "\n",
+    )
 
 
 def _alarm_letter_en(notice: Notice) -> Letter:
@@ -295,16 +306,23 @@ def _alarm_letter_en(notice: Notice) -> Letter:
     kind = SEVERITY_WORDS[notice.severity].en
     worse = _prefix(notice.purpose, "en")
     value = "" if notice.value is None else f" {_value_words(notice, 'en')}"
-    lines = [f"{station}: {texts.title.en}", f"Severity: {kind}", f"Time: {_moment(notice.time)} (Vietnam time)"]
+    lines = [
+        f"{station}: {texts.title.en}",
+        f"Severity: {kind}",
+        f"Time: {_moment(notice.time, notice.zone)} (local time)",
+    ]
     if notice.purpose is Purpose.LEVEL:
-        lines.append(f"Alarm since: {_moment(notice.raised_at)}")
+        lines.append(f"Alarm since: {_moment(notice.raised_at, notice.zone)}")
     lines += _measured(notice, "en", value="Value", limit="Limit", trend="Trend")
     lines += _advice(texts, "en", cause="Possible cause", consequence="Consequence", response="What to do")
     if texts.respond_within_ms is not None:
         lines.append(f"Respond within: {texts.respond_within_ms // 60_000} minutes")
     follows = " One more message follows when it is over." if notice.end_follows else ""
     lines += ["", f"Alarm {notice.alarm_id}.{follows}"]
-    return Letter(f"[{kind}] {worse}{texts.title.en}: {station}{value}, {clock(notice.time)}", "\n".join(lines) + "\n")
+    return Letter(
+        f"[{kind}] {worse}{texts.title.en}: {station}{value}, {clock(notice.time, notice.zone)}",
+        "\n".join(lines) + "\n",
+    )
 
 
 def _prefix(purpose: Purpose, language: str) -> str:
@@ -314,20 +332,28 @@ def _prefix(purpose: Purpose, language: str) -> str:
 
 def _closing_letter_vi(notice: Notice) -> Letter:
     title, station = notice.texts.title.vi, notice.station.vi
-    lines = [f"{station}: {title} đã hết.", f"Từ: {_moment(notice.raised_at)}", f"Đến: {_moment(notice.time)}"]
+    lines = [
+        f"{station}: {title} đã hết.",
+        f"Từ: {_moment(notice.raised_at, notice.zone)}",
+        f"Đến: {_moment(notice.time, notice.zone)}",
+    ]
     lines += (
         [] if notice.value is None else [f"{_label(notice, 'vi', 'Giá trị hiện nay')}: {_value_words(notice, 'vi')}"]
     )
     lines += ["", f"Cảnh báo số {notice.alarm_id} đã kết thúc."]
-    return Letter(f"[Hết cảnh báo] {title}: {station}, {clock(notice.time)}", "\n".join(lines) + "\n")
+    return Letter(f"[Hết cảnh báo] {title}: {station}, {clock(notice.time, notice.zone)}", "\n".join(lines) + "\n")
 
 
 def _closing_letter_en(notice: Notice) -> Letter:
     title, station = notice.texts.title.en, notice.station.en
-    lines = [f"{station}: {title} is over.", f"From: {_moment(notice.raised_at)}", f"To: {_moment(notice.time)}"]
+    lines = [
+        f"{station}: {title} is over.",
+        f"From: {_moment(notice.raised_at, notice.zone)}",
+        f"To: {_moment(notice.time, notice.zone)}",
+    ]
     lines += [] if notice.value is None else [f"{_label(notice, 'en', 'Value now')}: {_value_words(notice, 'en')}"]
     lines += ["", f"Alarm {notice.alarm_id} has ended."]
-    return Letter(f"[All clear] {title}: {station}, {clock(notice.time)}", "\n".join(lines) + "\n")
+    return Letter(f"[All clear] {title}: {station}, {clock(notice.time, notice.zone)}", "\n".join(lines) + "\n")
 
 
 def _measured(notice: Notice, language: str, *, value: str, limit: str, trend: str) -> list[str]:
@@ -352,5 +378,5 @@ def _advice(texts: RuleTexts, language: str, *, cause: str, consequence: str, re
     return ["", *lines] if lines else []
 
 
-def _moment(time: datetime) -> str:
-    return time.astimezone(LOCAL).strftime("%H:%M:%S %d/%m/%Y")
+def _moment(time: datetime, zone: ZoneInfo) -> str:
+    return time.astimezone(zone).strftime("%H:%M:%S %d/%m/%Y")

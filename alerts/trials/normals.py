@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 import numpy as np
 
 from alerts.evaluating.stored_normals import save_cells
-from alerts.rules.compiler import compile_network, local_offset_ms, tides_of
+from alerts.rules.compiler import compile_network, tides_of
 from alerts.rules.composite import compile_composites
 from alerts.rules.normals import Cell, normal_cells
 from alerts.rules.rule import Kind
@@ -47,7 +47,7 @@ def make_normals(
     made = []
     for channel in channels:
         t_ms, value = _good(conn, channel, start, end)
-        cells = normal_cells(t_ms, value, local_offset_ms(), tides.get(channel.partition("/")[0]))
+        cells = normal_cells(t_ms, value, network.zone, tides.get(channel.partition("/")[0]))
         with conn.transaction():
             save_cells(conn, channel, cells, (start, end), now)
         made.append(Made(channel, len(t_ms), cells))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import combinations
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from alerts.alarm.purpose import Purpose
 from alerts.rules.compiler import compile_network
@@ -57,7 +58,7 @@ def findings(network: Network) -> list[Finding]:
     for rule in [*watching, *(composite.rule for composite in composed)]:
         found += _untold(rule, routing)
         found += _never_in_force(rule)
-        found += _too_long(rule, network.stations[rule.station].name)
+        found += _too_long(rule, network.stations[rule.station].name, network.zone)
     return list(dict.fromkeys(found))
 
 
@@ -121,12 +122,12 @@ def _untold(rule: ChannelRule, routing: Routing) -> Iterator[Finding]:
             )
 
 
-def _too_long(rule: ChannelRule, station: Words) -> Iterator[Finding]:
+def _too_long(rule: ChannelRule, station: Words, zone: ZoneInfo) -> Iterator[Finding]:
     """Look at the messages as this station would get them, with values as wide as its limits."""
     for level in rule.levels:
         for purpose in (Purpose.RAISED, Purpose.LEVEL, Purpose.CLEARED):
             for language in ("vi", "en"):
-                size = gsm.length(texts.sms(_example(rule, level, purpose, station), language))
+                size = gsm.length(texts.sms(_example(rule, level, purpose, station, zone), language))
                 if size.segments > 1:
                     yield Finding(
                         rule.rule,
@@ -135,7 +136,7 @@ def _too_long(rule: ChannelRule, station: Words) -> Iterator[Finding]:
                     )
 
 
-def _example(rule: ChannelRule, level: Level, purpose: Purpose, station: Words) -> Notice:
+def _example(rule: ChannelRule, level: Level, purpose: Purpose, station: Words, zone: ZoneInfo) -> Notice:
     return Notice(
         purpose=purpose,
         alarm_id=1,
@@ -143,6 +144,7 @@ def _example(rule: ChannelRule, level: Level, purpose: Purpose, station: Words) 
         station=station,
         time=LONGEST_TIME,
         raised_at=LONGEST_TIME,
+        zone=zone,
         texts=rule.texts,
         channel=rule.channel,
         value=level.limit if rule.texts.has_value else None,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from alerts.alarm.records import (
     Mark,
@@ -27,7 +28,6 @@ from alerts.telling.messages import Audience, Figures, tell
 from alerts.telling.routes import Routing
 from quantrac.config.network import Calibrations, Network
 from quantrac.database.pool import Connection
-from quantrac.telemetry.local_time import LOCAL
 from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.words import Words
 
@@ -103,7 +103,7 @@ def check_calibrations(conn: Connection, network: Network, now: datetime) -> lis
         devices = [] if plan is None else list(_devices(conn, now))
         if plan is not None:
             for device in devices:
-                change = _change(conn, device, plan, now)
+                change = _change(conn, device, plan, network.zone, now)
                 if change is not None:
                     tell(conn, change, Audience(device.station, plan.to, routing), Figures(), now)
                     changes.append(change)
@@ -129,7 +129,7 @@ def _forgotten(conn: Connection, devices: Iterable[Calibrated]) -> list[Subject]
     return [subject for subject, _ in standing_subjects(conn, [RULE]) if subject.channel_id not in known]
 
 
-def _change(conn: Connection, device: Calibrated, plan: Calibrations, now: datetime) -> Recorded | None:
+def _change(conn: Connection, device: Calibrated, plan: Calibrations, zone: ZoneInfo, now: datetime) -> Recorded | None:
     level = wanted(device, timedelta(milliseconds=plan.overdue_ms), now)
     if level is device.alarm:
         return None
@@ -138,16 +138,16 @@ def _change(conn: Connection, device: Calibrated, plan: Calibrations, now: datet
         return clear_alarm(conn, subject, None, device.last_at or now, now)
     severity = plan.severity
     mark = Mark(level.value, severity if level is Stage.DUE else Severity(severity + 1))
-    texts = texts_of(device, level)
+    texts = texts_of(device, level, zone)
     if device.alarm is None:
         return raise_alarm(conn, subject, mark, now, texts, now)
     change = change_level(conn, subject, mark, now, now)
     return None if change is None else replace(change, texts=texts)
 
 
-def texts_of(device: Calibrated, level: Stage) -> RuleTexts:
+def texts_of(device: Calibrated, level: Stage, zone: ZoneInfo) -> RuleTexts:
     """Return what people are told of a device whose calibration is due or overdue."""
-    name, due, last = device.device, _day(device.due_at), _day(device.last_at)
+    name, due, last = device.device, _day(device.due_at, zone), _day(device.last_at, zone)
     late_vi, late_en = ("Quá", "overdue") if level is Stage.OVERDUE else ("Đến", "due")
     order = f"quantrac edge maint --device {name} --for 30m --cal"
     plain = "qua" if level is Stage.OVERDUE else "den"
@@ -171,5 +171,5 @@ def texts_of(device: Calibrated, level: Stage) -> RuleTexts:
     )
 
 
-def _day(moment: datetime | None) -> str:
-    return "" if moment is None else f"{moment.astimezone(LOCAL):%d/%m/%Y}"
+def _day(moment: datetime | None, zone: ZoneInfo) -> str:
+    return "" if moment is None else f"{moment.astimezone(zone):%d/%m/%Y}"

@@ -23,6 +23,7 @@ from quantrac.telemetry.words import Words
 from tests.integration.alerts.centre import ROUTING, START, STATION, add_network, rows
 
 MINUTE = timedelta(minutes=1)
+ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 HOUR = timedelta(hours=1)
 TEXTS = RuleTexts(Words("Oxy thấp", "Low oxygen"), sms=Words("", ""))
 PLAN = replace(
@@ -105,12 +106,12 @@ def test_quiet_hours_end_in_one_digest_and_a_single_message_stays_as_it_is(conn:
     morning = night + timedelta(hours=5, minutes=30)
     rise(conn, channel_id, night, to=("farmers",), routing=plan)
     assert rows(conn, "select held_for, next_attempt_at from v_notification") == [("quiet hours", morning)]
-    assert tell_held(conn, morning - MINUTE) == 0
-    assert tell_held(conn, morning) == 1
+    assert tell_held(conn, ZONE, morning - MINUTE) == 0
+    assert tell_held(conn, ZONE, morning) == 1
     assert sent(conn) == [("raised", "sms", "queued")]
     rise(conn, channel_id, night + 24 * HOUR, rule="a", to=("farmers",), routing=plan)
     rise(conn, channel_id, night + 25 * HOUR, rule="b", to=("farmers",), routing=plan)
-    assert tell_held(conn, morning + 24 * HOUR) == 1
+    assert tell_held(conn, ZONE, morning + 24 * HOUR) == 1
     assert sent(conn)[1:] == [("raised", "sms", "summarised")] * 2 + [("summary", "sms", "queued")]
 
 
@@ -119,8 +120,8 @@ def test_what_is_more_than_the_cap_comes_in_the_morning(conn: Connection, channe
     for number in range(4):
         rise(conn, channel_id, START + number * HOUR, rule=f"rule-{number}", to=("farmers",), routing=plan)
     assert [status for _, _, status in sent(conn)] == ["queued", "queued", "held", "held"]
-    assert tell_held(conn, START + 22 * HOUR) == 0  # 06:00
-    assert tell_held(conn, START + 23 * HOUR) == 1  # 07:00
+    assert tell_held(conn, ZONE, START + 22 * HOUR) == 0  # 06:00
+    assert tell_held(conn, ZONE, START + 23 * HOUR) == 1  # 07:00
     assert sent(conn)[-1] == ("summary", "sms", "queued")
 
 
@@ -129,7 +130,7 @@ def test_alarms_of_a_station_within_the_interval_are_one_more_message(conn: Conn
     for number in range(3):
         rise(conn, channel_id, START + number * MINUTE, rule=f"rule-{number}", routing=plan)
     assert [status for _, _, status in sent(conn)] == ["queued", "held", "held"]
-    assert [tell_held(conn, START + after * MINUTE) for after in (4, 5)] == [0, 1]
+    assert [tell_held(conn, ZONE, START + after * MINUTE) for after in (4, 5)] == [0, 1]
     assert sent(conn)[-1] == ("summary", "email", "queued")
 
 

@@ -72,6 +72,7 @@ def test_a_mail_about_an_alarm_has_the_course_of_the_day_and_a_link_to_acknowled
 
 
 MINUTES = timedelta(minutes=1)
+ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 GROUPED = replace(PLAN, grouping=Grouping.model_validate({"wait": "0s", "interval": "5m"}))
 
 
@@ -86,7 +87,7 @@ def test_an_alarm_that_is_over_before_it_was_told_is_told_as_over(conn: Connecti
     rise(conn, channel_id, START + MINUTES, rule="second", to=("farmers",), routing=GROUPED)
     end(conn, channel_id, START + 2 * MINUTES, rule="second", routing=GROUPED)
     assert told(conn)[1:] == [("raised", "held"), ("cleared", "held")]
-    assert tell_held(conn, START + 5 * MINUTES) == 1
+    assert tell_held(conn, ZONE, START + 5 * MINUTES) == 1
     assert told(conn)[1:] == [("raised", "summarised"), ("cleared", "summarised"), ("summary", "queued")]
     assert rows(conn, "select body from notification where purpose = 'summary'") == [
         ("Song My Thanh: Oxy thap, 08:01-08:02 24/11, da het.",)
@@ -95,7 +96,7 @@ def test_an_alarm_that_is_over_before_it_was_told_is_told_as_over(conn: Connecti
 
 def test_a_summary_of_one_alarm_is_a_letter_about_that_alarm() -> None:
     line = SummaryLine(
-        7, Severity.HIGH, Words("Sông Mỹ Thanh", "My Thanh river"), TEXTS.title, START, START + 2 * MINUTES
+        7, Severity.HIGH, Words("Sông Mỹ Thanh", "My Thanh river"), TEXTS.title, START, START + 2 * MINUTES, ZONE
     )
     over = summary_texts.email([line], Purpose.SUMMARY, "vi")
     assert over.subject == "[Đã hết] Oxy thấp: Sông Mỹ Thanh, 08:00-08:02 24/11"
@@ -111,7 +112,7 @@ def test_a_person_who_is_not_told_of_ends_does_not_read_of_a_past_alarm_as_if_it
     rise(conn, channel_id, START, rule="first", to=("farmers",), routing=plan)
     rise(conn, channel_id, START + MINUTES, rule="second", to=("farmers",), routing=plan)
     end(conn, channel_id, START + 2 * MINUTES, rule="second", routing=plan)
-    tell_held(conn, START + 5 * MINUTES)
+    tell_held(conn, ZONE, START + 5 * MINUTES)
     assert told(conn)[-1] == ("summary", "queued")
 
 
@@ -126,7 +127,7 @@ def test_a_message_that_goes_at_once_takes_the_place_of_an_older_one_that_is_hel
         to = Audience(STATION, ("farmers",), GROUPED, breaks_quiet_hours=True)
         tell(conn, change, to, Figures(), START + 2 * MINUTES)
     assert told(conn)[1:] == [("raised", "summarised"), ("level", "queued")]
-    assert tell_held(conn, START + HOUR) == 0
+    assert tell_held(conn, ZONE, START + HOUR) == 0
 
 
 def test_the_end_of_a_removed_rule_does_not_say_that_all_is_well(conn: Connection) -> None:

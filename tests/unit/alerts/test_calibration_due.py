@@ -21,6 +21,7 @@ from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.words import Words
 
 DUE_AT = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
+ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 DAY = timedelta(days=1)
 WEEK = 7 * DAY
 DEVICE = Calibrated("st-a", "sonde", 1, DUE_AT - 30 * DAY, DUE_AT, is_out=False, alarm=None)
@@ -49,9 +50,9 @@ def test_out_of_service_nothing_rises_and_nothing_gets_worse_but_what_is_over_en
 @pytest.mark.parametrize("level", Stage)
 @pytest.mark.parametrize("language", ["vi", "en"])
 def test_the_message_says_which_device_since_when_and_what_to_do(level: Stage, language: str, purpose: Purpose) -> None:
-    texts = texts_of(replace(DEVICE, device="water-quality-2"), level)
+    texts = texts_of(replace(DEVICE, device="water-quality-2"), level, ZONE)
     station = Words("Khu nuôi tôm Vĩnh Châu - Lai Hòa", "Vinh Chau - Lai Hoa shrimp area")
-    notice = Notice(purpose, 17, Severity.LOW, station, DUE_AT, DUE_AT, texts)
+    notice = Notice(purpose, 17, Severity.LOW, station, DUE_AT, DUE_AT, ZONE, texts)
     short = sms(notice, language)
     assert gsm.length(short).segments == 1, short
     assert "water-quality-2" in short

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from alerts.people.receipts import outcome
 from alerts.telling.links import LASTS, LinkRefused, Links, Opened
 
 NOW = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
+ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 LINKS = Links("https://quantrac.example.vn/", "geheim")
 
 
@@ -48,7 +50,7 @@ def test_what_was_not_made_here_is_refused(forged: str) -> None:
 
 def test_the_chart_shows_the_course_and_the_limit_and_breaks_at_a_gap() -> None:
     course = [(600 * i, 4.0 + (i % 7) / 10) for i in range(60)] + [(600 * i, 2.0) for i in range(100, 145)]
-    image = Image.open(io.BytesIO(day_chart(course, 3.0) or b""))
+    image = Image.open(io.BytesIO(day_chart(course, 3.0, ZONE) or b""))
     colours = {colour: count for count, colour in image.convert("RGB").getcolors(1 << 20)}
     assert colours[_rgb(LINE)] > 1000
     assert colours[_rgb(LIMIT)] > 500
@@ -58,11 +60,11 @@ def test_the_chart_shows_the_course_and_the_limit_and_breaks_at_a_gap() -> None:
 
 @pytest.mark.parametrize("course", [[], [(0, 1.0)]])
 def test_too_little_is_no_chart(course: list[tuple[int, float]]) -> None:
-    assert day_chart(course, None) is None
+    assert day_chart(course, None, ZONE) is None
 
 
 def test_a_course_without_any_change_is_drawn() -> None:
-    assert day_chart([(0, 0.0), (600, 0.0)], None) is not None
+    assert day_chart([(0, 0.0), (600, 0.0)], None, ZONE) is not None
 
 
 def _rgb(colour: str) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from alerts.evaluating.course import in_force, sliding
 from alerts.evaluating.evaluation import RuleState, step
 from alerts.rules.block import Block, Sample
+from alerts.rules.local_clock import local_ms
 from alerts.rules.rule import ChannelRule, Kind, Measure, Validity
 from alerts.trials.series import read_series
 from quantrac.config.rules import Level, Side
@@ -22,6 +24,8 @@ from quantrac.telemetry.states import State
 from tests.unit.alerts.rules import MINUTE, oxygen_rule, run, told
 
 HOUR = 60 * MINUTE
+EARLY = datetime.fromisoformat("1991-01-01")
+LATE = datetime.fromisoformat("2069-01-01")
 
 
 def rule(measure: Measure, *levels: Level, interval_ms: int = MINUTE) -> ChannelRule:
@@ -95,8 +99,34 @@ def test_a_fault_that_lasts_raises_whatever_the_quality_and_nulls_count() -> Non
     assert told(run(fault, samples)[1]) == [("raised", "act", 14), ("cleared", "act", 21)]
 
 
+@pytest.mark.parametrize(
+    ("zone", "times"),
+    [
+        # 8 o'clock in Chile is 12:00 UTC in winter, and 11:00 from 6 September 2026 on.
+        ("America/Santiago", {"09-04 11:30": False, "09-04 12:30": True, "09-07 11:30": True, "09-07 12:30": False}),
+        ("Asia/Kathmandu", {"09-04 02:15": False, "09-04 02:16": True, "09-04 03:15": True, "09-04 03:16": False}),
+    ],
+)
+def test_the_hours_of_a_rule_are_those_of_the_network_s_clocks(zone: str, times: dict[str, bool]) -> None:
+    morning = Validity(from_minute=8 * 60, to_minute=9 * 60, zone=ZoneInfo(zone))
+    moments = [datetime.fromisoformat(f"2026-{text}").replace(tzinfo=UTC) for text in times]
+    marks = in_force(morning, np.array([int(moment.timestamp() * 1000) for moment in moments]))
+    assert marks.tolist() == list(times.values())
+
+
+@given(
+    st.lists(st.datetimes(EARLY, LATE, timezones=st.just(UTC)), min_size=1),
+    st.sampled_from(["Asia/Ho_Chi_Minh", "America/Santiago", "Asia/Kathmandu", "Australia/Lord_Howe"]),
+)
+def test_the_local_clock_is_the_same_for_many_instants_as_for_each(moments: list[datetime], zone: str) -> None:
+    whole = sorted(moment.replace(microsecond=0) for moment in moments)
+    found = local_ms(np.array([int(moment.timestamp() * 1000) for moment in whole]), ZoneInfo(zone))
+    shown = [moment.astimezone(ZoneInfo(zone)).replace(tzinfo=UTC) for moment in whole]
+    assert found.tolist() == [int(moment.timestamp() * 1000) for moment in shown]
+
+
 def test_outside_its_months_and_hours_a_limit_is_not_in_force_and_a_standing_alarm_runs_out() -> None:
-    night = Validity(frozenset({11}), 22 * 60, 6 * 60, 7 * HOUR)
+    night = Validity(frozenset({11}), 22 * 60, 6 * 60, ZoneInfo("Asia/Ho_Chi_Minh"))
     times = [
         datetime(2026, 11, 24, hour, minute, tzinfo=UTC)
         for hour, minute in [(14, 59), (15, 0), (15, 1), (23, 0), (23, 1)]

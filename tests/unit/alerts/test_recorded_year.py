@@ -28,7 +28,7 @@ from quantrac.telemetry.quality import Quality
 PROJECT = Path(__file__).parents[3]
 QUARTER = 15 * 60_000
 NETWORK = load_network(PROJECT / "station_configs")
-RULES = compile_rules(NETWORK.rules.values(), NETWORK.stations.values())
+RULES = compile_rules(NETWORK.rules.values(), NETWORK.stations.values(), NETWORK.zone)
 NAMES = ("water_temp", "ec", "salinity", "do_sat", "do", "ph", "turbidity")
 VERDICT = {"<0>": 1, "<1>": 3, "<4>": 1, "<5>": 1, "<-1>": 9, "<-2>": 9, "<-3>": 4}
 PEOPLE = [

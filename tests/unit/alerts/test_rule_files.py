@@ -42,7 +42,7 @@ def test_shipped_rules_have_no_findings(overlay: str | None) -> None:
 
 
 def test_levels_stand_from_mild_to_severe_and_instead_replaces_the_set(network: Network) -> None:
-    compiled = compile_rules([network.rules["do-low"]], network.stations.values())
+    compiled = compile_rules([network.rules["do-low"]], network.stations.values(), network.zone)
     river = compiled["st-my-thanh/do"][0]
     assert [(level.name, level.side, level.limit) for level in river.levels] == [
         ("watch", Side.BELOW, 4.0),
@@ -116,7 +116,7 @@ def test_limits_follow_species_stage_and_crop(
     network: Network, rule: str, tags: tuple[str, ...], limits: list[float]
 ) -> None:
     station = network.stations["st-my-thanh"].model_copy(update={"tags": tags})
-    found = compile_rules([network.rules[rule]], [station])
+    found = compile_rules([network.rules[rule]], [station], network.zone)
     assert found
     assert all([level.limit for level in one.levels] == limits for (one,) in found.values())
 

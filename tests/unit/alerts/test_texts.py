@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -25,6 +26,7 @@ NOTICE = Notice(
     station=Words("Sông Mỹ Thanh", "My Thanh river"),
     time=RAISED_AT,
     raised_at=RAISED_AT,
+    zone=ZoneInfo("Asia/Ho_Chi_Minh"),
     texts=TEXTS,
     channel="st-my-thanh/do",
     value=2.8,
@@ -160,7 +162,7 @@ def test_e_mail_in_vietnamese() -> None:
     assert letter.body == (
         "Sông Mỹ Thanh: Oxy thấp\n"
         "Mức độ: Cảnh báo cao\n"
-        "Thời điểm: 05:10:00 01/03/2026 (giờ Việt Nam)\n"
+        "Thời điểm: 05:10:00 01/03/2026 (giờ địa phương)\n"
         "Giá trị: 2,80 mg/l\n"
         "Ngưỡng: dưới 3 mg/l\n"
         "Xu hướng: đang giảm\n"
@@ -199,3 +201,11 @@ def test_e_mail_in_english_about_a_worse_level() -> None:
 )
 def test_e_mail_about_the_end(language: str, subject: str, body: str) -> None:
     assert texts.email(OVER, language) == texts.Letter(subject, body)
+
+
+def test_times_are_those_of_the_network_s_zone() -> None:
+    """22:10 UTC of 28 February 2026 is 03:55 of 1 March in Kathmandu, 19:10 in Santiago (summer)."""
+    kathmandu = replace(NOTICE, zone=ZoneInfo("Asia/Kathmandu"))
+    santiago = replace(NOTICE, zone=ZoneInfo("America/Santiago"))
+    assert texts.sms(kathmandu, "en").endswith("03:55 01/03")
+    assert "Time: 19:10:00 28/02/2026 (local time)" in texts.email(santiago, "en").body
