@@ -1,1 +1,1 @@
-"""Database → people: rules, evaluation in event time, life of an alarm, routing, outbox, channels."""
+"""Alerts, from database to people: rules, evaluation in event time, the life of an alarm, messages, carriers."""

@@ -1,1 +1,1 @@
-"""What people look at: Grafana dashboards as code, and the built-in console."""
+"""Screens for people: Grafana dashboards as code, and the built-in console."""

@@ -1,1 +1,1 @@
-"""Runs beside the instruments: reads, spools, publishes, and obeys the acknowledgements of ingest."""
+"""The edge agent: reads a station's instruments, spools and publishes the readings, obeys the acks of ingest."""

@@ -1,1 +1,1 @@
-"""Broker to database: batches, both books, dead letters, end-to-end acknowledgements; behind it, quality tests."""
+"""Ingest, from broker to database: batches, both books, dead letters, acks; and the consumers behind it."""

@@ -1,1 +1,1 @@
-"""The field in a box: simulated instruments on real ports, following their manuals."""
+"""The field in a box: simulated instruments on real ports, each following its manual."""

@@ -1,1 +1,1 @@
-"""Carriers of messages, each behind `alerts.telling.notifier.Notifier`, and what goes over their wires."""
+"""Carriers of messages, each behind `alerts.telling.notifier.Notifier`, and their wire formats."""

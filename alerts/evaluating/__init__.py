@@ -1,1 +1,1 @@
-"""From the change feed to alarms, in event time."""
+"""Evaluation: from the change feed to alarms, in event time."""

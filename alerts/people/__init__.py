@@ -1,1 +1,1 @@
-"""Those who are told: contacts, what they answer, what they shelve."""
+"""People who get messages: the address book's files, their answers, receipts."""

@@ -1,1 +1,1 @@
-"""Rules as evaluation sees them: compiled, checked, tested."""
+"""Rules as evaluation sees them, compiled from the configuration, and blocks of readings."""

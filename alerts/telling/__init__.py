@@ -1,1 +1,1 @@
-"""From an alarm to messages in the outbox, and from the outbox to those who carry them."""
+"""From an alarm to messages in the outbox, and from the outbox to the carriers."""

@@ -1,1 +1,1 @@
-"""Rules on trial: findings of a check, rule tests, back-tests over what is stored."""
+"""Trials of rules: the findings of a check, rule tests, back-tests over stored readings."""

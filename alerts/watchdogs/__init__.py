@@ -1,1 +1,1 @@
-"""What the centre watches of itself: silent stations, the books, the feed, carriers, calibrations."""
+"""Watchdogs of the centre: silent stations, channels without values, books, feed, carriers, calibrations."""

@@ -1,1 +1,1 @@
-"""When instruments are asked: schedules, the tasks that own the buses, misses and patience."""
+"""Reading the instruments: schedules, the tasks that own the buses, waiting times."""

@@ -1,1 +1,1 @@
-"""The station's cameras: snapshots, a spool and a slow lane of their own, never in the way of readings."""
+"""The station's cameras: snapshots, with a spool and a slow lane of their own that no reading waits for."""

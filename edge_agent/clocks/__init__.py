@@ -1,1 +1,1 @@
-"""The clocks of the machine, and whether they can be believed."""
+"""The machine's clocks, and when their time is believed."""

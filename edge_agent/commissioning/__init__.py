@@ -1,1 +1,1 @@
-"""A technician at a new station: what hangs on a line, and what registers can mean."""
+"""Finding instruments on a line, and what their registers can mean."""

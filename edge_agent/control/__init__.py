@@ -1,1 +1,1 @@
-"""How a running agent is steered: its desk, commands of the centre, maintenance, another configuration."""
+"""Control of a running agent: answers at its desk, commands of the centre, changes of configuration."""

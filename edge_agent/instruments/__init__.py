@@ -1,1 +1,1 @@
-"""What is asked of instruments, and what their answers mean: one module a protocol."""
+"""Instruments: requests and the meaning of answers, one module a protocol."""

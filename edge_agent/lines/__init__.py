@@ -1,1 +1,1 @@
-"""The lines on which instruments hang: bytes out, bytes in, and what becomes of a line that hangs."""
+"""Lines to the instruments: serial ports and TCP connections as bytes, owed answers, lines that hang."""

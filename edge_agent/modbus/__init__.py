@@ -1,1 +1,1 @@
-"""Modbus TCP and RTU as a master: registers planned, read, and decoded with the device's own word about them."""
+"""Modbus RTU and TCP as a master: registers planned, read, and decoded with the device's state."""

@@ -1,1 +1,1 @@
-"""From the spool to the broker and back: two lanes, their pace, and what the station says of itself."""
+"""From the spool to the broker and back: two lanes, their pace, birth, status and acks."""

@@ -1,1 +1,1 @@
-"""From samples to the readings of a slot: channels, means, statistics, gases, and slots that nobody measured."""
+"""From samples to the readings of a slot: channels, means, statistics, maintenance, slots that nobody measured."""

@@ -1,1 +1,1 @@
-"""Every message on disk before anything of it is published, and what becomes of each."""
+"""The spool: every message is on disk before it is published, and its fate is known."""

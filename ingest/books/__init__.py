@@ -1,1 +1,1 @@
-"""What became of every message: the ledger, dead letters, reports of stations, acknowledgements."""
+"""The books: the ledger, dead letters, stations' reports, acks."""

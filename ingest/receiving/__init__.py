@@ -1,1 +1,1 @@
-"""From deliveries of the broker to a checked batch: inbox, columns, checks, and what the registry knows."""
+"""From deliveries of the broker to a checked batch: inbox, columns, checks, registry."""

@@ -1,1 +1,1 @@
-"""A batch into the database, in one transaction; pictures beside it."""
+"""Storing a batch in one transaction, and pictures beside it."""

@@ -1,1 +1,1 @@
-"""Stations divided among processes: workers, the slots they hold, and for how long."""
+"""The worker of ingest that serves, and its metrics."""

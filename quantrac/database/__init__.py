@@ -1,1 +1,1 @@
-"""The database: migrations, roles, connections, the change feed, service beats. TimescaleDB, both editions."""
+"""The database, both editions of TimescaleDB: migrations, roles, connections, change feed, beats."""

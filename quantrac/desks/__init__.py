@@ -1,1 +1,1 @@
-"""Desks that belong to no single service: the network, the books, exports. A service's own desk is its `desk.py`."""
+"""Desks that belong to no single service: network, books, reviews, commands, export, status."""

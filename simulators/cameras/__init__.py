@@ -1,1 +1,1 @@
-"""Network cameras and the JPEG pictures that they make."""
+"""Simulated network cameras and the JPEG pictures that they serve."""

@@ -1,1 +1,1 @@
-"""Instruments, each written from the facts of its manual and sharing nothing with the agent that reads it."""
+"""Simulated instruments, each written from its manual, sharing nothing with the agent that reads it."""

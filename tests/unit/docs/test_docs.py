@@ -121,6 +121,14 @@ def test_the_path_of_a_reading_names_real_modules():
     assert seen > 20
 
 
+def test_the_table_of_rooms_names_every_floor_and_no_other():
+    page = (DOCS / "architecture.md").read_text("utf-8")
+    for room in ("edge_agent", "ingest", "alerts", "dashboards", "simulators"):
+        rows = re.findall(rf"^\| `{room}/` \|.*\| (.*) \|$", page, re.MULTILINE)
+        floors = {path.parent.name for path in (PROJECT / room).glob("*/__init__.py")}
+        assert [set(re.findall(r"`(\w+)`", row)) for row in rows] == [floors], room
+
+
 def test_the_settings_stand_in_one_table_and_each_exists():
     known = {f"QUANTRAC_{name.upper()}" for name in Settings.model_fields} | {"QUANTRAC_"}
     grafana = re.compile(r"QUANTRAC_GRAFANA_DATABASE_[A-Z]+")
