@@ -121,6 +121,19 @@ def test_the_path_of_a_reading_names_real_modules():
     assert seen > 20
 
 
+def test_tables_of_modules_name_real_ones():
+    """Tables headed "module of `folder/`": the names in the first column, without `.py`."""
+    seen = 0
+    for page in PAGES:
+        for folder, rows in re.findall(
+            r"^\| module of `([\w/]+)/` \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", page.read_text("utf-8"), re.MULTILINE
+        ):
+            for name in re.findall(r"`([\w/]+)`", "\n".join(row.split("|")[1] for row in rows.splitlines())):
+                assert list((PROJECT / folder).glob(f"{name}*")), f"{page.name}: {folder}/{name}"
+                seen += 1
+    assert seen > 10
+
+
 def test_the_table_of_rooms_names_every_floor_and_no_other():
     page = (DOCS / "architecture.md").read_text("utf-8")
     for room in ("edge_agent", "ingest", "alerts", "dashboards", "simulators"):
