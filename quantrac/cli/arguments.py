@@ -1,10 +1,12 @@
-"""What several commands share: the group they form, who acts, moments of local time, and rows for `--json`."""
+"""What several commands share: the group they form, who acts, times and durations, and how they answer."""
 
 from __future__ import annotations
 
 import dataclasses
 import getpass
-from datetime import datetime
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -50,7 +52,14 @@ def duration_ms(text: str, option: str) -> int:
         ) from None
 
 
-def plain(row: Any) -> dict[str, Any]:
-    """Return a row (a dataclass) as JSON takes it: times in ISO 8601."""
-    values = dataclasses.asdict(row)
-    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
+def answer(found: object, lines: Iterable[str], *, as_json: bool) -> None:
+    """Print what was found: lines for people, or one line of JSON (rows as objects, times in ISO 8601, UTC)."""
+    if as_json:
+        print(json.dumps(found, default=_plain, ensure_ascii=False))
+        return
+    for line in lines:
+        print(line)
+
+
+def _plain(value: Any) -> object:
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else dataclasses.asdict(value)

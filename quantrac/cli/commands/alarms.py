@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import dataclasses
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quantrac.cli.arguments import Person, duration_ms, group, plain
+from quantrac.cli.arguments import Person, answer, duration_ms, group
 from quantrac.cli.environment import database
 from quantrac.telemetry.local_time import LOCAL, shown
 
 if TYPE_CHECKING:
-    from alerts.desk import AlarmRow
+    from alerts.desk import AlarmRow, EventRow, OutRow
 
 app = group()
 
@@ -33,11 +33,7 @@ def list_(
 
     with database("alerts", "alarms") as conn:
         rows = desk.alarms(conn, standing_only=not every, station=station, limit=limit)
-    if as_json:
-        print(json.dumps([plain(row) for row in rows]))
-        return
-    for row in rows:
-        print(_line(row))
+    answer(rows, map(_line, rows), as_json=as_json)
 
 
 @app.command()
@@ -47,13 +43,8 @@ def show(number: Number, as_json: Json = False) -> None:
 
     with database("alerts", "alarms") as conn:
         row, events = desk.alarm(conn, number), desk.history(conn, number)
-    if as_json:
-        print(json.dumps({**plain(row), "history": [plain(event) for event in events]}))
-        return
-    print(_line(row))
-    for event in events:
-        by = f" by {event.person}" if event.person else ""
-        print(f"  {shown(event.time)}  {event.event}{by}{f': {event.reason}' if event.reason else ''}")
+    found = {**dataclasses.asdict(row), "history": events}
+    answer(found, [_line(row), *map(_event_line, events)], as_json=as_json)
 
 
 @app.command()
@@ -191,12 +182,7 @@ def out_of_service(as_json: Json = False) -> None:
 
     with database("alerts", "alarms") as conn:
         rows = desk.out_of_service(conn)
-    if as_json:
-        print(json.dumps([plain(row) for row in rows]))
-        return
-    for row in rows:
-        where = row.station if row.device is None else f"{row.station}/{row.device}"
-        print(f"{where}  {shown(row.since)} until {shown(row.until)}  {row.person}: {row.reason}")
+    answer(rows, map(_out_line, rows), as_json=as_json)
 
 
 def _span(text: str) -> timedelta:
@@ -211,6 +197,16 @@ def _line(row: AlarmRow) -> str:
         f"{row.alarm_id:>6}  {shown(row.raised_at)}  {row.severity:<8}  {row.state:<12}  {where}  "
         f"{row.rule} {row.level}{_measured(row)}{over}{unknown}"
     )
+
+
+def _event_line(event: EventRow) -> str:
+    by = f" by {event.person}" if event.person else ""
+    return f"  {shown(event.time)}  {event.event}{by}{f': {event.reason}' if event.reason else ''}"
+
+
+def _out_line(row: OutRow) -> str:
+    where = row.station if row.device is None else f"{row.station}/{row.device}"
+    return f"{where}  {shown(row.since)} until {shown(row.until)}  {row.person}: {row.reason}"
 
 
 def _measured(row: AlarmRow) -> str:

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from quantrac.cli.arguments import AsJson, Person, duration_ms, group
-from quantrac.cli.commands.edge_options import say_maintenance
+from quantrac.cli.arguments import AsJson, Person, answer, duration_ms, group
+from quantrac.cli.commands.edge_options import maintenance_lines
 from quantrac.cli.environment import database
 from quantrac.telemetry.errors import QuantracError
 
@@ -34,13 +34,8 @@ def read_now(
     as_json: AsJson = False,
 ) -> None:
     """Read the instruments now, beside their schedule. Exit code 1: refused, or no answer."""
-    answer = give(station, {"do": "read", "device": device}, person=person, wait_s=wait)
-    if as_json:
-        print(json.dumps(answer, ensure_ascii=False))
-        return
-    for one in answer["readings"]:
-        value = "-" if one["value"] is None else f"{one['value']:g} {one['unit']}"
-        print(f"{station} {one['device']}/{one['channel']}: {value}  {one['state']}  {one['why']}".rstrip())
+    reply = give(station, {"do": "read", "device": device}, person=person, wait_s=wait)
+    answer(reply, (_reading_line(station, one) for one in reply["readings"]), as_json=as_json)
 
 
 @app.command(short_help="Have what is stored of a time sent once more.")
@@ -55,8 +50,8 @@ def again(
 ) -> None:
     """Have the station send again what its spool holds of a time. What the centre has stays as it is."""
     order = {"do": "again", "from": _ms("--from", start), "to": _ms("--to", end)}
-    answer = give(station, order, person=person, reason=why, wait_s=wait)
-    print(json.dumps(answer) if as_json else f"{station}: {answer['messages']} messages sent again")
+    reply = give(station, order, person=person, reason=why, wait_s=wait)
+    answer(reply, [f"{station}: {reply['messages']} messages sent again"], as_json=as_json)
 
 
 @app.command(short_help="Start the wiper of a sensor.")
@@ -72,9 +67,9 @@ def wipe(
 
     Exit code 1: the profile does not say how, the sensor refused, or gave no answer.
     """
-    answer = give(station, {"do": "wipe", "device": device}, person=person, reason=why, wait_s=wait)
-    until = "" if as_json else f"{datetime.fromtimestamp(answer['until'] / 1000, UTC):%H:%M:%S}"
-    print(json.dumps(answer) if as_json else f"{station} {device}: the wiper has started; maint until {until} UTC")
+    reply = give(station, {"do": "wipe", "device": device}, person=person, reason=why, wait_s=wait)
+    until = f"{datetime.fromtimestamp(reply['until'] / 1000, UTC):%H:%M:%S}"
+    answer(reply, [f"{station} {device}: the wiper has started; maint until {until} UTC"], as_json=as_json)
 
 
 @app.command(short_help="Begin or end maintenance.")
@@ -96,8 +91,8 @@ def maint(
     elif for_ is not None:
         state = "cal" if cal else "maint"
         order |= {"device": device, "for_ms": duration_ms(for_, "--for"), "state": state, "why": why}
-    answer = give(station, order, person=person, reason=why or None, wait_s=wait)
-    say_maintenance(station, answer, as_json)
+    reply = give(station, order, person=person, reason=why or None, wait_s=wait)
+    answer(reply, maintenance_lines(station, reply), as_json=as_json)
 
 
 @app.command(short_help="Have a camera take a picture now.")
@@ -109,8 +104,8 @@ def picture(
     as_json: AsJson = False,
 ) -> None:
     """Have a camera take a picture now. Answered when it is taken; it comes on the pictures' own slow lane."""
-    answer = give(station, {"do": "picture", "camera": camera}, person=person, wait_s=wait)
-    print(json.dumps(answer) if as_json else f"{station} {camera}: a picture of {answer['bytes'] / 1000:.0f} kB")
+    reply = give(station, {"do": "picture", "camera": camera}, person=person, wait_s=wait)
+    answer(reply, [f"{station} {camera}: a picture of {reply['bytes'] / 1000:.0f} kB"], as_json=as_json)
 
 
 @app.command("list", short_help="Show the commands given, and what came of them.")
@@ -166,6 +161,11 @@ def give(
     if not answer.get("ok"):
         raise CommandRefused(f"{station}: {answer.get('error')}")
     return answer
+
+
+def _reading_line(station: str, one: dict[str, Any]) -> str:
+    value = "-" if one["value"] is None else f"{one['value']:g} {one['unit']}"
+    return f"{station} {one['device']}/{one['channel']}: {value}  {one['state']}  {one['why']}".rstrip()
 
 
 def _outcome(outcome: dict[str, Any]) -> str:

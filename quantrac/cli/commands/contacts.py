@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quantrac.cli.arguments import Person, group, plain
+from quantrac.cli.arguments import Person, answer, group
 from quantrac.cli.environment import configured_network, database
 
 if TYPE_CHECKING:
+    from alerts.people.contacts import Reached
     from quantrac.database.pool import Connection
 
 app = group()
@@ -43,11 +43,7 @@ def list_(as_json: Json = False) -> None:
 
     with database("alerts", "contacts") as conn:
         rows = listed(conn)
-    if as_json:
-        print(json.dumps(rows, ensure_ascii=False))
-        return
-    for row in rows:
-        print(_line(row))
+    answer(rows, map(_line, rows), as_json=as_json)
 
 
 @app.command("test", short_help="Send a test message to one contact.")
@@ -112,22 +108,10 @@ def log(
 ) -> None:
     """List who was told what, by which way, what became of it, and who acknowledged; addresses are masked."""
     from alerts.people.contacts import reached
-    from quantrac.telemetry.local_time import shown
 
     with database("alerts", "contacts") as conn:
         rows = reached(conn, contact_id=contact, alarm_id=alarm, limit=limit)
-    if as_json:
-        print(json.dumps([plain(row) for row in rows], ensure_ascii=False))
-        return
-    for row in rows:
-        about = "-" if row.alarm_id is None else f"alarm {row.alarm_id}"
-        seen = "" if row.acknowledged_at is None else f"  acknowledged {shown(row.acknowledged_at)}"
-        parts = "" if row.parts is None else f"  {row.parts} part{'' if row.parts == 1 else 's'}"
-        why = "" if row.error is None else f"  {row.error}"
-        print(
-            f"{shown(row.time)}  {row.name:<24} {row.medium:<7} {row.address or '-':<16} {row.purpose:<10} {about}  "
-            f"{row.status}{f' by {row.carrier}' if row.carrier else ''}{parts}{seen}{why}"
-        )
+    answer(rows, map(_log_line, rows), as_json=as_json)
 
 
 def _line(row: dict[str, Any]) -> str:
@@ -135,4 +119,17 @@ def _line(row: dict[str, Any]) -> str:
     return (
         f"{row['contact_id']:>5}  {row['name']:<28} {row['phone'] or '-':<12} {row['email'] or '-':<28} "
         f"{row['language']}  {' '.join(row['groups'])}  {where}"
+    )
+
+
+def _log_line(row: Reached) -> str:
+    from quantrac.telemetry.local_time import shown
+
+    about = "-" if row.alarm_id is None else f"alarm {row.alarm_id}"
+    seen = "" if row.acknowledged_at is None else f"  acknowledged {shown(row.acknowledged_at)}"
+    parts = "" if row.parts is None else f"  {row.parts} part{'' if row.parts == 1 else 's'}"
+    why = "" if row.error is None else f"  {row.error}"
+    return (
+        f"{shown(row.time)}  {row.name:<24} {row.medium:<7} {row.address or '-':<16} {row.purpose:<10} {about}  "
+        f"{row.status}{f' by {row.carrier}' if row.carrier else ''}{parts}{seen}{why}"
     )

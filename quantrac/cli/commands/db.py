@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from quantrac.cli.arguments import AsJson, group, moment
+from quantrac.cli.arguments import AsJson, answer, group, moment
 
 app = group()
 
@@ -57,14 +55,14 @@ def status(as_json: AsJson = False) -> None:
 
     with connect(_url(), "quantrac db status") as conn:
         found = state(conn)
-    if as_json:
-        print(json.dumps(dataclasses.asdict(found)))
-    else:
-        print(f"PostgreSQL {found.postgres}, TimescaleDB {found.timescaledb or 'missing'}")
-        print(f"applied {len(found.applied)}, newest {found.applied[-1] if found.applied else 'none'}")
-        print(f"pending {', '.join(found.pending) or 'none'}")
-        print(f"roles   {', '.join(found.roles) or 'none: see quantrac db migrate'}")
-        print(f"size    {found.bytes / 1e6:.1f} MB")
+    lines = [
+        f"PostgreSQL {found.postgres}, TimescaleDB {found.timescaledb or 'missing'}",
+        f"applied {len(found.applied)}, newest {found.applied[-1] if found.applied else 'none'}",
+        f"pending {', '.join(found.pending) or 'none'}",
+        f"roles   {', '.join(found.roles) or 'none: see quantrac db migrate'}",
+        f"size    {found.bytes / 1e6:.1f} MB",
+    ]
+    answer(found, lines, as_json=as_json)
     if found.pending:
         raise typer.Exit(1)
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from quantrac.cli.arguments import AsJson, Person, group, plain
+from quantrac.cli.arguments import AsJson, Person, answer, group
 from quantrac.cli.environment import database
 from quantrac.telemetry.errors import QuantracError
 
@@ -54,15 +53,7 @@ def list_(
     with database("ingest", "deadletters") as conn:
         wanted = [cast("Status", word) for word in status]
         letters = books.dead_letters(conn, wanted, limit, station=station, misfit=misfit)
-    if as_json:
-        print(json.dumps([_with_payload(letter) for letter in letters]))
-        return
-    for letter in letters:
-        received = f"{letter.received_at:%Y-%m-%d %H:%M:%SZ}"
-        print(
-            f"{letter.dead_letter_id:>7}  {received}  {letter.status:<9} x{letter.count:<5} {letter.reason:<18} "
-            f"{letter.topic}"
-        )
+    answer([_with_payload(letter) for letter in letters], map(_line, letters), as_json=as_json)
 
 
 @app.command()
@@ -76,17 +67,13 @@ def show(number: Number, as_json: Json = False) -> None:
     with database("ingest", "deadletters") as conn:
         letter = books.dead_letter(conn, number)
     values = _with_payload(letter)
-    if as_json:
-        print(json.dumps({**values, "words": dataclasses.asdict(misfits.words(letter.reason))}, ensure_ascii=False))
-        return
-    for name, value in values.items():
-        if name not in ("payload", "detail") and value is not None:
-            print(f"{name:<18} {value}")
-    print(f"{'why':<18} {misfits.words(letter.reason).en}\n{'vì sao':<18} {misfits.words(letter.reason).vi}")
-    for line in misfits.explained(letter):
-        print(line)
+    words = misfits.words(letter.reason)
+    shown = {name: value for name, value in values.items() if name not in ("payload", "detail") and value is not None}
+    lines = [f"{name:<18} {value}" for name, value in {**shown, "why": words.en, "vì sao": words.vi}.items()]
+    lines += misfits.explained(letter)
     if not letter.topic.endswith("/image"):
-        print(_harmless(letter.payload[:SHOWN_BYTES]))
+        lines.append(_harmless(letter.payload[:SHOWN_BYTES]))
+    answer({**values, "words": words}, lines, as_json=as_json)
 
 
 @app.command(short_help="Store what dead letters hold, once their cause is put right.")
@@ -107,9 +94,9 @@ def replay(
     def one(conn: Connection, number: int) -> tuple[dict[str, Any], str]:
         replayed = desk.replay(conn, number, person, datetime.now(UTC), reason)
         if replayed.pictures:
-            return plain(replayed), f"replayed {number}: the picture is stored"
+            return dataclasses.asdict(replayed), f"replayed {number}: the picture is stored"
         added = f"{replayed.readings} readings added, {replayed.still_refused} refused still"
-        return plain(replayed), f"replayed {number}: {added}"
+        return dataclasses.asdict(replayed), f"replayed {number}: {added}"
 
     _each(numbers, station, misfit, one, as_json=as_json)
 
@@ -152,7 +139,7 @@ def _each(
     with database("ingest", "deadletters") as conn:
         if numbers is not None and len(numbers) == 1:
             outcome, said = act(conn, numbers[0])
-            print(json.dumps({"dead_letter_id": numbers[0], **outcome}) if as_json else said)
+            answer({"dead_letter_id": numbers[0], **outcome}, [said], as_json=as_json)
             return
         outcomes: list[dict[str, Any]] = []
         for number in numbers or books.not_closed(conn, station=station, misfit=misfit):
@@ -164,7 +151,7 @@ def _each(
             if not as_json:
                 print(said)
     failed = sum("error" in each for each in outcomes)
-    print(json.dumps(outcomes) if as_json else f"{len(outcomes) - failed} done, {failed} failed")
+    answer(outcomes, [f"{len(outcomes) - failed} done, {failed} failed"], as_json=as_json)
     if failed:
         raise typer.Exit(1)
 
@@ -175,5 +162,13 @@ def _harmless(payload: bytes) -> str:
     return "".join(each if each.isprintable() or each in "\n\t" else f"\\x{ord(each):02x}" for each in text)
 
 
+def _line(letter: DeadLetter) -> str:
+    received = f"{letter.received_at:%Y-%m-%d %H:%M:%SZ}"
+    return (
+        f"{letter.dead_letter_id:>7}  {received}  {letter.status:<9} x{letter.count:<5} {letter.reason:<18} "
+        f"{letter.topic}"
+    )
+
+
 def _with_payload(letter: DeadLetter) -> dict[str, Any]:
-    return {**plain(letter), "payload": base64.b64encode(letter.payload).decode("ascii")}
+    return {**dataclasses.asdict(letter), "payload": base64.b64encode(letter.payload).decode("ascii")}

@@ -7,9 +7,17 @@ from typing import Annotated
 
 import typer
 
-from quantrac.cli.arguments import duration_ms, group
+from quantrac.cli.arguments import AsJson, answer, duration_ms, group
 from quantrac.cli.commands import edge_spool
-from quantrac.cli.commands.edge_options import AsJson, Overlay, Station, Wiring, folder_of, say, say_maintenance
+from quantrac.cli.commands.edge_options import (
+    Overlay,
+    Station,
+    Wiring,
+    folder_of,
+    maintenance_lines,
+    reload_line,
+    spool_lines,
+)
 from quantrac.cli.commands.edge_options import settings as settings_of
 from quantrac.cli.commands.edge_probe import probe
 from quantrac.cli.environment import stop_on_signal
@@ -66,12 +74,9 @@ def reload(
     """
     from edge_agent import desk
 
-    answer = desk.reload(folder_of(station), within)
-    if as_json:
-        print(json.dumps(answer))
-    else:
-        print(f"{station}: {answer['outcome']}; {answer['said']}{'; ' + answer['why'] if 'why' in answer else ''}")
-    if answer["outcome"] == "rolled back":
+    reply = desk.reload(folder_of(station), within)
+    answer(reply, [reload_line(station, reply)], as_json=as_json)
+    if reply["outcome"] == "rolled back":
         raise typer.Exit(1)
 
 
@@ -88,7 +93,7 @@ def drain(
     from edge_agent import desk
 
     outcome = desk.drain(folder_of(station), timeout)
-    say(outcome, as_json)
+    answer(outcome, spool_lines(outcome), as_json=as_json)
     if not outcome.get("drained"):
         raise typer.Exit(1)
 
@@ -140,13 +145,13 @@ def maint(
     from quantrac.telemetry.states import State
 
     if off:
-        answer = desk.end_maintenance(folder_of(station), device)
+        reply = desk.end_maintenance(folder_of(station), device)
     elif for_ is None:
-        answer = desk.maintenance(folder_of(station))
+        reply = desk.maintenance(folder_of(station))
     else:
-        answer = desk.maintain(
+        reply = desk.maintain(
             folder_of(station), device, State.CAL if cal else State.MAINT, duration_ms(for_, "--for"), why
         )
-    say_maintenance(station, answer, as_json)
-    if off and not answer["ended"]:
+    answer(reply, maintenance_lines(station, reply), as_json=as_json)
+    if off and not reply["ended"]:
         raise typer.Exit(1)

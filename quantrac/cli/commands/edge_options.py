@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +19,6 @@ Wiring = Annotated[
 Overlay = Annotated[
     str | None, typer.Option(help="Folder of the configuration laid over it, such as demo; default QUANTRAC_OVERLAY.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")]
 
 
 def settings(**given: Any) -> Settings:
@@ -33,34 +33,31 @@ def folder_of(station: str) -> Path:
     return settings().state_dir / station
 
 
-def say(found: dict[str, Any], as_json: bool) -> None:
-    """Print the report of a spool."""
-    if as_json:
-        print(json.dumps(found))
-        return
+def spool_lines(found: dict[str, Any]) -> Iterator[str]:
+    """Yield the report of a spool in words."""
     link = "connected" if found["connected"] else "not connected" if found["running"] else "not running"
-    print(
+    yield (
         f"{found['station']}: {link}, produced {found['produced']}, acknowledged {found['acknowledged']},"
         f" waiting {found['waiting'] + found['in_memory']}, refused {found['refused']}, lost {found['lost']},"
         f" {found['used_bytes'] / 1e6:.1f} MB, disk {found['disk']}"
     )
     if found.get("undated"):
-        print(f"  {found['undated']} records without a time: measured before the clock was set (export --undated)")
+        yield f"  {found['undated']} records without a time: measured before the clock was set (export --undated)"
     if found.get("unstored"):
-        print(f"  {found['unstored']} records were never stored: memory was full while the disk could not be written")
+        yield f"  {found['unstored']} records were never stored: memory was full while the disk could not be written"
     for device, kinds in found.get("errors", {}).items():
-        print(f"  {device}: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items()))
+        yield f"  {device}: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items())
 
 
-def say_maintenance(station: str, answer: dict[str, Any], as_json: bool) -> None:
-    """Print which devices of a station are in maintenance, and until when."""
-    from datetime import UTC, datetime
-
-    if as_json:
-        print(json.dumps(answer))
-        return
-    for name, order in answer["maintenance"].items():
+def maintenance_lines(station: str, reply: dict[str, Any]) -> Iterator[str]:
+    """Yield which devices of a station are in maintenance, and until when."""
+    for name, order in reply["maintenance"].items():
         until = datetime.fromtimestamp(order["until"] / 1000, UTC)
-        print(f"{station} {name or 'all devices'}: {order['state']} until {until:%Y-%m-%d %H:%M:%S} UTC")
-    if not answer["maintenance"]:
-        print(f"{station}: no maintenance")
+        yield f"{station} {name or 'all devices'}: {order['state']} until {until:%Y-%m-%d %H:%M:%S} UTC"
+    if not reply["maintenance"]:
+        yield f"{station}: no maintenance"
+
+
+def reload_line(station: str, reply: dict[str, Any]) -> str:
+    """Return what became of a new configuration."""
+    return f"{station}: {reply['outcome']}; {reply['said']}{'; ' + reply['why'] if 'why' in reply else ''}"

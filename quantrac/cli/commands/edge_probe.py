@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quantrac.cli.commands.edge_options import AsJson, Overlay, Wiring, settings
+from quantrac.cli.arguments import AsJson
+from quantrac.cli.commands.edge_options import Overlay, Wiring, settings
 
 if TYPE_CHECKING:
     from edge_agent.acquiring.spot_read import SpotReading

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from quantrac.cli.commands.edge_options import AsJson, Station, folder_of, say
+from quantrac.cli.arguments import AsJson, answer
+from quantrac.cli.commands.edge_options import Station, folder_of, spool_lines
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
@@ -23,7 +24,7 @@ def status(station: Station, as_json: AsJson = False) -> None:
         found = desk.status(folder)
     except desk.AgentNotRunning:
         found = inspection.inspect(folder).as_dict()
-    say(found, as_json)
+    answer(found, spool_lines(found), as_json=as_json)
 
 
 @app.command(short_help="Write the stored messages as JSON Lines.")

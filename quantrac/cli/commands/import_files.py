@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from datetime import UTC, datetime
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from quantrac.cli.arguments import AsJson, Person, duration_ms, group
+from quantrac.cli.arguments import AsJson, Person, answer, duration_ms, group
 from quantrac.cli.environment import database
 
 if TYPE_CHECKING:
@@ -91,14 +90,14 @@ def _run(
     seconds = time.monotonic() - begun
     if shown > PROBLEMS_SHOWN:
         print(f"{shown - PROBLEMS_SHOWN} more lines that cannot be used", file=sys.stderr)
-    print(json.dumps(_report(done, seconds)) if as_json else _summary(done, seconds))
+    answer(_report(done, seconds), [_summary(done, seconds)], as_json=as_json)
     if done.refused:
         raise typer.Exit(1)
 
 
 def _report(done: Progress, seconds: float) -> dict[str, object]:
     return {
-        "import_id": done.import_id, "epoch": done.epoch, "started_at": done.started_at.isoformat(),
+        "import_id": done.import_id, "epoch": done.epoch, "started_at": done.started_at,
         "lines": done.lines,
         "readings": done.readings, "refused": done.refused, "repeated": done.repeated, "conflicts": done.conflicts,
         "already_finished": done.was_finished, "seconds": round(seconds, 3),

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quantrac.cli.arguments import AsJson
+from quantrac.cli.arguments import AsJson, answer
 from quantrac.cli.environment import database
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from quantrac.desks.books import Conflict
+    from quantrac.desks.books import Book, Conflict
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -37,35 +33,31 @@ def ledger(
 
     with database("db", "ledger") as conn:
         if conflicts:
-            _show_conflicts(books.conflicts(conn), as_json=as_json)
+            twice = books.conflicts(conn)
+            answer(twice, map(_conflict_line, twice), as_json=as_json)
             return
         rows = books.ledger(conn)
     total = books.total(rows)
     balanced = all(row.balanced for row in rows)
-    if as_json:
-        listed = [{**dataclasses.asdict(row), "balanced": row.balanced} for row in rows]
-        print(json.dumps({"balanced": balanced, "books": listed, "total": dataclasses.asdict(total)}))
-    else:
-        print(f"{'station':<22}{'epoch':<11}" + "".join(f"{name:>12}" for name in COLUMNS))
-        for row in [*rows, total]:
-            counts = "".join(f"{getattr(row, name):>12}" for name in COLUMNS)
-            print(
-                f"{row.station or '(unknown)':<22}{row.epoch or '-':<11}{counts}"
-                + ("" if row.balanced else "  UNBALANCED")
-            )
+    listed = [{**dataclasses.asdict(row), "balanced": row.balanced} for row in rows]
+    heading = f"{'station':<22}{'epoch':<11}" + "".join(f"{name:>12}" for name in COLUMNS)
+    found = {"balanced": balanced, "books": listed, "total": total}
+    answer(found, [heading, *map(_line, [*rows, total])], as_json=as_json)
     if not balanced or total.missing:
         raise typer.Exit(1)
 
 
-def _show_conflicts(found: Sequence[Conflict], *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps([dataclasses.asdict(one) for one in found], default=datetime.isoformat))
-        return
-    for one in found:
-        print(
-            f"{one.time:%Y-%m-%d %H:%M:%SZ}  {one.channel:<32} kept {_shown(one.kept_value)} {one.kept_state or '-'}, "
-            f"came {_shown(one.value)} {one.state} x{one.count} (epoch {one.epoch}, seq {one.seq})"
-        )
+def _line(book: Book) -> str:
+    counts = "".join(f"{getattr(book, name):>12}" for name in COLUMNS)
+    unbalanced = "" if book.balanced else "  UNBALANCED"
+    return f"{book.station or '(unknown)':<22}{book.epoch or '-':<11}{counts}{unbalanced}"
+
+
+def _conflict_line(one: Conflict) -> str:
+    return (
+        f"{one.time:%Y-%m-%d %H:%M:%SZ}  {one.channel:<32} kept {_shown(one.kept_value)} {one.kept_state or '-'}, "
+        f"came {_shown(one.value)} {one.state} x{one.count} (epoch {one.epoch}, seq {one.seq})"
+    )
 
 
 def _shown(value: float | None) -> str:

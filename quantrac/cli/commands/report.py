@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quantrac.cli.arguments import AsJson, group, moment
+from quantrac.cli.arguments import AsJson, answer, group, moment
 from quantrac.cli.environment import database
 
 if TYPE_CHECKING:
@@ -38,11 +37,7 @@ def alarms(
         raise typer.BadParameter("it must be earlier than --to", param_hint="--from")
     with database("alerts", "report alarms") as conn:
         found = measure(read_lives(conn, since, until), since, until, operators)
-    if as_json:
-        span = {"from": since.isoformat(), "to": until.isoformat()}
-        print(json.dumps({**span, **dataclasses.asdict(found)}, ensure_ascii=False))
-    else:
-        print("\n".join(_lines(found)))
+    answer({"from": since, "to": until, **dataclasses.asdict(found)}, _lines(found), as_json=as_json)
 
 
 def _lines(p: Performance) -> list[str]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quantrac.cli.arguments import Person, group, moment, plain
+from quantrac.cli.arguments import Person, answer, group, moment
 from quantrac.cli.environment import database
 from quantrac.telemetry.local_time import shown
 
@@ -105,11 +104,7 @@ def list_(
 
     with database("console", "review") as conn:
         found = acts.acts(conn, place, every=every, limit=limit)
-    if as_json:
-        print(json.dumps([plain(act) for act in found], ensure_ascii=False))
-        return
-    for act in found:
-        print(_line(act))
+    answer(found, map(_line, found), as_json=as_json)
 
 
 def _stretch(channel: str, from_: str | None, to: str | None, at: str | None) -> Stretch:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quantrac.cli.arguments import AsJson, group
+from quantrac.cli.arguments import AsJson, answer, group
 from quantrac.cli.commands.rules_routes import routes
 from quantrac.cli.environment import configured_network, database
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from alerts.trials.backtest_run import Report
     from alerts.trials.rule_checks import Finding
     from quantrac.config.network import Network
@@ -26,11 +27,6 @@ Root = Annotated[
     Path | None, typer.Argument(help="Folder of configuration; default QUANTRAC_CONFIG, else ./station_configs.")
 ]
 Overlay = Annotated[str | None, typer.Option(help="Overlay folder merged over it; default QUANTRAC_OVERLAY.")]
-
-
-def _network(root: Path | None, overlay: str | None) -> Network:
-
-    return configured_network(root, overlay)
 
 
 @app.command(short_help="Check files, limits, texts, recipients; --history: how often they would raise.")
@@ -49,23 +45,13 @@ def check(
     """Check the rules: files, limits, texts, recipients; exit 2 if a file is wrong, 1 for findings."""
     from alerts.trials.rule_checks import findings
 
-    network = _network(root, overlay)
+    network = configured_network(root, overlay)
     found = findings(network)
     if history is not None:
         found += _noisy(network, history, frozenset(confirm or ()))
-    if as_json:
-        print(
-            json.dumps(
-                {
-                    "rules": len(network.rules) + len(network.composites),
-                    "findings": [dataclasses.asdict(one) for one in found],
-                }
-            )
-        )
-    else:
-        for one in found:
-            print(f"{one.rule}: {one.where}: {one.what}")
-        print(f"{len(network.rules) + len(network.composites)} rules, {len(found)} findings")
+    count = len(network.rules) + len(network.composites)
+    lines = [f"{one.rule}: {one.where}: {one.what}" for one in found]
+    answer({"rules": count, "findings": found}, [*lines, f"{count} rules, {len(found)} findings"], as_json=as_json)
     if found:
         raise typer.Exit(1)
 
@@ -91,17 +77,14 @@ def run_tests(root: Root = None, overlay: Overlay = None, as_json: AsJson = Fals
     """Run the tests that stand in the rule files: series in, alarms out; exit 1 if one fails."""
     from alerts.trials.rule_tests import run_rule_tests
 
-    results = run_rule_tests(_network(root, overlay))
-    if as_json:
-        print(json.dumps([{**dataclasses.asdict(result), "passed": result.passed} for result in results]))
-    else:
-        for result in results:
-            print(f"{'passed' if result.passed else 'FAILED'}  {result.name}")
-            for alarm in result.missing:
-                print(f"        expected, not raised: {alarm}")
-            for alarm in result.unexpected:
-                print(f"        raised, not expected: {alarm}")
-        print(f"{sum(result.passed for result in results)} of {len(results)} tests passed")
+    results = run_rule_tests(configured_network(root, overlay))
+    lines = []
+    for result in results:
+        lines.append(f"{'passed' if result.passed else 'FAILED'}  {result.name}")
+        lines += [f"        expected, not raised: {alarm}" for alarm in result.missing]
+        lines += [f"        raised, not expected: {alarm}" for alarm in result.unexpected]
+    lines.append(f"{sum(result.passed for result in results)} of {len(results)} tests passed")
+    answer([{**dataclasses.asdict(one), "passed": one.passed} for one in results], lines, as_json=as_json)
     if not all(result.passed for result in results):
         raise typer.Exit(1)
 
@@ -129,14 +112,11 @@ def backtest(
     from alerts.trials.backtest_run import run_backtest
     from quantrac.config.loading import load_rules
 
-    network = _network(root, overlay)
+    network = configured_network(root, overlay)
     new = None if rules is None else load_rules(rules, network)
     with database("alerts", "rules backtest") as conn:
         report = run_backtest(conn, network, first.date(), last.date(), new=new, stations=station)
-    if as_json:
-        print(json.dumps(dataclasses.asdict(report)))
-    else:
-        _print_report(report)
+    answer(report, _report_lines(report), as_json=as_json)
 
 
 @app.command(short_help="Make what is normal for channels, by month and tide phase.")
@@ -158,46 +138,45 @@ def normals(
 
     from alerts.trials.normals import departing_channels, make_normals
 
-    network = _network(root, overlay)
+    network = configured_network(root, overlay)
     wanted = channel or departing_channels(network)
     with database("alerts", "rules normals") as conn:
         made = make_normals(conn, network, wanted, first.date(), last.date(), datetime.now(UTC))
-    if as_json:
-        print(json.dumps([dataclasses.asdict(one) for one in made]))
-    else:
-        for one in made:
-            months = len({cell.month for cell in one.cells})
-            print(f"{one.channel}: {one.readings:,} good readings, {len(one.cells)} normals of {months} months")
-        print(f"{len(made)} channels")
+    lines = [
+        f"{one.channel}: {one.readings:,} good readings, {len(one.cells)} normals of "
+        f"{len({cell.month for cell in one.cells})} months"
+        for one in made
+    ]
+    answer(made, [*lines, f"{len(made)} channels"], as_json=as_json)
 
 
-def _print_report(report: Report) -> None:
+def _report_lines(report: Report) -> Iterator[str]:
     for line in report.lines:
         levels = ", ".join(f"{count} {level}" for level, count in line.by_level.items())
-        print(
+        yield (
             f"{line.rule}  {line.station}  {line.alarms} alarms ({levels})  median {line.median_minutes:.0f} min, "
             f"longest {line.longest_minutes:.0f} min  on {line.days_with_alarms} days"
         )
     kpis = report.kpis
-    print(
+    yield (
         f"{kpis.alarms} alarms, {kpis.per_day:.2f} a day, at most {kpis.peak_in_ten_minutes} in ten minutes, flood "
         f"{kpis.flood_share:.2%}, {kpis.stale} longer than a day, {kpis.chattering} chattering, "
         f"{kpis.standing_at_end} standing at the end"
     )
     for person in report.people:
-        print(
+        yield (
             f"{person.contact}: {person.messages} messages, a week {person.median_week:g} at the median, "
             f"{person.worst_week} at most"
         )
     if report.difference is not None:
         for sign, alarms in (("-", report.difference.only_in_force), ("+", report.difference.only_new)):
             for alarm in alarms:
-                print(f"{sign} {alarm.rule}  {alarm.channel}  {alarm.level}  {_utc(alarm.raised_ms)}")
-        print(
+                yield f"{sign} {alarm.rule}  {alarm.channel}  {alarm.level}  {_utc(alarm.raised_ms)}"
+        yield (
             f"against the rules in force: {len(report.difference.only_in_force)} alarms less, "
             f"{len(report.difference.only_new)} more, {report.difference.in_both} the same"
         )
-    print(
+    yield (
         f"{report.readings:,} readings of {report.channels} channels in {report.whole_s:.1f} s, "
         f"evaluated in {report.evaluation_s:.1f} s of it"
     )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 import typer
 
+from quantrac.cli.arguments import answer
 from quantrac.cli.environment import configured_network, database
 
 if TYPE_CHECKING:
@@ -49,13 +49,9 @@ def routes(
         matter, found = _explained(conn, network, about, now)
         if explain is not None:
             found += on_record(conn, explain)
-    if as_json:
-        print(json.dumps([_plain(line) for line in found], ensure_ascii=False))
-        return
     where = about.station or "the centre"
-    print(f"{about.rule} at {where}: {matter.severity.word}, to {', '.join(sorted(matter.groups))}")
-    for line in found:
-        print(_line(line))
+    heading = f"{about.rule} at {where}: {matter.severity.word}, to {', '.join(sorted(matter.groups))}"
+    answer(found, [heading, *map(_line, found)], as_json=as_json)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,8 +137,3 @@ def _own_rules(network: Network) -> dict[str, tuple[Severity, tuple[str, ...]]]:
 def _line(line: Explained) -> str:
     when = "not told        " if line.told_at is None else f"{line.told_at.astimezone(LOCAL):%Y-%m-%d %H:%M}"
     return f"  {line.occasion:<9}  {when}  {line.medium or '-':<7}  {line.stage:<11}  {line.name}: {line.why}"
-
-
-def _plain(line: Explained) -> dict[str, object]:
-    values = dataclasses.asdict(line)
-    return {**values, "told_at": None if line.told_at is None else line.told_at.astimezone(UTC).isoformat()}

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quantrac.cli.arguments import AsJson, Person, group
+from quantrac.cli.arguments import AsJson, Person, answer, group
+from quantrac.cli.commands.edge_options import reload_line
 from quantrac.cli.environment import configured_network, database
 
 if TYPE_CHECKING:
-    from quantrac.config.findings import ConfigErrors
     from quantrac.config.network import Network
-    from quantrac.desks.network import Foreseen
+    from quantrac.desks.network import Applied, Foreseen
 
 app = group()
 
@@ -46,9 +46,9 @@ def check(
     try:
         network = load_network(root, overlay or settings.overlay)
     except ConfigErrors as errors:
-        print(json.dumps(_refused(errors), ensure_ascii=False) if as_json else errors)
+        answer({"ok": False, "problems": errors.problems}, [str(errors)], as_json=as_json)
         raise typer.Exit(2) from None
-    print(json.dumps(_accepted(network), ensure_ascii=False) if as_json else _summary(network))
+    answer(_accepted(network), [_summary(network)], as_json=as_json)
 
 
 @app.command(short_help="Make the database know exactly these stations.")
@@ -67,14 +67,7 @@ def apply(
     network = configured_network(folder, overlay)
     with database("stations", "stations apply") as conn:
         done = apply_network(conn, network, person, datetime.now(UTC))
-    if as_json:
-        print(json.dumps([dataclasses.asdict(applied) for applied in done]))
-        return
-    for applied in done:
-        counts = f"{len(applied.added)} channels added, {len(applied.changed)} changed, {len(applied.removed)} removed"
-        print(
-            f"{applied.station:<20} {applied.outcome:<12} {counts if applied.outcome != 'unchanged' else ''}".rstrip()
-        )
+    answer(done, map(_applied_line, done), as_json=as_json)
 
 
 @app.command(short_help="Show what apply would change, and who runs with what.")
@@ -92,11 +85,8 @@ def diff(
     network = configured_network(folder, overlay)
     with database("stations", "stations diff") as conn:
         foreseen = foresee(conn, network, datetime.now(UTC))
-    if as_json:
-        print(json.dumps([dataclasses.asdict(each.applied) | {"agent": each.agent} for each in foreseen]))
-        return
-    for each in foreseen:
-        print(_foreseen_line(each))
+    found = [dataclasses.asdict(each.applied) | {"agent": each.agent} for each in foreseen]
+    answer(found, map(_foreseen_line, foreseen), as_json=as_json)
 
 
 @app.command(short_help="Send a station's configuration to its agent.")
@@ -129,7 +119,7 @@ def push(
         raise typer.BadParameter(f"found {station!r}, there are: {', '.join(sorted(stations))}")
     key, line = read_key(settings.keys(), station), commands.MqttLine(MqttAddress.parse(settings.command_mqtt()))
     with database("stations", "stations push") as conn:
-        answer = commands.push(
+        reply = commands.push(
             conn,
             line,
             key,
@@ -139,13 +129,9 @@ def push(
             clock=lambda: datetime.now(UTC),
             within_s=within,
         )
-    if as_json:
-        print(json.dumps(answer, ensure_ascii=False))
-    elif answer.get("ok"):
-        print(f"{station}: {answer['outcome']}; {answer['said']}{'; ' + answer['why'] if 'why' in answer else ''}")
-    else:
-        print(f"{station}: refused: {answer.get('error')}")
-    if answer.get("outcome") not in ("confirmed", "unchanged"):
+    said = reload_line(station, reply) if reply.get("ok") else f"{station}: refused: {reply.get('error')}"
+    answer(reply, [said], as_json=as_json)
+    if reply.get("outcome") not in ("confirmed", "unchanged"):
         raise typer.Exit(1)
 
 
@@ -218,16 +204,17 @@ def schema(
 AGENT_WORDS = {"same": "runs with these files", "other": "runs with others", "unheard": "not heard of yet"}
 
 
+def _applied_line(applied: Applied) -> str:
+    counts = f"{len(applied.added)} channels added, {len(applied.changed)} changed, {len(applied.removed)} removed"
+    return f"{applied.station:<20} {applied.outcome:<12} {counts if applied.outcome != 'unchanged' else ''}".rstrip()
+
+
 def _foreseen_line(each: Foreseen) -> str:
     lists = (("+", each.applied.added), ("~", each.applied.changed), ("-", each.applied.removed))
     channels = "; ".join(f"{mark} {', '.join(names)}" for mark, names in lists if names)
     return (
         f"{each.applied.station:<20} {each.applied.outcome:<12} agent {AGENT_WORDS[each.agent]:<22} {channels}".rstrip()
     )
-
-
-def _refused(errors: ConfigErrors) -> dict[str, Any]:
-    return {"ok": False, "problems": [dataclasses.asdict(problem) for problem in errors.problems]}
 
 
 def _accepted(network: Network) -> dict[str, Any]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from quantrac.cli.arguments import answer
+from quantrac.cli.environment import database
 from quantrac.telemetry.errors import QuantracError
 
 if TYPE_CHECKING:
@@ -35,28 +36,21 @@ def status(
     What is not well stands at the end, one line each, with what to do.
     """
     from quantrac.cli.processes import CENTRE_SERVICES
-    from quantrac.config.settings import Settings
-    from quantrac.database.migrate import connect_migrated
     from quantrac.desks import status as desk
 
     unknown = sorted(set(service or ()) - set(CENTRE_SERVICES))
     if unknown:
         allowed = ", ".join(CENTRE_SERVICES)
         raise typer.BadParameter(f"found {', '.join(unknown)}, allowed {allowed}", param_hint="--service")
-    url = Settings().database("status")
     try:
-        with connect_migrated(url, "quantrac status") as conn:
+        with database("status", "status") as conn:
             verdict = desk.status(conn, service or CENTRE_SERVICES, datetime.now(UTC))
     except QuantracError as error:
         if not as_json:
             raise
-        print(json.dumps({"well": False, "findings": [{"about": "database", "what": str(error)}]}))
+        answer({"well": False, "findings": [{"about": "database", "what": str(error)}]}, [], as_json=True)
         raise typer.Exit(1) from None
-    if as_json:
-        print(json.dumps(_plain(verdict), default=datetime.isoformat, ensure_ascii=False))
-    else:
-        for line in _lines(verdict):
-            print(line)
+    answer(_plain(verdict), _lines(verdict), as_json=as_json)
     if not verdict.well:
         raise typer.Exit(1)
 
