@@ -18,7 +18,7 @@ from edge_agent.readings.misses import LineDown, RequestRefused
 from edge_agent.sending.forwarding_loop import ForwardingLoop
 from edge_agent.slots.maintenance import MaintenanceOrders
 from quantrac.config.modbus import ModbusProfile
-from quantrac.config.travelling import loads
+from quantrac.config.station_json import loads
 from quantrac.telemetry.states import State
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from edge_agent.clocks.clock import Now
 from edge_agent.control.trial import Deliveries, Trial, TrialVerdict
 from edge_agent.slots.changes import Changes, changes
 from edge_agent.slots.kept_file import replace_file
+from quantrac.config.station_json import BadStation, dumps, loads
 from quantrac.config.stations import Station
-from quantrac.config.travelling import BadStation, dumps, loads
 from quantrac.observe.logs import logger
 from quantrac.telemetry.errors import QuantracError
 

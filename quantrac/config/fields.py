@@ -14,6 +14,7 @@ from pydantic import (
     ConfigDict,
     PlainSerializer,
     Strict,
+    ValidationInfo,
     WithJsonSchema,
     with_config,
 )
@@ -25,9 +26,12 @@ from quantrac.telemetry.words import Words
 
 
 class Model(BaseModel):
-    """Base of everything read from a file: unknown keys are refused, nothing changes after loading."""
+    """Base of everything read from a file: unknown keys are refused, nothing changes after loading.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    The JSON of a model (`by_alias`) is its file again, key by key, so that JSON of ours is read by the same models.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 with_config(ConfigDict(extra="forbid"))(Words)
@@ -38,14 +42,16 @@ def refused(allowed: str) -> PydanticCustomError:
     return PydanticCustomError("refused", "{allowed}", {"allowed": allowed})
 
 
-def _finite(value: float) -> float:
-    if not math.isfinite(value):
-        raise refused("a finite number")
-    return value
-
-
 Whole = Annotated[int, Strict()]
-Real = Annotated[float, Strict(), AfterValidator(_finite)]
+
+
+def _code(key: Any, info: ValidationInfo) -> Any:
+    return int(key) if info.mode == "json" and re.fullmatch(r"-?\d+", key) else key
+
+
+Code = Annotated[Whole, BeforeValidator(_code)]
+"""A whole number as a key; keys of JSON are text."""
+Real = Annotated[float, Strict()]
 Flag = Annotated[bool, Strict()]
 
 DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
@@ -67,7 +73,10 @@ def _positive(value: int) -> int:
 
 
 Duration = Annotated[
-    int, BeforeValidator(parse_duration), WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?(ms|s|m|h|d)$"})
+    int,
+    BeforeValidator(parse_duration),
+    PlainSerializer(lambda ms: f"{ms}ms", return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?(ms|s|m|h|d)$"}),
 ]
 """Written `10s`, held as milliseconds."""
 PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
@@ -119,7 +128,14 @@ def _ordered(span: tuple[float, float]) -> tuple[float, float]:
 def _pair(value: object) -> object:
     if not isinstance(value, (list, tuple)) or len(value) != 2:
         raise refused("[low, high], two numbers")
-    return value
+    return tuple(value)
+
+
+def several(value: Any) -> Any:
+    """One mapping is a list of one; nothing is an empty list."""
+    if isinstance(value, dict):
+        return (value,)
+    return () if value is None else tuple(value) if isinstance(value, list) else value
 
 
 Span = Annotated[tuple[Real, Real], BeforeValidator(_pair), AfterValidator(_ordered)]

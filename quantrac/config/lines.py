@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from quantrac.config.fields import Model, PositiveDuration, Snake, Whole, refused
+from quantrac.config.fields import Code, Model, PositiveDuration, Snake, Whole, refused, several
 from quantrac.config.frames import TextFrame
 from quantrac.config.profiles import DeviceProfile, Signal, TextGolden, one_place
 
@@ -28,10 +28,6 @@ class LineStatus(Model):
     """Name of a table under `states`."""
 
 
-def _several(value: Any) -> Any:
-    return [] if value is None else [value] if isinstance(value, dict) else value
-
-
 class Transducer(Model):
     """A group of an NMEA sentence XDR: its type letter, and its name where several have one type."""
 
@@ -46,11 +42,11 @@ class LineSignal(Signal):
     """Head of the lines that carry it: an NMEA sentence (`MWV`, any talker), or how the line begins; "": any line."""
     field: FieldNumber | None = None
     transducer: Transducer | None = None
-    where: dict[FieldNumber, str] = Field(default_factory=dict)
+    where: dict[Annotated[Code, Field(ge=0, le=99)], str] = Field(default_factory=dict)
     """Fields that say whether the line is about this signal at all (MWV: R relative, T true)."""
-    valid: dict[FieldNumber, str] = Field(default_factory=dict)
+    valid: dict[Annotated[Code, Field(ge=0, le=99)], str] = Field(default_factory=dict)
     """Fields that must read so (status A, unit M), else null, `fault`."""
-    status: Annotated[tuple[LineStatus, ...], BeforeValidator(_several, json_schema_input_type=Any)] = ()
+    status: Annotated[tuple[LineStatus, ...], BeforeValidator(several, json_schema_input_type=Any)] = ()
 
     @model_validator(mode="after")
     def _place(self) -> LineSignal:
@@ -99,7 +95,7 @@ class LineProfile(DeviceProfile):
     """What a talker's lines end with."""
     stamp: Stamp | None = None
     signals: dict[Snake, LineSignal]
-    golden: tuple[TextGolden, ...] = Field(min_length=1, exclude=True)
+    golden: tuple[TextGolden, ...] = Field(default=(), exclude=True)
 
     @model_validator(mode="after")
     def _asking(self) -> LineProfile:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from quantrac.config.fields import Duration, Flag, Model, PositiveDuration, Snake, Whole, refused
+from quantrac.config.fields import Duration, Flag, Model, PositiveDuration, Snake, Whole, refused, several
 from quantrac.config.frames import HexFrame
 from quantrac.config.profiles import DeviceProfile, HexGolden, Signal, one_place
 
@@ -76,13 +76,8 @@ class Age(Model):
         return {"tai64": 4, "unix32": 2}[self.type]
 
 
-def _several(value: Any) -> Any:
-    """One mapping is a list of one; nothing is an empty list."""
-    return [] if value is None else [value] if isinstance(value, dict) else value
-
-
-Statuses = Annotated[tuple[ModbusStatus, ...], BeforeValidator(_several, json_schema_input_type=Any)]
-Checks = Annotated[tuple[WordCheck, ...], BeforeValidator(_several, json_schema_input_type=Any)]
+Statuses = Annotated[tuple[ModbusStatus, ...], BeforeValidator(several, json_schema_input_type=Any)]
+Checks = Annotated[tuple[WordCheck, ...], BeforeValidator(several, json_schema_input_type=Any)]
 
 
 class ModbusSignal(Signal):
@@ -190,7 +185,7 @@ class ModbusProfile(DeviceProfile):
     """Unused registers that may be read along rather than ask twice."""
     directory: Directory | None = None
     signals: dict[Snake, ModbusSignal]
-    golden: tuple[HexGolden, ...] = Field(min_length=1, exclude=True)
+    golden: tuple[HexGolden, ...] = Field(default=(), exclude=True)
 
     def wire(self, address: int) -> int:
         """Return the address on the wire of an address as the profile writes it."""

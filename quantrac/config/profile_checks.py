@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from quantrac.config.devices import AnyProfile, BayernHessenProfile, LineProfile, ModbusProfile, Sdi12Profile
-from quantrac.config.documents import Key, Tree, follow, key_place, keys_at
+from quantrac.config.documents import Key, Tree, follow, key_place, keys_at, plain
 from quantrac.config.findings import Findings, one_of
 from quantrac.config.units import conversion, convertible
-from quantrac.config.validation import follow_signal
+from quantrac.config.validation import follow_signal, shown
 from quantrac.telemetry.parameters import CATALOGUE
 
 
@@ -18,6 +18,10 @@ def check_profile(profile: AnyProfile, tree: Tree, findings: Findings) -> None:
         if table not in profile.states:
             followed, place, _ = follow_signal(tree, path)
             findings.add(place.problem(followed, one_of(table, profile.states)))
+    followed, place, here = follow(tree, ("golden",))
+    if not followed or plain(here) == []:
+        found = shown(here) if followed else "nothing"
+        findings.add(place.problem(("golden",), f"found {found}, allowed at least 1 entries"))
     written = keys_at(tree, ("signals",))
     for number, golden in enumerate(profile.golden):
         for name in golden.gives:

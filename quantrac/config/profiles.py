@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from quantrac.config.fields import (
+    Code,
     Duration,
     Flag,
     Kebab,
@@ -37,11 +38,11 @@ class StateTable(Model):
     lowest bit of a word, or the first of several discrete inputs.
     """
 
-    codes: dict[Whole, StateWord] = Field(default_factory=dict)
+    codes: dict[Code, StateWord] = Field(default_factory=dict)
     other: StateWord = State.FAULT
     """State of a code that is not listed."""
-    bits: dict[Whole, StateWord] = Field(default_factory=dict)
-    clear: dict[Whole, StateWord] = Field(default_factory=dict)
+    bits: dict[Code, StateWord] = Field(default_factory=dict)
+    clear: dict[Code, StateWord] = Field(default_factory=dict)
 
     def state_of(self, word: int) -> State:
         """Return the state of a status word."""
@@ -162,7 +163,7 @@ def _minutes(value: object) -> object:
         and value[0] < value[1]
     ):
         raise refused("[first, last], two minutes of the hour 0-59, the first before the last")
-    return value
+    return tuple(value)
 
 
 MinuteWindow = Annotated[tuple[Whole, Whole], BeforeValidator(_minutes), WithJsonSchema({"type": "array"})]

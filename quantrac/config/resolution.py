@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from datetime import UTC, date, datetime
 
 from quantrac.config.buses import check_address, check_buses, check_talkers, make_bus
@@ -17,6 +15,7 @@ from quantrac.config.findings import one_of
 from quantrac.config.network import Defaults
 from quantrac.config.overrides import own_profile
 from quantrac.config.station_files import CalibrationSpec, CameraSpec, DeviceSpec, StationFile
+from quantrac.config.station_json import config_hash
 from quantrac.config.stations import (
     Bus,
     Calibration,
@@ -84,13 +83,6 @@ def _measured(devices: dict[str, Device]) -> dict[str, Channel]:
 
 def _names_of(devices: dict[str, Device], agent: dict[str, Channel]) -> set[str]:
     return {channel.name for device in devices.values() for channel in device.channel_list()} | agent.keys()
-
-
-def config_hash(station: Station) -> str:
-    """Return the sha256 (hex) of a station's canonical form: JSON, keys sorted, without golden exchanges."""
-    content = station.model_dump(mode="json", exclude={"config_hash"})
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def _device(name: str, spec: DeviceSpec, buses: dict[str, Bus], own: Defaults, draft: Draft) -> Device | None:

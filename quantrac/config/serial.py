@@ -43,7 +43,7 @@ class Sdi12Profile(DeviceProfile):
     """Ask with checksums (`aMC!`, `aCC!`, `aRC0!`): SDI-12 from 1.3 on."""
     verify: Sdi12Verify | None = None
     signals: dict[Snake, Sdi12Signal]
-    golden: tuple[TextGolden, ...] = Field(min_length=1, exclude=True)
+    golden: tuple[TextGolden, ...] = Field(default=(), exclude=True)
 
 
 class VaisalaSignal(Signal):
@@ -65,7 +65,7 @@ class VaisalaProfile(DeviceProfile):
     crc: Flag = False
     """Lower-case commands (or, of a talker, messages) with the SDI-12 checksum."""
     signals: dict[Snake, VaisalaSignal]
-    golden: tuple[TextGolden, ...] = Field(min_length=1, exclude=True)
+    golden: tuple[TextGolden, ...] = Field(default=(), exclude=True)
 
 
 class BayernHessenSignal(Signal):
@@ -91,4 +91,4 @@ class BayernHessenProfile(DeviceProfile):
     error: Snake | None = None
     """Table of the error byte."""
     signals: dict[Snake, BayernHessenSignal]
-    golden: tuple[TextGolden, ...] = Field(min_length=1, exclude=True)
+    golden: tuple[TextGolden, ...] = Field(default=(), exclude=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date, datetime, time, timedelta, timezone
 from typing import Final, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from quantrac.config.devices import AnyProfile, Signal
 from quantrac.config.fields import LineSettings, Model, StateWord
@@ -27,7 +27,13 @@ DAY_MS: Final = 86_400_000
 LAWFUL_KEEP_MS: Final = 60 * DAY_MS
 
 
-class Rs485(Model):
+class Resolved(Model):
+    """Base of what a station is made of: values have their types already, in the program and in JSON."""
+
+    model_config = ConfigDict(strict=True)
+
+
+class Rs485(Resolved):
     """Lets the port's driver switch a two-wire transceiver by RTS (Linux TIOCSRS485)."""
 
     rts_on_send: bool = True
@@ -43,7 +49,7 @@ ExtraKind = Literal["count", "min", "max", "sd", "zero", "span"]
 Gas = Literal["zero", "span"]
 
 
-class Bus(Model):
+class Bus(Resolved):
     """What instruments share: a serial line (`port`, `line`) or a network endpoint (`host`, `tcp_port`)."""
 
     name: str
@@ -67,7 +73,7 @@ class Bus(Model):
         return self.port or f"{self.host}:{self.tcp_port}"
 
 
-class Adjust(Model):
+class Adjust(Resolved):
     """A technician's correction at the source: `value * scale + offset`, in the catalogue's unit."""
 
     scale: float = 1.0
@@ -85,7 +91,7 @@ class Adjust(Model):
         return round(datetime.combine(self.since, time(), LOCAL).timestamp() * 1000)
 
 
-class Channel(Model):
+class Channel(Resolved):
     """One series that the edge sends."""
 
     name: str
@@ -128,7 +134,7 @@ class Channel(Model):
         return value + self.datum_offset
 
 
-class Calibration(Model):
+class Calibration(Resolved):
     """When a device is calibrated: inside the weekly window (local time) its readings are `cal`."""
 
     every_ms: int | None = None
@@ -139,7 +145,7 @@ class Calibration(Model):
     end_minute: int = 0
 
 
-class Extra(Model):
+class Extra(Resolved):
     """A series that is made of the samples of a channel of the same device."""
 
     of: str
@@ -148,11 +154,11 @@ class Extra(Model):
     channel: Channel
 
 
-class Device(Model):
+class Device(Resolved):
     """One instrument on one bus."""
 
     name: str
-    profile: AnyProfile
+    profile: AnyProfile = Field(discriminator="protocol")
     bus: Bus
     address: int | str | None
     """Modbus unit id, SDI-12 or Vaisala address character, Bayern-Hessen address (None: asked without one)."""
@@ -182,7 +188,7 @@ class Device(Model):
         return self.profile.signals[channel.signal]
 
 
-class Location(Model):
+class Location(Resolved):
     """Where a station stands: WGS 84 degrees."""
 
     latitude: float
@@ -192,7 +198,7 @@ class Location(Model):
     """False: read from a map or assumed."""
 
 
-class Ministry(Model):
+class Ministry(Resolved):
     """How the station appears in the ministry's files."""
 
     code: str
@@ -201,7 +207,7 @@ class Ministry(Model):
     """Channel → name in the file, where it differs from the catalogue's symbol."""
 
 
-class Maintenance(Model):
+class Maintenance(Resolved):
     """The switch that puts the whole station into `state`."""
 
     device: str
@@ -210,7 +216,7 @@ class Maintenance(Model):
     ends_after_ms: int
 
 
-class SpoolPlan(Model):
+class SpoolPlan(Resolved):
     """What the edge keeps on its own disk."""
 
     keep_ms: int
@@ -225,7 +231,7 @@ class SpoolPlan(Model):
         return f"spool.keep: found {days:.3g} days, Circular 10/2021/TT-BTNMT (article 39) wants 60 or more"
 
 
-class Camera(Model):
+class Camera(Resolved):
     """A camera whose pictures the edge sends."""
 
     url: str
@@ -239,7 +245,7 @@ class Camera(Model):
     height: int
 
 
-class ClockPlan(Model):
+class ClockPlan(Resolved):
     """When the agent believes its clock."""
 
     trust: Literal["date", "synchronised"]
@@ -247,14 +253,14 @@ class ClockPlan(Model):
     """An earlier clock is certainly wrong; ms since 1970 UTC."""
 
 
-class Modem(Model):
+class Modem(Resolved):
     """The modem whose signal strength is a channel: an AT port that nobody else uses."""
 
     port: str
     baud: int
 
 
-class Derived(Model):
+class Derived(Resolved):
     """A channel that the centre makes of other channels of the station."""
 
     formula: FormulaName
@@ -264,7 +270,7 @@ class Derived(Model):
     channel: Channel
 
 
-class Station(Model):
+class Station(Resolved):
     """One station, resolved."""
 
     station: str

@@ -24,6 +24,9 @@ ALLOWED: Final = {
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
     "dataclass_type": "a mapping",
+    "finite_number": "a finite number",
+    "datetime_type": "a time such as 2026-11-24T00:00:00Z",
+    "datetime_from_date_parsing": "a time such as 2026-11-24T00:00:00Z",
     "tuple_type": "a list",
     "list_type": "a list",
 }
@@ -98,7 +101,7 @@ def _report(model: type[BaseModel], tree: Tree, error: ErrorDetails, findings: F
         return  # its entries were refused one by one
     place = key_place(tree, path) if "[key]" in error["loc"] and path else place
     found = path[-1] if "[key]" in error["loc"] else here
-    findings.add(place.problem(path, _message(error, found)))
+    findings.add(place.problem(path, message_of(error, found)))
 
 
 def follow_signal(tree: Tree, location: tuple[Key, ...]) -> tuple[tuple[Key, ...], Place, Tree]:
@@ -120,7 +123,8 @@ def _size(tree: Tree) -> int:
     return 0 if isinstance(tree, Leaf) else len(tree.entries if isinstance(tree, Map) else tree.items)
 
 
-def _message(error: ErrorDetails, found: Any) -> str:
+def message_of(error: ErrorDetails, found: Any) -> str:
+    """Return what pydantic found and what is allowed there, in our form of words."""
     kind, context = error["type"], error.get("ctx", {})
     if kind == "literal_error":
         return one_of(_value(found), [word.strip("'") for word in _words(context["expected"])])
@@ -143,6 +147,8 @@ def _value(found: Any) -> Any:
 
 def shown(found: Any) -> str:
     """Return how a value is named in a message: text in quotes, numbers bare, collections by their kind."""
+    if isinstance(found, dict):
+        return "a mapping of " + (", ".join(found) or "nothing")
     if isinstance(found, Map):
         return "a mapping of " + (", ".join(map(str, found.entries)) or "nothing")
     if isinstance(found, Row):

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, Protocol
 
+from quantrac.config.station_json import dumps
 from quantrac.config.stations import Station
-from quantrac.config.travelling import dumps
 from quantrac.database import audit
 from quantrac.database.pool import Connection
 from quantrac.mqtt.address import MqttAddress

@@ -15,6 +15,7 @@ from psycopg.types.json import Jsonb
 from ingest.quality.history import limits_of
 from ingest.rollups import consuming as rollups
 from quantrac.config.network import NetworkFile
+from quantrac.config.station_json import content
 from quantrac.config.stations import AGENT, CENTRE, Channel, Station
 from quantrac.database import audit
 from quantrac.database.feed import Cause, NewChange, append_changes, unregister
@@ -230,7 +231,7 @@ def _station_row(station: Station, now: datetime) -> list[object]:
     place = station.location
     return [
         station.station, station.name.vi, station.name.en, place.latitude, place.longitude, list(station.tags),
-        station.in_service, Jsonb(station.model_dump(mode="json")), station.config_hash, now,
+        station.in_service, Jsonb(content(station)), station.config_hash, now,
     ]  # fmt: skip
 
 

@@ -27,10 +27,9 @@ from edge_agent import desk
 from edge_agent.service import run
 from edge_agent.spooling import inspection
 from quantrac.config.loading import load_network
-from quantrac.config.resolution import config_hash
 from quantrac.config.settings import Settings
+from quantrac.config.station_json import config_hash, dumps
 from quantrac.config.stations import Device, Station
-from quantrac.config.travelling import dumps
 from quantrac.mqtt.address import MqttAddress
 from quantrac.mqtt.delivery import Delivery
 from quantrac.mqtt.session import Session

@@ -11,8 +11,8 @@ from edge_agent.readings.records import SlotReading, SlotRecord
 from edge_agent.slots.changes import changes, same_channels
 from edge_agent.slots.device_slots import ChannelPlan, ChannelSample, DeviceSlots, SlotPlan
 from quantrac.config.loading import load_network
+from quantrac.config.station_json import dumps, loads
 from quantrac.config.stations import Station
-from quantrac.config.travelling import dumps, loads
 from quantrac.telemetry.parameters import Kind
 from quantrac.telemetry.states import State
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantrac.config.devices import BUS_KINDS_OF_PROTOCOL
+from quantrac.config.devices import BUS_KINDS_OF_PROTOCOL, StateTable
 from quantrac.config.loading import load_network
-from quantrac.config.resolution import config_hash
+from quantrac.config.station_json import BadStation, config_hash, dumps, loads
 from quantrac.config.stations import Adjust, Device, Station
-from quantrac.config.travelling import BadStation, dumps, loads
+from quantrac.telemetry.states import State
 
 ROOT = Path(__file__).parents[3] / "station_configs"
 NETWORK = load_network(ROOT)
@@ -48,13 +49,18 @@ def test_every_shipped_profile_travels(profile: object) -> None:
     st.text(max_size=30),
     st.floats(0.01, 1),
     st.dates(),
+    st.dictionaries(st.integers(-(2**31), 2**31), st.sampled_from(State), max_size=3),
 )
-def test_any_values_survive(station: Station, number: float, ms: int, text: str, share: float, day: object) -> None:
+def test_any_values_survive(
+    station: Station, number: float, ms: int, text: str, share: float, day: date, codes: dict[int, State]
+) -> None:
     name, device = next(iter(station.devices.items()))
     key, channel = next(iter(device.channels.items()))
-    adjust = Adjust(scale=number, offset=-number, by=text, why=text, since=day)  # type: ignore[arg-type]
+    adjust = Adjust(scale=number, offset=-number, by=text, why=text, since=day)
     channels = {**device.channels, key: channel.model_copy(update={"adjust": adjust, "factor": number})}
-    update = {"channels": channels, "sample_ms": ms, "valid_share": share, "serial": text}
+    states = {"made_up": StateTable(codes=codes, bits=codes, other=State.CAL)}
+    profile = device.profile.model_copy(update={"timeout_ms": ms, "notes": text, "states": states})
+    update = {"channels": channels, "sample_ms": ms, "valid_share": share, "serial": text, "profile": profile}
     changed = sealed(station, {name: device.model_copy(update=update)})
     assert loads(dumps(changed)).model_dump() == changed.model_dump()
 
@@ -62,16 +68,33 @@ def test_any_values_survive(station: Station, number: float, ms: int, text: str,
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("backfill_rate", "fast", "a number"),
-        ("tags", "water", "a list"),
-        ("in_service", 7, "a text"),
-        ("spool", {"keep_ms": 1}, "the key size_bytes"),
-        ("extra", 1, "is the agent older"),
-        ("backfill_rate", 51.0, "config_hash"),
+        ("backfill_rate", "fast", "station.backfill_rate: found 'fast', allowed a number"),
+        ("backfill_rate", float("nan"), "station.backfill_rate: found nan, allowed a finite number"),
+        ("tags", "water", "station.tags: found 'water', allowed a list"),
+        ("in_service", 7, "station.in_service: found 7, allowed a time"),
+        ("spool", {"keep_ms": 1}, "station.spool.size_bytes: found nothing"),
+        ("name", {"vi": "Trạm", "en": "Station", "fr": "Station"}, "station.name.fr: found a key .*is the agent older"),
+        ("extra", 1, "station.extra: found a key .*is the agent older"),
+        ("devices.sonde.sample_ms", True, "station.devices.sonde.sample_ms: found true, allowed a whole number"),
+        ("devices.sonde.channels.do.factor", "1", "channels.do.factor: found '1', allowed a number"),
+        (
+            "devices.sonde.profile.protocol",
+            "x",
+            "station.devices.sonde.profile: found protocol 'x', allowed 'modbus-rtu'",
+        ),
+        ("devices.sonde.profile.signals.do.at", "x", "signals.do.at: found 'x', allowed a whole number"),
+        ("devices.sonde.profile.timeout", 5, "timeout: found 5, allowed a duration such as"),
+        ("devices.sonde.bus.line", [19200, 8, "N"], "station.devices.sonde.bus.line"),
+        ("backfill_rate", 51.0, "config_hash: found"),
+        ("devices.sonde.profile.signals.do.scale", 2.0, "config_hash: found"),
     ],
 )
 def test_what_is_no_station_is_refused_with_its_place(key: str, value: object, said: str) -> None:
-    tree = json.loads(dumps(STATIONS[0])) | {key: value}
+    tree = here = json.loads(dumps(NETWORK.stations["st-my-thanh"]))
+    *way, last = key.split(".")
+    for step in way:
+        here = here[step]
+    here[last] = value
     with pytest.raises(BadStation, match=said):
         loads(json.dumps(tree))
 
