@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from edge_agent.readings.samples import Sample
 from edge_agent.slots.calibrations import GasWatch
@@ -12,7 +13,7 @@ from edge_agent.slots.device_slots import ChannelPlan, ChannelSample, SlotPlan
 from edge_agent.slots.statistics import Statistic
 from quantrac.config.lines import LineProfile
 from quantrac.config.profiles import Signal
-from quantrac.config.stations import LOCAL, Calibration, Channel, Device
+from quantrac.config.stations import Calibration, Channel, Device
 from quantrac.telemetry.parameters import CATALOGUE, Kind
 from quantrac.telemetry.states import State, worst
 
@@ -112,7 +113,7 @@ def in_window(calibration: Calibration, t_ms: int) -> bool:
     """Return whether an instant lies in a device's weekly calibration window (start inclusive, end exclusive)."""
     if calibration.weekday is None:
         return False
-    local = datetime.fromtimestamp(t_ms / 1000, LOCAL)
+    local = datetime.fromtimestamp(t_ms / 1000, ZoneInfo(calibration.time_zone))
     minute = local.hour * 60 + local.minute
     return local.weekday() == calibration.weekday and calibration.start_minute <= minute < calibration.end_minute
 

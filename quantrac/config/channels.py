@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime, time
 from typing import Final
 
 from quantrac.config.devices import AnyProfile, Signal
 from quantrac.config.documents import Key
 from quantrac.config.draft import Draft
 from quantrac.config.findings import one_of
-from quantrac.config.station_files import BoxSpec, ChannelSpec
+from quantrac.config.station_files import AdjustSpec, BoxSpec, ChannelSpec
 from quantrac.config.stations import AGENT, Adjust, Channel
 from quantrac.config.units import Conversion, conversion, convertible
 from quantrac.telemetry.parameters import CATALOGUE, Kind, Parameter
@@ -67,7 +68,7 @@ def make_channel(
         span=parameter.span,
         factor=convert.factor,
         shift=convert.shift,
-        adjust=Adjust(**spec.adjust.model_dump()) if spec.adjust else None,
+        adjust=_adjust(spec.adjust, draft) if spec.adjust else None,
         datum_offset=spec.datum_offset,
         invert=spec.invert,
         debounce_ms=spec.debounce_ms or 0,
@@ -125,3 +126,10 @@ def _span(channel: Channel, signal: Signal, parameter: Parameter) -> tuple[float
         return parameter.span
     low, high = sorted(channel.published(limit) for limit in signal.range)
     return low, high
+
+
+def _adjust(spec: AdjustSpec, draft: Draft) -> Adjust:
+    begin = datetime.combine(spec.since, time(), draft.zone)
+    return Adjust(
+        scale=spec.scale, offset=spec.offset, begins_ms=round(begin.timestamp() * 1000), by=spec.by, why=spec.why
+    )

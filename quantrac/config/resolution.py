@@ -120,7 +120,7 @@ def _device(name: str, spec: DeviceSpec, buses: dict[str, Bus], own: Defaults, d
         valid_share=spec.valid_share or own.valid_share,
         timeout_ms=spec.timeout_ms or profile.timeout_ms,
         channels=channels,
-        calibration=_calibration(spec.calibration),
+        calibration=_calibration(spec.calibration, draft),
         extras=extras_of(name, spec.channels, channels, gases, draft),
         gases=gases,
     )
@@ -148,13 +148,15 @@ def _clock(file: StationFile, draft: Draft) -> ClockPlan:
     return ClockPlan(trust=file.clock.trust, not_before_ms=round(begin.timestamp() * 1000))
 
 
-def _calibration(spec: CalibrationSpec | None) -> Calibration | None:
+def _calibration(spec: CalibrationSpec | None, draft: Draft) -> Calibration | None:
     if spec is None:
         return None
     if spec.window is None:
         return Calibration(every_ms=spec.every_ms)
     weekday, start, end = spec.window
-    return Calibration(every_ms=spec.every_ms, weekday=weekday, start_minute=start, end_minute=end)
+    return Calibration(
+        every_ms=spec.every_ms, weekday=weekday, start_minute=start, end_minute=end, time_zone=draft.zone.key
+    )
 
 
 def _check_intervals(path: tuple[Key, ...], device: Device, draft: Draft) -> None:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import datetime
 from typing import Final, Literal
 
 from pydantic import ConfigDict, Field
@@ -17,8 +17,6 @@ from quantrac.telemetry.states import State
 from quantrac.telemetry.words import Words
 
 BusKind = Literal["modbus-tcp", "modbus-rtu", "modbus-rtu-tcp", "sdi-12", "ascii", "bayern-hessen"]
-LOCAL: Final = timezone(timedelta(hours=7))
-"""Technicians write days and hours in Vietnam's time, which has no summer time; an edge box may lack time zone data."""
 AGENT: Final = "agent"
 """The pseudo device of the channels that the edge agent measures itself."""
 CENTRE: Final = "centre"
@@ -78,17 +76,10 @@ class Adjust(Resolved):
 
     scale: float = 1.0
     offset: float = 0.0
-    since: date | None = None
-    """What is measured from the beginning of this day in Vietnam on is corrected; None: everything."""
+    begins_ms: int = 0
+    """What is measured from then on is corrected: the beginning of a local day, ms since 1970 UTC; 0: everything."""
     by: str = ""
     why: str = ""
-
-    @property
-    def begins_ms(self) -> int:
-        """When it comes into force, ms since 1970 UTC."""
-        if self.since is None:
-            return 0
-        return round(datetime.combine(self.since, time(), LOCAL).timestamp() * 1000)
 
 
 class Channel(Resolved):
@@ -141,8 +132,10 @@ class Calibration(Resolved):
     weekday: int | None = None
     """0 Monday … 6 Sunday; None: no window."""
     start_minute: int = 0
-    """Minutes after local midnight."""
+    """What clocks in `time_zone` show, minutes after midnight."""
     end_minute: int = 0
+    time_zone: str = "UTC"
+    """The network's."""
 
 
 class Extra(Resolved):

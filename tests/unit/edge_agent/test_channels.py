@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -57,16 +57,16 @@ def test_state_is_read_before_the_value_and_no_sentinel_is_a_number(
     assert measured(signal, raw, state) == expected
 
 
-def test_a_correction_holds_from_the_beginning_of_its_day_in_vietnam() -> None:
-    made = ChannelFeed(channel(adjust=Adjust(offset=0.5, since=date(2026, 11, 24))), None)
+def test_a_correction_holds_from_its_beginning() -> None:
     midnight = round(datetime(2026, 11, 23, 17, tzinfo=UTC).timestamp() * 1000)
+    made = ChannelFeed(channel(adjust=Adjust(offset=0.5, begins_ms=midnight)), None)
     assert made.taken(sample(5.0, t_ms=midnight - 1)).value == 5.0
     assert made.taken(sample(5.0, t_ms=midnight)).value == 5.5
 
 
 def test_a_counter_whose_scale_changes_invents_no_rain() -> None:
     midnight = round(datetime(2026, 11, 23, 17, tzinfo=UTC).timestamp() * 1000)
-    adjust = Adjust(scale=2.0, since=date(2026, 11, 24))
+    adjust = Adjust(scale=2.0, begins_ms=midnight)
     feed = ChannelFeed(channel("rain", unit="mm", span=(0, 10_000), adjust=adjust), None)
     plan = SlotPlan(60_000, 2, 0.5, (feed.plan,))
     slots = DeviceSlots(plan, midnight - 200_000)
@@ -96,7 +96,7 @@ def test_the_same_number_too_often_in_a_row_is_suspect_until_it_moves() -> None:
 
 
 def test_a_weekly_calibration_window_is_local_time() -> None:
-    window = Calibration(weekday=0, start_minute=8 * 60, end_minute=9 * 60)
+    window = Calibration(weekday=0, start_minute=8 * 60, end_minute=9 * 60, time_zone="Asia/Ho_Chi_Minh")
     monday = datetime(2026, 11, 23, tzinfo=UTC)
     for hour, minute, inside in ((0, 59, False), (1, 0, True), (1, 59, True), (2, 0, False), (8, 30, False)):
         t_ms = int(monday.replace(hour=hour, minute=minute).timestamp() * 1000)
@@ -104,6 +104,22 @@ def test_a_weekly_calibration_window_is_local_time() -> None:
         state = ChannelFeed(channel(), None, window).taken(sample(4.2, t_ms=t_ms)).state
         assert state is (State.CAL if inside else State.OK)
     assert not in_window(Calibration(), 0)
+
+
+@pytest.mark.parametrize(
+    ("zone", "inside"),
+    [
+        ("Asia/Kathmandu", ["2026-09-07 02:15", "2026-09-07 03:14"]),
+        ("America/Santiago", ["2026-08-31 12:00", "2026-09-07 11:00"]),  # clocks went forward on 6 September
+    ],
+)
+def test_a_calibration_window_follows_the_clocks_of_the_network(zone: str, inside: list[str]) -> None:
+    window = Calibration(weekday=0, start_minute=8 * 60, end_minute=9 * 60, time_zone=zone)
+    for text in inside:
+        t_ms = round(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
+        assert in_window(window, t_ms)
+        assert not in_window(window, t_ms - 3_600_000)
+        assert not in_window(window, t_ms + 3_600_000)
 
 
 def test_the_maintenance_switch_marks_what_is_measured_until_it_is_opened_or_forgotten() -> None:
