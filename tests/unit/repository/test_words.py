@@ -34,14 +34,14 @@ Block Book Calibration Channel Columns Course DeadLetter Finding Formula Kind Li
 Place Purpose Report Row Sample Selection Station Step Stretch Trouble UnknownStation Verdict Window Worker
 """
 NOT_YET_MODULES = """
-consuming copying deriving following importing judging loading making refreshing staging telling
-travelling tuning wiring withholding
+consuming copying deriving following importing judging loading making refreshing staging telling tuning wiring
+withholding
 """
 NOT_YET_SLOTS = """
 Slot all_slots slot slots
 """
 NOT_YET_EVENTS = 15
-NOT_YET_RIDDLES = 12
+NOT_YET_RIDDLES = 8
 """What other rooms still have: only fewer may be found."""
 
 
