@@ -1,4 +1,4 @@
-"""People are told of a device whose calibration is due, by the alarms of everybody else's kind."""
+"""A device whose calibration is due raises an alarm like any other, and people get messages about it."""
 
 from __future__ import annotations
 

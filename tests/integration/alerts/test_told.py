@@ -1,4 +1,4 @@
-"""What people get in the end, from the reading to what the carrier is handed."""
+"""The messages that people get in the end, from the reading to the hand-over to the carrier."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whoever hears what one station publishes, and when."""
+"""A listener that records what one station publishes, and when."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines on which something is wrong: no value is ever wrong, and whoever is in order is read on time."""
+"""Lines with a faulty instrument: no value is ever wrong, and its healthy neighbours are read on time."""
 
 from __future__ import annotations
 

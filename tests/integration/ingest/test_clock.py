@@ -1,4 +1,4 @@
-"""The centre's clock was ahead, and is put right: nothing that was noted by it may stand in the way until then."""
+"""The centre's clock was ahead and is put right: rows with times of the future do not block what follows."""
 
 from datetime import UTC, datetime, timedelta
 

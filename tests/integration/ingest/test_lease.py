@@ -1,4 +1,4 @@
-"""Whoever has lost the lease to another process ends at once, and with it its session at the broker."""
+"""A worker that has lost the lease to another process ends at once, and with it its session at the broker."""
 
 from collections.abc import Callable, Iterator
 

@@ -1,4 +1,4 @@
-"""Carriers in their order: who is asked, when the next one takes over, and when it must not."""
+"""Carriers in their order: which gets a message, when the next one takes over, and when it must not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is told by which way."""
+"""Routes: who gets a message by which medium."""
 
 from __future__ import annotations
 

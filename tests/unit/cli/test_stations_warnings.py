@@ -1,4 +1,4 @@
-"""A spool shorter than the law's sixty days is taken, and said: a bench needs it, a station hardly means it."""
+"""A spool shorter than the law's sixty days is accepted with a warning, since a bench needs it."""
 
 from __future__ import annotations
 

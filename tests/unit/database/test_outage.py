@@ -1,4 +1,4 @@
-"""Which failures of the database are waited out, and how."""
+"""Which failures of the database a service waits out, and how."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""What people and logs are shown about the database."""
+"""The texts about the database that people and logs see."""
 
 import pytest
 

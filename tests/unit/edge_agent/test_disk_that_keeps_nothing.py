@@ -1,4 +1,4 @@
-"""What needs the disk is refused with its reason while the disk does not serve, and works again as soon as it does."""
+"""What needs the disk is refused with the reason while the disk is full, and works again as soon as there is room."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A technician who sees only silence is told that the instrument answers, when, and what to set."""
+"""A late instrument is reported as late, with its time and the setting that helps, and not as silent."""
 
 from __future__ import annotations
 

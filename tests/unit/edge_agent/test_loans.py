@@ -1,4 +1,4 @@
-"""Whoever asks beside the schedule has the line for one transaction, when nobody is due, and never keeps it."""
+"""A line is lent for one transaction at a time, when no device is due, and always comes back."""
 
 from __future__ import annotations
 

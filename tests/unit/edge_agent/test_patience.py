@@ -1,4 +1,4 @@
-"""How long a unit is waited for where neighbours are due: what it needs as a rule, else what they leave."""
+"""How long a unit is waited for where neighbours are due: its usual time, otherwise what they leave."""
 
 from __future__ import annotations
 
