@@ -26,7 +26,9 @@ class ListenError(QuantracError):
     """The address cannot be listened on: malformed, in use, or not this machine's."""
 
 
-class _HttpServer(ThreadingHTTPServer):
+class LocalHttpServer(ThreadingHTTPServer):
+    """An HTTP server that starts at once: it never looks up the name of its host."""
+
     def server_bind(self) -> None:
         """Bind without asking the name service for the host's full name: that can hang for seconds."""
         socketserver.TCPServer.server_bind(self)
@@ -72,7 +74,7 @@ def serve(
     host, port = split_address(listen)
     handler = type("Handler", (_Handler,), {"ready": staticmethod(ready), "healthy": staticmethod(healthy)})
     try:
-        server = _HttpServer((host, port), handler)
+        server = LocalHttpServer((host, port), handler)
     except OSError as error:
         raise ListenError(f"cannot listen on {listen}: {error.strerror or error}; choose another host:port") from error
     return HealthServer(server)

@@ -11,18 +11,19 @@ import asyncio
 import json
 import re
 import signal
-import socketserver
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from quantrac.observe.health import LocalHttpServer
 
 HOST = "127.0.0.1"
 STOP_WITHIN_S = 60.0
@@ -130,15 +131,6 @@ class MailCatcher:
         self.close()
 
 
-class _HttpServer(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def server_bind(self) -> None:
-        """Bind without asking the name service for the host's full name: that can hang for seconds."""
-        socketserver.TCPServer.server_bind(self)
-        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
-
-
 class SmsCatcher:
     """An HTTP server that answers like eSMS: a RequestId counts once, a malformed request gets the provider's code."""
 
@@ -148,7 +140,7 @@ class SmsCatcher:
         self._ids: set[str] = set()
         self._lock = threading.Lock()
         handler = type("Handler", (_EsmsHandler,), {"answer_to": staticmethod(self._answer_to)})
-        self._server = _HttpServer((HOST, port), handler)
+        self._server = LocalHttpServer((HOST, port), handler)
         self.port = int(self._server.server_address[1])
         self.url = f"http://{HOST}:{self.port}"
         self._thread = threading.Thread(

@@ -14,7 +14,7 @@ from simulators.signals.source import ProbeValue, Source
 FIRST_BLOCK, BLOCK_WIDTH, LAST_PARAMETER = 5450, 7, 64
 SCAN_REGISTER = 6947
 SENTINEL = 0.0
-NORMAL, CALIBRATION_EXPIRED, SENSOR_ERROR, WIPER_WARNING, WARNING, CALIBRATING, SENSOR_MISSING = 0, 1, 3, 4, 5, 6, 7
+NORMAL, SENSOR_ERROR, WIPER_WARNING, WARNING, CALIBRATING, SENSOR_MISSING = 0, 3, 4, 5, 6, 7
 # What happens to a probe -> the quality id that the sonde gives, and the state that this id means to whoever reads it.
 QUALITY = {"ok": NORMAL, "suspect": WARNING, "maint": WIPER_WARNING, "cal": CALIBRATING}
 MEANING = {NORMAL: "ok", WARNING: "suspect", WIPER_WARNING: "suspect", CALIBRATING: "cal"}

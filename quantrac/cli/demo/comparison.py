@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -215,7 +215,3 @@ def _may_be_null(series: ServedSeries, end_ms: int) -> bool:
 
 def _same(stored: float, served: float) -> bool:
     return math.isclose(stored, served, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
-
-
-Publish = Callable[[float], float]
-"""From the instrument's number to the published one: unit, adjustment, datum."""
