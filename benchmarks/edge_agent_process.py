@@ -39,7 +39,7 @@ IMPORTS: Final = "import edge_agent.service, time; print('up', flush=True); time
 
 @dataclass(frozen=True)
 class Footprint:
-    """What the agent took."""
+    """Memory and processor time of the agent."""
 
     rss_mb: float
     """At the end."""

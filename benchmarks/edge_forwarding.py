@@ -66,7 +66,7 @@ select extract(epoch from received_at - time) from v_reading where channel = %s 
 
 @dataclass(frozen=True)
 class Cut:
-    """What is waiting, and by what it goes."""
+    """A cut: the messages that wait, and the line by which they go."""
 
     messages: int
     every_ms: int
@@ -80,7 +80,7 @@ class Cut:
 
 @dataclass(frozen=True)
 class Drained:
-    """What came of it."""
+    """The figures of a drain."""
 
     messages: int
     seconds: float

@@ -99,7 +99,7 @@ class Timed:
 
 @dataclass
 class Line:
-    """What came of reading one line for a while."""
+    """The figures of one line that was read for a while."""
 
     instruments: dict[str, Timed]
     records: dict[str, list[SlotRecord]]

@@ -44,7 +44,7 @@ BAD: Final = (
 
 @dataclass
 class Judged:
-    """What came of reading instruments that number their answers."""
+    """The figures of reading instruments that number their answers."""
 
     exchanges: int = 0
     """Requests that the instruments answered or were hit in."""

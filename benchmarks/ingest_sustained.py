@@ -68,7 +68,7 @@ class EndlessLine(Line):
 
 @dataclass(frozen=True)
 class Sustained:
-    """What was measured."""
+    """The figures of a sustained run."""
 
     readings: int
     seconds: float

@@ -41,11 +41,11 @@ class Field:
         return places[bus]
 
     def journal(self, station: str, bus: str) -> list[dict[str, Any]]:
-        """What the instruments of a bus say they served."""
+        """Return the journal of a bus."""
         return self._entries(f"{station}.jsonl", bus)
 
     def faults(self, station: str, bus: str) -> list[dict[str, Any]]:
-        """What befell their exchanges."""
+        """Return the exchanges of a bus that a fault hit."""
         return self._entries(f"{station}.faults", bus)
 
     def _entries(self, file: str, bus: str) -> list[dict[str, Any]]:

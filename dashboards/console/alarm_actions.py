@@ -19,7 +19,7 @@ Service = Literal["out-of-service", "in-service"]
 
 
 class ActionRequest(BaseModel):
-    """Who asks, why, and for how long where that is a question."""
+    """The body of a request: person, reason, and for how long where a time is needed."""
 
     person: str = Field(min_length=1, max_length=80)
     reason: str = Field(min_length=1, max_length=400)

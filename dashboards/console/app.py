@@ -51,7 +51,7 @@ HEADERS: Final = {
 
 
 class Acknowledgement(BaseModel):
-    """Who has seen an alarm, and what they say to it."""
+    """The body of an acknowledgement: person and note."""
 
     person: str = Field(min_length=1, max_length=80)
     reason: str = Field(default="", max_length=400)
@@ -132,7 +132,7 @@ def _add_api(app: FastAPI, console: Console) -> None:
 
     @app.post("/api/alarms/{alarm_id}/acknowledge")
     def acknowledge(alarm_id: Annotated[int, PathParameter(gt=0)], body: Acknowledgement) -> dict[str, int]:
-        """Say that a person has seen an alarm."""
+        """Acknowledge an alarm in a person's name."""
         with console.pool.connection() as conn:
             alerts_desk.acknowledge(conn, alarm_id, body.person, body.reason, console.clock())
         return {"alarm_id": alarm_id}

@@ -17,7 +17,7 @@ from quantrac.telemetry.errors import QuantracError
 
 
 class CommandEntry(NamedTuple):
-    """Where a command lives, what it is for, and which extra of the package installs what it needs."""
+    """A command: its module, its purpose, and the extra of the package that installs what it needs."""
 
     module: str
     help: str

@@ -38,7 +38,7 @@ def quantrac(*words: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Program:
-    """What to start: a name, a command line, and variables added to our own environment."""
+    """A program to start: its name, its command line, and variables added to our own environment."""
 
     name: str
     argv: Sequence[str]

@@ -36,7 +36,7 @@ class Delivery(NamedTuple):
 
 
 class Outcome(Enum):
-    """What became of a publish."""
+    """The outcome of a publish."""
 
     DELIVERED = "delivered"
     """The broker took it for at least one subscriber."""

@@ -15,7 +15,7 @@ PACKET_IDENTIFIERS: Final = 65_535
 
 @dataclass(frozen=True, slots=True)
 class Will:
-    """What the broker says for us when we are gone without a word for WILL_DELAY_S. QoS 1, retained."""
+    """The message that the broker sends for us when we vanished WILL_DELAY_S ago. QoS 1, retained."""
 
     topic: str
     payload: bytes
@@ -41,7 +41,7 @@ class Connected(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Who we are at the broker and what we ask of it."""
+    """Our identity at the broker and our requests to it."""
 
     address: MqttAddress
     client_id: str

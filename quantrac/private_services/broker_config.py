@@ -27,7 +27,7 @@ _USER = re.compile(r"[a-z][a-z0-9-]*")
 
 @dataclass(frozen=True, slots=True)
 class BrokerPlan:
-    """Where the broker listens and keeps its files.
+    """The broker's address and files.
 
     With ``certificate`` and ``key`` the listener speaks TLS 1.2 or newer. ``max_queued_bytes`` bounds what waits for
     one offline session; beyond it the broker drops, and the edge's spool sends again.

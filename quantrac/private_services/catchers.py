@@ -57,7 +57,7 @@ Caught = TypeVar("Caught", Mail, Sms)
 
 
 class Basket(Generic[Caught]):
-    """What one catcher received: a list, and a file where one is named."""
+    """The messages of one catcher: a list, and a file where one is named."""
 
     def __init__(self, file: Path | None) -> None:
         self.messages: list[Caught] = []
@@ -90,7 +90,7 @@ class MailCatcher:
 
     @property
     def messages(self) -> list[Mail]:
-        """What has arrived so far."""
+        """The mails that have arrived so far."""
         return list(self._basket.messages)
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: ARG002, N802
@@ -150,7 +150,7 @@ class SmsCatcher:
 
     @property
     def messages(self) -> list[Sms]:
-        """What has been accepted so far."""
+        """The short messages that have been accepted so far."""
         return list(self._basket.messages)
 
     def _answer_to(self, request: dict[str, Any]) -> dict[str, Any]:

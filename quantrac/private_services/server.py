@@ -20,7 +20,7 @@ READY_POLL_S = 0.02
 
 @dataclass(frozen=True, slots=True)
 class ServerPlan:
-    """What to start and how.
+    """A server to start: its command, account, files and signals.
 
     ``log`` takes the server's output. ``remove`` is a folder that goes when the last owner died without stopping.
     """

@@ -38,7 +38,7 @@ class ComponentValue:
 
 
 class HessenInstrument(Protocol):
-    """What an instrument of this protocol can be asked."""
+    """An instrument of this protocol."""
 
     def blocks(self, t: float) -> tuple[list[ComponentValue], list[ServedValue]]:
         """All values at Unix time `t`."""

@@ -191,7 +191,7 @@ def _with_crc(unit: int, pdu: bytes) -> bytes:
 
 
 def unit_at(units: Units, address: int, t: float) -> Mount[RegisterInstrument] | None:
-    """Who answers at a unit number at Unix time `t`."""
+    """Return the instrument that answers at a unit number at Unix time `t`, None where nobody does."""
     return next((mount for mount in units.values() if mount.unit(t) == str(address)), None)
 
 

@@ -61,7 +61,7 @@ class Mount(Generic[InstrumentT]):
         return self.book.at(self.place, self.script.elapsed(t))
 
     def hear(self, t: float) -> bool:
-        """Something is on the line at `t`. False if the instrument was asleep: it wakes, and misses what was said."""
+        """Take in that bytes are on the line at `t`; False if the instrument was asleep: it wakes and misses them."""
         naps = [fault.low for fault in self.in_force(t) if fault.kind == "sleep"]
         sleep_s = min(naps) if naps else self.sleep_after_s
         awake = sleep_s is None or t - self._last_heard <= sleep_s
@@ -76,7 +76,7 @@ class Mount(Generic[InstrumentT]):
         return treat(faults, self.latency_s, elapsed, self._chance)
 
     def _change(self, faults: tuple[Fault, ...], elapsed: float, t: float) -> None:
-        """What happens once when a fault begins, or ends."""
+        """Do what a fault causes once, when it begins or ends."""
         instrument: object = self.instrument
         for fault in faults:
             began = round(fault.window.began(elapsed), 3)
@@ -93,7 +93,7 @@ class Mount(Generic[InstrumentT]):
         self._rebooting = rebooting
 
     def seen(self, t: float) -> float:
-        """What the instrument takes for the time at `t`: its clock may be wrong, or its values stand still."""
+        """Return the time by the instrument's clock at `t`: it may be wrong, or its values stand still."""
         elapsed = self.script.elapsed(t)
         for fault in self.in_force(t):
             age = elapsed - fault.window.began(elapsed)
@@ -117,7 +117,7 @@ class Mount(Generic[InstrumentT]):
         )
 
     def made_at(self, now: float, wait_s: float) -> float:
-        """When the answer to a request that came at `now` (loop time) is made: one request after the other."""
+        """Return when the answer to a request of `now` (loop time) is made: one request after the other."""
         self._thinks_until = max(now, self._thinks_until) + wait_s
         return self._thinks_until
 

@@ -35,7 +35,7 @@ class SensorValue:
 
 
 class Sdi12Instrument(Protocol):
-    """What an SDI-12 sensor knows: who it is, how long it measures, and its values."""
+    """An SDI-12 sensor: its identification, its measuring time and its values."""
 
     identification: str
     measuring_s: float

@@ -21,7 +21,7 @@ class TalkerMessage:
 
 
 class TalkingInstrument(Protocol):
-    """What an instrument says, and how often."""
+    """An instrument that sends messages of several kinds, each at its interval."""
 
     @property
     def intervals_s(self) -> Mapping[str, float]:

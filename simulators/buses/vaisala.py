@@ -18,7 +18,7 @@ LONGEST_COMMAND = 64
 
 
 class WeatherTransmitter(Protocol):
-    """What a transmitter can be asked."""
+    """A transmitter that answers polls."""
 
     def message(self, kind: str, t: float) -> tuple[list[str], list[ServedValue]]:
         """The fields of data message `kind` (`1` wind, `2` pressure to humidity, `3` rain, `5` supervisor, `0` all)."""

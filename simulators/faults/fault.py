@@ -22,7 +22,7 @@ class FaultError(QuantracError):
 
 
 class Takes(Enum):
-    """What may stand behind the colon."""
+    """The value that a kind of fault takes behind the colon."""
 
     NOTHING = auto()
     SECONDS = auto()
@@ -47,7 +47,7 @@ class FaultKind:
 
     @property
     def sample(self) -> str:
-        """What may stand behind its name."""
+        """An example of the value behind its name."""
         samples = {Takes.NOTHING: "", Takes.SECONDS: ":0.45s", Takes.SHARE: ":0.5", Takes.STATE: ":maint"}
         return samples.get(self.takes, f":{self.number}")
 
@@ -148,7 +148,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class InstrumentPlace:
-    """Where an instrument hangs, and what it may be called: its name, its address, its kind."""
+    """The place of an instrument, and the names by which a fault may call it: name, address, kind."""
 
     station: str
     bus: str

@@ -1,4 +1,4 @@
-"""What the faults in force do to one exchange: whether, when and with which bytes its answer goes out. Pure.
+"""The treatment of one exchange by the faults in force: whether, when and with which bytes its answer goes out. Pure.
 
 Everything left to chance is drawn when the request arrives, so that the journal can say what will be damaged before it
 is sent.
@@ -20,7 +20,7 @@ SPOILING = ("garble", "truncate", "foreign", "length", "swapped", "hangup")
 
 @dataclass(frozen=True)
 class Treatment:
-    """How one request is treated. `faults` names what hits it, in the order it was given."""
+    """The treatment of one request. `faults` names the kinds that hit it, in the order they were given."""
 
     faults: tuple[str, ...] = ()
     mute: bool = False

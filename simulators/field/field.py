@@ -73,7 +73,7 @@ class SimulatedField:
             log.warning("faults_refused", why=str(error))
 
     def _read_faults(self) -> list[Fault] | None:
-        """The faults of the file, None if it says what it said before; a file that is not there asks for none."""
+        """Return the faults of the file, None if it has not changed; a missing file holds none."""
         if self._fault_file is None:
             return []
         try:

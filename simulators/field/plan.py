@@ -106,7 +106,7 @@ class StatePlan(_Strict):
 
 
 class ScriptPlan(_Strict):
-    """What happens at a station; a fault is one line of `fault_grammar`, and strikes only here."""
+    """The script of a station; a fault is one line of `simulators.faults.grammar`, and strikes only here."""
 
     episodes: list[EpisodePlan] = []
     states: list[StatePlan] = []

@@ -20,7 +20,7 @@ from simulators.gsm.pdu import CENTRE, Aired, deliver, read_submit, status_repor
 
 @dataclass
 class Faults:
-    """What goes wrong; counters count down."""
+    """The faults that are switched on; counters count down."""
 
     refuse: int = 0
     refuse_code: int = 38
@@ -41,7 +41,7 @@ class Faults:
 
 @dataclass
 class _Power:
-    """What is lost when the modem starts anew."""
+    """The state that is lost when the modem starts anew."""
 
     echo: bool = True
     reports: bool = False

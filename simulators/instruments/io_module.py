@@ -34,7 +34,7 @@ class IoModule:
 
 
 def _contact(signal: str, source: Source, inverted: bool) -> Callable[[float], tuple[bool, ServedValue]]:
-    """Whether the contact is closed; the journal has what it stands for."""
+    """Return a contact that is closed or open; the journal has what it stands for."""
 
     def holds(t: float) -> tuple[bool, ServedValue]:
         meant = bool(source(t).value)

@@ -30,7 +30,7 @@ class PulseCounter:
         self._count, self._since, self._reboot_s = count, self._script.elapsed(t), None
 
     def at(self, t: float) -> int:
-        """What it shows at Unix time `t`."""
+        """Return the count at Unix time `t`."""
         elapsed = max(0.0, self._script.elapsed(t) - self._since)
         if self._reboot_s is not None and elapsed >= self._reboot_s:
             return int((elapsed - self._reboot_s) * self._rate)

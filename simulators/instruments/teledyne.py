@@ -41,7 +41,7 @@ class Concentration:
 
 @dataclass(frozen=True)
 class AnalyserModel:
-    """What one analyser measures, and the steady values of its internal readings by wire address."""
+    """The gases of one analyser, and the steady values of its internal readings by wire address."""
 
     gases: tuple[Concentration, ...]
     internals: Mapping[int, float]

@@ -22,7 +22,7 @@ NORTH_EAST, SOUTH_WEST = 50.0, 230.0  # degrees: the two monsoons
 
 @dataclass(frozen=True)
 class AirMass:
-    """What distinguishes one place; gases in ppb, dust in µg/m³."""
+    """The air of one place: levels; gases in ppb, dust in µg/m³."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 

@@ -32,7 +32,7 @@ class ScriptedEpisode:
     ramp_s: float = 1.0
 
     def weight(self, elapsed_s: float) -> float:
-        """How far the signal has gone from its own course (0) to `to` (1) at this time of the script."""
+        """Return how far the signal has gone from its own course (0) to `to` (1) at this time of the script."""
         since = elapsed_s - self.start_s
         if not 0 <= since < self.for_s:
             return 0.0

@@ -23,7 +23,7 @@ WARMEST_HOUR = 15.0
 
 @dataclass(frozen=True)
 class WaterBody:
-    """What distinguishes one place: units as in the catalogue; the swings are half the daily range."""
+    """The water of one place: units as in the catalogue; the swings are half the daily range."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 

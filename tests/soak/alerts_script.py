@@ -73,7 +73,7 @@ composites:
 
 
 class Step(NamedTuple):
-    """What one transaction stores: readings by channel."""
+    """The readings that one transaction stores, by channel."""
 
     readings: dict[str, list[Sample]]
 

@@ -40,7 +40,7 @@ class AgentProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it; its life begins when it says so."""
+        """Start the agent; its life begins when its log says so."""
         command = [sys.executable, "-m", "quantrac", "edge", "run", "--station", self.station]
         self._process = subprocess.Popen(command, env=self._env, stderr=subprocess.PIPE)
         self.lives.append(Life())
@@ -113,7 +113,7 @@ class AgentProcess:
         resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (most, hard))
 
     def _read_log(self, process: subprocess.Popen[bytes], life: Life) -> None:
-        """Keep what it says: the agent itself could not while its files must not grow."""
+        """Keep the agent's log here: its own files must not grow."""
         assert process.stderr is not None
         for line in process.stderr:
             if b'"agent_started"' in line:

@@ -210,7 +210,7 @@ def _out_line(row: OutRow) -> str:
 
 
 def _measured(row: AlarmRow) -> str:
-    """What was measured and the limit; an alarm of the books has a number of messages and no limit."""
+    """Return the value and its limit; an alarm of the books has a number of messages and no limit."""
     if row.value is None:
         return ""
     limit = "" if row.limit is None else f" (limit {row.limit:g})"

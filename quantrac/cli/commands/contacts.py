@@ -99,14 +99,14 @@ def _directly(conn: Connection, number: int) -> dict[str, str | None]:
     return send_test(conn, number, carriers, datetime.now(UTC))
 
 
-@app.command(short_help="Who was told what, what became of it, who acknowledged.")
+@app.command(short_help="List the messages to people and their outcomes.")
 def log(
     contact: Annotated[int | None, typer.Option(help="Only this contact.")] = None,
     alarm: Annotated[int | None, typer.Option(help="Only of this alarm.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 100,
     as_json: Json = False,
 ) -> None:
-    """List who was told what, by which way, what became of it, and who acknowledged; addresses are masked."""
+    """List the messages to people: to whom, by which way, their outcome, who acknowledged; addresses are masked."""
     from alerts.people.contacts import reached
 
     with database("alerts", "contacts") as conn:

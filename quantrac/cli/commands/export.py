@@ -18,7 +18,7 @@ app = group()
 
 
 class FileFormat(StrEnum):
-    """What can be written."""
+    """The formats of an export."""
 
     CSV = "csv"
     XLSX = "xlsx"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from quantrac.config.network import Network
 
 app = group()
-app.command(short_help="Who would be told of an alarm, by which way, when and why.")(routes)
+app.command(short_help="Show whom an alarm would reach, by which way, when, why.")(routes)
 
 Root = Annotated[
     Path | None, typer.Argument(help="Folder of configuration; default QUANTRAC_CONFIG, else ./station_configs.")

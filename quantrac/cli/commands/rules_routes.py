@@ -33,10 +33,10 @@ def routes(
     overlay: Annotated[str | None, typer.Option(help="Overlay folder; default QUANTRAC_OVERLAY.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs; times in UTC.")] = False,
 ) -> None:
-    """Say who would be told of an alarm that rose at a time, by which way, when and why, and whom escalation calls.
+    """Show whom an alarm that rose at a time would reach, by which way, when and why, and whom escalation calls.
 
-    What people have been told of other alarms by then counts (storms, caps, grouping), and so does what withholds an
-    alarm. Of one that is on record the messages there are follow. Changes nothing.
+    Messages about other alarms by then count (storms, caps, grouping), and so does what withholds an alarm. The
+    messages of an alarm that is on record follow. Changes nothing.
     """
     from alerts.telling.explanation import on_record
 

@@ -69,7 +69,7 @@ class UnexplainedReading(NamedTuple):
 
 @dataclass
 class ServedSeries:
-    """What an instrument served of one channel, and how its readings come about.
+    """The values that an instrument served of one channel, and the rule by which they become readings.
 
     Args:
         kind: how samples become a reading.
@@ -132,7 +132,7 @@ def differences(
 
 
 def is_borne_out(series: ServedSeries, absence: Absence) -> bool:
-    """Return whether the instrument was left alone in an absence, as it is by an agent that is dead.
+    """Return whether nobody read the instrument in an absence.
 
     The agent may have died up to a slot, and what it takes to store one, after the last slot that it stored. An agent
     that goes on asking while it says it was dead is hiding values.

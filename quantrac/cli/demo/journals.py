@@ -40,7 +40,7 @@ Place = tuple[str, str, str]
 
 
 class JournalVerdict(NamedTuple):
-    """How the stored readings stand against the journals."""
+    """The result of comparing the stored readings with the journals."""
 
     compared: int
     """Stored values that were compared; nulls are checked too but not counted."""

@@ -35,7 +35,7 @@ select rule, channel, raised_at, cleared_at from v_alarm where not late order by
 
 
 class Counts(NamedTuple):
-    """What the centre holds."""
+    """Counts of what the centre holds."""
 
     stations: int
     channels: int
