@@ -1,4 +1,4 @@
-"""Messages in the frame that was registered with a provider: slots filled from the facts of a message. Pure."""
+"""Messages in the frame that was registered with a provider: placeholders filled from the facts of a message. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from alerts.telling.gsm import unaccented
 from alerts.telling.notifier import NotCarried, Outgoing
 from alerts.telling.texts import fill
-from quantrac.config.templates import MessageTemplate, Slot, Templates
+from quantrac.config.templates import MessageTemplate, Placeholder, Templates
 
 WHOLE: Final = frozenset({"value", "limit", "time", "alarm"})
 """What is never cut."""
@@ -32,7 +32,7 @@ def template_of(templates: Templates, carrier: str, message: Outgoing) -> Messag
 
 
 def registered_text(templates: Templates, carrier: str, message: Outgoing) -> str:
-    """Return the text to send: the registered frame with its slots filled, or the message's own words."""
+    """Return the text to send: the registered frame with its placeholders filled, or the message's own words."""
     template = template_of(templates, carrier, message)
     if template is None:
         return message.body
@@ -42,16 +42,16 @@ def registered_text(templates: Templates, carrier: str, message: Outgoing) -> st
 
 
 def filled(template: MessageTemplate, message: Outgoing) -> dict[str, str]:
-    """Return the provider's slots with their texts, cut to what was registered; an empty fact is a dash.
+    """Return the provider's placeholders with their texts, cut to what was registered; an empty fact is a dash.
 
     Raises NotCarried where a number or a time would have to be cut: half of one says something else.
     """
     words = message.facts.get("words")
     known: Mapping[str, str] = words if isinstance(words, dict) else {}
-    return {slot: _cut(known.get(source.of) or "-", source) for slot, source in template.slots.items()}
+    return {name: _cut(known.get(source.of) or "-", source) for name, source in template.placeholders.items()}
 
 
-def _cut(text: str, source: Slot) -> str:
+def _cut(text: str, source: Placeholder) -> str:
     if source.most is None or len(text) <= source.most:
         return text
     if source.of in WHOLE:

@@ -1,4 +1,4 @@
-"""Zalo ZNS: a registered template filled with slots, to a phone number that has Zalo.
+"""Zalo ZNS: a registered template with its placeholders filled, to a phone number that has Zalo.
 
 API: developers.zalo.me, "Gửi thông báo ZNS" (POST /message/template). Codes: zalo.cloud/zns, "Cách xử lý mã lỗi".
 """

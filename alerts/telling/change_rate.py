@@ -1,7 +1,7 @@
 """Alarms that come and go: told once in place of each time, until they are quiet again.
 
-The change rate is that of Icinga, over a window of time: the window is divided into slots, a slot counts if the alarm
-rose or was over in it, and newer slots weigh more (1.2) than old ones (0.8). Flapping begins above one share and ends
+The change rate is that of Icinga, over a window of time: the window is divided into bins, a bin counts if the alarm
+rose or was over in it, and newer bins weigh more (1.2) than old ones (0.8). Flapping begins above one share and ends
 below a lesser one, so that it does not flap itself.
 """
 
@@ -48,11 +48,11 @@ delete from flapping where rule = %s and station is not distinct from %s and cha
 
 
 def change_rate(changes: Iterable[datetime], now: datetime, plan: Flapping) -> float:
-    """Return the weighted share of slots of the window up to now in which something changed, percent."""
-    slot = timedelta(milliseconds=plan.window_ms) / plan.slots
-    hit = {int((now - change) / slot) for change in changes if change <= now}
-    step = (NEWEST_WEIGHT - OLDEST_WEIGHT) / (plan.slots - 1)
-    weights = [NEWEST_WEIGHT - step * age for age in range(plan.slots)]
+    """Return the weighted share of bins of the window up to now in which something changed, percent."""
+    width = timedelta(milliseconds=plan.window_ms) / plan.bins
+    hit = {int((now - change) / width) for change in changes if change <= now}
+    step = (NEWEST_WEIGHT - OLDEST_WEIGHT) / (plan.bins - 1)
+    weights = [NEWEST_WEIGHT - step * age for age in range(plan.bins)]
     return 100 * sum(weight for age, weight in enumerate(weights) if age in hit) / sum(weights)
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from alerts.telling.texts import Notice, slots
+from alerts.telling.texts import Notice, placeholders
 
 
 def facts_of(notice: Notice, language: str) -> dict[str, Any]:
     """Return what a message says: numbers and UTC times for programs, and `words` in a language for templates."""
     response = notice.texts.response
     words = {
-        **slots(notice, language),
+        **placeholders(notice, language),
         "alarm": str(notice.alarm_id),
         "response": "" if response is None else response.in_language(language),
     }

@@ -84,7 +84,7 @@ def sms(notice: Notice, language: str, *, accented: bool = False) -> str:
     unanswered = UNANSWERED.get(notice.purpose)
     head = "" if unanswered is None else f"{unanswered.in_language(language).upper()}: "
     if written and _is_usable(written, notice, accented=accented):
-        text = head + fill(written, slots(notice, language))
+        text = head + fill(written, placeholders(notice, language))
     elif closing:
         text = _closing_sms(notice, language)
     else:
@@ -104,15 +104,15 @@ def _is_usable(written: str, notice: Notice, *, accented: bool) -> bool:
 
 
 def tidied(text: str) -> str:
-    """Return a text without the spaces and commas that empty slots leave behind."""
+    """Return a text without the spaces and commas that empty placeholders leave behind."""
     text = re.sub(r"\s+", " ", text)
     text = re.sub(r" ([,.;:])", r"\1", text)
     return re.sub(r",+([,.;:])", r"\1", text).strip()
 
 
-def fill(template: str, slots: dict[str, str]) -> str:
-    """Return a template with `{name}` replaced by its slot; a name that is no slot stays as it is written."""
-    return re.sub(r"\{(\w+)\}", lambda match: slots.get(match[1], match[0]), template)
+def fill(template: str, texts: dict[str, str]) -> str:
+    """Return a template with `{name}` replaced by its text; a name that has none stays as it is written."""
+    return re.sub(r"\{(\w+)\}", lambda match: texts.get(match[1], match[0]), template)
 
 
 def email(notice: Notice, language: str) -> Letter:
@@ -136,7 +136,7 @@ def clock(time: datetime, zone: ZoneInfo) -> str:
     return time.astimezone(zone).strftime("%H:%M %d/%m")
 
 
-def slots(notice: Notice, language: str) -> dict[str, str]:
+def placeholders(notice: Notice, language: str) -> dict[str, str]:
     """Return what may stand in `{…}` of a rule's own short message, in a language."""
     return {
         "title": notice.texts.title.in_language(language),
@@ -171,7 +171,7 @@ def _limit(limit: float, language: str) -> str:
 
 def _plain_sms(notice: Notice, language: str, head: str, *, accented: bool) -> str:
     """The message of a rule without a template; the advice is left out where it would cost a further part."""
-    filled = slots(notice, language)
+    filled = placeholders(notice, language)
     kind = SEVERITY_WORDS[notice.severity].in_language(language).upper()
     text = f"{head}{kind}: {notice.texts.title.in_language(language)}, {filled['station']}"
     if notice.value is not None:
@@ -188,7 +188,7 @@ def _plain_sms(notice: Notice, language: str, head: str, *, accented: bool) -> s
 
 
 def _closing_sms(notice: Notice, language: str) -> str:
-    filled = slots(notice, language)
+    filled = placeholders(notice, language)
     over = "HẾT CẢNH BÁO" if language == "vi" else "ALL CLEAR"
     text = f"{over}: {notice.texts.title.in_language(language)}, {filled['station']}"
     if notice.value is not None:

@@ -127,10 +127,10 @@ class Flapping(Model):
     """When an alarm that comes and goes is told once in place of each time."""
 
     window_ms: PositiveDuration = Field(default=7_200_000, alias="window", le=7 * 86_400_000)
-    """The changes that are looked at; divided into `slots`."""
-    slots: Annotated[int, Field(ge=5, le=100)] = 20
+    """The changes that are looked at; divided into `bins`."""
+    bins: Annotated[int, Field(ge=5, le=100)] = 20
     begin: Real = Field(default=30, gt=0, lt=100)
-    """Flapping begins above this share of slots with a change, percent; newer slots weigh more."""
+    """Flapping begins above this share of bins with a change, percent; newer bins weigh more."""
     end: Real = Field(default=25, gt=0, lt=100)
     """It ends below this one."""
 

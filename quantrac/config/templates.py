@@ -12,15 +12,15 @@ from quantrac.config.fields import Model, refused
 FACTS: Final = (
     "station", "channel", "title", "level", "time", "value", "limit", "unit", "trend", "response", "alarm",
 )  # fmt: skip
-"""What may stand in a slot: the same words that `sms:` of a rule may use, the advice, and the alarm's number."""
+"""What may stand in a placeholder: the same words that `sms:` of a rule may use, the advice, and the alarm's number."""
 Carrier = Literal["zns", "esms", "speedsms"]
 Purpose = Literal[
     "raised", "level", "cleared", "withdrawn", "questioned", "flapping", "escalated", "repeated", "late", "summary"
 ]
 
 
-class Slot(Model):
-    """What of ours stands in a slot of theirs."""
+class Placeholder(Model):
+    """What of ours stands in a placeholder of theirs."""
 
     of: str
     most: int | None = Field(default=None, ge=1, le=400)
@@ -43,7 +43,7 @@ class MessageTemplate(Model):
     id: str | None = None
     text: str | None = None
     language: Literal["vi", "en"] = "vi"
-    slots: dict[str, Annotated[Slot, BeforeValidator(_short)]] = Field(default_factory=dict)
+    placeholders: dict[str, Annotated[Placeholder, BeforeValidator(_short)]] = Field(default_factory=dict)
 
 
 Templates = Mapping[str, Mapping[str, MessageTemplate]]

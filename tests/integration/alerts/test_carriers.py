@@ -24,7 +24,7 @@ from alerts.channels.zalo_tokens import ZaloTokens
 from alerts.channels.zalo_zns import ZnsNotifier
 from alerts.telling.notifier import Gone, NeedsPerson, NotCarried, Notifier, OutcomeUnknown, Outgoing, TryAgain
 from alerts.telling.part_journal import PartState
-from quantrac.config.templates import MessageTemplate, Slot
+from quantrac.config.templates import MessageTemplate, Placeholder
 
 NOW = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 FACTS = {
@@ -39,7 +39,7 @@ FRAME = {
     "raised": MessageTemplate(
         id="312345",
         text="CANH BAO {tram}: oxy {gia_tri}",
-        slots={"tram": Slot(of="station", most=13), "gia_tri": Slot(of="value")},
+        placeholders={"tram": Placeholder(of="station", most=13), "gia_tri": Placeholder(of="value")},
     )
 }
 

@@ -214,7 +214,7 @@ def test_an_alarm_that_comes_and_goes_is_told_once_and_once_that_it_is_over(conn
     purposes = [purpose for purpose, _, _ in sent(conn)]
     told = purposes.index("flapping")
     assert purposes == ["raised", "cleared"] * (told // 2) + ["flapping"]
-    assert 3 <= told // 2 <= 7  # above 30 % of 20 slots: with six or seven changes, depending on their age
+    assert 3 <= told // 2 <= 7  # above 30 % of 20 bins: with six or seven changes, depending on their age
     assert end_flapping(conn, PLAN.flapping, at) == []
     (quiet,) = end_flapping(conn, PLAN.flapping, at + 100 * MINUTE)
     tell(conn, quiet.change, Audience(STATION, (), PLAN), Figures(), at + 100 * MINUTE)

@@ -164,14 +164,14 @@ def test_escalation_steps_and_repeats_come_in_their_order_and_end() -> None:
     assert next_call(routing, Severity.LOW, NOON, NOON) is None
 
 
-def test_the_change_rate_counts_slots_and_weighs_new_ones_more() -> None:
+def test_the_change_rate_counts_bins_and_weighs_new_ones_more() -> None:
     plan = Flapping()
-    slot = timedelta(minutes=6)
+    width = timedelta(minutes=6)
     assert change_rate([], NOON, plan) == 0
-    everywhere = [NOON - slot * age for age in range(20)]
+    everywhere = [NOON - width * age for age in range(20)]
     assert change_rate(everywhere, NOON, plan) == pytest.approx(100)
     # Icinga's weights: 1.2 for the newest of 20, 0.8 for the oldest, so that the whole is 20
     assert change_rate([NOON], NOON, plan) == pytest.approx(1.2 / 20 * 100)
-    assert change_rate([NOON, NOON - slot / 2], NOON, plan) == pytest.approx(1.2 / 20 * 100)
-    assert change_rate([NOON - slot * 19], NOON, plan) == pytest.approx(0.8 / 20 * 100)
-    assert change_rate([NOON - slot * 21], NOON, plan) == 0
+    assert change_rate([NOON, NOON - width / 2], NOON, plan) == pytest.approx(1.2 / 20 * 100)
+    assert change_rate([NOON - width * 19], NOON, plan) == pytest.approx(0.8 / 20 * 100)
+    assert change_rate([NOON - width * 21], NOON, plan) == 0

@@ -1,4 +1,4 @@
-"""Registered frames: what is cut to the length of a slot, and what never is."""
+"""Registered frames: what is cut to the length of a placeholder, and what never is."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from alerts.telling.notifier import NotCarried, Outgoing
 from quantrac.config.templates import MessageTemplate
 
 
-def slots_of(most: int, of: str, text: str) -> dict[str, str]:
-    template = MessageTemplate.model_validate({"id": "1", "slots": {"x": {"of": of, "most": most}}})
+def filled_with(most: int, of: str, text: str) -> dict[str, str]:
+    template = MessageTemplate.model_validate({"id": "1", "placeholders": {"x": {"of": of, "most": most}}})
     facts: dict[str, Any] = {"words": {of: text}}
     return filled(template, Outgoing("k", "+84912345678", "", facts=facts))
 
@@ -27,10 +27,10 @@ def slots_of(most: int, of: str, text: str) -> dict[str, str]:
     ],
 )
 def test_words_are_cut_between_words(most: int, text: str, expected: str) -> None:
-    assert slots_of(most, "station", text) == {"x": expected}
+    assert filled_with(most, "station", text) == {"x": expected}
 
 
 def test_a_number_is_whole_or_the_next_carrier_is_asked() -> None:
-    assert slots_of(5, "value", "12500") == {"x": "12500"}
+    assert filled_with(5, "value", "12500") == {"x": "12500"}
     with pytest.raises(NotCarried, match="value '12500'"):
-        slots_of(4, "value", "12500")
+        filled_with(4, "value", "12500")

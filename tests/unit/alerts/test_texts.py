@@ -114,7 +114,7 @@ def test_a_value_is_never_shown_as_if_it_were_not_beyond_the_limit() -> None:
     assert texts.sms(near, "vi") == "2,9996, duoi 3"
 
 
-def test_slots_that_are_empty_leave_no_commas_behind() -> None:
+def test_placeholders_that_are_empty_leave_no_commas_behind() -> None:
     text = texts.sms(
         replace(NOTICE, trend=None, texts=replace(TEXTS, sms=Words("{value} , {trend}, {unit}. {time}", ""))), "vi"
     )
