@@ -13,7 +13,7 @@ from alerts import desk
 from alerts.alarm.purpose import Purpose
 from alerts.alarm.records import Mark, Subject, clear_alarm, raise_alarm
 from alerts.alarm.withholding import withheld_by
-from alerts.rules.rule import RuleTexts, Severity, Words
+from alerts.rules.rule import RuleTexts
 from alerts.telling.address_book import AddressBook
 from alerts.telling.contact import Addressee, Medium
 from alerts.telling.explanation import Explained, explain
@@ -24,6 +24,8 @@ from alerts.telling.stages import Matter
 from alerts.telling.summaries import tell_held
 from quantrac.config.telling import Route
 from quantrac.database.pool import Connection
+from quantrac.telemetry.severity import Severity
+from quantrac.telemetry.words import Words
 from tests.integration.alerts.centre import CHANNEL, START, STATION, add_network, rows
 from tests.unit.alerts.test_stage_laws import GROUPS, networks, people, severities, some_groups
 
@@ -84,7 +86,7 @@ def test_what_is_held_is_sent_merged_or_dropped_with_its_reason_and_explanations
 
 def at_the_clock(conn: Connection, routing: Routing, now: datetime) -> None:
     """What the service does each second."""
-    tell_held(conn, now)
+    tell_held(conn, routing.zone, now)
     tell_withheld(conn, routing, now)
     call_again(conn, routing, now)
 

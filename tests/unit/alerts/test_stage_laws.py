@@ -9,12 +9,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from alerts.alarm.purpose import AFTERWARDS, CALLS, Purpose
-from alerts.rules.rule import Severity
 from alerts.telling.contact import MEDIA, Addressee, Medium, Wishes
 from alerts.telling.explanation import explain
 from alerts.telling.routes import Routing
 from alerts.telling.stages import STAGES, Effect, Matter, Recent, Ruling, candidates, followers, outcome
 from quantrac.config.telling import Cap, Duty, Grouping, QuietHours, Repeat, Route, Step, Storm
+from quantrac.telemetry.severity import Severity
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 NOW = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
