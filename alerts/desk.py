@@ -1,4 +1,4 @@
-"""What a person may ask of the alarms. The command line and the console call these, each audited in its transaction."""
+"""The desk of alarms: acknowledge, comment, shelve, reset, mark as false, out of service; each act is audited."""
 
 from __future__ import annotations
 

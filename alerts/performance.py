@@ -1,4 +1,4 @@
-"""How well the alarm system does: the figures of ISA-18.2 (part 16) and IEC 62682 (part 16), from alarms on record.
+"""Figures of the alarm system from alarms on record, after ISA-18.2 (part 16) and IEC 62682 (part 16).
 
 All figures are by operator position. Averages hide floods, so counts are given for each ten minutes that had any alarm.
 """

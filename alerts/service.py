@@ -1,4 +1,4 @@
-"""`alerts run`: the change feed in, alarms and messages out. `run` lists the path."""
+"""The service `alerts run`: the change feed in, alarms and messages out. `run` lists the path."""
 
 from __future__ import annotations
 

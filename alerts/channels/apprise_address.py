@@ -1,4 +1,4 @@
-"""Any other way: an address that Apprise understands (`tgram://…`, `matrix://…`, `ntfy://…`), https://appriseit.com/services.
+"""Carrier for any other medium: an address that Apprise understands (`tgram://…`, `matrix://…`, `ntfy://…`).
 
 Apprise says only whether it worked, and knows no idempotency key: a hand-over that was cut off may come twice.
 """

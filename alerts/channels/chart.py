@@ -1,4 +1,4 @@
-"""The course of a day as a small picture (PNG): mail programs show neither SVG nor scripts. Pure, but for Pillow."""
+"""Draws the course of a day as a small PNG, for mail programs show neither SVG nor scripts. Pure, but for Pillow."""
 
 from __future__ import annotations
 

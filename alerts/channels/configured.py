@@ -1,4 +1,4 @@
-"""The carriers that the settings name, by medium and in their order."""
+"""Builds the carriers that the settings name, by medium and in their order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""E-mail by SMTP (RFC 5321), with TLS where the address says so or the server offers it."""
+"""Carrier of e-mail by SMTP (RFC 5321), with TLS where the address says so or the server offers it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A mail's HTML: the same words as its text, a band in the colour of the severity, the chart, a button. Pure.
+"""The HTML of a mail: the words of its text, a band in the colour of the severity, the chart, a button. Pure.
 
 Mail programs know tables and inline styles, and nothing from elsewhere is loaded.
 """

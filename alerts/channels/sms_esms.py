@@ -1,4 +1,4 @@
-"""SMS by eSMS.vn: one POST a message. Its codes: github.com/devesms, esms-api/bang-ma-loi.md."""
+"""Carrier of SMS by eSMS.vn: one POST a message. Its codes: github.com/devesms, esms-api/bang-ma-loi.md."""
 
 from __future__ import annotations
 

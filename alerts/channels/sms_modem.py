@@ -1,4 +1,4 @@
-"""SMS by a GSM modem: begun, handed over, settled by the network's status report; and what people answer."""
+"""Carrier of SMS by a GSM modem: parts begun, handed over, settled by status reports; and the answers of people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SMS by SpeedSMS.vn. It knows no idempotency key: a lost answer leaves a message of which nobody knows."""
+"""Carrier of SMS by SpeedSMS.vn. It has no idempotency key: after a lost answer nobody knows a message's fate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Webhook: one JSON object by HTTPS POST to an address of the contact, signed: the receiver knows whose word it is.
+"""Carrier of webhooks: one JSON object by HTTPS POST to an address of the contact, signed.
 
 Signature as other webhooks have it: header `Quantrac-Signature: t=<seconds since 1970>,v1=<hex>`, where v1 is the
 HMAC-SHA256 with the shared secret over `<t>.<body>`; a receiver refuses a `t` that is minutes old.

@@ -1,4 +1,4 @@
-"""The tokens of a Zalo Official Account: the access token lives 25 hours; each refresh token buys one new pair, once.
+"""Tokens of a Zalo Official Account: an access token lives 25 hours; each refresh token gives one new pair, once.
 
 So the newest pair is kept in a file: whoever loses it must ask a person to log in again. API: developers.zalo.me,
 "Xác thực và ủy quyền cho Official Account" (POST https://oauth.zaloapp.com/v4/oa/access_token).

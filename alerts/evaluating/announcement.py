@@ -1,4 +1,4 @@
-"""A decision becomes history and messages. In the caller's transaction."""
+"""Announces a decision: history and messages of an alarm, in the caller's transaction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the expression of a composite rule holds: from the readings of its members to readings of 1 and 0. Pure.
+"""Evaluates the expression of a composite rule: readings of its members become readings of 1 and 0. Pure.
 
 A reading counts for its interval, so the expression is known piece by piece between the ends and starts of readings.
 It is worked out up to the time that every member has reached; a member that lies too far behind the others is stale: it

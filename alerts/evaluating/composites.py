@@ -1,4 +1,4 @@
-"""Composite rules over the change feed: what their members have reached, the pieces in between, their memory."""
+"""Composite rules over the change feed: how far their members have come, the pieces in between, their memory."""
 
 from __future__ import annotations
 

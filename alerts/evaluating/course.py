@@ -1,4 +1,4 @@
-"""What a rule sees of a block: the readings that count for it, as columns of what is compared with its limits. Pure."""
+"""The course of a rule: the readings of a block that count for it, as columns compared with its limits. Pure."""
 
 from __future__ import annotations
 

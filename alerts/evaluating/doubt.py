@@ -1,4 +1,4 @@
-"""A flag or a correction that comes after an alarm rose: would it have risen with the readings as they are judged now?
+"""Questions alarms: after a flag or correction, would one have risen with the readings as they are judged now?
 
 The rule is run again over the day up to the rise. If its alarm does not stand at the end of that, the alarm is marked
 as questioned, once, and whoever was told of it is told so. It is not ended: that is for its readings or a person.

@@ -1,4 +1,4 @@
-"""From the change feed to alarms and queued messages: one round is one transaction."""
+"""The evaluator: from the change feed to alarms and queued messages, one transaction a round."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which readings a round wants: what lies beyond what the rules of a channel know, with context, and what behind."""
+"""The windows of readings that a round needs: what rules do not know yet, with context, and what comes late."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Alarms of the past: what late readings, put back into their own time, would have raised. Pure."""
+"""Late alarms: what late readings, replayed in their own time, would have raised. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Late readings of a round: put back into their own time, and the alarms of the past that they bring to light."""
+"""Replays the late readings of a round in their own time, and records the late alarms that they reveal."""
 
 from __future__ import annotations
 

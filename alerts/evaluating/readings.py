@@ -1,4 +1,4 @@
-"""What evaluation reads from the database: the readings that changed, the states of rules, the course of an hour."""
+"""The SQL of evaluation: changed readings, states of rules, the course of an hour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is normal for channels, as rows: made by `rules normals`, read by evaluation and back-tests."""
+"""Stored normals of channels: written by `rules normals`, read by evaluation and back-tests."""
 
 from __future__ import annotations
 

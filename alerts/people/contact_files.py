@@ -1,4 +1,4 @@
-"""The CSV file of contacts: read, checked cell by cell, all mistakes at once."""
+"""The CSV file of contacts: checked cell by cell, every mistake at once."""
 
 from __future__ import annotations
 

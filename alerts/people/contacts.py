@@ -1,4 +1,4 @@
-"""Contacts in the database: added and brought up to date, listed with masked addresses, tried out."""
+"""Contacts in the database: imported, listed with masked addresses, tried out."""
 
 from __future__ import annotations
 

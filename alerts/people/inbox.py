@@ -1,4 +1,4 @@
-"""Short messages that people send: kept, understood, and asked of the desk, in one transaction."""
+"""Short messages from people: stored, understood, and handed to the desk, in one transaction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person says by answering a short message. Pure."""
+"""Reads people's answers to a short message: OK, STOP, START. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the rules of the configuration to what evaluation and people need. Pure."""
+"""Compiles the rules of the configuration to what evaluation and messages need. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A composite rule at one station: its conditions as rules on channels, the expression, and the rule it amounts to.
+"""A composite rule at one station: its conditions as rules on channels, its expression, and the resulting rule.
 
 Pure. Truth has three values: True, False, and unknown where no reading says anything (Kleene's logic): `all` is false
 where one part is false and unknown where none is false but one unknown; `any` the other way round; `not` of unknown is

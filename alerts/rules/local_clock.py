@@ -1,4 +1,4 @@
-"""The local clock at many instants at once: rules that hold at certain hours or months, and normals by month. Pure."""
+"""The local clock at many instants at once, for rules limited to hours or months and for normals by month. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is normal for a channel by month and tide phase, and how far a reading departs from it. Pure.
+"""Normals of a channel by month and tide phase, and the departure of a reading from them. Pure.
 
 departure = (value - median) / MAD, median and MAD those of the channel's own good readings of that local month and tide
 phase; MAD = median(|value - median|), at least half a unit of the last decimal shown. A station without a tide has one

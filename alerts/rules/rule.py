@@ -1,4 +1,4 @@
-"""A rule as evaluation sees it: limits of one channel, resolved, in base units. `compiler` builds it. Pure."""
+"""A rule as evaluation sees it: limits of one channel, resolved, in base units. Pure."""
 
 from __future__ import annotations
 

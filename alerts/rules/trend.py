@@ -1,4 +1,4 @@
-"""Where a value is going, in one word. Pure."""
+"""The trend of a value in one word: rising, falling, steady. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of the network while they are edited: taken when they have changed and are right, else refused aloud."""
+"""The network's files under edit: takes changed files when they are right, refuses them in the log otherwise."""
 
 from __future__ import annotations
 

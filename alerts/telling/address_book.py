@@ -1,4 +1,4 @@
-"""Contacts and station names as a round of evaluation needs them: loaded once, when first asked."""
+"""The address book of a round: contacts and station names, loaded once when first needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a message gets only when it is handed over: the course of the last day, a link to acknowledge by."""
+"""Parts of a message that are made at its hand-over: the chart of the last day, the signed link."""
 
 from __future__ import annotations
 

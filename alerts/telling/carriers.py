@@ -1,4 +1,4 @@
-"""How the carriers do: noted with every hand-over, and asked of those that are looked after between messages."""
+"""The condition of carriers: recorded with every hand-over, and checked in between where a carrier can be asked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Alarms that come and go: told once in place of each time, until they are quiet again.
+"""The change rate of an alarm: flapping alarms cause one message instead of many, until they are quiet again.
 
 The change rate is that of Icinga, over a window of time: the window is divided into bins, a bin counts if the alarm
 rose or was over in it, and newer bins weigh more (1.2) than old ones (0.8). Flapping begins above one share and ends

@@ -1,4 +1,4 @@
-"""Escalation: who else is told of an alarm that nobody acknowledges, who is told again; until somebody does.
+"""Escalation and reminders: messages to further people while nobody acknowledges an alarm.
 
 `next_call` is pure. `call_again` asks, about once a second, for alarms whose next call is due (`alarm.call_at`).
 """

@@ -1,4 +1,4 @@
-"""Who would be told what, when and why: for an alarm on record, and for one that might be. Changes nothing."""
+"""Explains who would get a message, when and why, for an alarm on record or a possible one. Changes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A message as data: for programs that are told, and for templates that providers have registered. Pure."""
+"""The facts of a message as data, for webhooks and for templates that providers have registered. Pure."""
 
 from __future__ import annotations
 

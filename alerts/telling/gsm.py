@@ -1,4 +1,4 @@
-"""What a short message may hold: the GSM-7 alphabet, unaccented Vietnamese, segments. Pure.
+"""The limits of a short message: the GSM-7 alphabet, unaccented Vietnamese, segments. Pure.
 
 Source: 3GPP TS 23.038 6.2.1 (alphabet and extension table), 23.040 9.2.3.24.1 (parts of 153 septets or 67 UCS-2 units).
 """

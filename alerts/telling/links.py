@@ -1,4 +1,4 @@
-"""Signed links: who opens one may acknowledge one alarm in one person's name, until it runs out. Pure.
+"""Signed links: each lets its reader acknowledge one alarm in one person's name, until it expires. Pure.
 
 A link only shows a page; acknowledging is a POST from there, for mail scanners follow every link they find.
 """

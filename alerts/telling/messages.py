@@ -1,4 +1,4 @@
-"""From a recorded change of an alarm to the messages about it: load, decide, write. Inside the caller's transaction."""
+"""From a recorded change of an alarm to its messages: load, decide, write, in the caller's transaction."""
 
 from __future__ import annotations
 

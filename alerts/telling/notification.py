@@ -1,4 +1,4 @@
-"""A notification is one message to one person: the words for how far it has come, and their spelling in SQL. Pure."""
+"""A notification, one message to one person: its statuses and purposes, and their spelling in SQL. Pure."""
 
 from __future__ import annotations
 

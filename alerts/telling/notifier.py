@@ -1,4 +1,4 @@
-"""How a message is handed to whoever carries it: one Protocol, and what a hand-over may come to.
+"""Notifier, the Protocol of every carrier, and the outcomes that a hand-over may have.
 
 UndeliverableError
 ├── TryAgain        the way is blocked for now: the same message is handed over again later

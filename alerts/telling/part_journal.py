@@ -1,4 +1,4 @@
-"""The journal of hand-overs to carriers that know no idempotency key: begun, sent or refused, part by part.
+"""The journal of hand-overs to carriers without an idempotency key: begun, sent or refused, part by part.
 
 "Begun" is committed before the last byte goes out, on a connection of its own. A part that was begun and has no end may
 have been sent or not; a status report of the network can still settle it.

@@ -1,4 +1,4 @@
-"""Pictures for alarms whose rule asks for them: wanted with the alarm, asked of the station once, soon or never.
+"""Pictures for alarms whose rule wants them: recorded with the alarm, requested from the station at most once.
 
 A row is written in the transaction of the alarm. The asker commits `asked_at` before it asks, so that a process killed
 in between asks no second time. Whoever asks is given from outside: the desk of commands stands above this service.

@@ -1,4 +1,4 @@
-"""What each person has been told of late: it decides whether a further message is held."""
+"""The recent messages of each person, which decide whether a further one is held."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The carriers of one medium in their order: who is asked first, and when the next one takes over."""
+"""The relay of a medium: its carriers in their order, and when the next one takes over."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What network.yaml says about telling people: routes, rosters, quiet hours, and what is held. Pure."""
+"""Routes, rosters, quiet hours and holds, as network.yaml sets them. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Senders: threads that hand the queued messages of one medium over, one after the other, and record how each ended."""
+"""Senders: threads that hand the queued messages of a medium over, one by one, and record each outcome."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several alarms in one message: what was held back, and alarms of the past. Called about once a second."""
+"""Summaries: several alarms in one message, of what was held back and of late alarms. Called about once a second."""
 
 from __future__ import annotations
 

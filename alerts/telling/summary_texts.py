@@ -1,4 +1,4 @@
-"""What people read when several alarms are told at once, in Vietnamese and English. Pure."""
+"""The texts of summaries, in Vietnamese and English. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people read: short messages and e-mails about an alarm, in Vietnamese and English. Pure.
+"""The texts of short messages and e-mails about an alarm, in Vietnamese and English. Pure.
 
 Times are local. A short message says what, where, value, limit, trend, advice, time: unaccented
 GSM-7 text, one part where the rule's own words allow it (`quantrac rules check`), or with diacritics (UCS-2) for

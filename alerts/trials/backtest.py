@@ -1,4 +1,4 @@
-"""Which alarms rules would have raised on stored readings, whom they would have told, and how two sets differ. Pure."""
+"""Back-test: the alarms that rules would have raised, their messages, and the difference of two rule sets. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`rules backtest`: the rules run over what is stored. Reads only."""
+"""Runs `rules backtest` over stored readings. Reads only."""
 
 from __future__ import annotations
 

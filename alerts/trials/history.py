@@ -1,4 +1,4 @@
-"""Stored readings as columns, a week of many channels at a time: what a back-test runs over.
+"""History for a back-test: stored readings as columns, a week of many channels at a time.
 
 The server gathers each channel's readings into arrays, so that a week comes as a few rows of large binary values and no
 row is touched in Python. While a week is evaluated the next one is being read.

@@ -1,4 +1,4 @@
-"""`rules normals`: what is normal for channels, made of their stored good readings."""
+"""Computes normals of channels from their stored good readings (`rules normals`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be wrong with rules that load: nobody is told, a message too long, a rule that watches nothing. Pure."""
+"""Findings on rules that load: a level nobody hears of, a message too long, a rule that watches nothing. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tests that stand beside the rules: series in, alarms out, through the same evaluation as live readings. Pure."""
+"""Runs the tests of rule files: series in, alarms out, by the evaluation of live readings. Pure."""
 
 from __future__ import annotations
 
