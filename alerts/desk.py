@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from alerts.alarm.records import add_event
-from alerts.alarm.withholding import BACK, IS_OUT, begin_out_of_service
+from alerts.alarm import withholding
+from alerts.alarm.life import AlarmAct
+from alerts.alarm.records import act_on
 from alerts.telling.outbox import call_off
 from quantrac.database import audit
 from quantrac.database.pool import Connection
@@ -89,11 +90,6 @@ alarm_id, rule, level, station, channel, severity, state, raised_at, cleared_at,
 value, "limit", unit, no_data_since, returned_at, false_at, false_by
 """
 LOCKED: Final = "select state, acknowledged_at, acknowledged_by from alarm where alarm_id = %s for update"
-ACKNOWLEDGE: Final = """
-update alarm set acknowledged_at = %s, acknowledged_by = %s, unanswered_since = null, called_at = null, call_at = null,
-  state = case when state = 'active' then 'acknowledged' else state end
-where alarm_id = %s
-"""
 
 
 def acknowledge(conn: Connection, alarm_id: int, person: str, reason: str | None, now: datetime) -> None:
@@ -103,42 +99,24 @@ def acknowledge(conn: Connection, alarm_id: int, person: str, reason: str | None
     """
     with conn.transaction():
         _, at, by = _locked(conn, alarm_id)
-        if at is not None:
+        if not _act(conn, alarm_id, AlarmAct.ACKNOWLEDGE, person, reason, now):
             raise AlreadyAcknowledged(f"alarm {alarm_id} was acknowledged by {by} at {at:%Y-%m-%d %H:%M:%SZ}")
-        conn.execute(ACKNOWLEDGE, [now, person, alarm_id])
         call_off(conn, alarm_id, f"acknowledged by {person}")
-        _note(conn, alarm_id, "acknowledged", person, reason, now)
-
-
-SAME_PLACE: Final = """
-not a.late and a.rule = this.rule and a.station is not distinct from this.station
-and a.channel_id is not distinct from this.channel_id
-"""
-"""A shelf holds a rule at a channel: whichever alarm of these was named, the standing one is meant."""
-UNSHELVED: Final = f"""
-update alarm a set state = case when {IS_OUT} then 'out of service' else {BACK} end
-from alarm this where this.alarm_id = %(alarm)s and a.state = 'shelved' and {SAME_PLACE}
-"""  # noqa: S608 (words of ours)
 
 
 def comment(conn: Connection, alarm_id: int, person: str, text: str, now: datetime) -> None:
     """Add a remark to the alarm's history. Raises UnknownAlarm."""
     with conn.transaction():
         _locked(conn, alarm_id)
-        _note(conn, alarm_id, "comment", person, text, now)
-
-
-RESET: Final = "update alarm set cleared_at = greatest(%s, raised_at), state = 'cleared' where alarm_id = %s"
+        _act(conn, alarm_id, AlarmAct.COMMENT, person, text, now)
 
 
 def reset(conn: Connection, alarm_id: int, person: str, reason: str | None, now: datetime) -> None:
     """End a latched alarm whose readings have returned to normal. Raises UnknownAlarm, NotLatched."""
     with conn.transaction():
         state, _, _ = _locked(conn, alarm_id)
-        if state != "latched":
+        if not _act(conn, alarm_id, AlarmAct.RESET, person, reason, now):
             raise NotLatched(f"alarm {alarm_id} is {state}; only one that is latched and back to normal is reset")
-        conn.execute(RESET, [now, alarm_id])
-        _note(conn, alarm_id, "reset", person, reason, now)
 
 
 def mark_false(
@@ -147,26 +125,10 @@ def mark_false(
     """Note that nothing was wrong, for the share of false alarms; `undo` takes it back. Raises UnknownAlarm."""
     with conn.transaction():
         _locked(conn, alarm_id)
-        mark = (None, None) if undo else (now, person)
-        conn.execute("update alarm set false_at = %s, false_by = %s where alarm_id = %s", [*mark, alarm_id])
-        _note(conn, alarm_id, "not false" if undo else "marked false", person, reason, now)
+        _act(conn, alarm_id, AlarmAct.MARK_TRUE if undo else AlarmAct.MARK_FALSE, person, reason, now)
 
 
 LONGEST_SHELF: Final = timedelta(days=7)
-SHELVE: Final = """
-insert into shelf (rule, station, channel_id, person, reason, since, until)
-select rule, station, channel_id, %(person)s, %(reason)s, %(now)s, %(until)s from alarm where alarm_id = %(alarm)s
-on conflict (rule, station, channel_id) do update
-  set person = excluded.person, reason = excluded.reason, since = excluded.since, until = excluded.until
-"""
-SILENCED: Final = f"""
-update alarm a set state = 'shelved', unanswered_since = null, called_at = null, call_at = null
-from alarm this where this.alarm_id = %s and a.cleared_at is null and a.state <> 'latched' and {SAME_PLACE}
-"""  # noqa: S608 (words of ours)
-UNSHELVE: Final = """
-delete from shelf s using alarm a where a.alarm_id = %s and s.rule = a.rule
-  and s.station is not distinct from a.station and s.channel_id is not distinct from a.channel_id
-"""
 
 
 def shelve(conn: Connection, alarm_id: int, person: str, reason: str, until: datetime, now: datetime) -> None:
@@ -178,19 +140,18 @@ def shelve(conn: Connection, alarm_id: int, person: str, reason: str, until: dat
         raise BadTerm(f"an alarm is shelved for at most 7 days: found {until:%Y-%m-%d %H:%M:%SZ} as the end")
     with conn.transaction():
         _locked(conn, alarm_id)
-        conn.execute(SHELVE, {"alarm": alarm_id, "person": person, "reason": reason, "now": now, "until": until})
-        conn.execute(SILENCED, [alarm_id])
-        _note(conn, alarm_id, "shelved", person, f"until {until:%Y-%m-%d %H:%M:%SZ}: {reason}", now)
+        term = f"until {until:%Y-%m-%d %H:%M:%SZ}: {reason}"
+        withholding.shelve(conn, alarm_id, person, reason, until, now)
+        audit.record(conn, now, person, AlarmAct.SHELVE.event, f"alarm {alarm_id}", term)
 
 
 def unshelve(conn: Connection, alarm_id: int, person: str, reason: str | None, now: datetime) -> None:
     """End a shelf before its time; what was withheld and still stands is told. Raises UnknownAlarm, NotShelved."""
     with conn.transaction():
         _locked(conn, alarm_id)
-        if conn.execute(UNSHELVE, [alarm_id]).rowcount == 0:
+        if not withholding.unshelve(conn, alarm_id, person, reason, now):
             raise NotShelved(f"alarm {alarm_id} is not shelved")
-        conn.execute(UNSHELVED, {"alarm": alarm_id, "now": now})
-        _note(conn, alarm_id, "unshelved", person, reason, now)
+        audit.record(conn, now, person, AlarmAct.UNSHELVE.event, f"alarm {alarm_id}", reason)
 
 
 LONGEST_OUT: Final = timedelta(days=90)
@@ -241,7 +202,7 @@ def take_out_of_service(
         conn.execute(PUT_IN, {**window, "now": now, "person": person})
         row = conn.execute(TAKE_OUT, [station, device, channels, person, reason, begins, until]).fetchone()
         assert row is not None
-        begin_out_of_service(conn, now)
+        withholding.begin_out_of_service(conn, now)
         term = f"{'' if since is None else f'from {since:%Y-%m-%d %H:%M:%SZ} '}until {until:%Y-%m-%d %H:%M:%SZ}"
         audit.record(conn, now, person, "out of service", _place(station, device), f"{term}: {reason}")
     return int(row[0])
@@ -348,6 +309,9 @@ def _locked(conn: Connection, alarm_id: int) -> tuple[str, datetime | None, str 
     return row[0], row[1], row[2]
 
 
-def _note(conn: Connection, alarm_id: int, event: str, person: str, reason: str | None, now: datetime) -> None:
-    add_event(conn, alarm_id, now, event, now, person=person, reason=reason)
-    audit.record(conn, now, person, event, f"alarm {alarm_id}", reason)
+def _act(conn: Connection, alarm_id: int, act: AlarmAct, person: str, reason: str | None, now: datetime) -> bool:
+    """Do it to the alarm, with a row of the audit; False: the alarm refuses it."""
+    if act_on(conn, alarm_id, act, now, person=person, reason=reason) is None:
+        return False
+    audit.record(conn, now, person, act.event, f"alarm {alarm_id}", reason)
+    return True

@@ -31,8 +31,8 @@ order by raised_at, alarm_id
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
-    """One alarm."""
+class AlarmTimes:
+    """When one alarm rose, was acknowledged and was over."""
 
     rule: str
     place: str
@@ -78,7 +78,7 @@ class Performance:
     false_share: float | None
 
 
-def measure(lives: Sequence[Life], since: datetime, until: datetime, operators: int = 1) -> Performance:
+def measure(lives: Sequence[AlarmTimes], since: datetime, until: datetime, operators: int = 1) -> Performance:
     """Return the figures of a period. `lives`: alarms that rose or stood in it. Pure."""
     risen = [life for life in lives if since <= life.raised_at < until]
     slots = Counter((life.raised_at - since) // TEN_MINUTES for life in risen)
@@ -102,17 +102,17 @@ def measure(lives: Sequence[Life], since: datetime, until: datetime, operators: 
     )
 
 
-def read_lives(conn: Connection, since: datetime, until: datetime) -> list[Life]:
+def read_times(conn: Connection, since: datetime, until: datetime) -> list[AlarmTimes]:
     """Return the alarms that rose or stood in a period; those of late readings were never presented to anybody."""
-    return [Life(*row) for row in conn.execute(PERIOD, {"since": since, "until": until})]
+    return [AlarmTimes(*row) for row in conn.execute(PERIOD, {"since": since, "until": until})]
 
 
-def _top(risen: Sequence[Life]) -> tuple[Frequent, ...]:
+def _top(risen: Sequence[AlarmTimes]) -> tuple[Frequent, ...]:
     counts = Counter((life.rule, life.place) for life in risen).most_common(TOP)
     return tuple(Frequent(rule, place, count, count / len(risen)) for (rule, place), count in counts)
 
 
-def _chattering(risen: Sequence[Life]) -> tuple[str, ...]:
+def _chattering(risen: Sequence[AlarmTimes]) -> tuple[str, ...]:
     """Return the alarms that rose three times within a minute, as `rule place`."""
     times: dict[str, list[datetime]] = {}
     for life in risen:

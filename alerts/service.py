@@ -29,7 +29,7 @@ from alerts.telling.sender import start_senders
 from alerts.watchdogs.books import RULE as BOOKS_RULE
 from alerts.watchdogs.calibration_due import RULE as CALIBRATION_RULE
 from alerts.watchdogs.carriers import RULES as CARRIER_RULES
-from alerts.watchdogs.carriers import tell_trouble
+from alerts.watchdogs.carriers import check_carriers
 from alerts.watchdogs.feed_lag import RULE as FEED_RULE
 from alerts.watchdogs.no_data import RULE as NO_DATA_RULE
 from alerts.watchdogs.silence import RULE as SILENCE_RULE
@@ -162,7 +162,7 @@ class _Worker:
             beat.beat(self._clock(), backlog_lag_s=lag_s)
             if self._clock() - told_at >= SUMMARIES_EVERY:
                 evaluator.tell_summaries()
-                tell_trouble(conn, network, self._clock())
+                check_carriers(conn, network, self._clock())
                 tell_withheld(conn, Routing.of(network), self._clock())
                 call_again(conn, Routing.of(network), self._clock())
                 told_at = self._clock()

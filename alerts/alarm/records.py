@@ -1,8 +1,8 @@
-"""The life of an alarm as rows: raised, changes of level, cleared; each with its event. In the caller's transaction."""
+"""Alarms and their history as rows, written here alone, by the steps of `life`. In the caller's transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -10,6 +10,8 @@ from typing import Any, Final
 import msgspec
 from psycopg.types.json import Jsonb
 
+from alerts.alarm.conditions import STATE_AT_RISE
+from alerts.alarm.life import OVER, AlarmAct, AlarmState, Life, step
 from alerts.alarm.purpose import Purpose
 from alerts.rules.rule import RuleTexts
 from quantrac.database.pool import Connection
@@ -18,7 +20,7 @@ from quantrac.telemetry.severity import Severity
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What an alarm is about."""
+    """What an alarm is about; at most one alarm of a subject stands."""
 
     rule: str
     station: str | None
@@ -48,7 +50,7 @@ class Recorded:
     raised_at: datetime
     severity: Severity
     is_news: bool
-    """A level more severe than any that this alarm has reached (raised: True; cleared: False)."""
+    """A level more severe, or a kind of trouble other, than any that this alarm has reached (cleared: False)."""
     texts: RuleTexts
 
 
@@ -63,70 +65,109 @@ class OnRecord:
     limit: float | None
 
 
-RAISE: Final = """
-insert into alarm (rule, level, station, channel_id, severity, state, raised_at, value, "limit", texts, latched)
-values (%s, %s, %s, %s, %s, 'active', %s, %s, %s, %s, %s) returning alarm_id
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """An alarm as it stands, locked."""
+
+    alarm_id: int
+    level: str
+    severity: Severity
+    life: Life
+    raised_at: datetime
+    latched: bool
+    texts: RuleTexts
+    parent: int | None
+
+
+COLUMNS: Final = "alarm_id, level, severity, state, acknowledged_at is not null, raised_at, latched, texts, parent"
+BY_NUMBER: Final = f"select {COLUMNS} from alarm where alarm_id = %s for update"  # noqa: S608 (words of ours)
+STANDING: Final = f"""
+select {COLUMNS} from alarm
+where subject = subject_key(%s::text, %s::text, %s::int4) and cleared_at is null and not late for update
+"""  # noqa: S608 (words of ours)
+RAISE: Final = f"""
+insert into alarm
+  (rule, level, station, channel_id, severity, state, raised_at, value, "limit", texts, latched)
+select a.rule, %(level)s, a.station, a.channel_id, %(severity)s, {STATE_AT_RISE}, %(time)s, %(value)s, %(limit)s,
+       %(texts)s, %(latched)s
+from (select %(rule)s::text as rule, %(station)s::text as station, %(channel)s::int4 as channel_id,
+             subject_key(%(rule)s, %(station)s, %(channel)s) as subject) a
+returning alarm_id
+"""  # noqa: S608 (words of ours)
+REACHED: Final = """
+select detail->>'level', detail->>'severity' from alarm_event where alarm_id = %s and event in ('raised', 'level')
 """
-STANDING: Final = """
-select alarm_id, severity, raised_at, texts, latched, returned_at from alarm
-where rule = %s and station is not distinct from %s and channel_id is not distinct from %s and cleared_at is null
-  and not late for update
-"""
-WORSE: Final = """
-update alarm set level = %s, severity = %s, value = %s, "limit" = %s,
-  state = case when state = 'acknowledged' then 'active' else state end, acknowledged_at = null, acknowledged_by = null
-where alarm_id = %s
-"""
-MILDER: Final = 'update alarm set level = %s, severity = %s, value = %s, "limit" = %s where alarm_id = %s'
-CLEAR: Final = """
-update alarm set cleared_at = greatest(%s, raised_at), state = 'cleared', call_at = null where alarm_id = %s
-"""
-LATCH: Final = """
-update alarm set returned_at = greatest(%s, raised_at), state = 'latched', call_at = null where alarm_id = %s
-"""
-RAISE_AGAIN: Final = """
-update alarm set level = %s, severity = %s, value = %s, "limit" = %s, state = 'active', returned_at = null,
-  acknowledged_at = null, acknowledged_by = null, unanswered_since = null, called_at = null
-where alarm_id = %s
-"""
-REACHED: Final = "select detail->>'severity' from alarm_event where alarm_id = %s and event in ('raised', 'level')"
 EVENT: Final = """
-insert into alarm_event (alarm_id, time, event, person, reason, detail, at) values (%s, %s, %s, %s, %s, %s, %s)
+insert into alarm_event (alarm_id, time, event, person, reason, detail, at, state)
+select alarm_id, %(time)s, %(event)s, %(person)s, %(reason)s, %(detail)s, %(at)s, state
+from alarm where alarm_id = %(alarm)s
 returning alarm_event_id
 """
+STATE_NOW: Final = f"select {STATE_AT_RISE} from alarm a where a.alarm_id = %(alarm)s"  # noqa: S608 (words of ours)
+NO_CALL: Final = {"unanswered_since": None, "called_at": None, "call_at": None}
+"""Nobody is waited for."""
 
 
 def raise_alarm(
     conn: Connection, subject: Subject, mark: Mark, time: datetime, texts: RuleTexts, now: datetime
 ) -> Recorded:
-    """Record a new alarm; raises UniqueViolation where one of that rule and channel stands already."""
-    row = conn.execute(
-        RAISE,
-        [
-            subject.rule, mark.level, subject.station, subject.channel_id, mark.severity.word,
-            time, mark.value, mark.limit, Jsonb(msgspec.to_builtins(texts)), texts.latched,
-        ],
-    ).fetchone()  # fmt: skip
+    """Record a new alarm, withheld if its subject is; raises UniqueViolation where one of that subject stands.
+
+    `time` is that of the reading that completed it, `texts` what people read of it.
+    """
+    values = {
+        "rule": subject.rule,
+        "station": subject.station,
+        "channel": subject.channel_id,
+        **_level(mark),
+        "time": time,
+        "texts": Jsonb(msgspec.to_builtins(texts)),
+        "latched": texts.latched,
+        "now": now,
+    }
+    row = conn.execute(RAISE, values).fetchone()
     assert row is not None
-    event = add_event(conn, row[0], time, "raised", now, detail=_detail(mark))
+    event = add_event(conn, row[0], time, "raised", now, detail=_level(mark))
     return Recorded(Purpose.RAISED, row[0], event, time, time, mark.severity, True, texts)
 
 
-def change_level(conn: Connection, subject: Subject, mark: Mark, time: datetime, now: datetime) -> Recorded | None:
-    """Record another level of the standing alarm; a worse one must be acknowledged again. None: no alarm stands."""
-    standing = _standing(conn, subject)
-    if standing is None:
+def reach_level(
+    conn: Connection,
+    subject: Subject,
+    mark: Mark,
+    time: datetime,
+    texts: RuleTexts,
+    now: datetime,
+    *,
+    is_kind: bool = False,
+    parent: int | None = None,
+) -> Recorded | None:
+    """Record that the alarm of a subject stands at a level: it rises, worsens or eases. None: it stands there already.
+
+    A worse level must be acknowledged again. `is_kind`: levels are kinds of trouble, and one that the alarm has not had
+    is news at any severity. `parent`: an alarm that explains this one while it stands, so that nobody is told of it.
+    """
+    row = _locked(conn, STANDING, [subject.rule, subject.station, subject.channel_id])
+    if row is None:
+        return raise_alarm(conn, subject, mark, time, texts, now)
+    columns = _level(mark) | {"texts": Jsonb(msgspec.to_builtins(texts))}
+    if row.life.state is AlarmState.LATCHED:
+        again = "again, while latched"
+        event = _take(conn, row, AlarmAct.RAISE_AGAIN, time, now, reason=again, detail=_level(mark), columns=columns)
+        _withhold_again(conn, row.alarm_id, now)
+        return Recorded(Purpose.RAISED, row.alarm_id, event, time, time, mark.severity, True, texts)
+    if row.parent != parent:
+        _explain(conn, row, parent, now)
+        row = _locked(conn, BY_NUMBER, [row.alarm_id]) or row
+    if (mark.level, mark.severity) == (row.level, row.severity):
         return None
-    alarm_id, severity, raised_at, texts, _, returned_at = standing
-    if returned_at is not None:
-        conn.execute(RAISE_AGAIN, [mark.level, mark.severity.word, mark.value, mark.limit, alarm_id])
-        event = add_event(conn, alarm_id, time, "raised", now, reason="again, while latched", detail=_detail(mark))
-        return Recorded(Purpose.RAISED, alarm_id, event, time, time, mark.severity, True, texts)
-    worse = mark.severity > severity
-    is_news = mark.severity > max((severity, *_reached(conn, alarm_id)))
-    conn.execute(WORSE if worse else MILDER, [mark.level, mark.severity.word, mark.value, mark.limit, alarm_id])
-    event = add_event(conn, alarm_id, time, "level", now, detail=_detail(mark))
-    return Recorded(Purpose.LEVEL, alarm_id, event, time, raised_at, mark.severity, is_news, texts)
+    levels, severities = _reached(conn, row)
+    is_news = mark.severity > max(severities) or (is_kind and mark.level not in levels)
+    is_worse = mark.severity > row.severity or (is_kind and is_news)
+    event = _take(
+        conn, row, AlarmAct.WORSEN if is_worse else AlarmAct.EASE, time, now, detail=_level(mark), columns=columns
+    )
+    return Recorded(Purpose.LEVEL, row.alarm_id, event, time, row.raised_at, mark.severity, is_news, texts)
 
 
 def clear_alarm(
@@ -136,37 +177,45 @@ def clear_alarm(
 
     A latched one stays until a person resets it; a `reason` other than its readings ends it for good.
     """
-    standing = _standing(conn, subject)
-    if standing is None:
+    row = _locked(conn, STANDING, [subject.rule, subject.station, subject.channel_id])
+    if row is None or (row.life.state is AlarmState.LATCHED and reason is None):
         return None
-    alarm_id, severity, raised_at, texts, latched, returned_at = standing
-    if returned_at is not None and reason is None:
-        return None
-    stays = latched and reason is None
-    conn.execute(LATCH if stays else CLEAR, [time, alarm_id])
-    event = add_event(
-        conn, alarm_id, time, "returned to normal" if stays else "cleared", now, reason=reason, detail={"value": value}
-    )
-    worst = max((severity, *_reached(conn, alarm_id)))
+    act = AlarmAct.WITHDRAW if reason is not None else AlarmAct.LATCH if row.latched else AlarmAct.RETURN
+    event = _take(conn, row, act, time, now, reason=reason, detail={"value": value})
+    worst = max(_reached(conn, row)[1])
     purpose = Purpose.CLEARED if reason is None else Purpose.WITHDRAWN
-    return Recorded(purpose, alarm_id, event, time, raised_at, worst, False, texts)
+    return Recorded(purpose, row.alarm_id, event, time, row.raised_at, worst, False, row.texts)
+
+
+def act_on(
+    conn: Connection,
+    alarm_id: int,
+    act: AlarmAct,
+    now: datetime,
+    *,
+    person: str | None = None,
+    reason: str | None = None,
+) -> int | None:
+    """Do to an alarm what a person, or the time, asks, and return the event's id; None: it refuses, or is not there."""
+    row = _locked(conn, BY_NUMBER, [alarm_id])
+    if row is None or step(row.life, act) is None:
+        return None
+    return _take(conn, row, act, now, now, person=person, reason=reason)
 
 
 OVERLAPPING: Final = """
-select alarm_id, late, severity from alarm where rule = %(rule)s and station = %(station)s
-  and channel_id is not distinct from %(channel)s and raised_at <= %(cleared)s
-  and coalesce(cleared_at, 'infinity') >= %(raised)s
+select alarm_id, late, severity, raised_at, cleared_at from alarm
+where subject = subject_key(%(rule)s, %(station)s, %(channel)s::int4)
+  and raised_at <= %(cleared)s and coalesce(cleared_at, 'infinity') >= %(raised)s
 order by late, raised_at for update
 """
 RAISE_LATE: Final = """
 insert into alarm
   (rule, level, station, channel_id, severity, state, raised_at, cleared_at, value, "limit", texts, late)
-values (%s, %s, %s, %s, %s, 'cleared', %s, %s, %s, %s, %s, true) returning alarm_id
+values (%(rule)s, %(level)s, %(station)s, %(channel)s, %(severity)s, 'cleared', %(raised)s, %(cleared)s, %(value)s,
+        %(limit)s, %(texts)s, true)
+returning alarm_id
 """
-WIDEN_LATE: Final = """
-update alarm set raised_at = least(raised_at, %s), cleared_at = greatest(cleared_at, %s) where alarm_id = %s
-"""
-WORSEN_LATE: Final = 'update alarm set level = %s, severity = %s, value = %s, "limit" = %s where alarm_id = %s'
 
 
 def record_late(
@@ -183,26 +232,47 @@ def record_late(
     One that overlaps an alarm that was told as it happened is nothing new; one that overlaps another alarm of the past
     widens it: late readings come in pieces. `to` are the groups that its summary goes to.
     """
-    raised_at, cleared_at = period
-    key = {"rule": subject.rule, "station": subject.station, "channel": subject.channel_id}
-    known = conn.execute(OVERLAPPING, {**key, "raised": raised_at, "cleared": cleared_at}).fetchone()
+    values = {
+        "rule": subject.rule,
+        "station": subject.station,
+        "channel": subject.channel_id,
+        **_level(mark),
+        "raised": period[0],
+        "cleared": period[1],
+        "texts": Jsonb(msgspec.to_builtins(texts)),
+    }
+    known = conn.execute(OVERLAPPING, values).fetchone()
     if known is None:
-        row = conn.execute(
-            RAISE_LATE,
-            [
-                subject.rule, mark.level, subject.station, subject.channel_id, mark.severity.word,
-                raised_at, cleared_at, mark.value, mark.limit, Jsonb(msgspec.to_builtins(texts)),
-            ],
-        ).fetchone()  # fmt: skip
+        row = conn.execute(RAISE_LATE, values).fetchone()
         assert row is not None
-        add_event(conn, row[0], raised_at, "late", now, detail=_detail(mark) | {"to": list(to)})
+        add_event(conn, row[0], period[0], "late", now, detail=_level(mark) | {"to": list(to)})
         return int(row[0])
-    alarm_id, late, severity = known
-    if late:
-        conn.execute(WIDEN_LATE, [raised_at, cleared_at, alarm_id])
-        if mark.severity > Severity.from_word(severity):
-            conn.execute(WORSEN_LATE, [mark.level, mark.severity.word, mark.value, mark.limit, alarm_id])
+    alarm_id, late, severity, *before = known
+    after = [min(before[0], period[0]), max(before[1], period[1])] if late else before
+    worse = _level(mark) if late and mark.severity > Severity.from_word(severity) else {}
+    if worse or after != before:
+        _save(conn, alarm_id, {"raised_at": after[0], "cleared_at": after[1], **worse})
+        add_event(conn, alarm_id, after[0], "widened", now, detail=worse or None)
     return None
+
+
+def waiting_since(conn: Connection, alarm_id: int, now: datetime) -> datetime | None:
+    """Return since when people wait for somebody to acknowledge a standing alarm, from now on if not before."""
+    query = "select coalesce(unanswered_since, %s) from alarm where alarm_id = %s and cleared_at is null for update"
+    row = conn.execute(query, [now, alarm_id]).fetchone()
+    return None if row is None else row[0]
+
+
+def wait_for_answer(
+    conn: Connection, alarm_id: int, since: datetime, called_at: datetime, call_at: datetime | None
+) -> None:
+    """Note since when nobody has acknowledged an alarm, when people were called last, and when they are called next."""
+    _save(conn, alarm_id, {"unanswered_since": since, "called_at": called_at, "call_at": call_at})
+
+
+def stop_waiting(conn: Connection, alarm_id: int) -> None:
+    """Wait for nobody: no further call about an alarm."""
+    _save(conn, alarm_id, NO_CALL)
 
 
 def add_event(
@@ -214,11 +284,19 @@ def add_event(
     *,
     person: str | None = None,
     reason: str | None = None,
-    detail: dict[str, Any] | None = None,
+    detail: Mapping[str, Any] | None = None,
 ) -> int:
     """Append to the history of an alarm and return the event's id; `time` is the event's own, `now` that of the row."""
-    content = None if detail is None else Jsonb(detail)
-    row = conn.execute(EVENT, [alarm_id, time, event, person, reason, content, now]).fetchone()
+    values = {
+        "alarm": alarm_id,
+        "time": time,
+        "event": event,
+        "person": person,
+        "reason": reason,
+        "detail": None if detail is None else Jsonb(dict(detail)),
+        "at": now,
+    }
+    row = conn.execute(EVENT, values).fetchone()
     assert row is not None
     return int(row[0])
 
@@ -236,21 +314,86 @@ def standing_subjects(conn: Connection, rules: Sequence[str] | None = None) -> l
     return [(Subject(rule, station, channel_id), channel) for rule, station, channel_id, channel in rows]
 
 
-def _standing(
-    conn: Connection, subject: Subject
-) -> tuple[int, Severity, datetime, RuleTexts, bool, datetime | None] | None:
-    row = conn.execute(STANDING, [subject.rule, subject.station, subject.channel_id]).fetchone()
+def _locked(conn: Connection, query: str, parameters: Sequence[Any]) -> _Row | None:
+    row = conn.execute(query, parameters).fetchone()
     if row is None:
         return None
-    alarm_id, severity, raised_at, texts, latched, returned_at = row
-    return alarm_id, Severity.from_word(severity), raised_at, msgspec.convert(texts, RuleTexts), latched, returned_at
+    alarm_id, level, severity, state, acknowledged, raised_at, latched, texts, parent = row
+    life = Life(AlarmState(state), acknowledged)
+    words = msgspec.convert(texts, RuleTexts)
+    return _Row(alarm_id, level, Severity.from_word(severity), life, raised_at, latched, words, parent)
 
 
-def _reached(conn: Connection, alarm_id: int) -> list[Severity]:
-    """Return the severities that the alarm has had."""
-    rows = conn.execute(REACHED, [alarm_id])
-    return [Severity.from_word(word) for (word,) in rows]
+def _take(
+    conn: Connection,
+    row: _Row,
+    act: AlarmAct,
+    time: datetime,
+    now: datetime,
+    *,
+    person: str | None = None,
+    reason: str | None = None,
+    detail: Mapping[str, Any] | None = None,
+    columns: Mapping[str, Any] = {},
+) -> int:
+    """Take a step that the table has: the row and its history. Returns the event's id."""
+    after = step(row.life, act)
+    assert after is not None, f"alarm {row.alarm_id} is {row.life.state} and refuses to {act}"
+    _save(conn, row.alarm_id, {**_changed(row, act, after, time, now, person), **columns})
+    return add_event(conn, row.alarm_id, time, act.event, now, person=person, reason=reason, detail=detail)
 
 
-def _detail(mark: Mark) -> dict[str, Any]:
+def _changed(
+    row: _Row, act: AlarmAct, after: Life, time: datetime, now: datetime, person: str | None
+) -> dict[str, Any]:
+    """Return what a step changes of the row beside what its act brings. Pure."""
+    changed: dict[str, Any] = {"state": after.state.value}
+    if act is AlarmAct.ACKNOWLEDGE:
+        changed |= {"acknowledged_at": now, "acknowledged_by": person}
+    elif row.life.is_acknowledged and not after.is_acknowledged:
+        changed |= {"acknowledged_at": None, "acknowledged_by": None}
+    elif act is AlarmAct.MARK_FALSE:
+        changed |= {"false_at": now, "false_by": person}
+    elif act is AlarmAct.MARK_TRUE:
+        changed |= {"false_at": None, "false_by": None}
+    if act is AlarmAct.LATCH:
+        changed["returned_at"] = max(time, row.raised_at)
+    elif act is AlarmAct.RAISE_AGAIN:
+        changed["returned_at"] = None
+    if after.state in OVER and row.life.state not in OVER:
+        changed["cleared_at"] = max(time, row.raised_at)
+    elif row.life.state is AlarmState.SUPPRESSED and after.state is not AlarmState.SUPPRESSED:
+        changed["parent"] = None
+    return changed if after.state is AlarmState.UNACKNOWLEDGED else changed | NO_CALL
+
+
+def _save(conn: Connection, alarm_id: int, columns: Mapping[str, Any]) -> None:
+    assignments = ", ".join(f'"{column}" = %s' for column in columns)
+    conn.execute(f"update alarm set {assignments} where alarm_id = %s", [*columns.values(), alarm_id])  # noqa: S608
+
+
+def _explain(conn: Connection, row: _Row, parent: int | None, now: datetime) -> None:
+    """Put a standing alarm under another that explains it, or release it; one that a person withholds stays his."""
+    if parent is None and step(row.life, AlarmAct.RELEASE) is not None:
+        _take(conn, row, AlarmAct.RELEASE, now, now, reason=f"alarm {row.parent} is over")
+    elif parent is not None and step(row.life, AlarmAct.SUPPRESS) is not None:
+        reason = f"alarm {parent} explains it"
+        _take(conn, row, AlarmAct.SUPPRESS, now, now, reason=reason, columns={"parent": parent})
+
+
+def _withhold_again(conn: Connection, alarm_id: int, now: datetime) -> None:
+    """Withhold an alarm that rises again as one that is new would be."""
+    row = conn.execute(STATE_NOW, {"alarm": alarm_id, "now": now}).fetchone()
+    acts = {AlarmState.SHELVED: AlarmAct.SHELVE, AlarmState.OUT_OF_SERVICE: AlarmAct.TAKE_OUT}
+    if row is not None and (act := acts.get(row[0])) is not None:
+        act_on(conn, alarm_id, act, now)
+
+
+def _reached(conn: Connection, row: _Row) -> tuple[set[str], list[Severity]]:
+    """Return the levels and the severities that the alarm has had."""
+    found = conn.execute(REACHED, [row.alarm_id]).fetchall()
+    return {level for level, _ in found}, [row.severity, *(Severity.from_word(word) for _, word in found)]
+
+
+def _level(mark: Mark) -> dict[str, Any]:
     return {"level": mark.level, "severity": mark.severity.word, "value": mark.value, "limit": mark.limit}

@@ -1,6 +1,6 @@
-"""Alarms that are recorded and told to nobody, until what withholds them ends; what then still stands is told.
+"""What withholds alarms from people, begun and ended: shelves, and times out of service (ISA-18.2, 11.3 and 11.5).
 
-Shelved by a person for a while, out of service for maintenance (ISA-18.2, 11.3 and 11.5), or flapping.
+Alarms that are withheld go on being recorded. What was told to nobody and still stands when that ends is told then.
 """
 
 from __future__ import annotations
@@ -11,72 +11,104 @@ from typing import Any, Final
 
 import msgspec
 
+from alerts.alarm.conditions import IS_OUT, IS_SHELVED
+from alerts.alarm.life import AlarmAct, AlarmState
 from alerts.alarm.purpose import Purpose
-from alerts.alarm.records import OnRecord, Recorded, add_event
+from alerts.alarm.records import OnRecord, Recorded, act_on, add_event, stop_waiting
 from alerts.rules.rule import RuleTexts
 from quantrac.database.pool import Connection
 from quantrac.telemetry.severity import Severity
 
 WITHHELD: Final = "withheld"
-IS_SHELVED: Final = """
-exists (select from shelf s where s.rule = a.rule and s.station is not distinct from a.station
-        and s.channel_id is not distinct from a.channel_id and s.until > %(now)s)
-"""
-IS_OUT: Final = """
-exists (select from out_of_service o left join channel c on c.channel_id = a.channel_id
-        where o.station = a.station and o.ended_at is null and o.since <= %(now)s and o.until > %(now)s
-        and (o.channels = '{}' or c.name = any(o.channels)))
-"""
+FLAPPING: Final = "flapping"
 WITHHELD_BY: Final = f"""
-select case when {IS_SHELVED} then 'shelved' when {IS_OUT} then 'out of service'
-  when exists (select from flapping f where f.rule = a.rule and f.station is not distinct from a.station
-               and f.channel_id is not distinct from a.channel_id) then 'flapping' end
+select case when {IS_SHELVED} then '{AlarmState.SHELVED}' when {IS_OUT} then '{AlarmState.OUT_OF_SERVICE}'
+  when a.state = '{AlarmState.SUPPRESSED}' then a.state
+  when exists (select from flapping f where f.subject = a.subject) then '{FLAPPING}' end
 from alarm a where a.alarm_id = %(alarm)s
 """  # noqa: S608 (words of ours)
-FLAPPING: Final = "flapping"
-SILENCED: Final = """
-update alarm set state = coalesce(%s, state), unanswered_since = null, called_at = null, call_at = null
-where alarm_id = %s and cleared_at is null
+
+
+def withheld_by(conn: Connection, alarm_id: int, now: datetime) -> str | None:
+    """Return what withholds an alarm from people: one of the states that do, or `flapping`; None: nothing."""
+    row = conn.execute(WITHHELD_BY, {"alarm": alarm_id, "now": now}).fetchone()
+    return None if row is None else row[0]
+
+
+def withhold(
+    conn: Connection, change: Recorded, reason: str, to: tuple[str, ...], now: datetime, *, breaks: bool
+) -> None:
+    """Note that nobody is told of a change; whom it was for, and whether it breaks quiet hours, is in its history."""
+    stop_waiting(conn, change.alarm_id)
+    if change.is_news:
+        detail = {"to": list(to), "breaks": breaks}
+        add_event(conn, change.alarm_id, change.time, WITHHELD, now, reason=reason, detail=detail)
+
+
+SHELVE: Final = """
+insert into shelf (rule, station, channel_id, person, reason, since, until)
+select rule, station, channel_id, %(person)s, %(reason)s, %(now)s, %(until)s from alarm where alarm_id = %(alarm)s
+on conflict (subject) do update
+  set person = excluded.person, reason = excluded.reason, since = excluded.since, until = excluded.until
 """
-BACK: Final = "case when a.acknowledged_at is null then 'active' else 'acknowledged' end"
-OVER: Final = f"""
-with over as (delete from shelf where until <= %(now)s returning rule, station, channel_id)
-update alarm a set state = case when {IS_OUT} then 'out of service' else {BACK} end
-from over where a.rule = over.rule and a.station is not distinct from over.station
-  and a.channel_id is not distinct from over.channel_id and a.cleared_at is null and not a.late
-  and a.returned_at is null
-returning a.alarm_id
+UNSHELVE: Final = "delete from shelf s using alarm a where a.alarm_id = %s and s.subject = a.subject"
+STANDING: Final = """
+select a.alarm_id from alarm a join alarm named using (subject)
+where named.alarm_id = %s and a.cleared_at is null and not a.late
+"""
+"""A shelf holds a subject: whichever alarm of it was named, the standing one is meant."""
+
+
+def shelve(conn: Connection, alarm_id: int, person: str, reason: str, until: datetime, now: datetime) -> None:
+    """Shelve the subject of an alarm until a time. In a transaction."""
+    values = {"alarm": alarm_id, "person": person, "reason": reason, "now": now, "until": until}
+    conn.execute(SHELVE, values)
+    _note(conn, alarm_id, AlarmAct.SHELVE, person, f"until {until:%Y-%m-%d %H:%M:%SZ}: {reason}", now)
+
+
+def unshelve(conn: Connection, alarm_id: int, person: str, reason: str | None, now: datetime) -> bool:
+    """End the shelf of an alarm's subject before its time; False: there is none. In a transaction."""
+    if conn.execute(UNSHELVE, [alarm_id]).rowcount == 0:
+        return False
+    _note(conn, alarm_id, AlarmAct.UNSHELVE, person, reason, now)
+    begin_out_of_service(conn, now)
+    return True
+
+
+def _note(conn: Connection, alarm_id: int, act: AlarmAct, person: str, reason: str | None, now: datetime) -> None:
+    """Do it to the standing alarm of the subject; the named one has it in its history, over or not."""
+    row = conn.execute(STANDING, [alarm_id]).fetchone()
+    taken = row and act_on(conn, row[0], act, now, person=person, reason=reason)
+    if taken is None or row != (alarm_id,):
+        add_event(conn, alarm_id, now, act.event, now, person=person, reason=reason)
+
+
+SHELVES_OVER: Final = f"""
+with over as (delete from shelf where until <= %s returning subject)
+select a.alarm_id from alarm a join over using (subject) where a.state = '{AlarmState.SHELVED}'
 """  # noqa: S608 (words of ours)
-OUT_BEGUN: Final = """
-update alarm a set state = 'out of service', unanswered_since = null, called_at = null, call_at = null
-from out_of_service o
-where o.ended_at is null and o.since <= %(now)s and o.until > %(now)s and a.station = o.station
-  and a.cleared_at is null and not a.late and a.state in ('active', 'acknowledged')
-  and (o.channels = '{}' or exists (
+OUT_BEGUN: Final = f"""
+select a.alarm_id, o.person, o.reason from alarm a join out_of_service o using (station)
+where o.ended_at is null and o.since <= %(now)s and o.until > %(now)s and not a.late
+  and a.state in ('{AlarmState.UNACKNOWLEDGED}', '{AlarmState.ACKNOWLEDGED}')
+  and (o.channels = '{{}}' or exists (
     select from channel c where c.channel_id = a.channel_id and c.name = any(o.channels)))
-returning a.alarm_id, o.person, o.reason
-"""
-OUT_OVER: Final = """
-update out_of_service set ended_at = until where ended_at is null and until <= %s
-"""
-IN_SERVICE: Final = f"""
-update alarm a set state = case when {IS_SHELVED} then 'shelved' else {BACK} end
-where a.state = 'out of service' and a.cleared_at is null and not {IS_OUT}
-returning a.alarm_id
 """  # noqa: S608 (words of ours)
-TO_TELL: Final = """
+OUT_OVER: Final = "update out_of_service set ended_at = until where ended_at is null and until <= %s"
+IN_SERVICE: Final = f"""
+select a.alarm_id from alarm a where a.state = '{AlarmState.OUT_OF_SERVICE}' and not {IS_OUT}
+"""  # noqa: S608 (words of ours)
+TO_TELL: Final = f"""
 select e.alarm_id, e.alarm_event_id, e.time, a.raised_at, a.severity, a.texts, e.detail->'to',
        coalesce((e.detail->>'breaks')::boolean, false), a.station, coalesce(c.channel, ''), c.parameter, a.value,
        a."limit"
 from (select distinct on (alarm_id) * from alarm_event where event = 'withheld'
       order by alarm_id, alarm_event_id desc) e
 join alarm a using (alarm_id) left join channel c using (channel_id)
-where a.cleared_at is null and a.acknowledged_at is null and a.state = 'active' and not exists (
-  select from flapping f where f.rule = a.rule and f.station is not distinct from a.station
-  and f.channel_id is not distinct from a.channel_id) and not exists (
-  select from notification n where n.alarm_event_id = e.alarm_event_id) and not exists (
+where a.state = '{AlarmState.UNACKNOWLEDGED}' and not exists (select from flapping f where f.subject = a.subject)
+  and not exists (select from notification n where n.alarm_event_id = e.alarm_event_id) and not exists (
   select from alarm_event t where t.alarm_id = e.alarm_id and t.event = 'told' and t.alarm_event_id > e.alarm_event_id)
-"""
+"""  # noqa: S608 (words of ours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,36 +122,20 @@ class Untold:
     about: OnRecord
 
 
-def withheld_by(conn: Connection, alarm_id: int, now: datetime) -> str | None:
-    """Return what withholds an alarm from people: `shelved`, `out of service`, `flapping`; None: nothing."""
-    row = conn.execute(WITHHELD_BY, {"alarm": alarm_id, "now": now}).fetchone()
-    return None if row is None else row[0]
-
-
-def withhold(
-    conn: Connection, change: Recorded, reason: str, to: tuple[str, ...], now: datetime, *, breaks: bool
-) -> None:
-    """Mark an alarm that nobody is told of; whom it was for, and whether it breaks quiet hours, is in its history."""
-    conn.execute(SILENCED, [None if reason == FLAPPING else reason, change.alarm_id])
-    if change.is_news:
-        detail = {"to": list(to), "breaks": breaks}
-        add_event(conn, change.alarm_id, change.time, WITHHELD, now, reason=reason, detail=detail)
-
-
 def begin_out_of_service(conn: Connection, now: datetime) -> None:
     """Put the standing alarms of what is out of service from now on out of service too. In a transaction."""
     for alarm_id, person, reason in conn.execute(OUT_BEGUN, {"now": now}).fetchall():
-        add_event(conn, alarm_id, now, "out of service", now, person=person, reason=reason)
+        act_on(conn, alarm_id, AlarmAct.TAKE_OUT, now, person=person, reason=reason)
 
 
 def end_withholding(conn: Connection, now: datetime) -> list[Untold]:
     """Begin and end what withholds alarms by the time; return what must be told as it ends. In a transaction."""
-    begin_out_of_service(conn, now)
-    for (alarm_id,) in conn.execute(OVER, {"now": now}).fetchall():
-        add_event(conn, alarm_id, now, "unshelved", now, reason="its time is over")
+    for (alarm_id,) in conn.execute(SHELVES_OVER, [now]).fetchall():
+        act_on(conn, alarm_id, AlarmAct.UNSHELVE, now, reason="its time is over")
     conn.execute(OUT_OVER, [now])
     for (alarm_id,) in conn.execute(IN_SERVICE, {"now": now}).fetchall():
-        add_event(conn, alarm_id, now, "in service", now)
+        act_on(conn, alarm_id, AlarmAct.PUT_IN, now)
+    begin_out_of_service(conn, now)
     found = [_untold(*row) for row in conn.execute(TO_TELL).fetchall()]
     for untold in found:
         add_event(conn, untold.change.alarm_id, now, "told", now)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from alerts.alarm.records import Mark, Recorded, Subject, change_level, clear_alarm, raise_alarm
+from alerts.alarm.records import Mark, Recorded, Subject, clear_alarm, reach_level
 from alerts.evaluating.evaluation import Decision, Kind
 from alerts.evaluating.readings import hour_before, instant
 from alerts.rules.rule import ChannelRule
@@ -84,5 +84,4 @@ def _recorded(conn: Connection, event: Event, now: datetime) -> Recorded | None:
     if level is None or decision.kind not in (Kind.RAISED, Kind.LEVEL):
         return None
     mark = Mark(level.name, level.severity, decision.value, level.limit)
-    stands_already = change_level(conn, event.subject, mark, time, now)
-    return stands_already or raise_alarm(conn, event.subject, mark, time, event.rule.texts, now)
+    return reach_level(conn, event.subject, mark, time, event.rule.texts, now)

@@ -13,8 +13,9 @@ from typing import Final
 
 import msgspec
 
+from alerts.alarm.life import AlarmAct
 from alerts.alarm.purpose import Purpose
-from alerts.alarm.records import Recorded, add_event
+from alerts.alarm.records import Recorded, act_on
 from alerts.evaluating.late import reach_back_ms, replay
 from alerts.evaluating.readings import Window, instant, milliseconds, read_blocks
 from alerts.rules.rule import ChannelRule, RuleTexts
@@ -22,7 +23,6 @@ from quantrac.database.feed import Cause, Change
 from quantrac.database.pool import Connection
 from quantrac.telemetry.severity import Severity
 
-EVENT: Final = "questioned"
 LOOK_BACK_MS: Final = 86_400_000
 """How much before the rise the rule is run from, at least: a gap may lie within its delay."""
 LONGEST_REACH: Final = timedelta(days=8)
@@ -71,7 +71,8 @@ def question(
             if candidate.alarm_id in seen or still_rises(candidate):
                 continue
             seen.add(candidate.alarm_id)
-            event = add_event(conn, candidate.alarm_id, now, EVENT, now, reason=_reason(conn, change))
+            event = act_on(conn, candidate.alarm_id, AlarmAct.QUESTION, now, reason=_reason(conn, change))
+            assert event is not None
             yield candidate, Recorded(
                 Purpose.QUESTIONED, candidate.alarm_id, event, now, candidate.raised_at, candidate.severity, False,
                 candidate.texts,

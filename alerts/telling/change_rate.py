@@ -25,26 +25,20 @@ OLDEST_WEIGHT: Final = 0.8
 NEWEST_WEIGHT: Final = 1.2
 
 CHANGES: Final = """
-select a.raised_at, coalesce(a.cleared_at, a.returned_at) from alarm a, (select * from alarm where alarm_id = %s) this
-where a.rule = this.rule and a.station is not distinct from this.station
-  and a.channel_id is not distinct from this.channel_id and not a.late
-  and (a.raised_at > %s or coalesce(a.cleared_at, a.returned_at) > %s)
+select a.raised_at, coalesce(a.cleared_at, a.returned_at) from alarm a join alarm this using (subject)
+where this.alarm_id = %s and not a.late and (a.raised_at > %s or coalesce(a.cleared_at, a.returned_at) > %s)
 """
 BEGIN: Final = """
 insert into flapping (rule, station, channel_id, alarm_id, since)
 select rule, station, channel_id, alarm_id, %s from alarm where alarm_id = %s on conflict do nothing
 """
 FLAPPING: Final = """
-select f.rule, f.station, f.channel_id, f.alarm_id, a.raised_at, a.severity, a.texts,
-       (select max(coalesce(s.cleared_at, s.returned_at)) from alarm s where s.rule = f.rule and not s.late
-        and s.station is not distinct from f.station and s.channel_id is not distinct from f.channel_id),
-       exists (select from alarm s where s.rule = f.rule and s.station is not distinct from f.station
-               and s.channel_id is not distinct from f.channel_id and s.cleared_at is null and not s.late)
+select f.subject, f.station, f.alarm_id, a.raised_at, a.severity, a.texts,
+       (select max(coalesce(s.cleared_at, s.returned_at)) from alarm s where s.subject = f.subject and not s.late),
+       exists (select from alarm s where s.subject = f.subject and s.cleared_at is null and not s.late)
 from flapping f join alarm a using (alarm_id)
 """
-END: Final = """
-delete from flapping where rule = %s and station is not distinct from %s and channel_id is not distinct from %s
-"""
+END: Final = "delete from flapping where subject = %s"
 
 
 def change_rate(changes: Iterable[datetime], now: datetime, plan: Flapping) -> float:
@@ -78,12 +72,10 @@ class Quiet:
 def end_flapping(conn: Connection, plan: Flapping, now: datetime) -> list[Quiet]:
     """End what flaps no more; return what is over and must be told as over. In the caller's transaction."""
     found = []
-    for rule, station, channel_id, alarm_id, raised_at, severity, texts, cleared_at, stands in conn.execute(
-        FLAPPING
-    ).fetchall():
+    for subject, station, alarm_id, raised_at, severity, texts, cleared_at, stands in conn.execute(FLAPPING).fetchall():
         if _rate(conn, alarm_id, now, plan) >= plan.end:
             continue
-        conn.execute(END, [rule, station, channel_id])
+        conn.execute(END, [subject])
         event = add_event(conn, alarm_id, now, "flapping ended", now)
         if not stands:
             change = Recorded(

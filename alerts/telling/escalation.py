@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from alerts.alarm.purpose import Purpose
-from alerts.alarm.records import OnRecord, Recorded, add_event
+from alerts.alarm.records import OnRecord, Recorded, add_event, wait_for_answer, waiting_since
 from alerts.rules.rule import RuleTexts
 from alerts.telling.routes import Routing
 from quantrac.config.telling import Step
@@ -48,25 +48,20 @@ def next_call(routing: Routing, severity: Severity, since: datetime, after: date
     return next((call.at for call in calls(routing, severity, since) if call.at > after), None)
 
 
-UNANSWERED: Final = """
-update alarm set unanswered_since = coalesce(unanswered_since, %(now)s), called_at = coalesce(called_at, %(now)s)
-where alarm_id = %(alarm)s and cleared_at is null returning unanswered_since
-"""
-CALL_AT: Final = "update alarm set called_at = %s, call_at = %s where alarm_id = %s"
 DUE: Final = """
 select a.alarm_id, a.severity, a.unanswered_since, a.called_at, a.raised_at, a.texts, a.station,
        coalesce(c.channel, ''), c.parameter, a.value, a."limit"
 from alarm a left join channel c using (channel_id)
-where a.call_at <= %s and a.cleared_at is null and a.acknowledged_at is null and a.state = 'active'
+where a.call_at <= %s and a.state = 'unacknowledged'
 order by a.call_at limit 200 for update of a
 """
 
 
 def await_answer(conn: Connection, alarm_id: int, severity: Severity, routing: Routing, now: datetime) -> None:
     """Begin to wait for somebody to acknowledge an alarm that people are told of. In the caller's transaction."""
-    row = conn.execute(UNANSWERED, {"alarm": alarm_id, "now": now}).fetchone()
-    if row is not None:
-        conn.execute(CALL_AT, [now, next_call(routing, severity, row[0], now), alarm_id])
+    since = waiting_since(conn, alarm_id, now)
+    if since is not None:
+        wait_for_answer(conn, alarm_id, since, now, next_call(routing, severity, since, now))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +80,7 @@ def due_calls(conn: Connection, routing: Routing, now: datetime) -> Iterator[Due
         alarm_id, word, since, called_at, *rest = row
         severity = Severity.from_word(word)
         missed = [call for call in calls(routing, severity, since) if called_at < call.at <= now]
-        conn.execute(CALL_AT, [now, next_call(routing, severity, since, now), alarm_id])
+        wait_for_answer(conn, alarm_id, since, now, next_call(routing, severity, since, now))
         repeated = [call for call in missed if call.step is None][-1:]
         for call in [call for call in missed if call.step is not None] + repeated:
             yield _due(conn, alarm_id, severity, call, rest, now)

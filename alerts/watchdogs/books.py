@@ -6,18 +6,19 @@ station is silent: it has an alarm of its own. Lost messages are told at once, a
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from alerts.alarm.records import Mark, Recorded, Subject, clear_alarm, raise_alarm
+from alerts.alarm.records import Mark, Recorded, Subject
 from alerts.rules.rule import RuleTexts
-from alerts.telling.messages import Audience, Figures, tell
+from alerts.telling.messages import Figures
 from alerts.telling.routes import Routing
-from quantrac.config.network import Network
+from alerts.watchdogs.settlement import Look, WantedAlarm, settle
+from quantrac.config.network import Network, Watchdog
 from quantrac.database.pool import Connection
-from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.words import Words
 
 RULE: Final = "books"
@@ -115,8 +116,7 @@ select s.station,
        coalesce(bool_and(l.highest_seq = l.stored + l.dead + l.lost + l.missing
                          and l.received = l.new + l.duplicate + l.rejected), true),
        coalesce(sum(l.missing), 0)::bigint, coalesce(sum(l.lost), 0)::bigint,
-       w.fewest, w.since, w.lost, w.lost_at,
-       exists (select from alarm a where a.rule = %(rule)s and a.station = s.station and a.cleared_at is null)
+       coalesce(w.fewest, 0), w.since, coalesce(w.lost, 0), w.lost_at
 from station s left join v_ledger l using (station) left join books_watched w using (station)
 where s.active group by s.station, w.station order by s.station
 """
@@ -133,40 +133,30 @@ def check_books(conn: Connection, network: Network, now: datetime) -> list[Recor
     `network.yaml` says after how long (`books`); without it nothing is raised.
     """
     plan = network.settings.books
-    if plan is None:
-        return []
-    changes = []
     with conn.transaction():
-        for station, silent, adds_up, missing, lost, *memory, stands in conn.execute(BOOKS, {"rule": RULE}).fetchall():
-            book = Book(station, silent, adds_up, missing, lost)
-            before = Watched() if memory[0] is None else Watched(*memory)
-            after = watched(book, before, now)
-            if after != before:
-                conn.execute(REMEMBER, [station, after.fewest, after.since, after.lost, after.lost_at])
-            found = trouble(book, after, timedelta(milliseconds=plan.after_ms), now)
-            change = _change(conn, book, found, plan.severity, now, stands=stands)
-            if change is not None:
-                tell(conn, change, Audience(station, plan.to, Routing.of(network)), _figures(book, found), now)
-                changes.append(change)
-    return changes
+        look = Look() if plan is None else _look(_read(conn, now), plan, now)
+        return list(settle(conn, [RULE], look, Routing.of(network), now).values())
 
 
-def _change(
-    conn: Connection, book: Book, found: Trouble | None, severity: Severity, now: datetime, *, stands: bool
-) -> Recorded | None:
-    subject = Subject(RULE, book.station, None)
-    if found is None:
-        return clear_alarm(conn, subject, None, now, now) if stands else None
-    if stands:
-        return None
-    mark = Mark(found.value, severity, _number(book, found))
-    return raise_alarm(conn, subject, mark, now, TEXTS[found], now)
+def _look(books: Iterable[tuple[Book, Watched]], plan: Watchdog, now: datetime) -> Look:
+    wanted: list[WantedAlarm] = []
+    well: dict[Subject, datetime | None] = {}
+    for book, memory in books:
+        subject = Subject(RULE, book.station, None)
+        found = trouble(book, memory, timedelta(milliseconds=plan.after_ms), now)
+        well[subject] = None
+        if found is not None:
+            number = {Trouble.LOST: book.lost, Trouble.MISSING: book.missing}.get(found)
+            mark = Mark(found.value, plan.severity, number)
+            wanted.append(WantedAlarm(subject, mark, TEXTS[found], plan.to, Figures(value=number, decimals=0)))
+    return Look(wanted, well)
 
 
-def _figures(book: Book, found: Trouble | None) -> Figures:
-    return Figures() if found is None else Figures(value=_number(book, found), decimals=0)
-
-
-def _number(book: Book, found: Trouble) -> float | None:
-    """Return how many messages the trouble concerns; None where the books cannot say."""
-    return {Trouble.LOST: book.lost, Trouble.MISSING: book.missing}.get(found)
+def _read(conn: Connection, now: datetime) -> Iterator[tuple[Book, Watched]]:
+    """Yield the books of each station with what is remembered of them now."""
+    for station, silent, adds_up, missing, lost, *memory in conn.execute(BOOKS).fetchall():
+        book, before = Book(station, silent, adds_up, missing, lost), Watched(*memory)
+        after = watched(book, before, now)
+        if after != before:
+            conn.execute(REMEMBER, [station, after.fewest, after.since, after.lost, after.lost_at])
+        yield book, after

@@ -8,24 +8,16 @@ service is not reminded of. Nobody is woken for it (`RuleTexts.by_day`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from alerts.alarm.records import (
-    Mark,
-    Recorded,
-    Subject,
-    change_level,
-    clear_alarm,
-    raise_alarm,
-    standing_subjects,
-)
+from alerts.alarm.records import Mark, Recorded, Subject
 from alerts.rules.rule import RuleTexts
-from alerts.telling.messages import Audience, Figures, tell
 from alerts.telling.routes import Routing
+from alerts.watchdogs.settlement import Look, WantedAlarm, settle
 from quantrac.config.network import Calibrations, Network
 from quantrac.database.pool import Connection
 from quantrac.telemetry.severity import Severity
@@ -97,22 +89,23 @@ def check_calibrations(conn: Connection, network: Network, now: datetime) -> lis
     `network.yaml` says whom and when it is overdue (`calibrations`). Without it nothing is raised and what stands ends,
     as it does for a device whose interval was taken from its station file.
     """
-    plan, changes = network.settings.calibrations, []
-    routing = Routing.of(network)
+    plan = network.settings.calibrations
     with conn.transaction():
-        devices = [] if plan is None else list(_devices(conn, now))
-        if plan is not None:
-            for device in devices:
-                change = _change(conn, device, plan, network.zone, now)
-                if change is not None:
-                    tell(conn, change, Audience(device.station, plan.to, routing), Figures(), now)
-                    changes.append(change)
-        for subject in _forgotten(conn, devices):
-            change = clear_alarm(conn, subject, None, now, now, reason="its interval is no longer asked for")
-            if change is not None:
-                tell(conn, change, Audience(subject.station, (), routing), Figures(), now)
-                changes.append(change)
-    return changes
+        look = Look() if plan is None else _look(_devices(conn, now), plan, network.zone, now)
+        return list(settle(conn, [RULE], look, Routing.of(network), now).values())
+
+
+def _look(devices: Iterable[Calibrated], plan: Calibrations, zone: ZoneInfo, now: datetime) -> Look:
+    wanted_now, calibrated = [], {}
+    for device in devices:
+        subject = Subject(RULE, device.station, device.channel_id)
+        calibrated[subject] = device.last_at
+        level = wanted(device, timedelta(milliseconds=plan.overdue_ms), now)
+        if level is not None:
+            severity = plan.severity
+            mark = Mark(level.value, severity if level is Stage.DUE else Severity(severity + 1))
+            wanted_now.append(WantedAlarm(subject, mark, texts_of(device, level, zone), plan.to))
+    return Look(wanted_now, calibrated)
 
 
 def _devices(conn: Connection, now: datetime) -> Iterator[Calibrated]:
@@ -121,28 +114,6 @@ def _devices(conn: Connection, now: datetime) -> Iterator[Calibrated]:
     ).fetchall():
         alarm = None if level is None else Stage(level)
         yield Calibrated(station, device, channel_id, last_at, due_at, is_out, alarm)
-
-
-def _forgotten(conn: Connection, devices: Iterable[Calibrated]) -> list[Subject]:
-    """Return the subjects of standing alarms that belong to no device with an interval."""
-    known = {device.channel_id for device in devices}
-    return [subject for subject, _ in standing_subjects(conn, [RULE]) if subject.channel_id not in known]
-
-
-def _change(conn: Connection, device: Calibrated, plan: Calibrations, zone: ZoneInfo, now: datetime) -> Recorded | None:
-    level = wanted(device, timedelta(milliseconds=plan.overdue_ms), now)
-    if level is device.alarm:
-        return None
-    subject = Subject(RULE, device.station, device.channel_id)
-    if level is None:
-        return clear_alarm(conn, subject, None, device.last_at or now, now)
-    severity = plan.severity
-    mark = Mark(level.value, severity if level is Stage.DUE else Severity(severity + 1))
-    texts = texts_of(device, level, zone)
-    if device.alarm is None:
-        return raise_alarm(conn, subject, mark, now, texts, now)
-    change = change_level(conn, subject, mark, now, now)
-    return None if change is None else replace(change, texts=texts)
 
 
 def texts_of(device: Calibrated, level: Stage, zone: ZoneInfo) -> RuleTexts:

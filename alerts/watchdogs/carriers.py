@@ -1,19 +1,17 @@
-"""Carriers in trouble: the alarm of each, told by the other media."""
+"""Carriers in trouble: rule `carrier-<name>`, told by the other media. Asked each second by `alerts run`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from alerts.alarm.records import Mark, Recorded, Subject, clear_alarm, raise_alarm
+from alerts.alarm.records import Mark, Recorded, Subject
 from alerts.rules.rule import RuleTexts
 from alerts.telling.contact import Medium
-from alerts.telling.messages import Audience, Figures, tell
 from alerts.telling.routes import Routing
-from quantrac.config.network import Network
+from alerts.watchdogs.settlement import Look, WantedAlarm, settle
+from quantrac.config.network import Carriers, Network
 from quantrac.database.pool import Connection
-from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.words import Words
 
 NAMES: Final = ("smtp", "zns", "esms", "speedsms", "modem", "webhook", "apprise", "none")
@@ -24,48 +22,30 @@ PATIENCE: Final = timedelta(minutes=1)
 """A carrier that is only blocked is in trouble after so long."""
 
 
-def tell_trouble(conn: Connection, network: Network, now: datetime) -> list[Trouble]:
-    """Raise and clear the alarms of carriers and tell whom network.yaml names (`carriers`); one transaction."""
-    plan = network.settings.carriers
-    if plan is None:
-        return []
-    with conn.transaction():
-        found = record_trouble(conn, plan.severity, now)
-        for trouble in found:
-            to = Audience(None, plan.to, Routing.of(network), breaks_quiet_hours=True, without=trouble.medium)
-            tell(conn, trouble.change, to, Figures(), now)
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """A change of a carrier's alarm."""
-
-    carrier: str
-    medium: Medium
-    change: Recorded
-
-
 TROUBLED: Final = """
-select c.carrier, c.medium, c.failing_since is not null and (c.needs_person or c.failing_since <= %(since)s), c.error,
-       exists (select from alarm a where a.rule = 'carrier-' || c.carrier and a.cleared_at is null)
-from carrier c order by c.carrier
+select carrier, medium, failing_since is not null and (needs_person or failing_since <= %(since)s), error
+from carrier order by carrier
 """
 
 
-def record_trouble(conn: Connection, severity: Severity, now: datetime) -> list[Trouble]:
-    """Raise and clear the alarms of carriers, inside the caller's transaction, and return what changed."""
-    found = []
-    for carrier, medium, failing, error, stands in conn.execute(TROUBLED, {"since": now - PATIENCE}).fetchall():
-        subject = Subject(f"carrier-{carrier}", None, None)
-        change: Recorded | None = None
-        if failing and not stands:
-            change = raise_alarm(conn, subject, Mark(LEVEL, severity), now, _texts(carrier, error or ""), now)
-        elif stands and not failing:
-            change = clear_alarm(conn, subject, None, now, now)
-        if change is not None:
-            found.append(Trouble(carrier, Medium(medium), change))
-    return found
+def check_carriers(conn: Connection, network: Network, now: datetime) -> list[Recorded]:
+    """Raise and clear the alarms of carriers, tell whom network.yaml names (`carriers`), return what changed."""
+    plan = network.settings.carriers
+    with conn.transaction():
+        look = Look() if plan is None else _look(conn, plan, now)
+        return list(settle(conn, list(RULES), look, Routing.of(network), now, breaks=True).values())
+
+
+def _look(conn: Connection, plan: Carriers, now: datetime) -> Look:
+    rows = conn.execute(TROUBLED, {"since": now - PATIENCE}).fetchall()
+    subjects = {carrier: Subject(f"carrier-{carrier}", None, None) for carrier, *_ in rows}
+    mark = Mark(LEVEL, plan.severity)
+    wanted = [
+        WantedAlarm(subjects[carrier], mark, _texts(carrier, error or ""), plan.to, without=Medium(medium))
+        for carrier, medium, failing, error in rows
+        if failing
+    ]
+    return Look(wanted, dict.fromkeys(subjects.values()))
 
 
 def _texts(carrier: str, error: str) -> RuleTexts:

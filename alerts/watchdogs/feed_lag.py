@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from alerts.alarm.records import Mark, Recorded, Subject, clear_alarm, raise_alarm
+from alerts.alarm.records import Mark, Recorded, Subject
 from alerts.rules.rule import RuleTexts
-from alerts.telling.messages import Audience, Figures, tell
 from alerts.telling.routes import Routing
-from quantrac.config.network import Network
+from alerts.watchdogs.settlement import Look, WantedAlarm, settle
+from quantrac.config.network import Network, Watchdog
 from quantrac.database.pool import Connection
 from quantrac.telemetry.words import Words
 
@@ -20,7 +20,6 @@ select c.consumer, extract(epoch from %(now)s - oldest.at)::float8
 from consumer c cross join lateral (select n.at from change n where n.id > c.position order by n.id limit 1) oldest
 order by oldest.at, c.consumer limit 1
 """
-STANDS: Final = "select exists (select from alarm where rule = %s and station is null and cleared_at is null)"
 
 
 def check_feed(conn: Connection, network: Network, now: datetime) -> list[Recorded]:
@@ -30,23 +29,17 @@ def check_feed(conn: Connection, network: Network, now: datetime) -> list[Record
     that it follows is gets no alarm of its own: the oldest change waits for both, and the alarm names the first.
     """
     plan = network.settings.feed
-    if plan is None:
-        return []
-    subject = Subject(RULE, None, None)
     with conn.transaction():
-        worst = conn.execute(BEHIND, {"now": now}).fetchone()
-        behind_s = 0.0 if worst is None else float(worst[1])
-        stands = conn.execute(STANDS, [RULE]).fetchone() == (True,)
-        change: Recorded | None = None
-        if worst is not None and behind_s * 1000 >= plan.after_ms and not stands:
-            mark = Mark(LEVEL, plan.severity, behind_s)
-            change = raise_alarm(conn, subject, mark, now, _texts(worst[0], behind_s), now)
-        elif stands and behind_s * 1000 < plan.after_ms:
-            change = clear_alarm(conn, subject, None, now, now)
-        if change is None:
-            return []
-        tell(conn, change, Audience(None, plan.to, Routing.of(network), breaks_quiet_hours=True), Figures(), now)
-    return [change]
+        look = Look() if plan is None else _look(conn, plan, now)
+        return list(settle(conn, [RULE], look, Routing.of(network), now, breaks=True).values())
+
+
+def _look(conn: Connection, plan: Watchdog, now: datetime) -> Look:
+    subject, worst = Subject(RULE, None, None), conn.execute(BEHIND, {"now": now}).fetchone()
+    if worst is None or float(worst[1]) * 1000 < plan.after_ms:
+        return Look(well={subject: None})
+    mark = Mark(LEVEL, plan.severity, float(worst[1]))
+    return Look([WantedAlarm(subject, mark, _texts(worst[0], float(worst[1])), plan.to)])
 
 
 def _texts(consumer: str, behind_s: float) -> RuleTexts:

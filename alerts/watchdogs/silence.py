@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final
 
-from alerts.alarm.records import Mark, Recorded, Subject, clear_alarm, raise_alarm
+from alerts.alarm.records import Mark, Recorded, Subject
 from alerts.rules.rule import RuleTexts
-from alerts.telling.messages import Audience, Figures, tell
 from alerts.telling.routes import Routing
+from alerts.watchdogs.settlement import Look, WantedAlarm, settle
 from quantrac.config.network import Network, Silence
 from quantrac.database.pool import Connection
 from quantrac.telemetry.words import Words
@@ -47,40 +46,9 @@ class StationLife:
     """Its standing alarm of silence."""
 
 
-class Verdict(StrEnum):
-    """What has to happen."""
-
-    RAISE = "raise"
-    CLEAR = "clear"
-    NOTHING = "nothing"
-
-
-def verdict(life: StationLife, after: timedelta) -> Verdict:
-    """Say whether a station has become silent or speaks again. Pure."""
-    silent = life.healthy >= after
-    if silent and life.alarm_since is None:
-        return Verdict.RAISE
-    if life.alarm_since is not None and life.last_at > life.alarm_since:
-        return Verdict.CLEAR
-    return Verdict.NOTHING
-
-
-def check_silence(conn: Connection, network: Network, now: datetime) -> list[Recorded]:
-    """Raise and clear the alarms of silence, tell people, and return what changed; one transaction.
-
-    `network.yaml` says after how long (`silence`); without it nothing is raised.
-    """
-    plan = network.settings.silence
-    if plan is None:
-        return []
-    after = timedelta(milliseconds=plan.after_ms)
-    with conn.transaction():
-        judged = [(life, verdict(life, after)) for life in _lives(conn, now)]
-        changes = [_apply(conn, life, what, plan, now) for life, what in judged if what is not Verdict.NOTHING]
-        found = [(station, change) for station, change in changes if change is not None]
-        for station, change in found:
-            tell(conn, change, Audience(station, plan.to, Routing.of(network)), Figures(), now)
-    return [change for _, change in found]
+def is_silent(life: StationLife, after: timedelta) -> bool:
+    """Whether the alarm of a station must stand: once it does, until the station speaks again. Pure."""
+    return life.healthy >= after if life.alarm_since is None else life.last_at <= life.alarm_since
 
 
 LIVES: Final = """
@@ -96,17 +64,24 @@ where s.active order by s.station
 """
 
 
-def _lives(conn: Connection, now: datetime) -> Iterable[StationLife]:
-    return [StationLife(*row) for row in conn.execute(LIVES, {"now": now, "rule": RULE})]
+def check_silence(conn: Connection, network: Network, now: datetime) -> list[Recorded]:
+    """Raise and clear the alarms of silence, tell people, and return what changed; one transaction.
+
+    `network.yaml` says after how long (`silence`); without it nothing is raised.
+    """
+    plan = network.settings.silence
+    with conn.transaction():
+        rows = [] if plan is None else conn.execute(LIVES, {"now": now, "rule": RULE}).fetchall()
+        look = Look() if plan is None else _look([StationLife(*row) for row in rows], plan)
+        found = settle(conn, [RULE], look, Routing.of(network), now)
+        for subject, change in found.items():
+            since = None if change.purpose.is_end else look.well[subject]
+            conn.execute("update station set silent_since = %s where station = %s", [since, subject.station])
+        return list(found.values())
 
 
-def _apply(
-    conn: Connection, life: StationLife, what: Verdict, plan: Silence, now: datetime
-) -> tuple[str, Recorded | None]:
-    subject = Subject(RULE, life.station, None)
-    if what is Verdict.CLEAR:
-        conn.execute("update station set silent_since = null where station = %s", [life.station])
-        return life.station, clear_alarm(conn, subject, None, life.last_at, now)
-    conn.execute("update station set silent_since = %s where station = %s", [life.last_at, life.station])
-    mark = Mark(LEVEL, plan.severity)
-    return life.station, raise_alarm(conn, subject, mark, now, TEXTS, now)
+def _look(lives: Iterable[StationLife], plan: Silence) -> Look:
+    mark, after = Mark(LEVEL, plan.severity), timedelta(milliseconds=plan.after_ms)
+    found = {Subject(RULE, life.station, None): life for life in lives}
+    wanted = [WantedAlarm(one, mark, TEXTS, plan.to) for one, life in found.items() if is_silent(life, after)]
+    return Look(wanted, {subject: life.last_at for subject, life in found.items()})

@@ -60,6 +60,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "life_shelved": ("Đang tạm gác", "Shelved"),
     "life_latched": ("Đã trở lại bình thường, chờ đặt lại", "Back to normal, waits for a reset"),
     "life_out of service": ("Ngừng vận hành", "Out of service"),
+    "life_suppressed by design": ("Do cảnh báo khác của trạm", "Explained by another alarm of the station"),
     "picture": ("Ảnh", "Picture"),
     "picture_coming": (
         "Ảnh đang được gửi về, tải lại trang sau ít phút",

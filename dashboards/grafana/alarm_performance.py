@@ -32,7 +32,7 @@ select count(*) as stale {_RISEN}
 FALSE: Final = f"select count(false_at)::float8 / greatest(1, count(*)) as false {_RISEN}"
 STANDING: Final = "select count(*) as standing from v_alarm where cleared_at is null and not late"
 UNACKNOWLEDGED: Final = """
-select count(*) as unacknowledged from v_alarm where cleared_at is null and not late and state = 'active'
+select count(*) as unacknowledged from v_alarm where cleared_at is null and not late and state = 'unacknowledged'
 """
 ACKNOWLEDGE: Final = f"""
 select percentile_cont(0.5) within group (order by extract(epoch from acknowledged_at - raised_at)) as median

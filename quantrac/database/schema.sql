@@ -221,6 +221,10 @@ CREATE FUNCTION public.state_word(state smallint) RETURNS text
   select (array['ok', 'suspect', 'range', 'warmup', 'maint', 'cal', 'fault', 'comm'])[state + 1]
 $$;
 
+CREATE FUNCTION public.subject_key(rule text, station text, channel_id integer) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ((((rule || ' '::text) || COALESCE(station, ''::text)) || ' '::text) || COALESCE((channel_id)::text, ''::text));
+
 CREATE FUNCTION public.test_words(tests smallint) RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -235,6 +239,7 @@ CREATE TABLE public.alarm (
     level text NOT NULL,
     station text,
     channel_id integer,
+    subject text GENERATED ALWAYS AS (public.subject_key(rule, station, channel_id)) STORED NOT NULL,
     severity text NOT NULL,
     state text NOT NULL,
     raised_at timestamp with time zone NOT NULL,
@@ -252,10 +257,15 @@ CREATE TABLE public.alarm (
     call_at timestamp with time zone,
     false_at timestamp with time zone,
     false_by text,
+    parent bigint,
     CONSTRAINT alarm_check CHECK ((cleared_at >= raised_at)),
-    CONSTRAINT alarm_check1 CHECK (((acknowledged_at IS NULL) = (acknowledged_by IS NULL))),
-    CONSTRAINT alarm_marked_false CHECK (((false_at IS NULL) = (false_by IS NULL)))
+    CONSTRAINT alarm_check1 CHECK (((cleared_at IS NULL) = (state <> ALL (ARRAY['returned'::text, 'cleared'::text])))),
+    CONSTRAINT alarm_check2 CHECK (((acknowledged_at IS NULL) = (acknowledged_by IS NULL))),
+    CONSTRAINT alarm_marked_false CHECK (((false_at IS NULL) = (false_by IS NULL))),
+    CONSTRAINT alarm_state_check CHECK ((state = ANY (ARRAY['unacknowledged'::text, 'acknowledged'::text, 'shelved'::text, 'out of service'::text, 'suppressed by design'::text, 'latched'::text, 'returned'::text, 'cleared'::text])))
 );
+
+COMMENT ON COLUMN public.alarm.state IS 'the words of ISA-18.2; alerts/alarm/life.py has the steps between them';
 
 COMMENT ON COLUMN public.alarm.latched IS 'stands until a person resets it';
 
@@ -266,6 +276,8 @@ COMMENT ON COLUMN public.alarm.unanswered_since IS 'since when people have been 
 COMMENT ON COLUMN public.alarm.call_at IS 'when the next step of escalation or the next repeat is due';
 
 COMMENT ON COLUMN public.alarm.false_at IS 'when a person marked it as a false alarm';
+
+COMMENT ON COLUMN public.alarm.parent IS 'the alarm that explains this one, of which nobody is told then';
 
 ALTER TABLE public.alarm ALTER COLUMN alarm_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.alarm_alarm_id_seq
@@ -284,7 +296,8 @@ CREATE TABLE public.alarm_event (
     person text,
     reason text,
     detail jsonb,
-    at timestamp with time zone NOT NULL
+    at timestamp with time zone NOT NULL,
+    state text NOT NULL
 );
 
 ALTER TABLE public.alarm_event ALTER COLUMN alarm_event_id ADD GENERATED ALWAYS AS IDENTITY (
@@ -662,7 +675,8 @@ CREATE TABLE public.flapping (
     station text,
     channel_id integer,
     alarm_id bigint NOT NULL,
-    since timestamp with time zone NOT NULL
+    since timestamp with time zone NOT NULL,
+    subject text GENERATED ALWAYS AS (public.subject_key(rule, station, channel_id)) STORED NOT NULL
 );
 
 CREATE TABLE public.hourly (
@@ -931,6 +945,7 @@ CREATE TABLE public.shelf (
     reason text NOT NULL,
     since timestamp with time zone NOT NULL,
     until timestamp with time zone NOT NULL,
+    subject text GENERATED ALWAYS AS (public.subject_key(rule, station, channel_id)) STORED NOT NULL,
     CONSTRAINT shelf_check CHECK ((until > since))
 );
 
@@ -1035,7 +1050,8 @@ CREATE VIEW public.v_alarm AS
     a.unanswered_since,
     a.call_at,
     a.false_at,
-    a.false_by
+    a.false_by,
+    a.parent
    FROM ((public.alarm a
      LEFT JOIN public.channel c USING (channel_id))
      LEFT JOIN LATERAL ( SELECT to_timestamp((((s.state ->> 'counted_ms'::text))::double precision / (1000)::double precision)) AS at
@@ -1055,7 +1071,8 @@ CREATE VIEW public.v_alarm_event AS
     person,
     reason,
     alarm_event_id,
-    at
+    at,
+    state
    FROM public.alarm_event;
 
 CREATE VIEW public.v_alarm_picture AS
@@ -1682,7 +1699,7 @@ ALTER TABLE ONLY public.dropped
     ADD CONSTRAINT dropped_pkey PRIMARY KEY (relation);
 
 ALTER TABLE ONLY public.flapping
-    ADD CONSTRAINT flapping_rule_station_channel_id_key UNIQUE NULLS NOT DISTINCT (rule, station, channel_id);
+    ADD CONSTRAINT flapping_subject_key UNIQUE (subject);
 
 ALTER TABLE ONLY public.hourly
     ADD CONSTRAINT hourly_pkey PRIMARY KEY (channel_id, "time");
@@ -1745,7 +1762,7 @@ ALTER TABLE ONLY public.service
     ADD CONSTRAINT service_pkey PRIMARY KEY (service, worker);
 
 ALTER TABLE ONLY public.shelf
-    ADD CONSTRAINT shelf_rule_station_channel_id_key UNIQUE NULLS NOT DISTINCT (rule, station, channel_id);
+    ADD CONSTRAINT shelf_subject_key UNIQUE (subject);
 
 ALTER TABLE ONLY public.sms_inbound
     ADD CONSTRAINT sms_inbound_carrier_from_number_sent_at_body_key UNIQUE (carrier, from_number, sent_at, body);
@@ -1778,9 +1795,9 @@ CREATE INDEX alarm_picture_waiting ON public.alarm_picture USING btree (wanted_a
 
 CREATE INDEX alarm_raised ON public.alarm USING btree (raised_at);
 
-CREATE UNIQUE INDEX alarm_standing ON public.alarm USING btree (rule, station, channel_id) NULLS NOT DISTINCT WHERE ((cleared_at IS NULL) AND (NOT late));
+CREATE UNIQUE INDEX alarm_standing ON public.alarm USING btree (subject) WHERE ((cleared_at IS NULL) AND (NOT late));
 
-CREATE INDEX alarm_subject ON public.alarm USING btree (rule, station, channel_id, raised_at);
+CREATE INDEX alarm_subject ON public.alarm USING btree (subject, raised_at);
 
 CREATE INDEX audit_subject ON public.audit USING btree (subject, at);
 
@@ -1837,6 +1854,9 @@ ALTER TABLE ONLY public.alarm
 
 ALTER TABLE ONLY public.alarm_event
     ADD CONSTRAINT alarm_event_alarm_id_fkey FOREIGN KEY (alarm_id) REFERENCES public.alarm(alarm_id);
+
+ALTER TABLE ONLY public.alarm
+    ADD CONSTRAINT alarm_parent_fkey FOREIGN KEY (parent) REFERENCES public.alarm(alarm_id);
 
 ALTER TABLE ONLY public.alarm_picture
     ADD CONSTRAINT alarm_picture_alarm_event_id_fkey FOREIGN KEY (alarm_event_id) REFERENCES public.alarm_event(alarm_event_id);

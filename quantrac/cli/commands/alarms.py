@@ -194,7 +194,7 @@ def _line(row: AlarmRow) -> str:
     unknown = "" if row.no_data_since is None else f"  no data since {shown(row.no_data_since)}"
     where = row.channel or row.station or "centre"
     return (
-        f"{row.alarm_id:>6}  {shown(row.raised_at)}  {row.severity:<8}  {row.state:<12}  {where}  "
+        f"{row.alarm_id:>6}  {shown(row.raised_at)}  {row.severity:<8}  {row.state:<20}  {where}  "
         f"{row.rule} {row.level}{_measured(row)}{over}{unknown}"
     )
 

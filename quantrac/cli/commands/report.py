@@ -29,14 +29,14 @@ def alarms(
     Alarms per ten minutes and operator, peak, floods, the ten most frequent, chattering and stale ones, those that
     stand, the time to acknowledge, and the share that operators marked as false.
     """
-    from alerts.performance import measure, read_lives
+    from alerts.performance import measure, read_times
 
     until = datetime.now(UTC) if last is None else moment(last, "--to")
     since = until - timedelta(days=30) if first is None else moment(first, "--from")
     if since >= until:
         raise typer.BadParameter("it must be earlier than --to", param_hint="--from")
     with database("alerts", "report alarms") as conn:
-        found = measure(read_lives(conn, since, until), since, until, operators)
+        found = measure(read_times(conn, since, until), since, until, operators)
     answer({"from": since, "to": until, **dataclasses.asdict(found)}, _lines(found), as_json=as_json)
 
 

@@ -30,14 +30,22 @@ create table channel_normal (
 );
 comment on table channel_normal is 'made by quantrac rules normals; read by rules of departure';
 
+-- What an alarm is about, as one word: at most one alarm of a subject stands.
+create function subject_key(rule text, station text, channel_id int4) returns text
+  language sql immutable parallel safe
+  return rule || ' ' || coalesce(station, '') || ' ' || coalesce(channel_id::text, '');
+
 create table alarm (
   alarm_id         bigint generated always as identity primary key,
   rule             text not null,
   level            text not null,
   station          text references station,       -- null: about the centre itself, such as a carrier that fails
   channel_id       int4 references channel,
+  subject          text not null generated always as (subject_key(rule, station, channel_id)) stored,
   severity         text not null,
-  state            text not null,
+  state            text not null check (state in (
+    'unacknowledged', 'acknowledged', 'shelved', 'out of service', 'suppressed by design', 'latched', 'returned',
+    'cleared')),
   raised_at        timestamptz not null,
   cleared_at       timestamptz,
   acknowledged_at  timestamptz,
@@ -53,7 +61,9 @@ create table alarm (
   call_at          timestamptz,
   false_at         timestamptz,
   false_by         text,
+  parent           bigint references alarm,
   check (cleared_at >= raised_at),
+  check ((cleared_at is null) = (state not in ('returned', 'cleared'))),
   check ((acknowledged_at is null) = (acknowledged_by is null)),
   constraint alarm_marked_false check ((false_at is null) = (false_by is null))
 );
@@ -62,11 +72,12 @@ comment on column alarm.returned_at is 'a latched alarm: when its readings retur
 comment on column alarm.unanswered_since is 'since when people have been told and nobody has acknowledged';
 comment on column alarm.call_at is 'when the next step of escalation or the next repeat is due';
 comment on column alarm.false_at is 'when a person marked it as a false alarm';
--- One alarm per rule and channel: a change of level is an event under the same alarm_id.
-create unique index alarm_standing on alarm (rule, station, channel_id) nulls not distinct
-  where cleared_at is null and not late;
+comment on column alarm.state is 'the words of ISA-18.2; alerts/alarm/life.py has the steps between them';
+comment on column alarm.parent is 'the alarm that explains this one, of which nobody is told then';
+-- A change of level is an event under the same alarm_id.
+create unique index alarm_standing on alarm (subject) where cleared_at is null and not late;
 create index alarm_raised on alarm (raised_at);
-create index alarm_subject on alarm (rule, station, channel_id, raised_at);
+create index alarm_subject on alarm (subject, raised_at);
 create index alarm_late on alarm (alarm_id) where late;
 create index alarm_call on alarm (call_at) where call_at is not null;
 
@@ -78,7 +89,8 @@ create table alarm_event (
   person          text,
   reason          text,
   detail          jsonb,
-  at              timestamptz not null
+  at              timestamptz not null,
+  state           text not null            -- of the alarm after it
 );
 create index alarm_event_alarm on alarm_event (alarm_id);
 create index alarm_event_withheld on alarm_event (alarm_id) where event = 'withheld';
@@ -91,8 +103,8 @@ create table shelf (
   reason      text not null,
   since       timestamptz not null,
   until       timestamptz not null,
-  check (until > since),
-  unique nulls not distinct (rule, station, channel_id)
+  subject     text not null unique generated always as (subject_key(rule, station, channel_id)) stored,
+  check (until > since)
 );
 
 create table out_of_service (
@@ -117,7 +129,7 @@ create table flapping (
   channel_id  int4 references channel,
   alarm_id    bigint not null references alarm,  -- whose rise made it so, and of which people were told
   since       timestamptz not null,
-  unique nulls not distinct (rule, station, channel_id)
+  subject     text not null unique generated always as (subject_key(rule, station, channel_id)) stored
 );
 
 -- What the alarm of the books remembers of a station between two questions of the clock.
@@ -156,7 +168,7 @@ select a.alarm_id, a.rule, a.level, a.station, c.channel, a.severity, a.state, a
               and known.at < now() - greatest(3 * coalesce(c.interval_s, 0) * interval '1 s',
                                               case when c.channel_id is null then interval '15 minutes' end)
          then known.at end as no_data_since,
-       a.latched, a.returned_at, a.unanswered_since, a.call_at, a.false_at, a.false_by
+       a.latched, a.returned_at, a.unanswered_since, a.call_at, a.false_at, a.false_by, a.parent
 from alarm a left join channel c using (channel_id)
 left join lateral (
   select to_timestamp((s.state ->> 'counted_ms')::float8 / 1000) as at from rule_state s
@@ -167,7 +179,7 @@ left join lateral (
 comment on view v_alarm is 'no_data_since: a standing alarm of whose channel nothing that counts has come since';
 
 create view v_alarm_event as
-select alarm_id, time, event, person, reason, alarm_event_id, at from alarm_event;
+select alarm_id, time, event, person, reason, alarm_event_id, at, state from alarm_event;
 
 create view v_shelf as
 select s.rule, s.station, c.channel, s.person, s.reason, s.since, s.until

@@ -81,7 +81,7 @@ def test_one_alarm_a_device_that_gets_worse_and_ends_with_the_calibration(
     assert "Đến hạn hiệu chuẩn sonde" in subject
     desk.acknowledge(station, alarm_id, "lan", "on Thursday", DUE + DAY)
     check_calibrations(station, network, DUE + 7 * DAY)
-    assert rows(station, "select level, severity, state from v_alarm") == [("overdue", "medium", "active")]
+    assert rows(station, "select level, severity, state from v_alarm") == [("overdue", "medium", "unacknowledged")]
     assert "Quá hạn hiệu chuẩn sonde" in rows(station, "select subject from notification")[-1][0]
     calibrate(station, DUE + 8 * DAY)
     assert len(check_calibrations(station, network, DUE + 8 * DAY + timedelta(minutes=5))) == 1
@@ -124,5 +124,5 @@ def test_what_is_asked_for_no_more_ends(station: Connection, network: Network) -
     assert len(check_calibrations(station, silent, DUE + DAY)) == 1
     assert check_calibrations(station, silent, DUE + DAY) == []
     assert rows(station, "select reason from v_alarm_event where event = 'cleared'") == [
-        ("its interval is no longer asked for",)
+        ("nothing watches it any more",)
     ]

@@ -67,6 +67,26 @@ def test_lost_messages_are_told_once_with_their_number(conn: Connection, network
     assert len(check_books(conn, network, START + 25 * HOUR)) == 1
 
 
+def test_messages_lost_for_good_are_told_at_once_also_while_the_alarm_of_missing_ones_stands(
+    conn: Connection, network: Network
+) -> None:
+    add_network(conn)
+    conn.execute(
+        "insert into ledger (station, epoch, highest_arrived, stored, received, new) "
+        "values (%s, 'e', 10, '{[1,8),[9,11)}', 9, 9)",
+        [STATION],
+    )
+    check_books(conn, network, START)
+    assert len(check_books(conn, network, START + HOUR)) == 1
+    conn.execute("update ledger set first = 9")  # the spool has dropped what was missing
+    assert len(check_books(conn, network, START + HOUR + timedelta(seconds=30))) == 1
+    assert check_books(conn, network, START + 2 * HOUR) == []
+    assert rows(conn, "select level, value, cleared_at from v_alarm") == [("lost", 1.0, None)]
+    assert events(conn) == [("books", "lost", STATION, "raised"), ("books", "lost", STATION, "level")]
+    (body,) = rows(conn, "select body from notification where purpose = 'level'")[0]
+    assert "are lost for good" in body
+
+
 def test_books_that_do_not_balance_are_told_as_such(conn: Connection, network: Network) -> None:
     add_network(conn)
     conn.execute(

@@ -99,7 +99,7 @@ class TestCommandLine:
 
     def test_alarms_are_listed_acknowledged_and_shown(self, conn: Connection, database: str, alarm: int) -> None:
         (listed,) = json.loads(quantrac(database, "alarms", "list", "--json").stdout)
-        assert (listed["alarm_id"], listed["channel"], listed["state"]) == (alarm, "st-my-thanh/do", "active")
+        assert (listed["alarm_id"], listed["channel"], listed["state"]) == (alarm, "st-my-thanh/do", "unacknowledged")
         done = quantrac(database, "alarms", "ack", str(alarm), "--person", "lan", "--reason", "aerators on")
         assert (done.returncode, done.stdout) == (0, f"alarm {alarm}: acknowledged by lan\n")
         again = quantrac(database, "alarms", "ack", str(alarm), "--person", "minh")

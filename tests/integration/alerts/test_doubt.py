@@ -67,7 +67,7 @@ def test_a_rise_that_rested_on_flagged_readings_is_questioned_once_and_told_to_w
     flag(conn, channel_id, 5, 16, 4)
     evaluate(other)
     assert questioned(conn) == [("do-low", "readings that raised it were flagged by lan")]
-    assert rows(conn, "select state from v_alarm") == [("active",)]  # it is not ended by that
+    assert rows(conn, "select state from v_alarm") == [("unacknowledged",)]  # it is not ended by that
     told = rows(conn, "select medium, purpose from notification order by notification_id")
     assert sorted(told) == [("email", "questioned"), ("email", "raised"), ("sms", "questioned"), ("sms", "raised")]
     (body,) = rows(conn, "select body from notification where medium = 'sms' and purpose = 'questioned'")[0]

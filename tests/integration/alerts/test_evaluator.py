@@ -55,7 +55,7 @@ def test_an_alarm_rises_and_clears_at_the_times_of_the_readings(
     store(conn, channel_id, read_series("2.8x6 _x20 2.8x8 4.6x40", MINUTE, start_ms=START_MS))
     run_all(evaluator(other))
     assert minutes_of(conn) == [("act", 29.0, 63.0)]
-    assert rows(conn, 'select severity, state, value, "limit" from v_alarm') == [("high", "cleared", 2.8, 3.0)]
+    assert rows(conn, 'select severity, state, value, "limit" from v_alarm') == [("high", "returned", 2.8, 3.0)]
     assert rows(conn, "select event from v_alarm_event order by alarm_event_id") == [("raised",), ("cleared",)]
 
 
@@ -114,7 +114,7 @@ def test_a_worse_level_must_be_acknowledged_again(conn: Connection, other: Conne
     conn.execute("update alarm set state = 'acknowledged', acknowledged_at = now(), acknowledged_by = 'lan'")
     store(conn, channel_id, read_series("1.5x5", MINUTE, start_ms=START_MS + 10 * MINUTE))
     run_all(worker)
-    assert rows(conn, "select state, acknowledged_by from v_alarm") == [("active", None)]
+    assert rows(conn, "select state, acknowledged_by from v_alarm") == [("unacknowledged", None)]
 
 
 def test_late_readings_disturb_nothing_and_their_alarm_is_recorded(

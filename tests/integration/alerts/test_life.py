@@ -148,7 +148,7 @@ def test_out_of_service_alarms_are_recorded_and_told_when_it_is_over(
     desk.put_in_service(conn, STATION, device, "lan", "done", START + 2 * HOUR)
     (untold,) = end_withholding(conn, START + 2 * HOUR)
     assert (untold.change.alarm_id, untold.to) == (alarm, ("operators",))
-    assert [desk.alarm(conn, id_).state for id_ in (standing, alarm)] == ["active"] * 2
+    assert [desk.alarm(conn, id_).state for id_ in (standing, alarm)] == ["unacknowledged"] * 2
     with pytest.raises(desk.NotOut):
         desk.put_in_service(conn, STATION, device, "lan", None, START + 2 * HOUR)
 
@@ -169,10 +169,10 @@ def test_one_channel_is_out_of_service_and_the_rest_of_its_device_is_not(conn: C
     ).fetchone()
     assert other is not None
     alarms = [rise(conn, id_, START + MINUTE).alarm_id for id_ in (channel_id, other[0])]
-    assert [desk.alarm(conn, alarm).state for alarm in alarms] == ["out of service", "active"]
+    assert [desk.alarm(conn, alarm).state for alarm in alarms] == ["out of service", "unacknowledged"]
     desk.put_in_service(conn, STATION, "sonde/do", "lan", None, START + 2 * MINUTE)
     end_withholding(conn, START + 2 * MINUTE)
-    assert desk.alarm(conn, alarms[0]).state == "active"
+    assert desk.alarm(conn, alarms[0]).state == "unacknowledged"
 
 
 def test_a_maintenance_window_begins_and_ends_by_itself_and_can_be_cancelled(conn: Connection, channel_id: int) -> None:
@@ -183,13 +183,13 @@ def test_a_maintenance_window_begins_and_ends_by_itself_and_can_be_cancelled(con
     for now in (START + MINUTE, begin, finish):
         end_withholding(conn, now)
         states.append(desk.alarm(conn, alarm).state)
-    assert states == ["active", "out of service", "active"]
+    assert states == ["unacknowledged", "out of service", "unacknowledged"]
     events = [(event.event, event.person, event.reason) for event in desk.history(conn, alarm)]
     assert events[1:] == [("out of service", "lan", "new probe"), ("in service", None, None)]
     desk.take_out_of_service(conn, STATION, None, "lan", "flood", finish + 9 * HOUR, finish, since=finish + HOUR)
     desk.put_in_service(conn, STATION, None, "lan", "called off", finish)
     end_withholding(conn, finish + 2 * HOUR)
-    assert desk.alarm(conn, alarm).state == "active"
+    assert desk.alarm(conn, alarm).state == "unacknowledged"
 
 
 def test_out_of_service_ends_by_itself_and_another_device_is_not_concerned(conn: Connection, channel_id: int) -> None:

@@ -291,7 +291,7 @@ def test_a_stranger_acknowledges_nothing_and_stop_is_honoured(conn, modem, alarm
     modem.receive(FARMER_PHONE, "Stop")
     attend_until(notifier, lambda: modem.stored == 0)
     assert rows(conn, "select meaning from sms_inbound order by inbound_id") == [("from nobody we know",), ("stop",)]
-    assert rows(conn, "select state from v_alarm") == [("active",)]
+    assert rows(conn, "select state from v_alarm") == [("unacknowledged",)]
     conn.execute("delete from notification")
     queue(conn, alarm, clock)
     clock.ahead += timedelta(seconds=1)

@@ -8,19 +8,25 @@ from pathlib import Path
 
 import pytest
 
+from alerts.alarm.purpose import Purpose
 from alerts.rules.block import Sample
+from alerts.telling.messages import call_again
 from alerts.watchdogs.no_data import check_no_data
 from alerts.watchdogs.silence import check_silence
 from quantrac.config.loading import load_network
 from quantrac.config.network import Network, Silence
+from quantrac.config.telling import Step
 from quantrac.database.pool import Connection
-from tests.integration.alerts.centre import START, START_MS, STATION, add_network, rows, store
+from tests.integration.alerts.centre import ROUTING, START, START_MS, STATION, add_network, rows, store
 from tests.integration.alerts.test_silence import health, message
 
 MINUTE = timedelta(minutes=1)
 SILENCE = Silence.model_validate(
     {"after": "15m", "severity": "high", "to": ["operators"], "channels": {"after": "1h", "to": ["operators"]}}
 )
+
+CALLED = {"after": "2h", "severity": ["medium", "high"], "to": ["operators"], "by": ["email"]}
+ESCALATING = replace(ROUTING, escalation=(Step.model_validate(CALLED),))
 
 
 @pytest.fixture(scope="module")
@@ -103,3 +109,46 @@ def test_a_silent_station_is_one_alarm_and_its_channels_have_their_full_time_whe
     assert check_no_data(conn, network, back + MINUTE) == []
     message(conn, back + 65 * MINUTE)
     assert len(check_no_data(conn, network, back + 65 * MINUTE)) == 1
+
+
+def test_what_is_missing_at_a_silent_station_becomes_a_child_of_its_alarm_and_is_told_by_it_alone(
+    conn: Connection, network: Network, channel_id: int
+) -> None:
+    health(conn, START - MINUTE, START + 500 * MINUTE)
+    value(conn, channel_id, START + 60 * MINUTE)
+    message(conn, START + 60 * MINUTE)
+    assert len(check_no_data(conn, network, START + 61 * MINUTE)) == 1  # ph
+    check_silence(conn, network, START + 80 * MINUTE)
+    assert check_no_data(conn, network, START + 80 * MINUTE) == []
+    query = "select rule, state, parent from v_alarm order by alarm_id"
+    assert rows(conn, query) == [
+        ("channel-no-data", "suppressed by design", 2),
+        ("station-silent", "unacknowledged", None),
+    ]
+    said = rows(conn, "select event, reason, state from v_alarm_event where alarm_id = 1 order by alarm_event_id")
+    assert said[1:] == [("suppressed", "alarm 2 explains it", "suppressed by design")]
+    assert call_again(conn, ESCALATING, START + 300 * MINUTE) == 1  # for the station, not for its channel
+    back = START + 310 * MINUTE
+    message(conn, back)
+    value(conn, channel_id, back)
+    check_silence(conn, network, back + MINUTE)
+    assert check_no_data(conn, network, back + MINUTE) == []
+    assert rows(conn, query)[0] == ("channel-no-data", "unacknowledged", None)
+    value(conn, channel_id + 1, back + 2 * MINUTE)
+    assert len(check_no_data(conn, network, back + 3 * MINUTE)) == 1
+    told = rows(conn, "select a.rule, n.purpose from notification n join alarm a using (alarm_id) order by 1, 2")
+    assert told == [
+        ("channel-no-data", "raised"),
+        ("station-silent", "cleared"), ("station-silent", "escalated"), ("station-silent", "raised"),
+    ]  # fmt: skip
+
+
+def test_a_channel_that_nobody_watches_any_more_is_withdrawn(
+    conn: Connection, network: Network, channel_id: int
+) -> None:
+    health(conn, START - MINUTE, START + 300 * MINUTE)
+    message(conn, START + 90 * MINUTE)
+    check_no_data(conn, network, START + 90 * MINUTE)
+    unwatched = replace(network, settings=network.settings.model_copy(update={"silence": None}))
+    (change,) = check_no_data(conn, unwatched, START + 91 * MINUTE)
+    assert change.purpose is Purpose.WITHDRAWN

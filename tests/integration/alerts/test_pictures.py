@@ -114,7 +114,7 @@ def test_nobody_is_asked_for_what_is_past(conn: Connection, service: Connection)
 
 def test_late_alarms_old_ones_and_shelved_ones_get_none(conn: Connection, service: Connection) -> None:
     rises(conn, service, now=ROSE + timedelta(minutes=6))  # alerts was down when it rose
-    assert rows(service, "select state from v_alarm") == [("active",)]
+    assert rows(service, "select state from v_alarm") == [("unacknowledged",)]
     assert rows(service, ROWS) == []
     desk.shelve(service, 1, "lan", "probe out", START + timedelta(days=1), START)
     (channel_id,) = rows(conn, "select channel_id from channel where channel = %s", CHANNEL)[0]

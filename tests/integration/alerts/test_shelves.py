@@ -59,7 +59,7 @@ def test_a_new_alarm_of_a_shelved_channel_is_recorded_and_told_when_the_shelf_en
     assert tell_withheld(conn, Routing.of(network), START + 2 * HOUR) == 0
     assert tell_withheld(conn, Routing.of(network), START + 3 * HOUR) == 1
     assert tell_withheld(conn, Routing.of(network), START + 3 * HOUR) == 0
-    assert desk.alarm(conn, row.alarm_id).state == "active"
+    assert desk.alarm(conn, row.alarm_id).state == "unacknowledged"
     assert rows(conn, TOLD)[1][1] > 2
     assert [e.event for e in desk.history(conn, row.alarm_id)] == ["raised", "withheld", "unshelved", "told"]
 
@@ -75,7 +75,7 @@ def test_a_shelf_ends_early_by_hand(conn: Connection, shelved: int, network: Net
     course(conn, shelved, "2.8x10 4.6x40 2.8x20")
     (row,) = desk.alarms(conn)
     desk.unshelve(conn, row.alarm_id, "lan", "cleaned", START + HOUR)
-    assert desk.alarm(conn, row.alarm_id).state == "active"
+    assert desk.alarm(conn, row.alarm_id).state == "unacknowledged"
     assert tell_withheld(conn, Routing.of(network), START + HOUR) == 1
     with pytest.raises(desk.NotShelved):
         desk.unshelve(conn, row.alarm_id, "lan", None, START + HOUR)

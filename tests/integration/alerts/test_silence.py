@@ -60,7 +60,7 @@ def test_fifteen_healthy_minutes_without_a_message_raise_and_a_message_clears(
     back = START + 20 * MINUTE
     message(conn, back)
     check_silence(conn, network, back + MINUTE)
-    assert shown(conn) == [("station-silent", "cleared", START + 15 * MINUTE, back)]
+    assert shown(conn) == [("station-silent", "returned", START + 15 * MINUTE, back)]
     assert rows(conn, "select silent_since from v_station") == [(None,)]
     told = rows(conn, "select medium, purpose, subject from notification order by notification_id")
     assert told == [

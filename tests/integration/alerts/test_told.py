@@ -10,7 +10,7 @@ import pytest
 
 from alerts import desk
 from alerts.alarm.purpose import Purpose
-from alerts.alarm.records import Mark, Subject, change_level, raise_alarm, record_late
+from alerts.alarm.records import Mark, Subject, raise_alarm, reach_level, record_late
 from alerts.evaluating.evaluator import Evaluator
 from alerts.telling import summary_texts
 from alerts.telling.attachments import attachments
@@ -122,7 +122,7 @@ def test_a_message_that_goes_at_once_takes_the_place_of_an_older_one_that_is_hel
     rise(conn, channel_id, START + MINUTES, rule="second", to=("farmers",), routing=GROUPED)
     worse = Mark("danger", Severity.CRITICAL, 1.5, 2.0)
     with conn.transaction():
-        change = change_level(conn, Subject("second", STATION, channel_id), worse, START + 2 * MINUTES, START)
+        change = reach_level(conn, Subject("second", STATION, channel_id), worse, START + 2 * MINUTES, TEXTS, START)
         assert change is not None
         to = Audience(STATION, ("farmers",), GROUPED, breaks_quiet_hours=True)
         tell(conn, change, to, Figures(), START + 2 * MINUTES)
@@ -195,7 +195,7 @@ def test_an_alarm_that_is_shelved_and_out_of_service_is_told_when_both_are_over(
     for hours in (1, 2):
         told_of = tell_withheld(conn, PLAN, START + hours * HOUR)
         states.append((told_of, desk.alarm(conn, alarm).state))
-    assert states == [(0, "out of service"), (1, "active")]
+    assert states == [(0, "out of service"), (1, "unacknowledged")]
 
 
 def test_unshelving_by_the_number_of_an_older_alarm_frees_the_one_that_stands(conn: Connection) -> None:
@@ -206,7 +206,7 @@ def test_unshelving_by_the_number_of_an_older_alarm_frees_the_one_that_stands(co
     desk.shelve(conn, first, "lan", "cleaning", START + HOUR, START)
     assert desk.alarm(conn, standing).state == "shelved"
     desk.unshelve(conn, first, "lan", None, START + MINUTES)
-    assert desk.alarm(conn, standing).state == "active"
+    assert desk.alarm(conn, standing).state == "unacknowledged"
 
 
 def test_alarms_of_the_past_are_told_by_the_parameters_people_chose_and_not_of_times_out_of_service(

@@ -11,7 +11,7 @@ import pytest
 from alerts.telling.carriers import CarrierReport, note_reports
 from alerts.telling.contact import Medium
 from alerts.telling.notifier import Gone, NeedsPerson, TryAgain, UndeliverableError
-from alerts.watchdogs.carriers import PATIENCE, tell_trouble
+from alerts.watchdogs.carriers import PATIENCE, check_carriers
 from quantrac.config.loading import load_network
 from quantrac.config.network import Network
 from quantrac.database.pool import Connection
@@ -31,15 +31,15 @@ def test_a_carrier_that_needs_a_person_is_told_at_once_by_the_other_media(conn: 
     add_network(conn)
     conn.execute("update contact set phone_e164 = '+84912345600' where contact_id = 2")  # the operator has both
     note(conn, NeedsPerson("eSMS: 103 balance too low"))
-    tell_trouble(conn, network, START)
-    tell_trouble(conn, network, START)
-    assert rows(conn, "select rule, station, state from v_alarm") == [("carrier-esms", None, "active")]
+    check_carriers(conn, network, START)
+    check_carriers(conn, network, START)
+    assert rows(conn, "select rule, station, state from v_alarm") == [("carrier-esms", None, "unacknowledged")]
     ((medium, contact, body),) = rows(conn, "select medium, contact_id, body from notification")
     assert (medium, contact) == ("email", 2)
     assert "103 balance too low" in body
     note(conn, None, timedelta(minutes=5))
-    tell_trouble(conn, network, START + timedelta(minutes=5))
-    assert rows(conn, "select state from v_alarm") == [("cleared",)]
+    check_carriers(conn, network, START + timedelta(minutes=5))
+    assert rows(conn, "select state from v_alarm") == [("returned",)]
     assert rows(conn, "select medium, purpose from notification order by 1, 2") == [
         ("email", "cleared"),
         ("email", "raised"),
@@ -49,19 +49,19 @@ def test_a_carrier_that_needs_a_person_is_told_at_once_by_the_other_media(conn: 
 def test_a_carrier_that_is_only_blocked_has_a_minute(conn: Connection, network: Network) -> None:
     note(conn, TryAgain("away"))
     note(conn, TryAgain("away"), timedelta(seconds=50))
-    tell_trouble(conn, network, START + timedelta(seconds=50))
+    check_carriers(conn, network, START + timedelta(seconds=50))
     assert rows(conn, "select count(*) from alarm") == [(0,)]
-    tell_trouble(conn, network, START + PATIENCE)
+    check_carriers(conn, network, START + PATIENCE)
     assert rows(conn, "select count(*) from alarm") == [(1,)]
 
 
 def test_a_wrong_number_is_no_trouble_of_the_carrier(conn: Connection, network: Network) -> None:
     note(conn, Gone("no such number"))
-    tell_trouble(conn, network, START + timedelta(hours=1))
+    check_carriers(conn, network, START + timedelta(hours=1))
     assert rows(conn, "select count(*) from alarm") == [(0,)]
 
 
 def test_who_names_nobody_gets_no_alarm(conn: Connection, network: Network) -> None:
     note(conn, NeedsPerson("key"))
     silent = replace(network, settings=network.settings.model_copy(update={"carriers": None}))
-    assert tell_trouble(conn, silent, START) == []
+    assert check_carriers(conn, silent, START) == []

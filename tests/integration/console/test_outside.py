@@ -122,7 +122,9 @@ def test_a_link_shows_the_picture_of_its_alarm_and_none_of_another(conn: Connect
         insert into alarm_picture (alarm_id, alarm_event_id, station, camera, wanted_at, expires_at, asked_at, outcome)
         values (%s, %s, 'st-cu-lao-dung', 'gate', now(), now(), now(), 'taken')
         """
-    event = "insert into alarm_event (alarm_id, time, event, at) values (%s, now(), 'raised', now()) returning 1"
+    event = """
+        insert into alarm_event (alarm_id, time, event, at, state) values (%s, now(), 'raised', now(), 'unacknowledged')
+        """
     conn.execute(event, [mine])
     conn.execute(wanted, [mine, 1])
     assert "Ảnh đang được gửi về" in ask(link)[1]

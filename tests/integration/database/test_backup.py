@@ -37,7 +37,7 @@ def fill(world: World) -> None:
            insert into station_event values ('st-test', 'e1', 1, 0, %(t)s, null, 'restart', 'boot', %(t)s);
            insert into contact (name, email) values ('An', 'an@example.vn');
            insert into alarm (rule, level, station, channel_id, severity, state, raised_at)
-             values ('do-low', 'act', 'st-test', %(c)s, 'high', 'active', %(t)s);
+             values ('do-low', 'act', 'st-test', %(c)s, 'high', 'unacknowledged', %(t)s);
            insert into dead_letter (first_received_at, received_at, topic, payload, length, sha256, reason, status)
              values (%(t)s, %(t)s, 't', '{', 1, sha256('{'), 'not_json', 'open')""".replace(
             "%(c)s", str(world.channel_id)

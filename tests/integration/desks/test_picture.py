@@ -51,8 +51,8 @@ def test_alarms_messages_and_dead_letters_are_counted(world: World) -> None:
     now = world.one("select now()")
     world.conn.execute(
         """insert into alarm (rule, level, station, severity, state, raised_at, late)
-           values ('do-low', 'act', 'st-test', 'high', 'active', now(), false),
-                  ('old', 'act', 'st-test', 'high', 'active', now(), true)"""
+           values ('do-low', 'act', 'st-test', 'high', 'unacknowledged', now(), false),
+                  ('old', 'act', 'st-test', 'high', 'unacknowledged', now(), true)"""
     )
     world.conn.execute("insert into contact (name, email) values ('An', 'an@example.org')")
     world.conn.execute(

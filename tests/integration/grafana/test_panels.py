@@ -36,7 +36,7 @@ from channel, generate_series(0, 9) n;
 insert into daily (channel_id, time, value, count, received, expected)
 select channel_id, %(now)s - interval '30 minutes', 5, 1440, 1440, 1440 from channel;
 insert into alarm (rule, level, station, channel_id, severity, state, raised_at)
-select 'do-low', 'act', station, channel_id, 'high', 'active', %(now)s from channel where name = 'do';
+select 'do-low', 'act', station, channel_id, 'high', 'unacknowledged', %(now)s from channel where name = 'do';
 insert into service values ('ingest', '1', %(now)s, %(now)s, true, 0);
 insert into ledger (station, epoch, highest_arrived) select station, '9f31c2ab', 3 from station;
 insert into consumer (consumer, position) values ('alerts', 0);

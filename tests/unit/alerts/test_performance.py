@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from alerts.performance import Life, measure
+from alerts.performance import AlarmTimes, measure
 
 START = datetime(2026, 11, 24, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -14,9 +14,9 @@ MINUTE = timedelta(minutes=1)
 
 def life(
     minute: float, until: float | None = None, *, ack: float | None = None, false: bool = False, rule: str = "r"
-) -> Life:
+) -> AlarmTimes:
     at = START + minute * MINUTE
-    return Life(
+    return AlarmTimes(
         rule,
         "st-my-thanh/do",
         "high",

@@ -18,8 +18,8 @@ from quantrac.cli.commands.alarms import _line
 )
 def test_a_line_says_what_there_is(value: float | None, limit: float | None, unit: str | None, said: str) -> None:
     row = AlarmRow(
-        alarm_id=1, rule="do-low", level="act", station="st-a", channel=None, severity="high", state="active",
+        alarm_id=1, rule="do-low", level="act", station="st-a", channel=None, severity="high", state="unacknowledged",
         raised_at=datetime(2026, 11, 24, 14, 35, tzinfo=UTC), cleared_at=None, acknowledged_at=None,
         acknowledged_by=None, late=False, value=value, limit=limit, unit=unit, no_data_since=None,
     )  # fmt: skip
-    assert _line(row) == f"     1  2026-11-24 21:35:00  high      active        st-a  {said}"
+    assert _line(row) == f"     1  2026-11-24 21:35:00  high      unacknowledged        st-a  {said}"

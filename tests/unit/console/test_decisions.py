@@ -78,7 +78,21 @@ def channel(
 
 def alarm(severity: str, cleared: int | None = None) -> AlarmNow:
     return AlarmNow(
-        1, "do-low", "act", "st-x", "st-x/do", severity, "active", NOW_MS, cleared, None, None, 2.4, 3.0, "mg/L", {}
+        1,
+        "do-low",
+        "act",
+        "st-x",
+        "st-x/do",
+        severity,
+        "unacknowledged",
+        NOW_MS,
+        cleared,
+        None,
+        None,
+        2.4,
+        3.0,
+        "mg/L",
+        {},
     )
 
 

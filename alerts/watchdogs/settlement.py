@@ -1,0 +1,88 @@
+"""Settles what a watchdog wants now with the alarms that stand: they rise, change and end, and people are told.
+
+A watchdog looks and returns what must stand and what is all right; it neither raises nor clears anything itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from alerts.alarm.records import Mark, Recorded, Subject, clear_alarm, reach_level, standing_subjects
+from alerts.rules.rule import RuleTexts
+from alerts.telling.contact import Medium
+from alerts.telling.messages import Audience, Figures, tell
+from alerts.telling.routes import Routing
+from quantrac.database.pool import Connection
+
+UNWATCHED: Final = "nothing watches it any more"
+
+
+@dataclass(frozen=True, slots=True)
+class WantedAlarm:
+    """An alarm that must stand now, and what people are told when it rises or changes."""
+
+    subject: Subject
+    mark: Mark
+    """Its level: the kind of trouble, each kind worth a message."""
+    texts: RuleTexts
+    to: tuple[str, ...]
+    """Groups that are told."""
+    figures: Figures = field(default_factory=Figures)
+    parent: int | None = None
+    """An alarm that explains this one."""
+    without: Medium | None = None
+    """A medium that cannot be used now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a watchdog has found. What stands and is in neither part is watched no more, and ends as withdrawn."""
+
+    wanted: Sequence[WantedAlarm] = ()
+    """What must stand."""
+    well: Mapping[Subject, datetime | None] = field(default_factory=dict)
+    """What is watched, and since when it would be all right if it is not wanted (None: now)."""
+
+
+def settle(
+    conn: Connection,
+    rules: Sequence[str],
+    look: Look,
+    routing: Routing,
+    now: datetime,
+    *,
+    breaks: bool = False,
+    names_channel: bool = False,
+) -> dict[Subject, Recorded]:
+    """Let exactly the wanted alarms of some rules stand, tell people, and return what changed. In a transaction.
+
+    Args:
+        conn: in a transaction.
+        rules: those whose alarms are wanted or must end.
+        look: what the watchdog has found.
+        routing: who is told by which way.
+        now: the time.
+        breaks: the messages go through quiet hours.
+        names_channel: that of the end names the channel.
+    """
+    must_stand = {one.subject: one for one in look.wanted}
+    found: dict[Subject, Recorded] = {}
+    for subject, one in must_stand.items():
+        change = reach_level(conn, subject, one.mark, now, one.texts, now, is_kind=True, parent=one.parent)
+        if change is not None:
+            found[subject] = change
+            to = Audience(subject.station, one.to, routing, breaks_quiet_hours=breaks, without=one.without)
+            tell(conn, change, to, one.figures, now)
+    for subject, channel in standing_subjects(conn, rules):
+        if subject in must_stand:
+            continue
+        reason = None if subject in look.well else UNWATCHED
+        change = clear_alarm(conn, subject, None, look.well.get(subject) or now, now, reason)
+        if change is not None:
+            found[subject] = change
+            figures = Figures(channel=channel or "") if names_channel else Figures()
+            tell(conn, change, Audience(subject.station, (), routing, breaks_quiet_hours=breaks), figures, now)
+    return found

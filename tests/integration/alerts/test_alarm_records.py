@@ -1,0 +1,145 @@
+"""What acts make of alarms in the database is what the table of their life says, and the history tells every step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from psycopg import Rollback
+
+from alerts import desk
+from alerts.alarm.life import OVER, Life, step
+from alerts.alarm.life import AlarmAct as Act
+from alerts.alarm.life import AlarmState as State
+from alerts.alarm.records import Mark, Subject, act_on, clear_alarm, reach_level, record_late
+from alerts.alarm.withholding import end_withholding
+from alerts.rules.rule import RuleTexts
+from quantrac.database.pool import Connection
+from quantrac.telemetry.severity import Severity
+from quantrac.telemetry.words import Words
+from tests.integration.alerts.centre import START, STATION, add_network, rows
+
+TEXTS = RuleTexts(Words("Oxy thấp", "Low oxygen"), sms=Words("", ""))
+LEVELS = [Mark("watch", Severity.LOW, 4.5, 5.0), Mark("act", Severity.HIGH, 2.5, 3.0), Mark("kind", Severity.HIGH)]
+MINUTE = timedelta(minutes=1)
+PERSONS = [act for act in Act if act not in (Act.RAISE_AGAIN, Act.WORSEN, Act.EASE, Act.RETURN, Act.LATCH)]
+
+
+class Centre:
+    """One subject, its alarms, and a clock that goes a minute with each thing that happens."""
+
+    def __init__(self, conn: Connection, channel_id: int, *, latched: bool) -> None:
+        self.conn = conn
+        self.subject = Subject("low-oxygen", STATION, channel_id)
+        self.texts = replace(TEXTS, latched=latched)
+        self.now = START
+
+    @property
+    def newest(self) -> int | None:
+        """The alarm that rose last."""
+        return self.conn.execute("select max(alarm_id) from alarm").fetchone()[0]  # type: ignore[index]
+
+    def reach(self, level: int, *, is_kind: bool = False, has_parent: bool = False) -> None:
+        parent = None
+        if has_parent:
+            silent = Subject("station-silent", STATION, None)
+            reach_level(self.conn, silent, Mark("silent", Severity.HIGH), self.now, TEXTS, self.now)
+            found = self.conn.execute("select alarm_id from alarm where rule = 'station-silent'").fetchone()
+            parent = None if found is None else found[0]
+        reach_level(
+            self.conn, self.subject, LEVELS[level], self.now, self.texts, self.now, is_kind=is_kind, parent=parent
+        )
+
+    def end(self, reason: str | None) -> None:
+        clear_alarm(self.conn, self.subject, 4.0, self.now, self.now, reason)
+
+    def late(self, minutes: int) -> None:
+        period = self.now - minutes * MINUTE, self.now
+        record_late(self.conn, self.subject, LEVELS[minutes % 2], period, self.texts, ["operators"], self.now)
+
+    def act(self, act: Act) -> None:
+        """Do it to the newest alarm, which takes it exactly where the table has a step."""
+        if (alarm_id := self.newest) is None:
+            return
+        before = life_of(self.conn, alarm_id)
+        event = act_on(self.conn, alarm_id, act, self.now, person="lan", reason="because")
+        assert (event is None) == (step(before, act) is None)
+        assert life_of(self.conn, alarm_id) == (step(before, act) or before)
+
+    def ask(self, do: Callable[[Connection, int], None]) -> None:
+        """Ask the desk about the newest alarm; it may refuse."""
+        if (alarm_id := self.newest) is not None:
+            with suppress(desk.DeskRefused):
+                do(self.conn, alarm_id)
+
+    def shelve(self) -> None:
+        self.ask(lambda conn, id_: desk.shelve(conn, id_, "lan", "cleaning", self.now + 3 * MINUTE, self.now))
+
+    def unshelve(self) -> None:
+        self.ask(lambda conn, id_: desk.unshelve(conn, id_, "lan", None, self.now))
+
+    def take_out(self) -> None:
+        desk.take_out_of_service(self.conn, STATION, None, "lan", "probe", self.now + 4 * MINUTE, self.now)
+
+    def put_in(self) -> None:
+        with suppress(desk.DeskRefused):
+            desk.put_in_service(self.conn, STATION, None, "lan", None, self.now)
+
+
+HAPPENINGS = st.one_of(
+    st.builds(
+        lambda *a: lambda c: c.reach(a[0], is_kind=a[1], has_parent=a[2]), st.integers(0, 2), *[st.booleans()] * 2
+    ),
+    st.sampled_from([None, "the rule was removed"]).map(lambda reason: lambda c: c.end(reason)),
+    st.integers(1, 5).map(lambda minutes: lambda c: c.late(minutes)),
+    st.sampled_from(PERSONS).map(lambda act: lambda c: c.act(act)),
+    st.sampled_from([Centre.shelve, Centre.unshelve, Centre.take_out, Centre.put_in]),
+)
+
+
+def life_of(conn: Connection, alarm_id: int) -> Life:
+    (row,) = rows(conn, "select state, acknowledged_at is not null from alarm where alarm_id = %s", alarm_id)
+    return Life(State(row[0]), row[1])
+
+
+def told_by_history(conn: Connection, alarm_id: int) -> Life:
+    """Return the life that the history of an alarm tells: each line is a step of the table, or changes nothing."""
+    query = "select event, state from v_alarm_event where alarm_id = %s order by alarm_event_id"
+    (first, born), *later = rows(conn, query, alarm_id)
+    assert (first, born) in [
+        ("late", "cleared"),
+        *(("raised", s) for s in ("unacknowledged", "shelved", "out of service")),
+    ]
+    life = Life(State(born))
+    for event, state in later:
+        steps = [step(life, act) for act in Act if act.event == event]
+        possible = {one for one in steps if one is not None and one.state == state}
+        if not possible:
+            assert state == life.state, f"{event}: from {life.state} to {state}"
+            continue
+        (life,) = possible
+    return life
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(latched=st.booleans(), happenings=st.lists(HAPPENINGS, min_size=1, max_size=25))
+def test_whatever_happens_the_row_is_what_the_history_tells(
+    conn: Connection, latched: bool, happenings: list[Callable[[Centre], None]]
+) -> None:
+    with conn.transaction():
+        centre = Centre(conn, add_network(conn), latched=latched)
+        for happen in happenings:
+            happen(centre)
+            end_withholding(conn, centre.now)
+            centre.now += MINUTE
+            for alarm_id, state, cleared, parent in rows(
+                conn, "select alarm_id, state, cleared_at, parent from v_alarm"
+            ):
+                assert told_by_history(conn, alarm_id) == life_of(conn, alarm_id)
+                assert (cleared is not None) == (State(state) in OVER)
+                assert parent is None or state in (State.SUPPRESSED, *OVER)
+        raise Rollback
