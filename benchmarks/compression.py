@@ -142,11 +142,7 @@ def _come_late(weeks: Weeks, state: str, say: Say, half: int) -> None:
         receipts = [_receipt(weeks, f"{epoch}{half}", minute, value) for minute in range(first + 1, first + 721)]
         begun = time.monotonic()
         for at in range(0, len(receipts), BATCH):
-            batch = prepare(receipts[at : at + BATCH], registry)
-            try:
-                store(conn, batch, cautious=False)
-            except psycopg.errors.UniqueViolation:
-                store(conn, batch, cautious=True)
+            store(conn, prepare(receipts[at : at + BATCH], registry))
         rate = len(receipts) * len(weeks.names) / (time.monotonic() - begun)
         say(f"{state}: {what} readings come late, {rate:,.0f} readings/s")
 

@@ -23,7 +23,7 @@ from ingest.receiving import columns, registry_table
 from ingest.receiving.batch import Batch
 from ingest.receiving.checks import check
 from ingest.receiving.registry import Registry
-from ingest.storing import transaction
+from ingest.storing import plan, transaction
 from quantrac.database.pool import connect
 from quantrac.mqtt.delivery import Delivery
 from quantrac.mqtt.paho_client import READ_BYTES, BufferedClient
@@ -33,7 +33,7 @@ BATCH: Final = 4000
 RECEIVED_US: Final = 1_790_000_000_000_000
 STEPS: Final = (
     (ledger, "lock", "store: lock the books, look for known seqs"),
-    (transaction, "sorted_rows", "store: sort"),
+    (plan, "plan", "store: sort, decide"),
     (transaction, "_copy", "store: pack and COPY"),
     (transaction, "_advance_latest", "store: latest values"),
     (ledger, "book", "store: both books"),
@@ -96,7 +96,7 @@ def _store_one(conn: Any, receipts: list[Receipt], registry: Registry, spent: di
     checked = check(decoded, registry)
     at_checked = time.perf_counter()
     assert not misfits
-    transaction.store(conn, Batch(registry, checked, [], []), cautious=False)
+    transaction.store(conn, Batch(registry, checked, [], []))
     at_stored = time.perf_counter()
     for name, seconds in (
         ("prepare: decode JSON into columns", at_decoded - started),

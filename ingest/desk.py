@@ -13,7 +13,6 @@ from ingest.books.receipt import Receipt
 from ingest.receiving import registry_table
 from ingest.receiving.batch import Batch, prepare
 from ingest.storing import pictures
-from ingest.storing.stored import Purpose
 from ingest.storing.transaction import store
 from quantrac.database import audit
 from quantrac.database.pool import Connection
@@ -89,10 +88,10 @@ def _replay_message(conn: Connection, dead_letter: int, topic: str, received_us:
     receipt = Receipt(_delivery(topic, payload, {}), received_us)
     batch = prepare([receipt], registry_table.load_in(conn))
     _require_storable(batch, dead_letter)
-    stored = store(conn, batch, cautious=True, purpose=Purpose.REPLAY)
-    for each in batch.checked.misfits:  # at most one: what is refused still
-        conn.execute(REMAINS, [Jsonb(each.letter.detail()), dead_letter])
-    return Replayed(stored.readings, sum(len(each.letter.refused) for each in batch.checked.misfits))
+    stored = store(conn, batch, replay=True, cautious=True)
+    for letter in batch.letters:  # at most one: what is refused still
+        conn.execute(REMAINS, [Jsonb(letter.detail()), dead_letter])
+    return Replayed(stored.readings, sum(len(letter.refused) for letter in batch.letters))
 
 
 def _replay_picture(conn: Connection, dead_letter: int, topic: str, received_us: int) -> Replayed:
@@ -120,10 +119,9 @@ def _delivery(topic: str, payload: bytes, properties: Mapping[str, str]) -> Deli
 
 
 def _require_storable(batch: Batch, dead_letter: int) -> None:
-    if batch.reports or (not batch.misfits and batch.checked.usable.any()):
+    if batch.reports or (not batch.undecoded and batch.checked.usable.any()):
         return
-    letters = [each.letter for each in (*batch.misfits, *batch.checked.misfits)]
-    found = {_said(letter.reason, letter.found, [each.found for each in letter.refused]) for letter in letters}
+    found = {_said(letter.reason, letter.found, [each.found for each in letter.refused]) for letter in batch.letters}
     why = "; ".join(sorted(found)) or "its station is not configured"
     raise ReplayError(f"dead letter {dead_letter} is refused still: {why}")
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from ingest.books.ledger import ranges
+from ingest.books.literals import ranges
 from quantrac.database.pool import Connection
 from quantrac.mqtt import QueueFullError
 from quantrac.telemetry import topics, wire

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from quantrac.telemetry.wire import Refused
 
@@ -26,9 +26,11 @@ class DeadLetter:
     topic: str
     payload: bytes
     reason: str
-    """A code: one of `wire.Misfit`, or `refused_by_database`."""
+    """A code: one of `wire.Misfit`, or one that says what the database or we could not take."""
     found: str
     """What was found, for a person."""
+    received_us: int
+    """When it arrived, microseconds since 1970."""
     station: str | None = None
     epoch: str | None = None
     seq: int | None = None
@@ -67,13 +69,6 @@ class DeadLetter:
             "status": "partial" if self.partial else "open",
             "recurs": self.recurs,
         }
-
-
-class Misfitting(NamedTuple):
-    """A dead letter of a batch, and its place in both books."""
-
-    letter: DeadLetter
-    received_us: int
 
 
 def printable(text: str) -> str:

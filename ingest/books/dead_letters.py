@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from ingest.books.arrivals import moment
 from ingest.books.dead_letter import DeadLetter
 from quantrac.database.pool import Connection
 
@@ -29,9 +29,9 @@ where dead_letter_id = (select dead_letter_id from dead_letter
 """
 
 
-def store(conn: Connection, letters: Iterable[tuple[DeadLetter, datetime]]) -> None:
-    """Insert letters, each with its receipt; equal ones (topic, payload, reason) are counted, not repeated."""
-    rows = _counted([letter.row(at) for letter, at in letters])
+def store(conn: Connection, letters: Iterable[DeadLetter]) -> None:
+    """Insert letters; equal ones (topic, payload, reason) are counted, not repeated."""
+    rows = _counted([letter.row(moment(letter.received_us)) for letter in letters])
     new = [row for row in rows if not (row["recurs"] and conn.execute(COUNT, row).rowcount)]
     if new:
         for row in new:

@@ -8,12 +8,13 @@ deliveries that brought a second value for a key.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from ingest.books.entries import BookEntry, BookKey, Mask, Seqs, moment
+from ingest.books.arrivals import NO_SEQ, Arrivals, BookKey, Ints, Mask
+from ingest.books.literals import array, multiranges, ranges
 from quantrac.database.pool import Connection
 
 OPEN = """
@@ -21,8 +22,8 @@ insert into ledger (station, epoch) select * from unnest(%s::text[], %s::text[])
 order by station, epoch on conflict do nothing
 """
 KNOWN = """
-select b.nr, ((l.stored + l.dead) * b.seqs::int8multirange)::text
-from unnest(%s::int4[], %s::text[], %s::text[], %s::text[]) as b(nr, station, epoch, seqs)
+select b.nr - 1, ((l.stored + l.dead) * b.seqs::int8multirange)::text
+from unnest(%s::text[], %s::text[], %s::text[]) with ordinality as b(station, epoch, seqs, nr)
 join ledger l using (station, epoch)
 order by l.station, l.epoch for update of l
 """
@@ -33,88 +34,50 @@ update ledger l set
   received = l.received + b.received, new = l.new + b.new, duplicate = l.duplicate + b.duplicate,
   rejected = l.rejected + b.rejected, conflict = l.conflict + b.conflict,
   last_seen_at = greatest(l.last_seen_at, b.seen)
-from (select station, epoch, s::int8multirange as stored, d::int8multirange as dead, received, new, duplicate, rejected,
-             conflict, seen
+from (select station, epoch, s::int8multirange as stored, d::int8multirange - s::int8multirange as dead, received, new,
+             duplicate, rejected, conflict, timestamptz 'epoch' + seen_us * interval '1 microsecond' as seen
       from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::int8[], %s::int8[], %s::int8[], %s::int8[],
-                  %s::int8[], %s::timestamptz[])
-        as u(station, epoch, s, d, received, new, duplicate, rejected, conflict, seen)) b
+                  %s::int8[], %s::int8[])
+        as u(station, epoch, s, d, received, new, duplicate, rejected, conflict, seen_us)) b
 where l.station = b.station and l.epoch = b.epoch
 """
 
 
-def multirange(seqs: Seqs) -> str:
-    """Return the multirange literal that holds exactly these numbers."""
-    if not len(seqs):
-        return "{}"
-    ordered = np.unique(seqs)
-    breaks = np.flatnonzero(np.diff(ordered) > 1)
-    first = ordered[np.concatenate(([0], breaks + 1))].tolist()
-    last = ordered[np.concatenate((breaks, [len(ordered) - 1]))].tolist()
-    return "{" + ",".join(f"[{low},{high}]" for low, high in zip(first, last, strict=True)) + "}"
-
-
-def ranges(literal: str) -> list[tuple[int, int]]:
-    """Return the ranges of a multirange literal in PostgreSQL's canonical form, both ends inclusive."""
-    parts = literal.strip("{}").split("),") if literal != "{}" else []
-    pairs = (part.strip("[)").split(",") for part in parts)
-    return [(int(low), int(high) - 1) for low, high in pairs]
-
-
-def lock(conn: Connection, groups: Sequence[BookKey], group: npt.NDArray[np.int32], seq: Seqs) -> Mask:
+def lock(conn: Connection, keys: Sequence[BookKey], key: npt.NDArray[np.int32], seq: Ints) -> Mask:
     """Lock the books of a batch, in order, and tell which of its messages have arrived before."""
     known = np.zeros(len(seq), np.bool_)
-    if not groups:
+    if not keys:
         return known
-    stations, epochs = [each.station for each in groups], [each.epoch for each in groups]
-    conn.execute(OPEN, [stations, epochs])
-    literals = [multirange(seq[group == number]) for number in range(len(groups))]
-    for number, overlap in conn.execute(KNOWN, [list(range(len(groups))), stations, epochs, literals]):
+    books = _open(conn, keys)
+    for number, overlap in conn.execute(KNOWN, [*books, multiranges(key, seq, len(keys))]):
         for low, high in ranges(overlap):
-            known |= (group == number) & (seq >= low) & (seq <= high)
+            known |= (key == number) & (seq >= low) & (seq <= high)
     return known
 
 
-def book(conn: Connection, batch: Iterable[BookEntry]) -> None:
-    """Write what a batch adds; books that do not exist yet are opened."""
-    merged = list(_merge(batch).values())
-    if not merged:
+def book(conn: Connection, arrived: Arrivals, *, again: bool = False) -> None:
+    """Enter deliveries; books that do not exist yet are opened.
+
+    With `again` they are replayed: in the book by arrival they stay what they were.
+    """
+    keys = len(arrived.keys)
+    if not keys:
         return
-    stations, epochs = [each.group.station for each in merged], [each.group.epoch for each in merged]
-    conn.execute(OPEN, [stations, epochs])
+    usable, new, has_seq = arrived.usable, arrived.new, arrived.seq != NO_SEQ
+    counted = [np.ones_like(usable), new, usable & ~new, ~usable, arrived.conflict]
+    sets = [multiranges(arrived.key[of], arrived.seq[of], keys) for of in (usable & has_seq, ~usable & has_seq)]
     conn.execute(
         BOOK,
         [
-            stations,
-            epochs,
-            [multirange(each.stored) for each in merged],
-            [multirange(np.setdiff1d(each.dead, each.stored)) for each in merged],
-            [each.received for each in merged],
-            [each.new for each in merged],
-            [each.duplicate for each in merged],
-            [each.rejected for each in merged],
-            [each.conflict for each in merged],
-            [moment(each.seen_us) for each in merged],
+            *_open(conn, arrived.keys),
+            *sets,
+            *(array(np.bincount(arrived.key[of], minlength=keys) * (not again)) for of in counted),
+            array(arrived.newest()),
         ],
     )
 
 
-def _merge(batch: Iterable[BookEntry]) -> dict[BookKey, BookEntry]:
-    merged: dict[BookKey, BookEntry] = {}
-    for each in batch:
-        had = merged.get(each.group)
-        merged[each.group] = each if had is None else _sum(had, each)
-    return dict(sorted(merged.items()))
-
-
-def _sum(one: BookEntry, other: BookEntry) -> BookEntry:
-    return BookEntry(
-        group=one.group,
-        stored=np.concatenate((one.stored, other.stored)),
-        dead=np.concatenate((one.dead, other.dead)),
-        received=one.received + other.received,
-        new=one.new + other.new,
-        duplicate=one.duplicate + other.duplicate,
-        rejected=one.rejected + other.rejected,
-        conflict=one.conflict + other.conflict,
-        seen_us=max(one.seen_us, other.seen_us),
-    )
+def _open(conn: Connection, keys: Sequence[BookKey]) -> list[list[str]]:
+    books = [[each.station for each in keys], [each.epoch for each in keys]]
+    conn.execute(OPEN, books)
+    return books

@@ -1,13 +1,12 @@
-"""What a station says of itself: births, statuses and last wills, into the books and the station's row."""
+"""Reports of stations, into the books and the station's row."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from ingest.books.entries import moment
+from ingest.books.arrivals import moment
+from ingest.books.report import Report
 from quantrac.database.pool import Connection
-from quantrac.telemetry.wire import Held
 
 REPORT = """
 insert into ledger as l (station, epoch, first, last, refused_reported, reported_at, last_seen_at, lost)
@@ -24,21 +23,6 @@ update station set status_online = %(online)s, status_at = %(at)s,
   config_reported = coalesce(%(config)s, config_reported)
 where station = %(station)s and (status_at is null or status_at <= %(at)s)
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """A birth or status of a known station."""
-
-    station: str
-    birth: bool
-    online: bool
-    epochs: dict[str, Held]
-    config: str | None
-    """The configuration that the edge runs, sha256; None in a status."""
-    received_us: int
-    said_us: int
-    """When it was said: its receipt, but no later than its own time for one that the broker had retained."""
 
 
 def store(conn: Connection, reports: Iterable[Report]) -> None:

@@ -15,16 +15,13 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-import psycopg
-
 from ingest.books.receipt import Receipt
 from ingest.importing import ministry, sources, table
 from ingest.importing.line import Line, LineProblem
 from ingest.importing.names import Channel, Names
 from ingest.receiving import registry_table
-from ingest.receiving.batch import Batch, prepare
-from ingest.storing.stored import Stored
-from ingest.storing.transaction import store
+from ingest.receiving.batch import prepare
+from ingest.storing.transaction import Stored, store
 from quantrac.config.units import Conversion
 from quantrac.database import audit
 from quantrac.database.pool import Connection
@@ -260,7 +257,7 @@ def _store(
         if made:
             registry = registry_table.load_in(conn)
             _note_interval(conn, order, station, made, min(times), max(times))
-            _count(progress, _stored(conn, prepare(receipts, registry)))
+            _count(progress, store(conn, prepare(receipts, registry)))
         progress.lines += lines
         progress.messages += len(made)
         first, last = (min(times), max(times)) if times else (None, None)
@@ -268,13 +265,6 @@ def _store(
             MOVE,
             [progress.lines, progress.messages, progress.readings, progress.refused, first, last, progress.import_id],
         )
-
-
-def _stored(conn: Connection, batch: Batch) -> Stored:
-    try:
-        return store(conn, batch, cautious=False)  # inside the import's transaction: a savepoint
-    except psycopg.errors.UniqueViolation:
-        return store(conn, batch, cautious=True)
 
 
 def _count(progress: Progress, stored: Stored) -> None:

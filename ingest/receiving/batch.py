@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ingest.books.dead_letter import Misfitting
+from ingest.books.dead_letter import DeadLetter
 from ingest.books.receipt import Receipt
-from ingest.books.reports import Report
+from ingest.books.report import Report
 from ingest.receiving import columns, reports
 from ingest.receiving.checks import Checked, check
 from ingest.receiving.registry import Registry
@@ -25,9 +25,14 @@ class Batch:
 
     registry: Registry
     checked: Checked
-    misfits: list[Misfitting]
-    """Dead letters whose envelope was refused; those of refused readings are in `checked`."""
+    undecoded: list[DeadLetter]
+    """What is no message: its envelope was refused. What was refused of messages is in `checked`."""
     reports: list[Report]
+
+    @property
+    def letters(self) -> list[DeadLetter]:
+        """All dead letters."""
+        return [*self.undecoded, *self.checked.misfits]
 
 
 def prepare(receipts: Iterable[Receipt], registry: Registry) -> Batch:
@@ -36,13 +41,18 @@ def prepare(receipts: Iterable[Receipt], registry: Registry) -> Batch:
     said: list[Receipt] = []
     for receipt in receipts:
         (said if receipt.delivery.topic.endswith(REPORT_ENDINGS) else data).append(receipt)
-    decoded, misfits = columns.decode(data, registry)
+    decoded, undecoded = columns.decode(data, registry)
     read, unreadable = reports.read(said, registry)
-    return Batch(registry, check(decoded, registry), [*misfits, *unreadable], read)
+    return Batch(registry, check(decoded, registry), [*undecoded, *unreadable], read)
+
+
+def poisoned(receipt: Receipt, registry: Registry, reason: str, found: str) -> Batch:
+    """Return the batch that keeps one delivery as a dead letter, whatever is in it."""
+    return replace(prepare([], registry), undecoded=[receipt.refused(reason, found)])
 
 
 def may_be_cured(batch: Batch) -> bool:
     """Tell whether a newer registry might accept what was refused here."""
-    letters = [each.letter for each in (*batch.misfits, *batch.checked.misfits)]
-    reasons = {letter.reason for letter in letters} | {each.reason for letter in letters for each in letter.refused}
+    reasons = {letter.reason for letter in batch.letters}
+    reasons |= {each.reason for letter in batch.letters for each in letter.refused}
     return not CURED_BY_CONFIGURATION.isdisjoint(reasons)

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ingest.books.dead_letter import DeadLetter, Misfitting
+from ingest.books.dead_letter import DeadLetter
 from ingest.receiving.columns import UNKNOWN_STATE, Columns
 from ingest.receiving.registry import UNKNOWN, Bounds, Registry
 from quantrac.telemetry.quality import StatelessTest
@@ -34,7 +34,7 @@ class Checked:
     """One entry a reading: findings of the stateless tests, bits of StatelessTest."""
     usable: npt.NDArray[np.bool_]
     """One entry a message: something of it is stored."""
-    misfits: list[Misfitting]
+    misfits: list[DeadLetter]
 
 
 def check(columns: Columns, registry: Registry) -> Checked:
@@ -161,21 +161,20 @@ def _found(columns: Columns, row: int) -> str:
     return f"value {'null' if np.isnan(value) else float(value)}, {state}"
 
 
-def _whole(columns: Columns, message: int, reason: Misfit, found: str) -> Misfitting:
+def _whole(columns: Columns, message: int, reason: Misfit, found: str) -> DeadLetter:
     return _letter(columns, message, reason, found, partial=False, refused=())
 
 
-def _partial(columns: Columns, message: int, refused: list[Refused], anything_stored: bool) -> Misfitting:
+def _partial(columns: Columns, message: int, refused: list[Refused], anything_stored: bool) -> DeadLetter:
     found = f"{len(refused)} of its readings or events"
     return _letter(columns, message, refused[0].reason, found, partial=anything_stored, refused=tuple(refused))
 
 
 def _letter(
     columns: Columns, message: int, reason: Misfit, found: str, *, partial: bool, refused: tuple[Refused, ...]
-) -> Misfitting:
-    group = columns.groups[int(columns.group[message])]
-    letter = DeadLetter(
-        columns.source[message][0].topic, columns.payload_of(message), reason.value, found, group.station, group.epoch,
-        int(columns.seq[message]), partial, refused,
+) -> DeadLetter:
+    key = columns.keys[int(columns.key[message])]
+    return DeadLetter(
+        columns.source[message][0].topic, columns.payload_of(message), reason.value, found,
+        int(columns.received_us[message]), key.station, key.epoch, int(columns.seq[message]), partial, refused,
     )  # fmt: skip
-    return Misfitting(letter, int(columns.received_us[message]))

@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ingest.books.dead_letter import DeadLetter, Misfitting
-from ingest.books.entries import BookKey
-from ingest.books.receipt import Receipt, station_in
+from ingest.books.arrivals import BookKey
+from ingest.books.dead_letter import DeadLetter
+from ingest.books.receipt import Receipt
 from ingest.receiving.registry import Layout, Registry, Station
 from quantrac.mqtt.delivery import Delivery
 from quantrac.telemetry import topics, wire
@@ -33,9 +33,9 @@ STATE_CODES: Final = _StateCodes({word: int(state) for word, state in STATE_OF_W
 class Columns:
     """A decoded batch. Arrays named `row_…` have one entry a reading, the others one a message, in order of arrival."""
 
-    groups: list[BookKey]
-    """The books touched; `group` holds indices into it."""
-    group: npt.NDArray[np.int32]
+    keys: list[BookKey]
+    """The books touched; `key` holds indices into it."""
+    key: npt.NDArray[np.int32]
     seq: npt.NDArray[np.int64]
     time_ms: npt.NDArray[np.int64]
     in_service_ms: npt.NDArray[np.int64]
@@ -70,8 +70,8 @@ class Columns:
 
 @dataclass(slots=True)
 class _Builder:
-    groups: dict[BookKey, int] = field(default_factory=dict)
-    group: list[int] = field(default_factory=list)
+    keys: dict[BookKey, int] = field(default_factory=dict)
+    key: list[int] = field(default_factory=list)
     seq: list[int] = field(default_factory=list)
     time_ms: list[int] = field(default_factory=list)
     in_service_ms: list[int] = field(default_factory=list)
@@ -85,7 +85,7 @@ class _Builder:
     source: list[tuple[Delivery, int]] = field(default_factory=list)
 
     def add(self, station: Station, message: Message, receipt: Receipt, line: int) -> None:
-        self.group.append(self.groups.setdefault(BookKey(station.name, message.epoch), len(self.groups)))
+        self.key.append(self.keys.setdefault(BookKey(station.name, message.epoch), len(self.keys)))
         self.seq.append(message.seq)
         self.time_ms.append(message.t)
         self.in_service_ms.append(station.in_service_ms)
@@ -116,8 +116,8 @@ class _Builder:
         count = np.array(self.count, np.int64)
         empty = np.empty(0, np.int32)
         return Columns(
-            groups=list(self.groups),
-            group=np.array(self.group, np.int32),
+            keys=list(self.keys),
+            key=np.array(self.key, np.int32),
             seq=np.array(self.seq, np.int64),
             time_ms=np.array(self.time_ms, np.int64),
             in_service_ms=np.array(self.in_service_ms, np.int64),
@@ -134,20 +134,21 @@ class _Builder:
         )
 
 
-def decode(receipts: Iterable[Receipt], registry: Registry) -> tuple[Columns, list[Misfitting]]:
+def decode(receipts: Iterable[Receipt], registry: Registry) -> tuple[Columns, list[DeadLetter]]:
     """Decode the readings and bundles of a batch; what has no usable envelope comes back as dead letters.
 
     Other kinds of topic are for `reports`; they must not be among `receipts`.
     """
     builder = _Builder()
-    misfits: list[Misfitting] = []
+    misfits: list[DeadLetter] = []
     stations: dict[str, Station | None] = {}
     for receipt in receipts:
         delivery = receipt.delivery
         topic = delivery.topic
         station = stations[topic] if topic in stations else stations.setdefault(topic, _station(topic, registry))
-        if delivery.length != len(delivery.payload):
-            misfits.append(Misfitting(_too_large(delivery), receipt.received_us))
+        if receipt.was_cut:
+            found = f"{delivery.length} bytes, cut to {len(delivery.payload)} on receipt"
+            misfits.append(receipt.refused(Misfit.TOO_LARGE.value, found))
         elif station is None:
             misfits.extend(_of_unknown_station(receipt))
         elif topic.endswith("/backfill"):
@@ -164,7 +165,7 @@ def _station(topic: str, registry: Registry) -> Station | None:
         return None
 
 
-def _add_bundle(builder: _Builder, station: Station, receipt: Receipt) -> Iterator[Misfitting]:
+def _add_bundle(builder: _Builder, station: Station, receipt: Receipt) -> Iterator[DeadLetter]:
     payload = receipt.delivery.payload
     try:
         messages = wire.decode_messages(payload)
@@ -181,7 +182,7 @@ def _add_bundle(builder: _Builder, station: Station, receipt: Receipt) -> Iterat
         yield from _add_line(builder, station, receipt, line_bytes, line)
 
 
-def _add_line(builder: _Builder, station: Station, receipt: Receipt, data: bytes, line: int) -> Iterator[Misfitting]:
+def _add_line(builder: _Builder, station: Station, receipt: Receipt, data: bytes, line: int) -> Iterator[DeadLetter]:
     try:
         message = wire.decode_message(data)
     except wire.STRICT_ERRORS:
@@ -195,7 +196,7 @@ def _add_line(builder: _Builder, station: Station, receipt: Receipt, data: bytes
         yield _dead(receipt, data, error)
 
 
-def _of_unknown_station(receipt: Receipt) -> Iterator[Misfitting]:
+def _of_unknown_station(receipt: Receipt) -> Iterator[DeadLetter]:
     topic, payload = receipt.delivery.topic, receipt.delivery.payload
     try:
         station = topics.parse(topic).station
@@ -210,17 +211,5 @@ def _of_unknown_station(receipt: Receipt) -> Iterator[Misfitting]:
             yield _dead(receipt, data, BadEnvelope(reason, found, error.epoch, error.seq))
 
 
-def _dead(receipt: Receipt, data: bytes, error: BadEnvelope) -> Misfitting:
-    topic = receipt.delivery.topic
-    letter = DeadLetter(
-        topic, data, error.reason.value, str(error), station_in(topic), error.epoch if error.seq else None, error.seq
-    )
-    return Misfitting(letter, receipt.received_us)
-
-
-def _too_large(delivery: Delivery) -> DeadLetter:
-    found = f"{delivery.length} bytes, cut to {len(delivery.payload)} on receipt"
-    return DeadLetter(
-        delivery.topic, delivery.payload, Misfit.TOO_LARGE.value, found, station_in(delivery.topic),
-        length=delivery.length, sha256=delivery.sha256,
-    )  # fmt: skip
+def _dead(receipt: Receipt, line: bytes, error: BadEnvelope) -> DeadLetter:
+    return receipt.refused_line(line, error.reason.value, str(error), error.epoch if error.seq else None, error.seq)

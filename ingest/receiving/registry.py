@@ -62,7 +62,8 @@ class Registry:
 
     stations: dict[str, Station]
     channel_id: npt.NDArray[np.int32]
-    station_of: list[str]
+    station_of: dict[int, str]
+    """Station by channel_id."""
     span: Bounds
     plausible: Bounds
     expect: Bounds
@@ -81,7 +82,7 @@ class Registry:
         return cls(
             stations=known,
             channel_id=np.array([row[0] for row in rows], np.int32),
-            station_of=[row[1] for row in rows],
+            station_of={row[0]: row[1] for row in rows},
             span=_bounds(rows, 3),
             plausible=_bounds(rows, 5),
             expect=_bounds(rows, 7),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from ingest.books.dead_letter import DeadLetter, Misfitting
-from ingest.books.receipt import Receipt, station_in
-from ingest.books.reports import Report
+from ingest.books.dead_letter import DeadLetter
+from ingest.books.receipt import Receipt
+from ingest.books.report import Report
 from ingest.receiving.registry import Registry
 from quantrac.telemetry import topics, wire
 from quantrac.telemetry.wire import MAX_EPOCH, MAX_SEQ, Birth, Held, Misfit, WireError
@@ -15,20 +15,19 @@ from quantrac.telemetry.wire import MAX_EPOCH, MAX_SEQ, Birth, Held, Misfit, Wir
 KINDS: Final = ("birth", "status")
 
 
-def read(receipts: Iterable[Receipt], registry: Registry) -> tuple[list[Report], list[Misfitting]]:
+def read(receipts: Iterable[Receipt], registry: Registry) -> tuple[list[Report], list[DeadLetter]]:
     """Read births and statuses; those of unknown stations, and what is none, come back as dead letters."""
     reports: list[Report] = []
-    misfits: list[Misfitting] = []
+    misfits: list[DeadLetter] = []
     for receipt in receipts:
-        station = station_in(receipt.delivery.topic)
-        if station not in registry.stations:
-            found = f"station {station} is not configured; quantrac stations apply adds it"
-            misfits.append(_dead(receipt, Misfit.UNKNOWN_STATION, found, recurs=True))
+        if receipt.station not in registry.stations:
+            found = f"station {receipt.station} is not configured; quantrac stations apply adds it"
+            misfits.append(receipt.refused(Misfit.UNKNOWN_STATION.value, found, recurs=True))
             continue
         try:
             reports.append(_report(receipt))
         except (WireError, topics.BadTopic) as error:
-            misfits.append(_dead(receipt, Misfit.WRONG_TYPE, str(error)))
+            misfits.append(receipt.refused(Misfit.WRONG_TYPE.value, str(error)))
     return reports, misfits
 
 
@@ -57,12 +56,3 @@ def _require_sane(epoch: str, held: Held) -> None:
         raise WireError(f"epoch {epoch}: found first {held.first}, last {held.last}, expected 1 <= first <= last + 1")
     if any(not 0 < low <= high <= MAX_SEQ for low, high in held.refused_ranges):
         raise WireError(f"epoch {epoch}: refused holds a number that is no seq")
-
-
-def _dead(receipt: Receipt, reason: Misfit, found: str, *, recurs: bool = False) -> Misfitting:
-    delivery = receipt.delivery
-    letter = DeadLetter(
-        delivery.topic, delivery.payload, reason.value, found, station_in(delivery.topic),
-        length=delivery.length, sha256=delivery.sha256, recurs=recurs,
-    )  # fmt: skip
-    return Misfitting(letter, receipt.received_us)

@@ -8,13 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
 from psycopg.types.json import Jsonb
 
-from ingest.books import dead_letters, entries, ledger
-from ingest.books.dead_letter import DeadLetter
-from ingest.books.entries import BookEntry, BookKey, moment
-from ingest.books.receipt import Receipt, station_in
+from ingest.books import arrivals, dead_letters, ledger
+from ingest.books.arrivals import Arrivals, BookKey, moment
+from ingest.books.receipt import Receipt
 from ingest.receiving.checks import FUTURE_ALLOWED_MS
 from ingest.receiving.registry import Registry
 from quantrac.database.pool import Connection
@@ -100,13 +98,13 @@ class Album:
 def read(receipt: Receipt, registry: Registry) -> Picture:
     """Read a delivery. Raises NoPictureError."""
     delivery = receipt.delivery
-    if delivery.length != len(delivery.payload):  # its properties were cut away, too
+    if receipt.was_cut:  # its properties were cut away, too
         found = f"{delivery.length} bytes, cut to {len(delivery.payload)} on receipt"
         raise NoPictureError(Misfit.TOO_LARGE.value, found)
     epoch, seq = _place(dict(delivery.properties))
-    station = registry.stations.get(station_in(delivery.topic))
+    station = registry.stations.get(receipt.station)
     if station is None:
-        raise NoPictureError(Misfit.UNKNOWN_STATION.value, f"picture of {station_in(delivery.topic)}", epoch, seq)
+        raise NoPictureError(Misfit.UNKNOWN_STATION.value, f"picture of {receipt.station}", epoch, seq)
     said = dict(delivery.properties)
     time_ms = _time_ms(said.get("t", ""), station.in_service_ms, receipt.received_us // 1000, epoch, seq)
     for name in ("camera", "cause"):
@@ -146,42 +144,36 @@ def store(conn: Connection, receipt: Receipt, registry: Registry) -> Outcome:
     except NoPictureError as refusal:
         return refuse(conn, receipt, refusal)
     with conn.transaction():
-        entry = _insert(conn, picture, receipt.received_us)
-        ledger.book(conn, [entry])
-    return Outcome(picture.station, "new" if entry.new else "duplicate")
+        arrived = _insert(conn, picture, receipt.received_us)
+        ledger.book(conn, arrived)
+    return Outcome(picture.station, "new" if arrived.new.any() else "duplicate")
 
 
 def store_again(conn: Connection, receipt: Receipt, registry: Registry) -> None:
     """Store a picture that was refused when it arrived, in the caller's transaction. Raises NoPictureError."""
     picture = read(receipt, registry)
-    ledger.book(conn, [_insert(conn, picture, receipt.received_us).as_replay()])
+    ledger.book(conn, _insert(conn, picture, receipt.received_us), again=True)
 
 
-def _insert(conn: Connection, picture: Picture, received_us: int) -> BookEntry:
+def _insert(conn: Connection, picture: Picture, received_us: int) -> Arrivals:
     """Insert a picture that is not there and return its entry in the books."""
     key = (picture.station, picture.camera, moment(picture.time_ms * 1000), hashlib.sha256(picture.jpeg).digest())
-    group, seq = BookKey(picture.station, picture.epoch), np.array([picture.seq], np.int64)
     row = [*key, picture.cause, picture.epoch, picture.seq, moment(received_us), picture.jpeg]
-    new = conn.execute(INSERT, row).rowcount
+    new = conn.execute(INSERT, row).rowcount > 0
     other = conn.execute(OTHERS, key).fetchone() == (True,)
-    return BookEntry(group, seq, seq[:0], 1, new, 1 - new, 0, int(bool(new) and other), received_us)
+    book = BookKey(picture.station, picture.epoch)
+    return arrivals.one(book, picture.seq, received_us, new=new, conflict=new and other)
 
 
 def refuse(conn: Connection, receipt: Receipt, refusal: NoPictureError) -> Outcome:
     """Keep a delivery as a dead letter, write both books, and commit."""
-    delivery = receipt.delivery
-    station = station_in(delivery.topic)
-    letter = DeadLetter(
-        delivery.topic, delivery.payload, refusal.reason, str(refusal), station, refusal.epoch, refusal.seq,
-        length=delivery.length, sha256=delivery.sha256,
-    )  # fmt: skip
+    letter = receipt.refused(refusal.reason, str(refusal), refusal.epoch, refusal.seq)
     with conn.transaction():
-        group = BookKey(station, refusal.epoch or entries.UNPARSED)
-        ledger.book(conn, [entries.rejected(group, refusal.seq, receipt.received_us)])
-        dead_letters.store(conn, [(letter, moment(receipt.received_us))])
+        ledger.book(conn, arrivals.nothing().and_rejected([letter]))
+        dead_letters.store(conn, [letter])
         if refusal.reason in CURED_BY_CONFIGURATION:
             _keep_whole(conn, receipt, refusal.reason)
-    return Outcome(station, "rejected")
+    return Outcome(receipt.station, "rejected")
 
 
 def _keep_whole(conn: Connection, receipt: Receipt, reason: str) -> None:

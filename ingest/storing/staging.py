@@ -6,10 +6,11 @@ Of each key the first reading stays. An equal one is a duplicate; another value 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
+from ingest.receiving.batch import Batch
+from ingest.storing import copy_rows
+from ingest.storing.plan import Addition, Merged, Rows
 from quantrac.database.pool import Connection
 
 STAGE: Final = (
@@ -70,34 +71,24 @@ set count = conflict.count + 1, received_at = excluded.received_at
 """
 NEW_MESSAGES = "select distinct message from staged_reading where new"
 ADDED = """
-select channel_id, min(time), max(time), count(*)::int4 from staged_reading where new
-group by channel_id, date_trunc('hour', time) order by 1, 2
+select channel_id, (extract(epoch from min(time)) * 1000000)::int8, (extract(epoch from max(time)) * 1000000)::int8,
+       count(*)::int4
+from staged_reading where new group by channel_id, date_trunc('hour', time) order by 1, 2
 """
 NEWEST = """
-select distinct on (channel_id) channel_id, time, value, state, tests, received_at from staged_reading
-where new order by channel_id, time desc
+select distinct on (channel_id) channel_id, (extract(epoch from time) * 1000000)::int8, value, state, tests,
+       (extract(epoch from received_at) * 1000000)::int8
+from staged_reading where new order by channel_id, time desc
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
-    """What became of the staged readings."""
-
-    new_messages: set[int] = field(default_factory=set)
-    """Messages of which at least one reading was added."""
-    conflict_messages: set[int] = field(default_factory=set)
-    """Messages of which at least one reading is kept as a conflict."""
-    added: list[tuple[int, datetime, datetime, int]] = field(default_factory=list)
-    """channel_id, first and last time, readings added; one an hour."""
-    newest: list[tuple[Any, ...]] = field(default_factory=list)
-    """Newest added reading of each channel, as the rows of `latest`."""
-
-
-def merge(conn: Connection, packed: bytes, identity: dict[int, tuple[str, int]]) -> Merged:
-    """Merge packed staged rows into the readings; `identity` is epoch and seq by message, for conflicts."""
+def merge(conn: Connection, rows: Rows, batch: Batch) -> Merged:
+    """Merge rows of a batch into the readings."""
+    if not len(rows):
+        return Merged()
     _all(conn, STAGE)
     with conn.cursor() as cursor, cursor.copy(COPY) as copy:
-        copy.write(packed)
+        copy.write(copy_rows.pack(*rows.columns(), ordinal=rows.ordinal, message=rows.message))
     _all(conn, MATCH)
     _compare(conn)
     conn.execute(INSERT)
@@ -105,8 +96,8 @@ def merge(conn: Connection, packed: bytes, identity: dict[int, tuple[str, int]])
     _all(conn, MATCHED)
     return Merged(
         new_messages={row[0] for row in conn.execute(NEW_MESSAGES)},
-        conflict_messages=_keep_conflicts(conn, identity),
-        added=conn.execute(ADDED).fetchall(),
+        conflict_messages=_keep_conflicts(conn, batch),
+        added=[Addition(*row) for row in conn.execute(ADDED)],
         newest=conn.execute(NEWEST).fetchall(),
     )
 
@@ -118,14 +109,15 @@ def _compare(conn: Connection) -> None:
         conn.execute(COMPARE, spread)
 
 
-def _keep_conflicts(conn: Connection, identity: dict[int, tuple[str, int]]) -> set[int]:
-    found = conn.execute(CONFLICTS).fetchall()
+def _keep_conflicts(conn: Connection, batch: Batch) -> set[int]:
+    """Keep second values beside the first ones; return the messages that brought them."""
+    columns, found = batch.checked.columns, conn.execute(CONFLICTS).fetchall()
     with conn.cursor() as cursor:
         cursor.executemany(
             KEEP_CONFLICT,
             [
-                (channel, time, value, state, *identity[message], at)
-                for channel, time, value, state, at, message in found
+                (*reading, columns.keys[columns.key[message]].epoch, int(columns.seq[message]), received_at)
+                for *reading, received_at, message in found
             ],
         )
     return {row[5] for row in found}

@@ -1,21 +1,20 @@
-"""Stores batches: keeps the registry fresh, takes the slow path after a repeat, singles out what poisons a batch."""
+"""Stores what arrived: keeps the registry fresh, and singles out what would poison a batch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 import psycopg
 
-from ingest.books.dead_letter import DeadLetter, Misfitting
-from ingest.books.receipt import Receipt, station_in
+from ingest.books.receipt import Receipt
 from ingest.receiving import registry_table
-from ingest.receiving.batch import Batch, may_be_cured, prepare
+from ingest.receiving.batch import Batch, may_be_cured, poisoned, prepare
 from ingest.receiving.registry import Registry
 from ingest.storing import pictures
-from ingest.storing.stored import Stored
 from ingest.storing.tenure import Tenure
-from ingest.storing.transaction import store
+from ingest.storing.transaction import Stored, store
 from quantrac.database.outage import Stop
 from quantrac.database.pool import Connection, one_line
 from quantrac.observe.logs import logger
@@ -35,7 +34,7 @@ NOT_UNDERSTOOD: Final = "not_understood"
 log = logger(__name__)
 
 
-class PoisonError(Exception):
+class _PoisonError(Exception):
     """Something in a number of deliveries cannot be handled; carries the reason for the dead letter."""
 
     def __init__(self, reason: str, why: str) -> None:
@@ -46,12 +45,7 @@ class PoisonError(Exception):
 class Writer:
     """Owns the registry and the connection's transactions."""
 
-    def __init__(
-        self,
-        connect: Callable[[], Connection],
-        opened: Callable[[], None],
-        stop: Stop,
-    ) -> None:
+    def __init__(self, connect: Callable[[], Connection], opened: Callable[[], None], stop: Stop) -> None:
         """Prepare; arguments as of Tenure, `opened` after the registry is loaded."""
         self.tenure = Tenure(connect, self._begin, stop)
         self._tell_opened = opened
@@ -63,46 +57,40 @@ class Writer:
         return self._registry
 
     def write(self, receipts: Sequence[Receipt], batch: Batch | None = None) -> list[Stored]:
-        """Store deliveries, prepared as `batch` or not yet.
+        """Store deliveries, prepared as `batch` or not yet; what poisons them is halved until it is alone.
 
         Returns what each transaction did: one, unless a message had to be singled out. Raises what Tenure.persist does.
         """
-        return self.tenure.persist(lambda: self._store_or_single_out(receipts, batch))
+        stored: list[Stored] = []
+        waiting: list[tuple[Sequence[Receipt], Batch | None]] = [(receipts, batch)]
+        while waiting:
+            some, prepared = waiting.pop()
+            try:
+                stored.append(self.tenure.persist(partial(self._store, some, prepared)))
+            except _PoisonError as poison:
+                if half := len(some) // 2:
+                    waiting += [(some[half:], None), (some[:half], None)]
+                else:
+                    stored.append(self._keep_poison(some[0], poison))
+        return stored
 
     def write_picture(self, receipt: Receipt) -> pictures.Outcome:
         """Store a picture, or keep it as a dead letter. Raises what Tenure.persist does."""
         return self.tenure.persist(lambda: self._store_picture(receipt))
 
-    def _store_picture(self, receipt: Receipt) -> pictures.Outcome:
-        self._refresh()
+    def _store(self, receipts: Sequence[Receipt], batch: Batch | None) -> Stored:
+        fresh = self._as_now(receipts, batch)
         try:
-            return pictures.store(self.tenure.conn, receipt, self._registry)
+            return store(self.tenure.conn, fresh)
         except REFUSALS as error:
-            log.exception("picture_refused", topic=receipt.delivery.topic, reason=REFUSED_BY_DATABASE)
-            refusal = pictures.NoPictureError(REFUSED_BY_DATABASE, one_line(error))
-            return pictures.refuse(self.tenure.conn, receipt, refusal)
+            raise _PoisonError(REFUSED_BY_DATABASE, one_line(error)) from error
 
-    def _store_or_single_out(self, receipts: Sequence[Receipt], batch: Batch | None) -> list[Stored]:
-        try:
-            return [self._store(self._refreshed(receipts, batch))]
-        except PoisonError as poison:
-            if len(receipts) == 1:
-                log.exception("message_refused", topic=receipts[0].delivery.topic, reason=poison.reason)
-                letter = self._as_dead_letter(receipts[0], poison.reason, str(poison))
-                return [store(self.tenure.conn, letter, cautious=True)]
-        half = len(receipts) // 2
-        return [*self._store_or_single_out(receipts[:half], None), *self._store_or_single_out(receipts[half:], None)]
+    def _keep_poison(self, receipt: Receipt, poison: _PoisonError) -> Stored:
+        log.error("message_refused", topic=receipt.delivery.topic, reason=poison.reason, exc_info=poison)
+        letter = poisoned(receipt, self._registry, poison.reason, str(poison))
+        return self.tenure.persist(lambda: store(self.tenure.conn, letter))
 
-    def _store(self, batch: Batch) -> Stored:
-        try:
-            try:
-                return store(self.tenure.conn, batch, cautious=False)
-            except psycopg.errors.UniqueViolation:
-                return store(self.tenure.conn, batch, cautious=True)
-        except REFUSALS as error:
-            raise PoisonError(REFUSED_BY_DATABASE, one_line(error)) from error
-
-    def _refreshed(self, receipts: Sequence[Receipt], batch: Batch | None) -> Batch:
+    def _as_now(self, receipts: Sequence[Receipt], batch: Batch | None) -> Batch:
         """Return the batch as the newest registry sees it."""
         if self._others_have_written():
             self._refresh()
@@ -116,7 +104,16 @@ class Writer:
         try:
             return prepare(receipts, self._registry)
         except Exception as error:
-            raise PoisonError(NOT_UNDERSTOOD, repr(error)) from error
+            raise _PoisonError(NOT_UNDERSTOOD, repr(error)) from error
+
+    def _store_picture(self, receipt: Receipt) -> pictures.Outcome:
+        self._refresh()
+        try:
+            return pictures.store(self.tenure.conn, receipt, self._registry)
+        except REFUSALS as error:
+            log.exception("picture_refused", topic=receipt.delivery.topic, reason=REFUSED_BY_DATABASE)
+            refusal = pictures.NoPictureError(REFUSED_BY_DATABASE, one_line(error))
+            return pictures.refuse(self.tenure.conn, receipt, refusal)
 
     def _others_have_written(self) -> bool:
         """Tell whether another session has appended to the change feed since we last looked."""
@@ -138,12 +135,3 @@ class Writer:
     def _load(self, conn: Connection) -> None:
         self._registry = registry_table.load(conn)
         log.info("registry_loaded", stations=len(self._registry.stations), channels=len(self._registry.channel_id))
-
-    def _as_dead_letter(self, receipt: Receipt, reason: str, why: str) -> Batch:
-        delivery = receipt.delivery
-        letter = DeadLetter(
-            delivery.topic, delivery.payload, reason, why, station_in(delivery.topic),
-            length=delivery.length, sha256=delivery.sha256,
-        )  # fmt: skip
-        nothing = prepare([], self._registry)
-        return Batch(self._registry, nothing.checked, [Misfitting(letter, receipt.received_us)], [])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ingest.receiving.inbox import Inbox
-from ingest.storing.stored import Stored
+from ingest.storing.transaction import Stored
 from quantrac.observe import metrics
 
 MESSAGES: Final = metrics.counter(

@@ -25,8 +25,8 @@ from ingest.books.receipt import Receipt
 from ingest.receiving.inbox import DEFAULT_LIMITS, BatchLimits, Inbox
 from ingest.receiving.preparer import IDLE_S, Prepared, Preparer
 from ingest.storing.pictures import Album
-from ingest.storing.stored import Stored
 from ingest.storing.tenure import LeaseLostError, Stopped
+from ingest.storing.transaction import Stored
 from ingest.storing.writer import Writer
 from ingest.workers import counts
 from quantrac.database.beat import BEAT_EVERY, Beat

@@ -13,8 +13,7 @@ import pytest
 
 from ingest.receiving import registry_table
 from ingest.receiving.batch import prepare
-from ingest.storing.stored import Stored
-from ingest.storing.transaction import store
+from ingest.storing.transaction import Stored, store
 from quantrac.cli.jobs.chunks import IN_USE
 from quantrac.database.pool import connect
 from tests.integration.community.conftest import compress_everything, loose_rows
@@ -26,12 +25,8 @@ pytestmark = pytest.mark.community
 
 
 def put(conn: psycopg.Connection, batch: Sequence[Message], *, cautious: bool = False) -> Stored:
-    """Store a batch as the writer of ingest does: again by the staging table where a key was there."""
-    prepared = prepare([receipt(message) for message in batch], registry_table.load(conn))
-    try:
-        return store(conn, prepared, cautious=cautious)
-    except psycopg.errors.UniqueViolation:
-        return store(conn, prepared, cautious=True)
+    """Store a batch as the writer of ingest does."""
+    return store(conn, prepare([receipt(message) for message in batch], registry_table.load(conn)), cautious=cautious)
 
 
 def sent(epoch: str, first: int, count: int, value: float = 7.0, step: int = 1) -> list[Message]:

@@ -66,7 +66,7 @@ def test_every_reading_is_either_kept_or_refused_as_the_design_says(readings: li
     ]
     batch = prepare([receipt(body(readings))], registry())
     assert kept(batch) == expected
-    refused = [each for letter, _ in batch.checked.misfits for each in letter.refused]
+    refused = [each for letter in batch.checked.misfits for each in letter.refused]
     assert len(kept(batch)) + len(refused) == len(readings)
     places = [each.place for each in refused]
     assert len(set(places)) == len(places)
@@ -84,7 +84,7 @@ def test_of_a_bundle_each_line_has_its_own_fate(kinds: list[str]) -> None:
     batch = prepare([receipt(bundle, "backfill")], registry())
     assert batch.checked.columns.seq.tolist() == [n for n, kind in enumerate(kinds, 1) if kind == "good"]
     bad = [kind for kind in kinds if kind in ("bad", "text")]
-    assert len(batch.misfits) == (len(bad) or (1 if set(kinds) == {"empty"} else 0))
+    assert len(batch.undecoded) == (len(bad) or (1 if set(kinds) == {"empty"} else 0))
 
 
 @pytest.mark.parametrize(
@@ -114,13 +114,13 @@ def test_a_null_has_one_finding_and_it_is_null() -> None:
 )
 def test_the_window_of_time_has_sharp_ends(t: int, reason: str | None) -> None:
     batch = prepare([receipt(body([["do", 5, "ok"]], t=t))], registry())
-    assert [letter.reason for letter, _ in batch.checked.misfits] == ([] if reason is None else [reason])
+    assert [letter.reason for letter in batch.checked.misfits] == ([] if reason is None else [reason])
     assert batch.checked.usable.tolist() == [reason is None]
 
 
 def test_a_payload_that_was_cut_is_a_dead_letter_with_the_true_length_and_digest() -> None:
     cut = receipt(b"x" * 65_536, length=300_000, sha256=b"d" * 32)
-    ((letter, _),) = prepare([cut], registry()).misfits
+    (letter,) = prepare([cut], registry()).undecoded
     row = letter.row(None)  # type: ignore[arg-type]
     assert (row["reason"], row["length"], row["sha256"], len(row["payload"])) == (
         "too_large",
@@ -140,7 +140,7 @@ def test_misfits_that_a_newer_registry_might_accept_are_told_from_the_others() -
 
 def test_refused_places_count_from_the_payload_as_it_was_sent() -> None:
     readings = [["do", "x", "ok"], ["nonsense", 1, "ok"], ["ph", 7, "ok"], ["ph", 8, "ok"]]
-    ((letter, _),) = prepare([receipt(body(readings))], registry()).checked.misfits
+    (letter,) = prepare([receipt(body(readings))], registry()).checked.misfits
     assert [(each.place, each.reason.value) for each in letter.refused] == [
         ("r[0]", "wrong_type"), ("r[1]", "unknown_channel"), ("r[3]", "channel_twice"),
     ]  # fmt: skip
@@ -153,7 +153,7 @@ def test_a_list_of_names_that_no_device_has_is_judged_and_not_remembered() -> No
     made_up = [[f"x{n}", 1.0, "ok"] for n in range(3000)]
     batch = prepare([receipt(body([*made_up, ["ph", 7.0, "ok"], *made_up, ["ph", 8.0, "ok"]]))], known)
     assert kept(batch) == [("ph", 7.0, 0)]
-    refused = batch.checked.misfits[0].letter.refused
+    refused = batch.checked.misfits[0].refused
     assert [each.place for each in refused] == [f"r[{n}]" for n in range(6002) if n != 3000]
     assert refused[-1].reason is Misfit.CHANNEL_TWICE
     assert known.stations["st-test"].layouts == {}

@@ -10,19 +10,21 @@ from hypothesis import strategies as st
 
 from ingest.books.acks import Acknowledger, settled
 from ingest.books.healthy_times import Stretch, continued
-from ingest.books.ledger import multirange, ranges
+from ingest.books.literals import multiranges, ranges
 from quantrac.mqtt import QueueFullError
 from quantrac.telemetry.wire import Ack
 
-SEQS = st.lists(st.integers(1, 200), max_size=80)
 
-
-@given(SEQS)
-def test_a_multirange_holds_exactly_its_numbers(seqs: list[int]) -> None:
-    literal = multirange(np.array(seqs, np.int64))
-    inclusive = [tuple(map(int, part.split(","))) for part in literal.strip("{[]}").split("],[") if part]
-    assert [n for low, high in inclusive for n in range(low, high + 1)] == sorted(set(seqs))
-    assert all(after[0] > before[1] + 1 for before, after in itertools.pairwise(inclusive))
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 200)), max_size=80))
+def test_multiranges_hold_exactly_their_numbers(pairs: list[tuple[int, int]]) -> None:
+    key, seq = (np.array([pair[at] for pair in pairs], np.int64) for at in (0, 1))
+    literals = multiranges(key, seq, 3)
+    assert len(literals) == 3
+    for number, literal in enumerate(literals):
+        inclusive = [tuple(map(int, part.split(","))) for part in literal.strip("{[]}").split("],[") if part]
+        held = sorted({n for k, n in pairs if k == number})
+        assert [n for low, high in inclusive for n in range(low, high + 1)] == held
+        assert all(after[0] > before[1] + 1 for before, after in itertools.pairwise(inclusive))
 
 
 @pytest.mark.parametrize(
