@@ -31,6 +31,7 @@ from quantrac.telemetry.commands import encode_command
 from simulators.cameras.camera import SimulatedCamera
 from simulators.cameras.jpeg import size_of
 from tests.fixtures.proxy import TcpProxy
+from tests.fixtures.timing import eventually
 
 PROJECT = Path(__file__).parents[2]
 STEADY, CUT_OFF = "st-tran-de", "st-dai-ngai"
@@ -129,14 +130,6 @@ class Running:
         out, err = self._process.communicate(timeout=WITHIN_S)
         assert self._process.returncode == code, f"{out}\n{err}"
         return out if code == 0 else out + err
-
-
-def eventually(what: Callable[[], Any]) -> Any:
-    until = time.monotonic() + WITHIN_S
-    while not (found := what()):
-        assert time.monotonic() < until
-        time.sleep(0.05)
-    return found
 
 
 @pytest.fixture

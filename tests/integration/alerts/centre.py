@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -29,6 +28,16 @@ ROUTING = Routing(
     quiet_hours=None,
     zone=ZoneInfo("Asia/Ho_Chi_Minh"),
 )
+
+
+class Clock:
+    """A clock that the test sets."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> datetime:
+        return self.now
 
 
 def add_network(conn: Connection) -> int:
@@ -99,12 +108,3 @@ def minutes_of(conn: Connection) -> list[tuple[str, float, float | None]]:
 
 def _minutes(time_: datetime) -> float:
     return (time_ - START).total_seconds() / 60
-
-
-def until(condition: Callable[[], bool], seconds: float = 180.0) -> None:
-    """Wait until a condition holds; fail after `seconds`."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise AssertionError(f"not so after {seconds} s")
-        time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""Fixtures of the alerts' tests against a real TimescaleDB."""
+"""Fixtures of the alerts' tests: a clock that stands still, and catchers of what people are sent."""
 
 from __future__ import annotations
 
@@ -6,11 +6,22 @@ from collections.abc import Iterator
 
 import pytest
 
-from quantrac.database.pool import Connection, connect
+from quantrac.private_services.catchers import MailCatcher, SmsCatcher
+from tests.integration.alerts.centre import Clock
 
 
 @pytest.fixture
-def conn(database: str) -> Iterator[Connection]:
-    """A connection to a fresh database."""
-    with connect(database, "test") as connection:
-        yield connection
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def sms() -> Iterator[SmsCatcher]:
+    with SmsCatcher() as catcher:
+        yield catcher
+
+
+@pytest.fixture
+def mail() -> Iterator[MailCatcher]:
+    with MailCatcher() as catcher:
+        yield catcher

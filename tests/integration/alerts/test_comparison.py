@@ -21,25 +21,10 @@ from alerts.rules.block import Sample
 from alerts.rules.rule import ChannelRule
 from alerts.trials.series import read_series
 from quantrac.database.pool import Connection, connect
-from tests.integration.alerts.centre import CHANNEL, ROUTING, START, START_MS, STATION, add_network, rows, store
+from tests.integration.alerts.centre import CHANNEL, ROUTING, START, START_MS, STATION, Clock, add_network, rows, store
 from tests.unit.alerts.rules import small_rule
 
 SECOND = 1000
-
-
-class Clock:
-    """A clock that the test sets."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -26,7 +26,8 @@ from alerts.telling.sender import Sender
 from quantrac.database.pool import Connection
 from quantrac.telemetry.severity import Severity
 from simulators.gsm.modem import Faults, GsmModem
-from tests.integration.alerts.centre import STATION, add_network, rows, until
+from tests.fixtures.timing import eventually
+from tests.integration.alerts.centre import STATION, add_network, rows
 from tests.unit.alerts.rules import TEXTS
 
 FARMER = 1
@@ -99,7 +100,7 @@ def attempts_until_settled(conn: Connection, notifier: ModemNotifier, clock: Clo
         attempts(conn, notifier, clock, 1)
         return status(conn) != "queued"
 
-    until(is_settled)
+    eventually(is_settled)
 
 
 def attend_until(notifier: ModemNotifier, condition: Callable[[], bool]) -> None:
@@ -108,7 +109,7 @@ def attend_until(notifier: ModemNotifier, condition: Callable[[], bool]) -> None
             notifier.attend()
         return condition()
 
-    until(holds)
+    eventually(holds)
 
 
 def status(conn: Connection) -> str:
@@ -194,7 +195,7 @@ def test_no_fault_doubles_a_message_and_none_loses_it_in_silence(conn, modem, al
     queue(conn, alarm, clock)
     attempts_until_settled(conn, notifier, clock)
     attempts(conn, notifier, clock, 3)
-    until(lambda: modem.is_idle)  # what comes late has come
+    eventually(lambda: modem.is_idle)  # what comes late has come
     clock.ahead = timedelta(0)
     attend_until(notifier, lambda: status(conn) == expected)
     attend_until(notifier, lambda: True)
@@ -265,7 +266,7 @@ def test_a_restarted_modem_is_told_again_to_pass_reports_on(conn, modem, alarm, 
     notifier = make()
     notifier.attend()
     modem.restart()
-    until(lambda: modem.is_idle)
+    eventually(lambda: modem.is_idle)
     queue(conn, alarm, clock)
     attempts_until_settled(conn, notifier, clock)
     clock.ahead = timedelta(0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -23,38 +23,11 @@ from alerts.telling.sender import GIVE_UP_AFTER, Sender, start_senders
 from quantrac.database.pool import Connection
 from quantrac.private_services.catchers import MailCatcher, SmsCatcher
 from quantrac.telemetry.severity import Severity
-from tests.fixtures.timing import quickest
-from tests.integration.alerts.centre import START, STATION, add_network, rows, until
+from tests.fixtures.timing import eventually, quickest
+from tests.integration.alerts.centre import START, STATION, Clock, add_network, rows
 from tests.unit.alerts.rules import TEXTS
 
 FARMER, OPERATOR = 1, 2
-
-
-class Clock:
-    """A clock that the test sets."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def sms() -> Iterator[SmsCatcher]:
-    with SmsCatcher() as catcher:
-        yield catcher
-
-
-@pytest.fixture
-def mail() -> Iterator[MailCatcher]:
-    with MailCatcher() as catcher:
-        yield catcher
 
 
 @pytest.fixture
@@ -222,7 +195,7 @@ def test_two_senders_never_take_the_same_message(conn: Connection, database: str
         )  # the first is taken, the second not its turn
         assert len(taken) == 1
         leave.set()
-        until(lambda: rows(conn, "select count(*) from notification where status = 'sent'") == [(2,)])
+        eventually(lambda: rows(conn, "select count(*) from notification where status = 'sent'") == [(2,)])
     finally:
         leave.set()
         stop.set()
@@ -252,7 +225,7 @@ def test_a_queued_row_is_handed_over_within_a_second(
             with conn.transaction():
                 text = Queued([FARMER], Medium.SMS, Purpose.LEVEL, None, f"text {number}", now, alarm[0], row[0])
                 enqueue(conn, [text], now)
-            until(lambda: len(sms.messages) == number)  # noqa: B023 (called at once)
+            eventually(lambda: len(sms.messages) == number)  # noqa: B023 (called at once)
             waits.append((datetime.fromisoformat(sms.messages[-1].at) - now).total_seconds())
         return sorted(waits)[98]
 

@@ -20,7 +20,8 @@ from quantrac.cli.commands.alerts import by_command
 from quantrac.config.settings import Settings
 from quantrac.database.pool import Connection, connect
 from quantrac.private_services.mosquitto import PrivateMosquitto
-from tests.integration.alerts.centre import CHANNEL, ROUTING, START, START_MS, STATION, add_network, rows, store, until
+from tests.fixtures.timing import eventually
+from tests.integration.alerts.centre import CHANNEL, ROUTING, START, START_MS, STATION, add_network, rows, store
 from tests.unit.alerts.rules import ACT, DANGER, MINUTE, oxygen_rule
 
 CAMERAS = ("gate", "river")
@@ -199,10 +200,10 @@ def test_the_asker_asks_beside_a_station_that_does_not_answer_and_stops_at_once(
 
     thread = start_asking(database, ask, lambda: ROSE + SECOND, stop)
     try:
-        until(lambda: rows(service, ROWS) == [("gate", "asked"), ("river", "taken")])
+        eventually(lambda: rows(service, ROWS) == [("gate", "asked"), ("river", "taken")])
     finally:
         stop.set()
         thread.join(180)
         assert not thread.is_alive()
         never.set()
-        until(lambda: rows(service, ROWS) == [("gate", "taken"), ("river", "taken")])
+        eventually(lambda: rows(service, ROWS) == [("gate", "taken"), ("river", "taken")])

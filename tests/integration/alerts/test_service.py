@@ -25,8 +25,8 @@ from alerts.trials.series import read_series
 from quantrac.config.loading import load_network
 from quantrac.database.pool import Connection, connect
 from quantrac.private_services.catchers import MailCatcher, SmsCatcher
-from tests.fixtures.timing import quickest
-from tests.integration.alerts.centre import START_MS, add_network, minutes_of, rows, store, until
+from tests.fixtures.timing import eventually, quickest
+from tests.integration.alerts.centre import START_MS, add_network, minutes_of, rows, store
 from tests.unit.alerts.rules import MINUTE
 
 PROJECT = Path(__file__).parents[3]
@@ -82,18 +82,6 @@ class Centre:
             if process.poll() is None:
                 process.kill()
             process.wait()
-
-
-@pytest.fixture
-def sms() -> Iterator[SmsCatcher]:
-    with SmsCatcher() as catcher:
-        yield catcher
-
-
-@pytest.fixture
-def mail() -> Iterator[MailCatcher]:
-    with MailCatcher() as catcher:
-        yield catcher
 
 
 @pytest.fixture
@@ -177,7 +165,7 @@ def test_kill_9_at_random_points_loses_and_repeats_nothing(
         process.wait()
         kills += 1
     process = centre.start()
-    until(lambda: is_working(conn, process) and drained(conn))
+    eventually(lambda: is_working(conn, process) and drained(conn))
     process.send_signal(signal.SIGTERM)
     assert process.wait(180) == 0
 
@@ -218,12 +206,12 @@ def test_an_alarm_whose_worker_died_before_its_message_is_told_once_and_within_f
             Evaluator(own, compile_network(network), Routing.of(network), wall_clock).round()
         assert rows(conn, queued) == [("email", 1), ("sms", 1)]
         process = centre.start()
-        until(lambda: is_working(conn, process))
+        eventually(lambda: is_working(conn, process))
         begun = time.monotonic()
-        until(lambda: len(sms.messages) > told and len(mail.messages) > told)
+        eventually(lambda: len(sms.messages) > told and len(mail.messages) > told)
         took_s = time.monotonic() - begun
         store(conn, channel_id, read_series("4.6x40", MINUTE, start_ms=start_ms + 10 * MINUTE))
-        until(lambda: len(minutes_of(conn)) * 2 == len(sms.messages) == len(mail.messages) and drained(conn))
+        eventually(lambda: len(minutes_of(conn)) * 2 == len(sms.messages) == len(mail.messages) and drained(conn))
         assert len(sms.messages) == told + 2  # that it began, and that it is over
         process.kill()
         process.wait()
@@ -238,31 +226,31 @@ def test_a_committed_reading_is_told_within_a_second_and_a_second_worker_takes_o
 ) -> None:
     channel_id, hour = add_network(conn), hours()
     workers = [centre.start()]
-    until(lambda: rows(conn, "select count(*) from v_feed where consumer = 'alerts'") == [(1,)])
+    eventually(lambda: rows(conn, "select count(*) from v_feed where consumer = 'alerts'") == [(1,)])
 
     def telling() -> float:
         start_ms, told = next(hour), len(sms.messages)
         store(conn, channel_id, read_series("2.8x9", MINUTE, start_ms=start_ms))
-        until(lambda: rows(conn, "select lag_rows from v_feed where consumer = 'alerts'") == [(0,)])
+        eventually(lambda: rows(conn, "select lag_rows from v_feed where consumer = 'alerts'") == [(0,)])
         begun = time.monotonic()
         store(conn, channel_id, read_series("2.8", MINUTE, start_ms=start_ms + 9 * MINUTE))
-        until(lambda: len(sms.messages) == told + 1)
+        eventually(lambda: len(sms.messages) == told + 1)
         took_s = time.monotonic() - begun
         store(conn, channel_id, read_series("4.6x40", MINUTE, start_ms=start_ms + 10 * MINUTE))
-        until(lambda: len(sms.messages) == told + 2)
+        eventually(lambda: len(sms.messages) == told + 2)
         return took_s
 
     def taking_over() -> float:
         start_ms, alarms = next(hour), len(minutes_of(conn))
         workers.append(centre.start())
-        until(lambda: is_working(conn, workers[-1]))
+        eventually(lambda: is_working(conn, workers[-1]))
         store(conn, channel_id, read_series("2.8x10", MINUTE, start_ms=start_ms))
-        until(lambda: len(minutes_of(conn)) == alarms + 1)
+        eventually(lambda: len(minutes_of(conn)) == alarms + 1)
         workers[-2].kill()
         workers[-2].wait()
         killed_at = time.monotonic()
         store(conn, channel_id, read_series("4.6x30", MINUTE, start_ms=start_ms + 10 * MINUTE))
-        until(lambda: minutes_of(conn)[-1][2] is not None)
+        eventually(lambda: minutes_of(conn)[-1][2] is not None)
         return time.monotonic() - killed_at
 
     assert quickest(telling, 1) < 1
@@ -279,7 +267,7 @@ def test_without_a_carrier_the_message_fails_with_the_setting_that_is_missing(co
     channel_id = add_network(conn)
     store(conn, channel_id, read_series("2.8x10", MINUTE, start_ms=START_MS))
     centre.start()
-    until(lambda: rows(conn, "select count(*) from notification where status = 'failed'") == [(2,)])
+    eventually(lambda: rows(conn, "select count(*) from notification where status = 'failed'") == [(2,)])
     assert rows(conn, "select error from v_notification order by medium") == [
         ("QUANTRAC_SMTP_URL is not set: nobody can be told this way",),
         ("QUANTRAC_SMS_PROVIDER is not set: nobody can be told this way",),
@@ -289,13 +277,15 @@ def test_without_a_carrier_the_message_fails_with_the_setting_that_is_missing(co
 def test_lost_connections_are_made_again(conn: Connection, centre: Centre, sms: SmsCatcher) -> None:
     channel_id = add_network(conn)
     process = centre.start()
-    until(lambda: is_working(conn, process))
+    eventually(lambda: is_working(conn, process))
     theirs = "from pg_stat_activity where application_name like 'quantrac alerts%%' and datname = current_database()"
     needed = {f"quantrac alerts {medium}": threads for medium, threads in THREADS.items()} | {"quantrac alerts": 1}
-    until(lambda: needed.items() <= dict(rows(conn, f"select application_name, count(*) {theirs} group by 1")).items())
+    eventually(
+        lambda: needed.items() <= dict(rows(conn, f"select application_name, count(*) {theirs} group by 1")).items()
+    )
     assert rows(conn, f"select bool_and(pg_terminate_backend(pid)) {theirs}") == [(True,)]
     store(conn, channel_id, read_series("2.8x10", MINUTE, start_ms=START_MS))
-    until(lambda: len(sms.messages) == 1)
+    eventually(lambda: len(sms.messages) == 1)
     assert minutes_of(conn) == [("act", 9.0, None)]
 
 
@@ -308,15 +298,15 @@ class TestRulesEditedWhileRunning:
         channel_id = add_network(conn)
         process = centre.start()
         store(conn, channel_id, read_series("2.8x10", MINUTE, start_ms=START_MS))
-        until(lambda: minutes_of(conn) == [("act", 9.0, None)])
+        eventually(lambda: minutes_of(conn) == [("act", 9.0, None)])
         rules = tmp_path / "configs" / "rules" / "oxygen.yaml"
         rules.write_text("schema: quantrac/rules/1\nrules: {", "utf-8")  # half-written: refused, nothing happens
-        until(lambda: "rules in force stay" in (tmp_path / "alerts.log").read_text())
+        eventually(lambda: "rules in force stay" in (tmp_path / "alerts.log").read_text())
         rules.write_text(RULES.replace("off_delay: 30m", "off_delay: 5m"), "utf-8")
-        until(lambda: "changed files taken" in (tmp_path / "alerts.log").read_text())
+        eventually(lambda: "changed files taken" in (tmp_path / "alerts.log").read_text())
         assert minutes_of(conn) == [("act", 9.0, None)]
         store(conn, channel_id, read_series("4.6x5", MINUTE, start_ms=START_MS + 10 * MINUTE))
-        until(lambda: minutes_of(conn) == [("act", 9.0, 14.0)])
+        eventually(lambda: minutes_of(conn) == [("act", 9.0, 14.0)])
         assert process.poll() is None
 
     def test_a_removed_rule_ends_its_alarm_with_that_reason(
@@ -325,10 +315,10 @@ class TestRulesEditedWhileRunning:
         channel_id = add_network(conn)
         centre.start()
         store(conn, channel_id, read_series("2.8x10", MINUTE, start_ms=START_MS))
-        until(lambda: minutes_of(conn) == [("act", 9.0, None)])
+        eventually(lambda: minutes_of(conn) == [("act", 9.0, None)])
         (tmp_path / "configs" / "rules" / "oxygen.yaml").unlink()
         last = "select event, reason from v_alarm_event order by alarm_event_id desc limit 1"
-        until(lambda: rows(conn, last) == [("cleared", "the rule was removed")])
+        eventually(lambda: rows(conn, last) == [("cleared", "the rule was removed")])
 
 
 def test_a_configuration_that_is_wrong_starts_nothing(centre: Centre, tmp_path: Path) -> None:

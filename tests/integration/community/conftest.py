@@ -13,10 +13,10 @@ import pytest
 from quantrac.database.migrate import migrate
 from quantrac.database.pool import Connection, connect
 from quantrac.database.tuning import tune
-from tests.integration.database.conftest import conn, reader, world
+from tests.integration.database.conftest import reader, world
 from tests.integration.ingest.conftest import network
 
-__all__ = ["conn", "network", "reader", "world"]
+__all__ = ["network", "reader", "world"]
 
 _numbers = itertools.count(1)
 

@@ -18,7 +18,7 @@ from quantrac.config.settings import Settings
 from quantrac.database.pool import Connection, connect
 from quantrac.desks.network import apply_network
 from tests.fixtures.console import ALARM, CONFIGS
-from tests.integration.ingest.conftest import eventually
+from tests.fixtures.timing import eventually
 
 
 @pytest.fixture

@@ -60,12 +60,6 @@ def add_channel(conn: Connection, name: str = "do", history_tests: list[str] | N
 
 
 @pytest.fixture
-def conn(database: str) -> Iterator[Connection]:
-    with connect(database, "test") as connection:
-        yield connection
-
-
-@pytest.fixture
 def world(conn: Connection) -> World:
     conn.execute(
         """insert into station (station, name_vi, name_en, in_service, config, config_applied, applied_at)

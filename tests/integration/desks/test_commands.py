@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import psycopg
 import pytest
 
 from quantrac.config.loading import load_network
-from quantrac.database.pool import Connection, connect
+from quantrac.database.pool import Connection
 from quantrac.desks import commands
 from quantrac.desks.network import apply_network
 from quantrac.mqtt.address import MqttAddress
@@ -20,12 +19,6 @@ from tests.integration.edge_agent.test_commands import KEY, STATION
 
 def clock() -> datetime:
     return datetime.now(UTC)
-
-
-@pytest.fixture
-def conn(database: str) -> Iterator[Connection]:
-    with connect(database, "test") as made:
-        yield made
 
 
 def test_a_station_that_is_not_there_is_said_to_be_away_and_the_attempt_is_on_record(

@@ -11,7 +11,6 @@ import socket
 import threading
 import time
 import tty
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,6 +30,7 @@ from quantrac.config.settings import Settings
 from quantrac.config.stations import Bus, Modem
 from quantrac.telemetry.states import State
 from quantrac.telemetry.wire import Message, decode_message
+from tests.fixtures.timing import eventually
 from tests.integration.edge_agent.tally_lines import Story, reader
 
 STATION = "st-box"
@@ -117,13 +117,6 @@ def events(messages: list[Message], kind: str) -> list[tuple[int, str]]:
     return [(t, detail) for m in messages for name, device, detail, t in m.e if name == kind and device is None]
 
 
-def waits(what: Callable[[], bool], within_s: float = 60.0) -> None:
-    until = time.monotonic() + within_s
-    while not what():
-        assert time.monotonic() < until
-        time.sleep(0.05)
-
-
 def repeated(messages: list[Message]) -> set[int]:
     times = agent_times(messages)
     return {t for t in times if times.count(t) == 2}
@@ -136,9 +129,9 @@ def skipped(messages: list[Message]) -> list[Message]:
 def test_a_clock_set_back_repeats_slots_and_both_are_kept(tmp_path: Path) -> None:
     clock = MovedClock()
     box = Box(tmp_path, clock)
-    waits(lambda: box.there() and len(agent_times(box.messages())) >= 5)
+    eventually(lambda: box.there() and len(agent_times(box.messages())) >= 5)
     clock.moved_ms = -10_000
-    waits(lambda: len(repeated(box.messages())) >= 3)
+    eventually(lambda: len(repeated(box.messages())) >= 3)
     messages = box.end()
     (said,) = events(messages, "clock")
     assert abs(int(said[1].split()[2]) + 10_000) < CLOCK_MS
@@ -147,9 +140,9 @@ def test_a_clock_set_back_repeats_slots_and_both_are_kept(tmp_path: Path) -> Non
 def test_a_clock_set_forward_an_hour_leaves_slots_that_are_null_and_an_event_that_says_so(tmp_path: Path) -> None:
     clock = MovedClock()
     box = Box(tmp_path, clock)
-    waits(lambda: box.there() and len(agent_times(box.messages())) >= 3)
+    eventually(lambda: box.there() and len(agent_times(box.messages())) >= 3)
     clock.moved_ms = HOUR_MS
-    waits(lambda: len(skipped(box.messages())) >= 1_700)
+    eventually(lambda: len(skipped(box.messages())) >= 1_700)
     messages = box.end()
     times = agent_times(messages)
     assert max(b - a for a, b in itertools.pairwise(times)) <= 2 * WIDTH_MS, "every second one of 3,600 slots is sent"
@@ -164,13 +157,13 @@ def test_a_box_that_wakes_up_in_1970_dates_what_it_measured_when_its_clock_is_se
     began_ms = time.time_ns() // 1_000_000
     clock = MovedClock(moved_ms=-began_ms, look=ClockLook(False, None))
     box = Box(tmp_path, clock)
-    waits(lambda: box.there() and box.undated() >= 5)
+    eventually(lambda: box.there() and box.undated() >= 5)
     assert box.end() == [], "no time, so no seq"
     before = box.undated()
     box = Box(tmp_path, clock)
-    waits(lambda: box.undated() >= before + 4)
+    eventually(lambda: box.undated() >= before + 4)
     clock.moved_ms = 0
-    waits(lambda: len(events(box.messages(), "clock")) >= 2)
+    eventually(lambda: len(events(box.messages(), "clock")) >= 2)
     messages = box.end()
     now_ms = time.time_ns() // 1_000_000
     assert box.undated() == 0
@@ -190,7 +183,7 @@ def test_a_person_orders_maintenance_at_the_desk_and_it_is_on_record(
 ) -> None:
     monkeypatch.setenv("QUANTRAC_STATE_DIR", str(tmp_path / "state"))
     box = Box(tmp_path, MovedClock())
-    waits((box.folder / "desk.sock").exists)
+    eventually((box.folder / "desk.sock").exists)
 
     def maint(*words: str) -> tuple[int, str]:
         result = CliRunner().invoke(app, ["maint", "--station", STATION, *words])
@@ -203,10 +196,10 @@ def test_a_person_orders_maintenance_at_the_desk_and_it_is_on_record(
     found = json.loads(maint("--for", "30m", "--cal", "--json")[1])
     assert {name: order["state"] for name, order in found["maintenance"].items()} == {"": "cal", "io": "maint"}
     assert maint("--for", "soon")[0] == 2
-    waits(lambda: "io" not in json.loads(maint("--json")[1])["maintenance"])
+    eventually(lambda: "io" not in json.loads(maint("--json")[1])["maintenance"])
     assert maint("--off") == (0, "st-box: no maintenance\n")
     assert maint("--off")[0] == 1
-    waits(lambda: len(maintenance(box.messages())) >= 4)
+    eventually(lambda: len(maintenance(box.messages())) >= 4)
     assert maintenance(box.end()) == [
         ("io", "on, maint for 0.1 min: lau đầu đo"),
         (None, "on, cal for 30 min"),
@@ -247,7 +240,7 @@ def test_a_line_without_a_byte_is_closed_and_opened_again() -> None:
     async def listen() -> None:
         stop = asyncio.Event()
         reading = asyncio.create_task(one.run(stop))
-        await asyncio.to_thread(waits, lambda: bool(told()) and opened[0] >= 2)
+        await asyncio.to_thread(eventually, lambda: bool(told()) and opened[0] >= 2)
         stop.set()
         await reading
 
@@ -294,7 +287,7 @@ def test_the_modem_says_its_signal_strength() -> None:
     answering = threading.Thread(target=modem, daemon=True)
     answering.start()
     watch = ModemWatch(Modem(port=os.ttyname(slave), baud=115_200))
-    waits(lambda: watch.ask() == Measured(-79.0, State.OK))
+    eventually(lambda: watch.ask() == Measured(-79.0, State.OK))
     os.close(slave)
     answering.join(60)
     os.close(master)

@@ -21,9 +21,10 @@ from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.telemetry.wire import decode_message, lines_of
 from simulators.cameras.camera import Scheme, SimulatedCamera
 from simulators.cameras.jpeg import size_of
+from tests.fixtures.timing import eventually
 from tests.integration.edge_agent.agent import STATION, Numbers, Running, settings
 from tests.integration.edge_agent.listener import Listener
-from tests.integration.ingest.conftest import RunningIngest, add_channel, add_station, eventually
+from tests.integration.ingest.conftest import RunningIngest, add_channel, add_station
 
 TRIES = 3
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -23,19 +23,13 @@ from quantrac.cli.demo.journals import ABSENCE, channel_series, milliseconds, re
 from quantrac.config.loading import load_network
 from quantrac.telemetry.slots import slot_end
 from quantrac.telemetry.states import State
+from tests.fixtures.timing import eventually
 
 ROOT = Path(__file__).parents[3]
 STATION = "st-tran-de"
 WIDTH_MS = 2_000
 """Report interval of the stations in this test, with four samples in each."""
 DEFAULTS = "defaults: {sample: 500ms, report: 2s, housekeeping: 2s}\n"
-
-
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 @pytest.fixture
@@ -49,7 +43,7 @@ def field(tmp_path: Path) -> Iterator[Path]:
         (tmp_path / "simulate.log").open("wb") as log,
         subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log) as process,
     ):
-        until((tmp_path / "wiring.yaml").exists)
+        eventually((tmp_path / "wiring.yaml").exists)
         yield tmp_path
         process.terminate()
 
@@ -92,15 +86,15 @@ def slots(field: Path) -> set[int]:
 
 def test_killed_in_mid_slot_every_slot_is_told_and_no_value_differs_from_the_journal(field: Path) -> None:
     with agent(field) as first:
-        until(lambda: len(slots(field)) >= 2)
+        eventually(lambda: len(slots(field)) >= 2)
         while time.time_ns() // 1_000_000 % WIDTH_MS < 1_600:  # all four samples are taken, the mean is not
             time.sleep(0.02)
         first.send_signal(signal.SIGKILL)
         first.wait()
     before = max(slots(field))
-    until(lambda: time.time() * 1000 > before + 3 * WIDTH_MS)
+    eventually(lambda: time.time() * 1000 > before + 3 * WIDTH_MS)
     with agent(field) as second:
-        until(lambda: max(slots(field)) > before + 4 * WIDTH_MS and "ok" in str(messages(field)[-1]))
+        eventually(lambda: max(slots(field)) > before + 4 * WIDTH_MS and "ok" in str(messages(field)[-1]))
         second.send_signal(signal.SIGTERM)
         assert second.wait(60) == 0
 

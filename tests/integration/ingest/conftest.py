@@ -4,8 +4,7 @@ import os
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -15,6 +14,7 @@ from quantrac.mqtt import Delivery, MqttAddress, Outcome, Session, SettledPublis
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.telemetry import topics, wire
 from quantrac.telemetry.wire import Ack
+from tests.fixtures.timing import eventually
 
 SUBSCRIBED = (
     '"mqtt_subscribed", "client_id": "quantrac-ingest", ',
@@ -23,14 +23,6 @@ SUBSCRIBED = (
 """In the log: ingest hears the stations, and their cameras."""
 STATIONS = ("st-my-thanh", "st-test")
 CHANNELS = ("water_temp", "do", "ph", "salinity")
-
-
-def eventually(what: Callable[[], object], timeout_s: float = 180.0) -> None:
-    """Wait until `what()` is true; fail with its last answer."""
-    until = time.monotonic() + timeout_s
-    while not (found := what()):
-        assert time.monotonic() < until, f"not within {timeout_s} s; last answer {found!r}"
-        time.sleep(0.02)
 
 
 @pytest.fixture

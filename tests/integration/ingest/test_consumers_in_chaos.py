@@ -20,8 +20,8 @@ from psycopg.types.json import Jsonb
 
 from quantrac.database.feed import NewChange, append_changes
 from quantrac.private_services.postgres import PrivatePostgres
+from tests.fixtures.timing import eventually
 from tests.integration.alerts.test_service import NETWORK, PROJECT, RULES
-from tests.integration.ingest.conftest import eventually
 from tests.integration.ingest.test_rollups import everything
 
 STATION = "st-my-thanh"

@@ -11,7 +11,8 @@ from quantrac.mqtt import QueueFullError
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.private_services.postgres import PrivatePostgres
 from quantrac.telemetry import topics, wire
-from tests.integration.ingest.conftest import Edge, RunningIngest, eventually
+from tests.fixtures.timing import eventually
+from tests.integration.ingest.conftest import Edge, RunningIngest
 from tests.integration.ingest.test_books import book
 from tests.integration.ingest.test_path import message
 

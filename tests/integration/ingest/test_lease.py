@@ -7,7 +7,7 @@ import pytest
 
 from ingest.storing.tenure import LeaseLostError, Tenure
 from quantrac.database.pool import Connection, connect
-from tests.integration.ingest.conftest import eventually
+from tests.fixtures.timing import eventually
 
 
 class Server:

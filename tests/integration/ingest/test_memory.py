@@ -7,7 +7,8 @@ import psycopg
 
 from ingest.receiving.inbox import MOST_BYTES
 from quantrac.telemetry import topics, wire
-from tests.integration.ingest.conftest import Edge, RunningIngest, eventually
+from tests.fixtures.timing import eventually
+from tests.integration.ingest.conftest import Edge, RunningIngest
 from tests.integration.ingest.test_books import book
 from tests.integration.ingest.test_path import T
 

@@ -8,7 +8,8 @@ import pytest
 
 from quantrac.mqtt import Outcome
 from quantrac.telemetry import topics, wire
-from tests.integration.ingest.conftest import Edge, RunningIngest, eventually
+from tests.fixtures.timing import eventually
+from tests.integration.ingest.conftest import Edge, RunningIngest
 from tests.integration.ingest.test_path import T, message
 
 GOOD = '["ph",7.5,"ok"]'

@@ -6,8 +6,8 @@ import psycopg
 import pytest
 
 from quantrac.telemetry.wire import Message
-from tests.fixtures.timing import quickest
-from tests.integration.ingest.conftest import Edge, RunningIngest, eventually
+from tests.fixtures.timing import eventually, quickest
+from tests.integration.ingest.conftest import Edge, RunningIngest
 
 T = 1_790_000_000_000
 

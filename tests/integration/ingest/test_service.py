@@ -19,7 +19,8 @@ from quantrac.mqtt import MqttAddress
 from quantrac.observe import health
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.private_services.postgres import PrivatePostgres
-from tests.integration.ingest.conftest import Edge, RunningIngest, eventually
+from tests.fixtures.timing import eventually
+from tests.integration.ingest.conftest import Edge, RunningIngest
 from tests.integration.ingest.test_path import message
 
 FAILURES = "quantrac_database_failures_total{reason="

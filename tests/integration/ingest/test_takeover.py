@@ -11,8 +11,8 @@ import pytest
 from quantrac.mqtt import Outcome
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.telemetry import topics, wire
-from tests.fixtures.timing import quickest
-from tests.integration.ingest.conftest import STATIONS, Edge, RunningIngest, eventually
+from tests.fixtures.timing import eventually, quickest
+from tests.integration.ingest.conftest import STATIONS, Edge, RunningIngest
 from tests.integration.ingest.test_path import message
 
 Start = Callable[[], RunningIngest]

@@ -1,5 +1,5 @@
 """The same small network as the database's tests."""
 
-from tests.integration.database.conftest import conn, world
+from tests.integration.database.conftest import world
 
-__all__ = ["conn", "world"]
+__all__ = ["world"]

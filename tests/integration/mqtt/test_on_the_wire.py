@@ -12,7 +12,7 @@ import pytest
 from quantrac.backoff import Backoff
 from quantrac.mqtt import MqttAddress, QueueFullError, Session, Subscription, Will
 from quantrac.mqtt.session import MOST_WAITING
-from tests.integration.ingest.conftest import eventually
+from tests.fixtures.timing import eventually
 
 CONNECT, PUBLISH, SUBSCRIBE = 1, 3, 8
 SESSION_EXPIRY, WILL_DELAY, RECEIVE_MAXIMUM, MAXIMUM_PACKET_SIZE = 0x11, 0x18, 0x21, 0x27

@@ -9,7 +9,7 @@ import pytest
 from quantrac.mqtt import Connected, Delivery, MqttAddress, Outcome, Session, SettledPublish, Subscription, Will
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from tests.fixtures.proxy import TcpProxy
-from tests.integration.ingest.conftest import eventually
+from tests.fixtures.timing import eventually
 
 TOPIC = "quantrac/v1/st-test/readings"
 

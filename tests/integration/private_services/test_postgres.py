@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import psycopg
@@ -14,6 +13,7 @@ import pytest
 
 from quantrac.private_services.place import account_for, runtime_directory
 from quantrac.private_services.postgres import PrivatePostgres
+from tests.fixtures.timing import eventually
 from tests.integration.private_services.listening import addresses_of
 
 PROJECT = Path(__file__).parents[3]
@@ -96,11 +96,4 @@ def test_it_stops_and_removes_its_files_when_its_owner_is_killed(folder):
         server = int(owner.stdout.readline())
         os.kill(server, 0)
         owner.send_signal(signal.SIGKILL)
-    wait_until(lambda: not Path(f"/proc/{server}").exists() and not folder.exists())
-
-
-def wait_until(true, within_s: float = 180.0) -> None:
-    deadline = time.monotonic() + within_s
-    while not true():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
+    eventually(lambda: not Path(f"/proc/{server}").exists() and not folder.exists())

@@ -3,7 +3,7 @@
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from pymodbus.client import ModbusSerialClient
 from quantrac.private_services.ports import free_port
 from simulators.faults.fault import FaultError
 from simulators.single_bus import SingleBus
+from tests.fixtures.timing import eventually
 
 RTU: dict[str, Any] = {
     "kind": "modbus-rtu", "line": "19200 8N1",
@@ -26,13 +27,6 @@ ANSWER = 13
 """Bytes of a good answer."""
 SILENCE_S, LONGEST_S = 0.25, 60.0
 """How long nobody speaks where nobody should; how long a busy machine may take where somebody should."""
-
-
-def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + LONGEST_S
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @contextmanager
@@ -54,7 +48,7 @@ def damaged(port: serial.Serial, bus: SingleBus) -> bytes:
     """The answer to a request that a fault hits: as many bytes as are on record."""
     before = len(bus.struck())
     port.write(ASK)
-    until(lambda: len(bus.struck()) > before)
+    eventually(lambda: len(bus.struck()) > before)
     port.timeout = LONGEST_S
     answer = port.read(len(bytes.fromhex(bus.struck()[-1]["wire"])))
     port.timeout = SILENCE_S
@@ -99,7 +93,7 @@ def test_a_late_answer_is_old_when_it_comes_and_nobody_overtakes_it(tmp_path: Pa
     with SingleBus(RTU, ["late:0.4s@1"], journal_dir=tmp_path) as bus, port_of(bus) as port:
         begun = time.monotonic()
         port.write(ASK)
-        until(lambda: bool(bus.struck()))
+        eventually(lambda: bool(bus.struck()))
         bus.switch([])
         port.write(ASK)
         port.timeout = LONGEST_S
@@ -115,7 +109,7 @@ def test_who_sleeps_misses_what_wakes_it(tmp_path: Path) -> None:
     with SingleBus(RTU, journal_dir=tmp_path) as bus, port_of(bus) as port:
         bus.switch(["sleep:0.5s@1"])
         assert len(answered(port)) == ANSWER
-        until(lambda: _slept_and_woke(port))
+        eventually(lambda: _slept_and_woke(port))
 
 
 def _slept_and_woke(port: serial.Serial) -> bool:
@@ -129,16 +123,16 @@ def test_faults_of_the_line_begin_and_end(tmp_path: Path) -> None:
     """Echo, another's chatter, a crawling line, and an adapter that is taken out and put back in."""
     with SingleBus(RTU, ["echo@*"], journal_dir=tmp_path) as bus, port_of(bus) as port:
         heard(port)  # the script begins
-        until(lambda: heard(port).startswith(ASK + b"\x01\x03"))
+        eventually(lambda: heard(port).startswith(ASK + b"\x01\x03"))
         port.timeout = LONGEST_S
         bus.switch(["chatter:50ms@*", "dead@1"])
         assert len(port.read(64)) == 64, "and nobody asked"
         bus.switch(["baud:600@1"])
-        until(lambda: _took(port) > 0.3)
+        eventually(lambda: _took(port) > 0.3)
         bus.switch(["unplug@1", "unplug@2"])
-        until(lambda: not Path(str(bus.place["port"])).exists())
+        eventually(lambda: not Path(str(bus.place["port"])).exists())
         bus.switch([])
-        until(lambda: Path(str(bus.place["port"])).exists())
+        eventually(lambda: Path(str(bus.place["port"])).exists())
         with port_of(bus) as again:
             assert answered(again)[:3] == b"\x01\x03\x08"
 
@@ -176,20 +170,20 @@ def test_a_network_instrument_hangs_up_goes_deaf_is_full_and_goes_away(tmp_path:
         assert asked(first) == b""
         second = connected(bus)
         bus.switch(["half-open@1"])
-        until(lambda: _is_deaf(second))
+        eventually(lambda: _is_deaf(second))
         bus.switch([])
-        until(lambda: _is_back(bus))
+        eventually(lambda: _is_back(bus))
         assert _is_deaf(second), "for good"
         third = connected(bus)
         assert asked(third)
         bus.switch(["connections:1@1"])
-        until(lambda: _is_refused(bus))
+        eventually(lambda: _is_refused(bus))
         bus.switch(["unplug@1"])
-        until(lambda: asked(third) == b"")
+        eventually(lambda: asked(third) == b"")
         with pytest.raises(ConnectionRefusedError):
             connected(bus)
         bus.switch([])
-        until(lambda: _is_back(bus))
+        eventually(lambda: _is_back(bus))
         for client in (first, second, third):
             client.close()
 

@@ -20,6 +20,7 @@ from pymodbus.client import ModbusSerialClient, ModbusTcpClient
 from pymodbus.exceptions import ModbusIOException
 
 from simulators.service import WATCH_S
+from tests.fixtures.timing import eventually
 
 LONGEST_S, SILENCE_S = 60.0, 0.4
 """How long a busy machine may take for an answer; how long one is waited for that does not come."""
@@ -59,13 +60,6 @@ stations:
     script:
       episodes: [{signal: do, start_s: 0.5, for_s: 2.0, to: 2.4, ramp_s: 0}]
 """
-
-
-def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + LONGEST_S
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 class Simulation:
@@ -272,7 +266,7 @@ def test_a_reply_that_was_damaged_or_left_late_is_marked_in_the_journal(
     with pytest.raises(ModbusIOException):
         rtu(f"st-b/{kind}", timeout=SILENCE_S).read_holding_registers(384, count=2, device_id=1)
     if kind != "silent":
-        until(lambda: bool(simulation.journal("st-b", kind)))
+        eventually(lambda: bool(simulation.journal("st-b", kind)))
     entries = simulation.journal("st-b", kind)
     if kind == "silent":
         assert entries == []
@@ -326,7 +320,7 @@ def test_a_file_of_faults_is_obeyed_as_it_changes(tmp_path: Path) -> None:
             with pytest.raises(ModbusIOException):
                 client.read_holding_registers(5583, count=2, device_id=1)
             faults.write_text("busy@sondes  # from now on\n")
-            until(lambda: _is_busy(client))
+            eventually(lambda: _is_busy(client))
     finally:
         assert running.end() == 0
     hit = [json.loads(line)["faults"] for line in (running.journals / "st-c.faults").read_text().splitlines()]

@@ -3,13 +3,13 @@
 import json
 import os
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from quantrac.cli.processes import RESTART_DELAYS, Program, Supervisor
+from tests.fixtures.timing import eventually
 
 SLEEP = (sys.executable, "-c", "import time; time.sleep(600)")
 
@@ -21,13 +21,6 @@ def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
     made.stop()
 
 
-def until(condition: Callable[[], object], within: float = 180.0) -> None:
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.01)
-
-
 def pid(supervisor: Supervisor, name: str) -> int:
     return int(json.loads((supervisor.directory / "processes.json").read_text())[name])
 
@@ -36,7 +29,7 @@ def test_a_killed_program_is_started_again(supervisor: Supervisor) -> None:
     supervisor.start(Program("one", SLEEP), 0.0)
     first = pid(supervisor, "one")
     os.kill(first, 9)
-    until(lambda: supervisor.watch(1.0) == ["one"])
+    eventually(lambda: supervisor.watch(1.0) == ["one"])
     supervisor.watch(1.0)
     assert pid(supervisor, "one") != first
 
@@ -46,7 +39,7 @@ def test_a_program_that_keeps_ending_is_started_ever_more_slowly(supervisor: Sup
     now, delays = 0.0, []
     for _ in range(3):
         ended, at = pid(supervisor, "bad"), now
-        until(lambda now=now: supervisor.watch(now) == ["bad"])
+        eventually(lambda now=now: supervisor.watch(now) == ["bad"])
         while pid(supervisor, "bad") == ended:
             at += 0.1
             supervisor.watch(at)
@@ -68,7 +61,7 @@ def test_stopping_ends_every_program_and_starts_none_again(supervisor: Superviso
 def test_a_program_that_will_not_stop_is_killed(supervisor: Supervisor) -> None:
     stubborn = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
     supervisor.start(Program("stubborn", (sys.executable, "-c", stubborn)), 0.0)
-    until(lambda: "up" in supervisor.log_of("stubborn").read_text())
+    eventually(lambda: "up" in supervisor.log_of("stubborn").read_text())
     supervisor.stop("stubborn", timeout=0.2)
     assert supervisor.wait("stubborn", 0.0) == -9
 
