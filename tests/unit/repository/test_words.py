@@ -31,14 +31,14 @@ RIDDLE = re.compile(r"See the module|^By which |one that is told|[Dd]esign,? (se
 
 NOT_YET_CLASSES = """
 Block Book Calibration Channel Columns Course DeadLetter Finding Formula Kind Line Message Outcome Phase Picture
-Place Purpose Report Row Sample Selection Station Step Stretch Trouble UnknownStation Verdict Window Worker
+Place Report Row Sample Selection Station Step Stretch UnknownStation Window Worker
 """
 NOT_YET_MODULES = """
 consuming copying deriving following importing judging loading making refreshing staging telling tuning wiring
 withholding
 """
 NOT_YET_SLOTS = """
-Slot all_slots slot slots
+all_slots slot slots
 """
 NOT_YET_EVENTS = 15
 NOT_YET_RIDDLES = 8
