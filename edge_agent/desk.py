@@ -1,4 +1,4 @@
-"""What a person may ask of a running agent, over a socket in the station's state folder: one JSON line each way."""
+"""The desk of a running agent: requests and answers, one JSON line each, over a socket in its state folder."""
 
 from __future__ import annotations
 

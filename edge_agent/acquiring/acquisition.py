@@ -1,4 +1,4 @@
-"""Reads a station's instruments and hands over one record a device and slot.
+"""Acquisition: reads a station's instruments and hands over one record a device and slot.
 
 The way of a sample: `bus_reader` takes a turn of its schedule → the instrument answers → `channels` converts →
 `device_slots` puts it into its slot → the slot closes → the sink gets a record.

@@ -1,4 +1,4 @@
-"""The one task that owns a bus: takes the turns of its schedule, one after the other."""
+"""The task that owns a bus: takes the turns of its schedule, one after the other."""
 
 from __future__ import annotations
 

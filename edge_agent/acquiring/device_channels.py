@@ -1,4 +1,4 @@
-"""A device while it is read: its instrument, its channels' slots, and what has happened to it."""
+"""A device while it is read: its instrument, its channels' slots, and its events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""By which the desk and the centre's commands, in their threads, ask something of the instruments' event loop."""
+"""Runs requests from other threads (the desk, the centre's commands) inside the instruments' event loop."""
 
 from __future__ import annotations
 

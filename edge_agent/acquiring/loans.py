@@ -1,4 +1,4 @@
-"""Reading beside the owner of a line: its line is lent between two of its turns, or what it hears is shared."""
+"""Loans of a line to readers beside its owner: between two turns, or by sharing what the owner hears."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sleeping that ends early when the agent is to stop."""
+"""Pauses that end early when the agent is to stop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When to ask which instrument on a bus: due times, earliest deadline first, retries last, rest for the dead. Pure.
+"""The schedule of a bus: due times, earliest deadline first, retries last, rests for silent devices. Pure.
 
 Due times are multiples of the sampling period on the wall clock, all in milliseconds since 1970 UTC. A slot labelled h
 ends at h inclusive, so a read due at h starts one millisecond later: it is the first of the slot that begins.

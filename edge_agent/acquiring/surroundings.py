@@ -1,4 +1,4 @@
-"""What acquisition is given besides the station: clock, sources of the agent's own channels, orders, watchdog."""
+"""What acquisition needs besides the station: clock, sources of the agent's own channels, orders, watchdog."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge_agent.slots.maintenance import MaintenanceOrders
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """See the module."""
+    """Clock, sources and collaborators of acquisition."""
 
     clock: NowMs
     keeping: AgentChannels

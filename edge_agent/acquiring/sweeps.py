@@ -1,4 +1,4 @@
-"""The buses that are read, each by a task that owns it, and how they become others while the station goes on measuring.
+"""The buses under their tasks, and their change to another configuration while the station goes on measuring.
 
 A bus on which nothing changes is not touched. A changed one is stopped between two turns, when nothing is due for a
 moment, and goes on under its new owner with the open slots of the old one.
@@ -73,7 +73,7 @@ class Sweep:
 
 
 class Sweeps:
-    """See the module. Everything here belongs to the event loop of acquisition."""
+    """The tasks of all buses. Everything here belongs to the event loop of acquisition."""
 
     def __init__(
         self,

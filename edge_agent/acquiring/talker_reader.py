@@ -1,4 +1,4 @@
-"""The one task that owns a line on which instruments talk by themselves: it listens, and every line is a sample."""
+"""The task that owns a line of talkers: it listens, and every line is a sample."""
 
 from __future__ import annotations
 

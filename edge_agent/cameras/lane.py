@@ -1,4 +1,4 @@
-"""The slow lane of pictures: one at a time, oldest first, and as long a rest after each as it took.
+"""The slow lane of pictures: one at a time, oldest first, with a rest after each as long as it took.
 
 A picture stays in the album until the centre's ack settles its seq, by the same rules as readings (`settlement`).
 """
@@ -37,7 +37,7 @@ class _Transport(Protocol):
 
 
 class PictureLane:
-    """See the module. One thread calls everything here."""
+    """Publishes the pictures of an album. One thread calls everything here."""
 
     def __init__(self, station: str, album: PictureSpool, transport: _Transport) -> None:
         self._station, self._album, self._transport = station, album, transport

@@ -1,4 +1,4 @@
-"""When which camera takes a picture: each `every` on the wall clock, and when something happens at the station."""
+"""The photographer: takes a picture each `every` on the wall clock, and when something happens at the station."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The spool of pictures: a SQLite file and an epoch of their own; readings' spool never waits for it."""
+"""The spool of pictures (the album): a SQLite file and an epoch of its own, for which no reading waits."""
 
 from __future__ import annotations
 

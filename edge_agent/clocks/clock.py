@@ -1,4 +1,4 @@
-"""Now, on two clocks: the monotonic one, for waiting; the wall clock, which people read and somebody may set."""
+"""Two clocks: the monotonic one, for waiting, and the wall clock, which people read and may set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The machine's clocks, and what the kernel, chrony or systemd-timesyncd say of them. Reads only, never sets."""
+"""The machine's clocks, with the word of the kernel, chrony or systemd-timesyncd on them. Reads only, never sets."""
 
 from __future__ import annotations
 

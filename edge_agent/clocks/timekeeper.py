@@ -1,4 +1,4 @@
-"""Keeps an eye on the machine's clock, in a thread of its own: who sets it may take seconds to answer."""
+"""The timekeeper: watches the machine's clock in a thread of its own, since asking may take seconds."""
 
 from __future__ import annotations
 

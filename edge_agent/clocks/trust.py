@@ -1,4 +1,4 @@
-"""Whether the wall clock may be believed, and what a record measured before that was so is dated. Pure.
+"""Trust in the wall clock, and the times of records that were measured before it could be believed. Pure.
 
 A box without a battery wakes up in 1970, or where its clock stood when the mains went. What is measured meanwhile is
 kept with the difference between the wall clock and the time since the machine started; once the clock can be believed,

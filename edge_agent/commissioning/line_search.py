@@ -1,4 +1,4 @@
-"""Finding what hangs on a line that nobody documented: line settings, Modbus units, an SDI-12 sensor, a talker.
+"""Searches an undocumented line: line settings, Modbus units, an SDI-12 sensor, a talker.
 
 The usual settings are tried, the most usual first, for the usual units; the other units only with settings under which
 somebody answered. Where no Modbus unit is, the line is listened to, and an SDI-12 sensor asked for. All within a time.

@@ -1,4 +1,4 @@
-"""A technician's look at a station: what would be asked, and what each instrument answers now."""
+"""The probe of a station: the requests it would send, and what each instrument answers now."""
 
 from __future__ import annotations
 

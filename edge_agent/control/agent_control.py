@@ -1,4 +1,4 @@
-"""How a running agent is steered: from its desk, by commands of the centre, by SIGHUP; all get the same answers."""
+"""Steers a running agent: from its desk, by commands of the centre, by SIGHUP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the agent of a station runs by: its configuration, the broker's address, its folder."""
+"""The plan of an agent: its station's configuration, the broker's address, its folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the agent answers at its desk, to a person beside it and to the centre's commands alike."""
+"""The agent's answers to requests at its desk and to commands of the centre alike."""
 
 from __future__ import annotations
 

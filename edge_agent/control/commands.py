@@ -1,4 +1,4 @@
-"""Commands of the centre: checked, carried out at most once, answered; what is refused goes on record.
+"""Commands of the centre: checked, carried out at most once, answered; refusals go on record.
 
 The network thread only offers them. Each that is allowed runs in a thread of its own, since a change of the
 configuration takes minutes; its id is on disk before it begins, unless it changes nothing.
@@ -61,7 +61,7 @@ class SeenIds:
 
 
 class Commands:
-    """See the module."""
+    """Takes commands from the network thread and runs each that is allowed in a thread of its own."""
 
     def __init__(
         self,

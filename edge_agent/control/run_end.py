@@ -1,4 +1,4 @@
-"""How a run of the agent ends: it is stopped, drained, or fails."""
+"""The end of an agent's run: stopped, drained, or failed."""
 
 from __future__ import annotations
 

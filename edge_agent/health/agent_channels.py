@@ -1,4 +1,4 @@
-"""What the agent measures about its own box: the channels of the pseudo device `agent`."""
+"""The agent's own channels (pseudo device `agent`): disk, processor, clock, errors, spool, modem."""
 
 from __future__ import annotations
 

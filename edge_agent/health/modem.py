@@ -1,4 +1,4 @@
-"""The signal strength of the station's modem, by an AT port of its own (3GPP TS 27.007, 8.5: +CSQ)."""
+"""Signal strength of the station's modem, by an AT port of its own (3GPP TS 27.007, 8.5: +CSQ)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A station file made into buses and instruments that can be read."""
+"""Builds the buses and instruments of a station file."""
 
 from __future__ import annotations
 

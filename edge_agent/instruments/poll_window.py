@@ -1,4 +1,4 @@
-"""Instruments that may be asked only in some minutes of the hour: a monitor that moves its tape answers nobody."""
+"""Poll windows: minutes of the hour in which alone an instrument may be asked."""
 
 from __future__ import annotations
 

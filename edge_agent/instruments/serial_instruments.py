@@ -1,4 +1,4 @@
-"""Instruments that are asked in printable characters: thin conversations over the pure codecs."""
+"""Instruments with text protocols: thin conversations over the pure codecs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Instruments that send by themselves: each line they send is a sample of the signals in it."""
+"""Talkers: each line that they send is a sample of the signals in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bytes that come and go on a serial port or a TCP connection: write, read up to an end with a timeout, be quiet."""
+"""Base of serial ports and TCP connections as lines of bytes: write, read up to an end with a timeout, be quiet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an answer of printable characters looks like: how it ends, what it holds, which looks like no other. Pure."""
+"""Endings of text answers: how an answer ends, what it holds, and which looks like no other. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What acquisition needs of an instrument, whatever it speaks."""
+"""The Protocol of every instrument, whatever it speaks, as acquisition uses it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers that a line of printable characters still owes, so that none is taken for that of a later request. Pure.
+"""Text answers that a line still owes, so that none is taken for the answer to a later request. Pure.
 
 Such answers name neither request nor number. Instruments answer in order: so after a miss the same is asked again only
 when a *fence* has been answered, a small request whose answer looks like no other (``a!`` of SDI-12, ``a`` of Vaisala);

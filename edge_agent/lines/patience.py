@@ -1,4 +1,4 @@
-"""How long to wait for each unit, learnt from how long its answers took. Pure.
+"""Patience: how long to wait for each unit, learnt from its answers. Pure.
 
 A unit is given the profile's timeout. One that was heard answering too late is given more. One that has always answered
 quickly and now is silent is given three times its longest recent answer when it is tried again, so that a dead unit

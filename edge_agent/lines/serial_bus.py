@@ -1,4 +1,4 @@
-"""A line that is asked in requests and answers, for protocols of printable characters: a serial port or TCP."""
+"""A line of requests and answers for text protocols, on a serial port or TCP."""
 
 from __future__ import annotations
 

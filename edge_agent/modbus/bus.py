@@ -1,4 +1,4 @@
-"""One Modbus line or endpoint with one owner: one transaction at a time, and never an answer taken for another's.
+"""A Modbus line or endpoint with one owner: one transaction at a time, and no answer taken for another's.
 
 pymodbus moves the bytes; everything that decides is here, because on RTU the library accepts a late reply as the
 answer to the next request, does not compare lengths, and with its own retries lets one dead unit hold the line for

@@ -1,4 +1,4 @@
-"""Finding the one RTU frame that answers a request among what a line delivered. Pure.
+"""Finds the one RTU frame that answers a request among the bytes of a line. Pure.
 
 RTU replies carry no transaction number, and a line delivers more than replies: turn-around glitches before the frame,
 echoes, the late answer of a neighbour. A frame is taken only if unit, function, byte count and CRC are those that the

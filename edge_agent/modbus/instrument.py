@@ -1,4 +1,4 @@
-"""A Modbus instrument: its profile made into requests, and their answers into samples."""
+"""A Modbus instrument: requests from its profile, samples from their answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which registers to ask for in which request: a pure plan made once from a device's profile.
+"""The request plan of a device: which registers go into which request. Pure; made once from its profile.
 
 A request on a serial line costs about thirteen bytes and the instrument's answering time whatever it carries, a
 register costs two bytes: it is cheaper to read across a small gap than to ask twice. What belongs together (a value

@@ -1,4 +1,4 @@
-"""Counts reads that brought nothing, by device and kind, so that a bad cable can be told from a bad instrument."""
+"""Counts misses by device and kind, so that a bad cable can be told from a bad instrument."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why an instrument gave no reading: each kind asks for another reaction of the schedule."""
+"""Misses: the reasons why an instrument gave no reading, each with its own reaction of the schedule."""
 
 from quantrac.telemetry.errors import QuantracError
 

@@ -1,4 +1,4 @@
-"""What acquisition hands to the spool: one record a device and slot."""
+"""Records: what one device gave for one slot, as acquisition hands it to the spool."""
 
 from collections.abc import Callable
 from typing import NamedTuple

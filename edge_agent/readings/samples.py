@@ -1,4 +1,4 @@
-"""One look at an instrument: what its signals said, and when they were asked."""
+"""Samples: the signals of an instrument at one moment."""
 
 from __future__ import annotations
 

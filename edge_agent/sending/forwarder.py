@@ -1,4 +1,4 @@
-"""From intake to spool to broker, and back from the centre's ack.
+"""The forwarder: from intake to spool to broker, and back from the centre's ack.
 
 The path of a record: `Intake` → `Spool.append` (synced) → `Lanes` → PUBACK → ack of the centre → settled. One thread
 calls everything here.
@@ -54,7 +54,7 @@ class AskedForTooMuch(QuantracError):
 
 
 class Forwarder:
-    """See the module. Call `turn` after every other call, and again after the time it returns.
+    """Moves records to the broker. Call `turn` after every other call, and again after the time it returns.
 
     Any call but `turn` may raise SpoolDamaged: then call `renew`; or SpoolUnwritable: then call `stall`.
     """

@@ -1,4 +1,4 @@
-"""The one thread that owns spool and lanes. Everything reaches it as a call, in order; nothing of it is shared."""
+"""The thread that owns spool and lanes. Other threads reach it by calls, in order; they share nothing with it."""
 
 from __future__ import annotations
 

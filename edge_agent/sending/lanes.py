@@ -56,7 +56,7 @@ class Parcel(NamedTuple):
 
 
 class Lanes:
-    """See the module. One thread calls everything here."""
+    """Publishes what is next on either lane. One thread calls everything here."""
 
     def __init__(
         self,

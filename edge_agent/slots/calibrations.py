@@ -1,4 +1,4 @@
-"""What an instrument says of its own calibration: when it is calibrated, when it measures zero or span gas. Pure."""
+"""An instrument's own word on its calibration: calibrating, measuring zero or span gas. Pure."""
 
 from __future__ import annotations
 

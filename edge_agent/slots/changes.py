@@ -1,4 +1,4 @@
-"""What differs between two configurations of a station, and what that means for what runs. Pure."""
+"""Changes between two configurations of a station, and what they mean for what runs. Pure."""
 
 from __future__ import annotations
 

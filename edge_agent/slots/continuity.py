@@ -1,4 +1,4 @@
-"""No gap is silent: slots that nobody measured are said to be missing. Pure.
+"""Continuity of slots: those that nobody measured are sent as missing. Pure.
 
 A device's slots follow one another. When a record comes whose slot does not follow the last one (the agent was dead,
 the mains were off, the clock was set forward, memory overflowed), the slots between are made as null with `fault`.

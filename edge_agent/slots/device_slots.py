@@ -1,4 +1,4 @@
-"""From samples to slots: what one device's channels were over each report interval. Pure; the time is passed in.
+"""The slots of one device: from samples to readings of each report interval. Pure; the time is passed in.
 
 A slot labelled h holds the samples of h - width < t <= h. It is closed when its end has passed and no read begun
 before the end is under way, so that a stored mean is the mean of everything that the instrument served in the slot.

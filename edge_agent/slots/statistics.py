@@ -1,4 +1,4 @@
-"""What is kept of a slot beside its reading: how many valid samples, the least, the greatest, their spread. Pure."""
+"""Statistics of a slot: number of valid samples, minimum, maximum, deviation. Pure."""
 
 from __future__ import annotations
 

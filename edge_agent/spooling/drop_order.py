@@ -1,4 +1,4 @@
-"""Which messages go when the spool must have room: the oldest acknowledged ones first, unacknowledged ones last."""
+"""The order in which messages are dropped for room: oldest acknowledged ones first, unacknowledged ones last."""
 
 from __future__ import annotations
 

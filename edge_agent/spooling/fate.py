@@ -1,4 +1,4 @@
-"""What is known of the messages of a spool. Pure."""
+"""The fate of the messages of a spool, as far as it is known. Pure."""
 
 from __future__ import annotations
 

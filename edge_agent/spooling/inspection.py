@@ -1,4 +1,4 @@
-"""A look into a spool that no agent needs to be running for. Reads only."""
+"""Inspects a spool, whether its agent runs or not. Reads only."""
 
 from __future__ import annotations
 

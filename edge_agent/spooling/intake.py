@@ -1,4 +1,4 @@
-"""Records on their way to the spool: a bounded queue that bridges a full or stalling disk."""
+"""The intake: a bounded queue of records in front of the spool, which bridges a full or stalling disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A record as the line that the spool keeps and the broker gets, and back. Pure."""
+"""The line of a record, as the spool keeps it and the broker gets it, and back. Pure."""
 
 from __future__ import annotations
 

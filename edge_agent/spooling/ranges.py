@@ -1,4 +1,4 @@
-"""A set of whole numbers kept as ranges: a million acknowledged messages are one pair."""
+"""Sets of whole numbers as ranges: a million acknowledged messages are one pair."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way of records into the spool: dated when the clock can be believed, completed by what is missing, appended."""
+"""Stores records in the spool: dated when the clock can be believed, completed by missing slots, appended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state of a spool in numbers, for people and programs. Pure."""
+"""The report on a spool in numbers, for people and programs. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The file under the spool: opened for durability, locked, and with SQLite's errors sorted by what can be done."""
+"""The file under the spool: opened for durability, locked, its SQLite errors sorted by what can be done."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ NOT_YET_SLOTS = """
 all_slots slot slots
 """
 NOT_YET_EVENTS = 15
-NOT_YET_RIDDLES = 8
+NOT_YET_RIDDLES = 0
 """What other rooms still have: only fewer may be found."""
 
 
