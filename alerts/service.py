@@ -33,11 +33,11 @@ from alerts.watchdogs.carriers import check_carriers
 from alerts.watchdogs.feed_lag import RULE as FEED_RULE
 from alerts.watchdogs.no_data import RULE as NO_DATA_RULE
 from alerts.watchdogs.silence import RULE as SILENCE_RULE
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.config.network import Network
 from quantrac.config.settings import Settings
 from quantrac.database.beat import Beat
-from quantrac.database.migrate import connect_migrated
+from quantrac.database.migration import connect_migrated
 from quantrac.database.pool import Connection, DatabaseUnreachable
 from quantrac.observe import health, logs, metrics
 from quantrac.telemetry.errors import QuantracError

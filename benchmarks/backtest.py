@@ -13,7 +13,7 @@ from datetime import timedelta
 from alerts.trials.backtest_run import Report, run_backtest
 from benchmarks.servers import PROJECT
 from benchmarks.year import filled
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.config.network import Network
 from quantrac.config.rules import Rule
 from quantrac.telemetry.parameters import CATALOGUE

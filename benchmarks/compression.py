@@ -25,10 +25,10 @@ from ingest.receiving import registry_table
 from ingest.receiving.batch import prepare
 from ingest.rollups.refreshing import rebuild
 from ingest.storing.transaction import store
-from quantrac.config.loading import load_network
-from quantrac.database.migrate import migrate
+from quantrac.config.loader import load_network
+from quantrac.database.edition import tune
+from quantrac.database.migration import migrate
 from quantrac.database.pool import Connection, connect
-from quantrac.database.tuning import tune
 from quantrac.desks.network import apply_network
 from quantrac.mqtt.delivery import Delivery
 

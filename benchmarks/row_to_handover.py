@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from benchmarks.servers import PROJECT
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.database.feed import NewChange, append_changes
-from quantrac.database.migrate import migrate
+from quantrac.database.migration import migrate
 from quantrac.database.pool import Connection, connect
 from quantrac.desks.network import apply_network
 from quantrac.private_services.catchers import MailCatcher, SmsCatcher

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psycopg
 
-from quantrac.database.migrate import migrate
+from quantrac.database.migration import migrate
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.private_services.place import account_for, runtime_directory
 from quantrac.private_services.postgres import PrivatePostgres

@@ -22,10 +22,10 @@ from alerts.evaluating.evaluator import Evaluator
 from alerts.rules.rule import ChannelRule, RuleTexts
 from alerts.telling.routes import Routing
 from benchmarks.servers import PROJECT
+from quantrac.config.notifications import Route
 from quantrac.config.rules import Level, Side
-from quantrac.config.telling import Route
 from quantrac.database.feed import NewChange, append_changes
-from quantrac.database.migrate import migrate
+from quantrac.database.migration import migrate
 from quantrac.database.pool import Connection, connect
 from quantrac.private_services.place import account_for, runtime_directory
 from quantrac.private_services.postgres import PrivatePostgres

@@ -20,10 +20,10 @@ from dashboards.console import series, snapshot
 from dashboards.grafana import queries
 from ingest.rollups.refreshing import rebuild
 from quantrac.cli.jobs.chunks import order_old_hours
-from quantrac.config.loading import load_network
-from quantrac.database.migrate import migrate
+from quantrac.config.loader import load_network
+from quantrac.database.edition import tune
+from quantrac.database.migration import migrate
 from quantrac.database.pool import Connection, connect
-from quantrac.database.tuning import tune
 from quantrac.desks.network import apply_network
 from quantrac.private_services.place import account_for, runtime_directory
 from quantrac.private_services.postgres import PrivatePostgres

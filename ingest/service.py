@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from ingest.workers.worker import Clock, Worker
 from quantrac.config.settings import Settings
-from quantrac.database.migrate import refuse_old_database
+from quantrac.database.migration import refuse_old_database
 from quantrac.database.pool import connect
 from quantrac.mqtt import MqttAddress
 from quantrac.observe import health

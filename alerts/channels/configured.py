@@ -19,8 +19,8 @@ from alerts.telling.links import links_of
 from alerts.telling.notifier import NotConfigured, Notifier
 from alerts.telling.part_journal import PartJournal
 from alerts.telling.relay import Relay
+from quantrac.config.notifications import Templates
 from quantrac.config.settings import MissingSetting, Settings
-from quantrac.config.templates import Templates
 
 Clock = Callable[[], datetime]
 OpenMailbox = Callable[[str, str, Clock], Mailbox]

@@ -10,7 +10,7 @@ import httpx
 from alerts.channels.templates import registered_text
 from alerts.telling import gsm
 from alerts.telling.notifier import Gone, NeedsPerson, Outgoing, TryAgain
-from quantrac.config.templates import Templates
+from quantrac.config.notifications import Templates
 
 BASE_URL: Final = "https://rest.esms.vn"
 PATH: Final = "/MainService.svc/json/SendMultipleMessage_V4_post_json/"

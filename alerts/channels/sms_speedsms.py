@@ -9,7 +9,7 @@ import httpx
 from alerts.channels.templates import registered_text
 from alerts.telling.notifier import Gone, NeedsPerson, OutcomeUnknown, Outgoing, TryAgain
 from alerts.telling.part_journal import PartJournal, PartState
-from quantrac.config.templates import Templates
+from quantrac.config.notifications import Templates
 
 BASE_URL: Final = "https://api.speedsms.vn"
 PATH: Final = "/index.php/sms/send"

@@ -8,7 +8,7 @@ from typing import Final
 from alerts.telling.gsm import unaccented
 from alerts.telling.notifier import NotCarried, Outgoing
 from alerts.telling.texts import fill
-from quantrac.config.templates import MessageTemplate, Placeholder, Templates
+from quantrac.config.notifications import MessageTemplate, Placeholder, Templates
 
 WHOLE: Final = frozenset({"value", "limit", "time", "alarm"})
 """What is never cut."""

@@ -13,7 +13,7 @@ import httpx
 from alerts.channels.templates import filled, template_of
 from alerts.channels.zalo_tokens import ZaloTokens
 from alerts.telling.notifier import Gone, NeedsPerson, NotCarried, Outgoing, TryAgain
-from quantrac.config.templates import Templates
+from quantrac.config.notifications import Templates
 
 BASE_URL: Final = "https://business.openapi.zalo.me"
 PATH: Final = "/message/template"

@@ -153,5 +153,5 @@ def texts_of(rule: config.Rationale) -> RuleTexts:
     )
 
 
-def _message(message: config.Message | None) -> Words | None:
+def _message(message: config.SmsText | None) -> Words | None:
     return None if message is None else Words(message.vi, message.en)

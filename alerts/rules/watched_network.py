@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from quantrac.config.findings import ConfigErrors
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.config.network import Network
 from quantrac.observe import logs, metrics
 

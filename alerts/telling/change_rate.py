@@ -17,7 +17,7 @@ import msgspec
 from alerts.alarm.purpose import Purpose
 from alerts.alarm.records import Recorded, add_event
 from alerts.rules.rule import RuleTexts
-from quantrac.config.telling import Flapping
+from quantrac.config.notifications import Flapping
 from quantrac.database.pool import Connection
 from quantrac.telemetry.severity import Severity
 

@@ -16,7 +16,7 @@ from alerts.alarm.purpose import Purpose
 from alerts.alarm.records import OnRecord, Recorded, add_event, wait_for_answer, waiting_since
 from alerts.rules.rule import RuleTexts
 from alerts.telling.routes import Routing
-from quantrac.config.telling import Step
+from quantrac.config.notifications import EscalationStep
 from quantrac.database.pool import Connection
 from quantrac.telemetry.severity import Severity
 
@@ -26,7 +26,7 @@ class Call:
     """One time at which people are told of an alarm that nobody has acknowledged."""
 
     at: datetime
-    step: Step | None
+    step: EscalationStep | None
     """Whom the step names; None: whoever was told before."""
 
 
@@ -69,7 +69,7 @@ class Due:
     """A call that is due."""
 
     change: Recorded
-    step: Step | None
+    step: EscalationStep | None
     station: str | None
     about: OnRecord
 

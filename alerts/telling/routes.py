@@ -11,7 +11,17 @@ from zoneinfo import ZoneInfo
 
 from alerts.telling.contact import MEDIA, Addressee, Medium
 from quantrac.config.network import Network
-from quantrac.config.telling import Cap, Duty, Flapping, Grouping, QuietHours, Repeat, Route, Step, Storm
+from quantrac.config.notifications import (
+    Cap,
+    Duty,
+    EscalationStep,
+    Flapping,
+    Grouping,
+    QuietHours,
+    Repeat,
+    Route,
+    Storm,
+)
 from quantrac.telemetry.severity import Severity
 
 NIGHT: Final = time(21, 0), time(6, 0)
@@ -32,7 +42,7 @@ class Routing:
     storm: Storm = field(default_factory=Storm)
     breakthrough: frozenset[Severity] = frozenset()
     duty: Mapping[str, Duty] = field(default_factory=dict)
-    escalation: tuple[Step, ...] = ()
+    escalation: tuple[EscalationStep, ...] = ()
     repeat: Repeat | None = None
     grouping: Grouping | None = None
     cap: Cap | None = None

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from alerts.alarm.purpose import AFTERWARDS, CALLS, Purpose
 from alerts.telling.contact import Addressee, Medium, Recipient
 from alerts.telling.routes import Routing, end_of_quiet, has_duty, next_clock, shift_on_duty
-from quantrac.config.telling import Duty
+from quantrac.config.notifications import Duty
 from quantrac.telemetry.severity import Severity
 
 

@@ -32,7 +32,7 @@ from alerts.trials.backtest import (
 )
 from alerts.trials.history import Stretch, stored_stretches
 from quantrac.config.composites import Composite
-from quantrac.config.loading import LoadedRules
+from quantrac.config.loader import LoadedRules
 from quantrac.config.network import Network
 from quantrac.config.rules import Rule
 from quantrac.database.pool import Connection

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from quantrac.config.loading import load_network
+from quantrac.config.bus_places import load_wiring
+from quantrac.config.loader import load_network
 from quantrac.config.stations import Station
-from quantrac.config.wiring import load_wiring
 
 PROJECT = Path(__file__).parents[2]
 HERE = Path(__file__).parent

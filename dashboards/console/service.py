@@ -55,7 +55,7 @@ def command_of(settings: Settings) -> StationCommand | None:
     def command(
         conn: Connection, station: str, order: Mapping[str, Any], *, person: str, reason: str
     ) -> Mapping[str, Any]:
-        line = desk.MqttLine(MqttAddress.parse(settings.command_mqtt()))
+        line = desk.MqttLink(MqttAddress.parse(settings.command_mqtt()))
         key = read_key(settings.keys(), station)
         return desk.give(
             conn, line, key, station, order, person=person, reason=reason, clock=clock, wait_s=COMMAND_WAIT_S

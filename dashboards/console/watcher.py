@@ -14,7 +14,7 @@ from dashboards.console.hub import Hub, event
 from dashboards.console.snapshot import NetworkNow, changed, read_snapshot, same_rows
 from quantrac.database.beat import Beat
 from quantrac.database.feed import FEED_CHANNEL
-from quantrac.database.migrate import connect_migrated
+from quantrac.database.migration import connect_migrated
 from quantrac.database.outage import persist
 from quantrac.database.pool import Connection
 from quantrac.telemetry.errors import QuantracError

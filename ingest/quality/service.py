@@ -14,7 +14,7 @@ from ingest.quality.following import Follower, Work
 from ingest.rollups import consuming
 from quantrac.config.settings import Settings
 from quantrac.database.feed import Cause
-from quantrac.database.migrate import connect_migrated
+from quantrac.database.migration import connect_migrated
 from quantrac.database.pool import DatabaseUnreachable
 from quantrac.observe import health, logs, metrics
 

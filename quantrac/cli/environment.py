@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def configured_network(folder: Path | None = None, overlay: str | None = None) -> Network:
     """Return the network of `folder` with `overlay`; where one is None, that of the settings. Raises ConfigErrors."""
-    from quantrac.config.loading import load_network
+    from quantrac.config.loader import load_network
     from quantrac.config.settings import Settings
 
     settings = Settings()
@@ -30,7 +30,7 @@ def database(service: str, command: str) -> Connection:
     Raises MissingSetting, DatabaseUnreachable, NotMigrated.
     """
     from quantrac.config.settings import Settings
-    from quantrac.database.migrate import connect_migrated
+    from quantrac.database.migration import connect_migrated
 
     return connect_migrated(Settings().database(service), f"quantrac {command}")
 

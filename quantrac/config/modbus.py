@@ -114,7 +114,7 @@ class ModbusSignal(Signal):
         return self.registers or WORDS_OF_TYPE[self.type]
 
 
-class Block(Model):
+class EntryRow(Model):
     """A row of equal entries: entry i begins at `at + i * stride`."""
 
     at: Whole = Field(ge=0, le=65535)
@@ -135,8 +135,8 @@ class Directory(Model):
     count: Whole = Field(ge=1, le=64)
     end: Whole = 0
     """The code that ends the list."""
-    values: Block
-    status: Block | None = None
+    values: EntryRow
+    status: EntryRow | None = None
     table: Snake | None = None
     """Table of the status words, under `states`."""
 

@@ -14,12 +14,26 @@ from pydantic import AfterValidator, Field
 from quantrac.config.composites import Composite
 from quantrac.config.devices import AnyProfile
 from quantrac.config.fields import Flag, Kebab, Model, PositiveDuration, Real, SeverityWord, Snake, refused
+from quantrac.config.notifications import (
+    Cap,
+    Carrier,
+    Duty,
+    EscalationStep,
+    Flapping,
+    Grouping,
+    Medium,
+    MessageTemplate,
+    Purpose,
+    QuietHours,
+    Repeat,
+    Route,
+    Storm,
+    Templates,
+)
 from quantrac.config.rule_files import RuleTest
 from quantrac.config.rules import Hours, Rule
 from quantrac.config.station_files import QualitySpec
 from quantrac.config.stations import Station
-from quantrac.config.telling import Cap, Duty, Flapping, Grouping, Medium, QuietHours, Repeat, Route, Step, Storm
-from quantrac.config.templates import Carrier, MessageTemplate, Purpose, Templates
 from quantrac.config.tides import PlaceTide
 from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.words import Words
@@ -181,7 +195,7 @@ class NetworkFile(Model):
     """Severities that go through quiet hours, caps and grouping."""
     duty: dict[Kebab, Duty] = Field(default_factory=dict)
     """Duty rosters, by group."""
-    escalation: tuple[Step, ...] = ()
+    escalation: tuple[EscalationStep, ...] = ()
     repeat: Repeat | None = None
     grouping: Grouping | None = None
     cap: Cap | None = None

@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_args
 
 from pydantic import BaseModel
 
-from quantrac.config.devices import PROFILE_OF_PROTOCOL, AnyProfile
-from quantrac.config.documents import Leaf, Map, Tree, follow, read_document
+from quantrac.config.devices import (
+    PROFILE_OF_PROTOCOL,
+    AnyProfile,
+    BayernHessenProfile,
+    LineProfile,
+    ModbusProfile,
+    Sdi12Profile,
+)
+from quantrac.config.documents import (
+    Entry,
+    Key,
+    Leaf,
+    Map,
+    Tree,
+    follow,
+    key_place,
+    keys_at,
+    merge,
+    plain,
+    read_document,
+)
+from quantrac.config.draft import Draft
 from quantrac.config.findings import ConfigErrors, Findings, Problem, one_of
-from quantrac.config.profile_checks import check_profile
-from quantrac.config.validation import salvage, validate
+from quantrac.config.station_files import DeviceSpec
+from quantrac.config.units import conversion, convertible
+from quantrac.config.validation import follow_signal, salvage, shown, validate
+from quantrac.telemetry.parameters import CATALOGUE
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -34,6 +57,10 @@ PLACEHOLDERS: Final[dict[str, Any]] = {
     "rules": {},
 }
 """What stands in for a top-level key that was refused while the rest of the file is checked; never part of a result."""
+
+
+PARTS: Final = (("signals", "signals"), ("signal_defaults", "defaults"))
+"""Key of a device in the station file, and the profile's key that it is laid over."""
 
 
 def load_profile(path: Path) -> AnyProfile:
@@ -78,3 +105,109 @@ def check_stem(stem: str, key: str, name: str, tree: Tree, findings: Findings) -
     if name not in (stem, PLACEHOLDERS[key]):
         message = f"found {name!r}, allowed {stem!r}, the name of the file"
         findings.add(follow(tree, (key,))[1].problem((key,), message))
+
+
+def check_profile(profile: AnyProfile, tree: Tree, findings: Findings) -> None:
+    """Refuse tables, signals, parameters and units that a profile names and nobody knows."""
+    for path, table in _tables(profile):
+        if table not in profile.states:
+            followed, place, _ = follow_signal(tree, path)
+            findings.add(place.problem(followed, one_of(table, profile.states)))
+    followed, place, here = follow(tree, ("golden",))
+    if not followed or plain(here) == []:
+        found = shown(here) if followed else "nothing"
+        findings.add(place.problem(("golden",), f"found {found}, allowed at least 1 entries"))
+    written = keys_at(tree, ("signals",))
+    for number, golden in enumerate(profile.golden):
+        for name in golden.gives:
+            if name not in written:
+                path = ("golden", number, "gives", name)
+                findings.add(key_place(tree, path).problem(path, one_of(name, written)))
+    _check_units(profile, tree, findings)
+    _check_codes(profile, tree, findings)
+
+
+def _tables(profile: AnyProfile) -> Iterator[tuple[tuple[Key, ...], str]]:
+    if isinstance(profile, ModbusProfile | LineProfile):
+        for name, signal in profile.signals.items():
+            tables = [status.table for status in signal.status]
+            yield from ((("signals", name, "status", number, "table"), table) for number, table in enumerate(tables))
+    if isinstance(profile, ModbusProfile) and profile.directory is not None and profile.directory.table is not None:
+        yield ("directory", "table"), profile.directory.table
+    if isinstance(profile, BayernHessenProfile):
+        yield from ((((key,), table) for key, table in (("status", profile.status), ("error", profile.error)) if table))
+    if isinstance(profile, Sdi12Profile):
+        named = [(name, signal.status) for name, signal in profile.signals.items()]
+        yield from ((("signals", name, "status", "table"), status.table) for name, status in named if status)
+    if isinstance(profile, Sdi12Profile) and profile.verify is not None:
+        yield ("verify", "table"), profile.verify.table
+
+
+def _check_units(profile: AnyProfile, tree: Tree, findings: Findings) -> None:
+    for name, signal in profile.signals.items():
+        path: tuple[Key, ...] = ("signals", name)
+        if signal.parameter is not None and signal.parameter not in CATALOGUE:
+            path = (*path, "parameter")
+            findings.add(follow(tree, path)[1].problem(path, one_of(signal.parameter, CATALOGUE)))
+            continue
+        parameter = CATALOGUE.get(signal.parameter or name)
+        if parameter is not None and conversion(signal.unit, parameter.unit, parameter.id) is None:
+            path = (*path, "unit")
+            units = ", ".join(convertible(parameter.unit, parameter.id))
+            message = f"found {signal.unit!r}, allowed a unit that converts to {parameter.unit}: {units}"
+            findings.add(follow(tree, path)[1].problem(path, message))
+
+
+def _check_codes(profile: AnyProfile, tree: Tree, findings: Findings) -> None:
+    if not isinstance(profile, ModbusProfile) or profile.directory is not None:
+        return
+    for name, signal in profile.signals.items():
+        if signal.code is not None:
+            path: tuple[Key, ...] = ("signals", name, "code")
+            message = f"found code {signal.code} without a directory, allowed `at:`, or `directory:` in the profile"
+            findings.add(follow(tree, path)[1].problem(path, message))
+
+
+def own_profile(name: str, spec: DeviceSpec, profile: AnyProfile, draft: Draft) -> AnyProfile | None:
+    """Return the profile as this device has it; None, and findings, when what the station file says is refused."""
+    made: AnyProfile | None = profile
+    if spec.signals or spec.signal_defaults:
+        made = _merged(name, spec, draft)
+    return None if made is None else _with_tables(name, spec, made, draft)
+
+
+def _merged(name: str, spec: DeviceSpec, draft: Draft) -> AnyProfile | None:
+    tree = draft.profile_trees[spec.profile]
+    for ours, theirs in PARTS:
+        path = ("devices", name, ours)
+        followed, place, over = follow(draft.tree, path)
+        if followed == path:
+            tree = merge(tree, Map({theirs: Entry(place, over)}, place)) or tree
+    found = Findings()
+    made = make_profile(spec.profile, tree, found)
+    for problem in found.problems:
+        draft.findings.add(_at_the_device(problem, name, draft.tree))
+    return made
+
+
+def _at_the_device(problem: Problem, name: str, station: Tree) -> Problem:
+    """Name a problem by the key that the station file has, where it stands in the station file."""
+    if problem.file != station.place.file:
+        return problem
+    head, _, rest = problem.key.partition(".")
+    ours = {theirs: mine for mine, theirs in PARTS}.get(head, head)
+    key = f"devices.{name}.{ours}{'.' if rest else ''}{rest}"
+    return Problem(problem.file, problem.line, problem.column, key, problem.message)
+
+
+def _with_tables(name: str, spec: DeviceSpec, profile: AnyProfile, draft: Draft) -> AnyProfile:
+    states = dict(profile.states)
+    for table, instead in spec.tables.items():
+        path = ("devices", name, "tables", table)
+        if table not in profile.states:
+            draft.refuse_key(path, one_of(table, profile.states))
+        elif instead not in profile.states:
+            draft.refuse(path, one_of(instead, profile.states))
+        else:
+            states[table] = profile.states[instead]
+    return profile if states == profile.states else profile.model_copy(update={"states": states})

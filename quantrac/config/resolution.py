@@ -5,15 +5,14 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 from quantrac.config.buses import check_address, check_buses, check_talkers, make_bus
-from quantrac.config.channels import agent_channels, make_channel
+from quantrac.config.channels import agent_channels, extras_of, gases_of, make_channel
 from quantrac.config.derived import derived_of
 from quantrac.config.devices import BUS_KINDS_OF_PROTOCOL, LineProfile
 from quantrac.config.documents import Key
 from quantrac.config.draft import Draft
-from quantrac.config.extras import extras_of, gases_of
 from quantrac.config.findings import one_of
 from quantrac.config.network import Defaults
-from quantrac.config.overrides import own_profile
+from quantrac.config.profile_files import own_profile
 from quantrac.config.station_files import CalibrationSpec, CameraSpec, DeviceSpec, StationFile
 from quantrac.config.station_json import config_hash
 from quantrac.config.stations import (

@@ -180,7 +180,7 @@ def _text(value: object) -> object:
     return {"vi": value} if isinstance(value, str) else value
 
 
-class Message(Model):
+class SmsText(Model):
     """The text of a short message; English falls back to the rule's title with value and limit."""
 
     vi: str
@@ -188,14 +188,14 @@ class Message(Model):
     en: str = ""
 
     @model_validator(mode="after")
-    def _placeholders(self) -> Message:
+    def _placeholders(self) -> SmsText:
         for name in re.findall(r"\{(.*?)\}", self.vi + self.en):
             if name not in PLACEHOLDERS:
                 raise refused("placeholders " + " ".join("{" + known + "}" for known in PLACEHOLDERS))
         return self
 
 
-MessageText = Annotated[Message, BeforeValidator(_text, json_schema_input_type=str | Message)]
+MessageText = Annotated[SmsText, BeforeValidator(_text, json_schema_input_type=str | SmsText)]
 
 
 class StationRule(NamedTuple):

@@ -7,11 +7,11 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field, TypeAdapter
 
+from quantrac.config.bus_places import Wiring
 from quantrac.config.devices import AnyProfile
 from quantrac.config.network import NetworkFile
 from quantrac.config.rule_files import RulesFile
 from quantrac.config.station_files import StationFile
-from quantrac.config.wiring import Wiring
 
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
+from quantrac.config.bus_places import Port
 from quantrac.config.fields import (
     Day,
     Duration,
@@ -27,7 +28,6 @@ from quantrac.config.fields import (
     refused,
 )
 from quantrac.config.stations import BusKind
-from quantrac.config.wiring import Port
 from quantrac.telemetry.indices.formulas import FormulaName
 from quantrac.telemetry.states import State
 from quantrac.telemetry.words import Words

@@ -14,7 +14,7 @@ from typing import Final
 
 import psycopg
 
-from quantrac.database.migrate import OWNER, ensure_extension, ensure_roles
+from quantrac.database.migration import OWNER, ensure_extension, ensure_roles
 from quantrac.database.pool import address, connect, one_line
 from quantrac.database.schema import postgres_program
 from quantrac.telemetry.errors import QuantracError

@@ -18,7 +18,7 @@ STATUSES: Final[tuple[Status, ...]] = ("open", "partial", "replayed", "discarded
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
+class LedgerRow:
     """One row of `v_ledger`: both books of a station's epoch; all counts of messages, `conflict` of readings."""
 
     station: str
@@ -42,7 +42,7 @@ class Book:
 
 
 @dataclass(frozen=True, slots=True)
-class DeadLetter:
+class DeadLetterRow:
     """One row of `v_dead_letter`: `payload` is the first 64 KiB of `length` bytes, `sha256` that of all of them."""
 
     dead_letter_id: int
@@ -100,9 +100,9 @@ def _columns(row: type[Any]) -> str:
     return ", ".join(field.name for field in fields(row))
 
 
-LEDGER = f"select {_columns(Book)} from v_ledger order by station, epoch"  # noqa: S608  # our own field names
+LEDGER = f"select {_columns(LedgerRow)} from v_ledger order by station, epoch"  # noqa: S608  # our own field names
 DEAD_LETTERS = f"""
-select {_columns(DeadLetter)} from v_dead_letter
+select {_columns(DeadLetterRow)} from v_dead_letter
 where status = any(%(statuses)s) and (%(station)s::text is null or station = %(station)s)
   and (%(misfit)s::text is null or reason = %(misfit)s)
 order by dead_letter_id desc limit %(limit)s
@@ -113,7 +113,7 @@ where status in ('open', 'partial') and (%(station)s::text is null or station = 
   and (%(misfit)s::text is null or reason = %(misfit)s)
 order by dead_letter_id
 """
-DEAD_LETTER = f"select {_columns(DeadLetter)} from v_dead_letter where dead_letter_id = %s"  # noqa: S608
+DEAD_LETTER = f"select {_columns(DeadLetterRow)} from v_dead_letter where dead_letter_id = %s"  # noqa: S608
 CONFLICTS = f"select {_columns(Conflict)} from v_conflict order by received_at desc, channel, time limit %s"  # noqa: S608
 FORGET_PICTURE = "delete from dead_picture where dead_letter_id = %s"
 CLOSE = """
@@ -122,9 +122,9 @@ where dead_letter_id = %s and status in ('open', 'partial')
 """
 
 
-def ledger(conn: Connection) -> list[Book]:
+def ledger(conn: Connection) -> list[LedgerRow]:
     """Return both books of every station and epoch."""
-    with conn.cursor(row_factory=class_row(Book)) as cursor:
+    with conn.cursor(row_factory=class_row(LedgerRow)) as cursor:
         return cursor.execute(LEDGER).fetchall()
 
 
@@ -134,11 +134,11 @@ def conflicts(conn: Connection, limit: int = 100) -> list[Conflict]:
         return cursor.execute(CONFLICTS, [limit]).fetchall()
 
 
-def total(books: Iterable[Book]) -> Book:
+def total(books: Iterable[LedgerRow]) -> LedgerRow:
     """Return the sums over books, under the station name `total`."""
     rows = list(books)
-    counts = {field.name: sum(getattr(row, field.name) for row in rows) for field in fields(Book)[2:]}
-    return Book(station="total", epoch="", **counts)
+    counts = {field.name: sum(getattr(row, field.name) for row in rows) for field in fields(LedgerRow)[2:]}
+    return LedgerRow(station="total", epoch="", **counts)
 
 
 def dead_letters(
@@ -148,10 +148,10 @@ def dead_letters(
     *,
     station: str | None = None,
     misfit: str | None = None,
-) -> list[DeadLetter]:
+) -> list[DeadLetterRow]:
     """Return the newest dead letters of some statuses, if asked only of one station and with one reason."""
     wanted = {"statuses": list(statuses), "limit": limit, "station": station, "misfit": misfit}
-    with conn.cursor(row_factory=class_row(DeadLetter)) as cursor:
+    with conn.cursor(row_factory=class_row(DeadLetterRow)) as cursor:
         return cursor.execute(DEAD_LETTERS, wanted).fetchall()
 
 
@@ -160,9 +160,9 @@ def not_closed(conn: Connection, *, station: str | None = None, misfit: str | No
     return [number for (number,) in conn.execute(NOT_CLOSED, {"station": station, "misfit": misfit})]
 
 
-def dead_letter(conn: Connection, dead_letter_id: int) -> DeadLetter:
+def dead_letter(conn: Connection, dead_letter_id: int) -> DeadLetterRow:
     """Return one dead letter; raises NoSuchDeadLetter."""
-    with conn.cursor(row_factory=class_row(DeadLetter)) as cursor:
+    with conn.cursor(row_factory=class_row(DeadLetterRow)) as cursor:
         found = cursor.execute(DEAD_LETTER, [dead_letter_id]).fetchone()
     if found is None:
         raise NoSuchDeadLetter(f"there is no dead letter {dead_letter_id}")

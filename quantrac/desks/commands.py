@@ -57,13 +57,13 @@ class NotApplied(QuantracError):
     exit_code = 2
 
 
-class UnknownStation(QuantracError):
+class NoSuchStation(QuantracError):
     """No such station is known to the database."""
 
     exit_code = 2
 
 
-class Line(Protocol):
+class StationLink(Protocol):
     """The way to a station."""
 
     def ask(self, station: str, command_id: str, payload: bytes, expires_s: int, wait_s: float) -> bytes:
@@ -72,13 +72,13 @@ class Line(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class MqttLine:
+class MqttLink:
     """A session of its own for each command, gone when the reply is there; the broker's user must be `console`."""
 
     address: MqttAddress
 
     def ask(self, station: str, command_id: str, payload: bytes, expires_s: int, wait_s: float) -> bytes:
-        """See Line."""
+        """Publish a command and return its reply; raises NotSent, NoReply."""
         replies: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         fates: queue.SimpleQueue[SettledPublish] = queue.SimpleQueue()
 
@@ -136,7 +136,7 @@ class Past(NamedTuple):
 
 def give(
     conn: Connection,
-    line: Line,
+    line: StationLink,
     key: bytes,
     station: str,
     order: Mapping[str, Any],
@@ -149,10 +149,10 @@ def give(
 ) -> dict[str, Any]:
     """Have a station do something, and return its answer; the order and the outcome are audited, whatever happens.
 
-    Raises UnknownStation, NotSent, NoReply.
+    Raises NoSuchStation, NotSent, NoReply.
     """
     if conn.execute(APPLIED, [station]).fetchone() is None:
-        raise UnknownStation(f"the database knows no active station {station}: quantrac stations apply")
+        raise NoSuchStation(f"the database knows no active station {station}: quantrac stations apply")
     command_id, now = secrets.token_hex(12), clock()
     subject = f"station {station}"
     said = {"id": command_id, "order": _brief(order), "expires_s": lasts_s}
@@ -171,7 +171,7 @@ def give(
 
 def push(
     conn: Connection,
-    line: Line,
+    line: StationLink,
     key: bytes,
     station: Station,
     *,

@@ -42,7 +42,7 @@ COUNT = f"select count(*) from (select {WHERE} limit %(limit)s) counted"  # noqa
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class ReadingRange:
     """Which readings: after < time <= until (a reading bears the end of its slot); no name means all."""
 
     after: datetime
@@ -70,7 +70,7 @@ class TooLargeForExcel(QuantracError):
     """More rows than a sheet of Excel can hold."""
 
 
-def export_readings(conn: Connection, selection: Selection, file_format: Format, out: IO[bytes]) -> int:
+def export_readings(conn: Connection, selection: ReadingRange, file_format: Format, out: IO[bytes]) -> int:
     """Write the readings of a selection, by channel and time, and return their number.
 
     Raises UnknownName before anything is written, TooLargeForExcel for more than 1,048,575 rows as xlsx.
@@ -83,7 +83,7 @@ def export_readings(conn: Connection, selection: Selection, file_format: Format,
         return _write_csv(parts, out) if file_format == "csv" else _write_xlsx(parts, out)
 
 
-def frames(conn: Connection, selection: Selection) -> Generator[pd.DataFrame]:
+def frames(conn: Connection, selection: ReadingRange) -> Generator[pd.DataFrame]:
     """Yield the readings as frames with COLUMNS; times are aware, the local one in Asia/Ho_Chi_Minh."""
     with conn.transaction(), conn.cursor(name="export") as cursor:
         cursor.itersize = FRAME_ROWS
@@ -123,7 +123,7 @@ def _write_xlsx(parts: Iterator[pd.DataFrame], out: IO[bytes]) -> int:
     return count
 
 
-def _fits(conn: Connection, selection: Selection) -> None:
+def _fits(conn: Connection, selection: ReadingRange) -> None:
     found = conn.execute(COUNT, {**selection.parameters(), "limit": XLSX_ROWS + 1}).fetchone()
     if found is not None and found[0] > XLSX_ROWS:
         raise TooLargeForExcel(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from quantrac.desks.books import DeadLetter
+from quantrac.desks.books import DeadLetterRow
 from quantrac.telemetry import wire
 from quantrac.telemetry.local_time import LOCAL
 from quantrac.telemetry.wire import BadEnvelope, WireEvent, WireReading
@@ -63,7 +63,7 @@ def words(reason: str) -> Words:
     return REASONS.get(reason, Words(reason, reason))
 
 
-def explained(letter: DeadLetter) -> Iterator[str]:
+def explained(letter: DeadLetterRow) -> Iterator[str]:
     """Yield lines for a person: what was found, and what can be read of the payload with the refused parts marked."""
     if isinstance(letter.detail, dict) and letter.detail.get("found"):
         yield f"found: {letter.detail['found']}"

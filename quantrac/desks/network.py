@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal, NamedTuple, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from psycopg.types.json import Jsonb
 
@@ -21,7 +21,6 @@ from quantrac.database import audit
 from quantrac.database.feed import Cause, NewChange, append_changes, unregister
 from quantrac.database.pool import Connection
 from quantrac.database.time_zone import time_zone
-from quantrac.desks.derived import define_derived
 from quantrac.telemetry.errors import QuantracError
 from quantrac.telemetry.parameters import HOUSEKEEPING, Kind, parameter
 
@@ -110,6 +109,18 @@ HAS_READINGS = """
 select c.name from channel c where c.station = %s and c.name = any(%s) and (
   exists (select from latest l where l.channel_id = c.channel_id)
   or exists (select from derived_reading d where d.channel_id = c.channel_id)) order by c.name
+"""
+NUMBERS: Final = "select name, channel_id from channel where station = %s"
+DERIVED_IN_FORCE: Final = """
+select c.name, d.formula, d.inputs, d.options from derived_channel d join channel c using (channel_id)
+where c.station = %s
+"""
+DEFINE: Final = """
+insert into derived_channel (channel_id, formula, inputs, options) values (%s, %s, %s, %s)
+on conflict (channel_id) do update set formula = excluded.formula, inputs = excluded.inputs, options = excluded.options
+"""
+FORGET: Final = """
+delete from derived_channel d using channel c where c.channel_id = d.channel_id and c.station = %s and c.name = any(%s)
 """
 
 
@@ -265,3 +276,24 @@ def _announce(conn: Connection, done: list[Applied], network: Stations, person: 
         }  # fmt: skip
         audit.record(conn, now, person, "apply", f"station {applied.station}", detail=detail)
     append_changes(conn, [NewChange(applied.station, None, now, now, 0, Cause.CONFIGURATION) for applied in news])
+
+
+def define_derived(conn: Connection, station: Station) -> list[str]:
+    """Write how the station's derived channels are made; its channels must be there. Return the names that changed.
+
+    A consumer makes values anew whose definition is not the one that they were made with; of a channel that is derived
+    no longer the values stay as they are.
+    """
+    numbers: dict[str, int] = dict(conn.execute(NUMBERS, [station.station]).fetchall())
+    before = {name: definition for name, *definition in conn.execute(DERIVED_IN_FORCE, [station.station])}
+    wanted: dict[str, list[Any]] = {
+        name: [d.formula, {entry: numbers[channel] for entry, channel in d.inputs.items()}, d.options]
+        for name, d in station.derived.items()
+    }
+    changed = [name for name, definition in wanted.items() if before.get(name) != definition]
+    for name in changed:
+        formula, inputs, options = wanted[name]
+        conn.execute(DEFINE, [numbers[name], formula, Jsonb(inputs), Jsonb(options)])
+    gone = sorted(before.keys() - wanted.keys())
+    conn.execute(FORGET, [station.station, gone])
+    return [*changed, *gone]

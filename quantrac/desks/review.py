@@ -95,7 +95,7 @@ class NotPossible(QuantracError):
     """The act cannot be done as things stand; the text says what to do first."""
 
 
-class Stretch(NamedTuple):
+class ReviewedReadings(NamedTuple):
     """Readings of one channel: after < time <= until."""
 
     channel: str
@@ -103,12 +103,12 @@ class Stretch(NamedTuple):
     until: datetime
 
     @classmethod
-    def at(cls, channel: str, time: datetime) -> Stretch:
+    def at(cls, channel: str, time: datetime) -> ReviewedReadings:
         """Return the stretch that holds the reading of this time alone."""
         return cls(channel, time - timedelta(microseconds=1), time)
 
 
-class Formula(NamedTuple):
+class CorrectionFormula(NamedTuple):
     """How a corrected value is made: `value` itself, or raw * factor + added."""
 
     value: float | None = None
@@ -116,7 +116,7 @@ class Formula(NamedTuple):
     added: float = 0.0
 
 
-def flag(conn: Connection, stretch: Stretch, verdict: Quality, person: str, reason: str, now: datetime) -> Act:
+def flag(conn: Connection, stretch: ReviewedReadings, verdict: Quality, person: str, reason: str, now: datetime) -> Act:
     """Give readings a verdict that stands above every test. Raises BadReview."""
     with _transaction(conn):
         asked = _asked(conn, stretch, person, reason, now, from_raw=False)
@@ -128,8 +128,8 @@ def flag(conn: Connection, stretch: Stretch, verdict: Quality, person: str, reas
 
 def correct(
     conn: Connection,
-    stretch: Stretch,
-    formula: Formula,
+    stretch: ReviewedReadings,
+    formula: CorrectionFormula,
     person: str,
     reason: str,
     now: datetime,
@@ -143,7 +143,7 @@ def correct(
     if not all(math.isfinite(part) for part in formula if part is not None):
         raise BadReview(f"found {formula}, expected finite numbers")
     by_formula = formula.value is None
-    if by_formula and formula == Formula():
+    if by_formula and formula == CorrectionFormula():
         raise BadReview("a correction needs a value, a factor or something to add")
     with _transaction(conn):
         asked = _asked(conn, stretch, person, reason, now, from_raw=by_formula)
@@ -202,7 +202,7 @@ def _transaction(conn: Connection) -> Iterator[None]:
 
 
 def _asked(
-    conn: Connection, stretch: Stretch, person: str, reason: str, now: datetime, *, from_raw: bool
+    conn: Connection, stretch: ReviewedReadings, person: str, reason: str, now: datetime, *, from_raw: bool
 ) -> dict[str, Any]:
     """Return the parameters of the statements above; raises BadReview where there is nothing to say anything of."""
     if not reason.strip():

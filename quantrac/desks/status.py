@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from quantrac.database.pool import Connection
-from quantrac.desks.picture import Picture, StationSeen, Worker, look
+from quantrac.desks.overview import Overview, StationSeen, WorkerSeen, look
 
 BEAT_MISSED_AFTER: Final = timedelta(seconds=15)
 """Services beat every 5 s."""
@@ -24,7 +24,7 @@ BACKLOG_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class StatusFinding:
     """Something that is not well: what it is about, and one line with what to do."""
 
     about: str
@@ -32,11 +32,11 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """A picture and what is wrong in it."""
+class Judgement:
+    """The overview and what is wrong in it."""
 
-    picture: Picture
-    findings: list[Finding] = field(default_factory=list)
+    overview: Overview
+    findings: list[StatusFinding] = field(default_factory=list)
 
     @property
     def well(self) -> bool:
@@ -44,133 +44,145 @@ class Verdict:
         return not self.findings
 
 
-def status(conn: Connection, services: Sequence[str], now: datetime) -> Verdict:
+def status(conn: Connection, services: Sequence[str], now: datetime) -> Judgement:
     """Look at the network and judge it; `services` are those that should run."""
-    picture = look(conn, now)
-    return Verdict(picture, [*findings(picture, services)])
+    overview = look(conn, now)
+    return Judgement(overview, [*findings(overview, services)])
 
 
-def findings(picture: Picture, services: Sequence[str]) -> Iterator[Finding]:
+def findings(overview: Overview, services: Sequence[str]) -> Iterator[StatusFinding]:
     """Yield what is not well, the causes before what follows from them."""
     for service in services:
-        yield from _of_service(service, [one for one in picture.workers if one.service == service], picture.now)
-    if not picture.stations:
-        yield Finding("stations", "the database knows no station: quantrac stations apply")
-    for station in picture.stations:
-        yield from _of_station(station, picture.now)
-    yield from _of_strangers(picture)
-    yield from _of_books(picture)
-    for consumer in picture.consumers:
+        yield from _of_service(service, [one for one in overview.workers if one.service == service], overview.now)
+    if not overview.stations:
+        yield StatusFinding("stations", "the database knows no station: quantrac stations apply")
+    for station in overview.stations:
+        yield from _of_station(station, overview.now)
+    yield from _of_strangers(overview)
+    yield from _of_books(overview)
+    for consumer in overview.consumers:
         if consumer.lag_s > BACKLOG_S:
             behind = f"{consumer.lag_rows} changes, {duration(consumer.lag_s)} behind"
-            yield Finding(f"feed {consumer.consumer}", f"{behind}: look at the log of this service")
-    yield from _of_jobs(picture)
-    yield from _of_calibrations(picture)
-    yield from _of_people(picture)
+            yield StatusFinding(f"feed {consumer.consumer}", f"{behind}: look at the log of this service")
+    yield from _of_jobs(overview)
+    yield from _of_calibrations(overview)
+    yield from _of_people(overview)
 
 
-def _of_service(service: str, workers: Sequence[Worker], now: datetime) -> Iterator[Finding]:
+def _of_service(service: str, workers: Sequence[WorkerSeen], now: datetime) -> Iterator[StatusFinding]:
     alive = [one for one in workers if _is_alive(one, now)]
     about, start = f"service {service}", f"start it (quantrac {service} run) or look at its log"
     if not workers:
-        yield Finding(about, f"gives no sign of life: {start}")
+        yield StatusFinding(about, f"gives no sign of life: {start}")
     elif not alive:
-        yield Finding(about, f"no sign of life for {age(now, max(one.beat_at for one in workers))}: {start}")
+        yield StatusFinding(about, f"no sign of life for {age(now, max(one.beat_at for one in workers))}: {start}")
     elif not any(one.connected for one in alive):
-        yield Finding(about, "runs but is not connected: see whether the broker runs and QUANTRAC_MQTT_URL is right")
+        yield StatusFinding(
+            about, "runs but is not connected: see whether the broker runs and QUANTRAC_MQTT_URL is right"
+        )
     else:
         yield from _of_workers(about, alive)
 
 
-def _of_workers(about: str, alive: Sequence[Worker]) -> Iterator[Finding]:
+def _of_workers(about: str, alive: Sequence[WorkerSeen]) -> Iterator[StatusFinding]:
     for one in alive:
         if not one.connected:
-            yield Finding(about, f"its worker {one.worker} is not connected to the broker: look at its log")
+            yield StatusFinding(about, f"its worker {one.worker} is not connected to the broker: look at its log")
     if (lag_s := max(one.backlog_lag_s or 0.0 for one in alive)) > BACKLOG_S:
-        yield Finding(about, f"its oldest work waits for {duration(lag_s)}: is the database slow, the disk full?")
+        yield StatusFinding(about, f"its oldest work waits for {duration(lag_s)}: is the database slow, the disk full?")
 
 
-def _is_alive(worker: Worker, now: datetime) -> bool:
+def _is_alive(worker: WorkerSeen, now: datetime) -> bool:
     return now - worker.beat_at <= BEAT_MISSED_AFTER
 
 
-def _of_station(station: StationSeen, now: datetime) -> Iterator[Finding]:
+def _of_station(station: StationSeen, now: datetime) -> Iterator[StatusFinding]:
     about = f"station {station.station}"
     if station.last_message_at is None:
-        yield Finding(about, "has never sent anything: does its agent run (quantrac edge run), is its password set?")
+        yield StatusFinding(
+            about, "has never sent anything: does its agent run (quantrac edge run), is its password set?"
+        )
         return
     if not station.online:
-        yield Finding(about, f"offline, last message {age(now, station.last_message_at)} ago: see its link and power")
+        yield StatusFinding(
+            about, f"offline, last message {age(now, station.last_message_at)} ago: see its link and power"
+        )
     elif station.stale:
         names = ", ".join(name.partition("/")[2] for name in station.stale)
-        yield Finding(about, f"{len(station.stale)} of {station.channels} channels get no new readings: {names}")
+        yield StatusFinding(about, f"{len(station.stale)} of {station.channels} channels get no new readings: {names}")
     if station.config_reported is not None and station.config_applied != station.config_reported:
-        yield Finding(
+        yield StatusFinding(
             about,
             "runs with another configuration than the centre: quantrac stations apply here, or the new file there",
         )
 
 
-def _of_strangers(picture: Picture) -> Iterator[Finding]:
-    configured = {station.station for station in picture.stations}
-    for one in picture.strangers:
-        since, last = age(picture.now, one.first_at), age(picture.now, one.last_at)
+def _of_strangers(overview: Overview) -> Iterator[StatusFinding]:
+    configured = {station.station for station in overview.stations}
+    for one in overview.strangers:
+        since, last = age(overview.now, one.first_at), age(overview.now, one.last_at)
         sent = f"{one.messages} messages within {since}, the last {last} ago"
         if one.station in configured:
             what = f"sent {sent} before it was configured: quantrac deadletters replay (or discard) them"
         else:
             what = f"sends and no file names it ({sent}): quantrac stations apply, or refuse it at the broker"
-        yield Finding(f"station {one.station}", what)
+        yield StatusFinding(f"station {one.station}", what)
 
 
-def _of_books(picture: Picture) -> Iterator[Finding]:
-    for book in picture.books:
+def _of_books(overview: Overview) -> Iterator[StatusFinding]:
+    for book in overview.books:
         where = f"{book.station or '(unknown)'} {book.epoch or '-'}"
         if not book.balanced:
-            yield Finding("books", f"{where} do not balance: quantrac ledger; please report this as a defect")
-    for gap in picture.gaps:
+            yield StatusFinding("books", f"{where} do not balance: quantrac ledger; please report this as a defect")
+    for gap in overview.gaps:
         where = f"{gap.station or '(unknown)'} {gap.epoch}"
-        if gap.missing and gap.missing_since is not None and picture.now - gap.missing_since >= MISSING_AFTER:
-            since = age(picture.now, gap.missing_since)
-            yield Finding("books", f"{where}: {gap.missing} messages are missing for {since}: see the station's log")
-        if gap.lost and gap.lost_at is not None and picture.now - gap.lost_at < LOST_SHOWN_FOR:
-            since = age(picture.now, gap.lost_at)
-            yield Finding(
+        if gap.missing and gap.missing_since is not None and overview.now - gap.missing_since >= MISSING_AFTER:
+            since = age(overview.now, gap.missing_since)
+            yield StatusFinding(
+                "books", f"{where}: {gap.missing} messages are missing for {since}: see the station's log"
+            )
+        if gap.lost and gap.lost_at is not None and overview.now - gap.lost_at < LOST_SHOWN_FOR:
+            since = age(overview.now, gap.lost_at)
+            yield StatusFinding(
                 "books", f"{where}: {gap.lost} messages are lost for good, the last {since} ago: see its disk"
             )
-    if picture.dead_letters:
-        yield Finding("dead letters", f"{picture.dead_letters} messages were refused: quantrac deadletters list")
+    if overview.dead_letters:
+        yield StatusFinding("dead letters", f"{overview.dead_letters} messages were refused: quantrac deadletters list")
 
 
-def _of_jobs(picture: Picture) -> Iterator[Finding]:
-    for run in picture.jobs:
-        if run.outcome == "failed" and picture.now - run.started_at < FAILED_RUN_SHOWN_FOR:
-            since, why = age(picture.now, run.finished_at or run.started_at), run.detail or "no reason was given"
-            yield Finding(f"job {run.job}", f"failed {since} ago: {why}")
-        elif run.outcome == "running" and picture.now - run.started_at > RUNS_TOO_LONG:
-            since = age(picture.now, run.started_at)
-            yield Finding(f"job {run.job}", f"has been running for {since}: see the log of jobs")
+def _of_jobs(overview: Overview) -> Iterator[StatusFinding]:
+    for run in overview.jobs:
+        if run.outcome == "failed" and overview.now - run.started_at < FAILED_RUN_SHOWN_FOR:
+            since, why = age(overview.now, run.finished_at or run.started_at), run.detail or "no reason was given"
+            yield StatusFinding(f"job {run.job}", f"failed {since} ago: {why}")
+        elif run.outcome == "running" and overview.now - run.started_at > RUNS_TOO_LONG:
+            since = age(overview.now, run.started_at)
+            yield StatusFinding(f"job {run.job}", f"has been running for {since}: see the log of jobs")
 
 
-def _of_calibrations(picture: Picture) -> Iterator[Finding]:
-    for one in picture.calibrations:
-        if one.due_at is not None and one.due_at <= picture.now:
-            last = "none on record" if one.last_at is None else f"the last {age(picture.now, one.last_at)} ago"
-            what = f"due for {age(picture.now, one.due_at)} (every {duration(one.every_s)}, {last})"
+def _of_calibrations(overview: Overview) -> Iterator[StatusFinding]:
+    for one in overview.calibrations:
+        if one.due_at is not None and one.due_at <= overview.now:
+            last = "none on record" if one.last_at is None else f"the last {age(overview.now, one.last_at)} ago"
+            what = f"due for {age(overview.now, one.due_at)} (every {duration(one.every_s)}, {last})"
             do = "calibrate it, and say so: quantrac edge maint --device … --for … --cal"
-            yield Finding(f"calibration of {one.station} {one.device}", f"{what}: {do}")
+            yield StatusFinding(f"calibration of {one.station} {one.device}", f"{what}: {do}")
 
 
-def _of_people(picture: Picture) -> Iterator[Finding]:
-    for alarm in picture.alarms:
+def _of_people(overview: Overview) -> Iterator[StatusFinding]:
+    for alarm in overview.alarms:
         if alarm.acknowledged_by is None:
             what = f"{alarm.severity}, {alarm.rule} at {alarm.channel or alarm.station or 'the centre'}"
-            since = f"for {age(picture.now, alarm.raised_at)}, not acknowledged: quantrac alarms ack {alarm.alarm_id}"
-            yield Finding(f"alarm {alarm.alarm_id}", f"{what} {since}")
-    if picture.failed_messages:
-        yield Finding("messages", f"{picture.failed_messages} to people failed within a day: see the log of alerts")
-    if picture.stuck_messages:
-        yield Finding("messages", f"{picture.stuck_messages} to people wait for over 5 min: see the log of alerts")
+            since = f"for {age(overview.now, alarm.raised_at)}, not acknowledged: quantrac alarms ack {alarm.alarm_id}"
+            yield StatusFinding(f"alarm {alarm.alarm_id}", f"{what} {since}")
+    if overview.failed_messages:
+        yield StatusFinding(
+            "messages", f"{overview.failed_messages} to people failed within a day: see the log of alerts"
+        )
+    if overview.stuck_messages:
+        yield StatusFinding(
+            "messages", f"{overview.stuck_messages} to people wait for over 5 min: see the log of alerts"
+        )
 
 
 def age(now: datetime, then: datetime) -> str:

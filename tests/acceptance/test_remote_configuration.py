@@ -24,7 +24,7 @@ import pytest
 from edge_agent import desk
 from quantrac.cli.demo.comparison import EDGE_MS, STALL_MS
 from quantrac.cli.demo.journals import channel_series, read_journal
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.config.network import Network
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.telemetry.commands import encode_command

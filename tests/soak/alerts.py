@@ -32,8 +32,8 @@ from alerts.evaluating.evaluator import Evaluator
 from alerts.rules.compiler import compile_network
 from alerts.rules.composite import compile_composites
 from alerts.telling.routes import Routing
-from quantrac.config.loading import load_network
-from quantrac.database.migrate import migrate
+from quantrac.config.loader import load_network
+from quantrac.database.migration import migrate
 from quantrac.database.pool import Connection, DatabaseUnreachable, connect
 from quantrac.observe import logs
 from quantrac.private_services.catchers import MailCatcher, SmsCatcher

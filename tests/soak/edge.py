@@ -28,7 +28,7 @@ import psycopg
 
 from quantrac.cli.demo.servers import prepare_database
 from quantrac.cli.processes import end_with_parent
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.observe import logs
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.private_services.place import account_for, runtime_directory

@@ -45,7 +45,7 @@ def by_command(settings: Settings) -> AskPicture:
     from quantrac.telemetry.commands import read_key
 
     def ask(conn: Connection, station: str, camera: str, *, reason: str, lasts_s: int) -> Mapping[str, Any]:
-        line = desk.MqttLine(MqttAddress.parse(settings.command_mqtt()))
+        line = desk.MqttLink(MqttAddress.parse(settings.command_mqtt()))
         key = read_key(settings.keys(), station)
         order = {"do": "picture", "camera": camera}
         return desk.give(

@@ -151,7 +151,7 @@ def give(
 
     settings = Settings()
     logs.configure(settings.log, level=logging.WARNING)
-    line = desk.MqttLine(MqttAddress.parse(settings.command_mqtt()))
+    line = desk.MqttLink(MqttAddress.parse(settings.command_mqtt()))
     key = read_key(settings.keys(), station)
     with database("console", "commands") as conn:
         answer = desk.give(

@@ -22,9 +22,9 @@ def _url() -> str:
 @app.command(short_help="Bring the database to this version.")
 def migrate() -> None:
     """Bring the database to this version; what has been applied already is left alone."""
-    from quantrac.database.migrate import migrate as apply_migrations
+    from quantrac.database.edition import tune as switch_on
+    from quantrac.database.migration import migrate as apply_migrations
     from quantrac.database.pool import connect
-    from quantrac.database.tuning import tune as switch_on
 
     url = _url()
     done = apply_migrations(url, lambda script: print(script, file=sys.stderr))
@@ -39,8 +39,8 @@ def migrate() -> None:
 @app.command(short_help="Switch on what this edition of TimescaleDB allows.")
 def tune() -> None:
     """Switch on what this edition of TimescaleDB allows (compression); may be repeated."""
-    from quantrac.database.migrate import connect_migrated
-    from quantrac.database.tuning import tune as switch_on
+    from quantrac.database.edition import tune as switch_on
+    from quantrac.database.migration import connect_migrated
 
     with connect_migrated(_url(), "quantrac db tune") as conn:
         for line in switch_on(conn):
@@ -50,7 +50,7 @@ def tune() -> None:
 @app.command(short_help="Show the server, the migrations and the size.")
 def status(as_json: AsJson = False) -> None:
     """Show the server, the migrations and the size; exit 1 where migrations are pending."""
-    from quantrac.database.migrate import state
+    from quantrac.database.migration import state
     from quantrac.database.pool import connect
 
     with connect(_url(), "quantrac db status") as conn:
@@ -96,9 +96,9 @@ def restore(file: Annotated[Path, typer.Argument(help="File that `quantrac db ba
     Stop the centre's services first, start them again afterwards: the stations then send again what the backup lacks.
     """
     from quantrac.database.backup import restore as fill
-    from quantrac.database.migrate import pending
+    from quantrac.database.edition import tune as switch_on
+    from quantrac.database.migration import pending
     from quantrac.database.pool import connect
-    from quantrac.database.tuning import tune as switch_on
 
     url = _url()
     fill(url, file)
@@ -123,7 +123,7 @@ def rebuild(
     """
     from ingest.derived.consuming import rebuild as derive
     from ingest.rollups.refreshing import rebuild as roll_up
-    from quantrac.database.migrate import connect_migrated
+    from quantrac.database.migration import connect_migrated
 
     makers = {"derived": (derive, "values differed"), "rollups": (roll_up, "hours and their days made anew")}
     if what not in makers:

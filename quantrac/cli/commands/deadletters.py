@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from quantrac.database.pool import Connection
-    from quantrac.desks.books import DeadLetter, Status
+    from quantrac.desks.books import DeadLetterRow, Status
 
 app = group()
 
@@ -162,7 +162,7 @@ def _harmless(payload: bytes) -> str:
     return "".join(each if each.isprintable() or each in "\n\t" else f"\\x{ord(each):02x}" for each in text)
 
 
-def _line(letter: DeadLetter) -> str:
+def _line(letter: DeadLetterRow) -> str:
     received = f"{letter.received_at:%Y-%m-%d %H:%M:%SZ}"
     return (
         f"{letter.dead_letter_id:>7}  {received}  {letter.status:<9} x{letter.count:<5} {letter.reason:<18} "
@@ -170,5 +170,5 @@ def _line(letter: DeadLetter) -> str:
     )
 
 
-def _with_payload(letter: DeadLetter) -> dict[str, Any]:
+def _with_payload(letter: DeadLetterRow) -> dict[str, Any]:
     return {**dataclasses.asdict(letter), "payload": base64.b64encode(letter.payload).decode("ascii")}

@@ -41,9 +41,9 @@ def readings(
 
     A reading bears the end of its slot, so a day is --from 2026-11-24 --to 2026-11-25.
     """
-    from quantrac.desks.export import Selection, export_readings
+    from quantrac.desks.export import ReadingRange, export_readings
 
-    selection = Selection(moment(after, "--from"), moment(until, "--to"), tuple(station), tuple(channel))
+    selection = ReadingRange(moment(after, "--from"), moment(until, "--to"), tuple(station), tuple(channel))
     if selection.after >= selection.until:
         raise typer.BadParameter(f"found {until}, which is not after --from {after}", param_hint="--to")
     if output is None and file_format is FileFormat.XLSX:

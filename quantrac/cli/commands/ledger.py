@@ -11,7 +11,7 @@ from quantrac.cli.arguments import AsJson, answer
 from quantrac.cli.environment import database
 
 if TYPE_CHECKING:
-    from quantrac.desks.books import Book, Conflict
+    from quantrac.desks.books import Conflict, LedgerRow
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -47,7 +47,7 @@ def ledger(
         raise typer.Exit(1)
 
 
-def _line(book: Book) -> str:
+def _line(book: LedgerRow) -> str:
     counts = "".join(f"{getattr(book, name):>12}" for name in COLUMNS)
     unbalanced = "" if book.balanced else "  UNBALANCED"
     return f"{book.station or '(unknown)':<22}{book.epoch or '-':<11}{counts}{unbalanced}"

@@ -13,7 +13,7 @@ from quantrac.telemetry.local_time import shown
 
 if TYPE_CHECKING:
     from quantrac.desks.acts import Act
-    from quantrac.desks.review import Stretch
+    from quantrac.desks.review import ReviewedReadings
 
 app = group("""Verdicts and corrections of people. Raw values never change; each act has a reason and can be withdrawn.
 
@@ -68,7 +68,7 @@ def correct(
 
     if value is not None and (factor, add) != (1.0, 0.0):
         raise typer.BadParameter("found a value and a formula, expected one of them", param_hint="--value")
-    stretch, formula = _stretch(channel, from_, to, at), review.Formula(value, factor, add)
+    stretch, formula = _stretch(channel, from_, to, at), review.CorrectionFormula(value, factor, add)
     with database("console", "review") as conn:
         act = review.correct(conn, stretch, formula, person, reason, datetime.now(UTC), proposed=propose)
     print(_line(act))
@@ -107,14 +107,14 @@ def list_(
     answer(found, map(_line, found), as_json=as_json)
 
 
-def _stretch(channel: str, from_: str | None, to: str | None, at: str | None) -> Stretch:
-    from quantrac.desks.review import Stretch
+def _stretch(channel: str, from_: str | None, to: str | None, at: str | None) -> ReviewedReadings:
+    from quantrac.desks.review import ReviewedReadings
 
     if at is not None and from_ is None and to is None:
-        return Stretch.at(channel, moment(at, "--at"))
+        return ReviewedReadings.at(channel, moment(at, "--at"))
     if at is not None or from_ is None or to is None:
         raise typer.BadParameter("expected --from and --to, or --at alone", param_hint="--from")
-    stretch = Stretch(channel, moment(from_, "--from"), moment(to, "--to"))
+    stretch = ReviewedReadings(channel, moment(from_, "--from"), moment(to, "--to"))
     if stretch.after >= stretch.until:
         raise typer.BadParameter(f"found {from_} up to {to}, expected a later time", param_hint="--to")
     return stretch

@@ -110,7 +110,7 @@ def backtest(
     Every reading counts at its own time, as if none had come late. Nothing is recorded or sent.
     """
     from alerts.trials.backtest_run import run_backtest
-    from quantrac.config.loading import load_rules
+    from quantrac.config.loader import load_rules
 
     network = configured_network(root, overlay)
     new = None if rules is None else load_rules(rules, network)

@@ -38,7 +38,7 @@ def check(
 ) -> None:
     """Check stations, device profiles, rules and network.yaml; one finding a line, exit 2 if there is one."""
     from quantrac.config.findings import ConfigErrors
-    from quantrac.config.loading import load_network
+    from quantrac.config.loader import load_network
     from quantrac.config.settings import Settings
 
     settings = Settings()
@@ -117,7 +117,7 @@ def push(
     stations = configured_network(folder, overlay).stations
     if station not in stations:
         raise typer.BadParameter(f"found {station!r}, there are: {', '.join(sorted(stations))}")
-    key, line = read_key(settings.keys(), station), commands.MqttLine(MqttAddress.parse(settings.command_mqtt()))
+    key, line = read_key(settings.keys(), station), commands.MqttLink(MqttAddress.parse(settings.command_mqtt()))
     with database("stations", "stations push") as conn:
         reply = commands.push(
             conn,
@@ -153,10 +153,10 @@ def new(
 
     Left out is what belongs to one place or instrument: ministry, serial numbers, corrections, offsets to a datum.
     """
-    from quantrac.config.copying import NewStation, copied
     from quantrac.config.findings import ConfigErrors
-    from quantrac.config.loading import load_network
+    from quantrac.config.loader import load_network
     from quantrac.config.settings import Settings
+    from quantrac.config.station_copy import NewStation, copied
     from quantrac.telemetry.local_time import LOCAL
 
     root = folder or Settings().config

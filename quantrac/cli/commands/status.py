@@ -14,8 +14,8 @@ from quantrac.cli.environment import database
 from quantrac.telemetry.errors import QuantracError
 
 if TYPE_CHECKING:
-    from quantrac.desks.picture import Picture
-    from quantrac.desks.status import Verdict
+    from quantrac.desks.overview import Overview
+    from quantrac.desks.status import Judgement
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -55,54 +55,54 @@ def status(
         raise typer.Exit(1)
 
 
-def _plain(verdict: Verdict) -> dict[str, Any]:
-    picture, total = verdict.picture, verdict.picture.total
+def _plain(verdict: Judgement) -> dict[str, Any]:
+    overview, total = verdict.overview, verdict.overview.total
     return {
         "well": verdict.well,
         "findings": [dataclasses.asdict(finding) for finding in verdict.findings],
-        **dataclasses.asdict(picture),
+        **dataclasses.asdict(overview),
         "total": dataclasses.asdict(total),
-        "balanced": all(book.balanced for book in picture.books),
+        "balanced": all(book.balanced for book in overview.books),
     }
 
 
-def _lines(verdict: Verdict) -> Iterator[str]:
-    picture = verdict.picture
-    for title, text in _summary(picture):
+def _lines(verdict: Judgement) -> Iterator[str]:
+    overview = verdict.overview
+    for title, text in _summary(overview):
         yield f"{title:<16} {text}"
     for finding in verdict.findings:
         yield f"NOT WELL         {finding.about}: {finding.what}"
     yield "all is well" if verdict.well else f"{len(verdict.findings)} findings"
 
 
-def _summary(picture: Picture) -> Iterator[tuple[str, str]]:
+def _summary(overview: Overview) -> Iterator[tuple[str, str]]:
     from quantrac.desks.status import age, duration
 
-    now, total = picture.now, picture.total
-    for one in picture.workers:
+    now, total = overview.now, overview.total
+    for one in overview.workers:
         connected = "connected" if one.connected else "not connected"
         yield one.service, f"beat {age(now, one.beat_at)} ago, {connected}, up {age(now, one.started_at)}"
-    for station in picture.stations:
+    for station in overview.stations:
         link = "online" if station.online else "offline"
         newest = "no readings yet" if station.newest is None else f"newest reading {age(now, station.newest)} ago"
         live = f"{station.channels - len(station.stale)} of {station.channels} channels live"
         yield station.station, f"{link}, {newest}, {live}"
-    for consumer in picture.consumers:
+    for consumer in overview.consumers:
         yield f"feed {consumer.consumer}", f"{consumer.lag_rows} changes behind, {duration(consumer.lag_s)}"
     parts = (f"{name} {getattr(total, name)}" for name in ("stored", "dead", "lost", "missing"))
     yield "by sequence", f"{total.highest_seq} messages = {' + '.join(parts)}"
     parts = (f"{name} {getattr(total, name)}" for name in ("new", "duplicate", "rejected"))
     yield "by arrival", f"{total.received} received = {' + '.join(parts)}; {total.conflict} readings in conflict"
-    if due := [(one, one.due_at) for one in picture.calibrations if one.due_at is not None]:
+    if due := [(one, one.due_at) for one in overview.calibrations if one.due_at is not None]:
         (first, at), *_ = due
         when = "is due" if at <= now else f"in {age(at, now)}"
-        yield "calibrations", f"{len(picture.calibrations)} devices; next {first.station} {first.device} {when}"
-    if picture.jobs:
-        failed = sum(run.outcome == "failed" for run in picture.jobs)
-        newest = age(now, max(run.started_at for run in picture.jobs))
+        yield "calibrations", f"{len(overview.calibrations)} devices; next {first.station} {first.device} {when}"
+    if overview.jobs:
+        failed = sum(run.outcome == "failed" for run in overview.jobs)
+        newest = age(now, max(run.started_at for run in overview.jobs))
         runs = f"the last run of {failed} failed" if failed else "no last run failed"
-        yield "jobs", f"{len(picture.jobs)} known, the last began {newest} ago; {runs}"
-    seen = sum(alarm.acknowledged_by is not None for alarm in picture.alarms)
-    yield "alarms", f"{len(picture.alarms)} stand, {seen} of them acknowledged"
-    yield "ingest health", f"not healthy for {duration(picture.unhealthy_s)} of the last 24 h"
-    yield "dead letters", f"{picture.dead_letters} open"
+        yield "jobs", f"{len(overview.jobs)} known, the last began {newest} ago; {runs}"
+    seen = sum(alarm.acknowledged_by is not None for alarm in overview.alarms)
+    yield "alarms", f"{len(overview.alarms)} stand, {seen} of them acknowledged"
+    yield "ingest health", f"not healthy for {duration(overview.unhealthy_s)} of the last 24 h"
+    yield "dead letters", f"{overview.dead_letters} open"

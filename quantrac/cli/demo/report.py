@@ -13,7 +13,7 @@ import psycopg
 
 from quantrac.cli.demo.journals import JournalVerdict, judge
 from quantrac.cli.demo.system import DemoSystem
-from quantrac.desks.books import Book, ledger, total
+from quantrac.desks.books import LedgerRow, ledger, total
 
 SHOWN_DIFFERENCES: Final = 20
 UNANSWERED_SHARE: Final = 0.05
@@ -49,7 +49,7 @@ class DemoReport:
     """The figures of a run and the verdict on them."""
 
     produced: int
-    books: Book
+    books: LedgerRow
     """Both books, summed over all stations."""
     counts: Counts
     journal: JournalVerdict

@@ -14,7 +14,7 @@ from quantrac.cli.demo.drain import drain_agents, wait_until_quiet
 from quantrac.cli.demo.screen import Caught, Screen
 from quantrac.cli.demo.servers import alone, prepare_database
 from quantrac.cli.demo.system import DemoError, DemoOptions, DemoSystem
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 
 FIRST_READING_WITHIN_S: Final = 240.0
 LOOK_EVERY_S: Final = 0.5

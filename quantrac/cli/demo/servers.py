@@ -12,9 +12,9 @@ from typing import Final
 
 from alerts.people.contacts import contacts_of, save_contacts
 from quantrac.config.network import Network
-from quantrac.database.migrate import migrate
+from quantrac.database.edition import tune
+from quantrac.database.migration import migrate
 from quantrac.database.pool import connect
-from quantrac.database.tuning import tune
 from quantrac.desks.network import apply_network
 from quantrac.observe.logs import logger
 from quantrac.private_services.mosquitto import PrivateMosquitto

@@ -27,12 +27,12 @@ from quantrac.cli.jobs.chunks import compress_old, order_old_hours
 from quantrac.cli.jobs.runs import Job, run_if_due
 from quantrac.cli.jobs.schedule import Daily, DueTimes, Every
 from quantrac.cli.jobs.upkeep import apply_retention, prune_feed, prune_letters, prune_records
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.config.network import Network
 from quantrac.config.settings import Settings
 from quantrac.database.backup import backup_into
 from quantrac.database.beat import Beat
-from quantrac.database.migrate import refuse_old_database
+from quantrac.database.migration import refuse_old_database
 from quantrac.database.outage import is_outage, persist
 from quantrac.database.pool import Connection, DatabaseUnreachable, connect, one_line
 from quantrac.observe import health, logs

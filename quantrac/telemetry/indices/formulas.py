@@ -13,7 +13,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
-from quantrac.telemetry.indices import ammonia, oxygen, vn_aqi, vn_wqi
+from quantrac.telemetry.indices import vn_aqi, vn_wqi, water_chemistry
 
 FormulaName = Literal[
     "mean-1h", "mean-8h", "mean-24h", "toxic-ammonia", "oxygen-saturation", "vn-aqi-hour", "vn-aqi-day", "vn-wqi"
@@ -109,10 +109,10 @@ def _toxic_ammonia(columns: Columns, options: Options) -> float | None:
         salinity = columns["salinity"][0]
         if salinity is None:
             return None
-        pka = ammonia.pka_salt(temperature, salinity)
+        pka = water_chemistry.pka_salt(temperature, salinity)
     else:
-        pka = ammonia.pka_fresh(temperature)
-    of = ammonia.toxic_of_total if options.probe == "total" else ammonia.toxic_of_ammonium
+        pka = water_chemistry.pka_fresh(temperature)
+    of = water_chemistry.toxic_of_total if options.probe == "total" else water_chemistry.toxic_of_ammonium
     return of(nh4_n, ph, pka)
 
 
@@ -121,7 +121,7 @@ def _oxygen_saturation(columns: Columns, _: Options) -> float | None:
     salinity = columns["salinity"][0] if "salinity" in columns else 0.0
     if do is None or temperature is None or salinity is None:
         return None
-    return oxygen.saturation(do, temperature, salinity)
+    return water_chemistry.saturation(do, temperature, salinity)
 
 
 def _now(columns: Columns, *names: str) -> tuple[float | None, ...]:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from alerts.evaluating.readings import instant
 from alerts.rules.block import Sample
 from alerts.telling.routes import Routing
-from quantrac.config.telling import Route
+from quantrac.config.notifications import Route
 from quantrac.database.feed import NewChange, append_changes
 from quantrac.database.pool import Connection
 from quantrac.telemetry.severity import Severity

@@ -13,7 +13,7 @@ from alerts.trials.backtest_run import run_backtest, too_often
 from alerts.trials.history import stored_stretches
 from alerts.trials.normals import departing_channels
 from alerts.trials.series import read_series
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.database.pool import Connection
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.states import State

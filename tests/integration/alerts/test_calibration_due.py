@@ -13,7 +13,7 @@ from alerts import desk
 from alerts.telling.messages import call_again
 from alerts.telling.routes import Routing
 from alerts.watchdogs.calibration_due import check_calibrations
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.config.network import Network
 from quantrac.database.pool import Connection
 from quantrac.telemetry.severity import Severity

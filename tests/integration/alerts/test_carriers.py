@@ -24,7 +24,7 @@ from alerts.channels.zalo_tokens import ZaloTokens
 from alerts.channels.zalo_zns import ZnsNotifier
 from alerts.telling.notifier import Gone, NeedsPerson, NotCarried, Notifier, OutcomeUnknown, Outgoing, TryAgain
 from alerts.telling.part_journal import PartState
-from quantrac.config.templates import MessageTemplate, Placeholder
+from quantrac.config.notifications import MessageTemplate, Placeholder
 
 NOW = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 FACTS = {

@@ -11,7 +11,7 @@ import pytest
 from alerts.trials.series import read_series
 from alerts.watchdogs.books import check_books
 from alerts.watchdogs.feed_lag import check_feed
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.config.network import Network
 from quantrac.database.pool import Connection
 from tests.integration.alerts.centre import START, START_MS, STATION, add_network, rows, store

@@ -9,7 +9,7 @@ from alerts.evaluating.evaluator import Evaluator
 from alerts.rules.compiler import compile_network
 from ingest.derived import consuming
 from ingest.quality import judging
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.database.feed import Cause, Consumer, NewChange, append_changes
 from quantrac.database.pool import Connection
 from quantrac.desks.network import apply_network

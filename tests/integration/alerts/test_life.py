@@ -16,7 +16,7 @@ from alerts.telling.change_rate import end_flapping
 from alerts.telling.messages import Audience, Figures, call_again, tell
 from alerts.telling.routes import Routing
 from alerts.telling.summaries import tell_held
-from quantrac.config.telling import Cap, Grouping, QuietHours, Repeat, Step, Storm
+from quantrac.config.notifications import Cap, EscalationStep, Grouping, QuietHours, Repeat, Storm
 from quantrac.database.pool import Connection
 from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.words import Words
@@ -30,7 +30,9 @@ PLAN = replace(
     ROUTING,
     storm=Storm(alarms=100),
     escalation=(
-        Step.model_validate({"after": "15m", "severity": ["high", "critical"], "to": ["farmers"], "by": ["sms"]}),
+        EscalationStep.model_validate(
+            {"after": "15m", "severity": ["high", "critical"], "to": ["farmers"], "by": ["sms"]}
+        ),
     ),
     repeat=Repeat.model_validate({"every": "1h", "severity": ["high", "critical"], "most": 2}),
 )

@@ -13,9 +13,9 @@ from alerts.rules.block import Sample
 from alerts.telling.messages import call_again
 from alerts.watchdogs.no_data import check_no_data
 from alerts.watchdogs.silence import check_silence
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.config.network import Network, Silence
-from quantrac.config.telling import Step
+from quantrac.config.notifications import Step
 from quantrac.database.pool import Connection
 from tests.integration.alerts.centre import ROUTING, START, START_MS, STATION, add_network, rows, store
 from tests.integration.alerts.test_silence import health, message

@@ -22,7 +22,7 @@ from alerts.trials.normals import make_normals
 from alerts.trials.series import read_series
 from alerts.watchdogs.books import check_books
 from alerts.watchdogs.feed_lag import check_feed
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.database.beat import Beat
 from quantrac.database.feed import NewChange, append_changes
 from quantrac.database.pool import Connection, connect

@@ -22,7 +22,7 @@ from alerts.service import wall_clock
 from alerts.telling.routes import Routing
 from alerts.telling.sender import THREADS
 from alerts.trials.series import read_series
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.database.pool import Connection, connect
 from quantrac.private_services.catchers import MailCatcher, SmsCatcher
 from tests.fixtures.timing import eventually, quickest

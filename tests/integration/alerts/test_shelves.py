@@ -12,7 +12,7 @@ from alerts.evaluating.evaluator import Evaluator
 from alerts.telling.messages import tell_withheld
 from alerts.telling.routes import Routing
 from alerts.trials.series import read_series
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.config.network import Network
 from quantrac.database.pool import Connection
 from tests.integration.alerts.centre import CHANNEL, ROUTING, START, START_MS, add_network, rows, store

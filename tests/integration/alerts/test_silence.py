@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from alerts.watchdogs.silence import check_silence
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.config.network import Network, Silence
 from quantrac.database.pool import Connection
 from tests.integration.alerts.centre import START, STATION, add_network, rows

@@ -22,7 +22,7 @@ from alerts.telling.recent_messages import RecentMessages
 from alerts.telling.routes import Routing
 from alerts.telling.stages import Matter
 from alerts.telling.summaries import tell_held
-from quantrac.config.telling import Route
+from quantrac.config.notifications import Route
 from quantrac.database.pool import Connection
 from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.words import Words

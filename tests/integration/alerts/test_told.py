@@ -26,7 +26,7 @@ from alerts.telling.stages import Recent
 from alerts.telling.summaries import tell_held, tell_late
 from alerts.telling.summary_texts import SummaryLine
 from alerts.trials.series import read_series
-from quantrac.config.telling import Grouping, QuietHours, Route, Step
+from quantrac.config.notifications import EscalationStep, Grouping, QuietHours, Route
 from quantrac.database.pool import Connection
 from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.words import Words
@@ -158,7 +158,7 @@ def test_a_mail_promises_another_one_only_to_whom_it_will_come(conn: Connection)
 def test_whom_only_escalation_called_is_told_of_the_end(conn: Connection) -> None:
     channel_id = add_network(conn)
     conn.execute("insert into contact (name, phone_e164, groups) values ('Chief', '+84912345670', '{managers}')")
-    step = Step.model_validate({"after": "15m", "severity": ["high"], "to": ["managers"], "by": ["sms"]})
+    step = EscalationStep.model_validate({"after": "15m", "severity": ["high"], "to": ["managers"], "by": ["sms"]})
     plan = replace(PLAN, escalation=(step,))
     rise(conn, channel_id, routing=plan)
     call_again(conn, plan, START + 15 * MINUTES)

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 
-from quantrac.database.migrate import migrate
+from quantrac.database.edition import tune
+from quantrac.database.migration import migrate
 from quantrac.database.pool import Connection, connect
-from quantrac.database.tuning import tune
 from tests.integration.database.conftest import reader, world
 from tests.integration.ingest.conftest import network
 

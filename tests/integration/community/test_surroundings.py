@@ -12,12 +12,12 @@ import pytest
 
 from ingest.rollups.refreshing import rebuild
 from quantrac.cli.jobs.upkeep import apply_retention
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.config.network import Retention
 from quantrac.database.backup import RestoreFailed, backup, restore
-from quantrac.database.migrate import migrate
+from quantrac.database.edition import tune
+from quantrac.database.migration import migrate
 from quantrac.database.pool import connect
-from quantrac.database.tuning import tune
 from quantrac.desks.network import apply_network
 from tests.integration.community.conftest import compress_everything, loose_rows
 from tests.integration.database.conftest import NOON, World

@@ -13,9 +13,9 @@ import pytest
 from quantrac.cli.jobs.chunks import compress_old
 from quantrac.cli.jobs.runs import run_if_due
 from quantrac.cli.jobs.service import chunk_jobs
-from quantrac.database.migrate import migrate, migrations
+from quantrac.database.edition import server, tune
+from quantrac.database.migration import migrate, migrations
 from quantrac.database.pool import Connection, connect, open_pool
-from quantrac.database.tuning import server, tune
 from tests.integration.community.conftest import compress_everything, loose_rows
 from tests.integration.database.conftest import World
 
@@ -131,8 +131,8 @@ def test_an_upgrade_keeps_compressed_readings(new_database: Callable[[], str], m
     """From the schema before the newest migration, with compressed readings, to the newest."""
     url = new_database()
     *older, newest = migrations()
-    monkeypatch.setattr("quantrac.database.migrate.migrations", lambda: older)
-    monkeypatch.setattr("quantrac.database.migrate.read", lambda _: "select 1")
+    monkeypatch.setattr("quantrac.database.migration.migrations", lambda: older)
+    monkeypatch.setattr("quantrac.database.migration.read", lambda _: "select 1")
     migrate(url)
     monkeypatch.undo()
     with connect(url, "test") as conn:

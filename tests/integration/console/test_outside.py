@@ -13,7 +13,7 @@ import pytest
 
 from alerts.telling.links import Links, links_of
 from dashboards.console import service
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.config.settings import Settings
 from quantrac.database.pool import Connection, connect
 from quantrac.desks.network import apply_network

@@ -16,7 +16,7 @@ from dashboards.console.hub import Hub
 from dashboards.console.series import opening_hours
 from dashboards.console.service import command_of
 from dashboards.console.set_aside import read_set_aside
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.config.settings import Settings
 from quantrac.database import audit
 from quantrac.database.pool import Connection, connect, open_pool

@@ -14,7 +14,7 @@ from quantrac.cli.jobs.runs import run_if_due
 from quantrac.cli.jobs.service import backup_job
 from quantrac.database.backup import BackupFailed, RestoreFailed, backup, backup_into, restore
 from quantrac.database.feed import Cause, Consumer, NewChange, append_changes
-from quantrac.database.migrate import migrate, migrations
+from quantrac.database.migration import migrate, migrations
 from quantrac.database.pool import Connection, connect
 from quantrac.private_services.postgres import PrivatePostgres
 from tests.integration.database.conftest import NOON, World
@@ -144,9 +144,9 @@ def test_an_upgrade_keeps_what_the_database_holds(
     """From the schema before the newest migration, with readings and verdicts, to the newest."""
     assert template  # it has made the roles
     *older, newest = migrations()
-    monkeypatch.setattr("quantrac.database.migrate.migrations", lambda: older)
+    monkeypatch.setattr("quantrac.database.migration.migrations", lambda: older)
     grants = "grant select on all tables in schema public to quantrac_reader"
-    monkeypatch.setattr("quantrac.database.migrate.read", lambda _: grants)
+    monkeypatch.setattr("quantrac.database.migration.read", lambda _: grants)
     migrate(empty_database)
     with connect(empty_database, "test") as conn:
         conn.execute(

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 
-from quantrac.database.migrate import MigrationError, migrate, migrations
+from quantrac.database.migration import MigrationError, migrate, migrations
 from quantrac.private_services.postgres import PrivatePostgres
 
 NAMES = [migration.name for migration in migrations()]

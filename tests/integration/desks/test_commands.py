@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.database.pool import Connection
 from quantrac.desks import commands
 from quantrac.desks.network import apply_network
@@ -25,13 +25,13 @@ def test_a_station_that_is_not_there_is_said_to_be_away_and_the_attempt_is_on_re
     conn: Connection, broker: PrivateMosquitto
 ) -> None:
     apply_network(conn, load_network(Path(__file__).parents[3] / "station_configs"), "an", clock())
-    line = commands.MqttLine(MqttAddress.parse(broker.url("console")))
+    line = commands.MqttLink(MqttAddress.parse(broker.url("console")))
     with pytest.raises(commands.NotSent, match="is not connected"):
         commands.give(conn, line, KEY, STATION, {"do": "read"}, person="an", reason=None, clock=clock)
     (one,) = commands.history(conn)
     assert one.outcome is not None
     assert one.outcome["ok"] is False
-    with pytest.raises(commands.UnknownStation):
+    with pytest.raises(commands.NoSuchStation):
         commands.give(conn, line, KEY, "st-nowhere", {"do": "read"}, person="an", reason=None, clock=clock)
 
 
@@ -40,7 +40,7 @@ def test_a_user_without_the_right_is_told_so(
 ) -> None:
     monkeypatch.setattr(commands, "CONNECT_S", 1.0)
     apply_network(conn, load_network(Path(__file__).parents[3] / "station_configs"), "an", clock())
-    line = commands.MqttLine(MqttAddress.parse(broker.url("st-dai-ngai")))
+    line = commands.MqttLink(MqttAddress.parse(broker.url("st-dai-ngai")))
     with pytest.raises(commands.NotSent):
         commands.give(conn, line, KEY, STATION, {"do": "read"}, person="an", reason=None, clock=clock)
 

@@ -14,11 +14,11 @@ import pandas as pd
 import pytest
 
 from quantrac.desks import export
-from quantrac.desks.export import Selection, TooLargeForExcel, UnknownName, export_readings
+from quantrac.desks.export import ReadingRange, TooLargeForExcel, UnknownName, export_readings
 from quantrac.telemetry.states import State
 from tests.integration.database.conftest import NOON, World, add_channel
 
-DAY = Selection(NOON - timedelta(days=1), NOON)
+DAY = ReadingRange(NOON - timedelta(days=1), NOON)
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def stored(world: World) -> dict[datetime, tuple[float | None, State]]:
     return readings
 
 
-def _csv(world: World, selection: Selection) -> pd.DataFrame:
+def _csv(world: World, selection: ReadingRange) -> pd.DataFrame:
     out = io.BytesIO()
     count = export_readings(world.conn, selection, "csv", out)
     out.seek(0)
@@ -66,7 +66,7 @@ def test_local_times_are_those_of_the_people(world: World, stored: dict[datetime
 def test_the_selection_is_open_at_its_start_and_closed_at_its_end(
     world: World, stored: dict[datetime, tuple[float | None, State]]
 ) -> None:
-    frame = _csv(world, Selection(NOON - timedelta(minutes=5), NOON))
+    frame = _csv(world, ReadingRange(NOON - timedelta(minutes=5), NOON))
     assert len(frame) == 5
     assert frame["time_utc"].iloc[-1] == "2026-11-24T05:00:00.000+00:00"
 
@@ -76,8 +76,8 @@ def test_only_the_chosen_channels_are_written(world: World) -> None:
     world.reading()
     world.conn.execute("insert into reading values (%s, %s, 7, 0, 0, now())", [other, NOON])
     assert list(_csv(world, DAY)["channel"]) == ["st-test/do", "st-test/ph"]
-    assert list(_csv(world, Selection(DAY.after, DAY.until, channels=("st-test/ph",)))["channel"]) == ["st-test/ph"]
-    assert len(_csv(world, Selection(DAY.after, DAY.until, stations=("st-test",)))) == 2
+    assert list(_csv(world, ReadingRange(DAY.after, DAY.until, channels=("st-test/ph",)))["channel"]) == ["st-test/ph"]
+    assert len(_csv(world, ReadingRange(DAY.after, DAY.until, stations=("st-test",)))) == 2
 
 
 def test_excel_holds_the_same_with_times_a_sheet_can_count(
@@ -102,7 +102,7 @@ def test_excel_holds_the_same_with_times_a_sheet_can_count(
 def test_an_unknown_channel_is_named_before_anything_is_written(world: World) -> None:
     out = io.BytesIO()
     with pytest.raises(UnknownName, match="unknown channel st-test/dox; known: st-test/do"):
-        export_readings(world.conn, Selection(DAY.after, DAY.until, channels=("st-test/dox",)), "csv", out)
+        export_readings(world.conn, ReadingRange(DAY.after, DAY.until, channels=("st-test/dox",)), "csv", out)
     assert out.getvalue() == b""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.config.network import NetworkFile, Rollups
 from quantrac.config.stations import Station
 from quantrac.database.feed import Cause, Consumer

@@ -15,7 +15,7 @@ from quantrac.database.feed import Cause, Consumer
 from quantrac.database.pool import Connection
 from quantrac.desks import acts, review
 from quantrac.desks.acts import BadReview, NoSuchReview
-from quantrac.desks.review import Formula, NotPossible, Stretch
+from quantrac.desks.review import CorrectionFormula, NotPossible, ReviewedReadings
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.states import State
 from tests.integration.database.conftest import NOON, World, add_channel
@@ -33,8 +33,8 @@ def readings(world: World) -> World:
     return world
 
 
-def between(low: int, high: int) -> Stretch:
-    return Stretch(DO, NOON + low * MINUTE, NOON + high * MINUTE)
+def between(low: int, high: int) -> ReviewedReadings:
+    return ReviewedReadings(DO, NOON + low * MINUTE, NOON + high * MINUTE)
 
 
 def seen(conn: Connection, what: str) -> list[Any]:
@@ -49,7 +49,7 @@ def test_a_verdict_stands_above_tests_and_only_on_its_stretch(readings: World) -
     readings.flag(4, time=NOON + 3 * MINUTE)
     act = review.flag(readings.conn, between(2, 4), Quality.GOOD, "lan", "compared with the hand meter", NOW)
     assert (act.readings, act.from_t, act.to_t) == (2, NOON + 3 * MINUTE, NOON + 4 * MINUTE)
-    review.flag(readings.conn, Stretch.at(DO, NOON + 9 * MINUTE), Quality.FAIL, "lan", "probe in the air", NOW)
+    review.flag(readings.conn, ReviewedReadings.at(DO, NOON + 9 * MINUTE), Quality.FAIL, "lan", "probe in the air", NOW)
     assert seen(readings.conn, "quality") == [1, 1, 1, 1, 1, 1, 1, 1, 4, 1]
     assert seen(readings.conn, "raw_value") == list(map(float, range(1, 11)))
     assert told(readings.conn) == [("flag", 2), ("flag", 1)]
@@ -78,10 +78,13 @@ def test_withdrawing_brings_back_what_stood_before_in_any_order(readings: World)
 
 @pytest.mark.parametrize(
     ("formula", "expected"),
-    [(Formula(value=6.5), [6.5, 6.5]), (Formula(factor=1.1, added=-0.3), [3 * 1.1 - 0.3, 4 * 1.1 - 0.3])],
+    [
+        (CorrectionFormula(value=6.5), [6.5, 6.5]),
+        (CorrectionFormula(factor=1.1, added=-0.3), [3 * 1.1 - 0.3, 4 * 1.1 - 0.3]),
+    ],
 )
 def test_a_correction_replaces_the_value_and_keeps_the_raw_one(
-    readings: World, formula: Formula, expected: list[float]
+    readings: World, formula: CorrectionFormula, expected: list[float]
 ) -> None:
     conn = readings.conn
     act = review.correct(conn, between(2, 4), formula, "lan", "calibration of the day after", NOW)
@@ -89,15 +92,15 @@ def test_a_correction_replaces_the_value_and_keeps_the_raw_one(
     assert seen(conn, "raw_value") == list(map(float, range(1, 11)))
     assert told(conn) == [("correction", 2)]
     with pytest.raises(NotPossible, match=f"corrected already, by review {act.review_id}: withdraw"):
-        review.correct(conn, between(3, 6), Formula(value=1), "an", "also", NOW)
+        review.correct(conn, between(3, 6), CorrectionFormula(value=1), "an", "also", NOW)
     review.withdraw(conn, act.review_id, "lan", "wrong factor", NOW)
     assert seen(conn, "value") == seen(conn, "raw_value")
-    review.correct(conn, between(3, 6), Formula(value=1), "an", "also", NOW)
+    review.correct(conn, between(3, 6), CorrectionFormula(value=1), "an", "also", NOW)
 
 
 def test_a_proposal_counts_once_another_person_approves_it(readings: World) -> None:
     conn = readings.conn
-    act = review.correct(conn, between(0, 1), Formula(added=1), "lan", "drift", NOW, proposed=True)
+    act = review.correct(conn, between(0, 1), CorrectionFormula(added=1), "lan", "drift", NOW, proposed=True)
     assert (act.state, seen(conn, "value")[0], told(conn)) == ("proposed", 1.0, [])
     with pytest.raises(BadReview, match="another person"):
         review.approve(conn, act.review_id, "lan", NOW)
@@ -110,10 +113,10 @@ def test_a_proposal_counts_once_another_person_approves_it(readings: World) -> N
 
 def test_missing_values_are_not_made_up_by_a_formula(world: World) -> None:
     world.reading(NOON, value=None, state=State.COMM)
-    stretch = Stretch.at(DO, NOON)
+    stretch = ReviewedReadings.at(DO, NOON)
     with pytest.raises(BadReview, match="has no readings there"):
-        review.correct(world.conn, stretch, Formula(added=1), "lan", "drift", NOW)
-    review.correct(world.conn, stretch, Formula(value=5.2), "lan", "read by hand", NOW)
+        review.correct(world.conn, stretch, CorrectionFormula(added=1), "lan", "drift", NOW)
+    review.correct(world.conn, stretch, CorrectionFormula(value=5.2), "lan", "read by hand", NOW)
     assert world.one("select value, raw_value, state, quality from v_reading") == (5.2, None, "comm", 9)
 
 
@@ -121,12 +124,12 @@ def test_what_makes_no_sense_is_refused_and_leaves_nothing(readings: World) -> N
     conn = readings.conn
     conn.execute("update channel set derived = true where channel_id = %s", [add_channel(conn, "aqi")])
     for stretch, formula, reason, why in (
-        (Stretch("st-test/aqi", NOON, NOW), Formula(1), "x", "is derived"),
-        (Stretch("st-test/none", NOON, NOW), Formula(1), "x", "not known"),
-        (between(20, 30), Formula(1), "x", "no readings"),
-        (between(0, 3), Formula(), "x", "needs a value"),
-        (between(0, 3), Formula(float("nan")), "x", "finite"),
-        (between(0, 3), Formula(1), " ", "needs a reason"),
+        (ReviewedReadings("st-test/aqi", NOON, NOW), CorrectionFormula(1), "x", "is derived"),
+        (ReviewedReadings("st-test/none", NOON, NOW), CorrectionFormula(1), "x", "not known"),
+        (between(20, 30), CorrectionFormula(1), "x", "no readings"),
+        (between(0, 3), CorrectionFormula(), "x", "needs a value"),
+        (between(0, 3), CorrectionFormula(float("nan")), "x", "finite"),
+        (between(0, 3), CorrectionFormula(1), " ", "needs a reason"),
     ):
         with pytest.raises(BadReview, match=why):
             review.correct(conn, stretch, formula, "lan", reason, NOW)
@@ -138,7 +141,7 @@ def test_what_makes_no_sense_is_refused_and_leaves_nothing(readings: World) -> N
 def test_each_act_is_audited_and_listed(readings: World) -> None:
     conn = readings.conn
     first = review.flag(conn, between(0, 2), Quality.FAIL, "lan", "fouled", NOW)
-    second = review.correct(conn, between(4, 5), Formula(7.0), "an", "hand meter", NOW)
+    second = review.correct(conn, between(4, 5), CorrectionFormula(7.0), "an", "hand meter", NOW)
     review.withdraw(conn, first.review_id, "binh", "not fouled", NOW)
     assert [act.review_id for act in acts.acts(conn, DO)] == [second.review_id]
     assert [act.state for act in acts.acts(conn, "st-test", every=True)] == ["in force", "withdrawn"]
@@ -161,7 +164,7 @@ def test_hours_follow_a_verdict_a_correction_and_their_withdrawal(readings: Worl
 
     low = review.flag(conn, between(0, 5), Quality.FAIL, "lan", "in the air", NOW)
     assert hour() == (8.0, 5)  # of 6 to 10
-    high = review.correct(conn, between(9, 10), Formula(added=-5), "lan", "drift", NOW)
+    high = review.correct(conn, between(9, 10), CorrectionFormula(added=-5), "lan", "drift", NOW)
     assert hour() == (7.0, 5)
     review.withdraw(conn, high.review_id, "lan", "no drift", NOW)
     review.withdraw(conn, low.review_id, "lan", "not in the air", NOW)
@@ -178,7 +181,7 @@ def test_a_long_review_is_told_in_changes_of_a_day(readings: World) -> None:
 def test_the_consoles_user_may_review(readings: World) -> None:
     readings.conn.execute("set role quantrac_console")
     act = review.flag(readings.conn, between(0, 2), Quality.FAIL, "lan", "fouled", NOW)
-    review.correct(readings.conn, between(0, 2), Formula(3.0), "lan", "hand meter", NOW)
+    review.correct(readings.conn, between(0, 2), CorrectionFormula(3.0), "lan", "hand meter", NOW)
     review.withdraw(readings.conn, act.review_id, "lan", "not fouled", NOW)
 
 

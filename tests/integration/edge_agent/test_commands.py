@@ -26,7 +26,7 @@ import pytest
 from edge_agent import desk
 from edge_agent.service import run
 from edge_agent.spooling import inspection
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.config.settings import Settings
 from quantrac.config.station_json import config_hash, dumps
 from quantrac.config.stations import Device, Station

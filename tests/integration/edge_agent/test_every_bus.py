@@ -22,9 +22,9 @@ from edge_agent.acquiring.surroundings import Surroundings
 from edge_agent.clocks.system_clock import SystemClock
 from edge_agent.health.agent_channels import AgentChannels
 from edge_agent.readings.records import SlotReading, SlotRecord
-from quantrac.config.loading import load_network
+from quantrac.config.bus_places import load_wiring
+from quantrac.config.loader import load_network
 from quantrac.config.stations import Channel, Device, Station
-from quantrac.config.wiring import load_wiring
 from quantrac.telemetry.parameters import CATALOGUE, Kind
 from quantrac.telemetry.states import State
 from tests.integration.edge_agent.served_means import STALL_MS, Match, match

@@ -20,7 +20,7 @@ from edge_agent.spooling import inspection
 from edge_agent.spooling.inspection import NoSpool
 from quantrac.cli.demo.comparison import Absence, StoredReading, differences
 from quantrac.cli.demo.journals import ABSENCE, channel_series, milliseconds, read_journal
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.telemetry.slots import slot_end
 from quantrac.telemetry.states import State
 from tests.fixtures.timing import eventually

@@ -18,7 +18,7 @@ from edge_agent.lines.endings import Ending
 from edge_agent.lines.serial_bus import SerialBus
 from edge_agent.readings.misses import LineDown, NoAnswer
 from edge_agent.readings.records import SlotRecord
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.config.stations import Bus, Device
 from quantrac.private_services.ports import free_port
 from quantrac.telemetry.states import State

@@ -13,7 +13,7 @@ from edge_agent import desk
 from edge_agent.control import run_end
 from edge_agent.sending import lanes
 from edge_agent.spooling import settlement
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.database.pool import connect
 from quantrac.desks.network import apply_network
 from quantrac.private_services.mosquitto import PrivateMosquitto

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dashboards.grafana import alarm_performance, files, queries
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.database.pool import Connection, connect
 from quantrac.desks.network import apply_network
 

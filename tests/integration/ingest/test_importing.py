@@ -16,9 +16,9 @@ from ingest.importing import importing, ministry, sources, table
 from ingest.importing.importing import Order, Progress, run_import
 from ingest.importing.line import Line, LineProblem, Place, moment_ms
 from ingest.rollups import consuming
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.database.feed import Consumer
-from quantrac.desks.export import Selection, export_readings
+from quantrac.desks.export import ReadingRange, export_readings
 from quantrac.desks.network import apply_network
 from quantrac.telemetry.states import State
 
@@ -182,7 +182,7 @@ def test_an_export_goes_back_in(conn: psycopg.Connection, database: str, tmp_pat
     load(conn, order(month(tmp_path / "a.txt"), chosen={"Temp": "water_temp"}))
     out = tmp_path / "out.csv"
     with out.open("wb") as file:
-        export_readings(conn, Selection(datetime(2024, 1, 1, tzinfo=UTC), NOW), "csv", file)
+        export_readings(conn, ReadingRange(datetime(2024, 1, 1, tzinfo=UTC), NOW), "csv", file)
     content = "select channel_id, time, value, state, tests from reading order by 1, 2"
     before = conn.execute(content).fetchall()
     conn.execute("truncate reading, latest, ledger")

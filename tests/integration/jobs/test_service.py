@@ -11,7 +11,7 @@ import pytest
 
 from quantrac.cli.jobs.runs import run_if_due
 from quantrac.cli.jobs.service import Current, jobs_of
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.database.pool import Connection
 from quantrac.desks.network import apply_network
 from tests.integration.database.conftest import World

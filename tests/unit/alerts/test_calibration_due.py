@@ -16,7 +16,7 @@ from alerts.telling.routes import Routing
 from alerts.telling.stages import Case, Matter, quiet_hours
 from alerts.telling.texts import Notice, email, sms
 from alerts.watchdogs.calibration_due import Calibrated, Stage, texts_of, wanted
-from quantrac.config.telling import QuietHours, Repeat, Route
+from quantrac.config.notifications import QuietHours, Repeat, Route
 from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.words import Words
 

@@ -11,7 +11,7 @@ import pytest
 from alerts.telling.contact import Medium
 from alerts.telling.explanation import NothingToExplain, chosen_level, explain
 from alerts.telling.stages import Recent
-from quantrac.config.telling import Step
+from quantrac.config.notifications import EscalationStep
 from quantrac.telemetry.severity import Severity
 from tests.unit.alerts.rules import oxygen_rule
 from tests.unit.alerts.test_stages import DUTY, NIGHT, NOON, ROUTING, ZONE, matter, person
@@ -23,7 +23,7 @@ def lines(
     told: Mapping[tuple[int, Medium], Recent] | None = None,
     withheld: str | None = None,
 ) -> list[tuple[str, int, str, str | None, str]]:
-    step = Step.model_validate({"after": "15m", "severity": ["critical"], "to": ["managers"], "by": ["sms"]})
+    step = EscalationStep.model_validate({"after": "15m", "severity": ["critical"], "to": ["managers"], "by": ["sms"]})
     routing = replace(ROUTING, duty={"operators": DUTY}, escalation=(step,))
     people = [person(1, "operators", "shift-a"), person(2, "operators", "shift-b"), person(3, "managers")]
     what = replace(matter(severity), withheld=withheld)

@@ -22,7 +22,7 @@ from alerts.rules.rule import ChannelRule
 from alerts.telling.contact import Addressee
 from alerts.telling.routes import Routing
 from alerts.trials.backtest import CompositeRun, Course, Run, people_of
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.telemetry.quality import Quality
 
 PROJECT = Path(__file__).parents[3]

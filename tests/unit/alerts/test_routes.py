@@ -11,7 +11,7 @@ from alerts.alarm.purpose import Purpose
 from alerts.telling.contact import Addressee, Medium
 from alerts.telling.routes import Routing
 from alerts.telling.stages import Case, Matter, quiet_hours, recipients
-from quantrac.config.telling import QuietHours, Route
+from quantrac.config.notifications import QuietHours, Route
 from quantrac.telemetry.severity import Severity
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")

@@ -11,7 +11,7 @@ from alerts.rules.compiler import compile_rules
 from alerts.telling.contact import Addressee
 from alerts.trials.rule_checks import findings, people_findings
 from alerts.trials.rule_tests import Alarm, TestResult, run_rule_tests
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.config.network import Network
 from quantrac.config.rule_files import RuleTest
 from quantrac.config.rules import Selection, Side, Valid

@@ -13,7 +13,7 @@ from alerts.telling.contact import MEDIA, Addressee, Medium, Wishes
 from alerts.telling.explanation import explain
 from alerts.telling.routes import Routing
 from alerts.telling.stages import STAGES, Effect, Matter, Recent, Ruling, candidates, followers, outcome
-from quantrac.config.telling import Cap, Duty, Grouping, QuietHours, Repeat, Route, Step, Storm
+from quantrac.config.notifications import Cap, Duty, EscalationStep, Grouping, QuietHours, Repeat, Route, Storm
 from quantrac.telemetry.severity import Severity
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -37,7 +37,7 @@ quiet = st.builds(
     clocks, clocks, some_groups,
 )  # fmt: skip
 steps = st.builds(
-    lambda minutes, severity, to, by: Step.model_validate(
+    lambda minutes, severity, to, by: EscalationStep.model_validate(
         {"after": f"{minutes}m", "severity": severity, "to": sorted(to), "by": by}
     ),
     st.integers(1, 120), some_severities, some_groups, some_media,

@@ -14,7 +14,7 @@ from alerts.telling.contact import Addressee, Medium, Wishes
 from alerts.telling.escalation import calls, next_call
 from alerts.telling.routes import Routing, shift_on_duty
 from alerts.telling.stages import NOTHING, Case, Effect, Matter, Recent, candidates, outcome
-from quantrac.config.telling import Cap, Duty, Flapping, Grouping, QuietHours, Repeat, Route, Step
+from quantrac.config.notifications import Cap, Duty, EscalationStep, Flapping, Grouping, QuietHours, Repeat, Route
 from quantrac.telemetry.severity import Severity
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -152,7 +152,7 @@ def test_escalation_steps_and_repeats_come_in_their_order_and_end() -> None:
     routing = replace(
         ROUTING,
         escalation=tuple(
-            Step.model_validate({"after": after, "severity": ["critical"], "to": [to], "by": ["sms"]})
+            EscalationStep.model_validate({"after": after, "severity": ["critical"], "to": [to], "by": ["sms"]})
             for after, to in steps
         ),
         repeat=Repeat.model_validate({"every": "20m", "severity": ["high", "critical"], "most": 2}),

@@ -8,7 +8,7 @@ import pytest
 
 from alerts.channels.templates import filled
 from alerts.telling.notifier import NotCarried, Outgoing
-from quantrac.config.templates import MessageTemplate
+from quantrac.config.notifications import MessageTemplate
 
 
 def filled_with(most: int, of: str, text: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from alerts.rules.compiler import tides_of
 from alerts.rules.tide import Phase, Tide
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 
 LOCAL = timezone(timedelta(hours=7))
 MOUTH: Tide = tides_of(load_network(Path(__file__).parents[3] / "station_configs").settings.tides.values())[

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from quantrac.cli.commands.stations import app
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 
 CONFIGS = Path(__file__).parents[3] / "station_configs"
 NAMES = ("--vi", "Kế Sách: cống 1", "--en", "Ke Sach", "--latitude", "9.77", "--longitude", "105.98",

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantrac.config.findings import ConfigErrors
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 
 HERE = Path(__file__).parent
 BAD = sorted((HERE / "bad").glob("*.yaml"))

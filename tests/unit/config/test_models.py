@@ -9,16 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 
+from quantrac.config.bus_places import load_wiring
 from quantrac.config.fields import LineSettings, parse_duration, parse_line, parse_size
 from quantrac.config.findings import ConfigErrors
 from quantrac.config.frames import parse_text, show_text
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.config.profiles import StateTable
 from quantrac.config.rule_files import parse_series
 from quantrac.config.schemas import SCHEMAS, json_schema
 from quantrac.config.settings import BadSetting, MissingSetting, Settings
 from quantrac.config.units import TO_BASE, conversion
-from quantrac.config.wiring import load_wiring
 from quantrac.telemetry.parameters import CATALOGUE
 from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.states import State

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from quantrac.config.documents import Entry, Leaf, Map, Row, Tree, follow, merge, plain, read_document
 from quantrac.config.findings import ConfigErrors, Findings, Place
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 
 GOOD = Path(__file__).parent / "good"
 KEYS = st.sampled_from(["a", "b", "c", 1])

@@ -9,7 +9,7 @@ import pytest
 
 from quantrac.config.devices import ModbusProfile
 from quantrac.config.findings import ConfigErrors
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.config.network import Network
 from quantrac.telemetry.states import State
 

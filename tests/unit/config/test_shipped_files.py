@@ -14,7 +14,7 @@ import pytest
 
 from quantrac.config import documents
 from quantrac.config.devices import AnyProfile, BayernHessenProfile, LineProfile, ModbusProfile, VaisalaProfile
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.config.network import Network
 from quantrac.telemetry.states import State
 from tests.fixtures.timing import quickest

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 
 GOOD = Path(__file__).parent / "good"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from quantrac.database.migrate import migrations, role_script
+from quantrac.database.migration import migrations, role_script
 from quantrac.database.pool import address
 from quantrac.database.schema import normalise
 

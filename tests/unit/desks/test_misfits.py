@@ -7,15 +7,15 @@ import pytest
 
 from ingest.storing.pictures import BAD_PROPERTIES, NOT_JPEG
 from ingest.storing.writer import NOT_UNDERSTOOD, REFUSED_BY_DATABASE
-from quantrac.desks.books import DeadLetter
+from quantrac.desks.books import DeadLetterRow
 from quantrac.desks.misfits import REASONS, explained, words
 from quantrac.telemetry.wire import Misfit
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
-def letter(payload: bytes, topic: str = "quantrac/v1/st-test/readings", **more: Any) -> DeadLetter:
-    return DeadLetter(
+def letter(payload: bytes, topic: str = "quantrac/v1/st-test/readings", **more: Any) -> DeadLetterRow:
+    return DeadLetterRow(
         1, NOW, NOW, topic, "st-test", None, None, payload, more.pop("length", len(payload)), "", "not_json",
         more.pop("detail", None), "open", 1, None, None, None,
     )  # fmt: skip

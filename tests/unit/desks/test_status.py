@@ -7,9 +7,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from quantrac.desks.books import Book
-from quantrac.desks.calibrations import Calibration
-from quantrac.desks.picture import ConsumerSeen, Gap, JobSeen, Picture, StandingAlarm, StationSeen, Stranger, Worker
+from quantrac.desks.books import LedgerRow
+from quantrac.desks.overview import (
+    ConsumerSeen,
+    DueCalibration,
+    Gap,
+    JobSeen,
+    Overview,
+    StandingAlarm,
+    StationSeen,
+    Stranger,
+    WorkerSeen,
+)
 from quantrac.desks.status import duration, findings
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -20,16 +29,16 @@ def ago(seconds: float) -> datetime:
     return NOW - timedelta(seconds=seconds)
 
 
-def worker(service: str, beat_ago: float = 4, connected: bool = True, lag_s: float | None = 0.0) -> Worker:
-    return Worker(service, "box:1", ago(3600), ago(beat_ago), connected, lag_s)
+def worker(service: str, beat_ago: float = 4, connected: bool = True, lag_s: float | None = 0.0) -> WorkerSeen:
+    return WorkerSeen(service, "box:1", ago(3600), ago(beat_ago), connected, lag_s)
 
 
 STATION = StationSeen("st-test", True, ago(20), "abc", "abc", 12, ago(5))
-BOOK = Book("st-test", "9f31c2ab", 10, 8, 1, 1, 0, 12, 9, 2, 1, 0)
+BOOK = LedgerRow("st-test", "9f31c2ab", 10, 8, 1, 1, 0, 12, 9, 2, 1, 0)
 GAP = Gap("st-test", "9f31c2ab", 0, ago(360), 0, ago(86_400))
 JOB = JobSeen("backup", ago(7200), ago(7200), ago(7100), "done", "quantrac-20261124T010000Z.dump: 12 MB")
 ALARM = StandingAlarm(7, "do-low", "st-test", "st-test/do", "high", ago(600), None)
-GOOD = Picture(
+GOOD = Overview(
     NOW,
     workers=[worker("ingest"), worker("alerts", lag_s=None)],
     stations=[STATION],
@@ -42,8 +51,8 @@ GOOD = Picture(
 )
 
 
-def found(picture: Picture) -> list[str]:
-    return [f"{finding.about}: {finding.what}" for finding in findings(picture, SERVICES)]
+def found(overview: Overview) -> list[str]:
+    return [f"{finding.about}: {finding.what}" for finding in findings(overview, SERVICES)]
 
 
 def test_a_network_that_works_is_well_and_what_is_on_its_way_or_long_lost_does_not_change_that() -> None:
@@ -59,7 +68,7 @@ def test_a_network_that_works_is_well_and_what_is_on_its_way_or_long_lost_does_n
         ([worker("ingest", lag_s=61)], "waits for 61 s", "disk"),
     ],
 )
-def test_a_service_that_does_not_do_its_work_is_named(workers: list[Worker], about: str, do: str) -> None:
+def test_a_service_that_does_not_do_its_work_is_named(workers: list[WorkerSeen], about: str, do: str) -> None:
     (line,) = found(replace(GOOD, workers=[*workers, worker("alerts")]))
     assert about in line
     assert do in line
@@ -102,7 +111,7 @@ def test_a_station_that_has_not_reported_its_configuration_yet_is_not_blamed() -
 
 
 @pytest.mark.parametrize(
-    ("picture", "says"),
+    ("overview", "says"),
     [
         (replace(GOOD, stations=[]), "quantrac stations apply"),
         (replace(GOOD, consumers=[ConsumerSeen("alerts", 5000, 61.0)]), "feed alerts: 5000 changes, 61 s behind"),
@@ -121,8 +130,8 @@ def test_a_station_that_has_not_reported_its_configuration_yet_is_not_blamed() -
         (replace(GOOD, strangers=[Stranger("st-test", 2, ago(60), ago(20))]), "before it was configured"),
     ],
 )
-def test_each_other_thing_that_is_not_well_is_one_line(picture: Picture, says: str) -> None:
-    (line,) = found(picture)
+def test_each_other_thing_that_is_not_well_is_one_line(overview: Overview, says: str) -> None:
+    (line,) = found(overview)
     assert says in line
     assert "\n" not in line
 
@@ -137,10 +146,10 @@ def test_ages_are_in_the_unit_that_people_would_choose(seconds: float, text: str
 
 def test_a_calibration_that_is_overdue_is_a_finding_and_one_to_come_is_not() -> None:
     day = 86_400.0
-    overdue = Calibration("st-test", "sonde", 30 * day, ago(42 * day), ago(12 * day))
-    never = Calibration("st-test", "gauge", 365 * day, None, ago(3 * day))
-    to_come = Calibration("st-test", "dust", 30 * day, ago(day), NOW + timedelta(days=29))
-    silent = Calibration("st-new", "sonde", 30 * day, None, None)
+    overdue = DueCalibration("st-test", "sonde", 30 * day, ago(42 * day), ago(12 * day))
+    never = DueCalibration("st-test", "gauge", 365 * day, None, ago(3 * day))
+    to_come = DueCalibration("st-test", "dust", 30 * day, ago(day), NOW + timedelta(days=29))
+    silent = DueCalibration("st-new", "sonde", 30 * day, None, None)
     said = found(replace(GOOD, calibrations=[overdue, never, to_come, silent]))
     do = "calibrate it, and say so: quantrac edge maint --device … --for … --cal"
     assert said == [

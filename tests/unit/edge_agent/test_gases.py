@@ -10,7 +10,7 @@ from edge_agent.slots.channels import device_plan, feeds_of
 from edge_agent.slots.continuity import series_of
 from edge_agent.slots.device_slots import DeviceSlots
 from edge_agent.slots.maintenance import MaintenanceSwitch
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.config.stations import Station
 from quantrac.telemetry.states import State
 

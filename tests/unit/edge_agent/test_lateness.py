@@ -21,7 +21,7 @@ from edge_agent.readings.samples import Sample
 from edge_agent.slots.channels import device_plan, feeds_of
 from edge_agent.slots.device_slots import DeviceSlots
 from edge_agent.slots.maintenance import MaintenanceSwitch
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.telemetry.states import State
 
 STATION = load_network(Path(__file__).parents[3] / "station_configs").stations["st-my-thanh"]

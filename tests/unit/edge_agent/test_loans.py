@@ -24,7 +24,7 @@ from edge_agent.modbus.bus import ModbusBus, Timing
 from edge_agent.readings.misses import LateAnswer, NoAnswer
 from edge_agent.readings.samples import Sample
 from edge_agent.slots.maintenance import MaintenanceSwitch
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.config.stations import Bus, Device, LineSettings, Station
 from quantrac.telemetry.states import State
 

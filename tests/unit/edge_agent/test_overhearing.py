@@ -20,7 +20,7 @@ from edge_agent.readings.counts import MissCounts
 from edge_agent.slots.channels import device_plan, feeds_of
 from edge_agent.slots.device_slots import DeviceSlots
 from edge_agent.slots.maintenance import MaintenanceSwitch
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.config.stations import Bus, Channel, Device
 
 NOW_MS = 1_795_490_400_000

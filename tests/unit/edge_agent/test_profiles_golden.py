@@ -25,7 +25,7 @@ from edge_agent.modbus.request_plan import Function, RegisterSpan
 from edge_agent.modbus.signals import Image, decode
 from edge_agent.readings.samples import Measured
 from quantrac.config.devices import AnyProfile, LineProfile, ModbusProfile, Sdi12Profile, VaisalaProfile, is_talker
-from quantrac.config.loading import load_profile
+from quantrac.config.loader import load_profile
 from quantrac.config.profiles import Golden, HexExchange, TextExchange
 from quantrac.config.stations import Device
 

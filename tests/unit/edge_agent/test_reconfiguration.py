@@ -15,7 +15,7 @@ from edge_agent.clocks.clock import Moment
 from edge_agent.control.reconfiguration import ChangeRefused, Reconfiguration
 from edge_agent.control.trial import Deliveries
 from edge_agent.readings.records import SlotReading, SlotRecord
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.config.station_json import config_hash
 from quantrac.config.stations import Station
 from quantrac.telemetry.states import State

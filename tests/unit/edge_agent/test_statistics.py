@@ -13,7 +13,7 @@ from edge_agent.slots.channels import device_plan, feeds_of
 from edge_agent.slots.device_slots import ChannelPlan, ChannelSample, DeviceSlots, SlotPlan
 from edge_agent.slots.statistics import Statistic, statistic_of
 from quantrac.config.findings import ConfigErrors
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.telemetry.parameters import Kind
 from quantrac.telemetry.states import State
 

@@ -10,7 +10,7 @@ from edge_agent.control.trial import SLACK_S, Deliveries, Trial
 from edge_agent.readings.records import SlotReading, SlotRecord
 from edge_agent.slots.changes import changes, same_channels
 from edge_agent.slots.device_slots import ChannelPlan, ChannelSample, DeviceSlots, SlotPlan
-from quantrac.config.loading import load_network
+from quantrac.config.loader import load_network
 from quantrac.config.station_json import dumps, loads
 from quantrac.config.stations import Station
 from quantrac.telemetry.parameters import Kind

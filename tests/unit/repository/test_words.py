@@ -30,12 +30,10 @@ LOG_METHODS = {"debug", "info", "warning", "error", "exception", "critical"}
 RIDDLE = re.compile(r"See the module|^By which |one that is told|[Dd]esign,? (section )?\d")
 
 NOT_YET_CLASSES = """
-Block Book Calibration Channel Columns Course DeadLetter Finding Formula Kind Line Message Outcome Phase Picture
-Place Report Row Sample Selection Station Step Stretch UnknownStation Window Worker
+Channel Columns Course Finding Kind Line Message Outcome Phase Place Report Row Sample Station Stretch Window
 """
 NOT_YET_MODULES = """
-consuming copying deriving following importing judging loading making refreshing staging telling tuning wiring
-withholding
+consuming deriving following importing judging making refreshing staging withholding
 """
 NOT_YET_SLOTS = """
 all_slots slot slots

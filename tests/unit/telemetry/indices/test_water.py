@@ -2,7 +2,7 @@
 
 import pytest
 
-from quantrac.telemetry.indices import ammonia, vn_wqi
+from quantrac.telemetry.indices import vn_wqi, water_chemistry
 
 
 @pytest.mark.parametrize(("temperature", "expected"), [(25, 8.176), (28, 7.723), (30, 7.437), (32, 7.159)])
@@ -69,19 +69,23 @@ SALT = {  # share at 28 °C by salinity, at pH 7.5, 8.0, 8.5 (EPA 1989)
 
 @pytest.mark.parametrize("ph", FRESH)
 def test_the_toxic_share_in_fresh_water(ph: float) -> None:
-    found = [ammonia.toxic_share(ph, ammonia.pka_fresh(temperature)) for temperature in (25, 28, 30, 32)]
+    found = [
+        water_chemistry.toxic_share(ph, water_chemistry.pka_fresh(temperature)) for temperature in (25, 28, 30, 32)
+    ]
     assert found == pytest.approx(FRESH[ph], abs=6e-5)
 
 
 @pytest.mark.parametrize("salinity", SALT)
 def test_the_toxic_share_in_salt_water(salinity: float) -> None:
-    found = [ammonia.toxic_share(ph, ammonia.pka_salt(28, salinity)) for ph in (7.5, 8.0, 8.5)]
+    found = [water_chemistry.toxic_share(ph, water_chemistry.pka_salt(28, salinity)) for ph in (7.5, 8.0, 8.5)]
     assert found == pytest.approx(SALT[salinity], abs=6e-5)
 
 
 def test_a_probe_that_gives_the_ionised_part_and_a_laboratory_that_gives_all_agree() -> None:
-    pka = ammonia.pka_fresh(28)
+    pka = water_chemistry.pka_fresh(28)
     total = 1.0
-    ionised = total * (1 - ammonia.toxic_share(8.0, pka))
-    assert ammonia.toxic_of_ammonium(ionised, 8.0, pka) == pytest.approx(ammonia.toxic_of_total(total, 8.0, pka))
-    assert ammonia.toxic_of_total(total, 8.0, pka) == pytest.approx(0.0654 * 17 / 14, abs=1e-4)
+    ionised = total * (1 - water_chemistry.toxic_share(8.0, pka))
+    assert water_chemistry.toxic_of_ammonium(ionised, 8.0, pka) == pytest.approx(
+        water_chemistry.toxic_of_total(total, 8.0, pka)
+    )
+    assert water_chemistry.toxic_of_total(total, 8.0, pka) == pytest.approx(0.0654 * 17 / 14, abs=1e-4)

@@ -1,7 +1,8 @@
-"""Toxic (unionised) ammonia from ammonium, pH, temperature and salinity. Nitrogen in mg/l, °C, ‰."""
+"""Toxic (unionised) ammonia, and the saturation of oxygen, in water. Temperature in °C, salinity in ‰, mg/l."""
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 ZERO_CELSIUS_K: Final = 273.15
@@ -34,3 +35,16 @@ def toxic_of_total(tan: float, ph: float, pka: float) -> float:
 def toxic_of_ammonium(nh4_n: float, ph: float, pka: float) -> float:
     """Return NH3 of the ionised nitrogen N-NH4+, as an ion-selective probe gives it."""
     return float(nh4_n * 10 ** (ph - pka) * AMMONIA_PER_NITROGEN)
+
+
+def saturated(temperature: float, salinity: float) -> float:
+    """Return the dissolved oxygen of saturated water at 1 atm (Benson and Krause 1984, as APHA 4500-O G prints it)."""
+    k = temperature + ZERO_CELSIUS_K
+    fresh = -139.34411 + 1.575701e5 / k - 6.642308e7 / k**2 + 1.243800e10 / k**3 - 8.621949e11 / k**4
+    salt = salinity * (1.7674e-2 - 10.754 / k + 2140.7 / k**2)
+    return math.exp(fresh - salt)
+
+
+def saturation(do: float, temperature: float, salinity: float) -> float:
+    """Return dissolved oxygen as a share of saturation, percent."""
+    return 100 * do / saturated(temperature, salinity)

@@ -26,14 +26,14 @@ def parse_port(value: object) -> int | str:
 Port = Annotated[int | str, PlainValidator(parse_port), WithJsonSchema({"type": ["string", "integer"]})]
 
 
-class Place(Model):
+class BusPlace(Model):
     """Where one bus is: a serial port, or a host with a TCP port."""
 
     port: Port
     host: str | None = None
 
     @model_validator(mode="after")
-    def _kind(self) -> Place:
+    def _kind(self) -> BusPlace:
         if (self.host is None) != isinstance(self.port, str):
             raise refused("{port: /dev/…} or {host: name, port: number}")
         return self
@@ -43,7 +43,7 @@ class Wiring(Model):
     """The places of buses, by `<station>/<bus>`."""
 
     schema_: Literal["quantrac/wiring/1"] = Field(alias="schema")
-    buses: dict[str, Place] = Field(default_factory=dict)
+    buses: dict[str, BusPlace] = Field(default_factory=dict)
 
     def wire(self, station: Station) -> Station:
         """Return the station with its buses at their places on this bench; buses that are not named stay."""

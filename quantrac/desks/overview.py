@@ -11,8 +11,7 @@ from psycopg.rows import class_row
 
 from quantrac.database.pool import Connection
 from quantrac.desks import books
-from quantrac.desks.books import Book
-from quantrac.desks.calibrations import Calibration, calibrations
+from quantrac.desks.books import LedgerRow
 from quantrac.telemetry.slots import is_stale
 
 Row = TypeVar("Row")
@@ -65,6 +64,9 @@ select newest.* from names n cross join lateral (
   where v.job = n.job order by v.due_at desc limit 1) newest
 where n.job is not null order by newest.job
 """
+CALIBRATIONS: Final = (
+    "select station, device, every_s, last_at, due_at from v_calibration order by due_at, station, device"
+)
 UNHEALTHY: Final = """
 select coalesce(extract(epoch from sum(to_t - greatest(from_t, %(since)s))), 0)::float8 from v_ingest_health
 where not healthy and to_t > %(since)s
@@ -72,7 +74,7 @@ where not healthy and to_t > %(since)s
 
 
 @dataclass(frozen=True, slots=True)
-class Worker:
+class WorkerSeen:
     """The sign of life of a service's worker."""
 
     service: str
@@ -143,6 +145,19 @@ class JobSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class DueCalibration:
+    """A device that is to be calibrated again and again."""
+
+    station: str
+    device: str
+    every_s: float
+    last_at: datetime | None
+    """The last on record: an order of `--cal`, or the instrument's own word."""
+    due_at: datetime | None
+    """Without one on record the interval counts from the station's first event; None: it never sent one."""
+
+
+@dataclass(frozen=True, slots=True)
 class StandingAlarm:
     """An alarm that has not cleared."""
 
@@ -156,18 +171,18 @@ class StandingAlarm:
 
 
 @dataclass(frozen=True)
-class Picture:
+class Overview:
     """The network as the public views show it at `now`."""
 
     now: datetime
-    workers: Sequence[Worker] = ()
+    workers: Sequence[WorkerSeen] = ()
     stations: Sequence[StationSeen] = ()
     consumers: Sequence[ConsumerSeen] = ()
-    books: Sequence[Book] = ()
+    books: Sequence[LedgerRow] = ()
     gaps: Sequence[Gap] = ()
     strangers: Sequence[Stranger] = ()
     jobs: Sequence[JobSeen] = ()
-    calibrations: Sequence[Calibration] = ()
+    calibrations: Sequence[DueCalibration] = ()
     """Of devices with an interval, those due first."""
     alarms: Sequence[StandingAlarm] = ()
     stuck_messages: int = 0
@@ -177,26 +192,26 @@ class Picture:
     """Seconds within the last day in which ingest was known not to work."""
 
     @property
-    def total(self) -> Book:
+    def total(self) -> LedgerRow:
         """The sums of all books."""
         return books.total(self.books)
 
 
-def look(conn: Connection, now: datetime) -> Picture:
+def look(conn: Connection, now: datetime) -> Overview:
     """Read the public views."""
     with conn.transaction():
         row = conn.execute(NOTIFICATIONS, {"now": now, "stuck": QUEUED_TOO_LONG, "shown": FAILED_SHOWN_FOR}).fetchone()
         assert row is not None
-        return Picture(
+        return Overview(
             now,
-            workers=_rows(conn, Worker, SERVICES),
+            workers=_rows(conn, WorkerSeen, SERVICES),
             stations=_stations(conn, now),
             consumers=_rows(conn, ConsumerSeen, CONSUMERS),
             books=books.ledger(conn),
             gaps=_rows(conn, Gap, GAPS),
             strangers=_rows(conn, Stranger, STRANGERS),
             jobs=_rows(conn, JobSeen, JOBS),
-            calibrations=calibrations(conn),
+            calibrations=_rows(conn, DueCalibration, CALIBRATIONS),
             alarms=_rows(conn, StandingAlarm, ALARMS),
             stuck_messages=row[0],
             failed_messages=row[1],

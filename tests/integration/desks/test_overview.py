@@ -1,4 +1,4 @@
-"""The picture that the status desk judges, read from the views of a real database."""
+"""The overview that the status desk judges, read from the views of a real database."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from datetime import timedelta
 from psycopg.types.json import Jsonb
 
 from quantrac.database.beat import Beat
-from quantrac.desks.calibrations import calibrations
-from quantrac.desks.picture import Stranger, look
+from quantrac.desks.overview import Stranger, look
 from quantrac.desks.status import status
 from tests.integration.database.conftest import NOON, World, add_channel
 
@@ -17,9 +16,9 @@ SERVICES = ("ingest",)
 
 def test_an_empty_network_is_seen_as_it_is(world: World) -> None:
     now = world.one("select now()")
-    picture = look(world.conn, now)
-    assert [(one.station, one.online, one.newest) for one in picture.stations] == [("st-test", False, None)]
-    assert (picture.workers, picture.books, picture.alarms, picture.dead_letters) == ([], [], [], 0)
+    overview = look(world.conn, now)
+    assert [(one.station, one.online, one.newest) for one in overview.stations] == [("st-test", False, None)]
+    assert (overview.workers, overview.books, overview.alarms, overview.dead_letters) == ([], [], [], 0)
     assert not status(world.conn, SERVICES, now).well
 
 
@@ -37,13 +36,13 @@ def test_a_live_network_is_seen_with_its_books_and_late_channels(world: World) -
     world.conn.execute("insert into ingest_health values (%s, %s, false)", [now - timedelta(hours=25), now])
     world.conn.execute("insert into consumer (consumer, position, moved_at) values ('quality', 0, now())")
     verdict = status(world.conn, SERVICES, now)
-    (station,) = verdict.picture.stations
+    (station,) = verdict.overview.stations
     assert (station.online, station.newest, station.channels, station.stale) == (
         True, now - timedelta(seconds=30), 2, ("st-test/late",),
     )  # fmt: skip
-    assert verdict.picture.total.stored == 3
-    assert verdict.picture.unhealthy_s == 86400
-    assert [one.backlog_lag_s for one in verdict.picture.workers] == [0.5]
+    assert verdict.overview.total.stored == 3
+    assert verdict.overview.unhealthy_s == 86400
+    assert [one.backlog_lag_s for one in verdict.overview.workers] == [0.5]
     assert [finding.about for finding in verdict.findings] == ["station st-test"]
 
 
@@ -69,10 +68,10 @@ def test_alarms_messages_and_dead_letters_are_counted(world: World) -> None:
                 (values ('not_json', interval '1 h'), ('unknown_station', '2 h')) as one (reason, ago)""",
         {"now": now},
     )
-    picture = look(world.conn, now)
-    assert picture.strangers == [Stranger("st-new", 4, now - timedelta(hours=2), now)]
-    assert [alarm.rule for alarm in picture.alarms] == ["do-low"]
-    assert (picture.stuck_messages, picture.failed_messages, picture.dead_letters) == (1, 1, 8)
+    overview = look(world.conn, now)
+    assert overview.strangers == [Stranger("st-new", 4, now - timedelta(hours=2), now)]
+    assert [alarm.rule for alarm in overview.alarms] == ["do-low"]
+    assert (overview.stuck_messages, overview.failed_messages, overview.dead_letters) == (1, 1, 8)
 
 
 def test_the_last_calibration_on_record_says_when_the_next_is_due(world: World) -> None:
@@ -80,18 +79,23 @@ def test_the_last_calibration_on_record_says_when_the_next_is_due(world: World) 
     devices = {name: {"calibration": {"every_ms": 30 * 86_400_000}} for name in ("sonde", "dust")}
     devices["gauge"] = {"calibration": None}  # type: ignore[assignment]
     world.conn.execute("update station set config = %s", [Jsonb({"devices": devices})])
-    assert [(one.device, one.due_at) for one in calibrations(world.conn)] == [("dust", None), ("sonde", None)]
+    assert [(one.device, one.due_at) for one in look(world.conn, NOON).calibrations] == [
+        ("dust", None),
+        ("sonde", None),
+    ]
     for seq, (kind, device, at) in enumerate(
         [("restart", None, NOON - 90 * day), ("calibration", "sonde", NOON - 40 * day), ("door", "io", NOON)], 1
     ):
         row = ["st-test", seq, at, device, kind]
         world.conn.execute("insert into station_event values (%s, 'e1', %s, 0, %s, %s, %s, '', now())", row)
-    dust, sonde = calibrations(world.conn)
+    dust, sonde = look(world.conn, NOON).calibrations
     assert (dust.device, dust.last_at, dust.due_at) == ("dust", None, NOON - 60 * day)
     assert (sonde.last_at, sonde.due_at, sonde.every_s) == (NOON - 40 * day, NOON - 10 * day, 30 * 86_400)
     whole = ["st-test", NOON - day]
     world.conn.execute("insert into station_event values (%s, 'e1', 9, 0, %s, null, 'calibration', '', now())", whole)
-    assert {one.due_at for one in calibrations(world.conn)} == {NOON + 29 * day}, "of the whole station: of each device"
+    assert {one.due_at for one in look(world.conn, NOON).calibrations} == {NOON + 29 * day}, (
+        "of the whole station: of each device"
+    )
 
 
 def test_who_may_only_read_the_views_sees_the_whole_picture(world: World) -> None:

@@ -1,9 +1,10 @@
-"""How people are told (`network.yaml`): routes, duty, quiet hours, what is held, what is told again."""
+"""How people are told (`network.yaml`): routes, duty, quiet hours, what is held or repeated, registered templates."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -20,6 +21,14 @@ from quantrac.config.fields import (
 )
 
 Medium = Literal["email", "sms", "webhook", "apprise"]
+FACTS: Final = (
+    "station", "channel", "title", "level", "time", "value", "limit", "unit", "trend", "response", "alarm",
+)  # fmt: skip
+"""What may fill a placeholder: the same words that `sms:` of a rule may use, the advice, and the alarm's number."""
+Carrier = Literal["zns", "esms", "speedsms"]
+Purpose = Literal[
+    "raised", "level", "cleared", "withdrawn", "questioned", "flapping", "escalated", "repeated", "late", "summary"
+]
 
 
 def _day(value: Any) -> date:
@@ -74,7 +83,7 @@ class Duty(Model):
         return self
 
 
-class Step(Model):
+class EscalationStep(Model):
     """A step of escalation: who else is told of an alarm that nobody has acknowledged for so long."""
 
     after_ms: PositiveDuration = Field(alias="after")
@@ -139,3 +148,34 @@ class Flapping(Model):
         if self.end >= self.begin:
             raise refused("an `end` less than `begin`")
         return self
+
+
+class Placeholder(Model):
+    """What of ours fills a placeholder of theirs."""
+
+    of: str
+    most: int | None = Field(default=None, ge=1, le=400)
+    """Characters that were registered at the most; longer words are cut, numbers and times never."""
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if self.of not in FACTS:
+            raise refused(f"one of {', '.join(FACTS)}")
+        return self
+
+
+def _short(value: Any) -> Any:
+    return {"of": value} if isinstance(value, str) else value
+
+
+class MessageTemplate(Model):
+    """One registered message: an `id` where the provider writes the text, a `text` where it compares ours."""
+
+    id: str | None = None
+    text: str | None = None
+    language: Literal["vi", "en"] = "vi"
+    placeholders: dict[str, Annotated[Placeholder, BeforeValidator(_short)]] = Field(default_factory=dict)
+
+
+Templates = Mapping[str, Mapping[str, MessageTemplate]]
+"""Carrier → purpose → what is registered."""
