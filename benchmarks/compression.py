@@ -23,7 +23,7 @@ from benchmarks.year import RAW_WEEK
 from ingest.books.receipt import Receipt
 from ingest.receiving import registry_table
 from ingest.receiving.batch import prepare
-from ingest.rollups.refreshing import rebuild
+from ingest.rollups.consumer import rebuild
 from ingest.storing.transaction import store
 from quantrac.config.loader import load_network
 from quantrac.database.edition import tune

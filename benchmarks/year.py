@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks.servers import PROJECT, scalar
 from dashboards.console import series, snapshot
 from dashboards.grafana import queries
-from ingest.rollups.refreshing import rebuild
+from ingest.rollups.consumer import rebuild
 from quantrac.cli.jobs.chunks import order_old_hours
 from quantrac.config.loader import load_network
 from quantrac.database.edition import tune

@@ -35,7 +35,7 @@ PUT_RIGHT: Final = (
 log = logger(__name__)
 
 
-class Stretch(NamedTuple):
+class HealthStretch(NamedTuple):
     """From and to (where the next one begins), and whether ingest was healthy."""
 
     from_t: datetime
@@ -43,7 +43,7 @@ class Stretch(NamedTuple):
     healthy: bool
 
 
-def continued(newest: Stretch | None, now: datetime, healthy: bool) -> list[Stretch]:
+def continued(newest: HealthStretch | None, now: datetime, healthy: bool) -> list[HealthStretch]:
     """Return the stretches to write so that the record reaches to `now`.
 
     Args:
@@ -52,19 +52,19 @@ def continued(newest: Stretch | None, now: datetime, healthy: bool) -> list[Stre
         healthy: whether ingest is healthy now.
     """
     if newest is None:
-        return [Stretch(now, now, healthy)]
+        return [HealthStretch(now, now, healthy)]
     if now <= newest.to_t:
         return []
     if now - newest.to_t > HOLE:
         hole = (
-            newest._replace(to_t=now) if not newest.healthy else Stretch(newest.to_t, now, healthy=False)
+            newest._replace(to_t=now) if not newest.healthy else HealthStretch(newest.to_t, now, healthy=False)
         )  # an unhealthy stretch just goes on
-        return [hole, *([Stretch(now, now, healthy=True)] if healthy else [])]
+        return [hole, *([HealthStretch(now, now, healthy=True)] if healthy else [])]
     if healthy == newest.healthy:
         return [newest._replace(to_t=now)]
     if healthy:
-        return [newest._replace(to_t=now), Stretch(now, now, healthy=True)]
-    return [Stretch(newest.to_t, now, healthy=False)]  # when it began is not known: no later than after the last word
+        return [newest._replace(to_t=now), HealthStretch(now, now, healthy=True)]
+    return [HealthStretch(newest.to_t, now, healthy=False)]  # it began after the last word
 
 
 def record(conn: Connection, now: datetime, healthy: bool) -> None:
@@ -80,6 +80,6 @@ def record(conn: Connection, now: datetime, healthy: bool) -> None:
             conn.execute(WRITE, stretch)
 
 
-def _newest(conn: Connection) -> Stretch | None:
+def _newest(conn: Connection) -> HealthStretch | None:
     row = conn.execute(NEWEST).fetchone()
-    return Stretch(*row) if row is not None else None
+    return HealthStretch(*row) if row is not None else None

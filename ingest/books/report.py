@@ -8,7 +8,7 @@ from quantrac.telemetry.wire import Held
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class StationReport:
     """A birth or status of a known station."""
 
     station: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ingest.books.arrivals import moment
-from ingest.books.report import Report
+from ingest.books.report import StationReport
 from quantrac.database.pool import Connection
 
 REPORT = """
@@ -25,7 +25,7 @@ where station = %(station)s and (status_at is null or status_at <= %(at)s)
 """
 
 
-def store(conn: Connection, reports: Iterable[Report]) -> None:
+def store(conn: Connection, reports: Iterable[StationReport]) -> None:
     """Write reports into the books and the stations, in order of arrival."""
     for report in reports:
         # A will, and a goodbye, are no sign of life.

@@ -19,7 +19,7 @@ COMPACT: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)")
 VIETNAMESE: Final = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})[ T](\d{1,2}):(\d\d)(?::(\d\d))?")
 
 
-class Place(NamedTuple):
+class FilePlace(NamedTuple):
     """Where a line stands; numbers begin with 1."""
 
     file: Path
@@ -29,10 +29,10 @@ class Place(NamedTuple):
         return f"{self.file}:{self.number}"
 
 
-class Line(NamedTuple):
+class ImportLine(NamedTuple):
     """A value as its file gives it."""
 
-    place: Place
+    place: FilePlace
     name: str
     value: float | None
     unit: str | None
@@ -45,7 +45,7 @@ class Line(NamedTuple):
 class LineProblem(NamedTuple):
     """A line that cannot be used."""
 
-    place: Place
+    place: FilePlace
     message: str
 
     def __str__(self) -> str:

@@ -10,22 +10,22 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from ingest.importing.line import Line, LineProblem, Place, moment_ms, number, state
+from ingest.importing.line import FilePlace, ImportLine, LineProblem, moment_ms, number, state
 
 SUFFIX: Final = ".txt"
 INTERVAL_MS: Final = 300_000
 EXPECTED: Final = "name, value, unit, yyyyMMddHHmmss and state 00, 01 or 02, parted by tabs"
 
 
-def lines(file: Path, zone: ZoneInfo) -> Iterator[Line | LineProblem]:
+def lines(file: Path, zone: ZoneInfo) -> Iterator[ImportLine | LineProblem]:
     """Yield every line of a file that is not empty; memory does not grow with it."""
     with file.open(encoding="utf-8-sig", errors="replace", newline=None) as text:
         for count, row in enumerate(text, start=1):
             if row.strip():
-                yield line(Place(file, count), row, zone)
+                yield line(FilePlace(file, count), row, zone)
 
 
-def line(place: Place, row: str, zone: ZoneInfo) -> Line | LineProblem:
+def line(place: FilePlace, row: str, zone: ZoneInfo) -> ImportLine | LineProblem:
     """Read one line, whose time is that of `zone`."""
     fields = row.rstrip("\r\n").split("\t")
     if len(fields) not in (4, 5):
@@ -40,6 +40,6 @@ def line(place: Place, row: str, zone: ZoneInfo) -> Line | LineProblem:
     except ValueError:
         return LineProblem(place, f"time: found {time!r}, expected yyyyMMddHHmmss")
     try:
-        return Line(place, name.strip(), value, unit, t_ms, state(rest[0] if rest else "00", value))
+        return ImportLine(place, name.strip(), value, unit, t_ms, state(rest[0] if rest else "00", value))
     except ValueError:
         return LineProblem(place, f"state: found {rest[0]!r}, expected 00, 01 or 02")

@@ -26,7 +26,7 @@ UNITS: Final = {
 UNSAID: Final = ("", "-")
 
 
-class Channel(NamedTuple):
+class TargetChannel(NamedTuple):
     """A channel of the station."""
 
     name: str
@@ -37,7 +37,7 @@ class Channel(NamedTuple):
 class Names:
     """What names in the files of one station mean: as the user says (`chosen`, `skipped`), else as they are known."""
 
-    def __init__(self, channels: Iterable[Channel], chosen: Mapping[str, str], skipped: Collection[str]) -> None:
+    def __init__(self, channels: Iterable[TargetChannel], chosen: Mapping[str, str], skipped: Collection[str]) -> None:
         self._channels = {channel.name: channel for channel in channels}
         self._chosen = {name.casefold(): channel for name, channel in chosen.items()}
         self._skipped = {name.casefold() for name in skipped}
@@ -47,7 +47,7 @@ class Names:
                 if channel.name not in self._meant[name]:
                     self._meant[name].append(channel.name)
 
-    def channel(self, name: str) -> Channel | str | None:
+    def channel(self, name: str) -> TargetChannel | str | None:
         """Return the channel that a name means, None for one that is skipped, or what is wrong with it."""
         bare = name.rpartition("/")[2].casefold()
         if {bare, name.casefold()} & self._skipped:
@@ -65,7 +65,7 @@ class Names:
             return f"{found}, which may be {' or '.join(meant)}: say which with --map {name}=CHANNEL"
         return f"{found}, expected a channel ({', '.join(sorted(self._channels))}): use --map {name}=CHANNEL or --skip"
 
-    def unit(self, channel: Channel, unit: str | None) -> Conversion | str:
+    def unit(self, channel: TargetChannel, unit: str | None) -> Conversion | str:
         """Return how values in a unit become those of the channel, or what is wrong with it."""
         bare = (unit or "").strip()
         if bare in UNSAID or channel.unit in (bare, "[pH]"):
@@ -74,7 +74,7 @@ class Names:
         found = conversion(code, channel.unit, channel.parameter)
         return found or f"unit: found {bare!r}, expected {CATALOGUE[channel.parameter].label or channel.unit}"
 
-    def _names_of(self, channel: Channel) -> list[str]:
+    def _names_of(self, channel: TargetChannel) -> list[str]:
         symbol = CATALOGUE[channel.parameter].symbol
         aliases = [alias for alias, parameter in ALIASES.items() if parameter == channel.parameter]
         return [channel.parameter, *([symbol.casefold()] if symbol else []), *aliases]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from ingest.importing.line import Line, LineProblem, Place, moment_ms, number, state
+from ingest.importing.line import FilePlace, ImportLine, LineProblem, moment_ms, number, state
 
 SUFFIX: Final = ".csv"
 TIMES: Final = ("time_utc", "time", "thời gian", "ngày giờ")
@@ -22,16 +22,18 @@ VALUES: Final = ("raw_value", "value", "giá trị")
 UTC_COLUMN: Final = "time_utc"
 
 
-class Row(NamedTuple):
+class _Row(NamedTuple):
     """A row and the names of its columns."""
 
-    place: Place
+    place: FilePlace
     cells: Mapping[str, str]
     zone: ZoneInfo
     """Of a time without an offset."""
 
 
-def lines(file: Path, station: str, zone: ZoneInfo, skipped: Collection[str] = ()) -> Iterator[Line | LineProblem]:
+def lines(
+    file: Path, station: str, zone: ZoneInfo, skipped: Collection[str] = ()
+) -> Iterator[ImportLine | LineProblem]:
     """Yield every value of a file; rows that name another station are left out. Memory does not grow with the file."""
     with file.open(encoding="utf-8-sig", errors="replace", newline="") as text:
         head = text.readline()
@@ -39,12 +41,12 @@ def lines(file: Path, station: str, zone: ZoneInfo, skipped: Collection[str] = (
         columns = [name.strip().lower() for name in next(csv.reader([head], delimiter=delimiter), [])]
         time = next((name for name in TIMES if name in columns), None)
         if time is None:
-            yield LineProblem(Place(file, 1), f"found columns {', '.join(columns)}, expected one named time")
+            yield LineProblem(FilePlace(file, 1), f"found columns {', '.join(columns)}, expected one named time")
             return
         value = next((name for name in VALUES if name in columns), None)
         left_out = {name.lower() for name in skipped}
         if twice := sorted({name for name in columns if name and columns.count(name) > 1} - left_out):
-            yield LineProblem(Place(file, 1), f"found column {', '.join(twice)} twice, expected each name once")
+            yield LineProblem(FilePlace(file, 1), f"found column {', '.join(twice)} twice, expected each name once")
             return
         for row in _rows(file, text, delimiter, columns, zone):
             if isinstance(row, LineProblem):
@@ -55,27 +57,27 @@ def lines(file: Path, station: str, zone: ZoneInfo, skipped: Collection[str] = (
 
 def _rows(
     file: Path, text: Iterable[str], delimiter: str, columns: Sequence[str], zone: ZoneInfo
-) -> Iterator[Row | LineProblem]:
+) -> Iterator[_Row | LineProblem]:
     """Yield the rows below the first line that are not empty."""
     rows = csv.reader(text, delimiter=delimiter)
     while True:
         try:
             fields = next(rows, None)
         except csv.Error as error:
-            yield LineProblem(Place(file, rows.line_num + 1), str(error))
+            yield LineProblem(FilePlace(file, rows.line_num + 1), str(error))
             continue
         if fields is None:
             return
-        place = Place(file, rows.line_num + 1)
+        place = FilePlace(file, rows.line_num + 1)
         if any("\n" in field for field in fields):
             yield LineProblem(place, "found a line break in a field that is quoted: is a quote not closed?")
         elif len(fields) == len(columns):
-            yield Row(place, dict(zip(columns, fields, strict=True)), zone)
+            yield _Row(place, dict(zip(columns, fields, strict=True)), zone)
         elif any(fields):
             yield LineProblem(place, f"found {len(fields)} fields, expected {len(columns)} as in line 1")
 
 
-def _long(row: Row, time: str, value: str) -> Iterator[Line | LineProblem]:
+def _long(row: _Row, time: str, value: str) -> Iterator[ImportLine | LineProblem]:
     name = next((row.cells[each] for each in NAMES if each in row.cells), None)
     if name is None:
         yield LineProblem(row.place, "found a column of values, expected another one named channel or parameter")
@@ -84,7 +86,7 @@ def _long(row: Row, time: str, value: str) -> Iterator[Line | LineProblem]:
         yield _line(row, time, name, cells[value], cells.get("unit"), cells.get("state", ""))
 
 
-def _wide(row: Row, time: str, left_out: Collection[str]) -> Iterator[Line | LineProblem]:
+def _wide(row: _Row, time: str, left_out: Collection[str]) -> Iterator[ImportLine | LineProblem]:
     for name in _channels(row.cells):
         if row.cells[name].strip() and name not in left_out:  # an empty cell is no reading
             yield _line(row, time, name, row.cells[name], None, "")
@@ -96,7 +98,9 @@ def _channels(cells: Mapping[str, str]) -> Sequence[str]:
     return [name for name in cells if name not in (*TIMES, "station") and not (exported and name.startswith("time_"))]
 
 
-def _line(row: Row, time: str, name: str, value_text: str, unit: str | None, state_text: str) -> Line | LineProblem:
+def _line(
+    row: _Row, time: str, name: str, value_text: str, unit: str | None, state_text: str
+) -> ImportLine | LineProblem:
     place, cells, zone = row
     try:
         value = number(value_text)
@@ -108,6 +112,6 @@ def _line(row: Row, time: str, name: str, value_text: str, unit: str | None, sta
     except ValueError:
         return LineProblem(place, f"time: found {cells[time]!r}, expected such as 2024-05-01 07:05 or 01/05/2024 07:05")
     try:
-        return Line(place, name.strip(), value, unit, t_ms, state(state_text, value))
+        return ImportLine(place, name.strip(), value, unit, t_ms, state(state_text, value))
     except ValueError:
         return LineProblem(place, f"state: found {state_text!r}, expected 00, 01, 02 or a word such as ok, cal, fault")

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Final
 
-from ingest.derived import consuming as deriving
-from ingest.quality import judging
-from ingest.quality.following import Follower, Work
-from ingest.rollups import consuming
+from ingest.derived import consumer as derived
+from ingest.quality import consumer as quality
+from ingest.quality.follower import Follower, Work
+from ingest.rollups import consumer as rollups
 from quantrac.config.settings import Settings
 from quantrac.database.feed import Cause
-from quantrac.database.migration import connect_migrated
-from quantrac.database.pool import DatabaseUnreachable
+from quantrac.database.migration import refuse_old_database
 from quantrac.observe import health, logs, metrics
 
 QUALITY_LOCK: Final = 0x5154_0011
@@ -27,15 +26,12 @@ DERIVED_GATHER_S: Final = 0.5
 """Inputs of one time come in several messages."""
 CHECK_S: Final = 0.5
 
-QUALITY_LAG = metrics.gauge("quantrac_quality_feed_lag_seconds", "Age of the oldest change when it was taken")
-QUALITY_CHANGES = metrics.counter("quantrac_quality_changes_total", "Changes judged")
-QUALITY_FAILURES = metrics.counter("quantrac_quality_failures_total", "Times judging had to begin again", ["reason"])
-ROLLUPS_LAG = metrics.gauge("quantrac_rollups_feed_lag_seconds", "Age of the oldest change when it was taken")
-ROLLUPS_CHANGES = metrics.counter("quantrac_rollups_changes_total", "Changes rolled up")
-ROLLUPS_FAILURES = metrics.counter("quantrac_rollups_failures_total", "Times it had to begin again", ["reason"])
-DERIVED_LAG = metrics.gauge("quantrac_derived_feed_lag_seconds", "Age of the oldest change when it was taken")
-DERIVED_CHANGES = metrics.counter("quantrac_derived_changes_total", "Changes taken for derived channels")
-DERIVED_FAILURES = metrics.counter("quantrac_derived_failures_total", "Times it had to begin again", ["reason"])
+QUALITY_LAG: Final = metrics.gauge("quantrac_quality_feed_lag_seconds", "Age of the oldest change when it was taken")
+QUALITY_CHANGES: Final = metrics.counter("quantrac_quality_changes_total", "Changes judged")
+ROLLUPS_LAG: Final = metrics.gauge("quantrac_rollups_feed_lag_seconds", "Age of the oldest change when it was taken")
+ROLLUPS_CHANGES: Final = metrics.counter("quantrac_rollups_changes_total", "Changes rolled up")
+DERIVED_LAG: Final = metrics.gauge("quantrac_derived_feed_lag_seconds", "Age of the oldest change when it was taken")
+DERIVED_CHANGES: Final = metrics.counter("quantrac_derived_changes_total", "Changes taken for derived channels")
 
 log = logs.logger(__name__)
 
@@ -44,37 +40,34 @@ def works(clock: Callable[[], datetime]) -> list[Work]:
     """Return the consumers that run in this service."""
     return [
         Work(
-            name=judging.NAME,
+            name=quality.NAME,
             causes=(Cause.READING,),
             lock=QUALITY_LOCK,
-            round_of=lambda conn, feed, most: judging.round_of(conn, feed, clock, most),
-            make_everything=lambda conn: judging.judge_everything(conn, clock),
+            round_of=lambda conn, feed, most: quality.round_of(conn, feed, clock, most),
+            make_everything=lambda conn: quality.judge_everything(conn, clock),
             lag=QUALITY_LAG,
             changes=QUALITY_CHANGES,
-            failures=lambda reason: QUALITY_FAILURES.labels(reason).inc(),
         ),
         Work(
-            name=consuming.NAME,
-            causes=consuming.CAUSES,
+            name=rollups.NAME,
+            causes=rollups.CAUSES,
             lock=ROLLUPS_LOCK,
-            round_of=consuming.round_of,
-            make_everything=consuming.make_everything,
+            round_of=rollups.round_of,
+            make_everything=rollups.make_everything,
             lag=ROLLUPS_LAG,
             changes=ROLLUPS_CHANGES,
-            failures=lambda reason: ROLLUPS_FAILURES.labels(reason).inc(),
             rest_s=GATHER_S,
         ),
         Work(
-            name=deriving.NAME,
-            causes=deriving.CAUSES,
+            name=derived.NAME,
+            causes=derived.CAUSES,
             lock=DERIVED_LOCK,
-            round_of=deriving.round_of,
-            make_everything=deriving.make_everything,
+            round_of=derived.round_of,
+            make_everything=derived.make_everything,
             lag=DERIVED_LAG,
             changes=DERIVED_CHANGES,
-            failures=lambda reason: DERIVED_FAILURES.labels(reason).inc(),
             rest_s=DERIVED_GATHER_S,
-            after=deriving.AFTER,
+            after=derived.AFTER,
         ),
     ]
 
@@ -85,8 +78,7 @@ def run(settings: Settings, *, stop: threading.Event) -> None:
     An error that nobody foresaw ends the service, and with it all its consumers: the supervisor starts it again.
     """
     url = settings.database("quality")
-    with suppress(DatabaseUnreachable):
-        connect_migrated(url, "quantrac quality").close()
+    refuse_old_database(url, "quantrac quality")
 
     def clock() -> datetime:
         return datetime.now(UTC)

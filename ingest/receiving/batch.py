@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ingest.books.dead_letter import DeadLetter
 from ingest.books.receipt import Receipt
-from ingest.books.report import Report
+from ingest.books.report import StationReport
 from ingest.receiving import columns, reports
 from ingest.receiving.checks import Checked, check
 from ingest.receiving.registry import Registry
@@ -27,7 +27,7 @@ class Batch:
     checked: Checked
     undecoded: list[DeadLetter]
     """What is no message: its envelope was refused. What was refused of messages is in `checked`."""
-    reports: list[Report]
+    reports: list[StationReport]
 
     @property
     def letters(self) -> list[DeadLetter]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ingest.books.arrivals import BookKey
 from ingest.books.dead_letter import DeadLetter
 from ingest.books.receipt import Receipt
-from ingest.receiving.registry import Layout, Registry, Station
+from ingest.receiving.registry import KnownStation, Layout, Registry
 from quantrac.mqtt.delivery import Delivery
 from quantrac.telemetry import topics, wire
 from quantrac.telemetry.states import STATE_OF_WORD
@@ -84,7 +84,7 @@ class _Builder:
     refused: dict[int, list[Refused]] = field(default_factory=dict)
     source: list[tuple[Delivery, int]] = field(default_factory=list)
 
-    def add(self, station: Station, message: Message, receipt: Receipt, line: int) -> None:
+    def add(self, station: KnownStation, message: Message, receipt: Receipt, line: int) -> None:
         self.key.append(self.keys.setdefault(BookKey(station.name, message.epoch), len(self.keys)))
         self.seq.append(message.seq)
         self.time_ms.append(message.t)
@@ -101,7 +101,7 @@ class _Builder:
         if message.e:
             self.events[len(self.seq) - 1] = list(enumerate(message.e))
 
-    def add_leniently(self, station: Station, line_bytes: bytes, receipt: Receipt, line: int) -> None:
+    def add_leniently(self, station: KnownStation, line_bytes: bytes, receipt: Receipt, line: int) -> None:
         found = wire.decode_leniently(line_bytes)
         self.add(station, found.message, receipt, line)
         if found.refused:
@@ -141,7 +141,7 @@ def decode(receipts: Iterable[Receipt], registry: Registry) -> tuple[Columns, li
     """
     builder = _Builder()
     misfits: list[DeadLetter] = []
-    stations: dict[str, Station | None] = {}
+    stations: dict[str, KnownStation | None] = {}
     for receipt in receipts:
         delivery = receipt.delivery
         topic = delivery.topic
@@ -158,14 +158,14 @@ def decode(receipts: Iterable[Receipt], registry: Registry) -> tuple[Columns, li
     return builder.columns(), misfits
 
 
-def _station(topic: str, registry: Registry) -> Station | None:
+def _station(topic: str, registry: Registry) -> KnownStation | None:
     try:
         return registry.stations.get(topics.parse(topic).station)
     except topics.BadTopic:
         return None
 
 
-def _add_bundle(builder: _Builder, station: Station, receipt: Receipt) -> Iterator[DeadLetter]:
+def _add_bundle(builder: _Builder, station: KnownStation, receipt: Receipt) -> Iterator[DeadLetter]:
     payload = receipt.delivery.payload
     try:
         messages = wire.decode_messages(payload)
@@ -182,7 +182,9 @@ def _add_bundle(builder: _Builder, station: Station, receipt: Receipt) -> Iterat
         yield from _add_line(builder, station, receipt, line_bytes, line)
 
 
-def _add_line(builder: _Builder, station: Station, receipt: Receipt, data: bytes, line: int) -> Iterator[DeadLetter]:
+def _add_line(
+    builder: _Builder, station: KnownStation, receipt: Receipt, data: bytes, line: int
+) -> Iterator[DeadLetter]:
     try:
         message = wire.decode_message(data)
     except wire.STRICT_ERRORS:

@@ -27,7 +27,7 @@ class Layout(NamedTuple):
 
 
 @dataclass(slots=True)
-class Station:
+class KnownStation:
     """One station and the layouts of its messages seen so far."""
 
     name: str
@@ -60,7 +60,7 @@ Bounds = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 class Registry:
     """All stations and channels. The arrays have one entry a channel."""
 
-    stations: dict[str, Station]
+    stations: dict[str, KnownStation]
     channel_id: npt.NDArray[np.int32]
     station_of: dict[int, str]
     """Station by channel_id."""
@@ -75,7 +75,7 @@ class Registry:
         cls, stations: Iterable[tuple[str, int]], channels: Iterable[tuple[Any, ...]], configured: int = 0
     ) -> Registry:
         """Build a registry from rows as STATIONS and CHANNELS return them."""
-        known = {name: Station(name, in_service_ms) for name, in_service_ms in stations}
+        known = {name: KnownStation(name, in_service_ms) for name, in_service_ms in stations}
         rows = [row for row in channels if row[1] in known]
         for index, (_, station, name, *_) in enumerate(rows):
             known[station].channels[name] = index

@@ -7,7 +7,7 @@ from typing import Final
 
 from ingest.books.dead_letter import DeadLetter
 from ingest.books.receipt import Receipt
-from ingest.books.report import Report
+from ingest.books.report import StationReport
 from ingest.receiving.registry import Registry
 from quantrac.telemetry import topics, wire
 from quantrac.telemetry.wire import MAX_EPOCH, MAX_SEQ, Birth, Held, Misfit, WireError
@@ -15,9 +15,9 @@ from quantrac.telemetry.wire import MAX_EPOCH, MAX_SEQ, Birth, Held, Misfit, Wir
 KINDS: Final = ("birth", "status")
 
 
-def read(receipts: Iterable[Receipt], registry: Registry) -> tuple[list[Report], list[DeadLetter]]:
+def read(receipts: Iterable[Receipt], registry: Registry) -> tuple[list[StationReport], list[DeadLetter]]:
     """Read births and statuses; those of unknown stations, and what is none, come back as dead letters."""
-    reports: list[Report] = []
+    reports: list[StationReport] = []
     misfits: list[DeadLetter] = []
     for receipt in receipts:
         if receipt.station not in registry.stations:
@@ -31,14 +31,14 @@ def read(receipts: Iterable[Receipt], registry: Registry) -> tuple[list[Report],
     return reports, misfits
 
 
-def _report(receipt: Receipt) -> Report:
+def _report(receipt: Receipt) -> StationReport:
     delivery, received_us = receipt
     topic = topics.parse(delivery.topic)
     birth = topic.kind == "birth"
     said = wire.decode_birth(delivery.payload) if birth else wire.decode_status(delivery.payload)
     for epoch, held in said.epochs.items():
         _require_sane(epoch, held)
-    return Report(
+    return StationReport(
         station=topic.station,
         birth=birth,
         online=True if isinstance(said, Birth) else said.online,

@@ -58,7 +58,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PictureOutcome:
     """What became of a delivery: `new`, `duplicate` or `rejected`."""
 
     station: str
@@ -137,7 +137,7 @@ def _time_ms(text: str, earliest_ms: int, received_ms: int, epoch: str, seq: int
     return time_ms
 
 
-def store(conn: Connection, receipt: Receipt, registry: Registry) -> Outcome:
+def store(conn: Connection, receipt: Receipt, registry: Registry) -> PictureOutcome:
     """Store one delivery, or keep it as a dead letter, write both books, and commit."""
     try:
         picture = read(receipt, registry)
@@ -146,7 +146,7 @@ def store(conn: Connection, receipt: Receipt, registry: Registry) -> Outcome:
     with conn.transaction():
         arrived = _insert(conn, picture, receipt.received_us)
         ledger.book(conn, arrived)
-    return Outcome(picture.station, "new" if arrived.new.any() else "duplicate")
+    return PictureOutcome(picture.station, "new" if arrived.new.any() else "duplicate")
 
 
 def store_again(conn: Connection, receipt: Receipt, registry: Registry) -> None:
@@ -165,7 +165,7 @@ def _insert(conn: Connection, picture: Picture, received_us: int) -> Arrivals:
     return arrivals.one(book, picture.seq, received_us, new=new, conflict=new and other)
 
 
-def refuse(conn: Connection, receipt: Receipt, refusal: NoPictureError) -> Outcome:
+def refuse(conn: Connection, receipt: Receipt, refusal: NoPictureError) -> PictureOutcome:
     """Keep a delivery as a dead letter, write both books, and commit."""
     letter = receipt.refused(refusal.reason, str(refusal), refusal.epoch, refusal.seq)
     with conn.transaction():
@@ -173,7 +173,7 @@ def refuse(conn: Connection, receipt: Receipt, refusal: NoPictureError) -> Outco
         dead_letters.store(conn, [letter])
         if refusal.reason in CURED_BY_CONFIGURATION:
             _keep_whole(conn, receipt, refusal.reason)
-    return Outcome(receipt.station, "rejected")
+    return PictureOutcome(receipt.station, "rejected")
 
 
 def _keep_whole(conn: Connection, receipt: Receipt, reason: str) -> None:

@@ -13,7 +13,7 @@ from ingest.books.arrivals import Arrivals, moment
 from ingest.books.literals import array
 from ingest.receiving.batch import Batch
 from ingest.receiving.registry import Registry
-from ingest.storing import copy_rows, plan, staging
+from ingest.storing import copy_rows, plan, staging_table
 from ingest.storing.plan import Addition, Merged, NewEvent, Rows
 from quantrac.database.feed import Cause, NewChange, append_changes
 from quantrac.database.pool import Connection
@@ -73,7 +73,7 @@ def _store(conn: Connection, batch: Batch, *, replay: bool, cautious: bool) -> S
         known = ledger.lock(conn, columns.keys, columns.key, columns.seq)
         planned = plan.plan(batch, known, cautious=cautious)
         _copy(conn, planned.fresh)
-        merged = staging.merge(conn, planned.staged, batch)
+        merged = staging_table.merge(conn, planned.staged, batch)
         new_events = _insert_events(conn, planned.events)
         _advance_latest(conn, planned.fresh, merged)
         arrived = plan.arrivals(batch, planned, merged, new_events)

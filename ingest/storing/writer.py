@@ -74,7 +74,7 @@ class Writer:
                     stored.append(self._keep_poison(some[0], poison))
         return stored
 
-    def write_picture(self, receipt: Receipt) -> pictures.Outcome:
+    def write_picture(self, receipt: Receipt) -> pictures.PictureOutcome:
         """Store a picture, or keep it as a dead letter. Raises what Tenure.persist does."""
         return self.tenure.persist(lambda: self._store_picture(receipt))
 
@@ -106,7 +106,7 @@ class Writer:
         except Exception as error:
             raise _PoisonError(NOT_UNDERSTOOD, repr(error)) from error
 
-    def _store_picture(self, receipt: Receipt) -> pictures.Outcome:
+    def _store_picture(self, receipt: Receipt) -> pictures.PictureOutcome:
         self._refresh()
         try:
             return pictures.store(self.tenure.conn, receipt, self._registry)

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, NamedTuple, Protocol
 from psycopg.types.json import Jsonb
 
 from ingest.quality.history import limits_of
-from ingest.rollups import consuming as rollups
+from ingest.rollups import consumer as rollups
 from quantrac.config.network import NetworkFile
 from quantrac.config.station_json import content
 from quantrac.config.stations import AGENT, CENTRE, Channel, Station

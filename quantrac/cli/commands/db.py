@@ -121,8 +121,8 @@ def rebuild(
 
     Everything may go on running. It may be stopped and repeated; each week is a transaction of its own.
     """
-    from ingest.derived.consuming import rebuild as derive
-    from ingest.rollups.refreshing import rebuild as roll_up
+    from ingest.derived.consumer import rebuild as derive
+    from ingest.rollups.consumer import rebuild as roll_up
     from quantrac.database.migration import connect_migrated
 
     makers = {"derived": (derive, "values differed"), "rollups": (roll_up, "hours and their days made anew")}

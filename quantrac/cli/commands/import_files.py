@@ -14,7 +14,8 @@ from quantrac.cli.arguments import AsJson, Person, answer, duration_ms, group
 from quantrac.cli.environment import database
 
 if TYPE_CHECKING:
-    from ingest.importing.importing import Format, Progress
+    from ingest.importing.files import Format
+    from ingest.importing.import_run import Progress
 
 app = group()
 PROBLEMS_SHOWN: Final = 100
@@ -67,7 +68,7 @@ def _run(
     file_format: Format, paths: list[Path], station: str, interval_ms: int, mapped: list[str], skip: list[str],
     person: str, as_json: bool,
 ) -> None:  # fmt: skip
-    from ingest.importing.importing import Order, run_import
+    from ingest.importing.import_run import Order, run_import
     from ingest.importing.line import LineProblem
 
     chosen = dict(_pair(each) for each in mapped)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from alerts.evaluating.evaluator import Evaluator
 from alerts.rules.compiler import compile_network
-from ingest.derived import consuming
-from ingest.quality import judging
+from ingest.derived import consumer as derived
+from ingest.quality import consumer as quality
 from quantrac.config.loader import load_network
 from quantrac.database.feed import Cause, Consumer, NewChange, append_changes
 from quantrac.database.pool import Connection
@@ -38,9 +38,9 @@ def test_much_toxic_ammonia_raises_an_alarm_and_a_spike_of_ph_does_not(conn: Con
     """2 mg/l N-NH4+ give 0.13 mg/l NH3 at pH 8 and 0.8 at pH 8.8 (EPA 440/5-88-004): limit 0.3 for ten
     minutes. The minute of the jump itself fails by its rate, so they count from the next one."""
     apply_network(conn, NETWORK, "an", START - timedelta(days=1))
-    quality = Consumer(conn, judging.NAME, [Cause.READING])
-    derived = Consumer(conn, consuming.NAME, consuming.CAUSES, after=consuming.AFTER)
-    consuming.round_of(conn, derived, 1000)
+    of_quality = Consumer(conn, quality.NAME, [Cause.READING])
+    of_derived = Consumer(conn, derived.NAME, derived.CAUSES, after=derived.AFTER)
+    derived.round_of(conn, of_derived, 1000)
     worker = Evaluator(conn, compile_network(NETWORK), ROUTING, lambda: START + timedelta(hours=2))
 
     def follow() -> None:
@@ -49,9 +49,9 @@ def test_much_toxic_ammonia_raises_an_alarm_and_a_spike_of_ph_does_not(conn: Con
             follow_once()
 
     def follow_once() -> None:
-        while judging.round_of(conn, quality, lambda: START, 100):
+        while quality.round_of(conn, of_quality, lambda: START, 100):
             pass
-        while consuming.round_of(conn, derived, 100):
+        while derived.round_of(conn, of_derived, 100):
             pass
         while worker.round():
             pass

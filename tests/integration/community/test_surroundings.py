@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ingest.rollups.refreshing import rebuild
+from ingest.rollups.consumer import rebuild
 from quantrac.cli.jobs.upkeep import apply_retention
 from quantrac.config.loader import load_network
 from quantrac.config.network import Retention

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from ingest.rollups import consuming
+from ingest.rollups import consumer as rollups
 from quantrac.cli.commands.review import app
 from quantrac.database.feed import Cause, Consumer
 from quantrac.database.pool import Connection
@@ -156,10 +156,10 @@ def test_each_act_is_audited_and_listed(readings: World) -> None:
 
 def test_hours_follow_a_verdict_a_correction_and_their_withdrawal(readings: World) -> None:
     conn = readings.conn
-    feed = Consumer(conn, consuming.NAME, consuming.CAUSES)
+    feed = Consumer(conn, rollups.NAME, rollups.CAUSES)
 
     def hour() -> Any:
-        consuming.round_of(conn, feed, 100)
+        rollups.round_of(conn, feed, 100)
         return readings.one("select mean, count from v_hourly")
 
     low = review.flag(conn, between(0, 5), Quality.FAIL, "lan", "in the air", NOW)

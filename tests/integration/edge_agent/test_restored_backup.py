@@ -10,7 +10,7 @@ from edge_agent import desk
 from edge_agent.control import run_end
 from edge_agent.sending import lanes
 from edge_agent.spooling import settlement
-from ingest.rollups import consuming
+from ingest.rollups import consumer as rollups
 from quantrac.database.backup import backup, restore
 from quantrac.database.feed import Consumer
 from quantrac.private_services.mosquitto import PrivateMosquitto
@@ -33,8 +33,8 @@ def empty(postgres: PrivatePostgres) -> Iterator[str]:
 
 
 def roll_up(conn: psycopg.Connection) -> None:
-    feed = Consumer(conn, consuming.NAME, consuming.CAUSES)
-    while consuming.round_of(conn, feed, 50):
+    feed = Consumer(conn, rollups.NAME, rollups.CAUSES)
+    while rollups.round_of(conn, feed, 50):
         pass
 
 
@@ -84,5 +84,5 @@ def test_the_network_heals_itself(
         rolled = everything(conn)
         assert conn.execute("select sum(received) from v_hourly").fetchone() == (made,)
         conn.execute("truncate hourly, daily")
-        consuming.make_everything(conn)
+        rollups.make_everything(conn)
         assert everything(conn) == rolled

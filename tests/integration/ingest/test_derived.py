@@ -10,12 +10,12 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from ingest.derived import consuming
-from ingest.quality import judging
-from ingest.quality.following import Follower
+from ingest.derived import consumer as derived
+from ingest.quality import consumer as quality
+from ingest.quality.follower import Follower
 from ingest.quality.service import works
-from ingest.rollups import consuming as rolling
-from ingest.rollups.refreshing import rebuild as rebuild_hours
+from ingest.rollups import consumer as rollups
+from ingest.rollups.consumer import rebuild as rebuild_hours
 from quantrac.database.feed import Cause, Consumer, NewChange, append_changes
 from tests.integration.ingest.test_rollups import everything
 
@@ -109,8 +109,8 @@ def at(minute: float) -> datetime:
 
 
 def derive(conn: psycopg.Connection, most: int = 100) -> None:
-    feed = Consumer(conn, consuming.NAME, consuming.CAUSES, after=consuming.AFTER)
-    while consuming.round_of(conn, feed, most):
+    feed = Consumer(conn, derived.NAME, derived.CAUSES, after=derived.AFTER)
+    while derived.round_of(conn, feed, most):
         pass
 
 
@@ -253,12 +253,12 @@ def test_new_values_are_told_as_readings(station: psycopg.Connection) -> None:
 
 def test_a_spike_is_judged_before_anything_is_made_of_it(station: psycopg.Connection) -> None:
     station.execute("update channel set history_tests = '{spike}' where name = 'ph' and station = 'st-air'")
-    quality = Consumer(station, judging.NAME, [Cause.READING])
+    feed_of_quality = Consumer(station, quality.NAME, [Cause.READING])
     for minute in range(10):
         store(station, [Given(n, minute, 13.0 if n == "ph" and minute == 5 else v) for n, v in SONDE])
     derive(station)
     assert values(station, "nh3") == {}
-    while judging.round_of(station, quality, lambda: NOW, 100):
+    while quality.round_of(station, feed_of_quality, lambda: NOW, 100):
         pass
     derive(station)
     seen = values(station, "nh3", "quality")
@@ -307,13 +307,13 @@ def test_any_order_gives_the_bits_of_a_rebuild(station: psycopg.Connection, seed
         if chance.random() < 0.7:
             derive(station, chance.choice([1, 7, 100]))
     derive(station)
-    rolling_feed = Consumer(station, rolling.NAME, rolling.CAUSES)
-    while rolling.round_of(station, rolling_feed, 50):
+    rolling_feed = Consumer(station, rollups.NAME, rollups.CAUSES)
+    while rollups.round_of(station, rolling_feed, 50):
         pass
     found, hours = bits(station), everything(station)
     assert {row[0] for row in found} == {numbers(station)[name] for name in DERIVED}
     station.execute("truncate derived_reading, hourly, daily")
-    consuming.make_everything(station)
+    derived.make_everything(station)
     for _ in rebuild_hours(station):
         pass
     assert bits(station) == found
@@ -356,14 +356,14 @@ def test_a_consumer_that_is_new_misses_nothing_that_quality_has_yet_to_judge(
     station: psycopg.Connection, database: str
 ) -> None:
     station.execute("update channel set history_tests = '{spike}' where name = 'ph' and station = 'st-air'")
-    quality = Consumer(station, judging.NAME, [Cause.READING])
+    feed_of_quality = Consumer(station, quality.NAME, [Cause.READING])
     store(station, [Given(name, minute, value) for minute in range(3) for name, value in SONDE])
-    work = next(each for each in works(lambda: NOW) if each.name == consuming.NAME)
+    work = next(each for each in works(lambda: NOW) if each.name == derived.NAME)
     with psycopg.connect(database, autocommit=True, options="-c TimeZone=UTC") as conn:
         feed = Follower(work, lambda: NOW, threading.Event()).consumer(conn)
         assert values(station, "nh3") == {}
-        while judging.round_of(station, quality, lambda: NOW, 100):
+        while quality.round_of(station, feed_of_quality, lambda: NOW, 100):
             pass
-        while consuming.round_of(conn, feed, 100):
+        while derived.round_of(conn, feed, 100):
             pass
     assert list(values(station, "nh3")) == [0, 1, 2]

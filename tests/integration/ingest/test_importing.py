@@ -12,10 +12,10 @@ import psycopg
 import pytest
 
 from ingest.books import acks
-from ingest.importing import importing, ministry, sources, table
-from ingest.importing.importing import Order, Progress, run_import
-from ingest.importing.line import Line, LineProblem, Place, moment_ms
-from ingest.rollups import consuming
+from ingest.importing import files, import_run, ministry, table
+from ingest.importing.import_run import Order, Progress, run_import
+from ingest.importing.line import FilePlace, ImportLine, LineProblem, moment_ms
+from ingest.rollups import consumer as rollups
 from quantrac.config.loader import load_network
 from quantrac.database.feed import Consumer
 from quantrac.desks.export import ReadingRange, export_readings
@@ -147,7 +147,7 @@ def test_the_same_files_again_change_nothing(conn: psycopg.Connection, tmp_path:
 def test_an_import_that_was_stopped_goes_on_where_it_was(
     conn: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "LINES_A_BATCH", 250)
+    monkeypatch.setattr(import_run, "LINES_A_BATCH", 250)
     file = month(tmp_path / "a.txt")
     calls = itertools.count(1)
 
@@ -167,8 +167,8 @@ def test_an_import_that_was_stopped_goes_on_where_it_was(
 def test_imported_hours_are_complete_by_their_own_interval(conn: psycopg.Connection, tmp_path: Path) -> None:
     """Channels report each minute now; twelve five-minute values make a whole hour of the years before."""
     load(conn, order(month(tmp_path / "a.txt"), chosen={"Temp": "water_temp"}))
-    feed = Consumer(conn, consuming.NAME, consuming.CAUSES)
-    while consuming.round_of(conn, feed, 500):
+    feed = Consumer(conn, rollups.NAME, rollups.CAUSES)
+    while rollups.round_of(conn, feed, 500):
         pass
     hours = conn.execute("select count, expected, valid, count(*)::int from v_hourly group by 1, 2, 3").fetchall()
     assert hours == [(12, 12, True, 3 * 48)]
@@ -210,9 +210,9 @@ def test_a_name_with_two_meanings_must_be_chosen(conn: psycopg.Connection, tmp_p
     _, said = load(conn, order(file))
     if said:  # the station has several thermometers
         assert "say which with --map Temp=CHANNEL" in said[0]
-    with pytest.raises(importing.UnknownStation):
+    with pytest.raises(import_run.StationNotApplied):
         load(conn, order(file, station="st-nowhere"))
-    with pytest.raises(sources.NothingToImport):
+    with pytest.raises(files.NothingToImport):
         load(conn, order(tmp_path / "none.txt"))
 
 
@@ -243,9 +243,9 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
 
 
 def test_a_line_may_be_damaged_in_any_way(tmp_path: Path) -> None:
-    assert isinstance(ministry.line(Place(tmp_path, 1), "\t\t\t\t", ZONE), LineProblem)
-    good = ministry.line(Place(tmp_path, 1), "DO\t-\tmg/l\t20250301000500", ZONE)
-    assert good == Line(Place(tmp_path, 1), "DO", None, "mg/l", int(FIVE_PAST.timestamp() * 1000), State.COMM)
+    assert isinstance(ministry.line(FilePlace(tmp_path, 1), "\t\t\t\t", ZONE), LineProblem)
+    good = ministry.line(FilePlace(tmp_path, 1), "DO\t-\tmg/l\t20250301000500", ZONE)
+    assert good == ImportLine(FilePlace(tmp_path, 1), "DO", None, "mg/l", int(FIVE_PAST.timestamp() * 1000), State.COMM)
     file = tmp_path / "b.csv"
     file.write_bytes(b"\xff\xfe\x00time\n\n,,")
     assert all(isinstance(each, LineProblem) for each in table.lines(file, STATION, ZONE))
@@ -267,10 +267,10 @@ def test_a_damaged_row_is_named_and_those_before_and_behind_it_are_read(tmp_path
     file.write_text(f"time,channel,value\n{text}\n2025-03-01 00:10,do,6\n")
     found = [*table.lines(file, STATION, ZONE)]
     if said is None:
-        assert [isinstance(each, Line) for each in found] == [True, True]
+        assert [isinstance(each, ImportLine) for each in found] == [True, True]
     else:
         assert said in str(found[0])
-    assert said == "found a line break" or isinstance(found[-1], Line)
+    assert said == "found a line break" or isinstance(found[-1], ImportLine)
 
 
 def test_a_column_that_stands_twice_is_not_chosen_from(tmp_path: Path) -> None:
@@ -279,7 +279,7 @@ def test_a_column_that_stands_twice_is_not_chosen_from(tmp_path: Path) -> None:
     assert [str(each) for each in table.lines(file, STATION, ZONE)] == [
         f"{file}:1: found column do twice, expected each name once"
     ]
-    assert [each.name for each in table.lines(file, STATION, ZONE, ["DO"]) if isinstance(each, Line)] == ["ph"]
+    assert [each.name for each in table.lines(file, STATION, ZONE, ["DO"]) if isinstance(each, ImportLine)] == ["ph"]
 
 
 def test_a_year_before_the_calendar_is_a_time_before_the_station(conn: psycopg.Connection, tmp_path: Path) -> None:

@@ -9,9 +9,8 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from ingest.quality import judging
-from ingest.quality.stillness import still
-from ingest.quality.windows import Reach, Window
+from ingest.quality import consumer as quality
+from ingest.quality.windows import JudgedWindow, Reach, still
 from quantrac.database.feed import Cause, Consumer, NewChange, append_changes
 
 T0 = datetime(2026, 5, 1, tzinfo=UTC)
@@ -45,8 +44,8 @@ def store(conn: psycopg.Connection, readings: Sequence[Stored]) -> None:
 
 
 def judge(conn: psycopg.Connection) -> None:
-    feed = Consumer(conn, judging.NAME, [Cause.READING])
-    while judging.round_of(conn, feed, lambda: NOW, 3):
+    feed = Consumer(conn, quality.NAME, [Cause.READING])
+    while quality.round_of(conn, feed, lambda: NOW, 3):
         pass
 
 
@@ -165,8 +164,8 @@ def test_a_minute_that_moves_reads_no_half_day(tested: psycopg.Connection) -> No
     channel = tested.execute("select channel_id from channel where channel = 'st-test/water_temp'").fetchone() or (0,)
     reach = Reach(timedelta(seconds=1200), timedelta(0), timedelta(seconds=30))
 
-    def window(at_s: int) -> Window:
-        return Window(channel[0], T0 + timedelta(seconds=at_s), T0 + timedelta(seconds=at_s + 1200), reach)
+    def window(at_s: int) -> JudgedWindow:
+        return JudgedWindow(channel[0], T0 + timedelta(seconds=at_s), T0 + timedelta(seconds=at_s + 1200), reach)
 
     assert still(tested, [window(1990)], {channel[0]: 600}) != []
     tested.execute("update reading set value = 28 where time = %s", [T0 + timedelta(seconds=1900)])

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest.quality.following import Follower
+from ingest.quality.follower import Follower
 from ingest.quality.service import works
-from ingest.rollups import consuming
-from ingest.rollups.refreshing import rebuild
+from ingest.rollups import consumer as rollups
+from ingest.rollups.consumer import rebuild
 from quantrac.database.feed import Cause, Consumer, NewChange, append_changes
 
 T0 = datetime(2026, 5, 1, tzinfo=UTC)
@@ -57,8 +57,8 @@ def store(conn: psycopg.Connection, readings: Sequence[Given]) -> None:
 
 
 def follow(conn: psycopg.Connection, most: int = 100) -> None:
-    feed = Consumer(conn, consuming.NAME, consuming.CAUSES)
-    while consuming.round_of(conn, feed, most):
+    feed = Consumer(conn, rollups.NAME, rollups.CAUSES)
+    while rollups.round_of(conn, feed, most):
         pass
 
 
@@ -342,7 +342,7 @@ def test_the_rights_of_ingest_are_enough(station: psycopg.Connection) -> None:
     store(station, [Given("do", 5.5, 50.0)])
     follow(station)
     list(rebuild(station))
-    consuming.make_everything(station)
+    rollups.make_everything(station)
     assert station.execute("select drop_rollups_before('hourly', now() - interval '4000 days')").fetchall() == []
     station.execute("reset role")
     assert hours(station, "st-test/do", "count") == [61]

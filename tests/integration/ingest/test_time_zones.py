@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from ingest.quality.following import Follower
+from ingest.quality.follower import Follower
 from ingest.quality.service import works
-from ingest.rollups import consuming
+from ingest.rollups import consumer as rollups
 from quantrac.database.feed import Cause, Consumer, ConsumerUnregistered, NewChange, append_changes, unregister
 
 HOUR = timedelta(hours=1)
@@ -47,8 +47,8 @@ def store(conn: psycopg.Connection, first: datetime, last: datetime) -> None:
 
 
 def follow(conn: psycopg.Connection) -> None:
-    feed = Consumer(conn, consuming.NAME, consuming.CAUSES)
-    while consuming.round_of(conn, feed, 100):
+    feed = Consumer(conn, rollups.NAME, rollups.CAUSES)
+    while rollups.round_of(conn, feed, 100):
         pass
 
 
@@ -95,17 +95,17 @@ def test_another_zone_later_makes_all_days_anew(station: psycopg.Connection, dat
     follow(station)
     assert len(days(station)) == 41
     for zone in ("America/Santiago", "Asia/Kathmandu", "Asia/Ho_Chi_Minh"):
-        feed = Consumer(station, consuming.NAME, consuming.CAUSES)
+        feed = Consumer(station, rollups.NAME, rollups.CAUSES)
         in_zone(station, zone)
-        unregister(station, consuming.NAME)
+        unregister(station, rollups.NAME)
         with pytest.raises(ConsumerUnregistered):
-            consuming.round_of(station, feed, 1)
+            rollups.round_of(station, feed, 1)
         _make_everything(database)
         found = days(station), station.execute("select * from v_hourly order by time").fetchall()
         assert sum(count for _, count, _ in found[0]) == 41 * 96
         station.execute("delete from hourly")
         station.execute("delete from daily")
-        unregister(station, consuming.NAME)
+        unregister(station, rollups.NAME)
         _make_everything(database)
         assert found == (days(station), station.execute("select * from v_hourly order by time").fetchall())
 
@@ -116,7 +116,7 @@ def test_days_whose_readings_were_dropped_are_cut_from_their_hours(station: psyc
     station.execute("delete from reading")
     station.execute("insert into dropped values ('reading', '2026-06-01Z')")
     in_zone(station, "Asia/Jayapura")
-    unregister(station, consuming.NAME)
+    unregister(station, rollups.NAME)
     _make_everything(database)
     assert [(time, count) for time, count, _ in days(station)] == [
         (utc("2026-04-30 15:00"), 22 * 4), (utc("2026-05-01 15:00"), 96), (utc("2026-05-02 15:00"), 96),
@@ -131,7 +131,7 @@ def test_days_whose_hours_were_dropped_stay(station: psycopg.Connection, databas
     station.execute("delete from reading")
     station.execute("insert into dropped values ('reading', '2026-06-01Z')")
     in_zone(station, "Asia/Jayapura")
-    unregister(station, consuming.NAME)
+    unregister(station, rollups.NAME)
     _make_everything(database)
     assert [(time, count) for time, count, _ in days(station)] == [
         (utc("2026-04-30 17:00"), 96), (utc("2026-05-01 17:00"), 96), (utc("2026-05-02 17:00"), 96),
@@ -141,7 +141,7 @@ def test_days_whose_hours_were_dropped_stay(station: psycopg.Connection, databas
 
 def _make_everything(database: str) -> None:
     """Begin the consumer of roll-ups anew, as `quality run` does."""
-    (work,) = [work for work in works(lambda: utc("2026-07-01")) if work.name == consuming.NAME]
+    (work,) = [work for work in works(lambda: utc("2026-07-01")) if work.name == rollups.NAME]
     follower = Follower(work, lambda: utc("2026-07-01"), threading.Event())
     with psycopg.connect(database, autocommit=True, options="-c TimeZone=UTC") as conn:
         feed = follower.consumer(conn)

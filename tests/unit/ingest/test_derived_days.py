@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ingest.derived.making import Row, over_hours
-from ingest.derived.touched import labels
+from ingest.derived.reach import labels
+from ingest.derived.values import InputRow, over_hours
 from ingest.spans import Span
 from quantrac.telemetry.indices.formulas import Basis, Formula, Input, Options
 from quantrac.telemetry.local_time import HOUR, Calendar
@@ -26,7 +26,7 @@ HOURS_OF_DAY = Formula(
 )
 def test_a_day_has_as_many_hours_as_its_clocks_say(begin: str, hours: int) -> None:
     start = datetime.fromisoformat(begin).replace(tzinfo=UTC)
-    rows = [Row(start + n * HOUR, 1.0, State.OK, Quality.GOOD, start) for n in range(1, hours + 1)]
+    rows = [InputRow(start + n * HOUR, 1.0, State.OK, Quality.GOOD, start) for n in range(1, hours + 1)]
     span = Span(1, rows[0].time, rows[-1].time)
     days = labels(HOURS_OF_DAY, span, None, rows[-1].time, SANTIAGO)
     made = over_hours(HOURS_OF_DAY, {"of": rows}, days, Options(), SANTIAGO)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.books.acks import Acknowledger, settled
-from ingest.books.healthy_times import Stretch, continued
+from ingest.books.healthy_times import HealthStretch, continued
 from ingest.books.literals import multiranges, ranges
 from quantrac.mqtt import QueueFullError
 from quantrac.telemetry.wire import Ack
@@ -84,17 +84,19 @@ def after(seconds: float) -> datetime:
 
 
 def test_health_goes_on_in_one_stretch_and_a_silence_of_ingest_is_an_unhealthy_one() -> None:
-    newest = Stretch(T, after(10), healthy=True)
-    assert continued(newest, after(15), True) == [Stretch(T, after(15), True)]
-    assert continued(newest, after(15), False) == [Stretch(after(10), after(15), False)], "not later than it began"
+    newest = HealthStretch(T, after(10), healthy=True)
+    assert continued(newest, after(15), True) == [HealthStretch(T, after(15), True)]
+    assert continued(newest, after(15), False) == [HealthStretch(after(10), after(15), False)], (
+        "not later than it began"
+    )
     assert continued(newest._replace(healthy=False), after(15), True) == [
-        Stretch(T, after(15), False),
-        Stretch(after(15), after(15), True),
+        HealthStretch(T, after(15), False),
+        HealthStretch(after(15), after(15), True),
     ]
     assert continued(newest, after(60), True) == [
-        Stretch(after(10), after(60), False),
-        Stretch(after(60), after(60), True),
+        HealthStretch(after(10), after(60), False),
+        HealthStretch(after(60), after(60), True),
     ]
-    assert continued(newest._replace(healthy=False), after(60), False) == [Stretch(T, after(60), False)]
+    assert continued(newest._replace(healthy=False), after(60), False) == [HealthStretch(T, after(60), False)]
     assert continued(newest, after(5), True) == []
-    assert continued(None, T, True) == [Stretch(T, T, True)]
+    assert continued(None, T, True) == [HealthStretch(T, T, True)]

@@ -30,10 +30,10 @@ LOG_METHODS = {"debug", "info", "warning", "error", "exception", "critical"}
 RIDDLE = re.compile(r"See the module|^By which |one that is told|[Dd]esign,? (section )?\d")
 
 NOT_YET_CLASSES = """
-Channel Columns Course Finding Kind Line Message Outcome Phase Place Report Row Sample Station Stretch Window
+Course Kind Message Outcome Phase Sample
 """
 NOT_YET_MODULES = """
-consuming deriving following importing judging making refreshing staging withholding
+withholding
 """
 NOT_YET_SLOTS = """
 all_slots slot slots

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from ingest.derived import stored
+from ingest.derived import tables
 from ingest.derived.definitions import Definition
-from ingest.derived.making import Inputs, Value, hour_means, moments, over_hours
-from ingest.derived.touched import labels, runs
+from ingest.derived.reach import labels, runs
+from ingest.derived.values import Inputs, Value, hour_means, moments, over_hours
 from ingest.spans import Span, merged
 from quantrac.database.feed import Cause, NewChange
 from quantrac.database.pool import Connection
@@ -37,7 +37,7 @@ def derive(
         if mine:
             made = {time: value for time, value in _values(conn, each, mine).items() if kept is None or time > kept}
             news, amended = _differences(conn, each, made)
-            stored.write(conn, each.channel_id, news | amended)
+            tables.write(conn, each.channel_id, news | amended)
             touched += runs(each.channel_id, sorted(news | amended), each.window)
             yield from _announced(each, news, Cause.READING)
             yield from _announced(each, amended, Cause.CORRECTION)
@@ -59,11 +59,11 @@ def _moments(conn: Connection, each: Definition, mine: Sequence[Span]) -> dict[d
 
 
 def _of_hours(conn: Connection, each: Definition, mine: Sequence[Span]) -> dict[datetime, Value | None]:
-    reached = stored.newest(conn, each.inputs.values()).values()
+    reached = tables.newest(conn, each.inputs.values()).values()
     ends = [time for time in reached if time is not None]
     if len(ends) < len(each.inputs):
         return {}
-    before = stored.before(conn, mine)
+    before = tables.before(conn, mine)
     wanted: set[datetime] = set()
     for span in mine:
         wanted |= labels(each.formula, span, before[span.channel_id, span.low], min(ends), each.calendar)
@@ -80,7 +80,7 @@ def _cluster(
 ) -> dict[datetime, Value | None]:
     if each.formula.basis is Basis.HOUR:
         ((name, channel_id),) = each.inputs.items()
-        expected = stored.expected(conn, channel_id, wanted)
+        expected = tables.expected(conn, channel_id, wanted)
         return hour_means(inputs[name], wanted, expected, each.options, each.calendar)
     return over_hours(each.formula, inputs, wanted, each.options, each.calendar)
 
@@ -89,7 +89,7 @@ def _inputs(conn: Connection, each: Definition, windows: Sequence[Span]) -> Iter
     """Yield the rows of every input in each window."""
     names = list(each.inputs)
     wanted = [window._replace(channel_id=each.inputs[name]) for window in windows for name in names]
-    found = stored.rows_of(conn, wanted)
+    found = tables.rows_of(conn, wanted)
     for at in range(0, len(found), len(names)):
         yield dict(zip(names, found[at : at + len(names)], strict=True))
 
@@ -100,7 +100,7 @@ def _differences(
     """Return what is new (a time without a value before), and what stands otherwise."""
     if not made:
         return {}, {}
-    standing = stored.standing(conn, each.channel_id, min(made), max(made))
+    standing = tables.standing(conn, each.channel_id, min(made), max(made))
     differs = {time: value for time, value in made.items() if standing.get(time) != value}
     empty = {time for time in differs if time not in standing or standing[time].value is None}
     news = {time: value for time, value in differs.items() if time in empty}

@@ -12,35 +12,21 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
-import psycopg
+from prometheus_client import Counter, Gauge
 
-from quantrac.backoff import Backoff
 from quantrac.database import feed as change_feed
 from quantrac.database.beat import Beat
 from quantrac.database.feed import Cause, Change, Consumer, FeedError
-from quantrac.database.pool import Connection, DatabaseUnreachable, connect, one_line
+from quantrac.database.outage import persist
+from quantrac.database.pool import Connection, connect
 from quantrac.observe import logs
 
 CHANGES_A_ROUND: Final = 500
 WAIT_S: Final = 1.0
 
 log = logs.logger(__name__)
-
-
-class Gauge(Protocol):
-    """What shows a number."""
-
-    def set(self, value: float) -> None:
-        """Show this number."""
-
-
-class Counter(Protocol):
-    """What counts."""
-
-    def inc(self, amount: float = 1) -> None:
-        """Count so many more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +43,6 @@ class Work:
     """Make all that is derived from what is stored now; may be interrupted and repeated."""
     lag: Gauge
     changes: Counter
-    failures: Callable[[str], None]
-    """Count a beginning anew, by the kind of error."""
     rest_s: float = 0.0
     """How long changes are left to gather once the feed was read to its end."""
     after: str | None = None
@@ -77,19 +61,15 @@ class Follower:
 
     def run(self, url: str) -> None:
         """Follow until stopped; a database that is away is waited for."""
-        backoff = Backoff(first_s=0.5, longest_s=10.0)
-        while not self._stop.is_set():
-            try:
-                with connect(url, f"quantrac {self._work.name}") as conn:
-                    self.follow(conn)
-            except (DatabaseUnreachable, psycopg.OperationalError, FeedError) as error:
-                if self.state is True:
-                    backoff.reset()
-                self.state = one_line(error)
-                self._work.failures(type(error).__name__)
-                wait_s = backoff.next_wait_s()
-                log.warning("begins_again", consumer=self._work.name, why=self.state, retry_s=round(wait_s, 1))
-                self._stop.wait(wait_s)
+
+        def connect_and_follow() -> None:
+            with connect(url, f"quantrac {self._work.name}") as conn:
+                self.follow(conn)
+
+        persist(connect_and_follow, self._work.name, stop=self._stop, also=(FeedError,), away=self._away)
+
+    def _away(self, why: str) -> None:
+        self.state = why
 
     def follow(self, conn: Connection) -> None:
         """Wait for the lock, then take changes until stopped; raises what the database raises."""
@@ -100,7 +80,7 @@ class Follower:
             self._stop.wait(WAIT_S)
         feed = self.consumer(conn)
         self.state = True
-        log.info("following", consumer=self._work.name)
+        log.info("consumer_started", consumer=self._work.name)
         while not self._stop.is_set():
             changes = self._work.round_of(conn, feed, CHANGES_A_ROUND)
             lag_s = (self._clock() - changes[0].at).total_seconds() if changes else 0.0
@@ -118,7 +98,7 @@ class Follower:
         start = 0
         if not change_feed.is_registered(conn, self._work.name):
             start = change_feed.reached(conn, self._work.after)
-            log.info("makes_everything", consumer=self._work.name, up_to_change=start)
+            log.info("rebuild_started", consumer=self._work.name, up_to_change=start)
             self._work.make_everything(conn)
         return Consumer(conn, self._work.name, self._work.causes, after=self._work.after, start=start)
 

@@ -1,4 +1,6 @@
-"""Makes hours from readings and days from hours, whole and anew: what a bucket holds depends on the readings alone.
+"""The consumer `rollups`: makes hours from readings and days from hours, whole and anew, with its position.
+
+What a bucket holds depends on the readings alone.
 
 Which readings count: those with a value whose quality is neither fail nor missing, in other words not what was read
 while a device was being calibrated, maintained, warmed up, out of range or faulty, nor what a test or a person failed.
@@ -16,12 +18,17 @@ from typing import Final
 
 from psycopg import sql
 
-from ingest.rollups.buckets import days, since, stretches
+from ingest.rollups.buckets import affordable, days, hours, since, stretches
 from ingest.spans import Span
+from quantrac.database.feed import Cause, Change, Consumer
 from quantrac.database.pool import Connection
 from quantrac.database.time_zone import time_zone
 from quantrac.telemetry.local_time import HOUR, INSTANT, Calendar
 
+NAME: Final = "rollups"
+CAUSES: Final = (Cause.READING, Cause.FLAG, Cause.CORRECTION)
+CHANNEL_TIME_A_ROUND: Final = timedelta(days=10_000)
+"""How much time of channels is made in one transaction: 100 channels of one-minute readings over 100 days."""
 ROLLUP_LOCK: Final = 0x5154_0014
 
 
@@ -43,6 +50,24 @@ delete from hourly where time >= %(since)s and extract(epoch from time - %(shift
 """
 DAYS_A_STATEMENT: Final = timedelta(days=30)
 LONGEST_DAY: Final = timedelta(hours=25)
+
+
+def round_of(conn: Connection, feed: Consumer, most: int) -> list[Change]:
+    """Make anew what changed, move the position; return the changes taken (none: nothing to do)."""
+    changes = affordable(feed.take(most), CHANNEL_TIME_A_ROUND)
+    if changes:
+        with conn.transaction():
+            calendar = Calendar(time_zone(conn))
+            refresh(conn, hours(changes, calendar), calendar)
+            feed.advance(changes[-1].id)
+    return changes
+
+
+def make_everything(conn: Connection) -> None:
+    """Make all hours and days: what a consumer does that the feed does not know, or not since the time zone changed."""
+    cut_anew(conn)
+    for _ in rebuild(conn):
+        pass
 
 
 def refresh(conn: Connection, touched: Sequence[Span], calendar: Calendar) -> int:

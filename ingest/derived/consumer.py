@@ -12,12 +12,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from ingest.derived import stored
+from ingest.derived import tables
 from ingest.derived.definitions import Definition, definitions, mark_made, with_dependants
-from ingest.derived.deriving import derive
-from ingest.derived.touched import stretches
+from ingest.derived.derivation import derive
+from ingest.derived.reach import stretches
 from ingest.rollups.buckets import affordable
-from ingest.rollups.refreshing import ROLLUP_LOCK
+from ingest.rollups.consumer import ROLLUP_LOCK
 from ingest.spans import Span, merged
 from quantrac.database.feed import Cause, Change, Consumer, NewChange, append_changes
 from quantrac.database.pool import Connection
@@ -81,7 +81,7 @@ def _make_anew(conn: Connection, chosen: Sequence[Definition]) -> None:
     """Forget the values of channels whose definition changed, and make them all; interrupted, it begins again."""
     with conn.transaction():
         conn.execute("select pg_advisory_xact_lock(%s), pg_advisory_xact_lock(%s)", [WRITE_LOCK, ROLLUP_LOCK])
-        stored.forget(conn, [each.channel_id for each in chosen], stored.kept_since(conn))
+        tables.forget(conn, [each.channel_id for each in chosen], tables.kept_since(conn))
     for _ in _weeks(conn, chosen, None, None):
         pass
     mark_made(conn, chosen)
@@ -108,6 +108,6 @@ def _derived(conn: Connection, every: Sequence[Definition], spans: Sequence[Span
     if not spans:
         return
     conn.execute("select pg_advisory_xact_lock(%s)", [WRITE_LOCK])
-    kept = stored.kept_since(conn)
+    kept = tables.kept_since(conn)
     for some in stretches(spans):
         yield from derive(conn, every, some, kept)

@@ -16,8 +16,7 @@ import numpy.typing as npt
 from ingest.quality import flat, rate, spike
 from ingest.quality.history import TESTS, HistoryTest, limits_of, reason
 from ingest.quality.spike import GAP_INTERVALS
-from ingest.quality.stillness import still
-from ingest.quality.windows import Reach, Window, widest, windows
+from ingest.quality.windows import JudgedWindow, Reach, still, widest, windows
 from quantrac.database.feed import Cause, Change, Consumer, NewChange, append_changes
 from quantrac.database.pool import Connection
 from quantrac.telemetry.quality import Quality
@@ -68,7 +67,7 @@ class Tested(NamedTuple):
     reach: Reach
 
 
-class Columns(NamedTuple):
+class TestedReadings(NamedTuple):
     """Readings of a window, ascending."""
 
     time_us: npt.NDArray[np.int64]
@@ -76,13 +75,13 @@ class Columns(NamedTuple):
     state: npt.NDArray[np.int16]
 
     @classmethod
-    def of(cls, rows: Sequence[tuple[int, float | None, int]]) -> Columns:
+    def of(cls, rows: Sequence[tuple[int, float | None, int]]) -> TestedReadings:
         """Return rows as columns; NaN where there is no value."""
         time_us, value, state = zip(*rows, strict=True) if rows else ((), (), ())
         return cls(np.array(time_us, np.int64), np.array(value, np.float64), np.array(state, np.int16))
 
 
-class Finding(NamedTuple):
+class NewFlag(NamedTuple):
     """A row to add."""
 
     station: str
@@ -119,7 +118,7 @@ def judge_everything(conn: Connection, clock: Callable[[], datetime]) -> None:
             append_changes(conn, _announced(found))
 
 
-def findings(conn: Connection, changes: Sequence[Change]) -> Iterator[Finding]:
+def findings(conn: Connection, changes: Sequence[Change]) -> Iterator[NewFlag]:
     """Return what has to be added so that the findings fit the readings as they stand now."""
     stations = {change.channel_id: change.station for change in changes if change.channel_id is not None}
     for group in GROUPS:
@@ -135,10 +134,10 @@ def findings(conn: Connection, changes: Sequence[Change]) -> Iterator[Finding]:
                 for each in tested[window.channel_id]:
                     name = each.test.name
                     for time, flag, why in _compare(each, window, rows, standing.get(name, {})):
-                        yield Finding(stations[window.channel_id], name, window.channel_id, time, flag, why)
+                        yield NewFlag(stations[window.channel_id], name, window.channel_id, time, flag, why)
 
 
-def add(conn: Connection, found: Sequence[Finding], now: datetime) -> None:
+def add(conn: Connection, found: Sequence[NewFlag], now: datetime) -> None:
     """Add findings to the flags."""
     if found:
         _, tests, channels, times, flags, reasons = zip(*found, strict=True)
@@ -157,20 +156,20 @@ def _tested(conn: Connection, group: Sequence[str], channels: Iterable[int]) -> 
 
 
 def _loaded(
-    conn: Connection, group: Sequence[str], some: Sequence[Window]
-) -> Iterator[tuple[Window, Columns, dict[str, dict[int, int]]]]:
+    conn: Connection, group: Sequence[str], some: Sequence[JudgedWindow]
+) -> Iterator[tuple[JudgedWindow, TestedReadings, dict[str, dict[int, int]]]]:
     """Yield each window with its readings, and the findings that stand, by test and time."""
     if some:
         readings, flags = _readings(conn, some), _flags(conn, group, some)
         for number, window in enumerate(some):
-            yield window, Columns.of(readings.get(number, [])), flags.get(number, {})
+            yield window, TestedReadings.of(readings.get(number, [])), flags.get(number, {})
 
 
-def _bounds(some: Sequence[Window], low: Sequence[datetime], high: Sequence[datetime]) -> list[Any]:
+def _bounds(some: Sequence[JudgedWindow], low: Sequence[datetime], high: Sequence[datetime]) -> list[Any]:
     return [list(range(len(some))), [window.channel_id for window in some], list(low), list(high)]
 
 
-def _readings(conn: Connection, some: Sequence[Window]) -> dict[int, list[tuple[int, float | None, int]]]:
+def _readings(conn: Connection, some: Sequence[JudgedWindow]) -> dict[int, list[tuple[int, float | None, int]]]:
     low, high = [window.load_from for window in some], [window.load_to for window in some]
     found: dict[int, list[tuple[int, float | None, int]]] = {}
     for number, time_us, value, state in conn.execute(READINGS, [*_bounds(some, low, high), min(low), max(high)]):
@@ -178,7 +177,9 @@ def _readings(conn: Connection, some: Sequence[Window]) -> dict[int, list[tuple[
     return found
 
 
-def _flags(conn: Connection, group: Sequence[str], some: Sequence[Window]) -> dict[int, dict[str, dict[int, int]]]:
+def _flags(
+    conn: Connection, group: Sequence[str], some: Sequence[JudgedWindow]
+) -> dict[int, dict[str, dict[int, int]]]:
     bounds = _bounds(some, [window.judge_from for window in some], [window.judge_to for window in some])
     found: dict[int, dict[str, dict[int, int]]] = {}
     for number, test, time_us, flag in conn.execute(FLAGS, [*bounds, list(group)]):
@@ -187,7 +188,7 @@ def _flags(conn: Connection, group: Sequence[str], some: Sequence[Window]) -> di
 
 
 def _compare(
-    tested: Tested, window: Window, rows: Columns, standing: dict[int, int]
+    tested: Tested, window: JudgedWindow, rows: TestedReadings, standing: dict[int, int]
 ) -> Iterator[tuple[datetime, Quality, str]]:
     """Yield where the verdicts differ from what stands: time, flag and reason."""
     verdict = tested.test.judge(rows.time_us, rows.value, rows.state, tested.limit, tested.interval_s)
@@ -200,7 +201,7 @@ def _compare(
             yield time, flag, reason(tested.test, flag, value, tested.limit)
 
 
-def _announced(found: Sequence[Finding]) -> Iterator[NewChange]:
+def _announced(found: Sequence[NewFlag]) -> Iterator[NewChange]:
     by_channel: dict[tuple[int, str], list[datetime]] = {}
     for finding in found:
         by_channel.setdefault((finding.channel_id, finding.station), []).append(finding.time)

@@ -9,7 +9,7 @@ from typing import Final
 
 from psycopg import sql
 
-from ingest.derived.making import Row, Value
+from ingest.derived.values import InputRow, Value
 from ingest.spans import Span
 from quantrac.database.pool import Connection
 
@@ -52,7 +52,7 @@ LOOKS_BACK: Final = timedelta(days=2)
 """No value reaches further back, through all it is made of."""
 
 
-def rows_of(conn: Connection, windows: Sequence[Span]) -> list[list[Row]]:
+def rows_of(conn: Connection, windows: Sequence[Span]) -> list[list[InputRow]]:
     """Return the rows of each window, ascending."""
     if not windows:
         return []
@@ -63,9 +63,9 @@ def rows_of(conn: Connection, windows: Sequence[Span]) -> list[list[Row]]:
         "first": min(each.low for each in windows),
         "last": max(each.high for each in windows),
     }
-    found: list[list[Row]] = [[] for _ in windows]
+    found: list[list[InputRow]] = [[] for _ in windows]
     for number, *row in conn.execute(INPUTS, parameters):
-        found[number - 1].append(Row(*row))
+        found[number - 1].append(InputRow(*row))
     return found
 
 

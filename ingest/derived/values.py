@@ -12,7 +12,7 @@ from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.states import State
 
 
-class Row(NamedTuple):
+class InputRow(NamedTuple):
     """A reading of an input, as the views show it."""
 
     time: datetime
@@ -38,7 +38,7 @@ class Value(NamedTuple):
     received_at: datetime
 
 
-Inputs = Mapping[str, Sequence[Row]]
+Inputs = Mapping[str, Sequence[InputRow]]
 """Rows by input, ascending."""
 
 
@@ -57,14 +57,14 @@ def moments(formula: Formula, inputs: Inputs, options: Options) -> dict[datetime
 
 
 def hour_means(
-    rows: Sequence[Row],
+    rows: Sequence[InputRow],
     labels: Iterable[datetime],
     expected: Mapping[datetime, int],
     options: Options,
     calendar: Calendar,
 ) -> dict[datetime, Value | None]:
     """Return the means of the hours with these labels that hold a reading; None for an hour that still waits."""
-    by_hour: dict[datetime, list[Row]] = {}
+    by_hour: dict[datetime, list[InputRow]] = {}
     for row in rows:
         by_hour.setdefault(calendar.hour_end(row.time), []).append(row)
     made: dict[datetime, Value | None] = {}
@@ -99,14 +99,14 @@ def over_hours(
     return made
 
 
-def _columns(windows: Mapping[str, Sequence[Row | None]]) -> Columns:
+def _columns(windows: Mapping[str, Sequence[InputRow | None]]) -> Columns:
     return {
         name: [row.value if row is not None and row.counts else None for row in window]
         for name, window in windows.items()
     }
 
 
-def _made(value: float | None, used: Sequence[Row], every: Sequence[Row]) -> Value | None:
+def _made(value: float | None, used: Sequence[InputRow], every: Sequence[InputRow]) -> Value | None:
     """Return a value with the worst state and quality of what is in it; where it is null, why it is."""
     if any(row.waits for row in every):
         return None

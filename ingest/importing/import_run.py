@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
-from zoneinfo import ZoneInfo
+from typing import Final, NamedTuple
 
 from ingest.books.receipt import Receipt
-from ingest.importing import ministry, sources, table
-from ingest.importing.line import Line, LineProblem
-from ingest.importing.names import Channel, Names
+from ingest.importing import files
+from ingest.importing.files import Format
+from ingest.importing.line import ImportLine, LineProblem
+from ingest.importing.names import Names, TargetChannel
 from ingest.receiving import registry_table
 from ingest.receiving.batch import prepare
 from ingest.storing.transaction import Stored, store
@@ -32,7 +32,6 @@ from quantrac.telemetry.errors import QuantracError
 from quantrac.telemetry.slots import EPOCH
 from quantrac.telemetry.wire import Message, WireReading
 
-Format = Literal["csv", "tt10"]
 LINES_A_BATCH: Final = 20_000
 MOST_IN_BUNDLE: Final = 500
 FUTURE_ALLOWED_MS: Final = 300_000
@@ -63,7 +62,7 @@ on conflict (channel_id, interval_s) do update set during = i.during + excluded.
 """
 
 
-class UnknownStation(QuantracError):
+class StationNotApplied(QuantracError):
     """The station is not in the database."""
 
     exit_code = 2
@@ -101,16 +100,16 @@ class Progress:
 
 
 @dataclass(slots=True)
-class Station:
+class TargetStation:
     """What an import must know of its station."""
 
     name: str
     in_service_ms: int
     names: Names
     numbers: dict[str, int]
-    known: dict[tuple[str, str | None], tuple[Channel, Conversion] | str | None] = field(default_factory=dict)
+    known: dict[tuple[str, str | None], tuple[TargetChannel, Conversion] | str | None] = field(default_factory=dict)
 
-    def reading(self, line: Line, now_ms: int) -> tuple[int, WireReading] | LineProblem | None:
+    def reading(self, line: ImportLine, now_ms: int) -> tuple[int, WireReading] | LineProblem | None:
         """Return time and reading of a line, None for one that is skipped."""
         key = (line.name, line.unit)
         if key not in self.known:
@@ -131,9 +130,9 @@ class Station:
         value = None if line.value is None else convert(line.value)
         return line.t_ms, (channel.name, value, line.state.word)
 
-    def _meaning(self, name: str, unit: str | None) -> tuple[Channel, Conversion] | str | None:
+    def _meaning(self, name: str, unit: str | None) -> tuple[TargetChannel, Conversion] | str | None:
         channel = self.names.channel(name)
-        if not isinstance(channel, Channel):
+        if not isinstance(channel, TargetChannel):
             return channel
         convert = self.names.unit(channel, unit)
         return convert if isinstance(convert, str) else (channel, convert)
@@ -149,15 +148,15 @@ def run_import(
     """Import what is not imported yet and return how far it came; a line that cannot be used is told and counted.
 
     files → lines → readings of the station's channels → messages, bundled as an edge does → the checks of ingest →
-    COPY, books, feed, and the place reached, in one transaction a batch. Raises UnknownStation, NothingToImport.
+    COPY, books, feed, and the place reached, in one transaction a batch. Raises StationNotApplied, NothingToImport.
     """
-    suffix = ministry.SUFFIX if order.file_format == "tt10" else table.SUFFIX
-    found = sources.files(order.paths, suffix)
+    found = files.found(order.paths, order.file_format)
     station = load_station(conn, order)
-    progress = _begin(conn, order, sources.digest(found), now)
+    progress = _begin(conn, order, files.digest(found), now)
     if progress.was_finished:
         return progress
-    lines = islice(read(found, order, time_zone(conn)), progress.lines, None)
+    every = files.lines(found, order.file_format, order.station, time_zone(conn), order.skipped)
+    lines = islice(every, progress.lines, None)
     now_ms = (now - EPOCH) // timedelta(milliseconds=1)
     while batch := list(islice(lines, LINES_A_BATCH)):
         readings: list[tuple[int, WireReading]] = []
@@ -174,25 +173,18 @@ def run_import(
     return progress
 
 
-def read(found: Iterable[Path], order: Order, zone: ZoneInfo) -> Iterator[Line | LineProblem]:
-    """Yield the lines of all files, one after the other."""
-    for file in found:
-        if order.file_format == "tt10":
-            yield from ministry.lines(file, zone)
-        else:
-            yield from table.lines(file, order.station, zone, order.skipped)
-
-
-def load_station(conn: Connection, order: Order) -> Station:
-    """Read what is known of the station. Raises UnknownStation."""
+def load_station(conn: Connection, order: Order) -> TargetStation:
+    """Read what is known of the station. Raises StationNotApplied."""
     row = conn.execute("select in_service from station where station = %s", [order.station]).fetchone()
     if row is None:
-        raise UnknownStation(f"--station: found {order.station}, which is not in the database: quantrac stations apply")
+        raise StationNotApplied(
+            f"--station: found {order.station}, which is not in the database: quantrac stations apply"
+        )
     rows = conn.execute(CHANNELS, [order.station]).fetchall()
-    channels = [Channel(*each[:3]) for each in rows]
+    channels = [TargetChannel(*each[:3]) for each in rows]
     in_service_ms = (row[0] - EPOCH) // timedelta(milliseconds=1)
     names = Names(channels, order.chosen, order.skipped)
-    return Station(order.station, in_service_ms, names, {each[0]: each[3] for each in rows})
+    return TargetStation(order.station, in_service_ms, names, {each[0]: each[3] for each in rows})
 
 
 def messages(readings: Iterable[tuple[int, WireReading]], epoch: str, seq: int) -> Iterator[Message]:
@@ -244,7 +236,7 @@ def _begin(conn: Connection, order: Order, sha256: str, now: datetime) -> Progre
 def _store(
     conn: Connection,
     order: Order,
-    station: Station,
+    station: TargetStation,
     readings: Sequence[tuple[int, WireReading]],
     progress: Progress,
     lines: int,
@@ -274,7 +266,7 @@ def _count(progress: Progress, stored: Stored) -> None:
 
 
 def _note_interval(
-    conn: Connection, order: Order, station: Station, made: Sequence[Message], first: datetime, last: datetime
+    conn: Connection, order: Order, station: TargetStation, made: Sequence[Message], first: datetime, last: datetime
 ) -> None:
     """Remember that these channels reported in this interval then: completeness counts by it."""
     names = {name for message in made for name, _, _ in message.r}
