@@ -177,7 +177,7 @@ class FickleBroker:
                     stream.read(variable_length(stream.read))
                     self.connects += 1
                     line.sendall(b"\x20\x03\x00\x00\x00")
-                    if self._takes_one and stream.read(1):
+                    if self._takes_one and (head := stream.read(1)) and head[0] >> 4 == PUBLISH:
                         body = stream.read(variable_length(stream.read))
                         topic = struct.unpack_from("!H", body)[0]
                         line.sendall(b"\x40\x02" + body[2 + topic : 4 + topic])
