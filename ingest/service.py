@@ -1,4 +1,4 @@
-"""`ingest run`: a process that serves, or stands by while another one does and takes over when that one is gone."""
+"""The service `ingest run`: one process serves; the others stand by and take over when it is gone."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ READ_S: Final = 0.05
 ESCAPE, END = b"\x1b", b"\x1a"
 PROMPT: Final = "> "
 RESTARTED: Final = ("RDY", "^SYSSTART", "+CFUN: 1", "PB DONE")
-"""What modems say after they have started anew, having forgotten what they were told."""
+"""What modems say after a restart, having forgotten their settings."""
 DIRECT_REPORT, STORED_MESSAGE = "+CDS:", "+CMTI:"
 REFUSAL: Final = re.compile(r"\+CM[SE] ERROR: *(\d+)")
 
@@ -38,7 +38,7 @@ class NoPort(ModemError):
 
 
 class ModemSilent(ModemError):
-    """The modem said nothing in time, or started anew in between."""
+    """The modem said nothing in time, or restarted in between."""
 
 
 class ModemRefused(ModemError):
@@ -141,7 +141,7 @@ class AtDialogue:
             if not self._unasked(line):
                 lines.append(line)
             if self.has_restarted:
-                raise ModemSilent(f"{command}: the modem started anew")
+                raise ModemSilent(f"{command}: the modem restarted")
         if needs and any(one.startswith(needs) for one in lines):
             return lines  # the reference came, only its OK is missing
         raise ModemSilent(f"{command}: no answer in {timeout_s:g} s")

@@ -119,7 +119,7 @@ class PictureSpool:
             return [seq for (seq,) in self._db.execute("SELECT seq FROM refused ORDER BY seq")]
 
     def begin_epoch(self) -> None:
-        """Number the pictures held anew, from 1, under a new epoch."""
+        """Renumber the pictures held, from 1, under a new epoch."""
         with self._lock, SpoolErrors(), self._db:
             held = self._db.execute("SELECT seq FROM picture ORDER BY seq").fetchall()
             self._db.executemany(

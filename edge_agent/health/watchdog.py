@@ -43,7 +43,7 @@ class SystemdWatchdog:
     """The service manager's socket; does nothing where there is none."""
 
     def __init__(self, address: str | None, interval_s: float | None) -> None:
-        """`interval_s`: within this time systemd wants to hear from us, or starts the agent anew; None: it does not."""
+        """`interval_s`: within this time systemd wants to hear from us, or restarts the agent; None: it does not."""
         self._address = address
         self.interval_s = interval_s
         self.pulse = Pulse()

@@ -26,7 +26,7 @@ from quantrac.telemetry.states import State, worst
 SERVICE_REQUEST_SLACK_S: Final = 1.0
 MOST_DATA_COMMANDS: Final = 10
 KEPT_S: Final = 10.0
-"""Values that nobody has fetched for so long after they were ready are measured anew."""
+"""Values that nobody has fetched for so long after they were ready are measured again."""
 
 
 class _Begun(NamedTuple):

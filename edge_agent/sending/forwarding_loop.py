@@ -24,7 +24,7 @@ class ForwardingLoop:
     """Runs a Forwarder: calls that are posted, then its turn, then sleep until the next of either."""
 
     def __init__(self, now: Now, on_failure: Callable[[], None]) -> None:
-        """`on_failure` is called when the thread ends by a mistake of ours: the agent must then be started anew."""
+        """`on_failure` is called when the thread ends by a mistake of ours: the agent must then be restarted."""
         self._now = now
         self._on_failure = on_failure
         self._inbox: queue.SimpleQueue[Call | None] = queue.SimpleQueue()

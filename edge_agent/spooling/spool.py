@@ -72,7 +72,7 @@ class Spool:
         self.size_bytes = size_bytes
         self.keep_ms = keep_ms
         self.damage = ""
-        """Why it had to be made anew since it was opened; empty: it had not."""
+        """Why it had to be replaced since it was opened; empty: it had not."""
         with ExitStack() as opening:
             self._lock = opening.enter_context(lock(folder / LOCK))
             try:

@@ -1,4 +1,4 @@
-"""End-to-end acknowledgements: what the edge may forget and what it must send again. Imports are no concern of its.
+"""Acks to the stations: up to which seq all is settled, and what is missing. Imports get none.
 
 A station's ack is published when ingest starts, on its birth, at most once a second after a commit, and when a tail
 that it reported has not come for a minute.

@@ -1,4 +1,4 @@
-"""Messages, lines and readings that did not fit: kept whole enough to be shown, understood and replayed."""
+"""A dead letter: a message, line or reading that did not fit, kept so that it can be shown and replayed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When ingest was healthy: connected, committing, backlog empty. Rows of `v_ingest_health`, each a stretch of time.
+"""Records when ingest was healthy (connected, committing, backlog empty) as rows of `v_ingest_health`.
 
 The silence of a station means nothing while ingest itself was not healthy, so the stretches must have no hole: time
 that nobody wrote about was not healthy. Where the record reaches into the future the clock was ahead and has been put

@@ -1,4 +1,4 @@
-"""What has arrived, and when."""
+"""A receipt: which delivery arrived, and when."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a station says of itself: a birth, a status or its last will. Pure."""
+"""A station's report on itself: a birth, a status or its last will. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports of stations, into the books and the station's row."""
+"""Books the reports of stations: births, statuses and last wills."""
 
 from __future__ import annotations
 

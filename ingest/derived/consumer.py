@@ -1,4 +1,4 @@
-"""One round of the consumer `derived`: changes in; values, position and what they change out, in one transaction.
+"""A round of the consumer `derived`: changes in; values, position and their changes out, in one transaction.
 
 It follows `quality`: what is made of a reading is made when the reading has been judged, so a spike that a test fails
 raises no alarm by way of a derived channel. New values go to the feed as readings, other ones in the place of values
@@ -37,11 +37,11 @@ where hypertable_schema = 'public' and hypertable_name = 'reading' order by rang
 def round_of(conn: Connection, feed: Consumer, most: int) -> list[Change]:
     """Make what changed, move the position; return the changes taken (none: nothing to do).
 
-    First all values of channels that are made otherwise than they were: the network was applied anew.
+    First all values of channels that are made otherwise than they were: the network was applied again.
     """
     every = definitions(conn)
     if changed := [each.channel_id for each in every if not each.is_made]:
-        _make_anew(conn, with_dependants(changed, every))
+        _recompute(conn, with_dependants(changed, every))
     changes = affordable(feed.take(most), CHANNEL_TIME_A_ROUND)
     if changes:
         inputs = {channel_id for each in every for channel_id in each.inputs.values()}
@@ -62,7 +62,7 @@ def make_everything(conn: Connection) -> None:
     """Make all derived values: what a consumer does that the feed does not know (any more)."""
     every = definitions(conn)
     if changed := [each.channel_id for each in every if not each.is_made]:
-        _make_anew(conn, with_dependants(changed, every))
+        _recompute(conn, with_dependants(changed, every))
     for _ in rebuild(conn):
         pass
 
@@ -70,14 +70,14 @@ def make_everything(conn: Connection) -> None:
 def rebuild(
     conn: Connection, low: datetime | None = None, high: datetime | None = None
 ) -> Iterator[tuple[datetime, int]]:
-    """Make what is derived of readings low <= t <= high anew, a week in a transaction, oldest first.
+    """Recompute what is derived from readings low <= t <= high, a week in a transaction, oldest first.
 
     Yields each week's beginning and how many values differed. May run beside the consumer, be stopped and repeated.
     """
     yield from _weeks(conn, definitions(conn), low, high)
 
 
-def _make_anew(conn: Connection, chosen: Sequence[Definition]) -> None:
+def _recompute(conn: Connection, chosen: Sequence[Definition]) -> None:
     """Forget the values of channels whose definition changed, and make them all; interrupted, it begins again."""
     with conn.transaction():
         conn.execute("select pg_advisory_xact_lock(%s), pg_advisory_xact_lock(%s)", [WRITE_LOCK, ROLLUP_LOCK])

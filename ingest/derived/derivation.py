@@ -1,4 +1,4 @@
-"""Makes derived values anew for what changed in their inputs: loads, makes, compares with what stands, writes.
+"""Recomputes derived values whose inputs changed: loads, computes, compares with what is stored, writes.
 
 Channels come in the order in which they are made of one another, so a changed hour reaches the index of its day within
 one transaction.

@@ -1,4 +1,4 @@
-"""From the readings of the inputs to derived values. Pure: the same readings give the same bits, in whatever order."""
+"""Computes derived values from the readings of the inputs: equal readings give equal bits, in any order. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs an import. `run_import` lists the path of the data.
+"""An import from beginning to end. `run_import` lists the path of the data.
 
 Idempotent: the same files are known by their digest, the same readings by their keys. Resumable: each batch is one
 transaction with the place reached. Traceable: all its readings bear the moment it was started as their time of receipt,

@@ -1,4 +1,4 @@
-"""One round of the consumer `quality`: changes in, findings and position out, in one transaction.
+"""A round of the consumer `quality`: changes in, findings and position out, in one transaction.
 
 A finding depends on the readings alone, never on the order in which they came: what a late neighbour changes is judged
 again, and a finding that no longer holds is withdrawn by a newer row (flag 1). So a repeated change adds nothing.

@@ -1,7 +1,7 @@
-"""Follows the change feed with one consumer: of several processes one works and the others stand by.
+"""Follows the change feed with one consumer: one process works, the others stand by.
 
 A consumer that the feed does not know, because it is new or because it let changes lie until they were given up, first
-makes everything anew; then it follows from where the feed stood when it began.
+computes everything; then it follows from where the feed stood when it began.
 """
 
 from __future__ import annotations

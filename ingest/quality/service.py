@@ -1,4 +1,4 @@
-"""`quality run`: the change feed in; findings, roll-ups and derived values out, each a consumer on its own thread."""
+"""The service `quality run`: findings, roll-ups and derived values, each by a consumer on its own thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a batch may be stored: pure and vectorised. Refusals come back as dead letters with their reasons."""
+"""Checks of a batch, vectorised: what may be stored; the rest becomes dead letters with their reasons. Pure."""
 
 from __future__ import annotations
 

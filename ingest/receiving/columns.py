@@ -1,4 +1,4 @@
-"""A batch as columns: one entry a message, and one entry a reading. Nothing is judged here but the envelope."""
+"""A batch as columns, one entry a message and one a reading. Only the envelope is judged here."""
 
 from __future__ import annotations
 

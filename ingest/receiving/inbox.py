@@ -1,4 +1,4 @@
-"""What has arrived and waits to be stored, and how it is cut into batches.
+"""The inbox: deliveries that wait to be stored, cut into batches by number, bytes and age.
 
 Two things bound what can wait here: the broker's Receive Maximum, because nothing is acknowledged before it is stored,
 and a number of bytes, above which the socket is not read (decision 0151).

@@ -1,4 +1,4 @@
-"""Prepares the next batch while the database stores the last one: a thread between inbox and writer."""
+"""Prepares the next batch while the database stores the last one, in a thread between inbox and writer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which stations and channels there are, as columns: the database's word, held until the feed says `configuration`."""
+"""The registry of stations and channels as columns, valid until the feed reports `configuration`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The registry, read from the database."""
+"""Reads the registry from the database."""
 
 from __future__ import annotations
 

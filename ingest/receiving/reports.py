@@ -1,4 +1,4 @@
-"""Decodes what a station says of itself: births, statuses and last wills."""
+"""Decodes births, statuses and last wills."""
 
 from __future__ import annotations
 

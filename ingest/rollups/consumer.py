@@ -1,4 +1,4 @@
-"""The consumer `rollups`: makes hours from readings and days from hours, whole and anew, with its position.
+"""The consumer `rollups`: recomputes whole hours from readings and days from hours, with its position.
 
 What a bucket holds depends on the readings alone.
 
@@ -53,7 +53,7 @@ LONGEST_DAY: Final = timedelta(hours=25)
 
 
 def round_of(conn: Connection, feed: Consumer, most: int) -> list[Change]:
-    """Make anew what changed, move the position; return the changes taken (none: nothing to do)."""
+    """Recompute what changed, move the position; return the changes taken (none: nothing to do)."""
     changes = affordable(feed.take(most), CHANNEL_TIME_A_ROUND)
     if changes:
         with conn.transaction():
@@ -91,7 +91,7 @@ def refresh(conn: Connection, touched: Sequence[Span], calendar: Calendar) -> in
 def rebuild(
     conn: Connection, low: datetime | None = None, high: datetime | None = None
 ) -> Iterator[tuple[datetime, int]]:
-    """Make every hour and day that holds readings low < t <= high anew, a week in a transaction, oldest first.
+    """Recompute every hour and day that holds readings low < t <= high, a week in a transaction, oldest first.
 
     Yields each week's beginning and the hours written in it. May run beside the consumer, and be stopped and repeated.
     """
@@ -111,7 +111,7 @@ def rebuild(
 def cut_anew(conn: Connection) -> None:
     """Put days of another time zone in order: delete them, and make the days of this zone from the hours that are kept.
 
-    Hours that begin at other minutes go, too, as far as their readings are kept: `rebuild` makes them anew. Days whose
+    Hours that begin at other minutes go, too, as far as their readings are kept: `rebuild` recomputes them. Days whose
     hours were dropped stay as they are.
     """
     calendar = Calendar(time_zone(conn))

@@ -1,4 +1,4 @@
-"""Readings as the bytes of PostgreSQL's binary COPY, packed by numpy.
+"""Packs readings into the bytes of PostgreSQL's binary COPY, by numpy.
 
 Format: https://www.postgresql.org/docs/17/sql-copy.html (Binary Format): a header, then for each row the number of
 fields and for each field its length and bytes, big endian; a null has length -1 and no bytes.

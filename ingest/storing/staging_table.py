@@ -1,4 +1,4 @@
-"""The slow path: readings whose key may be there already go by a staging table, so that one repeat refuses no batch.
+"""The slow path: readings whose key may exist go by a staging table, so that a repeat refuses no batch.
 
 Of each key the first reading stays. An equal one is a duplicate; another value or state is kept as a conflict.
 """

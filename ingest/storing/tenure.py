@@ -1,4 +1,4 @@
-"""The connection of the worker of ingest that serves: it holds the lease, and repeats work until it succeeds.
+"""The database connection of the worker that serves: it holds the lease, and repeats work until it succeeds.
 
 The lease is an advisory lock of the connection: it ends with the connection, however that ends (decision 0034).
 """

@@ -1,4 +1,4 @@
-"""One batch into the database, in one transaction. `_store` lists everything that a batch changes, in its order."""
+"""Stores one batch in one transaction. `_store` lists everything that a batch changes, in its order."""
 
 from __future__ import annotations
 

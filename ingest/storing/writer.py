@@ -1,4 +1,4 @@
-"""Stores what arrived: keeps the registry fresh, and singles out what would poison a batch."""
+"""The writer: stores batches, keeps the registry fresh, singles out a message that would poison its batch."""
 
 from __future__ import annotations
 

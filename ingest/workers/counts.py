@@ -1,4 +1,4 @@
-"""Metrics of ingest."""
+"""The metrics of ingest."""
 
 from __future__ import annotations
 

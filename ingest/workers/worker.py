@@ -1,4 +1,4 @@
-"""Ingest at work: from the broker into the database. `Worker.round` lists the path of the data.
+"""The worker of ingest: from the broker into the database. `Worker.round` lists the path of the data.
 
 Three threads: the session's network thread puts deliveries into the inbox, the preparer decodes and checks a batch, and
 the worker's own stores it, acknowledges it, and does all the rest. Pictures come by a second session.

@@ -1,4 +1,4 @@
-"""Wiring files: where a station's buses are on this bench. They replace the place of a bus and nothing else.
+"""Wiring files: the places of a station's buses on a bench; they replace nothing else.
 
 A wiring file is no part of a station's configuration and does not enter its hash.
 """

@@ -1,4 +1,4 @@
-"""Loading `station_configs`: base and overlay, every file, every problem at once."""
+"""Loads `station_configs`: base and overlay, every file, every problem at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How people are told (`network.yaml`): routes, duty, quiet hours, what is held or repeated, registered templates."""
+"""Messages to people (`network.yaml`): routes, duty, quiet hours, holds, reminders, registered templates."""
 
 from __future__ import annotations
 

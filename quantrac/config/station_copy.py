@@ -1,4 +1,4 @@
-"""A new station file made from one that exists: what belongs to the place and to the single instrument is left out."""
+"""Copies a station file for a new station, without what belongs to one place or one instrument."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the edition at hand can do better: idempotent, run after every migration."""
+"""Tunes the database for its TimescaleDB edition: idempotent, run after every migration."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ def is_registered(conn: Connection, name: str) -> bool:
 
 
 def unregister(conn: Connection, name: str) -> None:
-    """Forget a consumer, so that it makes everything anew; a round of it that is under way fails."""
+    """Forget a consumer, so that it computes everything again; a round of it that is under way fails."""
     conn.execute("delete from consumer where consumer = %s", [name])
 
 

@@ -1,4 +1,4 @@
-"""The export desk: readings as CSV or Excel, with units, both time zones, state and quality.
+"""The desk of exports: readings as CSV or Excel, with units, both time zones, state and quality.
 
 Data path: one server-side cursor over `v_reading` → frames of 20,000 rows → file. Memory does not grow with the export.
 """

@@ -229,7 +229,7 @@ def _apply_station(conn: Connection, station: Station, applied: str | None, now:
 
 
 def _apply_settings(conn: Connection, settings: NetworkFile, person: str, now: datetime) -> None:
-    """In another time zone days begin at other times: hourly and daily values are made anew, also those of the past."""
+    """In another time zone days begin at other times: hourly and daily values are recomputed, the past ones too."""
     before = time_zone(conn).key
     conn.execute(SETTINGS, {"share": settings.rollups.valid_share, "zone": settings.time_zone})
     if before != settings.time_zone:
@@ -281,7 +281,7 @@ def _announce(conn: Connection, done: list[Applied], network: Stations, person: 
 def define_derived(conn: Connection, station: Station) -> list[str]:
     """Write how the station's derived channels are made; its channels must be there. Return the names that changed.
 
-    A consumer makes values anew whose definition is not the one that they were made with; of a channel that is derived
+    A consumer recomputes values whose definition is not the one that they were made with; of a channel that is derived
     no longer the values stay as they are.
     """
     numbers: dict[str, int] = dict(conn.execute(NUMBERS, [station.station]).fetchall())

@@ -1,4 +1,4 @@
-"""What the public views say of the network at one moment: services, stations, feed, books, alarms, messages."""
+"""The network at one moment, from the public views: services, stations, feed, books, alarms, messages."""
 
 from __future__ import annotations
 

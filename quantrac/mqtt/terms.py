@@ -23,7 +23,7 @@ class Will:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A topic filter, subscribed anew on every connection."""
+    """A topic filter, subscribed again on every connection."""
 
     topic: str
     qos: int = 1

@@ -46,7 +46,7 @@ class BrokerPlan:
 def render_config(plan: BrokerPlan) -> str:
     """Return ``mosquitto.conf``."""
     lines = [
-        "# Written by Quantrac; `quantrac broker config` renders it anew.",
+        "# Written by Quantrac; `quantrac broker config` renders it again.",
         f"listener {plan.port} {plan.host}",
         *_tls(plan),
         "allow_anonymous false",

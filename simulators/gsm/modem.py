@@ -41,7 +41,7 @@ class Faults:
 
 @dataclass
 class _Power:
-    """The state that is lost when the modem starts anew."""
+    """The state that is lost when the modem restarts."""
 
     echo: bool = True
     reports: bool = False

@@ -109,7 +109,7 @@ def restore(file: Annotated[Path, typer.Argument(help="File that `quantrac db ba
     print(f"{file}: restored" + ("; it is of an older version: run quantrac db migrate" if todo else ""))
 
 
-@app.command(short_help="Make derived, or hourly and daily values anew.")
+@app.command(short_help="Recompute derived, or hourly and daily values.")
 def rebuild(
     what: Annotated[str, typer.Argument(help="What: derived (channels) or rollups (hours, days).")],
     after: Annotated[
@@ -117,7 +117,7 @@ def rebuild(
     ] = None,
     until: Annotated[str | None, typer.Option("--to", help="The same; readings with FROM < time <= TO.")] = None,
 ) -> None:
-    """Make derived channels, or hourly and daily values, anew from the readings: all, or those between two times.
+    """Recompute derived channels, or hourly and daily values, from the readings: all, or those between two times.
 
     Everything may go on running. It may be stopped and repeated; each week is a transaction of its own.
     """
@@ -125,7 +125,7 @@ def rebuild(
     from ingest.rollups.consumer import rebuild as roll_up
     from quantrac.database.migration import connect_migrated
 
-    makers = {"derived": (derive, "values differed"), "rollups": (roll_up, "hours and their days made anew")}
+    makers = {"derived": (derive, "values differed"), "rollups": (roll_up, "hours and their days recomputed")}
     if what not in makers:
         raise typer.BadParameter(f"found {what!r}, allowed {', '.join(makers)}", param_hint="WHAT")
     make, done = makers[what]

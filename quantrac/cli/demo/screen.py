@@ -59,7 +59,7 @@ class Screen:
             self._live.console.print(line, markup=False, highlight=False)
 
     def show(self, conn: psycopg.Connection[Any]) -> None:
-        """Draw the table anew; a database that is away for a moment leaves the last one standing."""
+        """Redraw the table; a database that is away for a moment leaves the last one standing."""
         if self._live is not None:
             with contextlib.suppress(psycopg.OperationalError):
                 self._live.update(Group(_stations(conn), _alarms(conn), _messages(conn)), refresh=True)
