@@ -134,7 +134,7 @@ def test_an_address_that_is_none_is_refused_at_the_start(url: str) -> None:
 def test_a_mail_about_an_alarm_has_text_html_a_chart_a_link_one_thread_and_an_address_to_answer_to() -> None:
     end = 1_795_000_000
     facts = {
-        "purpose": "raised", "language": "vi", "severity": "high", "limit": 3.0,
+        "purpose": "raised", "language": "vi", "time_zone": "Asia/Ho_Chi_Minh", "severity": "high", "limit": 3.0,
         "link": "https://quantrac.example.vn/a/1.2.3.x",
         "course": [(end - 600 * i, 3 + i / 50) for i in range(144, 0, -1)],
     }  # fmt: skip
