@@ -18,7 +18,8 @@ from edge_agent.lines.serial_bus import SerialBus
 from edge_agent.modbus.bus import ModbusBus
 from edge_agent.modbus.instrument import ModbusInstrument
 from quantrac.config import stations
-from quantrac.config.devices import BayernHessenProfile, LineProfile, Sdi12Profile, VaisalaProfile
+from quantrac.config.lines import LineProfile
+from quantrac.config.serial import BayernHessenProfile, Sdi12Profile, VaisalaProfile
 
 MODBUS_KINDS: Final = ("modbus-rtu", "modbus-tcp", "modbus-rtu-tcp")
 

@@ -19,7 +19,7 @@ from edge_agent.lines.instrument import Part as AnyPart
 from edge_agent.lines.instrument import Unsuitable
 from edge_agent.readings.misses import Garbled, LateAnswer, NoAnswer, RequestRefused
 from edge_agent.readings.samples import NO_MEASUREMENT, Measured, Sample, measured
-from quantrac.config.devices import Sdi12Profile, Sdi12Signal
+from quantrac.config.serial import Sdi12Profile, Sdi12Signal
 from quantrac.config.stations import Device
 from quantrac.telemetry.states import State, worst
 

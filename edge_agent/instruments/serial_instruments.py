@@ -17,13 +17,8 @@ from edge_agent.lines.instrument import Part as AnyPart
 from edge_agent.lines.serial_bus import TextAnswer
 from edge_agent.readings.misses import Garbled
 from edge_agent.readings.samples import NO_MEASUREMENT, Measured, Sample, measured
-from quantrac.config.devices import (
-    BayernHessenProfile,
-    BayernHessenSignal,
-    LineProfile,
-    VaisalaProfile,
-    VaisalaSignal,
-)
+from quantrac.config.lines import LineProfile
+from quantrac.config.serial import BayernHessenProfile, BayernHessenSignal, VaisalaProfile, VaisalaSignal
 from quantrac.config.stations import Device
 from quantrac.telemetry.states import State, worst
 

@@ -14,7 +14,8 @@ from edge_agent.lines.instrument import Note, PlannedRequest, Unsuitable
 from edge_agent.lines.instrument import Part as AnyPart
 from edge_agent.readings.misses import Garbled, NoAnswer
 from edge_agent.readings.samples import NO_MEASUREMENT, Measured, Sample, measured
-from quantrac.config.devices import LineProfile, VaisalaProfile
+from quantrac.config.lines import LineProfile
+from quantrac.config.serial import VaisalaProfile
 from quantrac.config.stations import Device
 from quantrac.telemetry.states import State
 

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, time
 from typing import Final
 
-from quantrac.config.devices import AnyProfile, Signal
+from quantrac.config.devices import AnyProfile
 from quantrac.config.documents import Key
 from quantrac.config.draft import Draft
 from quantrac.config.findings import one_of
+from quantrac.config.profiles import Signal
 from quantrac.config.station_files import AdjustSpec, BoxSpec, CalibrationSpec, ChannelSpec
 from quantrac.config.stations import AGENT, Adjust, Channel, Extra, ExtraKind, Gas
 from quantrac.config.units import Conversion, conversion, convertible

@@ -4,40 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from quantrac.config.lines import LINE_PROTOCOLS, LineProfile, LineSignal
-from quantrac.config.modbus import ModbusProfile, ModbusSignal
-from quantrac.config.profiles import DeviceProfile, Golden, HexGolden, Signal, StateTable, TextGolden
+from quantrac.config.lines import LINE_PROTOCOLS, LineProfile
+from quantrac.config.modbus import ModbusProfile
 from quantrac.config.serial import (
     BayernHessenProfile,
-    BayernHessenSignal,
     Sdi12Profile,
-    Sdi12Signal,
     VaisalaProfile,
-    VaisalaSignal,
 )
-
-__all__ = [
-    "BUS_KINDS_OF_PROTOCOL",
-    "PROFILE_OF_PROTOCOL",
-    "AnyProfile",
-    "BayernHessenProfile",
-    "BayernHessenSignal",
-    "DeviceProfile",
-    "Golden",
-    "HexGolden",
-    "LineProfile",
-    "LineSignal",
-    "ModbusProfile",
-    "ModbusSignal",
-    "Sdi12Profile",
-    "Sdi12Signal",
-    "Signal",
-    "StateTable",
-    "TextGolden",
-    "VaisalaProfile",
-    "VaisalaSignal",
-    "is_talker",
-]
 
 AnyProfile = ModbusProfile | Sdi12Profile | VaisalaProfile | BayernHessenProfile | LineProfile
 

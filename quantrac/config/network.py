@@ -78,14 +78,14 @@ class Defaults(Model):
 
 
 class Contact(Model):
-    """A person or a desk that is told. Real people are imported into the database and never stand in a file."""
+    """A person or a desk that gets messages. Real people are imported into the database and never stand in a file."""
 
     name: str
     language: Literal["vi", "en"] = "vi"
     email: Annotated[str, AfterValidator(_email)] | None = None
     phone: Annotated[str, AfterValidator(_phone)] | None = None
     webhook: str | None = Field(default=None, pattern=r"^https?://")
-    """A program that is told, by signed JSON."""
+    """A program that receives signed JSON."""
     apprise: str | None = None
     """An address of any service that Apprise knows."""
     groups: tuple[Kebab, ...] = Field(min_length=1)
@@ -141,7 +141,7 @@ class Watchdog(Model):
 
 
 class Calibrations(Model):
-    """Who is told when the calibration of a device with an interval is due."""
+    """Who gets a message when the calibration of a device with an interval is due."""
 
     overdue_ms: PositiveDuration = Field(alias="overdue")
     """Overdue, and one severity worse, when it has been due for so long."""
@@ -150,7 +150,7 @@ class Calibrations(Model):
 
 
 class Carriers(Model):
-    """Who is told, by the other media, of a carrier of messages that fails."""
+    """Who gets a message, by the other media, when a carrier of messages fails."""
 
     severity: SeverityWord = Severity.HIGH
     to: tuple[Kebab, ...] = Field(min_length=1)

@@ -44,7 +44,7 @@ Day = Annotated[date, BeforeValidator(_day, json_schema_input_type=str)]
 
 
 class Route(Model):
-    """A route: by which media a group is told of alarms of some severities. Routes add up; no medium is used twice."""
+    """A route: by which media a group gets alarms of some severities. Routes add up; no medium is used twice."""
 
     to: Kebab
     severity: tuple[SeverityWord, ...] = Field(min_length=1)
@@ -62,7 +62,7 @@ class QuietHours(Model):
 
 
 class Duty(Model):
-    """A duty roster: of a group, by some media, only the shift of the week is told. A shift is a group too."""
+    """A duty roster: by some media only the shift of the week gets a group's messages. A shift is a group too."""
 
     first: Day = Field(alias="from")
     """The day on which the first shift of the list begins."""
@@ -71,7 +71,7 @@ class Duty(Model):
     shifts: tuple[Kebab, ...] = Field(min_length=2)
     """Week by week, then from the beginning."""
     by: tuple[Medium, ...] = ("sms",)
-    """Media that only the shift on duty is told by."""
+    """Media by which only the shift on duty gets messages."""
     swaps: dict[str, Kebab] = Field(default_factory=dict)
     """Other shifts for some weeks, by the day on which the week begins."""
 
@@ -84,7 +84,7 @@ class Duty(Model):
 
 
 class EscalationStep(Model):
-    """A step of escalation: who else is told of an alarm that nobody has acknowledged for so long."""
+    """A step of escalation: who else gets an alarm that nobody has acknowledged for so long."""
 
     after_ms: PositiveDuration = Field(alias="after")
     severity: tuple[SeverityWord, ...] = Field(min_length=1)
@@ -93,7 +93,7 @@ class EscalationStep(Model):
 
 
 class Repeat(Model):
-    """Whoever was told of an alarm is told again while it stands and nobody has acknowledged it."""
+    """Repeats the message of an alarm while it stands and nobody has acknowledged it."""
 
     every_ms: PositiveDuration = Field(alias="every", ge=60_000)
     severity: tuple[SeverityWord, ...] = Field(min_length=1)
@@ -133,7 +133,7 @@ class Storm(Model):
 
 
 class Flapping(Model):
-    """When an alarm that comes and goes is told once in place of each time."""
+    """When an alarm that comes and goes makes one message in place of one each time."""
 
     window_ms: PositiveDuration = Field(default=7_200_000, alias="window", le=7 * 86_400_000)
     """The changes that are looked at; divided into `bins`."""

@@ -8,14 +8,7 @@ from typing import Any, Final, TypeVar, get_args
 
 from pydantic import BaseModel
 
-from quantrac.config.devices import (
-    PROFILE_OF_PROTOCOL,
-    AnyProfile,
-    BayernHessenProfile,
-    LineProfile,
-    ModbusProfile,
-    Sdi12Profile,
-)
+from quantrac.config.devices import PROFILE_OF_PROTOCOL, AnyProfile
 from quantrac.config.documents import (
     Entry,
     Key,
@@ -31,6 +24,9 @@ from quantrac.config.documents import (
 )
 from quantrac.config.draft import Draft
 from quantrac.config.findings import ConfigErrors, Findings, Problem, one_of
+from quantrac.config.lines import LineProfile
+from quantrac.config.modbus import ModbusProfile
+from quantrac.config.serial import BayernHessenProfile, Sdi12Profile
 from quantrac.config.station_files import DeviceSpec
 from quantrac.config.units import conversion, convertible
 from quantrac.config.validation import follow_signal, salvage, shown, validate

@@ -7,10 +7,11 @@ from datetime import UTC, date, datetime
 from quantrac.config.buses import check_address, check_buses, check_talkers, make_bus
 from quantrac.config.channels import agent_channels, extras_of, gases_of, make_channel
 from quantrac.config.derived import derived_of
-from quantrac.config.devices import BUS_KINDS_OF_PROTOCOL, LineProfile
+from quantrac.config.devices import BUS_KINDS_OF_PROTOCOL
 from quantrac.config.documents import Key
 from quantrac.config.draft import Draft
 from quantrac.config.findings import one_of
+from quantrac.config.lines import LineProfile
 from quantrac.config.network import Defaults
 from quantrac.config.profile_files import own_profile
 from quantrac.config.station_files import CalibrationSpec, CameraSpec, DeviceSpec, StationFile

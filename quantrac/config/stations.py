@@ -10,8 +10,9 @@ from typing import Final, Literal
 
 from pydantic import ConfigDict, Field
 
-from quantrac.config.devices import AnyProfile, Signal
+from quantrac.config.devices import AnyProfile
 from quantrac.config.fields import LineSettings, Model, StateWord
+from quantrac.config.profiles import Signal
 from quantrac.telemetry.indices.formulas import FormulaName
 from quantrac.telemetry.states import State
 from quantrac.telemetry.words import Words

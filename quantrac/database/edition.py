@@ -17,8 +17,6 @@ COMPRESS = """
 alter table reading set (timescaledb.compress, timescaledb.compress_segmentby = 'channel_id',
                          timescaledb.compress_orderby = 'time')
 """
-NO_POLICY = "select remove_compression_policy('reading', if_exists => true)"
-"""Earlier versions set one; the owner of the tables may not log in, and only the jobs of such an owner run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,6 @@ def tune(conn: Connection) -> list[str]:
     ).fetchone()
     if enabled != (True,):
         conn.execute(COMPRESS)
-    conn.execute(NO_POLICY)
     return [planner, "compression of readings older than 60 days, done by quantrac jobs run"]
 
 

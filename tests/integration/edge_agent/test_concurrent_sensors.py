@@ -19,7 +19,7 @@ from edge_agent.readings.counts import MissCounts
 from edge_agent.slots.channels import device_plan, feeds_of
 from edge_agent.slots.device_slots import DeviceSlots
 from edge_agent.slots.maintenance import MaintenanceSwitch
-from quantrac.config.devices import Sdi12Profile
+from quantrac.config.serial import Sdi12Profile
 from quantrac.config.stations import Bus, Channel, Device
 from simulators.single_bus import SingleBus
 

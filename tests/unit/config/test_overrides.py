@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from quantrac.config.devices import ModbusProfile
 from quantrac.config.findings import ConfigErrors
 from quantrac.config.loader import load_network
+from quantrac.config.modbus import ModbusProfile
 from quantrac.config.network import Network
 from quantrac.telemetry.states import State
 

@@ -13,9 +13,12 @@ from pathlib import Path
 import pytest
 
 from quantrac.config import documents
-from quantrac.config.devices import AnyProfile, BayernHessenProfile, LineProfile, ModbusProfile, VaisalaProfile
+from quantrac.config.devices import AnyProfile
+from quantrac.config.lines import LineProfile
 from quantrac.config.loader import load_network
+from quantrac.config.modbus import ModbusProfile
 from quantrac.config.network import Network
+from quantrac.config.serial import BayernHessenProfile, VaisalaProfile
 from quantrac.telemetry.states import State
 from tests.fixtures.timing import quickest
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantrac.config.devices import BUS_KINDS_OF_PROTOCOL, StateTable
+from quantrac.config.devices import BUS_KINDS_OF_PROTOCOL
 from quantrac.config.loader import load_network
+from quantrac.config.profiles import StateTable
 from quantrac.config.station_json import BadStation, config_hash, dumps, loads
 from quantrac.config.stations import Adjust, Device, Station
 from quantrac.telemetry.states import State

@@ -24,9 +24,12 @@ from edge_agent.modbus.frames import Request, crc16, find_reply
 from edge_agent.modbus.request_plan import Function, RegisterSpan
 from edge_agent.modbus.signals import Image, decode
 from edge_agent.readings.samples import Measured
-from quantrac.config.devices import AnyProfile, LineProfile, ModbusProfile, Sdi12Profile, VaisalaProfile, is_talker
+from quantrac.config.devices import AnyProfile, is_talker
+from quantrac.config.lines import LineProfile
 from quantrac.config.loader import load_profile
+from quantrac.config.modbus import ModbusProfile
 from quantrac.config.profiles import Golden, HexExchange, TextExchange
+from quantrac.config.serial import Sdi12Profile, VaisalaProfile
 from quantrac.config.stations import Device
 
 DEVICES = Path(__file__).parents[3] / "station_configs" / "devices"

@@ -17,8 +17,9 @@ from edge_agent.instruments.talkers import LineTalker, VaisalaTalker
 from edge_agent.lines.endings import Ending
 from edge_agent.readings.misses import BadCheck, Garbled, NoAnswer
 from edge_agent.readings.samples import Measured
-from quantrac.config.devices import PROFILE_OF_PROTOCOL, LineProfile, VaisalaProfile
-from quantrac.config.lines import Stamp
+from quantrac.config.devices import PROFILE_OF_PROTOCOL
+from quantrac.config.lines import LineProfile, Stamp
+from quantrac.config.serial import VaisalaProfile
 from quantrac.config.stations import Device
 from quantrac.telemetry.states import State
 

@@ -57,17 +57,6 @@ def test_tune_may_be_repeated_and_done_by_several_at_once(database: str, conn: C
     assert conn.execute("select current_setting('random_page_cost')::float8").fetchone() == (1.1,)
 
 
-def test_a_policy_of_an_earlier_version_goes(conn: Connection) -> None:
-    conn.execute("alter role quantrac_owner login")
-    try:
-        conn.execute("select add_compression_policy('reading', interval '30 days')")
-    finally:
-        conn.execute("alter role quantrac_owner nologin")
-    tune(conn)
-    assert conn.execute("select count(*) from timescaledb_information.jobs where hypertable_name = 'reading'") \
-        .fetchone() == (0,)  # fmt: skip
-
-
 def test_old_weeks_are_compressed_once_and_again_when_late_readings_came(world: World, conn: Connection) -> None:
     fill_weeks(world, 100, 75, 1)
     before = conn.execute("select count(*), sum(value) from reading").fetchone()
