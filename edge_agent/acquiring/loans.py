@@ -11,7 +11,7 @@ from edge_agent.acquiring.bus_reader import BusReader
 from edge_agent.acquiring.spot_read import Lend, SpotReading, kept_open, look_at
 from edge_agent.acquiring.talker_reader import TalkerReader
 from edge_agent.clocks.clock import NowMs, WallClock
-from edge_agent.instruments.talkers import Talker
+from edge_agent.instruments.text_instrument import Talker
 from edge_agent.lines.endings import Ending
 from edge_agent.lines.instrument import OwnedLine, SharedBus
 from edge_agent.readings.misses import NoAnswer

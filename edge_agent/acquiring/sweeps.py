@@ -22,7 +22,7 @@ from edge_agent.acquiring.surroundings import Surroundings
 from edge_agent.acquiring.talker_reader import TalkerReader
 from edge_agent.clocks.clock import WallClock
 from edge_agent.instruments.drivers import Mounted, instrument_on, mount
-from edge_agent.instruments.talkers import Talker
+from edge_agent.instruments.text_instrument import Talker
 from edge_agent.lines.instrument import Instrument, SharedBus, Unsuitable, Wiping
 from edge_agent.lines.serial_bus import SerialBus
 from edge_agent.slots.calibrations import CalibrationWatch

@@ -12,7 +12,7 @@ from edge_agent.acquiring.bus_reader import REOPEN_S, Mounting
 from edge_agent.acquiring.pauses import pause
 from edge_agent.acquiring.schedule import LOST_AFTER
 from edge_agent.clocks.clock import WallClock
-from edge_agent.instruments.talkers import Talker
+from edge_agent.instruments.text_instrument import Talker
 from edge_agent.lines.serial_bus import SerialBus
 from edge_agent.readings.counts import MissCounts
 from edge_agent.readings.misses import Garbled, LineDown, Miss, NoAnswer

@@ -17,8 +17,9 @@ from edge_agent.lines.serial_bus import SerialBus
 from edge_agent.modbus.bus import ModbusBus, Timing
 from edge_agent.modbus.request_plan import Function, RegisterSpan
 from edge_agent.readings.misses import Garbled, LateAnswer, LineDown, Miss, NoAnswer, RequestRefused
+from quantrac.config.devices import BusKind
 from quantrac.config.fields import LineSettings, parse_line
-from quantrac.config.stations import Bus, BusKind
+from quantrac.config.stations import Bus
 
 COMMON: Final = (
     "9600 8N1", "19200 8E1", "19200 8N1", "9600 8E1", "38400 8N1", "4800 8N1", "115200 8N1", "57600 8N1",

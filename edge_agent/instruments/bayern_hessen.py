@@ -8,12 +8,22 @@ upper-case hexadecimal characters. A request ended by CR instead carries no chec
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import reduce
 from itertools import pairwise
 from operator import xor
 from typing import Final, NamedTuple
 
+from edge_agent.clocks.clock import NowMs
+from edge_agent.instruments.text_instrument import AskedInstrument, AskingBus, TextBus, TextPart
+from edge_agent.lines.endings import Ending
+from edge_agent.lines.instrument import Instrument, Unsuitable
+from edge_agent.lines.instrument import Part as AnyPart
 from edge_agent.readings.misses import BadCheck, Garbled
+from edge_agent.readings.samples import NO_MEASUREMENT, Measured, Sample, measured
+from quantrac.config.serial import BayernHessenProfile, BayernHessenSignal
+from quantrac.config.stations import Device
+from quantrac.telemetry.states import worst
 
 STX: Final = b"\x02"
 ETX: Final = b"\x03"
@@ -104,3 +114,54 @@ def _block(tokens: list[str]) -> Measurement:
         raise Garbled(f"block without status and error bytes: {' '.join(tokens)!r}")
     serial, spare = [*tokens[3:5], "", ""][:2]
     return Measurement(address, parse_value(tokens[0]), int(tokens[1], 16), int(tokens[2], 16), serial, spare)
+
+
+class BayernHessenAnalyser(AskedInstrument):
+    """An analyser or dust monitor that answers DA with MD."""
+
+    def __init__(self, device: Device, bus: AskingBus) -> None:
+        super().__init__(device, bus)
+        if not isinstance(device.profile, BayernHessenProfile) or isinstance(device.address, str):
+            raise Unsuitable(f"{device.name}: a bayern-hessen bus needs such a profile, and a number or no address")
+        self._profile: BayernHessenProfile = device.profile
+        self._request = request(device.address, checked=device.profile.checksum)
+        mark, more = (ETX, 2) if device.profile.checksum else (CR, 0)
+        self._ending = Ending(mark, more, STX + b"MD")
+
+    @property
+    def owed_ms(self) -> int:
+        """For how long it is better not asked: nothing tells a late answer from the next one."""
+        return self._bus.owed_ms(self._request)
+
+    def parts(self) -> Sequence[TextPart]:
+        """Return the one message that a sample reads."""
+        return (TextPart("DA", self._wanted),)
+
+    async def read(self, part: AnyPart) -> list[Sample]:
+        """Ask for all values; raises Miss."""
+        sent_ms, raw = await self._ask(self._request, self._ending)
+        blocks = parse_measurements(unframe(raw))
+        return [Sample(name, sent_ms, *self._measured(name, blocks)) for name in part.signals]
+
+    async def probe(self) -> None:
+        """A poll is as cheap as anything."""
+
+    def _measured(self, name: str, blocks: Sequence[Measurement]) -> Measured:
+        signal = self._profile.signals[name]
+        block = _block_of(signal, blocks)
+        if block is None:
+            return NO_MEASUREMENT
+        tables = ((self._profile.status, block.status), (self._profile.error, block.error))
+        state = worst(self._profile.states[table].state_of(byte) for table, byte in tables if table is not None)
+        return measured(signal, block.value, state)
+
+
+def instrument(device: Device, bus: TextBus, _: NowMs) -> Instrument:
+    """Return a device's instrument; raises Unsuitable."""
+    return BayernHessenAnalyser(device, bus)
+
+
+def _block_of(signal: BayernHessenSignal, blocks: Sequence[Measurement]) -> Measurement | None:
+    if signal.block is not None:
+        return blocks[signal.block - 1] if signal.block <= len(blocks) else None
+    return next((block for block in blocks if block.address == signal.id), None)

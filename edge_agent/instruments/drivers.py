@@ -1,27 +1,41 @@
-"""Builds the buses and instruments of a station file."""
+"""Drivers: by which bus and which instrument a protocol is spoken, and a station's devices mounted on its buses."""
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
 
 from edge_agent.clocks.clock import NowMs
+from edge_agent.instruments import bayern_hessen, text_lines, vaisala
 from edge_agent.instruments.poll_window import WindowedInstrument
 from edge_agent.instruments.sdi12_sensor import Sdi12Sensor
-from edge_agent.instruments.serial_instruments import (
-    BayernHessenAnalyser,
-    PolledLines,
-    VaisalaTransmitter,
-)
-from edge_agent.instruments.talkers import LineTalker, VaisalaTalker
 from edge_agent.lines.instrument import Instrument, SharedBus, Unsuitable
 from edge_agent.lines.serial_bus import SerialBus
 from edge_agent.modbus.bus import ModbusBus
 from edge_agent.modbus.instrument import ModbusInstrument
-from quantrac.config import stations
-from quantrac.config.lines import LineProfile
-from quantrac.config.serial import BayernHessenProfile, Sdi12Profile, VaisalaProfile
+from quantrac.config.lines import LINE_PROTOCOLS
+from quantrac.config.stations import Device, Station
 
-MODBUS_KINDS: Final = ("modbus-rtu", "modbus-tcp", "modbus-rtu-tcp")
+
+class Driver(NamedTuple):
+    """How a protocol is spoken."""
+
+    bus: type[ModbusBus | SerialBus]
+    """Owns the line."""
+    instrument: Callable[[Device, Any, NowMs], Instrument]
+    """Makes a device's instrument on such a bus; raises Unsuitable."""
+
+
+_MODBUS: Final = Driver(ModbusBus, lambda device, bus, _: ModbusInstrument(device, bus))
+DRIVERS: Final[Mapping[str, Driver]] = {
+    "modbus-rtu": _MODBUS,
+    "modbus-tcp": _MODBUS,
+    "sdi-12": Driver(SerialBus, Sdi12Sensor),
+    "vaisala-ascii": Driver(SerialBus, vaisala.instrument),
+    "bayern-hessen": Driver(SerialBus, bayern_hessen.instrument),
+    **dict.fromkeys(LINE_PROTOCOLS, Driver(SerialBus, text_lines.instrument)),
+}
+"""By protocol, as in `quantrac.config.devices.PROTOCOLS`."""
 
 
 class Mounted(NamedTuple):
@@ -29,49 +43,24 @@ class Mounted(NamedTuple):
 
     name: str
     bus: SharedBus
-    instruments: list[tuple[stations.Device, Instrument]]
+    instruments: list[tuple[Device, Instrument]]
 
 
-def mount(station: stations.Station, clock: NowMs) -> list[Mounted]:
+def mount(station: Station, clock: NowMs) -> list[Mounted]:
     """Return the station's buses with their instruments, nothing opened yet; raises Unsuitable."""
     mounted = []
     for name, bus in station.buses.items():
-        devices = [device for device in station.devices.values() if device.bus.name == name]
-        if devices:
-            mounted.append(_mount_bus(bus, devices, clock))
+        if devices := [device for device in station.devices.values() if device.bus.name == name]:
+            line = DRIVERS[devices[0].profile.protocol].bus(bus, clock)
+            mounted.append(Mounted(name, line, [(device, instrument_on(line, device, clock)) for device in devices]))
     return mounted
 
 
-def _mount_bus(bus: stations.Bus, devices: list[stations.Device], clock: NowMs) -> Mounted:
-    line = ModbusBus(bus, clock) if bus.kind in MODBUS_KINDS else SerialBus(bus, clock)
-    return Mounted(bus.name, line, [(device, instrument_on(line, device, clock)) for device in devices])
-
-
-def instrument_on(line: SharedBus, device: stations.Device, clock: NowMs) -> Instrument:
+def instrument_on(line: SharedBus, device: Device, clock: NowMs) -> Instrument:
     """Return a device's instrument on a line that somebody may have opened already; raises Unsuitable."""
-    match line:
-        case ModbusBus():
-            return _windowed(device, ModbusInstrument(device, line), clock)
-        case SerialBus():
-            return _windowed(device, _text_instrument(device, line, clock), clock)
-        case _:
-            raise Unsuitable(f"{device.name}: {type(line).__name__} carries no instruments")
-
-
-def _windowed(device: stations.Device, instrument: Instrument, clock: NowMs) -> Instrument:
-    minutes = device.profile.poll_minutes
+    protocol = device.profile.protocol
+    driver = DRIVERS[protocol]
+    if not isinstance(line, driver.bus):
+        raise Unsuitable(f"{device.name}: a bus of kind {device.bus.kind} cannot carry {protocol}")
+    instrument, minutes = driver.instrument(device, line, clock), device.profile.poll_minutes
     return instrument if minutes is None else WindowedInstrument(instrument, minutes, clock)
-
-
-def _text_instrument(device: stations.Device, line: SerialBus, clock: NowMs) -> Instrument:
-    match device.profile:
-        case Sdi12Profile():
-            return Sdi12Sensor(device, line, clock)
-        case BayernHessenProfile():
-            return BayernHessenAnalyser(device, line)
-        case VaisalaProfile(mode=mode):
-            return VaisalaTalker(device, line) if mode == "talker" else VaisalaTransmitter(device, line)
-        case LineProfile(mode=mode):
-            return LineTalker(device, line) if mode == "talker" else PolledLines(device, line)
-        case _:
-            raise Unsuitable(f"{device.name}: a bus of kind {device.bus.kind} cannot carry {device.profile.protocol}")

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from edge_agent.instruments import sdi12
 from edge_agent.instruments.sdi12 import Announcement
-from edge_agent.instruments.serial_instruments import AskingBus, SerialInstrument, TextPart
+from edge_agent.instruments.text_instrument import AskedInstrument, AskingBus, TextPart
 from edge_agent.lines.endings import LINE, Fence, bare
 from edge_agent.lines.instrument import Part as AnyPart
 from edge_agent.lines.instrument import Unsuitable
@@ -38,7 +38,7 @@ class _Begun(NamedTuple):
     """Loop time."""
 
 
-class Sdi12Sensor(SerialInstrument):
+class Sdi12Sensor(AskedInstrument):
     """A sensor on an SDI-12 line behind a transparent adapter."""
 
     def __init__(self, device: Device, bus: AskingBus, now_ms: Callable[[], int]) -> None:

@@ -14,9 +14,15 @@ from functools import reduce
 from operator import xor
 from typing import Final, NamedTuple
 
+from edge_agent.clocks.clock import NowMs
+from edge_agent.instruments.text_instrument import AskedInstrument, AskingBus, ListeningBus, Talker, TextBus, TextPart
+from edge_agent.lines.endings import Ending
+from edge_agent.lines.instrument import Instrument, Unsuitable
+from edge_agent.lines.instrument import Part as AnyPart
 from edge_agent.readings.misses import BadCheck, Garbled
-from edge_agent.readings.samples import NO_MEASUREMENT, Measured, measured
+from edge_agent.readings.samples import NO_MEASUREMENT, Measured, Sample, measured
 from quantrac.config.lines import LineProfile, LineSignal, LineStatus, Stamp, Transducer
+from quantrac.config.stations import Device
 from quantrac.telemetry.states import State, worst
 
 MAX_LINE: Final = 512
@@ -149,3 +155,100 @@ _UNFRAME: Final[Mapping[str, Callable[[bytes], bytes]]] = {"nmea-0183": _nmea, "
 def newest(lines: Sequence[TextLine], signal: LineSignal, profile: LineProfile, address: str | None) -> TextLine | None:
     """Return the last of some lines that carries a signal; None if none does."""
     return next((line for line in reversed(lines) if carries(line, signal, profile, address)), None)
+
+
+class PolledLines(AskedInstrument):
+    """An instrument that answers a conversation with lines of fields."""
+
+    def __init__(self, device: Device, bus: AskingBus) -> None:
+        super().__init__(device, bus)
+        if not isinstance(device.profile, LineProfile):
+            raise Unsuitable(f"{device.name}: expected a profile of lines")
+        self._profile: LineProfile = device.profile
+
+    @property
+    def owed_ms(self) -> int:
+        """For how long it is better not asked: nothing tells a late answer from the next one."""
+        return max(self._bus.owed_ms(step.send) for step in self._profile.ask)
+
+    def parts(self) -> Sequence[TextPart]:
+        """Return the one conversation that a sample takes."""
+        return (
+            TextPart(" ".join(step.send.decode("latin-1").strip() or "…" for step in self._profile.ask), self._wanted),
+        )
+
+    async def read(self, part: AnyPart) -> list[Sample]:
+        """Hold the conversation and take the newest line of each signal; raises Miss."""
+        heard, first_ms = b"", 0
+        for step in self._profile.ask:
+            if step.send:
+                answer = await self._ask(step.send, Ending(step.until))
+                first_ms, heard = first_ms or answer.sent_ms, heard + answer.raw
+            else:
+                heard += await self._bus.listen(Ending(step.until), self._timeout_ms)
+        lines = self._lines(heard)
+        return [self._sample(name, lines, first_ms) for name in part.signals]
+
+    async def probe(self) -> None:
+        """A conversation is as cheap as anything."""
+
+    def _lines(self, heard: bytes) -> list[TextLine]:
+        """Return what can be read as lines; prompts and menus cannot. Raises Garbled if nothing can."""
+        lines, why = [], None
+        for raw in filter(bytes.strip, heard.splitlines()):
+            try:
+                lines.append(parse(raw, self._profile))
+            except Garbled as garbled:
+                why = garbled
+        if why is not None and not lines:
+            raise why
+        return lines
+
+    def _sample(self, name: str, lines: Sequence[TextLine], sent_ms: int) -> Sample:
+        signal, stamp = self._profile.signals[name], self._profile.stamp
+        line = newest(lines, signal, self._profile, None)
+        if line is None:
+            return Sample(name, sent_ms, *NO_MEASUREMENT)
+        t_ms = sent_ms if stamp is None else stamped_ms(line, stamp)
+        return Sample(name, t_ms, *decode(line, signal, self._profile, {}))
+
+
+class LineTalker(Talker):
+    """An instrument that sends lines of fields: NMEA 0183, Gill, or its own."""
+
+    def __init__(self, device: Device, bus: ListeningBus) -> None:
+        if not isinstance(device.profile, LineProfile) or isinstance(device.address, int):
+            raise Unsuitable(f"{device.name}: expected a profile of lines, and letters or no address")
+        super().__init__(device, bus, Ending(device.profile.end))
+        self._profile: LineProfile = device.profile
+        self._address: str | None = device.address
+        self._heads = {s.line for signal in self._profile.signals.values() for s in signal.status if s.line is not None}
+        self._newest: dict[str, TextLine] = {}
+
+    def hear(self, raw: bytes, t_ms: int) -> list[Sample]:
+        """Return the samples in a line, none if it is of another talker; raises Garbled."""
+        if not raw.strip():
+            return []
+        line = parse(raw, self._profile)
+        for head in self._heads:
+            if is_headed(line, head, self._profile, self._address):
+                self._newest[head] = line
+        carried = [name for name in self._wanted if self._carries(line, name)]
+        if carried and self._profile.stamp is not None:
+            t_ms = stamped_ms(line, self._profile.stamp)
+        return [Sample(name, t_ms, *self._measured(line, name)) for name in carried]
+
+    def _carries(self, line: TextLine, name: str) -> bool:
+        """Return whether a line carries a signal, and all that says how the signal is has been heard at least once."""
+        signal = self._profile.signals[name]
+        known = all(status.line is None or status.line in self._newest for status in signal.status)
+        return known and carries(line, signal, self._profile, self._address)
+
+    def _measured(self, line: TextLine, name: str) -> Measured:
+        return decode(line, self._profile.signals[name], self._profile, self._newest)
+
+
+def instrument(device: Device, bus: TextBus, _: NowMs) -> Instrument:
+    """Return a device's instrument; raises Unsuitable."""
+    is_talker = isinstance(device.profile, LineProfile) and device.profile.is_talker
+    return LineTalker(device, bus) if is_talker else PolledLines(device, bus)

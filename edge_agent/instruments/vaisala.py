@@ -7,10 +7,20 @@ place means invalid data. With a small ``r`` command and answer carry the SDI-12
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from edge_agent.clocks.clock import NowMs
 from edge_agent.instruments.sdi12 import crc_characters, without_crc
+from edge_agent.instruments.text_instrument import AskedInstrument, AskingBus, ListeningBus, Talker, TextBus, TextPart
+from edge_agent.lines.endings import LINE, Fence, bare
+from edge_agent.lines.instrument import Instrument, Unsuitable
+from edge_agent.lines.instrument import Part as AnyPart
 from edge_agent.readings.misses import Garbled, RequestRefused
+from edge_agent.readings.samples import NO_MEASUREMENT, Measured, Sample, measured
+from quantrac.config.serial import VaisalaProfile, VaisalaSignal
+from quantrac.config.stations import Device
+from quantrac.telemetry.states import State
 
 MAX_LINE: Final = 512
 _FIELD: Final = re.compile(r"([A-Z][a-z])=([+-]?\d+(?:\.\d+)?)([A-Za-z#])")
@@ -67,3 +77,67 @@ def _field(text: str, line: str) -> tuple[str, VaisalaField]:
     if not match:
         raise Garbled(f"malformed field {text!r} in {line[:80]!r}")
     return match[1], VaisalaField(float(match[2]), match[3])
+
+
+class VaisalaTransmitter(AskedInstrument):
+    """A Vaisala WXT or WMT in polled ASCII mode."""
+
+    def __init__(self, device: Device, bus: AskingBus) -> None:
+        super().__init__(device, bus)
+        if not isinstance(device.profile, VaisalaProfile) or not isinstance(device.address, str):
+            raise Unsuitable(f'{device.name}: an ascii bus needs a Vaisala profile and an address such as "0"')
+        self._profile: VaisalaProfile = device.profile
+        self._address: str = device.address
+        self._message = device.profile.poll.lower() if device.profile.crc else device.profile.poll
+        self._ending = LINE._replace(head=self._address.encode("ascii"))
+        self._fence = Fence(self._address.encode("ascii") + b"\r\n", bare(self._address))
+
+    def parts(self) -> Sequence[TextPart]:
+        """Return the one message that a sample reads."""
+        return (TextPart(self._message, self._wanted),)
+
+    async def read(self, part: AnyPart) -> list[Sample]:
+        """Poll the message; raises Miss."""
+        sent_ms, raw = await self._ask(request(self._address, self._message), self._ending, self._fence)
+        fields = parse(raw, self._address, self._message)
+        return [Sample(name, sent_ms, *_measured(self._profile.signals[name], fields)) for name in part.signals]
+
+    async def probe(self) -> None:
+        """A poll is as cheap as anything."""
+
+
+class VaisalaTalker(Talker):
+    """A Vaisala WXT or WMT in automatic mode."""
+
+    def __init__(self, device: Device, bus: ListeningBus) -> None:
+        if not isinstance(device.profile, VaisalaProfile) or not isinstance(device.address, str):
+            raise Unsuitable(f'{device.name}: expected a Vaisala profile and an address such as "0"')
+        super().__init__(device, bus, LINE)
+        self._profile: VaisalaProfile = device.profile
+        self._address: str = device.address
+
+    def hear(self, raw: bytes, t_ms: int) -> list[Sample]:
+        """Return the samples in a message, none if it is of another transmitter; raises Garbled."""
+        message = message_of(raw, self._address, checked=self._profile.crc)
+        if message is None:
+            return []
+        fields = parse(raw, self._address, message)
+        signals = self._profile.signals
+        return [
+            Sample(name, t_ms, *_measured(signals[name], fields))
+            for name in self._wanted
+            if signals[name].key in fields
+        ]
+
+
+def instrument(device: Device, bus: TextBus, _: NowMs) -> Instrument:
+    """Return a device's instrument; raises Unsuitable."""
+    is_talker = isinstance(device.profile, VaisalaProfile) and device.profile.is_talker
+    return VaisalaTalker(device, bus) if is_talker else VaisalaTransmitter(device, bus)
+
+
+def _measured(signal: VaisalaSignal, fields: dict[str, VaisalaField]) -> Measured:
+    field = fields.get(signal.key)
+    if field is None or not field.is_valid or field.unit.upper() != signal.letter.upper():
+        return NO_MEASUREMENT
+    return measured(signal, field.value, State.OK)

@@ -62,3 +62,10 @@ def bare(address: str) -> Ending:
     head = address.encode("ascii")
     pattern = re.compile(rb"[\0\xff\s]*(?:%b!?\s*)?%b\s*" % (re.escape(head), re.escape(head)))
     return Ending(b"\n", head=head, only=lambda raw: pattern.fullmatch(raw) is not None)
+
+
+class TextAnswer(NamedTuple):
+    """What a request brought; `sent_ms` is the wall clock when it was sent."""
+
+    sent_ms: int
+    raw: bytes

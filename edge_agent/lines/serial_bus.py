@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 from edge_agent.lines.byte_line import ByteLine
-from edge_agent.lines.endings import Ending, Fence
+from edge_agent.lines.endings import Ending, Fence, TextAnswer
 from edge_agent.lines.instrument import SharedBus, Unsuitable
 from edge_agent.lines.owed_texts import OwedText, OwedTexts
 from edge_agent.lines.patience import Allowance, Patience
@@ -25,13 +25,6 @@ LOOK_S: Final = 0.05
 FENCE: Final = b"fence "
 LINE_UNIT: Final = 0
 """These lines carry one instrument each, as a rule: patience is the line's."""
-
-
-class TextAnswer(NamedTuple):
-    """What a request brought; `sent_ms` is the wall clock when it was sent."""
-
-    sent_ms: int
-    raw: bytes
 
 
 def open_line(bus: Bus) -> ByteLine:

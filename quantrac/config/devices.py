@@ -1,10 +1,12 @@
-"""Device profiles (`station_configs/devices/`): one class a protocol, chosen by the key `protocol`."""
+"""The protocols that devices speak: the profile of each (`station_configs/devices/`), its buses, its addresses."""
 
 from __future__ import annotations
 
-from typing import Final
+import re
+from collections.abc import Callable
+from typing import Final, Literal, NamedTuple
 
-from quantrac.config.lines import LINE_PROTOCOLS, LineProfile
+from quantrac.config.lines import LineProfile
 from quantrac.config.modbus import ModbusProfile
 from quantrac.config.serial import (
     BayernHessenProfile,
@@ -14,26 +16,56 @@ from quantrac.config.serial import (
 
 AnyProfile = ModbusProfile | Sdi12Profile | VaisalaProfile | BayernHessenProfile | LineProfile
 
-PROFILE_OF_PROTOCOL: Final[dict[str, type[AnyProfile]]] = {
-    "modbus-rtu": ModbusProfile,
-    "modbus-tcp": ModbusProfile,
-    "sdi-12": Sdi12Profile,
-    "vaisala-ascii": VaisalaProfile,
-    "bayern-hessen": BayernHessenProfile,
-    **dict.fromkeys(LINE_PROTOCOLS, LineProfile),
+BusKind = Literal["modbus-tcp", "modbus-rtu", "modbus-rtu-tcp", "sdi-12", "ascii", "bayern-hessen"]
+Address = int | str | None
+
+
+class DeviceProtocol(NamedTuple):
+    """What the files may say of the devices that speak one protocol."""
+
+    profile: type[AnyProfile]
+    bus_kinds: tuple[BusKind, ...]
+    """Buses on which such a device may hang."""
+    addresses: str
+    """The addresses that it has, for people."""
+    has_address: Callable[[Address], bool]
+
+
+def _number(least: int, most: int) -> Callable[[Address], bool]:
+    return lambda address: isinstance(address, int) and least <= address <= most
+
+
+def _text(pattern: str) -> Callable[[Address], bool]:
+    return lambda address: isinstance(address, str) and re.fullmatch(pattern, address) is not None
+
+
+def _or_none(has_address: Callable[[Address], bool]) -> Callable[[Address], bool]:
+    return lambda address: address is None or has_address(address)
+
+
+_CHARACTER: Final = ('one character 0-9, A-Z or a-z in quotes, such as "0"', _text("[0-9A-Za-z]"))
+
+PROTOCOLS: Final[dict[str, DeviceProtocol]] = {
+    "modbus-rtu": DeviceProtocol(
+        ModbusProfile, ("modbus-rtu", "modbus-rtu-tcp", "modbus-tcp"), "a unit id 1-247", _number(1, 247)
+    ),
+    "modbus-tcp": DeviceProtocol(
+        ModbusProfile, ("modbus-tcp", "modbus-rtu", "modbus-rtu-tcp"), "a unit id 0-255", _number(0, 255)
+    ),
+    "sdi-12": DeviceProtocol(Sdi12Profile, ("sdi-12",), *_CHARACTER),
+    "vaisala-ascii": DeviceProtocol(VaisalaProfile, ("ascii",), *_CHARACTER),
+    "bayern-hessen": DeviceProtocol(
+        BayernHessenProfile, ("bayern-hessen",), "a number 0-999, or no address", _or_none(_number(0, 999))
+    ),
+    "nmea-0183": DeviceProtocol(
+        LineProfile,
+        ("ascii",),
+        'the two letters of the talker in quotes, such as "WI", or no address',
+        _or_none(_text("[A-Z]{2}")),
+    ),
+    "gill-ascii": DeviceProtocol(
+        LineProfile, ("ascii",), 'the node letter in quotes, such as "Q", or no address', _or_none(_text("[A-Z]"))
+    ),
+    "line": DeviceProtocol(LineProfile, ("ascii",), "no address", lambda address: address is None),
 }
-
-BUS_KINDS_OF_PROTOCOL: Final[dict[str, tuple[str, ...]]] = {
-    "modbus-rtu": ("modbus-rtu", "modbus-rtu-tcp", "modbus-tcp"),
-    "modbus-tcp": ("modbus-tcp", "modbus-rtu", "modbus-rtu-tcp"),
-    "sdi-12": ("sdi-12",),
-    "vaisala-ascii": ("ascii",),
-    "bayern-hessen": ("bayern-hessen",),
-    **dict.fromkeys(LINE_PROTOCOLS, ("ascii",)),
-}
-"""Buses that a profile may hang on."""
-
-
-def is_talker(profile: AnyProfile) -> bool:
-    """Return whether an instrument sends by itself instead of being asked."""
-    return isinstance(profile, VaisalaProfile | LineProfile) and profile.mode == "talker"
+"""By the key `protocol` of a profile. How each is spoken: `edge_agent.instruments.drivers.DRIVERS`."""

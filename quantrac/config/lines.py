@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -105,3 +106,13 @@ class LineProfile(DeviceProfile):
             if signal.transducer is not None and (self.protocol != "nmea-0183" or signal.line != "XDR"):
                 raise refused("`transducer:` in line XDR of nmea-0183, and only there")
         return self
+
+    @property
+    def is_talker(self) -> bool:
+        """Whether it sends its lines by itself."""
+        return self.mode == "talker"
+
+    def tables(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Yield the tables of the signals' statuses."""
+        for name, signal in self.signals.items():
+            yield from ((("signals", name, "status", n, "table"), each.table) for n, each in enumerate(signal.status))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -190,3 +191,10 @@ class ModbusProfile(DeviceProfile):
     def wire(self, address: int) -> int:
         """Return the address on the wire of an address as the profile writes it."""
         return address - self.address_base
+
+    def tables(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Yield the tables of the signals' statuses and of the directory."""
+        for name, signal in self.signals.items():
+            yield from ((("signals", name, "status", n, "table"), each.table) for n, each in enumerate(signal.status))
+        if self.directory is not None and self.directory.table is not None:
+            yield ("directory", "table"), self.directory.table

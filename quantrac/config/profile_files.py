@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_args
 
 from pydantic import BaseModel
 
-from quantrac.config.devices import PROFILE_OF_PROTOCOL, AnyProfile
+from quantrac.config.devices import PROTOCOLS, AnyProfile
 from quantrac.config.documents import (
     Entry,
     Key,
@@ -24,9 +23,7 @@ from quantrac.config.documents import (
 )
 from quantrac.config.draft import Draft
 from quantrac.config.findings import ConfigErrors, Findings, Problem, one_of
-from quantrac.config.lines import LineProfile
 from quantrac.config.modbus import ModbusProfile
-from quantrac.config.serial import BayernHessenProfile, Sdi12Profile
 from quantrac.config.station_files import DeviceSpec
 from quantrac.config.units import conversion, convertible
 from quantrac.config.validation import follow_signal, salvage, shown, validate
@@ -75,13 +72,11 @@ def make_profile(stem: str, tree: Tree, findings: Findings) -> AnyProfile | None
     _, place, protocol = follow(tree, ("protocol",))
     named = isinstance(tree, Map) and "protocol" in tree.entries and isinstance(protocol, Leaf)
     word = protocol.value if named and isinstance(protocol, Leaf) else None
-    if word not in PROFILE_OF_PROTOCOL:
-        found = (
-            one_of(word, PROFILE_OF_PROTOCOL) if named else f"found nothing, allowed {', '.join(PROFILE_OF_PROTOCOL)}"
-        )
+    if word not in PROTOCOLS:
+        found = one_of(word, PROTOCOLS) if named else f"found nothing, allowed {', '.join(PROTOCOLS)}"
         findings.add(place.problem(("protocol",), found))
         return None
-    model: type[AnyProfile] = PROFILE_OF_PROTOCOL[str(word)]
+    model: type[AnyProfile] = PROTOCOLS[str(word)].profile
     before = len(findings.problems)
     profile: AnyProfile | None = validated(model, tree, findings)
     if profile is not None:
@@ -105,7 +100,7 @@ def check_stem(stem: str, key: str, name: str, tree: Tree, findings: Findings) -
 
 def check_profile(profile: AnyProfile, tree: Tree, findings: Findings) -> None:
     """Refuse tables, signals, parameters and units that a profile names and nobody knows."""
-    for path, table in _tables(profile):
+    for path, table in profile.tables():
         if table not in profile.states:
             followed, place, _ = follow_signal(tree, path)
             findings.add(place.problem(followed, one_of(table, profile.states)))
@@ -121,22 +116,6 @@ def check_profile(profile: AnyProfile, tree: Tree, findings: Findings) -> None:
                 findings.add(key_place(tree, path).problem(path, one_of(name, written)))
     _check_units(profile, tree, findings)
     _check_codes(profile, tree, findings)
-
-
-def _tables(profile: AnyProfile) -> Iterator[tuple[tuple[Key, ...], str]]:
-    if isinstance(profile, ModbusProfile | LineProfile):
-        for name, signal in profile.signals.items():
-            tables = [status.table for status in signal.status]
-            yield from ((("signals", name, "status", number, "table"), table) for number, table in enumerate(tables))
-    if isinstance(profile, ModbusProfile) and profile.directory is not None and profile.directory.table is not None:
-        yield ("directory", "table"), profile.directory.table
-    if isinstance(profile, BayernHessenProfile):
-        yield from ((((key,), table) for key, table in (("status", profile.status), ("error", profile.error)) if table))
-    if isinstance(profile, Sdi12Profile):
-        named = [(name, signal.status) for name, signal in profile.signals.items()]
-        yield from ((("signals", name, "status", "table"), status.table) for name, status in named if status)
-    if isinstance(profile, Sdi12Profile) and profile.verify is not None:
-        yield ("verify", "table"), profile.verify.table
 
 
 def _check_units(profile: AnyProfile, tree: Tree, findings: Findings) -> None:

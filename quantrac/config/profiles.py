@@ -7,6 +7,7 @@ signal's `unit`) → `range` → catalogue unit → the channel's adjustment.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
@@ -189,6 +190,15 @@ class DeviceProfile(Model):
     poll_minutes: MinuteWindow | None = None
     """Minutes of the hour, first and last, in which the instrument may be asked; None: always."""
     states: dict[Snake, AnyStateTable] = Field(default_factory=dict)
+
+    @property
+    def is_talker(self) -> bool:
+        """Whether the instrument sends by itself instead of being asked."""
+        return False
+
+    def tables(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Yield every table of `states` that the profile names, and where."""
+        yield from ()
 
     @model_validator(mode="before")
     @classmethod

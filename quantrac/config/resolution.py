@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from quantrac.config.buses import check_address, check_buses, check_talkers, make_bus
 from quantrac.config.channels import agent_channels, extras_of, gases_of, make_channel
 from quantrac.config.derived import derived_of
-from quantrac.config.devices import BUS_KINDS_OF_PROTOCOL
+from quantrac.config.devices import PROTOCOLS
 from quantrac.config.documents import Key
 from quantrac.config.draft import Draft
 from quantrac.config.findings import one_of
@@ -95,8 +95,9 @@ def _device(name: str, spec: DeviceSpec, buses: dict[str, Bus], own: Defaults, d
     profile = own_profile(name, spec, profile, draft) if profile is not None else None
     if profile is None or bus is None:
         return None
-    if bus.kind not in BUS_KINDS_OF_PROTOCOL[profile.protocol]:
-        kinds = ", ".join(BUS_KINDS_OF_PROTOCOL[profile.protocol])
+    bus_kinds = PROTOCOLS[profile.protocol].bus_kinds
+    if bus.kind not in bus_kinds:
+        kinds = ", ".join(bus_kinds)
         message = (
             f"found bus {bus.name!r} of kind {bus.kind}, allowed for profile {spec.profile}: a bus of kind {kinds}"
         )

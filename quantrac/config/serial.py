@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -45,6 +46,14 @@ class Sdi12Profile(DeviceProfile):
     signals: dict[Snake, Sdi12Signal]
     golden: tuple[TextGolden, ...] = Field(default=(), exclude=True)
 
+    def tables(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Yield the tables of statuses and of the verification."""
+        for name, signal in self.signals.items():
+            if signal.status is not None:
+                yield ("signals", name, "status", "table"), signal.status.table
+        if self.verify is not None:
+            yield ("verify", "table"), self.verify.table
+
 
 class VaisalaSignal(Signal):
     """A `key=valueLETTER` field of a Vaisala line, such as `Sm=3.4M`."""
@@ -66,6 +75,11 @@ class VaisalaProfile(DeviceProfile):
     """Lower-case commands (or, of a talker, messages) with the SDI-12 checksum."""
     signals: dict[Snake, VaisalaSignal]
     golden: tuple[TextGolden, ...] = Field(default=(), exclude=True)
+
+    @property
+    def is_talker(self) -> bool:
+        """Whether it is in automatic mode."""
+        return self.mode == "talker"
 
 
 class BayernHessenSignal(Signal):
@@ -92,3 +106,7 @@ class BayernHessenProfile(DeviceProfile):
     """Table of the error byte."""
     signals: dict[Snake, BayernHessenSignal]
     golden: tuple[TextGolden, ...] = Field(default=(), exclude=True)
+
+    def tables(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Yield the tables of the status and the error byte."""
+        yield from (((key,), table) for key, table in (("status", self.status), ("error", self.error)) if table)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
 from quantrac.config.bus_places import Port
+from quantrac.config.devices import BusKind
 from quantrac.config.fields import (
     Day,
     Duration,
@@ -27,7 +28,6 @@ from quantrac.config.fields import (
     Whole,
     refused,
 )
-from quantrac.config.stations import BusKind
 from quantrac.telemetry.indices.formulas import FormulaName
 from quantrac.telemetry.states import State
 from quantrac.telemetry.words import Words

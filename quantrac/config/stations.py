@@ -10,14 +10,13 @@ from typing import Final, Literal
 
 from pydantic import ConfigDict, Field
 
-from quantrac.config.devices import AnyProfile
+from quantrac.config.devices import AnyProfile, BusKind
 from quantrac.config.fields import LineSettings, Model, StateWord
 from quantrac.config.profiles import Signal
 from quantrac.telemetry.indices.formulas import FormulaName
 from quantrac.telemetry.states import State
 from quantrac.telemetry.words import Words
 
-BusKind = Literal["modbus-tcp", "modbus-rtu", "modbus-rtu-tcp", "sdi-12", "ascii", "bayern-hessen"]
 AGENT: Final = "agent"
 """The pseudo device of the channels that the edge agent measures itself."""
 CENTRE: Final = "centre"

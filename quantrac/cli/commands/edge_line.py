@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge_agent.commissioning.interpretations import Interpretation
-    from quantrac.config.stations import BusKind
+    from quantrac.config.devices import BusKind
 
 BASES = {0: "from 0", 1: "from 1"}
 

@@ -21,7 +21,7 @@ from edge_agent.readings.samples import Sample
 from edge_agent.slots.channels import feeds_of, slot_plan
 from edge_agent.slots.device_slots import DeviceSlots
 from edge_agent.slots.maintenance import MaintenanceSwitch
-from quantrac.config.devices import PROFILE_OF_PROTOCOL
+from quantrac.config.devices import PROTOCOLS
 from quantrac.config.stations import Bus, BusKind, Channel, Device, Station
 from simulators.lines.serial_line import PtyLine
 from simulators.lines.wire import WireSettings
@@ -54,7 +54,7 @@ def level(number: int) -> bytes:
     return (text + sdi12.crc_characters(text)).encode() + b"\r\n"
 
 
-PROTOCOLS: list[tuple[BusKind, str, dict[str, Any], Callable[[int], bytes], bytes]] = [
+SPOKEN: list[tuple[BusKind, str, dict[str, Any], Callable[[int], bytes], bytes]] = [
     ("bayern-hessen", "bayern-hessen", {"signals": {"n": {"block": 1}}}, dust, b"\x0304"),
     (
         "ascii", "vaisala-ascii", {"poll": "R2", "crc": True, "signals": {"n": {"key": "Ta", "letter": "C"}}},
@@ -139,7 +139,7 @@ async def read(kind: BusKind, profile: Any, talker: Talker) -> list[Sample]:
 
 def profile(protocol: str, fields: dict[str, Any]) -> Any:
     signals = {name: {**signal, "unit": "1"} for name, signal in fields["signals"].items()}
-    return PROFILE_OF_PROTOCOL[protocol].model_validate(
+    return PROTOCOLS[protocol].profile.model_validate(
         {
             "schema": "quantrac/device/1", "device": "talker", "title": "t", "source": "this test", "verified": False,
             "protocol": protocol, "timeout": "200ms",
@@ -158,7 +158,7 @@ async def read_all() -> dict[str, tuple[Talker, list[Sample]]]:
         talker = Talker(answer, end)
         return talker, await read(kind, profile(protocol, fields), talker)
 
-    return dict(zip((row[1] for row in PROTOCOLS), await asyncio.gather(*map(one, PROTOCOLS)), strict=True))
+    return dict(zip((row[1] for row in SPOKEN), await asyncio.gather(*map(one, SPOKEN)), strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +166,7 @@ def lines() -> dict[str, tuple[Talker, list[Sample]]]:
     return asyncio.run(read_all())
 
 
-@pytest.mark.parametrize("protocol", [row[1] for row in PROTOCOLS])
+@pytest.mark.parametrize("protocol", [row[1] for row in SPOKEN])
 def test_only_whole_answers_to_the_request_just_sent_become_values(
     lines: dict[str, tuple[Talker, list[Sample]]], protocol: str
 ) -> None:

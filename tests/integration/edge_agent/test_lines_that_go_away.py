@@ -13,7 +13,7 @@ import pytest
 from edge_agent.acquiring.acquisition import acquire
 from edge_agent.acquiring.surroundings import Surroundings
 from edge_agent.health.agent_channels import AgentChannels
-from edge_agent.instruments.serial_instruments import PolledLines
+from edge_agent.instruments.text_lines import PolledLines
 from edge_agent.lines.endings import Ending
 from edge_agent.lines.serial_bus import SerialBus
 from edge_agent.readings.misses import LineDown, NoAnswer

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantrac.config.devices import BUS_KINDS_OF_PROTOCOL
+from quantrac.config.devices import PROTOCOLS
 from quantrac.config.loader import load_network
 from quantrac.config.profiles import StateTable
 from quantrac.config.station_json import BadStation, config_hash, dumps, loads
@@ -33,7 +33,7 @@ def test_every_shipped_station_arrives_as_it_left(station: Station) -> None:
 def test_every_shipped_profile_travels(profile: object) -> None:
     station = STATIONS[0]
     first = next(iter(station.devices.values()))
-    kind = BUS_KINDS_OF_PROTOCOL[profile.protocol][0]  # type: ignore[attr-defined]
+    kind = PROTOCOLS[profile.protocol].bus_kinds[0]  # type: ignore[attr-defined]
     device = first.model_copy(update={"profile": profile, "bus": first.bus.model_copy(update={"kind": kind})})
     changed = sealed(station, {first.name: device})
     arrived = loads(dumps(changed))

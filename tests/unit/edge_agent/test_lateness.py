@@ -13,7 +13,7 @@ from edge_agent.acquiring.bus_reader import BusReader, Mounting
 from edge_agent.acquiring.device_channels import DeviceChannels, StationOutlet
 from edge_agent.acquiring.symptoms import SLOW_AFTER, Lateness
 from edge_agent.clocks.clock import WallClock
-from edge_agent.instruments.serial_instruments import TextPart
+from edge_agent.instruments.text_instrument import TextPart
 from edge_agent.lines.instrument import Note, Part, PlannedRequest, SharedBus
 from edge_agent.readings.counts import MissCounts
 from edge_agent.readings.misses import NoAnswer

@@ -18,7 +18,7 @@ from edge_agent.acquiring.surroundings import Surroundings
 from edge_agent.acquiring.sweeps import Sweeps
 from edge_agent.clocks.clock import WallClock
 from edge_agent.health.agent_channels import AgentChannels
-from edge_agent.instruments.serial_instruments import TextPart
+from edge_agent.instruments.text_instrument import TextPart
 from edge_agent.lines.instrument import Instrument, Note, PlannedRequest
 from edge_agent.modbus.bus import ModbusBus, Timing
 from edge_agent.readings.misses import LateAnswer, NoAnswer

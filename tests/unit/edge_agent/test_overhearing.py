@@ -13,7 +13,7 @@ from edge_agent.acquiring.loans import overhear
 from edge_agent.acquiring.spot_read import SpotReading
 from edge_agent.acquiring.talker_reader import TalkerReader
 from edge_agent.clocks.clock import WallClock
-from edge_agent.instruments.talkers import LineTalker
+from edge_agent.instruments.text_lines import LineTalker
 from edge_agent.lines.endings import Ending
 from edge_agent.lines.serial_bus import SerialBus
 from edge_agent.readings.counts import MissCounts

@@ -14,18 +14,15 @@ from typing import Any, cast
 
 import pytest
 
-from edge_agent.instruments.sdi12_sensor import Sdi12Sensor
-from edge_agent.instruments.serial_instruments import BayernHessenAnalyser, PolledLines, VaisalaTransmitter
-from edge_agent.instruments.talkers import LineTalker, Talker, VaisalaTalker
-from edge_agent.lines.endings import Ending, Fence
+from edge_agent.instruments.drivers import DRIVERS
+from edge_agent.instruments.text_instrument import Talker
+from edge_agent.lines.endings import Ending, Fence, TextAnswer
 from edge_agent.lines.instrument import Instrument
-from edge_agent.lines.serial_bus import TextAnswer
 from edge_agent.modbus.frames import Request, crc16, find_reply
 from edge_agent.modbus.request_plan import Function, RegisterSpan
 from edge_agent.modbus.signals import Image, decode
 from edge_agent.readings.samples import Measured
-from quantrac.config.devices import AnyProfile, is_talker
-from quantrac.config.lines import LineProfile
+from quantrac.config.devices import PROTOCOLS, AnyProfile
 from quantrac.config.loader import load_profile
 from quantrac.config.modbus import ModbusProfile
 from quantrac.config.profiles import Golden, HexExchange, TextExchange
@@ -47,6 +44,10 @@ def test_a_golden_exchange_gives_what_the_profile_says(profile: AnyProfile, gold
     for name, (value, state) in golden.gives.items():
         assert measured[name].state is state, name
         assert measured[name].value == (None if value is None else pytest.approx(value, rel=1e-6)), name
+
+
+def test_every_protocol_of_the_files_has_a_driver() -> None:
+    assert DRIVERS.keys() == PROTOCOLS.keys()
 
 
 @pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.device)
@@ -119,7 +120,7 @@ class ReplayedLine:
 def _by_text(profile: AnyProfile, golden: Golden) -> dict[str, Measured]:
     line = ReplayedLine(golden.exchanges)  # type: ignore[attr-defined]
     instrument = _instrument(profile, golden, line)
-    if is_talker(profile):
+    if profile.is_talker:
         assert isinstance(instrument, Talker)
         said = [sample for exchange in golden.exchanges for sample in instrument.hear(exchange.reply, 0)]  # type: ignore[attr-defined]
         return {sample.signal: Measured(sample.value, sample.state) for sample in said}
@@ -153,13 +154,7 @@ def _instrument(profile: AnyProfile, golden: Golden, line: ReplayedLine) -> Inst
             wanted_signals=lambda: tuple(sorted(golden.gives)),
         ),
     )
-    if isinstance(profile, VaisalaProfile):
-        return VaisalaTalker(device, line) if is_talker(profile) else VaisalaTransmitter(device, line)
-    if isinstance(profile, LineProfile):
-        return LineTalker(device, line) if is_talker(profile) else PolledLines(device, line)
-    if isinstance(profile, Sdi12Profile):
-        return Sdi12Sensor(device, line, lambda: 0)
-    return BayernHessenAnalyser(device, line)
+    return DRIVERS[profile.protocol].instrument(device, line, lambda: 0)
 
 
 def _address(profile: AnyProfile, exchange: TextExchange) -> str | int | None:

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from edge_agent.instruments import text_lines
 from edge_agent.instruments.bayern_hessen import parse_measurements
-from edge_agent.instruments.talkers import LineTalker, VaisalaTalker
+from edge_agent.instruments.text_lines import LineTalker
+from edge_agent.instruments.vaisala import VaisalaTalker
 from edge_agent.lines.endings import Ending
 from edge_agent.readings.misses import BadCheck, Garbled, NoAnswer
 from edge_agent.readings.samples import Measured
-from quantrac.config.devices import PROFILE_OF_PROTOCOL
+from quantrac.config.devices import PROTOCOLS
 from quantrac.config.lines import LineProfile, Stamp
 from quantrac.config.serial import VaisalaProfile
 from quantrac.config.stations import Device
@@ -25,7 +26,7 @@ from quantrac.telemetry.states import State
 
 
 def profile(protocol: str, signals: dict[str, Any], **more: Any) -> LineProfile:
-    made = PROFILE_OF_PROTOCOL[protocol].model_validate(
+    made = PROTOCOLS[protocol].profile.model_validate(
         {
             "schema": "quantrac/device/1", "device": "x", "title": "x", "source": "this test", "verified": False,
             "protocol": protocol, "golden": [{"from": "computed", "ask": "", "reply": "x", "gives": {}}],
@@ -207,7 +208,7 @@ def test_a_probe_of_a_talker_waits_for_all_that_is_wanted() -> None:
 
 def test_a_transmitter_in_automatic_mode_is_heard_message_by_message() -> None:
     """Messages and checksums of the WXT520 user's guide."""
-    made = PROFILE_OF_PROTOCOL["vaisala-ascii"].model_validate(
+    made = PROTOCOLS["vaisala-ascii"].profile.model_validate(
         {
             "schema": "quantrac/device/1",
             "device": "x",
