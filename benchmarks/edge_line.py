@@ -13,7 +13,8 @@ from edge_agent.acquiring.acquisition import close_slots
 from edge_agent.acquiring.bus_reader import BusReader, Mounting
 from edge_agent.acquiring.device_channels import DeviceChannels, StationOutlet
 from edge_agent.clocks.clock import WallClock
-from edge_agent.lines.instrument import Instrument, Note, Overlapping, Part, PlannedRequest, SharedBus
+from edge_agent.lines.instrument import Instrument, Note, Part, PlannedRequest
+from edge_agent.lines.shared_bus import SharedBus
 from edge_agent.readings.counts import MissCounts
 from edge_agent.readings.misses import Miss
 from edge_agent.readings.records import SlotRecord
@@ -40,7 +41,7 @@ class Read:
 
 
 @dataclass
-class Timed:
+class Timed(Instrument):
     """An instrument that writes down its reads."""
 
     inner: Instrument
@@ -77,7 +78,7 @@ class Timed:
 
     async def begin(self, part: Part) -> int:
         """As the instrument."""
-        return await self.inner.begin(part) if isinstance(self.inner, Overlapping) else 0
+        return await self.inner.begin(part)
 
     async def wake(self) -> int:
         """As the instrument."""

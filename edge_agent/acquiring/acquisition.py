@@ -14,10 +14,10 @@ from typing import Final, Protocol
 
 from edge_agent.acquiring.device_channels import DeviceChannels, StationOutlet
 from edge_agent.acquiring.field_link import FieldLink
-from edge_agent.acquiring.pauses import pause
 from edge_agent.acquiring.schedule import next_due
 from edge_agent.acquiring.surroundings import Surroundings
-from edge_agent.acquiring.sweeps import Sweeps, supervised
+from edge_agent.acquiring.sweeps import Sweeps
+from edge_agent.acquiring.tasks import pause, supervised
 from edge_agent.clocks.clock import WallClock
 from edge_agent.clocks.trust import shifted
 from edge_agent.health.agent_channels import AgentChannels

@@ -10,11 +10,12 @@ from typing import Final
 import structlog
 
 from edge_agent.acquiring.device_channels import DeviceChannels
-from edge_agent.acquiring.pauses import pause
 from edge_agent.acquiring.schedule import BusSchedule, Idle, ScheduledDevice, Turn, TurnOutcome
 from edge_agent.acquiring.symptoms import BusWatch, Lateness
+from edge_agent.acquiring.tasks import pause
 from edge_agent.clocks.clock import WallClock
-from edge_agent.lines.instrument import Instrument, Overlapping, Part, SharedBus, Unfenced
+from edge_agent.lines.instrument import Instrument, Part
+from edge_agent.lines.shared_bus import SharedBus
 from edge_agent.readings.counts import MissCounts
 from edge_agent.readings.misses import Garbled, LateAnswer, LineDown, Miss, NoAnswer, RequestRefused
 from edge_agent.readings.records import StationEvent
@@ -116,8 +117,7 @@ class BusReader:
         now_ms = self._now_ms()
         awaited = outcome in (TurnOutcome.WAKING, TurnOutcome.MEASURING)
         quarantine_ms = mounting.ready_in_ms if awaited else min(QUARANTINE_MS, mounting.device.sample_ms // 4)
-        owed_ms = mounting.instrument.owed_ms if isinstance(mounting.instrument, Unfenced) else 0
-        self._schedule.report(turn, outcome, now_ms, quarantine_ms, owed_ms)
+        self._schedule.report(turn, outcome, now_ms, quarantine_ms, mounting.instrument.owed_ms)
         self._schedule.expect(turn.device, mounting.instrument.try_ms)
         TURNS.labels(self._name, outcome.name.lower()).inc()
         self._reopen_if_deaf(turn, outcome, now_ms)
@@ -177,11 +177,10 @@ class BusReader:
                 missed.update(dict.fromkeys(parts[place:], next(iter(missed.values()))))
                 break
             try:
-                if isinstance(mounting.instrument, Overlapping):
-                    mounting.ready_in_ms = await mounting.instrument.begin(part)
-                    if mounting.ready_in_ms:
-                        missed.update(dict.fromkeys(parts[place:], NoAnswer("is being measured")))
-                        break
+                mounting.ready_in_ms = await mounting.instrument.begin(part)
+                if mounting.ready_in_ms:
+                    missed.update(dict.fromkeys(parts[place:], NoAnswer("is being measured")))
+                    break
                 samples = await mounting.instrument.read(part)
             except RequestRefused as refusal:
                 self._misses.note(mounting.device.name, refusal)

@@ -13,7 +13,7 @@ from edge_agent.acquiring.talker_reader import TalkerReader
 from edge_agent.clocks.clock import NowMs, WallClock
 from edge_agent.instruments.text_instrument import Talker
 from edge_agent.lines.endings import Ending
-from edge_agent.lines.instrument import OwnedLine, SharedBus
+from edge_agent.lines.shared_bus import OwnedLine, SharedBus
 from edge_agent.readings.misses import NoAnswer
 from quantrac.config.stations import Device
 

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final, NamedTuple
 
-from edge_agent.lines.instrument import Instrument, Overlapping, OwnedLine, Part
+from edge_agent.lines.instrument import Instrument, Part
+from edge_agent.lines.shared_bus import OwnedLine
 from edge_agent.readings.misses import Garbled, LateAnswer, LineDown, Miss, NoAnswer
 from edge_agent.readings.samples import Sample
 from edge_agent.slots.channels import feeds_of
@@ -74,10 +75,11 @@ async def read_part(device: Device, instrument: Instrument, part: Part, tries: i
 
 
 async def _read_once(instrument: Instrument, part: Part, lend: Lend) -> list[Sample]:
-    if isinstance(instrument, Overlapping):
-        async with lend(instrument.try_ms):
-            ready_ms = await instrument.begin(part)
-        await asyncio.sleep(ready_ms / 1000)
+    async with lend(instrument.try_ms):
+        ready_ms = await instrument.begin(part)
+        if not ready_ms:
+            return await instrument.read(part)
+    await asyncio.sleep(ready_ms / 1000)
     async with lend(instrument.try_ms):
         return await instrument.read(part)
 

@@ -7,69 +7,37 @@ moment, and goes on under its new owner with the open slots of the old one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Any, Final
-
-import structlog
 
 from edge_agent.acquiring.bus_reader import BusReader, Mounting
 from edge_agent.acquiring.device_channels import DeviceChannels, StationOutlet
 from edge_agent.acquiring.loans import loan, loan_of_place, overhear, wait_for_room
-from edge_agent.acquiring.pauses import pause
 from edge_agent.acquiring.spot_read import Lend, SpotReading, kept_open, look_at
 from edge_agent.acquiring.surroundings import Surroundings
+from edge_agent.acquiring.sweep import Sweep, reader_of
 from edge_agent.acquiring.talker_reader import TalkerReader
+from edge_agent.acquiring.tasks import supervised
 from edge_agent.clocks.clock import WallClock
 from edge_agent.instruments.drivers import Mounted, instrument_on, mount
 from edge_agent.instruments.text_instrument import Talker
-from edge_agent.lines.instrument import Instrument, SharedBus, Unsuitable, Wiping
-from edge_agent.lines.serial_bus import SerialBus
+from edge_agent.lines.instrument import Instrument
 from edge_agent.slots.calibrations import CalibrationWatch
-from edge_agent.slots.changes import same_channels, same_device
+from edge_agent.slots.changes import same_channels
 from edge_agent.slots.channels import device_plan, feeds_of
 from edge_agent.slots.device_slots import DeviceSlots
 from edge_agent.slots.maintenance import MaintenanceSwitch
-from quantrac.config.stations import Bus, Device, Station
-from quantrac.observe.metrics import counter
+from quantrac.config.stations import Device, Station
 from quantrac.telemetry.errors import QuantracError
 
-RESTART_TASK_S: Final = 1.0
 TRIES: Final = 3
 """Reads of one device that somebody asks for, each between two turns of its line's owner."""
 ROOM_MS: Final = 400
 """A bus is changed when nothing is due on it for so long; where that never is, a slot of several samples bears it."""
-SPEECH: Final = ("kind", "place", "line", "echo", "rs485")
-"""What two buses at one place have in common when either hears what the other asks."""
-
-CRASHES = counter("quantrac_edge_crashes_total", "Errors that nobody foresaw, by task.", ["task"])
-
-log = structlog.get_logger()
 
 
 class NoSuchDevice(QuantracError):
     """The station has no device of this name."""
-
-
-@dataclass(slots=True)
-class Sweep:
-    """One bus while it is read."""
-
-    mounted: Mounted
-    mountings: list[Mounting]
-    reader: BusReader | TalkerReader
-    stop: asyncio.Event
-    task: asyncio.Task[None] | None = None
-
-    @property
-    def bus(self) -> Bus:
-        """As it is configured."""
-        return self.mountings[0].device.bus
-
-    @property
-    def place(self) -> str:
-        """Port or endpoint."""
-        return self.bus.place
 
 
 class Sweeps:
@@ -114,20 +82,16 @@ class Sweeps:
         """Start a sensor's wiper between two turns of its line's owner; raises Miss, NoSuchDevice, Unsuitable."""
         for sweep in self._sweeps.values():
             for mounting in sweep.mountings:
-                if mounting.device.name != device:
-                    continue
-                if not isinstance(sweep.reader, BusReader) or not isinstance(mounting.instrument, Wiping):
-                    raise Unsuitable(f"{device}: {mounting.device.profile.device} has no wiper that can be started")
-                await self._wipe(mounting, mounting.instrument, self._loan(sweep, device))
-                return
+                if mounting.device.name == device:
+                    return await self._wipe(mounting.instrument, self._loan(sweep, device))
         raise NoSuchDevice(f"found device {device!r}, the station has: {', '.join(self.station.devices)}")
 
-    async def _wipe(self, mounting: Mounting, wiper: Wiping, lend: Lend) -> None:
-        async with lend(mounting.instrument.try_ms):
-            ready_ms = await mounting.instrument.wake()
+    async def _wipe(self, instrument: Instrument, lend: Lend) -> None:
+        async with lend(instrument.try_ms):
+            ready_ms = await instrument.wake()
         await asyncio.sleep(ready_ms / 1000)
-        async with lend(mounting.instrument.try_ms):
-            await wiper.wipe()
+        async with lend(instrument.try_ms):
+            await instrument.wipe()
 
     async def try_out(self, new: Station, devices: Iterable[str]) -> list[SpotReading]:
         """Read devices of another configuration once, each on its line between two turns of that line's owner.
@@ -152,7 +116,7 @@ class Sweeps:
             and reader.hears_alike(device, instrument)
         ):
             return await overhear(reader, device, instrument, self._around.clock, TRIES)
-        if _is_one_line(owner.bus, device.bus):  # what one of its units still owes is known on the owner's bus only
+        if owner.speaks_like(device.bus):  # what one of its units still owes is known on the owner's bus only
             instrument = instrument_on(owner.mounted.bus, device, self._around.clock)
             return await look_at(device, instrument, self._loan(owner, device.name), TRIES)
         lend = loan_of_place(reader, owner.mounted.bus, mounted.bus, self._wall)
@@ -165,7 +129,9 @@ class Sweeps:
         """Read by another configuration from now on; raises Unsuitable before anything is touched."""
         async with self._changing:
             old, mounted = self.station, {one.name: one for one in mount(new, self._around.clock)}
-            kept = {name for name, one in mounted.items() if name in self._sweeps and _same(self._sweeps[name], one)}
+            kept = {
+                name for name, one in mounted.items() if name in self._sweeps and self._sweeps[name].is_read_like(one)
+            }
             ended = [self._sweeps.pop(name) for name in [*self._sweeps] if name not in kept]
             await asyncio.gather(*(self._end(sweep) for sweep in ended))
             former = {m.device.name: (m.device, m.watched) for sweep in ended for m in sweep.mountings}
@@ -181,14 +147,14 @@ class Sweeps:
         """Start a bus in the place of those that have ended."""
         sweep = self._sweep(mounted, former)
         for old in ended:
-            if _is_one_line(old.bus, sweep.bus):
+            if old.speaks_like(sweep.bus):
                 mounted.bus.inherit(old.mounted.bus)
         self._start(sweep)
         return sweep
 
     def now(self) -> list[dict[str, Any]]:
         """Return the newest sample of each channel, for people."""
-        return [row for sweep in self._sweeps.values() for m in sweep.mountings for row in _rows(m)]
+        return [row for sweep in self._sweeps.values() for row in sweep.rows()]
 
     def advice(self) -> dict[str, str]:
         """Return what to do about instruments whose answers come too late, by device."""
@@ -204,7 +170,7 @@ class Sweeps:
             if isinstance(sweep.reader, BusReader):
                 found += await look_at(device, mounting.instrument, self._loan(sweep, device.name), TRIES)
             else:
-                found += [_last(mounting, name, channel.unit) for name, channel in device.channels.items()]
+                found += sweep.newest(mounting)
         return found
 
     async def _look(self, mounted: Mounted, device: Device, instrument: Instrument) -> list[SpotReading]:
@@ -219,7 +185,7 @@ class Sweeps:
             for device, instrument in mounted.instruments
         ]
         beat = self._around.watchdog.pulse.of(f"bus {mounted.name}")
-        reader = _reader(mounted.name, mounted.bus, mountings, self._wall, self._around, beat)
+        reader = reader_of(mounted, mountings, self._wall, self._around.keeping.misses, beat)
         return Sweep(mounted, mountings, reader, asyncio.Event())
 
     def _watch(self, device: Device, former: tuple[Device, DeviceChannels] | None) -> DeviceChannels:
@@ -258,68 +224,3 @@ class Sweeps:
         async with self._changing:
             for sweep in self._sweeps.values():
                 sweep.stop.set()
-
-
-async def supervised(name: str, run: Callable[[asyncio.Event], Awaitable[None]], stop: asyncio.Event) -> None:
-    """Run a task until `stop`; an error that nobody foresaw stops only this task, and for a second."""
-    while not stop.is_set():
-        try:
-            await run(stop)
-        except Exception:
-            CRASHES.labels(name).inc()
-            log.exception("task_crashed", task=name)
-            await pause(RESTART_TASK_S, stop)
-
-
-def _same(sweep: Sweep, mounted: Mounted) -> bool:
-    """Return whether a bus and everything on it are read alike."""
-    old = {m.device.name: m.device for m in sweep.mountings}
-    new = {device.name: device for device, _ in mounted.instruments}
-    return old.keys() == new.keys() and all(same_device(old[name], new[name]) for name in old)
-
-
-def _is_one_line(one: Bus, other: Bus) -> bool:
-    """Return whether two buses speak alike at one place: names and pauses may differ."""
-    return all(getattr(one, key) == getattr(other, key) for key in SPEECH)
-
-
-def _reader(
-    name: str,
-    bus: SharedBus,
-    mountings: list[Mounting],
-    wall: WallClock,
-    around: Surroundings,
-    beat: Callable[[], None],
-) -> BusReader | TalkerReader:
-    """Return who owns a bus: who asks, or who listens where instruments talk by themselves."""
-    misses = around.keeping.misses
-    if isinstance(bus, SerialBus) and all(isinstance(mounting.instrument, Talker) for mounting in mountings):
-        return TalkerReader(name, bus, mountings, wall, misses, beat)
-    return BusReader(name, bus, mountings, wall, misses, beat)
-
-
-def _last(mounting: Mounting, name: str, unit: str) -> SpotReading:
-    taken = mounting.watched.last.get(name)
-    if taken is None:
-        return SpotReading(mounting.device.name, name, None, unit, "comm", "nothing was heard of it yet")
-    return SpotReading(mounting.device.name, name, taken.value, unit, taken.state.word, "")
-
-
-def _rows(mounting: Mounting) -> list[dict[str, Any]]:
-    raw: dict[str, tuple[int, ...]] = getattr(mounting.instrument, "registers", {})
-    rows = []
-    for name, channel in mounting.device.channels.items():
-        taken = mounting.watched.last.get(name)
-        rows.append(
-            {
-                "device": mounting.device.name,
-                "channel": name,
-                "value": None if taken is None else taken.value,
-                "unit": channel.unit,
-                "state": "" if taken is None else taken.state.word,
-                "t": None if taken is None else taken.t_ms,
-                "raw": " ".join(f"{word:04X}" for word in raw.get(channel.signal, ())),
-                "lost": mounting.lost,
-            }
-        )
-    return rows

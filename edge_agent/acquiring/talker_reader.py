@@ -9,8 +9,8 @@ from typing import Final
 import structlog
 
 from edge_agent.acquiring.bus_reader import REOPEN_S, Mounting
-from edge_agent.acquiring.pauses import pause
 from edge_agent.acquiring.schedule import LOST_AFTER
+from edge_agent.acquiring.tasks import pause
 from edge_agent.clocks.clock import WallClock
 from edge_agent.instruments.text_instrument import Talker
 from edge_agent.lines.serial_bus import SerialBus

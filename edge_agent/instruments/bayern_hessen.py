@@ -143,9 +143,6 @@ class BayernHessenAnalyser(AskedInstrument):
         blocks = parse_measurements(unframe(raw))
         return [Sample(name, sent_ms, *self._measured(name, blocks)) for name in part.signals]
 
-    async def probe(self) -> None:
-        """A poll is as cheap as anything."""
-
     def _measured(self, name: str, blocks: Sequence[Measurement]) -> Measured:
         signal = self._profile.signals[name]
         block = _block_of(signal, blocks)

@@ -9,8 +9,9 @@ from edge_agent.clocks.clock import NowMs
 from edge_agent.instruments import bayern_hessen, text_lines, vaisala
 from edge_agent.instruments.poll_window import WindowedInstrument
 from edge_agent.instruments.sdi12_sensor import Sdi12Sensor
-from edge_agent.lines.instrument import Instrument, SharedBus, Unsuitable
+from edge_agent.lines.instrument import Instrument, Unsuitable
 from edge_agent.lines.serial_bus import SerialBus
+from edge_agent.lines.shared_bus import SharedBus
 from edge_agent.modbus.bus import ModbusBus
 from edge_agent.modbus.instrument import ModbusInstrument
 from quantrac.config.lines import LINE_PROTOCOLS

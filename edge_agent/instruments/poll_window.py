@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from edge_agent.lines.instrument import Instrument, Note, Overlapping, Part, PlannedRequest, Unfenced
+from edge_agent.lines.instrument import Instrument, Part, PlannedRequest
 from edge_agent.readings.samples import Sample
 
 MINUTE_MS: Final = 60_000
@@ -17,14 +17,15 @@ def is_open(minutes: tuple[int, int], now_ms: int) -> bool:
     return minutes[0] <= now_ms // MINUTE_MS % MINUTES <= minutes[1]
 
 
-class WindowedInstrument:
+class WindowedInstrument(Instrument):
     """An instrument that outside its minutes is not asked and not missed."""
 
     def __init__(self, instrument: Instrument, minutes: tuple[int, int], now_ms: Callable[[], int]) -> None:
+        super().__init__()
+        self.notes = instrument.notes
         self._instrument = instrument
         self._minutes = minutes
         self._now_ms = now_ms
-        self.notes: list[Note] = instrument.notes
 
     @property
     def try_ms(self) -> int:
@@ -34,7 +35,7 @@ class WindowedInstrument:
     @property
     def owed_ms(self) -> int:
         """For how long it is better not asked, because an answer that is late may still come."""
-        return self._instrument.owed_ms if isinstance(self._instrument, Unfenced) else 0
+        return self._instrument.owed_ms
 
     def parts(self) -> Sequence[Part]:
         """Return what one sample reads: nothing outside the window."""
@@ -53,7 +54,7 @@ class WindowedInstrument:
 
     async def begin(self, part: Part) -> int:
         """Have a part measured, inside the window."""
-        return await self._instrument.begin(part) if self._is_open and isinstance(self._instrument, Overlapping) else 0
+        return await self._instrument.begin(part) if self._is_open else 0
 
     async def wake(self) -> int:
         """Wake it, inside the window."""

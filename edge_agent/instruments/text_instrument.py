@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from copy import copy
 from typing import Final, NamedTuple, Protocol, Self
 
 from edge_agent.lines.endings import LINE, Ending, Fence, TextAnswer
-from edge_agent.lines.instrument import Note, PlannedRequest
+from edge_agent.lines.instrument import Instrument, PlannedRequest
 from edge_agent.lines.instrument import Part as AnyPart
 from edge_agent.readings.misses import Garbled, NoAnswer
 from edge_agent.readings.samples import Sample
@@ -67,11 +67,11 @@ class TextBus(AskingBus, ListeningBus, Protocol):
     """What a line gives to an instrument of either kind."""
 
 
-class AskedInstrument(ABC):
+class AskedInstrument(Instrument):
     """Base of the instruments that are asked: a device, its line, and the signals that the station wants."""
 
     def __init__(self, device: Device, bus: AskingBus) -> None:
-        self.notes: list[Note] = []
+        super().__init__()
         self._bus = bus
         self._timeout_ms = device.timeout_ms
         self._turnaround_ms = device.profile.turnaround_ms
@@ -90,19 +90,15 @@ class AskedInstrument(ABC):
         """Return the messages that one sample asks for."""
         return [PlannedRequest(message.command, message.signals, None) for message in self.parts()]
 
-    async def wake(self) -> int:
-        """None of them sleeps longer than a request takes to wake it."""
-        return 0
-
     async def _ask(self, request: bytes, ending: Ending = LINE, fence: Fence | None = None) -> TextAnswer:
         return await self._bus.ask(request, ending, self._timeout_ms, self._turnaround_ms, fence)
 
 
-class Talker(ABC):
+class Talker(Instrument):
     """Base of the instruments that send by themselves. One read of it listens until all wanted signals have come."""
 
     def __init__(self, device: Device, bus: ListeningBus, ending: Ending) -> None:
-        self.notes: list[Note] = []
+        super().__init__()
         self.name = device.name
         self.ending = ending
         self.bus = bus
@@ -146,10 +142,3 @@ class Talker(ABC):
         if not found:
             raise NoAnswer(f"{self.name}: no line of this instrument among {MOST_LINES}")
         return list(found.values())
-
-    async def wake(self) -> int:
-        """It never sleeps."""
-        return 0
-
-    async def probe(self) -> None:  # noqa: B027 (there is nothing to ask, and that is the whole of it)
-        """Listening is as cheap as anything."""

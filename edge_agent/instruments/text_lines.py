@@ -189,9 +189,6 @@ class PolledLines(AskedInstrument):
         lines = self._lines(heard)
         return [self._sample(name, lines, first_ms) for name in part.signals]
 
-    async def probe(self) -> None:
-        """A conversation is as cheap as anything."""
-
     def _lines(self, heard: bytes) -> list[TextLine]:
         """Return what can be read as lines; prompts and menus cannot. Raises Garbled if nothing can."""
         lines, why = [], None

@@ -102,9 +102,6 @@ class VaisalaTransmitter(AskedInstrument):
         fields = parse(raw, self._address, self._message)
         return [Sample(name, sent_ms, *_measured(self._profile.signals[name], fields)) for name in part.signals]
 
-    async def probe(self) -> None:
-        """A poll is as cheap as anything."""
-
 
 class VaisalaTalker(Talker):
     """A Vaisala WXT or WMT in automatic mode."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Final
 
+from edge_agent.clocks.clock import NowMs
 from edge_agent.lines.byte_line import ByteLine
 from edge_agent.lines.endings import Ending, Fence, TextAnswer
-from edge_agent.lines.instrument import SharedBus, Unsuitable
+from edge_agent.lines.instrument import Unsuitable
 from edge_agent.lines.owed_texts import OwedText, OwedTexts
-from edge_agent.lines.patience import Allowance, Patience
 from edge_agent.lines.serial_line import SerialLine
+from edge_agent.lines.shared_bus import SharedBus
 from edge_agent.lines.tcp_line import TcpLine
 from edge_agent.readings.misses import Garbled, LateAnswer, Miss, NoAnswer
 from quantrac.config.stations import Bus
@@ -36,33 +36,14 @@ def open_line(bus: Bus) -> ByteLine:
     return TcpLine(bus.host, bus.tcp_port)
 
 
-class SerialBus:
-    """Asks on one line, one request at a time. All methods belong to the one task that owns the line."""
+class SerialBus(SharedBus):
+    """Asks on one line, one request at a time."""
 
-    def __init__(self, bus: Bus, clock: Callable[[], int]) -> None:
-        self._bus = bus
-        self._clock = clock
+    def __init__(self, bus: Bus, clock: NowMs) -> None:
+        super().__init__(bus, clock)
         self._line = open_line(bus)
-        self.patience = Patience()
         self.owed = OwedTexts()
         self._unasked = bytearray()
-        self._late: set[str] = set()
-        """Devices heard too late since somebody asked."""
-        self._late_ms: dict[str, int] = {}
-        self._free_at = 0.0
-        self._allowance = Allowance()
-
-    def begin(self, device: str, for_ms: int | None) -> None:
-        """A turn of a device begins that may hold the line for so long; None: as long as it takes."""
-        self._allowance.begin(device, for_ms, asyncio.get_running_loop().time())
-
-    def end(self) -> None:
-        """The turn is over: whoever asks now is not hurried."""
-        self._allowance.end()
-
-    def late_ms(self, device: str) -> int:
-        """Return after how long the newest of its late answers came."""
-        return self._late_ms.get(device, 0)
 
     def inherit(self, former: SharedBus) -> None:
         """Go on where another bus has ended: what it asked may still be answered."""
@@ -73,13 +54,6 @@ class SerialBus:
         """Return the time of the line that a try needs at least."""
         return self.patience.needed_ms(LINE_UNIT, timeout_ms) + self._bus.guard_ms
 
-    def _wait_ms(self, timeout_ms: int) -> int:
-        wait_ms, needed_ms = (
-            self.patience.wait_ms(LINE_UNIT, timeout_ms),
-            self.patience.needed_ms(LINE_UNIT, timeout_ms),
-        )
-        return self._allowance.cut(wait_ms, needed_ms, self._bus.guard_ms, asyncio.get_running_loop().time())
-
     async def open(self) -> None:
         """Open the port or connect; raises LineDown."""
         await self._line.open()
@@ -88,15 +62,10 @@ class SerialBus:
         """Close the port or connection."""
         self._line.close()
 
-    def now_ms(self) -> int:
-        """Return the wall clock."""
-        return self._clock()
-
     def heard_late(self) -> set[str]:
         """Return the devices whose answers came too late since this was asked last."""
         self._hear_unasked()
-        late, self._late = self._late, set()
-        return late - {""}
+        return super().heard_late()
 
     def owed_ms(self, request: bytes) -> int:
         """Return for how long a request without a fence is better not sent: its last answer may still come."""
@@ -128,14 +97,14 @@ class SerialBus:
         self, request: bytes, ending: Ending, timeout_ms: int, turnaround_ms: int, kind: bytes
     ) -> TextAnswer:
         loop = asyncio.get_running_loop()
-        await asyncio.sleep(max(0.0, self._free_at - loop.time()))
+        await self._wait_until_free()
         self._hear_unasked()
         self._unasked.clear()
         owed = OwedText(kind, ending, loop.time(), self._allowance.device)
         sent_ms = self._clock()
         self._line.write(request)
         try:
-            raw = await self._answer(request, ending, self._wait_ms(timeout_ms))
+            raw = await self._answer(request, ending, self._wait_ms(LINE_UNIT, timeout_ms, self._bus.guard_ms))
             self.patience.answered(LINE_UNIT, (loop.time() - owed.sent) * 1000)
             return TextAnswer(sent_ms, raw)
         except (NoAnswer, Garbled) as miss:
@@ -155,7 +124,7 @@ class SerialBus:
         if isinstance(miss, Garbled):
             return miss
         if heard:
-            self._note_late(owed.sent)
+            self._learn(owed.sent)
             return LateAnswer(f"{request!r}: answered too late")
         self.patience.silent(LINE_UNIT)
         return NoAnswer(f"{request!r}: {miss}")
@@ -181,8 +150,10 @@ class SerialBus:
             self._unasked += raw
             self._learn_late()
 
-    def _note_late(self, sent: float) -> None:
-        self.patience.late(LINE_UNIT, (self._line.last_byte - sent) * 1000)
+    def _learn(self, sent: float) -> float:
+        took_ms = (self._line.last_byte - sent) * 1000
+        self.patience.late(LINE_UNIT, took_ms)
+        return took_ms
 
     def _hear_unasked(self) -> None:
         """Learn from answers that came when nobody waited for them any more."""
@@ -193,9 +164,7 @@ class SerialBus:
         while (late := self.owed.late(bytes(self._unasked))) is not None:
             owed, behind = late
             del self._unasked[:behind]
-            self._late.add(owed.device)
-            self._late_ms[owed.device] = round((self._line.last_byte - owed.sent) * 1000)
-            self._note_late(owed.sent)
+            self._note_late(owed.device, self._learn(owed.sent))
 
     async def listen(self, ending: Ending, timeout_ms: int) -> bytes:
         """Return what comes unasked, such as a service request or a talker's line; raises NoAnswer or Garbled."""

@@ -11,7 +11,6 @@ transaction number does this work.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -19,9 +18,10 @@ from typing import Final, NamedTuple
 from pymodbus.exceptions import ModbusException, ModbusIOException
 from pymodbus.pdu import ModbusPDU
 
-from edge_agent.lines.instrument import SharedBus
-from edge_agent.lines.patience import LONGEST_MS, Allowance, Patience
+from edge_agent.clocks.clock import NowMs
+from edge_agent.lines.patience import LONGEST_MS
 from edge_agent.lines.serial_line import check_port
+from edge_agent.lines.shared_bus import SharedBus
 from edge_agent.modbus.client import (
     Client,
     ask,
@@ -79,12 +79,11 @@ class _Pending:
     """Late answers to earlier requests that came meanwhile."""
 
 
-class ModbusBus:
-    """Reads registers and bits from the units of one bus. All methods belong to the one task that owns the bus."""
+class ModbusBus(SharedBus):
+    """Reads registers and bits from the units of one bus."""
 
-    def __init__(self, bus: Bus, clock: Callable[[], int]) -> None:
-        self._bus = bus
-        self._clock = clock
+    def __init__(self, bus: Bus, clock: NowMs) -> None:
+        super().__init__(bus, clock)
         self._rtu = bus.kind != "modbus-tcp"
         self._silence_s = SILENCE_S if bus.port is not None else SILENCE_NETWORK_S
         self._client: Client | None = None
@@ -92,13 +91,7 @@ class ModbusBus:
         self.owed = OwedAnswers()
         self._numbered = NumberedAnswers()
         self._silence: asyncio.TimerHandle | None = None
-        self._free_at = 0.0
-        self._allowance = Allowance()
         self._device_of: dict[int, str] = {}
-        self._late: set[int] = set()
-        """Units heard too late since somebody asked."""
-        self._late_ms: dict[str, int] = {}
-        self.patience = Patience()
 
     async def open(self) -> None:
         """Open the port or connect; raises LineDown with the reason. Does nothing if it is open."""
@@ -128,27 +121,6 @@ class ModbusBus:
             self._client = None
         self._numbered = NumberedAnswers()  # a new connection counts from 1
 
-    def now_ms(self) -> int:
-        """Return the wall clock."""
-        return self._clock()
-
-    def begin(self, device: str, for_ms: int | None) -> None:
-        """A turn of a device begins that may hold the bus for so long; None: as long as it takes."""
-        self._allowance.begin(device, for_ms, asyncio.get_running_loop().time())
-
-    def end(self) -> None:
-        """The turn is over: whoever reads now is not hurried."""
-        self._allowance.end()
-
-    def heard_late(self) -> set[str]:
-        """Return the devices whose answers came too late since this was asked last."""
-        units, self._late = self._late, set()
-        return {self._device_of[unit] for unit in units if unit in self._device_of}
-
-    def late_ms(self, device: str) -> int:
-        """Return after how long the newest of its late answers came."""
-        return self._late_ms.get(device, 0)
-
     def inherit(self, former: SharedBus) -> None:
         """Go on where another bus has ended: its units may still answer what it asked."""
         if isinstance(former, ModbusBus):
@@ -161,11 +133,6 @@ class ModbusBus:
     def _behind_ms(self, timing: Timing) -> int:
         """Return how long the line is not used after a miss."""
         return (self._bus.guard_ms if self._rtu else 0) + max(self._bus.gap_ms, timing.turnaround_ms)
-
-    def _wait_ms(self, unit: int, timing: Timing) -> int:
-        wait_ms = self.patience.wait_ms(unit, timing.timeout_ms)
-        needed_ms = self.patience.needed_ms(unit, timing.timeout_ms, timing.most_ms)
-        return self._allowance.cut(wait_ms, needed_ms, self._behind_ms(timing), asyncio.get_running_loop().time())
 
     async def read(self, unit: int, span: RegisterSpan, timing: Timing) -> RegisterAnswer:
         """Read one span of one unit.
@@ -202,7 +169,8 @@ class ModbusBus:
         self._pending = pending = _Pending(request, loop.time())
         sent_ms = self._clock()
         try:
-            reply = await self._transact(pending, self._wait_ms(request.unit, timing) / 1000)
+            wait_ms = self._wait_ms(request.unit, timing.timeout_ms, self._behind_ms(timing), timing.most_ms)
+            reply = await self._transact(pending, wait_ms / 1000)
             if reply is None:
                 raise await self._miss(pending)
             self.patience.answered(request.unit, (loop.time() - pending.sent) * 1000)
@@ -217,11 +185,6 @@ class ModbusBus:
         if self._client is None or self._client.ctx.transport is None:
             raise LineDown(f"{self._bus.place}: not open")
         self._client.ctx.send(frame)
-
-    async def _wait_until_free(self) -> None:
-        wait = self._free_at - asyncio.get_running_loop().time()
-        if wait > 0:
-            await asyncio.sleep(wait)
 
     async def _transact(self, pending: _Pending, timeout_s: float) -> ModbusPDU | None:
         """Ask and return the reply or exception reply, None if no valid frame came in time."""
@@ -317,8 +280,7 @@ class ModbusBus:
 
     def _learn(self, unit: int, sent: float) -> None:
         took_ms = (asyncio.get_running_loop().time() - sent) * 1000
-        self._late.add(unit)
-        self._late_ms[self._device_of.get(unit, "")] = round(took_ms)
+        self._note_late(self._device_of.get(unit, ""), took_ms)
         self.patience.late(unit, took_ms)
 
     def _watch_silence(self, frame: bool) -> None:

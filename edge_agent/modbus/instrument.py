@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from edge_agent.lines.instrument import Note, PlannedRequest, Unsuitable
+from edge_agent.lines.instrument import Instrument, Note, PlannedRequest, Unsuitable
 from edge_agent.lines.instrument import Part as AnyPart
 from edge_agent.modbus.bus import ModbusBus, Timing
 from edge_agent.modbus.frames import REQUEST_BYTES, Request, WriteRequest
@@ -23,10 +23,11 @@ ANSWER_MS: Final = 25.0
 """Usual time from request to answer, for the price of one more request."""
 
 
-class ModbusInstrument:
+class ModbusInstrument(Instrument):
     """Reads the signals that a station wants of one unit."""
 
     def __init__(self, device: Device, bus: ModbusBus) -> None:
+        super().__init__()
         if not isinstance(device.profile, ModbusProfile) or not isinstance(device.address, int):
             raise Unsuitable(f"{device.name}: a Modbus bus needs a Modbus profile and a unit number")
         self._profile: ModbusProfile = device.profile
@@ -40,7 +41,6 @@ class ModbusInstrument:
         self.codes: tuple[int, ...] = ()
         """What the device's directory lists, as far as it has been read."""
         self._parts: list[RegisterPart] | None = None
-        self.notes: list[Note] = []
         self.registers: dict[str, tuple[int, ...]] = {}
         """The words that the newest value of each signal was made of."""
 

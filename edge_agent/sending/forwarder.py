@@ -11,9 +11,9 @@ from typing import Final
 
 from edge_agent.clocks.clock import Moment
 from edge_agent.readings.records import SlotRecord, StationEvent
-from edge_agent.sending import announcement
 from edge_agent.sending.announcement import Identity
 from edge_agent.sending.lanes import Lanes, Parcel, Publisher
+from edge_agent.sending.presence import Presence
 from edge_agent.slots.continuity import Continuity, SlotSeries
 from edge_agent.spooling import settlement
 from edge_agent.spooling.intake import Intake
@@ -33,7 +33,6 @@ from quantrac.telemetry.wire import Ack, Held, WireError, bundle, decode_ack
 
 log = logger(__name__)
 
-STATUS_EVERY_S: Final = 60.0
 ROOM_EVERY_S: Final = 10.0
 FIRST_ACK_WAIT_S: Final = 1.0
 """Old messages wait this long after a connect for the retained ack, which may say that they are settled."""
@@ -71,14 +70,14 @@ class Forwarder:
         clock: Timekeeping | None = None,
     ) -> None:
         """Forward what `spool` holds and what comes by `intake`; old messages at most `rate` a second."""
-        self._spool, self._intake, self._transport, self._identity = spool, intake, transport, identity
+        self._spool, self._intake, self._transport = spool, intake, transport
+        self._presence = Presence(identity, spool, transport)
         self._rate = rate
-        self._others: Callable[[], dict[str, Held]] = dict
         self._storing = RecordStore(spool, intake, continuity or Continuity(), clock or Believed())
         self._connected_s: float | None = None
         self._heard_s: float | None = None
         self._ack_t = 0
-        self._status_s = self._room_s = self._disk_until_s = float("-inf")
+        self._room_s = self._disk_until_s = float("-inf")
         self._gather_until_s: float | None = None
         self._disk = "ok"
         self._adopt()
@@ -100,7 +99,7 @@ class Forwarder:
 
     def speak_of(self, others: Callable[[], dict[str, Held]]) -> None:
         """Let birth and status name other spools of the station, too: that of the pictures."""
-        self._others = others
+        self._presence.others = others
 
     def connected(self, now: Moment) -> None:
         """The broker has accepted us: say who we are."""
@@ -121,7 +120,7 @@ class Forwarder:
         plan: SpoolPlan | None = None,
     ) -> None:
         """Go on as the same station with another configuration, and announce it; `plan`: another size of the spool."""
-        self._identity = identity
+        self._presence.identity = identity
         if plan is not None:
             self._spool.size_bytes, self._spool.keep_ms = plan.size_bytes, plan.keep_ms
         self._storing.become(series)
@@ -144,21 +143,18 @@ class Forwarder:
         left = lines
         while left:
             payload, count = bundle(left)
-            self._transport.publish(topic(self._identity.station, "backfill"), payload)
+            self._transport.publish(topic(self._presence.identity.station, "backfill"), payload)
             left = left[count:]
         return len(lines)
 
     def announce(self, now: Moment) -> None:
         """Publish birth and status, to which the centre answers with an ack."""
-        held = announcement.held(self._spool.spans(), self._spool.fate) | self._others()
-        birth = announcement.birth(self._identity, self._spool.epoch, held, now.ms)
-        self._transport.publish(topic(self._identity.station, "birth"), birth, retain=True)
-        self._say_status(now)
+        self._presence.announce(now)
 
     def say_goodbye(self, now: Moment) -> None:
         """Publish that the station goes offline on purpose."""
         if self.is_connected:
-            self._say_status(now, online=False)
+            self._presence.say_status(now, online=False)
 
     def answered(self, answer: SettledPublish, now: Moment) -> None:
         """The session tells what became of a publish."""
@@ -182,7 +178,7 @@ class Forwarder:
         try:
             self._append(now)
             if self._connected_s is not None:
-                self._say_status_if_due(now)
+                self._presence.say_status_if_due(now)
                 self._lanes.send_live(now.s)
                 if self._heard_s is not None or now.s - self._connected_s >= FIRST_ACK_WAIT_S:
                     self._lanes.send_old(self._first, now.s)
@@ -217,7 +213,7 @@ class Forwarder:
     def report(self) -> SpoolReport:
         """Return the state of the spool."""
         return report(
-            self._identity.station,
+            self._presence.identity.station,
             self._spool.spans(),
             self._spool.fate,
             used_bytes=self._spool.used_bytes(),
@@ -242,7 +238,7 @@ class Forwarder:
     def _adopt(self) -> None:
         """Take the spool as it is now."""
         self._lanes = Lanes(
-            self._identity.station, self._spool, self._transport, rate=self._rate, on_refused=self._refused
+            self._presence.identity.station, self._spool, self._transport, rate=self._rate, on_refused=self._refused
         )
         self._first = self._spool.first()
         self._unstored = self._spool.count_unstored()
@@ -296,7 +292,7 @@ class Forwarder:
             log.error("messages_refused", count=count, first_place=parts[0].lo, why=why)
             self.record_event("messages_refused", f"{count} given up: {why}", now)
             self._spool.note_change()
-            self._status_s = float("-inf")
+            self._presence.has_changed()
         self._given_up.clear()
 
     def _obey(self, ack: Ack, now: Moment) -> None:
@@ -329,16 +325,6 @@ class Forwarder:
         if self.is_connected:
             self.announce(now)
 
-    def _say_status_if_due(self, now: Moment) -> None:
-        if now.s - self._status_s >= STATUS_EVERY_S:
-            self._say_status(now)
-
-    def _say_status(self, now: Moment, *, online: bool = True) -> None:
-        held = announcement.held(self._spool.spans(), self._spool.fate) | self._others()
-        payload = announcement.status(self._spool.epoch, held, now.ms, online=online)
-        self._transport.publish(topic(self._identity.station, "status"), payload, retain=True)
-        self._status_s = now.s
-
     def _make_room_if_due(self, now: Moment) -> None:
         if now.s - self._room_s < ROOM_EVERY_S:
             return
@@ -360,7 +346,7 @@ class Forwarder:
         LOST.labels("dropped").inc(lost.count())
         log.error("messages_dropped", count=lost.count(), why="the spool has reached its size")
         self.record_event("messages_dropped", f"{lost.count()} unacknowledged: the spool has reached its size", now)
-        self._status_s = float("-inf")
+        self._presence.has_changed()
 
     def _count(self) -> None:
         self._depth = waiting(self._spool.fate, self._first, self._spool.last)

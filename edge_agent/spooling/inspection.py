@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from edge_agent.spooling.fate import EpochSpan, SpoolFate, read_fate
+from edge_agent.spooling import tables, undated
 from edge_agent.spooling.ranges import RangeSet
 from edge_agent.spooling.report import SpoolReport, report
 from edge_agent.spooling.spool import DATABASE
@@ -32,18 +32,21 @@ class SpoolFault(NamedTuple):
 def inspect(folder: Path) -> SpoolReport:
     """Count what a spool holds; the newest second may not be counted yet while an agent runs."""
     with closing(_open(folder)) as db, SpoolErrors():
-        pages, free, size = (int(_one(db, f"PRAGMA {name}")) for name in ("page_count", "freelist_count", "page_size"))
-        used = (pages - free) * size
-        waiting, unstored = _undated(db), _one(db, "SELECT coalesce(max(value), 0) FROM note WHERE name = 'unstored'")
         return report(
-            folder.name, _spans(db), _fate(db), used_bytes=used, size_bytes=0, undated=waiting, unstored=unstored
+            folder.name,
+            tables.spans(db),
+            tables.fate(db),
+            used_bytes=tables.used_bytes(db),
+            size_bytes=0,
+            undated=undated.count(db),
+            unstored=tables.unstored(db),
         )
 
 
 def export(folder: Path, epoch: str | None = None, first: int = 1, last: int = 2**62) -> Iterator[bytes]:
     """Yield the stored messages as they are published, oldest first, seqs `first` to `last` of one epoch or of all."""
     with closing(_open(folder)) as db, SpoolErrors():
-        for span in _spans(db):
+        for span in tables.spans(db):
             if epoch in (None, span.name):
                 wanted = (span.base + first, span.base + min(last, span.last))
                 for (line,) in db.execute("SELECT line FROM message WHERE n BETWEEN ? AND ? ORDER BY n", wanted):
@@ -57,11 +60,10 @@ def export_undated(folder: Path) -> Iterator[bytes]:
     what the wall clock showed at the slot's end, and `since_boot` what had passed since the machine's start, both ms.
     """
     with closing(_open(folder)) as db, SpoolErrors():
-        if _undated(db):
-            for boot, offset_ms, body in db.execute("SELECT boot, offset_ms, body FROM undated ORDER BY id"):
-                shown, readings, events = json.loads(body)
-                said = {"boot": boot, "shown": shown, "since_boot": shown - offset_ms, "r": readings, "e": events}
-                yield json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
+        for boot, offset_ms, body in db.execute("SELECT boot, offset_ms, body FROM undated ORDER BY id"):
+            shown, readings, events = json.loads(body)
+            said = {"boot": boot, "shown": shown, "since_boot": shown - offset_ms, "r": readings, "e": events}
+            yield json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def verify(folder: Path) -> Iterator[SpoolFault]:
@@ -74,8 +76,8 @@ def verify(folder: Path) -> Iterator[SpoolFault]:
         if health != "ok":
             yield SpoolFault("", 0, f"the file is damaged: {health}; the agent sets it aside when it meets the place")
             return
-        fate = _fate(db)
-        for span in _spans(db):
+        fate = tables.fate(db)
+        for span in tables.spans(db):
             held = RangeSet()
             wanted = (span.base + 1, span.base + span.last)
             for n, line in db.execute("SELECT n, line FROM message WHERE n BETWEEN ? AND ? ORDER BY n", wanted):
@@ -104,28 +106,3 @@ def _open(folder: Path) -> sqlite3.Connection:
         db = sqlite3.connect(path.absolute().as_uri() + "?mode=rw", uri=True, timeout=5)
         db.execute("PRAGMA query_only = 1")
         return db
-
-
-def _spans(db: sqlite3.Connection) -> list[EpochSpan]:
-    newest = _one(db, "SELECT coalesce(max(n), 0) FROM message")
-    spans = []
-    for base, name, last in db.execute("SELECT base, name, last FROM epoch ORDER BY base").fetchall():
-        end = max(base, newest) if last is None else last
-        first = _one(db, "SELECT coalesce(min(n), ? + 1) FROM message WHERE n > ? AND n <= ?", end, base, end)
-        spans.append(EpochSpan(name, base, first - base, end - base))
-    return spans
-
-
-def _undated(db: sqlite3.Connection) -> int:
-    """Count the records without a time; a spool of an earlier version has no room for them."""
-    there = _one(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'undated'")
-    return _one(db, "SELECT count(*) FROM undated") if there else 0
-
-
-def _fate(db: sqlite3.Connection) -> SpoolFate:
-    row = db.execute("SELECT value FROM note WHERE name = 'fate'").fetchone()
-    return read_fate(row[0]) if row else SpoolFate.unknown()
-
-
-def _one(db: sqlite3.Connection, query: str, *values: int) -> int:
-    return int(db.execute(query, values).fetchone()[0])

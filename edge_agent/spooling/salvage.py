@@ -11,12 +11,16 @@ from __future__ import annotations
 import json
 import os
 import re
+import sqlite3
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from edge_agent.spooling import tables
+from edge_agent.spooling.fate import SpoolFate
+from edge_agent.spooling.ranges import RangeSet
 from quantrac.telemetry.wire import STRICT_ERRORS, Message, decode_message
 
 _BEGINNING: Final = re.compile(rb'\{"epoch":"[!-~]{1,64}?","seq":[1-9]\d*,"t":')
@@ -48,6 +52,27 @@ def set_aside(path: Path, now_ms: int) -> Path:
             part.rename(aside.with_name(aside.name + suffix))
     path.with_name(path.name + "-shm").unlink(missing_ok=True)
     return aside
+
+
+def take_over(db: sqlite3.Connection, aside: Path, fate: SpoolFate, now_ms: int) -> int:
+    """Put what can be read of a damaged spool into a new one, under its old epochs; return the place of the last.
+
+    What is missing between is entered in `fate` as lost.
+    """
+    base = 0
+    for found in epochs(aside):
+        end = base + found.last
+        db.execute("INSERT INTO epoch VALUES (?, ?, ?, ?)", (base, found.name, now_ms, end))
+        db.executemany(
+            "INSERT OR IGNORE INTO message VALUES (?, ?, ?)",
+            ((base + seq, now_ms, line) for seq, line in messages(aside, found.name)),
+        )
+        held = db.execute("SELECT n FROM message WHERE n > ? ORDER BY n", (base,))
+        for gap in RangeSet((n, n) for (n,) in held).gaps(base + found.first, end):
+            fate.lost.add(*gap)
+        base = end
+    tables.set_fate(db, fate)
+    return base
 
 
 def epochs(aside: Path) -> list[FoundEpoch]:

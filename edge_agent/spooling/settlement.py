@@ -116,7 +116,7 @@ class Settlement:
         """The publish of `part` reached nobody; it may be repeated from `due_s` on and does not count as failed."""
         for send in self._take(part):
             self._insert(replace(send, delivered_s=None, due_s=due_s))
-        self._look_again()
+        self.look_again()
 
     def refuse(self, part: Range) -> None:
         """Give `part` up."""
@@ -143,7 +143,7 @@ class Settlement:
                     self._covered_s = max(self._covered_s, send.first_published_s)
         failed, refused = self._judge(answer.unsaid, now_s - max(0.0, age_s), now_s)
         if reverted or failed:
-            self._look_again()
+            self.look_again()
         return AckEffect(fresh.count(), reverted.count(), failed, refused)
 
     def next_due(self, first: int, last: int, queued: RangeSet, now_s: float) -> Range | None:
@@ -168,8 +168,8 @@ class Settlement:
         return None
 
     def look_again(self) -> None:
-        """Something that was queued no longer is."""
-        self._look_again()
+        """Let `next_due` begin from the oldest place: something may be due that was not."""
+        self._idle_below, self._idle_until_s = 0, float("-inf")
 
     def remembered(self) -> int:
         """Return how many sends are remembered."""
@@ -190,9 +190,6 @@ class Settlement:
                 self.refuse(part)
                 refused.append(part)
         return failed, refused
-
-    def _look_again(self) -> None:
-        self._idle_below, self._idle_until_s = 0, float("-inf")
 
     def _at(self, n: int) -> Send | None:
         i = bisect_left(self._sends, n, key=_hi)

@@ -6,7 +6,6 @@ survives a power cut. One thread uses a Spool; a lock file keeps a second agent 
 
 from __future__ import annotations
 
-import json
 import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,12 +13,10 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
-import msgspec
-
 from edge_agent.clocks.trust import Offered
 from edge_agent.readings.records import SlotRecord
-from edge_agent.spooling import drop_order, salvage, undated
-from edge_agent.spooling.fate import EpochSpan, SpoolFate, read_fate
+from edge_agent.spooling import salvage, tables, undated
+from edge_agent.spooling.fate import EpochSpan, SpoolFate
 from edge_agent.spooling.lines import again, line_of, readable
 from edge_agent.spooling.ranges import Range, RangeSet
 from edge_agent.spooling.spool_file import (
@@ -117,7 +114,7 @@ class Spool:
         """Write the fate now. Raises SpoolUnwritable, SpoolDamaged."""
         if self._unsaved:
             with Transaction(self._db):
-                self._write_fate()
+                tables.set_fate(self._db, self._fate)
             self._unsaved = False
 
     def append(self, records: Sequence[SlotRecord], now_ms: int, dated: Sequence[int] = ()) -> list[Spooled]:
@@ -135,7 +132,7 @@ class Spool:
                 self._db.executemany("INSERT INTO message VALUES (?, ?, ?)", [(n, now_ms, line) for n, line in made])
                 undated.forget(self._db, dated)
                 if self._unsaved:
-                    self._write_fate()
+                    tables.set_fate(self._db, self._fate)
         except SpoolUnwritable:
             self._doubtful = True
             raise
@@ -166,12 +163,12 @@ class Spool:
 
         They were lost from memory while the disk was full. Raises SpoolUnwritable, SpoolDamaged.
         """
-        note = self._note("unstored") or ""
-        known = int(note) if note.isdecimal() else 0
+        with SpoolErrors():
+            count = tables.unstored(self._db) + more
         if more:
             with Transaction(self._db):
-                self._db.execute("REPLACE INTO note VALUES ('unstored', ?)", (str(known + more),))
-        return known + more
+                tables.set_note(self._db, "unstored", str(count))
+        return count
 
     def synchronised_boot(self, boot_id: str | None = None) -> str:
         """Return in which start of the machine its clock was last seen synchronised; with a `boot_id`, note that.
@@ -180,8 +177,9 @@ class Spool:
         """
         if boot_id is not None:
             with Transaction(self._db):
-                self._db.execute("REPLACE INTO note VALUES ('synchronised', ?)", (boot_id,))
-        return self._note("synchronised") or ""
+                tables.set_note(self._db, "synchronised", boot_id)
+        with SpoolErrors():
+            return tables.note(self._db, "synchronised") or ""
 
     def read(self, lo: int, hi: int, most: int, most_bytes: int = 2**30) -> list[Spooled]:
         """Return messages of the places `lo` to `hi`, oldest first: up to `most` and `most_bytes`, but at least one.
@@ -221,20 +219,17 @@ class Spool:
     def spans(self) -> list[EpochSpan]:
         """Return every epoch held, oldest first. Raises SpoolDamaged."""
         with SpoolErrors():
-            rows = self._db.execute("SELECT base, name, last FROM epoch ORDER BY base").fetchall()
-            return [self._span(base, name, self._last if last is None else last) for base, name, last in rows]
+            return tables.spans(self._db, self._last)
 
     def first(self) -> int:
         """Return the place of the oldest message held; `last` + 1 when there is none."""
         with SpoolErrors():
-            (n,) = self._db.execute("SELECT min(n) FROM message").fetchone()
-        return self._last + 1 if n is None else int(n)
+            return tables.number(self._db, "SELECT coalesce(min(n), ?) FROM message", self._last + 1)
 
     def used_bytes(self) -> int:
         """Return how much of the file holds something, bytes."""
         with SpoolErrors():
-            pages, free, size = (self._pragma(name) for name in ("page_count", "freelist_count", "page_size"))
-        return int((pages - free) * size)
+            return tables.used_bytes(self._db)
 
     def begin_epoch(self, repeat: Iterable[Range], now_ms: int) -> str:
         """Close the current epoch and begin a new one, which says again, under seqs of its own, what `repeat` holds.
@@ -273,9 +268,9 @@ class Spool:
             if dropped >= at_least_rows and rows[-1].at_ms > now_ms - self.keep_ms:
                 log.warning("spool_keeps_too_little", size_bytes=self.size_bytes, keep_ms=self.keep_ms)
             with Transaction(self._db):
-                for part in drop_order.delete(self._db, self._fate, rows):
+                for part in tables.delete(self._db, self._fate, rows):
                     lost.add(*part)
-                self._write_fate()
+                tables.set_fate(self._db, self._fate)
             dropped += len(rows)
         return lost
 
@@ -284,11 +279,11 @@ class Spool:
         """Whether the spool is above its size bound. Raises SpoolDamaged."""
         return self.used_bytes() > self.size_bytes
 
-    def _rows_to_drop(self) -> list[drop_order.SpoolRow]:
+    def _rows_to_drop(self) -> list[tables.SpoolRow]:
         """Return what goes next; the newest message of all stays, so that counting goes on behind it."""
         with SpoolErrors():
-            settled = drop_order.settled_rows(self._db, self._fate, self.first(), self._last - 1)
-            return settled or (drop_order.oldest_rows(self._db, 0, self._last - 1) if self.is_too_large else [])
+            settled = tables.settled_rows(self._db, self._fate, self.first(), self._last - 1)
+            return settled or (tables.oldest_rows(self._db, 0, self._last - 1) if self.is_too_large else [])
 
     def renew(self, reason: str, now_ms: int) -> None:
         """Set the damaged file aside, begin a new one, and take over what can still be read of the old.
@@ -308,11 +303,8 @@ class Spool:
 
         `boot_id` changes with each start of the machine. Raises SpoolUnwritable.
         """
-        last_boot, boots, starts = _starts(self._note("starts"))
-        boots, starts = boots + (last_boot != boot_id), starts + 1
         with Transaction(self._db):
-            self._db.execute("REPLACE INTO note VALUES ('starts', ?)", (json.dumps([boot_id, boots, starts]),))
-        return boots, starts
+            return tables.count_start(self._db, boot_id)
 
     def _open(self, now_ms: int, salvaged: Path | None = None) -> None:
         self._db = connect(self.folder / DATABASE)
@@ -320,7 +312,7 @@ class Spool:
         with Transaction(self._db):
             held = self._db.execute("SELECT count(*) FROM epoch").fetchone()[0]
             if not held:
-                base = self._take_over(salvaged, now_ms) if salvaged else 0
+                base = salvage.take_over(self._db, salvaged, self._fate, now_ms) if salvaged else 0
                 self._db.execute("INSERT INTO epoch VALUES (?, ?, ?, NULL)", (base, secrets.token_hex(4), now_ms))
         self._load()
 
@@ -330,10 +322,8 @@ class Spool:
             if row is None:
                 raise SpoolDamaged("no epoch is current")
             self._base, self._epoch = row
-            (newest,) = self._db.execute("SELECT max(n) FROM message").fetchone()
-        self._last = max(self._base, newest or 0)
-        if (saved := self._note("fate")) is not None:
-            self._fate = read_fate(saved)
+            self._last = max(self._base, tables.number(self._db, "SELECT coalesce(max(n), 0) FROM message"))
+            self._fate = tables.fate(self._db)
 
     def _reopen(self) -> None:
         """After a failed write only the file knows what is in it. Raises SpoolUnwritable, and all stays as it was."""
@@ -343,43 +333,3 @@ class Spool:
         fate, unsaved = self._fate, self._unsaved
         self._load()
         self._fate, self._unsaved = fate, unsaved
-
-    def _take_over(self, aside: Path, now_ms: int) -> int:
-        base = 0
-        for found in salvage.epochs(aside):
-            end = base + found.last
-            self._db.execute("INSERT INTO epoch VALUES (?, ?, ?, ?)", (base, found.name, now_ms, end))
-            self._db.executemany(
-                "INSERT OR IGNORE INTO message VALUES (?, ?, ?)",
-                ((base + seq, now_ms, line) for seq, line in salvage.messages(aside, found.name)),
-            )
-            held = self._db.execute("SELECT n FROM message WHERE n > ? ORDER BY n", (base,))
-            for gap in RangeSet((n, n) for (n,) in held).gaps(base + found.first, end):
-                self._fate.lost.add(*gap)
-            base = end
-        self._write_fate()
-        return base
-
-    def _span(self, base: int, name: str, last: int) -> EpochSpan:
-        (first,) = self._db.execute("SELECT min(n) FROM message WHERE n > ? AND n <= ?", (base, last)).fetchone()
-        return EpochSpan(name, base, (last + 1 if first is None else first) - base, last - base)
-
-    def _write_fate(self) -> None:
-        saved = {name: [*ranges] for name, ranges in zip(SpoolFate._fields, self._fate, strict=True)}
-        self._db.execute("REPLACE INTO note VALUES ('fate', ?)", (json.dumps(saved),))
-
-    def _note(self, name: str) -> str | None:
-        with SpoolErrors():
-            row = self._db.execute("SELECT value FROM note WHERE name = ?", (name,)).fetchone()
-        return None if row is None else str(row[0])
-
-    def _pragma(self, name: str) -> int:
-        return int(self._db.execute(f"PRAGMA {name}").fetchone()[0])
-
-
-def _starts(note: str | None) -> tuple[str, int, int]:
-    """Return the machine's last start and the counts of its starts and of the agent's."""
-    try:
-        return msgspec.json.decode(note or '["",0,0]', type=tuple[str, int, int])
-    except msgspec.DecodeError:
-        return "", 0, 0

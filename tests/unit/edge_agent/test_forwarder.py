@@ -10,8 +10,9 @@ import pytest
 from edge_agent.clocks.clock import Moment
 from edge_agent.readings.records import SlotReading, SlotRecord
 from edge_agent.sending.announcement import Identity
-from edge_agent.sending.forwarder import FIRST_ACK_WAIT_S, GATHER_S, ROOM_EVERY_S, STATUS_EVERY_S, Forwarder
+from edge_agent.sending.forwarder import FIRST_ACK_WAIT_S, GATHER_S, ROOM_EVERY_S, Forwarder
 from edge_agent.sending.lanes import BACKFILL_WINDOW, LIVE_AGE_S, LIVE_MOST, WINDOW
+from edge_agent.sending.presence import STATUS_EVERY_S
 from edge_agent.slots.continuity import Continuity
 from edge_agent.spooling.intake import Intake
 from edge_agent.spooling.settlement import MOST_FAILURES, RESEND_AFTER_S

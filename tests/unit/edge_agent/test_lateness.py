@@ -14,7 +14,8 @@ from edge_agent.acquiring.device_channels import DeviceChannels, StationOutlet
 from edge_agent.acquiring.symptoms import SLOW_AFTER, Lateness
 from edge_agent.clocks.clock import WallClock
 from edge_agent.instruments.text_instrument import TextPart
-from edge_agent.lines.instrument import Note, Part, PlannedRequest, SharedBus
+from edge_agent.lines.instrument import Instrument, Part, PlannedRequest
+from edge_agent.lines.shared_bus import SharedBus
 from edge_agent.readings.counts import MissCounts
 from edge_agent.readings.misses import NoAnswer
 from edge_agent.readings.samples import Sample
@@ -86,14 +87,14 @@ class Line:
     def inherit(self, former: SharedBus) -> None: ...
 
 
-class Taking:
+class Taking(Instrument):
     """An instrument of two parts, each of which takes `part_ms`."""
 
     try_ms = 705
 
     def __init__(self, line: Line, part_ms: int) -> None:
         self._line, self._part_ms = line, part_ms
-        self.notes: list[Note] = []
+        super().__init__()
         self.read_at: dict[str, list[int]] = {"do": [], "ph": []}
 
     def parts(self) -> Sequence[TextPart]:
@@ -101,11 +102,6 @@ class Taking:
 
     def requests(self) -> list[PlannedRequest]:
         return []
-
-    async def wake(self) -> int:
-        return 0
-
-    async def probe(self) -> None: ...
 
     async def read(self, part: Part) -> list[Sample]:
         (name,) = part.signals

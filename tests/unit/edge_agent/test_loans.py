@@ -19,7 +19,7 @@ from edge_agent.acquiring.sweeps import Sweeps
 from edge_agent.clocks.clock import WallClock
 from edge_agent.health.agent_channels import AgentChannels
 from edge_agent.instruments.text_instrument import TextPart
-from edge_agent.lines.instrument import Instrument, Note, PlannedRequest
+from edge_agent.lines.instrument import Instrument, PlannedRequest
 from edge_agent.modbus.bus import ModbusBus, Timing
 from edge_agent.readings.misses import LateAnswer, NoAnswer
 from edge_agent.readings.samples import Sample
@@ -35,14 +35,14 @@ LINE = LineSettings(baud=9600, bits=8, parity="N", stop=1)
 BUS = Bus(name="b", kind="modbus-rtu", port="/dev/ttyS1", line=LINE)
 
 
-class Told:
+class Told(Instrument):
     """An instrument that misses as often as it is told, and then answers."""
 
     try_ms = 700
 
     def __init__(self, misses: Sequence[type[NoAnswer] | type[LateAnswer]], parts: Sequence[Sequence[str]]) -> None:
         self.misses, self._parts = list(misses), [TextPart("M", tuple(part)) for part in parts]
-        self.notes: list[Note] = []
+        super().__init__()
         self.asked: list[tuple[str, ...]] = []
 
     def parts(self) -> Sequence[TextPart]:
@@ -50,12 +50,6 @@ class Told:
 
     def requests(self) -> list[PlannedRequest]:
         return []
-
-    async def wake(self) -> int:
-        return 0
-
-    async def probe(self) -> None:
-        return
 
     async def read(self, part: spot_read.Part) -> list[Sample]:
         self.asked.append(tuple(part.signals))
@@ -82,7 +76,7 @@ class Line:
 def look(instrument: Told, line: Line, monkeypatch: pytest.MonkeyPatch) -> list[SpotReading]:
     monkeypatch.setattr(spot_read, "BETWEEN_TRIES_S", 0.0)
     device = SONDE.model_copy(update={"timeout_ms": 1})
-    return asyncio.run(look_at(device, cast(Instrument, instrument), line.lend, 3))
+    return asyncio.run(look_at(device, instrument, line.lend, 3))
 
 
 def test_a_dead_device_is_asked_for_one_part_and_gives_the_line_back_between_its_tries(

@@ -141,7 +141,7 @@ def test_a_full_disk_is_said_and_nothing_is_half_written(spool: Spool) -> None:
 def test_a_full_disk_can_be_served_by_dropping_what_is_acknowledged(spool: Spool) -> None:
     spool.append([record(n, width=12) for n in range(1, 2001)], NOW)
     spool.fate.settled.add(1, 1500)
-    pages = spool._pragma("page_count")
+    pages = spool._db.execute("PRAGMA page_count").fetchone()[0]
     assert not spool.make_room(NOW, at_least_rows=500)
     assert spool.first() == 501
     spool._db.execute(f"PRAGMA max_page_count = {pages}")
