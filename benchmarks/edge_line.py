@@ -131,12 +131,12 @@ async def read_line(bus: SharedBus, instruments: Iterable[tuple[Device, Instrume
     for device, instrument in timed.values():
         outlet = StationOutlet(records[device.name].append, MaintenanceSwitch(None))
         feeds = feeds_of(device)
-        watched = DeviceChannels(device.name, feeds, DeviceSlots(device_plan(device, feeds), now_ms()), outlet)
-        mountings.append(Mounting(device, instrument, watched))
+        channels = DeviceChannels(device.name, feeds, DeviceSlots(device_plan(device, feeds), now_ms()), outlet)
+        mountings.append(Mounting(device, instrument, channels))
     reader = BusReader("line", bus, mountings, wall, misses)
     stop = asyncio.Event()
     asyncio.get_running_loop().call_later(seconds, stop.set)
     outlet = StationOutlet(lambda _: None, MaintenanceSwitch(None))
-    await asyncio.gather(reader.run(stop), close_slots([m.watched for m in mountings], outlet, wall, stop))
+    await asyncio.gather(reader.run(stop), close_slots([m.channels for m in mountings], outlet, wall, stop))
     by_device = {name: slots[1:] for name, slots in records.items()}
     return Line({name: one for name, (_, one) in timed.items()}, by_device, misses.by_device(), seconds)

@@ -1,4 +1,4 @@
-"""The desk of a running agent: requests and answers, one JSON line each, over a socket in its state folder."""
+"""The agent's desk: requests to a running agent over a socket in its state folder, one JSON line each way."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Answerer = Callable[[dict[str, Any]], Mapping[str, Any]]
 
 
 class AgentNotRunning(QuantracError):
-    """Nobody answers at the desk of this station."""
+    """No agent answers at the desk of this station."""
 
 
 class AgentRefused(QuantracError):

@@ -1,4 +1,4 @@
-"""The agent of one station: instruments → records → spool → broker, steered from the desk and by the centre."""
+"""The agent of one station: instruments → records → spool → broker, controlled from its desk and by the centre."""
 
 from __future__ import annotations
 

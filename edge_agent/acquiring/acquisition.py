@@ -101,18 +101,18 @@ async def acquire(
 ) -> None:
     """Do what `sample` does, in the running event loop."""
     link = link or FieldLink()
-    outbox = StationOutlet(sink, MaintenanceSwitch(station.maintenance), around.orders, around.on_event)
+    outlet = StationOutlet(sink, MaintenanceSwitch(station.maintenance), around.orders, around.on_event)
     keeping = around.keeping
-    watched: list[DeviceChannels] = []
-    wall = WallClock(around.clock, time.monotonic, lambda now_ms, by_ms: start_afresh(watched, outbox, now_ms, by_ms))
-    outbox.events.append(StationEvent("restart", None, restart, wall.now_ms()))
-    sweeps = Sweeps(station, watched, outbox, wall, around)
+    channels: list[DeviceChannels] = []
+    wall = WallClock(around.clock, time.monotonic, lambda now_ms, by_ms: start_afresh(channels, outlet, now_ms, by_ms))
+    outlet.events.append(StationEvent("restart", None, restart, wall.now_ms()))
+    sweeps = Sweeps(station, channels, outlet, wall, around)
     tasks = []
     if station.agent_channels:
-        agent = _watch_agent(list(station.agent_channels.values()), outbox, wall)
-        watched.append(agent)
+        agent = _watch_agent(list(station.agent_channels.values()), outlet, wall)
+        channels.append(agent)
         tasks.append(supervised(AGENT, lambda stop: keep_house(agent, keeping, wall, stop), stop))
-    tasks.append(supervised("closing", lambda stop: close_slots(watched, outbox, wall, stop), stop))
+    tasks.append(supervised("closing", lambda stop: close_slots(channels, outlet, wall, stop), stop))
     if around.watchdog.interval_s is not None:
         tasks.append(supervised("watchdog", lambda stop: feed_watchdog(around.watchdog, stop), stop))
     around.watchdog.ready()
@@ -126,23 +126,23 @@ async def acquire(
 
 
 async def feed_watchdog(watchdog: SystemdWatchdog, stop: asyncio.Event) -> None:
-    """Tell systemd that the sweeps go on, only if every bus has finished one since the last time."""
+    """Feed the watchdog if every bus has finished a sweep since the last time."""
     while not stop.is_set():
         watchdog.feed()
         await pause((watchdog.interval_s or 1.0) / FEEDS_IN_INTERVAL, stop)
 
 
 async def close_slots(
-    watched: Sequence[DeviceChannels], outbox: StationOutlet, wall: WallClock, stop: asyncio.Event
+    channels: Sequence[DeviceChannels], outlet: StationOutlet, wall: WallClock, stop: asyncio.Event
 ) -> None:
     """Close each slot when its end has passed, and let orders end."""
     while not stop.is_set():
         now_ms = wall.now_ms()
-        for event in outbox.orders.turn(now_ms):
-            outbox.tell(event)
-        for one in watched:
+        for event in outlet.orders.turn(now_ms):
+            outlet.tell(event)
+        for one in channels:
             one.close(now_ms)
-        next_end = min((one.slots.closing_ms for one in watched), default=now_ms + 1_000)
+        next_end = min((one.slots.closing_ms for one in channels), default=now_ms + 1_000)
         wait_ms = next_end + CLOSING_SLACK_MS - now_ms if next_end >= now_ms else CLOSING_POLL_MS
         await pause(min(wait_ms, 1_000) / 1000, stop)
 
@@ -161,19 +161,19 @@ async def keep_house(agent: DeviceChannels, keeping: AgentChannels, wall: WallCl
         await pause(min(due_ms + 1 - now_ms, 1_000) / 1000, stop)
 
 
-def start_afresh(watched: Sequence[DeviceChannels], outbox: StationOutlet, now_ms: int, by_ms: int) -> None:
+def start_afresh(channels: Sequence[DeviceChannels], outlet: StationOutlet, now_ms: int, by_ms: int) -> None:
     """Give up the open slots after the wall clock was set: none of them is known whole.
 
     Events that wait for their record are dated by the clock as it is now.
     """
-    outbox.events[:] = [*shifted(outbox.events, by_ms), StationEvent("clock", None, f"set by {by_ms:+d} ms", now_ms)]
-    for one in watched:
+    outlet.events[:] = [*shifted(outlet.events, by_ms), StationEvent("clock", None, f"set by {by_ms:+d} ms", now_ms)]
+    for one in channels:
         one.events[:] = shifted(one.events, by_ms)
         one.slots.restart(now_ms)
 
 
-def _watch_agent(channels: Sequence[Channel], outbox: StationOutlet, wall: WallClock) -> DeviceChannels:
+def _watch_agent(channels: Sequence[Channel], outlet: StationOutlet, wall: WallClock) -> DeviceChannels:
     feeds = [ChannelFeed(channel, None) for channel in channels]
     report_ms = min(channel.interval_ms for channel in channels)
     plan = slot_plan(feeds, min(AGENT_SAMPLE_MS, report_ms), report_ms, AGENT_VALID_SHARE)
-    return DeviceChannels(AGENT, feeds, DeviceSlots(plan, wall.now_ms()), outbox)
+    return DeviceChannels(AGENT, feeds, DeviceSlots(plan, wall.now_ms()), outlet)

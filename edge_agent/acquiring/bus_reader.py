@@ -1,4 +1,4 @@
-"""The task that owns a bus: takes the turns of its schedule, one after the other."""
+"""The bus reader: the one task that owns a bus takes the turns of its schedule, one after the other."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Mounting:
 
     device: Device
     instrument: Instrument
-    watched: DeviceChannels
+    channels: DeviceChannels
     left: Sequence[Part] = field(default_factory=tuple)
     """What the last turn did not bring."""
     unasked: Sequence[Part] = field(default_factory=tuple)
@@ -82,7 +82,7 @@ class BusReader:
         self._failed_opens = 0
         self._reopen_at = 0.0
         self.turn = asyncio.Lock()
-        """Held during a turn; whoever else wants to use the line waits for it, and then has the line."""
+        """Held during a turn; others take it to use the line between two turns."""
         self.idle_until_ms = 0
         """Nothing is due before this time."""
 
@@ -106,7 +106,7 @@ class BusReader:
 
     async def _take(self, turn: Turn) -> None:
         mounting = self._mountings[turn.device]
-        slots, now_ms = mounting.watched.slots, self._now_ms()
+        slots, now_ms = mounting.channels.slots, self._now_ms()
         slots.begin(now_ms)
         self._bus.begin(turn.device, None if turn.free_by_ms is None else turn.free_by_ms - now_ms)
         try:
@@ -122,7 +122,7 @@ class BusReader:
         TURNS.labels(self._name, outcome.name.lower()).inc()
         self._reopen_if_deaf(turn, outcome, now_ms)
         self._tell(mounting, now_ms)
-        mounting.watched.close(now_ms)
+        mounting.channels.close(now_ms)
 
     async def _read(self, mounting: Mounting, turn: Turn) -> TurnOutcome:
         """Read what a turn is for, part by part; what did not come stays in `left` for another try."""
@@ -195,7 +195,7 @@ class BusReader:
                 missed[part] = miss
                 continue
             if self._wall.steps == self._steps:
-                mounting.watched.take(samples)
+                mounting.channels.take(samples)
         return missed
 
     def _costs_a_sample(self, turn: Turn, part_ms: float) -> bool:
@@ -208,7 +208,7 @@ class BusReader:
         return turn.free_by_ms is not None and self._now_ms() + mounting.instrument.try_ms > turn.free_by_ms
 
     def _revive_late(self, now_ms: int) -> None:
-        """End the rest of whoever was heard answering too late; say so of one that always does."""
+        """End the rest of devices that answered too late; report one that always does."""
         for device in self._bus.heard_late() & self._mountings.keys():
             self._schedule.revive(device, now_ms)
             mounting, took_ms = self._mountings[device], self._bus.late_ms(device)
@@ -220,15 +220,15 @@ class BusReader:
         if mounting.lateness.late(took_ms):
             name = mounting.device.name
             log.warning("device_slow", bus=self._name, device=name, took_ms=took_ms)
-            mounting.watched.events.append(StationEvent("device_slow", name, mounting.lateness.advice, self._now_ms()))
+            mounting.channels.events.append(StationEvent("device_slow", name, mounting.lateness.advice, self._now_ms()))
 
     def _reopen_if_deaf(self, turn: Turn, outcome: TurnOutcome, now_ms: int) -> None:
-        """Close a bus on which nobody is heard any more; the next turn opens it again, with every rest over."""
+        """Close a bus on which no device answers any more; the next turn opens it again, with every rest over."""
         if outcome in (TurnOutcome.LINE_DOWN, TurnOutcome.WAKING, TurnOutcome.MEASURING):
             return
         if self._watch.note(turn.device, heard=outcome is not TurnOutcome.SILENT):
             log.warning("bus_reopened", bus=self._name, why="not a byte from any device")
-            self._first_watched.events.append(StationEvent("bus_reopened", None, f"{self._name}: not a byte", now_ms))
+            self._first_channels.events.append(StationEvent("bus_reopened", None, f"{self._name}: not a byte", now_ms))
             self._bus.close()
             self._schedule.realign(now_ms)
 
@@ -240,7 +240,7 @@ class BusReader:
         await self._bus.open()
         if self._failed_opens:
             log.info("bus_back", bus=self._name)
-            self._first_watched.events.append(StationEvent("bus_back", None, self._name, self._now_ms()))
+            self._first_channels.events.append(StationEvent("bus_back", None, self._name, self._now_ms()))
         self._failed_opens, self._reopen_at = 0, 0.0
 
     def _line_down(self, down: LineDown) -> None:
@@ -251,7 +251,7 @@ class BusReader:
         self._bus.close()
         if self._failed_opens == 0:
             log.warning("bus_lost", bus=self._name, why=str(down))
-            self._first_watched.events.append(StationEvent("bus_lost", None, f"{self._name}: {down}", self._now_ms()))
+            self._first_channels.events.append(StationEvent("bus_lost", None, f"{self._name}: {down}", self._now_ms()))
         self._reopen_at = loop.time() + REOPEN_S[min(self._failed_opens, len(REOPEN_S) - 1)]
         self._failed_opens += 1
 
@@ -263,13 +263,13 @@ class BusReader:
         """Make events of what the instrument noticed, and of its being lost or back."""
         name = mounting.device.name
         for note in mounting.instrument.notes:
-            mounting.watched.events.append(StationEvent(note.kind, name, note.detail, now_ms))
+            mounting.channels.events.append(StationEvent(note.kind, name, note.detail, now_ms))
         mounting.instrument.notes.clear()
         lost = self._schedule.is_lost(name)
         if lost != mounting.lost:
             mounting.lost = lost
             log.warning("device_lost" if lost else "device_back", bus=self._name, device=name)
-            mounting.watched.events.append(StationEvent("device_lost" if lost else "device_back", name, "", now_ms))
+            mounting.channels.events.append(StationEvent("device_lost" if lost else "device_back", name, "", now_ms))
         self._count_misfires()
 
     def _count_misfires(self) -> None:
@@ -286,8 +286,8 @@ class BusReader:
         return now_ms
 
     @property
-    def _first_watched(self) -> DeviceChannels:
-        return next(iter(self._mountings.values())).watched
+    def _first_channels(self) -> DeviceChannels:
+        return next(iter(self._mountings.values())).channels
 
 
 def _in_turn(mounting: Mounting) -> Sequence[Part]:

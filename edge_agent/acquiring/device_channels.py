@@ -1,4 +1,4 @@
-"""A device while it is read: its instrument, its channels' slots, and its events."""
+"""The channels of a device while it is read: samples go into slots, closed slots become records."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edge_agent.slots.maintenance import MaintenanceOrders, MaintenanceSwitch
 
 @dataclass(slots=True)
 class StationOutlet:
-    """What a station's devices share: where closed slots go, the station's own events, its maintenance switch."""
+    """What the devices of a station share: sink of closed slots, the station's events, maintenance switch, orders."""
 
     sink: RecordSink
     switch: MaintenanceSwitch
@@ -26,7 +26,7 @@ class StationOutlet:
     """Sent with the next record of any device."""
 
     def tell(self, event: StationEvent) -> None:
-        """Put an event on record, and say it at once to whoever wants to know."""
+        """Put an event on record, and pass it to `on_event` at once."""
         self.events.append(event)
         if self.on_event is not None:
             self.on_event(event)
@@ -34,12 +34,12 @@ class StationOutlet:
 
 @dataclass(slots=True)
 class DeviceChannels:
-    """The channels of one device (or of the agent itself) on their way from sample to record."""
+    """The channels of one device, or of the agent itself, from sample to record."""
 
     name: str
     feeds: list[ChannelFeed]
     slots: DeviceSlots
-    outbox: StationOutlet
+    outlet: StationOutlet
     events: list[StationEvent] = field(default_factory=list)
     """Sent with the device's next record."""
     last: dict[str, ChannelSample] = field(default_factory=dict)
@@ -60,28 +60,28 @@ class DeviceChannels:
                 feed.gases.note(sample)
         for sample in samples:
             if (calibrated := self.calibration.note(sample)) is not None:
-                self.outbox.tell(StationEvent(CALIBRATION, self.name, calibrated, sample.t_ms))
+                self.outlet.tell(StationEvent(CALIBRATION, self.name, calibrated, sample.t_ms))
             for feed in self.by_signal.get(sample.signal, ()):
                 self._put(feed, sample)
 
     def _put(self, feed: ChannelFeed, sample: Sample) -> None:
         taken = feed.taken(sample)
-        turned = self.outbox.switch.note(self.name, feed.name, taken)
+        turned = self.outlet.switch.note(self.name, feed.name, taken)
         if turned is not None:
-            self.outbox.tell(StationEvent("maintenance", self.name, turned, taken.t_ms))
+            self.outlet.tell(StationEvent("maintenance", self.name, turned, taken.t_ms))
         if (said := feed.turned(taken)) is not None:
-            self.outbox.tell(StationEvent(feed.parameter, self.name, said, taken.t_ms))
+            self.outlet.tell(StationEvent(feed.parameter, self.name, said, taken.t_ms))
         if (gas := feed.gases.of(feed.kind, taken)) is not None and taken.value is not None:
             self.slots.add_beside(f"{feed.name}_{gas}", taken.t_ms, taken.value)
-        taken = self.outbox.switch.marked(feed.kind, taken)
-        taken = self.outbox.orders.marked(self.name, feed.kind, taken)
+        taken = self.outlet.switch.marked(feed.kind, taken)
+        taken = self.outlet.orders.marked(self.name, feed.kind, taken)
         self.last[feed.name] = taken
         self.slots.add(feed.name, taken)
 
     def close(self, now_ms: int) -> None:
         """Hand over the slots that have ended and are complete."""
         for record in self.slots.close(now_ms):
-            events = (*self.outbox.events, *self.events)
-            self.outbox.events.clear()
+            events = (*self.outlet.events, *self.events)
+            self.outlet.events.clear()
             self.events.clear()
-            self.outbox.sink(record._replace(events=events))
+            self.outlet.sink(record._replace(events=events))

@@ -1,4 +1,4 @@
-"""Runs requests from other threads (the desk, the centre's commands) inside the instruments' event loop."""
+"""The field link runs questions from other threads (desk, commands) inside the instruments' event loop."""
 
 from __future__ import annotations
 

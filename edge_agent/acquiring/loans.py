@@ -1,4 +1,4 @@
-"""Loans of a line to readers beside its owner: between two turns, or by sharing what the owner hears."""
+"""Loans of a line: others read between two turns of its owner, or share the lines of text that it hears."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def wait_for_room(reader: BusReader, wall: WallClock, room_ms: int) -> Non
 
 
 def loan(reader: BusReader | TalkerReader, bus: SharedBus, wall: WallClock, device: str) -> Lend:
-    """Return who lends the owner's own bus: open, and cut to what its instruments leave."""
+    """Return the loan of the owner's own bus: open, and limited to what its instruments leave."""
 
     @asynccontextmanager
     async def lent(room_ms: int) -> AsyncIterator[None]:
@@ -57,7 +57,7 @@ def loan(reader: BusReader | TalkerReader, bus: SharedBus, wall: WallClock, devi
 
 
 def loan_of_place(reader: BusReader | TalkerReader, own: OwnedLine, other: OwnedLine, wall: WallClock) -> Lend:
-    """Return who lends the place of a bus to another one, of other line settings; the owner opens his again."""
+    """Return the loan of a bus's place to a bus of other line settings; the owner opens its own again."""
 
     @asynccontextmanager
     async def lent(room_ms: int) -> AsyncIterator[None]:
@@ -75,7 +75,7 @@ def loan_of_place(reader: BusReader | TalkerReader, own: OwnedLine, other: Owned
 
 
 class Overheard:
-    """A bus that brings what another one hears."""
+    """A bus that repeats the lines that another one hears."""
 
     def __init__(self, clock: NowMs) -> None:
         self._clock = clock

@@ -1,4 +1,4 @@
-"""The schedule of a bus: due times, earliest deadline first, retries last, rests for silent devices. Pure.
+"""The schedule of a bus: due times, earliest deadline first, retries last, rests for the silent. Pure.
 
 Due times are multiples of the sampling period on the wall clock, all in milliseconds since 1970 UTC. A slot labelled h
 ends at h inclusive, so a read due at h starts one millisecond later: it is the first of the slot that begins.
@@ -44,7 +44,7 @@ class TurnOutcome(Enum):
     WAKING = auto()
     """It may have been asleep: it was woken and is read when it has had time."""
     MEASURING = auto()
-    """It was told to measure, and is read when it is ready."""
+    """It measures by command, and is read when it is ready."""
     LINE_DOWN = auto()
     """The bus itself is away."""
 
@@ -70,11 +70,11 @@ class Turn(NamedTuple):
     woken: bool = False
     """It has been woken for this turn."""
     measuring: bool = False
-    """It was told to measure, and must be ready by now."""
+    """It measures by command, and must be ready by now."""
     came_late: bool = False
     """It was heard too late: it lives, and nothing is gained by asking for one thing first."""
     free_by_ms: int | None = None
-    """When its neighbours want the bus; None: nobody does."""
+    """When its neighbours want the bus; None: none does."""
     lost_by_ms: int | None = None
     """When one of them loses a sample if it has not had the bus."""
 

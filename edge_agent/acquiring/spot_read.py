@@ -1,4 +1,4 @@
-"""Reads a device once, beside its schedule, on a line that is lent for each transaction."""
+"""The spot read: one read of a device beside its schedule, on a line that is lent for each transaction."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TRIES: Final = 4
 BETWEEN_TRIES_S: Final = 1.0
 
 Lend = Callable[[int], AbstractAsyncContextManager[None]]
-"""Lends an open line for one transaction, if possible at a moment when nobody else wants it for so many ms."""
+"""Lends an open line for one transaction, if possible at a moment when its owner does not want it for so many ms."""
 
 
 class SpotReading(NamedTuple):
@@ -33,7 +33,7 @@ class SpotReading(NamedTuple):
 
 
 def kept_open(bus: OwnedLine) -> Lend:
-    """Return who lends a bus that nobody else uses."""
+    """Return the loan of a bus without another user."""
 
     @asynccontextmanager
     async def lent(_: int) -> AsyncIterator[None]:
@@ -44,7 +44,7 @@ def kept_open(bus: OwnedLine) -> Lend:
 
 
 async def look_at(device: Device, instrument: Instrument, lend: Lend, tries: int = TRIES) -> list[SpotReading]:
-    """Read a device once, apart from its schedule, and return its channels; a silent one is asked for one part only."""
+    """Read a device once, apart from its schedule, and return its channels; of a silent one only one part is tried."""
     try:
         async with lend(instrument.try_ms):
             ready_ms = await instrument.wake()

@@ -1,4 +1,4 @@
-"""What acquisition needs besides the station: clock, sources of the agent's own channels, orders, watchdog."""
+"""The surroundings of acquisition: clock, sources of the agent's own channels, orders, watchdog."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge_agent.slots.maintenance import MaintenanceOrders
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Clock, sources and collaborators of acquisition."""
+    """What acquisition is given besides the station."""
 
     clock: NowMs
     keeping: AgentChannels

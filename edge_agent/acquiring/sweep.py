@@ -1,4 +1,4 @@
-"""One bus while it is read: what hangs on it, who reads it, and what it shows to people."""
+"""A sweep: one bus while it is read, with its devices, its reader and their newest samples."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def reader_of(
 
 
 def _newest(mounting: Mounting, name: str, unit: str) -> SpotReading:
-    taken = mounting.watched.last.get(name)
+    taken = mounting.channels.last.get(name)
     if taken is None:
         return SpotReading(mounting.device.name, name, None, unit, "comm", "nothing was heard of it yet")
     return SpotReading(mounting.device.name, name, taken.value, unit, taken.state.word, "")
@@ -82,7 +82,7 @@ def _rows(mounting: Mounting) -> list[dict[str, Any]]:
     raw: dict[str, tuple[int, ...]] = getattr(mounting.instrument, "registers", {})
     rows = []
     for name, channel in mounting.device.channels.items():
-        taken = mounting.watched.last.get(name)
+        taken = mounting.channels.last.get(name)
         rows.append(
             {
                 "device": mounting.device.name,

@@ -1,4 +1,4 @@
-"""The buses under their tasks, and their change to another configuration while the station goes on measuring.
+"""The sweeps of a station: its buses, each read by a task of its own, and their change to another configuration.
 
 A bus on which nothing changes is not touched. A changed one is stopped between two turns, when nothing is due for a
 moment, and goes on under its new owner with the open slots of the old one.
@@ -31,7 +31,7 @@ from quantrac.config.stations import Device, Station
 from quantrac.telemetry.errors import QuantracError
 
 TRIES: Final = 3
-"""Reads of one device that somebody asks for, each between two turns of its line's owner."""
+"""Tries of one spot read, each between two turns of its line's owner."""
 ROOM_MS: Final = 400
 """A bus is changed when nothing is due on it for so long; where that never is, a slot of several samples bears it."""
 
@@ -41,23 +41,23 @@ class NoSuchDevice(QuantracError):
 
 
 class Sweeps:
-    """The tasks of all buses. Everything here belongs to the event loop of acquisition."""
+    """Reads the buses of a station. Everything here belongs to the event loop of acquisition."""
 
     def __init__(
         self,
         station: Station,
-        watched: list[DeviceChannels],
-        outbox: StationOutlet,
+        channels: list[DeviceChannels],
+        outlet: StationOutlet,
         wall: WallClock,
         around: Surroundings,
     ) -> None:
         """Mount the station's buses, nothing opened yet; raises Unsuitable.
 
-        `watched` is kept to hold every device's channels.
+        `channels` is kept to hold every device's channels.
         """
         self.station = station
-        self.watched = watched
-        self._outbox, self._wall, self._around = outbox, wall, around
+        self.channels = channels
+        self._outlet, self._wall, self._around = outlet, wall, around
         self._group: asyncio.TaskGroup | None = None
         self._changing = asyncio.Lock()
         self._sweeps = {mounted.name: self._sweep(mounted, {}) for mounted in mount(station, around.clock)}
@@ -134,10 +134,10 @@ class Sweeps:
             }
             ended = [self._sweeps.pop(name) for name in [*self._sweeps] if name not in kept]
             await asyncio.gather(*(self._end(sweep) for sweep in ended))
-            former = {m.device.name: (m.device, m.watched) for sweep in ended for m in sweep.mountings}
-            self._outbox.orders.know(new.devices)
+            former = {m.device.name: (m.device, m.channels) for sweep in ended for m in sweep.mountings}
+            self._outlet.orders.know(new.devices)
             if old.maintenance != new.maintenance:
-                self._outbox.switch = MaintenanceSwitch(new.maintenance)
+                self._outlet.switch = MaintenanceSwitch(new.maintenance)
             self.station = new
             for name, one in mounted.items():
                 if name not in kept:
@@ -192,15 +192,15 @@ class Sweeps:
         feeds = feeds_of(device)
         slots = DeviceSlots(device_plan(device, feeds), self._wall.now_ms())
         calibration = CalibrationWatch(checks_itself=bool(device.gases))
-        watched = DeviceChannels(device.name, feeds, slots, self._outbox, calibration=calibration)
+        channels = DeviceChannels(device.name, feeds, slots, self._outlet, calibration=calibration)
         if former is not None:
             before, was = former
             same = same_channels(before, device)
-            watched.slots.take_over(was.slots, same)
-            watched.events += was.events
-            watched.last = {name: taken for name, taken in was.last.items() if name in same}
-        self.watched.append(watched)
-        return watched
+            channels.slots.take_over(was.slots, same)
+            channels.events += was.events
+            channels.last = {name: taken for name, taken in was.last.items() if name in same}
+        self.channels.append(channels)
+        return channels
 
     def _start(self, sweep: Sweep) -> None:
         assert self._group is not None
@@ -216,8 +216,8 @@ class Sweeps:
             await sweep.task
         self._around.watchdog.pulse.forget(f"bus {sweep.mounted.name}")
         for mounting in sweep.mountings:
-            mounting.watched.close(self._wall.now_ms())
-            self.watched.remove(mounting.watched)
+            mounting.channels.close(self._wall.now_ms())
+            self.channels.remove(mounting.channels)
 
     async def _end_with(self, stop: asyncio.Event) -> None:
         await stop.wait()

@@ -1,4 +1,4 @@
-"""The task that owns a line of talkers: it listens, and every line is a sample."""
+"""The talker reader: the one task that owns a line of instruments that send by themselves. Each line is a sample."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class TalkerReader:
         self._silences = dict.fromkeys(self._heard_ms, 0)
         self._failed_opens = 0
         self.turn = asyncio.Lock()
-        """Held while it listens for half a second at most; whoever else wants the line waits for it."""
+        """Held while it listens, half a second at most; others take it to use the line."""
         self.taps: list[Callable[[bytes], None]] = []
         """Others who want every line, too."""
 
@@ -74,7 +74,7 @@ class TalkerReader:
         self._line_is_back()
         while not stop.is_set():
             async with self.turn:
-                await self._bus.open()  # somebody else may have had the line
+                await self._bus.open()  # another may have used the line
                 raw = await self._next_line()
             if raw is not None:
                 self._take(raw)
@@ -105,8 +105,8 @@ class TalkerReader:
                 continue
             if samples:
                 self._was_heard(mounting, t_ms)
-                mounting.watched.take(samples)
-                mounting.watched.close(t_ms)
+                mounting.channels.take(samples)
+                mounting.channels.close(t_ms)
 
     def _was_heard(self, mounting: Mounting, t_ms: int) -> None:
         name = mounting.device.name
@@ -114,7 +114,7 @@ class TalkerReader:
         if mounting.lost:
             mounting.lost = False
             log.warning("device_back", bus=self._name, device=name)
-            mounting.watched.events.append(StationEvent("device_back", name, "", t_ms))
+            mounting.channels.events.append(StationEvent("device_back", name, "", t_ms))
 
     def _note_silence(self) -> None:
         """Count each sample that did not come in its time; after some of them in a row a device is lost."""
@@ -129,7 +129,7 @@ class TalkerReader:
             if self._silences[name] >= LOST_AFTER and not mounting.lost:
                 mounting.lost = True
                 log.warning("device_lost", bus=self._name, device=name)
-                mounting.watched.events.append(StationEvent("device_lost", name, "", now_ms))
+                mounting.channels.events.append(StationEvent("device_lost", name, "", now_ms))
 
     def _miss(self, mounting: Mounting, miss: Miss) -> None:
         self._misses.note(mounting.device.name, miss)
@@ -153,4 +153,4 @@ class TalkerReader:
 
     @property
     def _first_events(self) -> list[StationEvent]:
-        return self._mountings[0][0].watched.events
+        return self._mountings[0][0].channels.events

@@ -1,4 +1,4 @@
-"""Tasks of the event loop: they pause until they are stopped, and outlive errors that nobody foresaw."""
+"""Tasks of the event loop: they pause until they are stopped, and restart after unexpected errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from quantrac.observe.metrics import counter
 
 RESTART_TASK_S: Final = 1.0
 
-CRASHES = counter("quantrac_edge_crashes_total", "Errors that nobody foresaw, by task.", ["task"])
+CRASHES = counter("quantrac_edge_crashes_total", "Unexpected errors, by task.", ["task"])
 
 log = structlog.get_logger()
 
@@ -30,7 +30,7 @@ async def pause(seconds: float, stop: asyncio.Event) -> None:
 
 
 async def supervised(name: str, run: Callable[[asyncio.Event], Awaitable[None]], stop: asyncio.Event) -> None:
-    """Run a task until `stop`; an error that nobody foresaw stops only this task, and for a second."""
+    """Run a task until `stop`; an unexpected error stops only this task, and for a second."""
     while not stop.is_set():
         try:
             await run(stop)

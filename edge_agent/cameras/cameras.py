@@ -44,7 +44,7 @@ class RunningCameras(NamedTuple):
 
 
 class Cameras:
-    """The cameras of a station; what they are told before they run is forgotten."""
+    """The cameras of a station; events and records that come before they run are dropped."""
 
     def __init__(self, run: Callable[[ExitStack], RunningCameras], try_again_s: float = TRY_AGAIN_S) -> None:
         """`run` starts them, to be ended by its argument; it raises SpoolUnwritable where the disk has no room."""

@@ -1,6 +1,6 @@
-"""The slow lane of pictures: one at a time, oldest first, with a rest after each as long as it took.
+"""The lane of pictures to the broker: one at a time, oldest first, with a rest after each as long as it took.
 
-A picture stays in the album until the centre's ack settles its seq, by the same rules as readings (`settlement`).
+A picture stays in the spool until the centre's ack settles its seq, by the same rules as readings (`settlement`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ BUSY_S: Final = 5.0
 
 
 class _Transport(Protocol):
-    """What is asked of an MQTT session."""
+    """An MQTT session."""
 
     def publish(
         self, topic: str, payload: bytes, tag: object = None, *, user_properties: list[tuple[str, str]]
@@ -37,14 +37,14 @@ class _Transport(Protocol):
 
 
 class PictureLane:
-    """Publishes the pictures of an album. One thread calls everything here."""
+    """Publishes what the picture spool holds; one thread calls everything here."""
 
-    def __init__(self, station: str, album: PictureSpool, transport: _Transport) -> None:
-        self._station, self._album, self._transport = station, album, transport
+    def __init__(self, station: str, spool: PictureSpool, transport: _Transport) -> None:
+        self._station, self._spool, self._transport = station, spool, transport
         try:
             self._settlement = self._known()
         except SpoolDamaged as damage:
-            album.renew(str(damage))
+            spool.renew(str(damage))
             self._settlement = self._known()
         self._under_way: tuple[int, float] | None = None
         self._rest_until_s = float("-inf")
@@ -57,18 +57,18 @@ class PictureLane:
             return 1.0
         if now.s < self._rest_until_s:
             return self._rest_until_s - now.s
-        last = self._album.last
+        last = self._spool.last
         due = self._settlement.next_due(1, last, RangeSet(), now.s) if last else None
         if due is None:
             return 1.0
-        picture = self._album.read(due.lo)
+        picture = self._spool.read(due.lo)
         part = Range(due.lo, due.lo)
         if picture is None:  # dropped for newer ones
             self._settlement.refuse(part)
             return 0.0
         self._settlement.publish(part, now.s)
         self._under_way = picture.seq, now.s
-        said = {"epoch": self._album.epoch, "seq": picture.seq, "t": picture.t_ms}
+        said = {"epoch": self._spool.epoch, "seq": picture.seq, "t": picture.t_ms}
         words = [*((name, str(value)) for name, value in said.items()), ("camera", picture.camera)]
         self._transport.publish(
             topic(self._station, "image"), picture.jpeg, picture.seq, user_properties=[*words, ("cause", picture.cause)]
@@ -98,8 +98,8 @@ class PictureLane:
 
     def heard(self, ack: Ack, now: Moment) -> None:
         """The centre says what it has."""
-        last = self._album.last
-        answer = read_ack(ack, [EpochSpan(self._album.epoch, 0, 1, last)])
+        last = self._spool.last
+        answer = read_ack(ack, [EpochSpan(self._spool.epoch, 0, 1, last)])
         if answer.beyond:  # a restored card: the centre knows pictures of ours that we never took
             self._begin_epoch()
             return
@@ -107,7 +107,7 @@ class PictureLane:
         for part in gone:
             answer.settled.add(*part)
         change = self._settlement.obey(answer, age_s=(now.ms - ack.t) / 1000, now_s=now.s)
-        self._album.remove(answer.settled)
+        self._spool.remove(answer.settled)
         if change.refused:
             self._give_up(change.refused, f"{settlement.MOST_FAILURES} sends failed")
 
@@ -117,29 +117,29 @@ class PictureLane:
         Readings must not suffer from the pictures' disk: what cannot be read now is said as it was last.
         """
         with suppress(SpoolError, sqlite3.ProgrammingError):  # the latter: it is closed already
-            held, last = self._album.held(), self._album.last
+            held, last = self._spool.held(), self._spool.last
             first = next(iter(held)).lo if len(held) else last + 1
-            now = {self._album.epoch: Held(first, last, self._album.refused())} if last else {}
-            self._said = {epoch: Held(gone + 1, gone) for epoch, gone in self._album.earlier().items()} | now
+            now = {self._spool.epoch: Held(first, last, self._spool.refused())} if last else {}
+            self._said = {epoch: Held(gone + 1, gone) for epoch, gone in self._spool.earlier().items()} | now
         return self._said
 
     def renew(self, why: str) -> None:
-        """Go on with a new album; what can be read of the damaged one is sent under the new epoch."""
-        self._album.renew(why)
+        """Go on with a new spool; what can be read of the damaged one is sent under the new epoch."""
+        self._spool.renew(why)
         self._settlement, self._under_way = self._known(), None
 
     def _known(self) -> Settlement:
-        last = self._album.last
-        gone = RangeSet(self._album.held().gaps(1, last)) if last else RangeSet()
+        last = self._spool.last
+        gone = RangeSet(self._spool.held().gaps(1, last)) if last else RangeSet()
         return Settlement(gone, RangeSet(), RangeSet(), last=last)
 
     def _begin_epoch(self) -> None:
-        self._album.begin_epoch()
-        log.error("picture_epoch_is_used_by_another", new=self._album.epoch)
+        self._spool.begin_epoch()
+        log.error("picture_epoch_is_used_by_another", new=self._spool.epoch)
         self._settlement, self._under_way = self._known(), None
 
     def _give_up(self, parts: list[Range], why: str) -> None:
         log.error("picture_refused", first=parts[0].lo, why=why)
         for part in parts:
             self._settlement.refuse(part)
-        self._album.remove(parts, refused=True)
+        self._spool.remove(parts, refused=True)

@@ -26,7 +26,7 @@ SAME_EVENT_MS: Final = 60_000
 SCHEDULED: Final = "scheduled"
 ALARM: Final = "alarm"
 ASKED_S: Final = 90.0
-"""Longest wait of somebody who asked for a picture."""
+"""Longest wait for a picture on demand."""
 CAUSES: Final = {("door", "open"), ("mains", "off"), ("maintenance", "on")}
 """Events of which a camera with `on_alarm` takes a picture: kind, and how its text begins."""
 
@@ -99,16 +99,16 @@ class _Wish(NamedTuple):
     camera: str
     cause: str
     answer: Future[dict[str, Any]]
-    """Read by whoever asked, if anybody did."""
+    """Read by the caller of `ask`; unread for other pictures."""
 
 
 class Photographer:
-    """Takes pictures into the album, in a thread of its own: a camera may take seconds."""
+    """Takes pictures into the spool, in a thread of its own: a camera may take seconds."""
 
     def __init__(
         self,
         cameras: Mapping[str, Camera],
-        album: PictureSpool,
+        spool: PictureSpool,
         snapshot: Callable[[str], bytes],
         clock: Callable[[], int],
         stamp: Callable[[], ClockStamp],
@@ -119,7 +119,7 @@ class Photographer:
 
         `clock`: wall clock, ms; without a clock that can be believed there are no pictures.
         """
-        self._cameras, self._album, self._snapshot = cameras, album, snapshot
+        self._cameras, self._spool, self._snapshot = cameras, spool, snapshot
         self._clock, self._stamp, self._on_taken = clock, stamp, on_taken
         self._departures = departures or Departures({})
         self._timetable = Timetable(cameras, clock())
@@ -148,7 +148,7 @@ class Photographer:
                     self._wishes.put(_wish(name, ALARM))
 
     def ask(self, camera: str, cause: str) -> dict[str, Any]:
-        """Take a picture now, and return its time, size and number when it is in the album; blocking, any thread.
+        """Take a picture now, and return its time, size and number when it is in the spool; blocking, any thread.
 
         Raises NoPicture, TimeoutError.
         """
@@ -195,7 +195,7 @@ class Photographer:
         if not self._stamp().trusted:
             raise NoPicture("the station's clock is not believed yet, so a picture would have no time")
         jpeg = scaled(self._snapshot(camera.url), camera.width, camera.height, camera.max_kb * 1024)
-        return {"camera": name, "t": t_ms, "bytes": len(jpeg), "seq": self._album.put(t_ms, name, cause, jpeg)}
+        return {"camera": name, "t": t_ms, "bytes": len(jpeg), "seq": self._spool.put(t_ms, name, cause, jpeg)}
 
 
 def _wish(camera: str, cause: str) -> _Wish:

@@ -1,4 +1,4 @@
-"""The cameras of a station while the agent runs: a photographer, an album, and a lane by a session of its own."""
+"""The picture sender: publishes the picture spool in a thread and over a session of its own."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ Call = Callable[[PictureLane], None]
 
 
 class PictureSender:
-    """Publishes what is in the album; everything reaches its one thread as a call.
+    """Publishes what is in the spool; everything reaches its one thread as a call.
 
     The session is a second one, so that a picture on a thin line stands in no reading's way.
     """
 
-    def __init__(self, station: str, address: MqttAddress, album: PictureSpool, now: Now) -> None:
+    def __init__(self, station: str, address: MqttAddress, spool: PictureSpool, now: Now) -> None:
         self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._now = now
         self._session = Session(
@@ -47,7 +47,7 @@ class PictureSender:
             on_message=self._heard,
             on_publish_settled=lambda answer: self._calls.put(lambda lane: lane.answered(answer, now())),
         )
-        self.lane = PictureLane(station, album, self._session)
+        self.lane = PictureLane(station, spool, self._session)
         self._thread = threading.Thread(target=self._run, name="pictures", daemon=True)
 
     def start(self) -> None:
@@ -56,7 +56,7 @@ class PictureSender:
         self._session.start()
 
     def stop(self) -> None:
-        """End; what was not sent stays in the album."""
+        """End; what was not sent stays in the spool."""
         self._session.stop()
         self._calls.put(None)
         self._thread.join()
@@ -86,7 +86,7 @@ class PictureSender:
             self._guarded(call)
 
     def _guarded(self, call: Callable[[PictureLane], T]) -> T | None:
-        """Make a call; an album that is damaged is renewed, a disk that cannot be written waited for."""
+        """Make a call; a picture spool that is damaged is renewed, a disk that cannot be written waited for."""
         try:
             return call(self.lane)
         except SpoolUnwritable as full:

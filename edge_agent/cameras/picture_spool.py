@@ -1,4 +1,4 @@
-"""The spool of pictures (the album): a SQLite file and an epoch of its own, for which no reading waits."""
+"""The spool of pictures: a SQLite file and an epoch of their own, so that no reading waits for a picture."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class PictureSpool:
     """
 
     def __init__(self, folder: Path, most_bytes: int = MOST_BYTES) -> None:
-        """Open the album of a station's folder, made if absent; a damaged one is set aside."""
+        """Open the spool of a station's folder, made if absent; a damaged one is set aside."""
         self._path, self._most_bytes = folder / FILE, most_bytes
         self._lock = threading.Lock()
         try:
@@ -138,7 +138,7 @@ class PictureSpool:
         return 0 if row is None else int(row[0])
 
     def earlier(self) -> dict[str, int]:
-        """Return the epochs of albums that were damaged, with the last seq that is known of each."""
+        """Return the epochs of picture spools that were damaged, with the last seq that is known of each."""
         with self._lock, SpoolErrors():
             return dict(self._db.execute("SELECT epoch, last FROM earlier"))
 
@@ -154,7 +154,7 @@ class PictureSpool:
             (self.epoch,) = self._db.execute("SELECT name FROM epoch").fetchone()
 
     def _take_over(self, aside: Path) -> int:
-        """Copy what a damaged album still gives, picture by picture; return how many."""
+        """Copy what a damaged spool still gives, picture by picture; return how many."""
         saved = last = 0
         with closing(sqlite3.connect(aside)) as old:
             for epoch, last in _rows(old, _NAMED):
@@ -175,7 +175,7 @@ class PictureSpool:
             self._db.execute("DELETE FROM picture WHERE seq = ?", (seq,))
             size, dropped = size - length, dropped + 1
         if dropped:
-            log.error("pictures_dropped", count=dropped, why="the album has reached its size")
+            log.error("pictures_dropped", count=dropped, why="the spool has reached its size")
 
 
 def _rows(db: sqlite3.Connection, query: str, *values: int) -> Iterator[tuple[Any, ...]]:

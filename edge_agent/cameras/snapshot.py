@@ -1,4 +1,4 @@
-"""One JPEG of a camera: fetched by HTTP (basic or digest login), checked, scaled to the size in the station file."""
+"""A snapshot: one JPEG of a camera, fetched by HTTP (basic or digest login), checked, and scaled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two clocks: the monotonic one, for waiting, and the wall clock, which people read and may set."""
+"""Two clocks: the monotonic one, for waiting; the wall clock, which people read and somebody may set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The machine's clocks, with the word of the kernel, chrony or systemd-timesyncd on them. Reads only, never sets."""
+"""The clocks of the machine, and their state as the kernel, chrony or systemd-timesyncd report it. Reads only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The timekeeper: watches the machine's clock in a thread of its own, since asking may take seconds."""
+"""The timekeeper watches the machine's clock, in a thread of its own: an answer may take seconds."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Timekeeper:
     def offset(self) -> Measured:
         """Return the clock's known error in ms.
 
-        A clock that nothing synchronises has none: null, `warmup`; nobody there to be asked: null, `fault`.
+        Null, `warmup`: nothing synchronises the clock. Null, `fault`: no source can be asked.
         """
         look = self._look
         if look.offset_ms is not None:

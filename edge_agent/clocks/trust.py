@@ -1,4 +1,4 @@
-"""Trust in the wall clock, and the times of records that were measured before it could be believed. Pure.
+"""Trust in the wall clock, and the dates of records that were made before it could be trusted. Pure.
 
 A box without a battery wakes up in 1970, or where its clock stood when the mains went. What is measured meanwhile is
 kept with the difference between the wall clock and the time since the machine started; once the clock can be believed,
@@ -18,10 +18,10 @@ SAME_CLOCK_MS: Final = 500
 
 
 class ClockLook(NamedTuple):
-    """What whoever sets the clock says of it."""
+    """The state of the clock, as its source of time reports it."""
 
     synchronised: bool | None
-    """None: nobody can be asked."""
+    """None: no source can be asked."""
     offset_ms: float | None
     """By how much the clock is known to be wrong, positive: it is behind."""
 
@@ -48,7 +48,7 @@ def is_trusted(plan: ClockPlan, wall_ms: int, look: ClockLook, was_synchronised:
     """Return whether a wall clock may be believed.
 
     Never before `not_before`. With `trust: date` that is all; with `trust: synchronised` it must have been
-    synchronised since the machine started, unless nobody can be asked.
+    synchronised since the machine started, unless no source can be asked.
     """
     if wall_ms < plan.not_before_ms:
         return False

@@ -1,4 +1,4 @@
-"""Interpretations of registers: every type, byte order and address base side by side, plausible ones marked. Pure."""
+"""Interpretations of registers: all types, byte orders and address bases side by side, plausible ones marked. Pure."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from edge_agent.modbus.codec import BYTE_ORDERS, ByteOrder, NumberType, decode, 
 
 TYPES: Final[tuple[NumberType, ...]] = ("float32", "int32", "uint32", "int16", "uint16")
 SCALES: Final = (1.0, 0.1, 0.01, 0.001, 10.0)
-"""Factors by which an instrument may have multiplied a whole number."""
+"""By which an instrument may have multiplied a whole number."""
 TOLERANCE: Final = 0.005
-"""How far the reading may have moved since somebody looked at the display, as a share of it."""
+"""How far the reading may have moved since a person read the display, as a share of it."""
 LEAST, MOST = 1e-3, 1e5
 """A measured quantity in its usual unit lies between these, or is zero."""
 

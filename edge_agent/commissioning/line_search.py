@@ -1,7 +1,7 @@
-"""Searches an undocumented line: line settings, Modbus units, an SDI-12 sensor, a talker.
+"""Line search: finds line settings, Modbus units, an SDI-12 sensor or a talker on a line that nobody documented.
 
 The usual settings are tried, the most usual first, for the usual units; the other units only with settings under which
-somebody answered. Where no Modbus unit is, the line is listened to, and an SDI-12 sensor asked for. All within a time.
+a unit answered. Where no Modbus unit is, it listens, and asks for an SDI-12 sensor. All within a time.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ async def _units(
                 found.append(Discovery(kind, line, str(unit), said))
             garbled += bool(said) and not is_frame
             if garbled >= 2 and not found:
-                break  # somebody speaks here, but not with these settings
+                break  # a device speaks here, but not with these settings
     finally:
         bus.close()
     return found
@@ -215,7 +215,7 @@ async def _text(
 
 
 async def _sdi12(bus: SerialBus) -> str:
-    """Return the address of the only sensor on an SDI-12 line (SDI-12 1.4, 4.4.2), empty if nobody answers."""
+    """Return the address of the only sensor on an SDI-12 line (SDI-12 1.4, 4.4.2), empty if none answers."""
     try:
         answer = await bus.ask(b"?!", LINE, 1_000)
     except (Garbled, LateAnswer, NoAnswer, LineDown):

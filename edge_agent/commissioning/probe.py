@@ -1,4 +1,4 @@
-"""The probe of a station: the requests it would send, and what each instrument answers now."""
+"""The probe of a station: the requests that would be sent, and the answer of each instrument now."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ANSWER_MS: Final = 25.0
 
 
 class DevicePlan(NamedTuple):
-    """What one device is asked, and the share of its line's time that this takes."""
+    """The requests to one device, and the share of its line's time that this takes."""
 
     device: str
     bus: str

@@ -1,4 +1,4 @@
-"""Steers a running agent: from its desk, by commands of the centre, by SIGHUP."""
+"""Control of a running agent from its desk, by commands of the centre and by SIGHUP; all get the same answers."""
 
 from __future__ import annotations
 

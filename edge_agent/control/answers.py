@@ -1,4 +1,4 @@
-"""The agent's answers to requests at its desk and to commands of the centre alike."""
+"""The agent's answers to requests, from its desk and from the centre's commands alike."""
 
 from __future__ import annotations
 

@@ -23,12 +23,12 @@ log = logger(__name__)
 
 FILE: Final = "commands.json"
 REMOTE: Final = frozenset(("status", "read", "again", "wipe", "maint", "push", "picture"))
-"""What the centre may ask. A drain ends the agent, and nobody would be there to start it."""
+"""Commands that the centre may give. Not `drain`: it ends the agent, and no person is there to start it again."""
 MOST_REFUSALS: Final = 20
 """Refusals that go on record within an hour; more are only counted in the log: a flood must not fill the spool."""
 HOUR_MS: Final = 3_600_000
 LONGEST_REPLY_MS: Final = 3_600_000
-"""Whoever asked has stopped waiting by then."""
+"""The centre has stopped waiting by then."""
 CHANGES_NOTHING: Final = frozenset(("status", "read"))
 """May be carried out twice, and so also while the disk is full and cannot keep the ids."""
 
@@ -61,7 +61,7 @@ class SeenIds:
 
 
 class Commands:
-    """Takes commands from the network thread and runs each that is allowed in a thread of its own."""
+    """Takes commands from the network thread and carries each out in a thread of its own."""
 
     def __init__(
         self,
@@ -163,7 +163,7 @@ class CommandReply(NamedTuple):
 
 
 class _Transport(Protocol):
-    """What is asked of an MQTT session."""
+    """An MQTT session."""
 
     @property
     def connected(self) -> bool:

@@ -1,4 +1,4 @@
-"""Reconfigures a running agent: tries the instruments, switches, watches, and goes back if need be.
+"""Reconfiguration of a running agent: tried on the instruments, put in force, watched, taken back if need be.
 
 The way of a change: compare → read each changed device once → switch → birth → trial → confirmed, or the old one again.
 Until it is confirmed nothing of it is kept: an agent that dies on trial starts with the old one.

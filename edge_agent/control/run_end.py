@@ -1,4 +1,4 @@
-"""The end of an agent's run: stopped, drained, or failed."""
+"""The end of a run: the agent is stopped, drained, or fails."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class RunEnd:
 
     @property
     def drain_was_wanted(self) -> bool:
-        """Whether somebody wants everything sent before the agent ends."""
+        """Whether everything is to be sent before the agent ends."""
         return self._drains_always or self._drain_is_wanted.is_set()
 
     def _wait_until_drained(self, loop: ForwardingLoop) -> bool:

@@ -1,4 +1,4 @@
-"""The trial of a new configuration: does it deliver what the old one did? Pure; the time is passed in.
+"""The trial of a new configuration: it must deliver what the old one did. Pure; the time is passed in.
 
 The new one is confirmed as soon as every channel that both have, and that was valid before, has been valid in a slot
 that began under the new one, and the link is there if it was there before. It is given a time for that; else the old

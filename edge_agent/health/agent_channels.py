@@ -1,4 +1,4 @@
-"""The agent's own channels (pseudo device `agent`): disk, processor, clock, errors, spool, modem."""
+"""The agent's own channels: disk, processor, clock, errors, spool and modem (pseudo device `agent`)."""
 
 from __future__ import annotations
 

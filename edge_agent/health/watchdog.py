@@ -1,4 +1,4 @@
-"""Tells systemd that the agent is ready, and that its sweeps go on (sd_notify(3)): a datagram to a Unix socket."""
+"""Systemd's watchdog: datagrams to a Unix socket say that the agent is ready and its sweeps go on (sd_notify(3))."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bayern-Hessen protocol (Gesytec II): analysers and dust monitors that answer ``DA`` with ``MD…``. Pure.
+"""Bayern-Hessen protocol (Gesytec II): analysers and dust monitors that answer ``DA`` with ``MD…``.
 
 Frame: ``STX text ETX BCC BCC``; the block check is the XOR of every byte from STX to ETX, both inclusive, as two
 upper-case hexadecimal characters. A request ended by CR instead carries no check and is answered in the same style
@@ -38,7 +38,7 @@ class Measurement(NamedTuple):
     """One block of an MD reply. What the status and error bits mean differs from maker to maker."""
 
     address: int | None
-    """None: the instrument leaves it out when it is asked without one (Serinus)."""
+    """None: the instrument leaves it out when the request has none (Serinus)."""
     value: float
     status: int
     error: int
@@ -92,7 +92,7 @@ def parse_value(text: str) -> float:
 def parse_measurements(text: str) -> list[Measurement]:
     """Return the blocks of an ``MDcc …`` reply; raises Garbled if it is none or blocks are missing.
 
-    Blocks are told apart by an address followed by a value, because makers fill the fields behind the status bytes
+    Blocks are recognised by an address followed by a value, because makers fill the fields behind the status bytes
     differently (GRIMM six digits, Serinus eight, Thermo joins serial number and spare field into ten).
     """
     if not re.match(r"MD\d{2}( |$)", text):

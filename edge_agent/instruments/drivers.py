@@ -1,4 +1,4 @@
-"""Drivers: by which bus and which instrument a protocol is spoken, and a station's devices mounted on its buses."""
+"""Drivers: the bus and the instrument that speak each protocol; a station's devices mounted on its buses."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def mount(station: Station, clock: NowMs) -> list[Mounted]:
 
 
 def instrument_on(line: SharedBus, device: Device, clock: NowMs) -> Instrument:
-    """Return a device's instrument on a line that somebody may have opened already; raises Unsuitable."""
+    """Return a device's instrument on a line that may be open already; raises Unsuitable."""
     protocol = device.profile.protocol
     driver = DRIVERS[protocol]
     if not isinstance(line, driver.bus):

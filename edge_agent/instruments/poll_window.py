@@ -1,4 +1,4 @@
-"""Poll windows: minutes of the hour in which alone an instrument may be asked."""
+"""The poll window: minutes of the hour in which an instrument may be asked (it moves its tape in the others)."""
 
 from __future__ import annotations
 

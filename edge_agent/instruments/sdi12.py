@@ -1,4 +1,4 @@
-"""SDI-12 v1.4 as a master behind a transparent adapter, which makes break and 7E1 itself. The codec is pure.
+"""SDI-12 v1.4: commands and answers. Pure. The adapter on the line makes break and 7E1 itself.
 
 Commands: ``aM!`` (answer ``atttn``, then a service request), ``aC!`` (``atttnn``, none), ``aD0!…aD9!`` data,
 ``aR0!…aR9!`` values at once; a ``C`` behind the first letter asks for a CRC.

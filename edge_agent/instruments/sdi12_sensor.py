@@ -2,7 +2,7 @@
 
 A measurement by ``aM!`` holds the line until the sensor's service request. One by ``aC!`` does not: the sensor answers
 how long it takes, measures by itself, and keeps the values until the next command to it, so that the sensors of a line
-measure at the same time and each is asked for its values when it is ready.
+measure at the same time, and the values of each are fetched when it is ready.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from quantrac.telemetry.states import State, worst
 SERVICE_REQUEST_SLACK_S: Final = 1.0
 MOST_DATA_COMMANDS: Final = 10
 KEPT_S: Final = 10.0
-"""Values that nobody has fetched for so long after they were ready are measured again."""
+"""Values that were not fetched for so long after they were ready are measured anew."""
 
 
 class _Begun(NamedTuple):

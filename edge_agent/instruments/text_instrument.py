@@ -68,7 +68,7 @@ class TextBus(AskingBus, ListeningBus, Protocol):
 
 
 class AskedInstrument(Instrument):
-    """Base of the instruments that are asked: a device, its line, and the signals that the station wants."""
+    """Base of the instruments that answer requests: a device, its line, and the signals that the station wants."""
 
     def __init__(self, device: Device, bus: AskingBus) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Lines of fields: NMEA 0183, Gill ASCII, and lines of a maker's own. Pure: bytes in, fields and values out.
+"""Lines of fields: NMEA 0183, Gill ASCII, and lines of a maker's own.
 
 NMEA: ``$WIMWV,214,R,3.4,M,A*3E``, the XOR of the characters between ``$`` and ``*``. Gill: ``STX body ETX hh``, the XOR
 of the characters strictly between STX and ETX (Bayern-Hessen counts these two, Gill does not). Sources: NMEA 0183

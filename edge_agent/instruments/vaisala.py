@@ -1,4 +1,4 @@
-r"""Vaisala WXT and WMT transmitters in ASCII mode, polled or automatic. Pure: bytes in, fields out.
+r"""Vaisala WXT and WMT transmitters in ASCII mode, polled or automatic.
 
 ``0R0\r\n`` is answered by ``0R0,Dm=214D,Sm=3.4M,Ta=28.4C,…\r\n``: a field's last letter is its unit, ``#`` in its
 place means invalid data. With a small ``r`` command and answer carry the SDI-12 CRC. Source: WXT530 user's guide.

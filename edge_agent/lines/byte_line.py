@@ -1,4 +1,4 @@
-"""Base of serial ports and TCP connections as lines of bytes: write, read up to an end with a timeout, be quiet."""
+"""A line of bytes over a serial port or TCP: write, read up to an end within a time, keep quiet."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class ByteLine(ABC):
                 )
 
     async def next_line(self, end: bytes, timeout_s: float, longest: int) -> bytes | None:
-        """Return the next line of somebody who talks by himself, None if none is whole within `timeout_s`.
+        """Return the next line of a talker, None if none is whole within `timeout_s`.
 
         What has come of a line is kept for the next call. Raises Garbled (it stopped in the middle, or never ends) and
         LineDown.
@@ -120,7 +120,7 @@ class ByteLine(ABC):
         self._news.set()
 
     def _went_away(self) -> None:
-        """Wake whoever waits for bytes that will not come."""
+        """Wake the reader: the bytes that it waits for will not come."""
         self._news.set()
 
     async def _wait_for_news(self, deadline: float) -> bool:

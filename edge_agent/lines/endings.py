@@ -1,4 +1,4 @@
-"""Endings of text answers: how an answer ends, what it holds, and which looks like no other. Pure."""
+"""Endings of answers in printable characters: how each ends and what it holds, which tells it from others. Pure."""
 
 from __future__ import annotations
 

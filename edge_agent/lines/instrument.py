@@ -1,4 +1,4 @@
-"""An instrument on a bus: what acquisition asks of it, whatever it speaks."""
+"""An instrument on a bus, as acquisition uses it, whatever protocol it speaks."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Text answers that a line still owes, so that none is taken for the answer to a later request. Pure.
+"""Owed answers of a text line: none of them is taken for the answer to a later request. Pure.
 
-Such answers name neither request nor number. Instruments answer in order: so after a miss the same is asked again only
-when a *fence* has been answered, a small request whose answer looks like no other (``a!`` of SDI-12, ``a`` of Vaisala);
-where the protocol has none (Bayern-Hessen, menus), when the owed answer has come, or can come no more.
+Such answers name neither request nor number. Instruments answer in order, so after a miss a request is repeated only
+when a *fence* has been answered, a small request whose answer looks like no other (``a!`` of SDI-12, ``a`` of Vaisala).
+Where the protocol has none (Bayern-Hessen, menus), the owed answer must have come, or its time must be over.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Patience: how long to wait for each unit, learnt from its answers. Pure.
+"""Patience: how long to wait for each unit, learnt from how long its answers took. Pure.
 
 A unit is given the profile's timeout. One that was heard answering too late is given more. One that has always answered
 quickly and now is silent is given three times its longest recent answer when it is tried again, so that a dead unit
@@ -35,7 +35,7 @@ class Patience:
         self._silent: set[int] = set()
 
     def wait_ms(self, unit: int, timeout_ms: int) -> int:
-        """Return how long to wait for a unit whose profile says `timeout_ms`, where nobody else is due."""
+        """Return how long to wait for a unit whose profile says `timeout_ms`, where no other unit is due."""
         if unit in self._late_ms:
             return max(timeout_ms, self._late_ms[unit])
         took_ms = self._took_ms.get(unit, ())
@@ -46,7 +46,7 @@ class Patience:
     def needed_ms(self, unit: int, timeout_ms: int, most_ms: int = LONGEST_MS) -> int:
         """Return the shortest wait that makes sense: twice what the unit takes as a rule, at least 300 ms.
 
-        It is not longer than `most_ms`, as a rule the interval: whoever takes longer cannot be read so often anyway.
+        Not longer than `most_ms`, as a rule the interval: a unit that takes longer cannot be read so often anyway.
         """
         newest_ms = sorted(self._newest_ms.get(unit, ()))
         rule_ms = newest_ms[len(newest_ms) // 4] if newest_ms else 0
@@ -79,11 +79,11 @@ class Allowance:
         self._until: float | None = None
 
     def begin(self, device: str, for_ms: int | None, now: float) -> None:
-        """A turn of `device` begins; None: nobody else is due."""
+        """Begin a turn of `device`; None: no other device is due."""
         self.device, self._until = device, None if for_ms is None else now + for_ms / 1000
 
     def end(self) -> None:
-        """It is over: whoever uses the line now is not hurried."""
+        """End the turn; what follows has no limit of time."""
         self.device, self._until = "", None
 
     def cut(self, wait_ms: int, needed_ms: int, behind_ms: int, now: float) -> int:

@@ -1,4 +1,4 @@
-"""A line of requests and answers for text protocols, on a serial port or TCP."""
+"""The bus of text protocols: requests and answers in printable characters, on a serial port or TCP."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ class SerialBus(SharedBus):
         return NoAnswer(f"{request!r}: {miss}")
 
     async def _answer(self, request: bytes, ending: Ending, timeout_ms: int) -> bytes:
-        """Return the first answer that is not somebody else's, or noise."""
+        """Return the first answer to this request; others and noise are skipped."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_ms / 1000
         if self._bus.echo:
@@ -156,7 +156,7 @@ class SerialBus(SharedBus):
         return took_ms
 
     def _hear_unasked(self) -> None:
-        """Learn from answers that came when nobody waited for them any more."""
+        """Learn from answers that came after their time."""
         self._unasked += self._line.discard()
         self._learn_late()
 

@@ -1,4 +1,4 @@
-"""A bus whose owner counts its turns: how long each may hold the line, and who answered too late."""
+"""A bus that devices share: it limits each turn, and knows who answered too late."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class SharedBus(ABC):
         self._free_at = 0.0
         """Loop time from which on the line may be used."""
         self._late: set[str] = set()
-        """Devices heard too late since somebody asked."""
+        """Devices heard too late since `heard_late` was called."""
         self._late_ms: dict[str, int] = {}
 
     @abstractmethod
@@ -57,7 +57,7 @@ class SharedBus(ABC):
         self._allowance.begin(device, for_ms, asyncio.get_running_loop().time())
 
     def end(self) -> None:
-        """End the turn: whoever uses the bus now is not hurried."""
+        """End the turn; what follows has no limit of time."""
         self._allowance.end()
 
     def heard_late(self) -> set[str]:

@@ -1,10 +1,10 @@
-"""A Modbus line or endpoint with one owner: one transaction at a time, and no answer taken for another's.
+"""The Modbus bus: one owner, one transaction at a time, and no answer taken for another's.
 
 pymodbus moves the bytes; everything that decides is here, because on RTU the library accepts a late reply as the
 answer to the next request, does not compare lengths, and with its own retries lets one dead unit hold the line for
 seconds. So: no retries and no reconnecting in the library; its timeout is the only one (an outer one would leave a
 transaction half done); a frame is passed on only if it can be the answer (`framing`); after a miss the line stays
-quiet for a while, and a unit that still owes an answer is asked for something else first (`owed_answers`). On TCP the
+quiet for a while, and a unit that still owes an answer gets another request first (`owed_answers`). On TCP the
 transaction number does this work.
 """
 
@@ -274,7 +274,7 @@ class ModbusBus(SharedBus):
         return data
 
     def _hear_unasked(self, heard: bytes) -> None:
-        """Learn from an answer that comes when nobody waits for it any more."""
+        """Learn from an answer that comes after its time."""
         if (late := self.owed.late(heard, None)) is not None:
             self._learn(late[1].request.unit, late[1].sent)
 

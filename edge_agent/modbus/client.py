@@ -1,4 +1,4 @@
-"""pymodbus as our bus uses it: it moves bytes and times a transaction; here a reply is held against its request."""
+"""The pymodbus client of our bus moves bytes and times transactions; here a reply is checked against its request."""
 
 from __future__ import annotations
 

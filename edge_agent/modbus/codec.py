@@ -1,4 +1,4 @@
-"""Numbers in Modbus registers: sixteen-bit words to values and back, in every byte order that instruments use.
+"""Codec of Modbus registers: sixteen-bit words to values and back, in every byte order that instruments use.
 
 A byte order is written as the four bytes of a float32 appear on the wire, A being the most significant: ``ABCD``
 (big-endian), ``CDAB`` (low word first), ``BADC`` (bytes swapped within each word), ``DCBA`` (little-endian). Wider

@@ -1,4 +1,4 @@
-"""Finds the one RTU frame that answers a request among the bytes of a line. Pure.
+"""RTU frames: the one that answers a request, found among all that a line delivered. Pure.
 
 RTU replies carry no transaction number, and a line delivers more than replies: turn-around glitches before the frame,
 echoes, the late answer of a neighbour. A frame is taken only if unit, function, byte count and CRC are those that the

@@ -1,4 +1,4 @@
-"""A Modbus instrument: requests from its profile, samples from their answers."""
+"""A Modbus instrument: turns its profile into requests, and their answers into samples."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class ModbusInstrument(Instrument):
         await self._bus.write(WriteRequest(self._unit, wipe.write == "coil", at, wipe.value), self._timing)
 
     async def probe(self) -> None:
-        """Ask for the first register; raises Miss if nobody answers."""
+        """Ask for the first register; raises Miss if nothing answers."""
         first = self.parts()[0].blocks[0]
         try:
             await self._bus.read(self._unit, RegisterSpan(first.function, first.at, 1), self._timing)

@@ -1,4 +1,4 @@
-"""Answers that a bus still owes, so that none is taken for the answer to a later request. Pure.
+"""Owed answers of a Modbus bus: none of them is taken for the answer to a later request. Pure.
 
 An RTU frame names its unit, its function and its length, not its request. After a miss, what answers late can be told
 from what answers now only if the two differ in that: so a unit that owes an answer is not asked for one of the same

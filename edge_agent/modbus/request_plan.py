@@ -1,4 +1,4 @@
-"""The request plan of a device: which registers go into which request. Pure; made once from its profile.
+"""The request plan of a device: which registers go into which request, made once from its profile. Pure.
 
 A request on a serial line costs about thirteen bytes and the instrument's answering time whatever it carries, a
 register costs two bytes: it is cheaper to read across a small gap than to ask twice. What belongs together (a value

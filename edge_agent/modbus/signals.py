@@ -1,4 +1,4 @@
-"""From registers to values with the device's state: status first, and never a sentinel as a number.
+"""Signals in registers: where each stands, and its value with the device's own state. No sentinel is a number.
 
 Pure. What was read of a device in one sample lies in an `Image`; `decode` makes one signal of it. The order is that of
 `quantrac.config.profiles`: raw number → missing, status → scale, offset → range.

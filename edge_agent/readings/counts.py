@@ -1,4 +1,4 @@
-"""Counts misses by device and kind, so that a bad cable can be told from a bad instrument."""
+"""Counts of misses, by device and kind, so that a bad cable can be told from a bad instrument."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class MissCounts:
         MISSES.labels(device, kind).inc()
 
     def was_late(self, device: str) -> None:
-        """What was counted as silence has answered after all, when nobody waited any more: it is one that was late."""
+        """Count as late what was counted as silent: the answer has come after its time."""
         if self._counts[device, "silent"]:
             self._counts[device, "silent"] -= 1
             self._counts[device, "late"] += 1

@@ -1,4 +1,4 @@
-"""Misses: the reasons why an instrument gave no reading, each with its own reaction of the schedule."""
+"""Misses: why an instrument gave no reading. Each kind needs another reaction of the schedule."""
 
 from quantrac.telemetry.errors import QuantracError
 

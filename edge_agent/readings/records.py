@@ -1,4 +1,4 @@
-"""Records: what one device gave for one slot, as acquisition hands it to the spool."""
+"""Records: what acquisition hands to the spool, one a device and slot."""
 
 from collections.abc import Callable
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Samples: the signals of an instrument at one moment."""
+"""Samples: what the signals of an instrument were, and when they were asked."""
 
 from __future__ import annotations
 

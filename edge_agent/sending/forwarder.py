@@ -1,4 +1,4 @@
-"""The forwarder: from intake to spool to broker, and back from the centre's ack.
+"""The forwarder: records go from intake to spool to broker, and the centre's acks settle them.
 
 The path of a record: `Intake` → `Spool.append` (synced) → `Lanes` → PUBACK → ack of the centre → settled. One thread
 calls everything here.
@@ -53,7 +53,9 @@ class AskedForTooMuch(QuantracError):
 
 
 class Forwarder:
-    """Moves records to the broker. Call `turn` after every other call, and again after the time it returns.
+    """Stores, publishes and settles; one thread calls everything here.
+
+    Call `turn` after every other call, and again after the time it returns.
 
     Any call but `turn` may raise SpoolDamaged: then call `renew`; or SpoolUnwritable: then call `stall`.
     """

@@ -1,4 +1,4 @@
-"""The thread that owns spool and lanes. Other threads reach it by calls, in order; they share nothing with it."""
+"""The forwarding loop: the one thread that owns spool and lanes. Calls reach it in order; nothing of it is shared."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ForwardingLoop:
         self._begin(lambda: forwarder)
 
     def start_late(self, opened: Callable[[], Forwarder | None], unopened: Callable[[], SpoolReport]) -> None:
-        """Begin as soon as `opened`, called by the thread, returns; what is posted waits, what is asked is refused.
+        """Begin as soon as `opened`, called by the thread, returns; until then calls wait and questions are refused.
 
         `unopened`: what is known meanwhile. `opened` returns None when the agent ends before.
         """

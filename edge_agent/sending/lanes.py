@@ -1,4 +1,4 @@
-"""The two lanes to the broker: what is published next, and what follows from the broker's answer.
+"""The two lanes to the broker: they choose what is published next, and act on the broker's answers.
 
 New messages go singly on `readings`, ahead of everything. Whatever that lane does not carry follows on `backfill`,
 oldest first, in bundles, at a limited rate and with few publishes under way: a new message never waits behind many.
@@ -35,7 +35,7 @@ NOT_AUTHORIZED: Final = 0x87
 
 
 class Publisher(Protocol):
-    """What is asked of an MQTT session; what became of a publish comes to `Lanes.answered`, exactly once."""
+    """An MQTT session; it reports the outcome of each publish to `Lanes.answered`, exactly once."""
 
     def publish(self, topic: str, payload: bytes, tag: object = None, *, retain: bool = False) -> None:
         """Publish at QoS 1."""
@@ -56,7 +56,7 @@ class Parcel(NamedTuple):
 
 
 class Lanes:
-    """Publishes what is next on either lane. One thread calls everything here."""
+    """Publishes what the spool holds; one thread calls everything here."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Lanes:
         rate: float,
         on_refused: Callable[[list[Range], str], None],
     ) -> None:
-        """Old messages go at most at `rate` a second; `on_refused` is told places given up and why."""
+        """Old messages go at most at `rate` a second; `on_refused` takes the places given up and the reason."""
         self._station, self._spool, self._transport = station, spool, transport
         self._rate, self._on_refused = rate, on_refused
         self.settlement = Settlement(*spool.fate, last=spool.last)

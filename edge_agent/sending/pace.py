@@ -1,4 +1,4 @@
-"""The pace of old messages: a rate, and bundles of a size that the line carries quickly. Pure.
+"""The pace of old messages behind the new ones: a rate, and bundles of a size that the line carries quickly. Pure.
 
 A new message waits behind what is under way on the line, so that must not be much: the bundles under way together are
 kept to what the line carries in `LINE_S`. How long an answer took says how fast the line is, because what was under way

@@ -1,4 +1,4 @@
-"""Keeps birth and status at the broker up to date: who the station is, and what its spools hold."""
+"""Presence of a station at the broker: birth and status, kept up to date."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Presence:
     def __init__(self, identity: Identity, spool: Spool, transport: Publisher) -> None:
         self.identity = identity
         self.others: Callable[[], dict[str, Held]] = dict
-        """What other spools of the station hold: that of the pictures."""
+        """Returns what other spools of the station hold: that of the pictures."""
         self._spool, self._transport = spool, transport
         self._status_s = float("-inf")
 

@@ -1,4 +1,4 @@
-"""Opens the spool when the agent starts; a disk without room is waited for, while what is measured stays in memory."""
+"""The start of the spool with the agent. While the disk has no room, records stay in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A station's way to the centre: records go by intake, spool and lanes to the broker; acks and commands come back."""
+"""The uplink of a station: records go by intake, spool and lanes to the broker; acks and commands come back."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ class Uplink:
         self.intake = Intake(wake=self.loop.wake, stamp=keeper.stamp)
         self.session = self._session(address)
         self.commands: SimpleQueue[Delivery] = SimpleQueue()
-        """Messages of `cmd/<id>` that nobody has taken yet."""
+        """Messages of `cmd/<id>` that wait to be taken."""
         self.on_settled: Callable[[SettledPublish], None] = lambda _: None
-        """Told, in the network thread, what became of each publish."""
+        """Called in the network thread with the outcome of each publish."""
         self._opening = SpoolStart(
             folder, station.spool, keeper, self.intake, self._forwarder, now, connected=lambda: self.session.connected
         )

@@ -1,4 +1,4 @@
-"""An instrument's own word on its calibration: calibrating, measuring zero or span gas. Pure."""
+"""Calibrations that an instrument itself reports, and its readings of zero and span gas. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From an instrument's signal to the station's channel: unit, adjustment, frozen values, calibration. Pure."""
+"""Channels from signals: unit, adjustment, frozen values, contacts, calibration windows. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Continuity of slots: those that nobody measured are sent as missing. Pure.
+"""Continuity of slots: those that nobody measured are sent as missing, so that no gap is silent. Pure.
 
 A device's slots follow one another. When a record comes whose slot does not follow the last one (the agent was dead,
 the mains were off, the clock was set forward, memory overflowed), the slots between are made as null with `fault`.
@@ -129,7 +129,7 @@ def missed_slots(series: SlotSeries, last_ms: int, next_ms: int, first_since_sta
 
 
 def span_text(from_ms: int, to_ms: int, width_ms: int, sent: int) -> str:
-    """Return how a restart event names the slots (`from` exclusive, `to` inclusive) that nobody measured."""
+    """Return how a restart event names the slots (`from` exclusive, `to` inclusive) that were missed."""
     missed = to_ms // width_ms - from_ms // width_ms
     coarse = "" if sent == missed else f", {sent} of them sent"
     return f"no slots from {_iso(from_ms)} to {_iso(to_ms)}: {missed} missed{coarse}"

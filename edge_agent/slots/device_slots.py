@@ -1,4 +1,4 @@
-"""The slots of one device: from samples to readings of each report interval. Pure; the time is passed in.
+"""The open slots of a device: samples become means, sums or last values. Pure; the time is passed in.
 
 A slot labelled h holds the samples of h - width < t <= h. It is closed when its end has passed and no read begun
 before the end is under way, so that a stored mean is the mean of everything that the instrument served in the slot.
@@ -51,7 +51,7 @@ class SlotPlan(NamedTuple):
     """Least share of the expected samples that must be valid, 0..1."""
     channels: tuple[ChannelPlan, ...]
     lag_ms: int = 0
-    """How long after its end a slot is closed: an instrument that keeps its own results is asked for them later."""
+    """How long after its end a slot is closed: the results that an instrument keeps are fetched later."""
 
 
 class ChannelSample(NamedTuple):
@@ -222,7 +222,7 @@ class DeviceSlots:
                 return self._increase(channel.name, valid, state)
 
     def _increase(self, name: str, valid: Sequence[ChannelSample], state: State) -> tuple[float, State]:
-        """Return a counter's rise over the slot; suspect if part of it fell in slots that nobody read."""
+        """Return a counter's rise over the slot; suspect if part of it fell in slots that were not read."""
         counter = self._counters[name]
         if counter.at_ms is not None and valid[0].t_ms - counter.at_ms > self._plan.width_ms:
             state = worst((state, State.SUSPECT))

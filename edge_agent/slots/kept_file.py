@@ -1,4 +1,4 @@
-"""Small files that outlive the agent: always whole, the old one or the new one, also after a power cut."""
+"""Small files that outlive the agent, always whole: the old one or the new one, also after a power cut."""
 
 from __future__ import annotations
 

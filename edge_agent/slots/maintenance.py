@@ -1,4 +1,4 @@
-"""Maintenance and calibration: by the switch at the station, or ordered by a person until a time."""
+"""Maintenance and calibration, by the switch at the station or by a person's order until a time."""
 
 from __future__ import annotations
 

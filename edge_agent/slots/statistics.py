@@ -1,4 +1,4 @@
-"""Statistics of a slot: number of valid samples, minimum, maximum, deviation. Pure."""
+"""Statistics beside a mean: number of valid samples, least, greatest, standard deviation. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fate of the messages of a spool, as far as it is known. Pure."""
+"""The fate of the messages of a spool: settled, refused, lost. Pure."""
 
 from __future__ import annotations
 

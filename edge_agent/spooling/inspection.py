@@ -1,4 +1,4 @@
-"""Inspects a spool, whether its agent runs or not. Reads only."""
+"""Inspection of a spool, whether its agent runs or not. Reads only."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def export_undated(folder: Path) -> Iterator[bytes]:
 
 
 def verify(folder: Path) -> Iterator[SpoolFault]:
-    """Read everything and yield what is wrong: damaged pages, messages out of place, gaps nobody accounts for."""
+    """Read everything and yield what is wrong: damaged pages, messages out of place, gaps without a reason."""
     with closing(_open(folder)) as db:
         try:
             (health,) = db.execute("PRAGMA quick_check(1)").fetchone()

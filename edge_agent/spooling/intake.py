@@ -1,4 +1,4 @@
-"""The intake: a bounded queue of records in front of the spool, which bridges a full or stalling disk."""
+"""The intake: a bounded queue of records on their way to the spool, which bridges a full or stalling disk."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Intake:
         most: int = MOST_RECORDS,
         stamp: Callable[[], ClockStamp] = lambda: ALWAYS,
     ) -> None:
-        """`stamp` is asked for the clocks as each record is offered."""
+        """`stamp` returns the clocks; it is called as each record is offered."""
         self._records: deque[Offered] = deque()
         self._most = most
         self._wake = wake

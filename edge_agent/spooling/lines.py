@@ -1,4 +1,4 @@
-"""The line of a record, as the spool keeps it and the broker gets it, and back. Pure."""
+"""Lines of the spool: a record encoded as the message that the broker gets, and decoded again. Pure."""
 
 from __future__ import annotations
 

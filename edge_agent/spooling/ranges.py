@@ -1,4 +1,4 @@
-"""Sets of whole numbers as ranges: a million acknowledged messages are one pair."""
+"""Range sets: whole numbers kept as ranges, so that a million acknowledged messages are one pair."""
 
 from __future__ import annotations
 

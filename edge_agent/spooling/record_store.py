@@ -1,4 +1,4 @@
-"""Stores records in the spool: dated when the clock can be believed, completed by missing slots, appended."""
+"""The record store dates records when the clock can be believed, adds missing slots, and appends them to the spool."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Salvages the messages of a damaged spool.
+"""Salvage of messages from a damaged spool.
 
 SQLite keeps a short row in one piece inside its page, and every message begins with the same words, so messages are
 found by looking for them in the raw bytes of the file and of its write-ahead log: no page, index or header need be

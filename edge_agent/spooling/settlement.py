@@ -107,13 +107,13 @@ class Settlement:
         self._newest_s = now_s
 
     def deliver(self, part: Range, now_s: float) -> None:
-        """The broker has acknowledged `part` and had somebody to give it to."""
+        """Note that the broker has acknowledged `part` and had a subscriber for it."""
         for send in self._take(part):
             self._insert(replace(send, delivered_s=now_s, due_s=None))
         self._merge_around(part)
 
     def withdraw(self, part: Range, due_s: float) -> None:
-        """The publish of `part` reached nobody; it may be repeated from `due_s` on and does not count as failed."""
+        """Note that the publish of `part` did not arrive; it may be repeated from `due_s` on and is no failure."""
         for send in self._take(part):
             self._insert(replace(send, delivered_s=None, due_s=due_s))
         self.look_again()

@@ -1,4 +1,4 @@
-"""The station's spool: every message on disk, synced, before anything of it is published.
+"""The spool of a station: every message is on disk, synced, before anything of it is published.
 
 One SQLite file in WAL mode. An append returns only when its transaction is synced, so a message that was announced
 survives a power cut. One thread uses a Spool; a lock file keeps a second agent away from it.
@@ -103,7 +103,7 @@ class Spool:
 
     @property
     def fate(self) -> SpoolFate:
-        """What is known of the messages; whoever changes it calls `note_change`."""
+        """What is known of the messages; after a change call `note_change`."""
         return self._fate
 
     def note_change(self) -> None:

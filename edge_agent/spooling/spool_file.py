@@ -1,4 +1,4 @@
-"""The file under the spool: opened for durability, locked, its SQLite errors sorted by what can be done."""
+"""The file of a spool: opened for durability, locked, with SQLite's errors sorted by what can be done."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def oldest_rows(db: sqlite3.Connection, first: int, last: int) -> list[SpoolRow]
 
 
 def delete(db: sqlite3.Connection, fate: SpoolFate, rows: list[SpoolRow]) -> RangeSet:
-    """Delete messages; those that nobody has acknowledged are entered as lost, and returned."""
+    """Delete messages; enter those without an acknowledgement as lost, and return them."""
     lost = RangeSet((row.n, row.n) for row in rows).minus(fate.settled)
     for part in lost:
         fate.lost.add(*part)

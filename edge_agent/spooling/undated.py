@@ -1,4 +1,4 @@
-"""Undated records: they wait in the spool for a clock that can be believed (table `undated` of `spool.sql`)."""
+"""Undated records: they wait in the spool until the clock can be believed (table `undated` of `spool.sql`)."""
 
 from __future__ import annotations
 

@@ -114,8 +114,8 @@ async def read(kind: BusKind, profile: Any, talker: Talker) -> list[Sample]:
     (mounted,) = mount(station, now_ms)
     (_, instrument), samples = mounted.instruments[0], list[Sample]()
     plan = slot_plan(feeds_of(device), PERIOD_MS, PERIOD_MS, 0.75)
-    outbox = StationOutlet(lambda _: None, MaintenanceSwitch(None))
-    watched = DeviceChannels("d", feeds_of(device), DeviceSlots(plan, now_ms()), outbox)
+    outlet = StationOutlet(lambda _: None, MaintenanceSwitch(None))
+    watched = DeviceChannels("d", feeds_of(device), DeviceSlots(plan, now_ms()), outlet)
     plain_read = instrument.read
 
     async def recorded(part: Any) -> list[Sample]:

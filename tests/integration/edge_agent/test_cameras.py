@@ -75,10 +75,10 @@ class DoorOpens(Numbers):
 
 
 def settled(folder: Path) -> int:
-    """How many pictures have been taken and are not in the album any more."""
-    with closing(sqlite3.connect(f"file:{folder / FILE}?mode=ro", uri=True)) as album:
-        (last,) = album.execute("SELECT seq FROM sqlite_sequence WHERE name = 'picture'").fetchone()
-        (held,) = album.execute("SELECT count(*) FROM picture").fetchone()
+    """How many pictures have been taken and are not in the spool any more."""
+    with closing(sqlite3.connect(f"file:{folder / FILE}?mode=ro", uri=True)) as spool:
+        (last,) = spool.execute("SELECT seq FROM sqlite_sequence WHERE name = 'picture'").fetchone()
+        (held,) = spool.execute("SELECT count(*) FROM picture").fetchone()
     return int(last) - int(held)
 
 
@@ -137,10 +137,10 @@ def test_readings_do_not_wait_for_a_backlog_of_pictures(broker: PrivateMosquitto
 def lateness_beside_a_backlog(broker: PrivateMosquitto, state: Path) -> int:
     """How late the latest of 99 of 100 readings came, ms, while pictures went out, too."""
     (state / STATION).mkdir(parents=True)
-    album = PictureSpool(state / STATION)
+    spool = PictureSpool(state / STATION)
     for n in range(100):  # 15 MB
-        album.put(time.time_ns() // 1_000_000 - n, "river", "scheduled", b"\xff\xd8\xff" + bytes(150_000) + b"\xff\xd9")
-    album.close()
+        spool.put(time.time_ns() // 1_000_000 - n, "river", "scheduled", b"\xff\xd8\xff" + bytes(150_000) + b"\xff\xd9")
+    spool.close()
     with SimulatedCamera() as camera, Listener(broker.url("ingest"), STATION, ("readings", "image")) as listener:
         with_camera(broker, state, camera.url)
         agent = Running(broker.url(STATION), state, Numbers(0.02))

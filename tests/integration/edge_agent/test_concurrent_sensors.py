@@ -62,19 +62,21 @@ async def one_sweep(place: dict[str, Any], kind: str) -> dict[str, list[float]]:
     stop, mountings = asyncio.Event(), []
     for address in ADDRESSES:
         one = device(address, bus, kind)
-        outbox = StationOutlet(lambda _: None, MaintenanceSwitch(None))
+        outlet = StationOutlet(lambda _: None, MaintenanceSwitch(None))
         slots = DeviceSlots(device_plan(one, feeds_of(one)), now_ms())
         mountings.append(
-            Mounting(one, Sdi12Sensor(one, line, now_ms), DeviceChannels(one.name, feeds_of(one), slots, outbox))
+            Mounting(one, Sdi12Sensor(one, line, now_ms), DeviceChannels(one.name, feeds_of(one), slots, outlet))
         )
     reading = asyncio.create_task(BusReader("level", line, mountings, wall, MissCounts()).run(stop))
     until = time.monotonic() + 60
-    while not all(m.watched.last for m in mountings):
+    while not all(m.channels.last for m in mountings):
         assert time.monotonic() < until
         await asyncio.sleep(0.02)
     stop.set()
     await reading
-    return {str(m.device.address): [t.value for t in m.watched.last.values() if t.value is not None] for m in mountings}
+    return {
+        str(m.device.address): [t.value for t in m.channels.last.values() if t.value is not None] for m in mountings
+    }
 
 
 @pytest.mark.parametrize("kind", ["C", "M"])

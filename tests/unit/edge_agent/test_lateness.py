@@ -117,13 +117,13 @@ def test_one_whose_parts_take_longer_than_its_neighbours_leave_gives_the_line_ba
     line = Line(stop)
     wall = WallClock(lambda: line.now_ms, lambda: line.now_ms / 1000, lambda *_: None)
     quick, slow = Taking(line, 25), Taking(line, 900)
-    outbox = StationOutlet(lambda _: None, MaintenanceSwitch(None))
+    outlet = StationOutlet(lambda _: None, MaintenanceSwitch(None))
     device = STATION.devices["sonde"].model_copy(update={"sample_ms": 1_000, "report_ms": 1_000})
     mountings = []
     for name, instrument in (("quick", quick), ("slow", slow)):
         one = device.model_copy(update={"name": name})
         slots = DeviceSlots(device_plan(one, feeds_of(one)), line.now_ms)
-        mountings.append(Mounting(one, instrument, DeviceChannels(name, feeds_of(one), slots, outbox)))
+        mountings.append(Mounting(one, instrument, DeviceChannels(name, feeds_of(one), slots, outlet)))
 
     async def advance(seconds: float, _: asyncio.Event) -> None:
         line.take(max(1, round(seconds * 1000)))

@@ -131,8 +131,8 @@ def sweeps_of(station: Station) -> Sweeps:
         return T0
 
     keeping = AgentChannels(Path("/tmp"), lambda: 0)
-    outbox = StationOutlet(lambda _: None, MaintenanceSwitch(None))
-    return Sweeps(station, [], outbox, WallClock(clock, lambda: 0.0, lambda *_: None), Surroundings(clock, keeping))
+    outlet = StationOutlet(lambda _: None, MaintenanceSwitch(None))
+    return Sweeps(station, [], outlet, WallClock(clock, lambda: 0.0, lambda *_: None), Surroundings(clock, keeping))
 
 
 def other(station: Station, address: int, line: LineSettings | None = None) -> Station:

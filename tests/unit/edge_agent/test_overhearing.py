@@ -63,8 +63,8 @@ def tried(new: Device) -> tuple[list[SpotReading], DeviceChannels, int]:
     async def story() -> tuple[list[SpotReading], DeviceChannels, int]:
         bus = cast("SerialBus", Line())
         old = device("wind", {"wind_speed": "m/s"})
-        outbox = StationOutlet(lambda _: None, MaintenanceSwitch(None))
-        watched = DeviceChannels(old.name, feeds_of(old), DeviceSlots(device_plan(old, feeds_of(old)), NOW_MS), outbox)
+        outlet = StationOutlet(lambda _: None, MaintenanceSwitch(None))
+        watched = DeviceChannels(old.name, feeds_of(old), DeviceSlots(device_plan(old, feeds_of(old)), NOW_MS), outlet)
         wall = WallClock(lambda: NOW_MS, lambda: 0.0, lambda _now, _by: None)
         reader = TalkerReader("mast", bus, [Mounting(old, LineTalker(old, bus), watched)], wall, MissCounts())
         stop = asyncio.Event()

@@ -30,7 +30,7 @@ JPEG = grey_jpeg(64, 48, lambda x, y: x + y)
 
 
 @pytest.fixture
-def album(tmp_path: Path) -> Iterator[PictureSpool]:
+def spool(tmp_path: Path) -> Iterator[PictureSpool]:
     made = PictureSpool(tmp_path)
     yield made
     made.close()
@@ -39,11 +39,11 @@ def album(tmp_path: Path) -> Iterator[PictureSpool]:
 class Line:
     """A lane over a transport that a test answers for, and a clock."""
 
-    def __init__(self, album: PictureSpool) -> None:
+    def __init__(self, spool: PictureSpool) -> None:
         self.sent: list[tuple[int, dict[str, str], bytes]] = []
         self.now = Moment(1000.0, T0)
-        self.album = album
-        self.lane = PictureLane("st-test", album, self)
+        self.spool = spool
+        self.lane = PictureLane("st-test", spool, self)
         self.lane.connected = True
 
     def publish(
@@ -64,22 +64,22 @@ class Line:
         self.lane.answered(SettledPublish(self.sent[-1][0], outcome, reason), self.now)
 
     def ack(self, upto: int, missing: list[tuple[int, int]] | None = None, epoch: str | None = None) -> None:
-        said = Ack(self.now.ms, {epoch or self.album.epoch: wire.Settled(upto, missing or [])})
+        said = Ack(self.now.ms, {epoch or self.spool.epoch: wire.Settled(upto, missing or [])})
         self.lane.heard(said, self.now)
 
 
-def test_a_picture_says_its_epoch_seq_time_camera_and_cause(album: PictureSpool) -> None:
-    album.put(T0 - 5, "river", "door", JPEG)
-    line = Line(album)
+def test_a_picture_says_its_epoch_seq_time_camera_and_cause(spool: PictureSpool) -> None:
+    spool.put(T0 - 5, "river", "door", JPEG)
+    line = Line(spool)
     line.turn()
-    said = {"epoch": album.epoch, "seq": "1", "t": str(T0 - 5), "camera": "river", "cause": "door"}
+    said = {"epoch": spool.epoch, "seq": "1", "t": str(T0 - 5), "camera": "river", "cause": "door"}
     assert line.sent == [(1, said, JPEG)]
 
 
-def test_one_at_a_time_oldest_first_and_a_rest_as_long_as_it_took(album: PictureSpool) -> None:
+def test_one_at_a_time_oldest_first_and_a_rest_as_long_as_it_took(spool: PictureSpool) -> None:
     for n in range(3):
-        album.put(T0 + n, "river", "scheduled", JPEG)
-    line = Line(album)
+        spool.put(T0 + n, "river", "scheduled", JPEG)
+    line = Line(spool)
     line.turn()
     line.turn(8)
     assert line.seqs() == [1], "the first has no answer yet"
@@ -90,29 +90,29 @@ def test_one_at_a_time_oldest_first_and_a_rest_as_long_as_it_took(album: Picture
     assert line.seqs() == [1, 2]
 
 
-def test_only_the_centre_s_ack_empties_the_album(album: PictureSpool) -> None:
+def test_only_the_centre_s_ack_empties_the_album(spool: PictureSpool) -> None:
     for n in range(3):
-        album.put(T0 + n, "river", "scheduled", JPEG)
-    line = Line(album)
+        spool.put(T0 + n, "river", "scheduled", JPEG)
+    line = Line(spool)
     for _ in range(3):
         line.turn(1)
         line.answer()
-    assert album.held().count() == 3
+    assert spool.held().count() == 3
     line.ack(3, [(2, 2)])
-    assert [*album.held()] == [(2, 2)]
+    assert [*spool.held()] == [(2, 2)]
     line.turn(RESEND_AFTER_S + 1)
     line.ack(3, [(2, 2)])  # newer than the PUBACK, and still without it
     line.turn(1)
     assert line.seqs() == [1, 2, 3, 2]
     line.answer()
     line.ack(3)
-    assert not len(album.held())
-    assert album.last == 3
+    assert not len(spool.held())
+    assert spool.last == 3
 
 
-def test_a_connection_that_ends_under_a_picture_costs_nothing(album: PictureSpool) -> None:
-    album.put(T0, "river", "scheduled", JPEG)
-    line = Line(album)
+def test_a_connection_that_ends_under_a_picture_costs_nothing(spool: PictureSpool) -> None:
+    spool.put(T0, "river", "scheduled", JPEG)
+    line = Line(spool)
     line.turn()
     line.lane.connected = False
     line.answer(Outcome.UNKNOWN)
@@ -123,11 +123,11 @@ def test_a_connection_that_ends_under_a_picture_costs_nothing(album: PictureSpoo
 
 
 def test_what_the_broker_refuses_is_given_up_and_said_in_the_status_until_it_is_booked(
-    album: PictureSpool,
+    spool: PictureSpool,
 ) -> None:
-    album.put(T0, "river", "scheduled", JPEG)
-    album.put(T0, "river", "scheduled", JPEG)
-    line = Line(album)
+    spool.put(T0, "river", "scheduled", JPEG)
+    spool.put(T0, "river", "scheduled", JPEG)
+    line = Line(spool)
     line.turn()
     line.answer(Outcome.REFUSED, 0x95)
     line.turn(1)
@@ -138,9 +138,9 @@ def test_what_the_broker_refuses_is_given_up_and_said_in_the_status_until_it_is_
     assert [h.refused for h in line.lane.said().values()] == [[]]
 
 
-def test_five_losses_give_a_picture_up(album: PictureSpool) -> None:
-    album.put(T0, "river", "scheduled", JPEG)
-    line = Line(album)
+def test_five_losses_give_a_picture_up(spool: PictureSpool) -> None:
+    spool.put(T0, "river", "scheduled", JPEG)
+    line = Line(spool)
     for _ in range(MOST_FAILURES):
         line.turn(1)
         line.answer()
@@ -148,7 +148,7 @@ def test_five_losses_give_a_picture_up(album: PictureSpool) -> None:
         line.ack(1, [(1, 1)])
     line.turn(1000)
     assert line.seqs() == [1] * MOST_FAILURES
-    assert album.refused() == [1]
+    assert spool.refused() == [1]
 
 
 def test_numbers_go_on_after_a_restart_and_what_waited_is_sent(tmp_path: Path) -> None:
@@ -169,85 +169,85 @@ def test_numbers_go_on_after_a_restart_and_what_waited_is_sent(tmp_path: Path) -
     second.close()
 
 
-def test_a_restored_card_begins_a_new_epoch_and_says_its_pictures_again(album: PictureSpool) -> None:
+def test_a_restored_card_begins_a_new_epoch_and_says_its_pictures_again(spool: PictureSpool) -> None:
     for _ in range(2):
-        album.put(T0, "river", "scheduled", JPEG)
-    line, old = Line(album), album.epoch
+        spool.put(T0, "river", "scheduled", JPEG)
+    line, old = Line(spool), spool.epoch
     line.ack(1)
     line.ack(7, epoch=old)
-    assert album.epoch != old
-    assert (album.last, [*album.held()]) == (1, [(1, 1)])
+    assert spool.epoch != old
+    assert (spool.last, [*spool.held()]) == (1, [(1, 1)])
     line.turn(1)
-    assert line.sent[-1][1]["epoch"] == album.epoch
+    assert line.sent[-1][1]["epoch"] == spool.epoch
 
 
 def test_the_album_is_bounded_and_drops_the_oldest(tmp_path: Path) -> None:
-    album = PictureSpool(tmp_path, most_bytes=3 * len(JPEG))
+    spool = PictureSpool(tmp_path, most_bytes=3 * len(JPEG))
     for n in range(5):
-        album.put(T0 + n, "river", "scheduled", JPEG)
-    assert [*album.held()] == [(3, 5)]
-    line = Line(album)
+        spool.put(T0 + n, "river", "scheduled", JPEG)
+    assert [*spool.held()] == [(3, 5)]
+    line = Line(spool)
     assert [h.first for h in line.lane.said().values()] == [3]
     line.turn()
     assert line.seqs() == [3]
-    album.close()
+    spool.close()
 
 
 def test_a_damaged_album_is_set_aside(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"no database" * 1000)
-    album = PictureSpool(tmp_path)
-    assert album.put(T0, "river", "scheduled", JPEG) == 1
+    spool = PictureSpool(tmp_path)
+    assert spool.put(T0, "river", "scheduled", JPEG) == 1
     assert [path.name.startswith(f"{FILE}.damaged-") for path in tmp_path.glob("*damaged*")] == [True]
-    album.close()
+    spool.close()
 
 
 def test_an_album_damaged_while_it_is_used_keeps_what_can_be_read_and_the_centre_hears_of_the_rest(
     tmp_path: Path,
 ) -> None:
-    album = PictureSpool(tmp_path)
+    spool = PictureSpool(tmp_path)
     large = JPEG + b"x" * 20_000
     for n in range(40):
-        album.put(T0 + n, "river", "scheduled", large)
-    old = album.epoch
-    line = Line(album)
+        spool.put(T0 + n, "river", "scheduled", large)
+    old = spool.epoch
+    line = Line(spool)
     line.ack(5)
-    album._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    spool._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     with (tmp_path / FILE).open("r+b") as file:
         file.seek((tmp_path / FILE).stat().st_size // 2)
         file.write(bytes(4096 * 12))
-    album._db.close()
-    album._open()
+    spool._db.close()
+    spool._open()
     with pytest.raises(SpoolDamaged):
-        [album.read(seq) for seq in range(6, 41)]
+        [spool.read(seq) for seq in range(6, 41)]
     line.lane.renew("test")
-    saved = album.held().count()
+    saved = spool.held().count()
     assert 28 <= saved < 35
-    assert album.epoch != old
+    assert spool.epoch != old
     for _ in range(saved):
         line.turn(1)
         line.answer()
     times = [int(said["t"]) for _, said, _ in line.sent]
     assert len(set(times)) == saved
     assert set(times) <= set(range(T0 + 5, T0 + 40))
-    assert line.lane.said() == {old: wire.Held(41, 40), album.epoch: wire.Held(1, saved)}
-    album.close()
+    assert line.lane.said() == {old: wire.Held(41, 40), spool.epoch: wire.Held(1, saved)}
+    spool.close()
     assert old in line.lane.said(), "the readings' status does not fail for it"
 
 
-def test_damage_of_an_album_that_shows_at_the_start_ends_nobody(tmp_path: Path) -> None:
-    album = PictureSpool(tmp_path)
-    album.put(T0, "river", "scheduled", JPEG)
-    (page,) = album._db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'picture'").fetchone()
-    old = album.epoch
-    album.close()
+def test_damage_of_a_spool_that_shows_at_the_start_ends_nobody(tmp_path: Path) -> None:
+    spool = PictureSpool(tmp_path)
+    spool.put(T0, "river", "scheduled", JPEG)
+    (page,) = spool._db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'picture'").fetchone()
+    old = spool.epoch
+    spool.close()
     with (tmp_path / FILE).open("r+b") as file:
         file.seek((page - 1) * 4096)
         file.write(b"\xff" * 4096)
-    album = PictureSpool(tmp_path)
-    line = Line(album)
-    assert album.put(T0 + 1, "river", "scheduled", JPEG) == 1
-    assert line.lane.said() == {old: wire.Held(2, 1), album.epoch: wire.Held(1, 1)}
-    album.close()
+    spool = PictureSpool(tmp_path)
+    line = Line(spool)
+    assert spool.put(T0 + 1, "river", "scheduled", JPEG) == 1
+    assert line.lane.said() == {old: wire.Held(2, 1), spool.epoch: wire.Held(1, 1)}
+    spool.close()
 
 
 def test_cameras_of_a_full_disk_begin_when_it_has_room() -> None:
@@ -364,10 +364,10 @@ class Shutter:
         return self.reply
 
 
-def test_who_asks_for_a_picture_hears_what_came_of_it_and_a_fault_ends_nothing(album: PictureSpool) -> None:
+def test_who_asks_for_a_picture_hears_what_came_of_it_and_a_fault_ends_nothing(spool: PictureSpool) -> None:
     shutter, trusted = Shutter(), True
     photographer = Photographer(
-        {"river": camera(15)}, album, shutter, lambda: T0, lambda: ClockStamp(0, trusted), lambda: None,
+        {"river": camera(15)}, spool, shutter, lambda: T0, lambda: ClockStamp(0, trusted), lambda: None,
         Departures({"do": (4.0, 12.0)}),
     )  # fmt: skip
     photographer.start()
@@ -384,5 +384,5 @@ def test_who_asks_for_a_picture_hears_what_came_of_it_and_a_fault_ends_nothing(a
     trusted = True
     photographer.look(record(T0, do=3.0))
     photographer.stop()
-    causes = [found.cause for seq in (1, 2) if (found := album.read(seq)) is not None]
+    causes = [found.cause for seq in (1, 2) if (found := spool.read(seq)) is not None]
     assert causes == ["asked", "alarm"]
