@@ -10,7 +10,7 @@ from edge_agent.modbus.codec import BYTE_ORDERS, ByteOrder, NumberType, decode, 
 
 TYPES: Final[tuple[NumberType, ...]] = ("float32", "int32", "uint32", "int16", "uint16")
 SCALES: Final = (1.0, 0.1, 0.01, 0.001, 10.0)
-"""By which an instrument may have multiplied a whole number."""
+"""Factors by which an instrument may have multiplied a whole number."""
 TOLERANCE: Final = 0.005
 """How far the reading may have moved since a person read the display, as a share of it."""
 LEAST, MOST = 1e-3, 1e5

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from edge_agent.control.reconfiguration import Pushed
-from quantrac.config.loading import load_network
+from quantrac.config.bus_places import Wiring, load_wiring
+from quantrac.config.loader import load_network
 from quantrac.config.settings import Settings
 from quantrac.config.stations import Station
-from quantrac.config.wiring import Wiring, load_wiring
 from quantrac.mqtt.address import MqttAddress
 from quantrac.observe.logs import logger
 from quantrac.telemetry.commands import read_key
