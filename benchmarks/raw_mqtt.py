@@ -103,10 +103,10 @@ def _publish(
     left = len(lines)
     while left:
         for key, _ in selector.select():
-            line: Line = key.data
-            line.take(key.fileobj.recv(65_536))  # type: ignore[union-attr]
-            line.send(key.fileobj)  # type: ignore[arg-type]
-            if line.acknowledged == len(line.packets):
+            waiting: Line = key.data
+            waiting.take(key.fileobj.recv(65_536))  # type: ignore[union-attr]
+            waiting.send(key.fileobj)  # type: ignore[arg-type]
+            if waiting.acknowledged == len(waiting.packets):
                 selector.unregister(key.fileobj)
                 key.fileobj.close()  # type: ignore[union-attr]
                 left -= 1

@@ -39,7 +39,7 @@ groups: {operators: {title: {vi: "Trực ca", en: "Operators"}}, farmers: {title
 routes:
   - {to: operators, severity: [high], by: [email]}
   - {to: farmers, severity: [high], by: [sms]}
-flapping: {begin: 99.9, end: 99, window: 24h, slots: 20}
+flapping: {begin: 99.9, end: 99, window: 24h, bins: 20}
 contacts:
   desk: {name: Desk, email: desk@example.org, groups: [operators]}
   farmer: {name: Farmer, phone: "+84912345678", groups: [farmers]}

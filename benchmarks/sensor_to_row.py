@@ -66,6 +66,8 @@ def _measure(system: Servers, conn: psycopg.Connection, seconds: float) -> tuple
 
 def _publish(session: Session, station: str, number: int, due_ms: int) -> None:
     device = number % DEVICES
-    readings = [(f"channel_{device * READINGS + n}", 6.25 + n / 100, "ok") for n in range(READINGS)]
+    readings: list[tuple[str, float | None, str]] = [
+        (f"channel_{device * READINGS + n}", 6.25 + n / 100, "ok") for n in range(READINGS)
+    ]
     message = Message("9f31c2ab", number + 1, due_ms, readings)
     session.publish(topics.topic(station, "readings"), wire.encode(message))

@@ -143,11 +143,11 @@ def measured(
     conn.execute("set role quantrac_reader")
     for _ in range(RUNS):
         begun = time.perf_counter()
-        result = conn.execute(text, parameters)  # type: ignore[arg-type]
+        result = conn.execute(text, parameters)
         times.append(1000 * (time.perf_counter() - begun))
         rows = result.rowcount
     if sorted(times)[-2] > 100:
-        for (line,) in conn.execute(f"explain (analyze, buffers) {text}", parameters):  # type: ignore[arg-type]
+        for (line,) in conn.execute(f"explain (analyze, buffers) {text}", parameters):
             say(f"    {line}")
     conn.execute("reset role")
     return name, sorted(times)[RUNS // 2], sorted(times)[-2], rows

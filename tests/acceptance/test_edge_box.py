@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import paho.mqtt.client as mqtt
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.fixtures.timing import quickest
 
@@ -40,7 +41,7 @@ def edge_box(tmp_path_factory: pytest.TempPathFactory) -> Path:
     wheels = folder / "wheels"
     run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", wheels, PROJECT)
     venv.create(folder / "venv", with_pip=True)
-    pip = [folder / "venv/bin/python", "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    pip: list[str | Path] = [folder / "venv/bin/python", "-m", "pip", "install", "-q", "--disable-pip-version-check"]
     run(*pip, "--require-hashes", "-r", PROJECT / "requirements/edge.txt")
     run(*pip, "--no-deps", *wheels.glob("quantrac-*.whl"))
     run(folder / "venv/bin/python", "-m", "pip", "check")
@@ -156,12 +157,14 @@ def wait_until(true: Callable[[], bool], process: subprocess.Popen, log: Path) -
 @contextmanager
 def listening(url: str, topic: str) -> Iterator[queue.Queue[mqtt.MQTTMessage]]:
     """Subscribe, and give the queue into which messages fall."""
-    where, arrived, ready = urlsplit(url), queue.Queue(), queue.Queue()
-    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, "listener", protocol=mqtt.MQTTv5)
+    where = urlsplit(url)
+    arrived: queue.Queue[mqtt.MQTTMessage] = queue.Queue()
+    ready: queue.Queue[bool] = queue.Queue()
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, "listener", protocol=mqtt.MQTTv5)
     client.username_pw_set(where.username, where.password)
     client.on_message = lambda c, u, message: arrived.put(message)
     client.on_subscribe = lambda *_: ready.put(True)
-    client.connect(where.hostname, where.port)
+    client.connect(where.hostname or "", where.port or 0)
     client.loop_start()
     try:
         client.subscribe(topic, 1)

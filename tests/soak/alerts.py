@@ -196,7 +196,7 @@ class Soak:
 
     def _store(self, part: list[Step], ids: dict[str, int]) -> None:
         for step in part:
-            self._patiently(lambda conn, step=step: store(conn, step, ids))  # type: ignore[misc]
+            self._patiently(lambda conn, step=step: store(conn, step, ids))
 
     def _patiently(self, what: Callable[[Connection], Any]) -> Any:
         """Do something in the database, again while it is coming back: nothing of it was committed."""

@@ -27,7 +27,7 @@ def network() -> Network:
 
 
 def events(conn: Connection) -> list[tuple[str, str, str | None, str]]:
-    return rows(  # type: ignore[return-value]
+    return rows(
         conn,
         "select a.rule, a.level, a.station, e.event from v_alarm a join v_alarm_event e using (alarm_id) "
         "order by e.alarm_event_id",

@@ -53,7 +53,7 @@ def flag(conn: Connection, channel_id: int, first: int, last: int, value: int, c
 
 
 def questioned(conn: Connection) -> list[tuple[str, str | None]]:
-    return rows(  # type: ignore[return-value]
+    return rows(
         conn,
         "select a.rule, e.reason from v_alarm a join v_alarm_event e using (alarm_id) where e.event = 'questioned'",
     )

@@ -151,7 +151,7 @@ def test_a_refused_part_is_repeated_alone(conn, modem, alarm, make, clock) -> No
         if part == 1 and len(modem.log) == 1:
             modem.faults.refuse = 1
 
-    notifier._journal.sent = after_the_first  # type: ignore[method-assign]
+    notifier._journal.sent = after_the_first
     sender.send_one(conn)
     assert status(conn) == "queued"
     clock.ahead += timedelta(seconds=5)

@@ -56,7 +56,7 @@ def value(conn: Connection, channel_id: int, at: datetime, reading: float | None
 
 
 def alarms(conn: Connection) -> list[tuple[str, str | None, datetime | None]]:
-    return rows(conn, "select rule, channel, cleared_at from v_alarm order by alarm_id")  # type: ignore[return-value]
+    return rows(conn, "select rule, channel, cleared_at from v_alarm order by alarm_id")
 
 
 def test_an_hour_of_nulls_raises_once_and_a_value_clears(conn: Connection, network: Network, channel_id: int) -> None:

@@ -44,7 +44,7 @@ def health(conn: Connection, from_t: datetime, to_t: datetime, *, healthy: bool 
 
 
 def shown(conn: Connection) -> list[tuple[str, str, datetime, datetime | None]]:
-    return rows(conn, "select rule, state, raised_at, cleared_at from v_alarm order by alarm_id")  # type: ignore[return-value]
+    return rows(conn, "select rule, state, raised_at, cleared_at from v_alarm order by alarm_id")
 
 
 def test_fifteen_healthy_minutes_without_a_message_raise_and_a_message_clears(

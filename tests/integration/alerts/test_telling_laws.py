@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -62,7 +63,7 @@ days = st.lists(st.tuples(waits, acts), min_size=6, max_size=20)
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(networks, people, days)
 def test_what_is_held_is_sent_merged_or_dropped_with_its_reason_and_explanations_come_true(
-    conn: Connection, routing: Routing, contacts: Sequence[Addressee], day: Sequence[tuple[timedelta, object]]
+    conn: Connection, routing: Routing, contacts: Sequence[Addressee], day: Sequence[tuple[timedelta, Any]]
 ) -> None:
     with conn.transaction(force_rollback=True):
         channel_id, routing = add_network(conn), replace(routing, routes=EVERYBODY + routing.routes)
@@ -78,7 +79,8 @@ def test_what_is_held_is_sent_merged_or_dropped_with_its_reason_and_explanations
             elif act == "forget a contact":
                 conn.execute(FORGET)
             else:
-                do(conn, channel_id, routing, *act, now)
+                what, rule = act
+                do(conn, channel_id, routing, what, rule, now)
         for hours in range(0, 73, 8):
             at_the_clock(conn, routing, now + hours * HOUR)
         everything_ended(conn)

@@ -55,7 +55,7 @@ def counts(conn: Connection) -> dict[str, int]:
     names = conn.execute(
         "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'v')"
     ).fetchall()
-    return {name: conn.execute(f'select count(*) from "{name}"').fetchone()[0] for (name,) in names}  # type: ignore[index]
+    return {name: conn.execute(f'select count(*) from "{name}"').fetchone()[0] for (name,) in names}
 
 
 @pytest.fixture

@@ -86,7 +86,8 @@ def test_excel_holds_the_same_with_times_a_sheet_can_count(
     out = io.BytesIO()
     assert export_readings(world.conn, DAY, "xlsx", out) == len(stored)
     out.seek(0)
-    head, *rows = openpyxl.load_workbook(out).active.iter_rows(values_only=True)
+    sheet: Any = openpyxl.load_workbook(out).active
+    head, *rows = sheet.iter_rows(values_only=True)
     columns = {name: number for number, name in enumerate(head)}
     back = {
         row[columns["time_utc"]].replace(tzinfo=UTC): (row[columns["value"]], State.from_word(row[columns["state"]]))

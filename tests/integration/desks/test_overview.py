@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from psycopg.types.json import Jsonb
 
@@ -76,8 +77,8 @@ def test_alarms_messages_and_dead_letters_are_counted(world: World) -> None:
 
 def test_the_last_calibration_on_record_says_when_the_next_is_due(world: World) -> None:
     day = timedelta(days=1)
-    devices = {name: {"calibration": {"every_ms": 30 * 86_400_000}} for name in ("sonde", "dust")}
-    devices["gauge"] = {"calibration": None}  # type: ignore[assignment]
+    devices: dict[str, Any] = {name: {"calibration": {"every_ms": 30 * 86_400_000}} for name in ("sonde", "dust")}
+    devices["gauge"] = {"calibration": None}
     world.conn.execute("update station set config = %s", [Jsonb({"devices": devices})])
     assert [(one.device, one.due_at) for one in look(world.conn, NOON).calibrations] == [
         ("dust", None),

@@ -42,7 +42,7 @@ def seen(conn: Connection, what: str) -> list[Any]:
 
 
 def told(conn: Connection) -> list[tuple[str, int]]:
-    return conn.execute("select cause, rows from change order by id").fetchall()  # type: ignore[return-value]
+    return conn.execute("select cause, rows from change order by id").fetchall()
 
 
 def test_a_verdict_stands_above_tests_and_only_on_its_stretch(readings: World) -> None:

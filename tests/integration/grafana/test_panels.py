@@ -57,7 +57,7 @@ def run(conn: Connection, sql: str, until: datetime = NOW) -> list[tuple[Any, ..
     variables = {"station": ["st-my-thanh", "st-tran-de"], "parameter": ["do"]}
     expanded = queries.expand(sql, since=NOW - timedelta(hours=1), until=until, variables=variables)
     assert "$" not in expanded
-    return conn.execute(expanded).fetchall()  # type: ignore[arg-type]
+    return conn.execute(expanded).fetchall()
 
 
 @pytest.mark.parametrize(("name", "sql"), SQL)

@@ -70,7 +70,7 @@ class ToldBroker:
                     line.sendall(b"\x90\x04" + packet.body[:2] + b"\x00\x01")
 
 
-def variable_length(read) -> int:  # type: ignore[no-untyped-def]
+def variable_length(read) -> int:
     """Variable byte integer (1.5.5)."""
     value = shift = 0
     while True:
@@ -188,14 +188,14 @@ def test_a_broker_that_accepts_and_hangs_up_is_asked_less_and_less_often_unless_
     *, takes_one: bool
 ) -> None:
     broker, backoff = FickleBroker(takes_one=takes_one), Backoff(first_s=0.001, longest_s=0.05)
-    session = Session(
+    fickle = Session(
         MqttAddress.parse(broker.url), "fickle", expiry_s=0, receive_maximum=10, backoff=backoff,
-        on_connect=lambda _: session.publish("t", b"x"),
+        on_connect=lambda _: fickle.publish("t", b"x"),
     )  # fmt: skip
-    session.start()
+    fickle.start()
     try:
         eventually(lambda: broker.connects >= 6)
         assert (backoff.failures >= 5) is not takes_one
     finally:
-        session.stop(drain_s=0)
+        fickle.stop(drain_s=0)
         broker.close()

@@ -1,11 +1,14 @@
 """The private broker keeps its promises: persistence, passwords, access list, loopback only."""
 
+import queue
 import threading
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import paho.mqtt.client as mqtt
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
@@ -26,13 +29,13 @@ class Person:
         self.arrived = threading.Event()
         self.connected = threading.Event()
         self.refusal = 0
-        self.client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, name, protocol=mqtt.MQTTv5)
+        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, name, protocol=mqtt.MQTTv5)
         self.client.username_pw_set(where.username, password or where.password)
         self.client.on_message = self._on_message
         self.client.on_connect = self._on_connect
         expiry = Properties(PacketTypes.CONNECT)
         expiry.SessionExpiryInterval = 3600
-        self.client.connect(where.hostname, where.port, clean_start=False, properties=expiry)
+        self.client.connect(where.hostname or "", where.port or 0, clean_start=False, properties=expiry)
         self.client.loop_start()
         assert self.connected.wait(WAIT_S)
 
@@ -45,19 +48,17 @@ class Person:
         self.arrived.set()
 
     def subscribe(self, topic: str) -> int:
-        done, codes = threading.Event(), []
-        self.client.on_subscribe = lambda c, u, mid, reasons, p: (codes.extend(reasons), done.set())
+        codes: queue.Queue[Any] = queue.Queue()
+        self.client.on_subscribe = lambda c, u, mid, reasons, p: codes.put(reasons[0])
         self.client.subscribe(topic, 1)
-        assert done.wait(WAIT_S)
-        return codes[0].value
+        return codes.get(timeout=WAIT_S).value
 
     def publish(self, topic: str, payload: bytes = b"{}", *, retain: bool = False) -> int:
         """Publish at QoS 1 and return the reason code of the PUBACK."""
-        done, codes = threading.Event(), []
-        self.client.on_publish = lambda c, u, mid, reason, p: (codes.append(reason), done.set())
+        codes: queue.Queue[Any] = queue.Queue()
+        self.client.on_publish = lambda c, u, mid, reason, p: codes.put(reason)
         self.client.publish(topic, payload, 1, retain)
-        assert done.wait(WAIT_S)
-        return codes[0].value
+        return codes.get(timeout=WAIT_S).value
 
     def leave(self) -> None:
         self.client.disconnect()

@@ -10,7 +10,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +135,7 @@ def line(simulation: Simulation) -> Iterator[Callable[[str, int], serial.Serial]
         port.close()
 
 
-def floats(registers: list[int], low_first: bool = False) -> list[float]:
+def floats(registers: Sequence[int], low_first: bool = False) -> list[float]:
     """Floats of register pairs, decoded apart from the program."""
     pairs = zip(registers[::2], registers[1::2], strict=True)
     ordered = [(b, a) if low_first else (a, b) for a, b in pairs]

@@ -38,7 +38,7 @@ def test_a_departure_is_the_distance_from_the_median_in_mads() -> None:
 def test_each_month_and_tide_phase_has_its_own_and_too_few_readings_have_none() -> None:
     t_ms = SUMMER + 10 * MINUTE * np.arange(6 * 24 * 20)
     phase = M2.phases(t_ms - 1)
-    values = np.where(phase == Phase.HIGH, 20.0, 5.0) + np.arange(len(t_ms)) % 2
+    values = np.where(phase == Phase.HIGH, 20.0, 5.0) + np.arange(len(t_ms), dtype=np.float64) % 2
     cells = {cell.phase: cell for cell in normal_cells(t_ms, values, UTC_CLOCK, M2)}
     medians = {kind: cell.median for kind, cell in cells.items()}
     assert medians == pytest.approx({0: 20.5, 1: 5.5, 2: 5.5, 3: 5.5}, abs=0.5)
@@ -82,7 +82,7 @@ def test_on_the_recorded_year_the_normal_is_the_median_and_few_readings_depart_f
     values = np.array([s.value for s in good])
     cells = normal_cells(t_ms, values, UTC_CLOCK, M2)
     assert len(cells) >= 11 * 4
-    august = [s.value for s in good if datetime.fromtimestamp((s.t_ms - 1) / 1000, UTC).month == 8]
+    august = [s.value or 0.0 for s in good if datetime.fromtimestamp((s.t_ms - 1) / 1000, UTC).month == 8]
     (whole,) = [cell for cell in normal_cells(t_ms, values, UTC_CLOCK, None) if cell.month == 8]
     assert whole.median == median(august)
     departures = np.abs(Normals.of(cells, 1).departures(t_ms, values, UTC_CLOCK, M2))

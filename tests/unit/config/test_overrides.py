@@ -38,9 +38,9 @@ def test_one_register_is_elsewhere_and_everything_else_stays(tmp_path: Path) -> 
     do, shipped = profile.signals["do"], found.profiles["meter"].signals["do"]
     assert isinstance(found.profiles["meter"], ModbusProfile)
     assert (do.at, do.order, do.unit, do.range) == (40, "CDAB", "mg/L", (0, 20))
-    assert do.status == shipped.status, "what the profile says of status holds on"  # type: ignore[union-attr]
+    assert do.status == shipped.status, "what the profile says of status holds on"
     assert profile.signals["water_temp"] == found.profiles["meter"].signals["water_temp"]
-    assert found.profiles["meter"].signals["do"].at == 0, "other stations are not touched"  # type: ignore[union-attr]
+    assert found.profiles["meter"].signals["do"].at == 0, "other stations are not touched"
 
 
 def test_a_signal_that_the_profile_lacks_becomes_a_channel(tmp_path: Path) -> None:

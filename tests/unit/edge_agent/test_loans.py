@@ -19,13 +19,14 @@ from edge_agent.acquiring.sweeps import Sweeps
 from edge_agent.clocks.clock import WallClock
 from edge_agent.health.agent_channels import AgentChannels
 from edge_agent.instruments.text_instrument import TextPart
-from edge_agent.lines.instrument import Instrument, PlannedRequest
+from edge_agent.lines.instrument import Instrument, Part, PlannedRequest
 from edge_agent.modbus.bus import ModbusBus, Timing
 from edge_agent.readings.misses import LateAnswer, NoAnswer
 from edge_agent.readings.samples import Sample
 from edge_agent.slots.maintenance import MaintenanceSwitch
+from quantrac.config.fields import LineSettings
 from quantrac.config.loader import load_network
-from quantrac.config.stations import Bus, Device, LineSettings, Station
+from quantrac.config.stations import Bus, Device, Station
 from quantrac.telemetry.states import State
 
 STATION = load_network(Path(__file__).parents[3] / "station_configs").stations["st-my-thanh"]
@@ -51,7 +52,7 @@ class Told(Instrument):
     def requests(self) -> list[PlannedRequest]:
         return []
 
-    async def read(self, part: spot_read.Part) -> list[Sample]:
+    async def read(self, part: Part) -> list[Sample]:
         self.asked.append(tuple(part.signals))
         if self.misses:
             raise self.misses.pop(0)("unit 9: no answer")

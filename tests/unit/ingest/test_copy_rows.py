@@ -1,6 +1,7 @@
 """Packed COPY bytes equal those of psycopg's own binary dumpers, field by field."""
 
 import struct
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -26,7 +27,7 @@ def us(time: datetime) -> int:
     return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
-def by_psycopg(rows: list[list[object]], dumpers: list[type]) -> bytes:
+def by_psycopg(rows: Sequence[Sequence[object]], dumpers: Sequence[type]) -> bytes:
     """COPY bytes as psycopg would make them."""
     assert PyFormat.BINARY
     assert Transformer

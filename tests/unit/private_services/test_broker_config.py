@@ -1,6 +1,7 @@
 """The broker's configuration as text; what Mosquitto makes of it is tested in tests/integration/private_services."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,8 +11,8 @@ from quantrac.private_services.broker_config import BrokerPlan
 FOLDER = Path("/etc/mosquitto/quantrac")
 
 
-def plan(**changes: object) -> BrokerPlan:
-    known = {
+def plan(**changes: Any) -> BrokerPlan:
+    known: dict[str, Any] = {
         "host": "127.0.0.1",
         "port": 1883,
         "persistence": FOLDER / "p",

@@ -1,5 +1,6 @@
 """The tests that share something expensive stay on one worker, and begin first."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,9 @@ PROJECT = Path(__file__).parents[3]
 @pytest.mark.parametrize("module", TOGETHER)
 def test_modules_that_stay_together_exist_and_are_one_unit_of_work(module: str) -> None:
     assert (PROJECT / module).is_file()
-    split = Scheduling._split_scope
-    assert split(None, f"{module}::test_one") == split(None, f"{module}::TestMore::test_other[a::b]") == module
-    assert split(None, "tests/unit/other.py::test_one") == "tests/unit/other.py::test_one"
+    split = partial(Scheduling._split_scope, Scheduling.__new__(Scheduling))
+    assert split(f"{module}::test_one") == split(f"{module}::TestMore::test_other[a::b]") == module
+    assert split("tests/unit/other.py::test_one") == "tests/unit/other.py::test_one"
 
 
 def test_they_are_collected_first_in_their_order(request: pytest.FixtureRequest) -> None:

@@ -1,5 +1,7 @@
 """Formulas of derived channels: against published tables and the decree's worked sample, never against themselves."""
 
+from collections.abc import Mapping, Sequence
+
 import pytest
 
 from quantrac.telemetry.indices.formulas import FORMULAS, Options
@@ -10,7 +12,7 @@ TEXT_SAMPLE = [26.9, 24.7, 20.5, 23.5, 19.5, 16.5, 19.0, 16.5, 20.3, 22.4, 19.6,
 """PM2.5 of the hours 09 to 20 in the worked sample of Decision 1459/QĐ-TCMT."""
 
 
-def made(name: str, columns: dict[str, list[float | None]], **options: object) -> float | None:
+def made(name: str, columns: Mapping[str, Sequence[float | None]], **options: object) -> float | None:
     return FORMULAS[name].value(columns, Options(**options))  # type: ignore[arg-type]
 
 
@@ -31,7 +33,12 @@ def test_toxic_ammonia_is_the_published_share_at_28_degrees(ph: float, salinity:
 
 @pytest.mark.parametrize("absent", ["nh4_n", "ph", "water_temp", "salinity"])
 def test_without_one_of_its_inputs_there_is_no_ammonia(absent: str) -> None:
-    columns: dict[str, list[float | None]] = {"nh4_n": [1.0], "ph": [8.0], "water_temp": [28.0], "salinity": [5.0]}
+    columns: dict[str, list[float | None]] = {
+        "nh4_n": [1.0],
+        "ph": [8.0],
+        "water_temp": [28.0],
+        "salinity": [5.0],
+    }
     assert made("toxic-ammonia", {**columns, absent: [None]}) is None
 
 
@@ -42,7 +49,11 @@ def test_a_value_beyond_all_numbers_is_none() -> None:
 @pytest.mark.parametrize(("salinity", "saturated"), [(0, 7.83), (10, 7.40), (20, 7.00), (30, 6.62)])
 def test_oxygen_saturation_knows_salt(salinity: float, saturated: float) -> None:
     """Saturated water at 28 °C and 1 atm, mg/l: table 4500-O:I of Standard Methods."""
-    columns: dict[str, list[float | None]] = {"do": [saturated / 2], "water_temp": [28.0], "salinity": [salinity]}
+    columns: dict[str, list[float | None]] = {
+        "do": [saturated / 2],
+        "water_temp": [28.0],
+        "salinity": [salinity],
+    }
     assert made("oxygen-saturation", columns) == pytest.approx(50, abs=0.05)
 
 
