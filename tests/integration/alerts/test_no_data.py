@@ -15,7 +15,7 @@ from alerts.watchdogs.no_data import check_no_data
 from alerts.watchdogs.silence import check_silence
 from quantrac.config.loader import load_network
 from quantrac.config.network import Network, Silence
-from quantrac.config.notifications import Step
+from quantrac.config.notifications import EscalationStep
 from quantrac.database.pool import Connection
 from tests.integration.alerts.centre import ROUTING, START, START_MS, STATION, add_network, rows, store
 from tests.integration.alerts.test_silence import health, message
@@ -26,7 +26,7 @@ SILENCE = Silence.model_validate(
 )
 
 CALLED = {"after": "2h", "severity": ["medium", "high"], "to": ["operators"], "by": ["email"]}
-ESCALATING = replace(ROUTING, escalation=(Step.model_validate(CALLED),))
+ESCALATING = replace(ROUTING, escalation=(EscalationStep.model_validate(CALLED),))
 
 
 @pytest.fixture(scope="module")
