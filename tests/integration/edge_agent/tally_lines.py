@@ -12,7 +12,7 @@ from typing import Any
 from edge_agent.acquiring.bus_reader import BusReader, Mounting
 from edge_agent.acquiring.device_channels import DeviceChannels, StationOutlet
 from edge_agent.clocks.clock import WallClock
-from edge_agent.lines.instrument import Note, Part, PlannedRequest
+from edge_agent.lines.instrument import Instrument, Note, Part, PlannedRequest
 from edge_agent.modbus.bus import ModbusBus
 from edge_agent.modbus.instrument import ModbusInstrument
 from edge_agent.readings.counts import MissCounts
@@ -20,8 +20,9 @@ from edge_agent.readings.samples import Sample
 from edge_agent.slots.channels import feeds_of, slot_plan
 from edge_agent.slots.device_slots import DeviceSlots
 from edge_agent.slots.maintenance import MaintenanceSwitch
+from quantrac.config.devices import BusKind
 from quantrac.config.modbus import ModbusProfile
-from quantrac.config.stations import Bus, BusKind, Channel, Device
+from quantrac.config.stations import Bus, Channel, Device
 from quantrac.private_services.ports import free_port
 from simulators.single_bus import SingleBus
 
@@ -55,7 +56,7 @@ class Story:
 
 
 @dataclass
-class Recorder:
+class Recorder(Instrument):
     """An instrument that remembers what it was read as."""
 
     inner: ModbusInstrument
@@ -65,6 +66,10 @@ class Recorder:
     @property
     def try_ms(self) -> int:
         return self.inner.try_ms
+
+    @property
+    def owed_ms(self) -> int:
+        return self.inner.owed_ms
 
     def parts(self) -> Sequence[Part]:
         return self.inner.parts()

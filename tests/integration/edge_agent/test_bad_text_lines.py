@@ -21,8 +21,8 @@ from edge_agent.readings.samples import Sample
 from edge_agent.slots.channels import feeds_of, slot_plan
 from edge_agent.slots.device_slots import DeviceSlots
 from edge_agent.slots.maintenance import MaintenanceSwitch
-from quantrac.config.devices import PROTOCOLS
-from quantrac.config.stations import Bus, BusKind, Channel, Device, Station
+from quantrac.config.devices import PROTOCOLS, BusKind
+from quantrac.config.stations import Bus, Channel, Device, Station
 from simulators.lines.serial_line import PtyLine
 from simulators.lines.wire import WireSettings
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -129,7 +130,7 @@ def test_one_whose_parts_take_longer_than_its_neighbours_leave_gives_the_line_ba
         line.take(max(1, round(seconds * 1000)))
 
     monkeypatch.setattr(bus_reader, "pause", advance)
-    asyncio.run(BusReader("b", line, mountings, wall, MissCounts()).run(stop))
+    asyncio.run(BusReader("b", cast("SharedBus", line), mountings, wall, MissCounts()).run(stop))
     for part in quick.read_at.values():
         assert len({(t - T0) // 1_000 for t in part}) >= SECONDS - 1, "none of its samples is lost"
     both = [len(part) for part in slow.read_at.values()]
