@@ -35,7 +35,6 @@ from quantrac.telemetry.errors import QuantracError
 
 log = logger(__name__)
 
-LOCAL: Final = ZoneInfo("Asia/Ho_Chi_Minh")
 HERE: Final = Path(__file__).parent
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -146,9 +145,9 @@ def _add_api(app: FastAPI, console: Console) -> None:
         return {"listeners": console.hub.listeners}
 
 
-def local_time(time: datetime) -> str:
-    """Return a time as people here read it."""
-    return time.astimezone(LOCAL).strftime("%H:%M %d/%m/%Y")
+def local_time(time: datetime, zone: ZoneInfo) -> str:
+    """Return a time as people in a zone read it."""
+    return time.astimezone(zone).strftime("%H:%M %d/%m/%Y")
 
 
 async def _guard(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:

@@ -17,6 +17,7 @@ from dashboards.console.context import Console
 from dashboards.console.pictures import picture, pictures_of
 from dashboards.console.texts import Language, texts
 from quantrac.database.pool import Connection
+from quantrac.database.time_zone import time_zone
 from quantrac.telemetry.errors import QuantracError
 
 ALARM: Final = """
@@ -88,6 +89,7 @@ def _page(
         language,
         {
             "alarm": _alarm(conn, opened, language),
+            "zone": time_zone(conn),
             "pictures": pictures_of(conn, opened.alarm_id),
             "token": token,
             "why_not": refused,

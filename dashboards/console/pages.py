@@ -19,6 +19,7 @@ def page_context(snapshot: NetworkNow, language: Language, station: str | None =
         "lang": language,
         "other": "en" if language == "vi" else "vi",
         "t": texts(language),
+        "time_zone": snapshot.time_zone,
         "stations": rows,
         "shown": next((row for row in rows if row["id"] == station), None),
     }

@@ -10,6 +10,7 @@ import msgspec
 
 from dashboards.console.set_aside import SetAside, read_set_aside
 from quantrac.database.pool import Connection
+from quantrac.database.time_zone import time_zone
 from quantrac.telemetry.parameters import CATALOGUE
 from quantrac.telemetry.slots import EPOCH, is_stale
 
@@ -124,6 +125,8 @@ class NetworkNow(msgspec.Struct, frozen=True):
     stations: list[StationNow]
     channels: list[ChannelNow]
     alarms: list[AlarmNow]
+    time_zone: str
+    """Whose clock the pages show."""
     aside: list[SetAside] = []
     """Shelved, out of service, in maintenance."""
 
@@ -139,7 +142,7 @@ def read_snapshot(conn: Connection, now: datetime) -> NetworkNow:
     times = [row[6] for row in sent]
     shortest = min((timedelta(seconds=row[5]) for row in sent), default=None)
     fresh = judge(now, beats, max(times, default=None), shortest)
-    return NetworkNow(_ms(now) or 0, fresh, stations, channels, alarms, read_set_aside(conn, now))
+    return NetworkNow(_ms(now) or 0, fresh, stations, channels, alarms, time_zone(conn).key, read_set_aside(conn, now))
 
 
 def judge(

@@ -74,13 +74,13 @@ from v_notification where $__timeFilter(queued_at) group by 1, 2, 3, 4 order by 
 """
 
 
-def alarm_performance() -> Dashboard:
+def alarm_performance(time_zone: str) -> Dashboard:
     """Return the dashboard."""
     return (
         Dashboard("Quantrac · Cảnh báo / Alarms")
         .uid(UID)
         .tags(["quantrac"])
-        .timezone("Asia/Ho_Chi_Minh")
+        .timezone(time_zone)
         .refresh("1m")
         .time("now-30d", "now")
         .tooltip(models.DashboardCursorSync.CROSSHAIR)

@@ -46,31 +46,31 @@ providers:
 """
 
 
-def rendered() -> Mapping[str, str]:
-    """Return every generated file: path below `dashboards/grafana` → text."""
+def rendered(time_zone: str) -> Mapping[str, str]:
+    """Return every generated file: path below `dashboards/grafana` → text; the dashboards show times of `time_zone`."""
     return {
-        "generated/network-overview.json": _dashboard_text(network_overview()),
-        "generated/alarms.json": _dashboard_text(alarm_performance()),
-        "generated/year.json": _dashboard_text(year()),
+        "generated/network-overview.json": _dashboard_text(network_overview(time_zone)),
+        "generated/alarms.json": _dashboard_text(alarm_performance(time_zone)),
+        "generated/year.json": _dashboard_text(year(time_zone)),
         "provisioning/datasources/quantrac.yaml": DATASOURCE_FILE,
         "provisioning/dashboards/quantrac.yaml": PROVIDER_FILE,
     }
 
 
-def write(folder: Path = HERE) -> list[Path]:
+def write(time_zone: str, folder: Path = HERE) -> list[Path]:
     """Write the files that differ; returns them."""
-    written = stale(folder)
+    written = stale(time_zone, folder)
     for path in written:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(rendered()[path.relative_to(folder).as_posix()], encoding="utf-8")
+        path.write_text(rendered(time_zone)[path.relative_to(folder).as_posix()], encoding="utf-8")
     return written
 
 
-def stale(folder: Path = HERE) -> list[Path]:
+def stale(time_zone: str, folder: Path = HERE) -> list[Path]:
     """Return the files that are not what the code gives."""
     return [
         path
-        for path, text in ((folder / name, text) for name, text in rendered().items())
+        for path, text in ((folder / name, text) for name, text in rendered(time_zone).items())
         if not path.exists() or path.read_text(encoding="utf-8") != text
     ]
 

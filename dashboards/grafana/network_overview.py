@@ -13,13 +13,13 @@ from dashboards.grafana.panels import number_panel, series_panel, table_panel, v
 UID: Final = "quantrac-network"
 
 
-def network_overview() -> Dashboard:
+def network_overview(time_zone: str) -> Dashboard:
     """Return the dashboard."""
     return (
         Dashboard("Quantrac · Mạng quan trắc / Network")
         .uid(UID)
         .tags(["quantrac"])
-        .timezone("Asia/Ho_Chi_Minh")
+        .timezone(time_zone)
         .refresh("10s")
         .time("now-24h", "now")
         .tooltip(models.DashboardCursorSync.CROSSHAIR)

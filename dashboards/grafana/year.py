@@ -13,13 +13,13 @@ from dashboards.grafana.panels import series_panel, variable
 UID: Final = "quantrac-year"
 
 
-def year() -> Dashboard:
+def year(time_zone: str) -> Dashboard:
     """Return the dashboard."""
     return (
         Dashboard("Quantrac · Một năm / A year")
         .uid(UID)
         .tags(["quantrac"])
-        .timezone("Asia/Ho_Chi_Minh")
+        .timezone(time_zone)
         .time("now-1y", "now")
         .tooltip(models.DashboardCursorSync.CROSSHAIR)
         .with_variable(variable("station", "Trạm / Station", queries.STATION_VARIABLE, multi=True))

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -28,12 +29,12 @@ def group(help_text: str | None = None) -> typer.Typer:
     return app
 
 
-def moment(text: str, option: str) -> datetime:
-    """Return the time of an option in UTC; without an offset it is local. Raises BadParameter."""
+def moment(text: str, option: str, zone: ZoneInfo) -> datetime:
+    """Return the time of an option in UTC; without an offset it is that of a zone. Raises BadParameter."""
     from quantrac.telemetry import local_time
 
     try:
-        return local_time.moment(text)
+        return local_time.moment(text, zone)
     except ValueError:
         raise typer.BadParameter(
             f"found {text!r}, expected a date or time such as 2026-11-24 or 2026-11-24T07:05+07:00", param_hint=option

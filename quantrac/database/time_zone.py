@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from quantrac.database.pool import Connection
+if TYPE_CHECKING:  # commands import this module before they know that they need a driver
+    from quantrac.database.pool import Connection
 
 
 def time_zone(conn: Connection) -> ZoneInfo:

@@ -15,18 +15,18 @@ import pandas as pd
 from openpyxl import Workbook
 
 from quantrac.database.pool import Connection
+from quantrac.database.time_zone import time_zone
 from quantrac.telemetry.errors import QuantracError
-from quantrac.telemetry.local_time import LOCAL
 
 Format = Literal["csv", "xlsx"]
 XLSX_ROWS: Final = 1_048_575
 """Rows a sheet holds below its head (Microsoft: 1,048,576 rows a worksheet)."""
 FRAME_ROWS: Final = 20_000
 COLUMNS: Final = (
-    "time_utc", "time_asia_ho_chi_minh", "station", "channel", "parameter", "value", "unit", "raw_value", "state",
-    "quality", "tests", "late", "received_at_utc",
+    "time_utc", "station", "channel", "parameter", "value", "unit", "raw_value", "state", "quality", "tests", "late",
+    "received_at_utc",
 )  # fmt: skip
-TIMES: Final = ("time_utc", "time_asia_ho_chi_minh", "received_at_utc")
+"""Behind the first one stands the local time, under the name of its zone: `time_asia_ho_chi_minh`."""
 
 WHERE = """
 from v_reading
@@ -35,7 +35,7 @@ where time > %(after)s and time <= %(until)s
   and (%(channels)s::text[] is null or channel = any(%(channels)s))
 """
 READ = f"""
-select time, time, station, channel, parameter, value, unit, raw_value, state, quality, tests, late, received_at
+select time, station, channel, parameter, value, unit, raw_value, state, quality, tests, late, received_at
 {WHERE} order by channel, time
 """  # both parts are constants
 COUNT = f"select count(*) from (select {WHERE} limit %(limit)s) counted"  # noqa: S608
@@ -84,25 +84,33 @@ def export_readings(conn: Connection, selection: ReadingRange, file_format: Form
 
 
 def frames(conn: Connection, selection: ReadingRange) -> Generator[pd.DataFrame]:
-    """Yield the readings as frames with COLUMNS; times are aware, the local one in Asia/Ho_Chi_Minh."""
+    """Yield the readings as frames with COLUMNS and the local time, the first one also where there are none.
+
+    Times are aware.
+    """
+    zone = time_zone(conn)
+    local = f"time_{zone.key.lower().replace('/', '_').replace('-', '_')}"
     with conn.transaction(), conn.cursor(name="export") as cursor:
         cursor.itersize = FRAME_ROWS
         cursor.execute(READ, selection.parameters())
-        while rows := cursor.fetchmany(FRAME_ROWS):
+        rows = cursor.fetchmany(FRAME_ROWS)
+        while True:
             frame = pd.DataFrame(rows, columns=list(COLUMNS))
             frame["time_utc"] = pd.to_datetime(frame["time_utc"], utc=True)
             frame["received_at_utc"] = pd.to_datetime(frame["received_at_utc"], utc=True)
-            frame["time_asia_ho_chi_minh"] = frame["time_utc"].dt.tz_convert(LOCAL)
+            frame.insert(1, local, frame["time_utc"].dt.tz_convert(zone))
             yield frame.astype({"value": "float64", "raw_value": "float64", "quality": "int16"})
+            rows = cursor.fetchmany(FRAME_ROWS)
+            if not rows:
+                return
 
 
 def _write_csv(parts: Iterator[pd.DataFrame], out: IO[bytes]) -> int:
-    pd.DataFrame(columns=list(COLUMNS)).to_csv(out, index=False)
     count = 0
-    for frame in parts:
-        for column in TIMES:
+    for number, frame in enumerate(parts):
+        for column in _times(frame):
             frame[column] = frame[column].map(lambda time: time.isoformat(timespec="milliseconds"))
-        frame.to_csv(out, index=False, header=False)
+        frame.to_csv(out, index=False, header=number == 0)
         count += len(frame)
     return count
 
@@ -111,16 +119,21 @@ def _write_xlsx(parts: Iterator[pd.DataFrame], out: IO[bytes]) -> int:
     book = Workbook(write_only=True)
     sheet = book.create_sheet("readings")
     sheet.freeze_panes = "A2"
-    sheet.append(list(COLUMNS))
     count = 0
-    for frame in parts:
-        for column in TIMES:  # a cell of Excel knows no time zone: the head of the column says it
+    for number, frame in enumerate(parts):
+        if number == 0:
+            sheet.append(list(frame.columns))
+        for column in _times(frame):  # a cell of Excel knows no time zone: the head of the column says it
             frame[column] = frame[column].dt.tz_localize(None)
         for row in frame.astype(object).where(frame.notna(), None).itertuples(index=False, name=None):
             sheet.append(row)
         count += len(frame)
     book.save(out)
     return count
+
+
+def _times(frame: pd.DataFrame) -> list[str]:
+    return [name for name in frame.columns if name.startswith("time_") or name == "received_at_utc"]
 
 
 def _fits(conn: Connection, selection: ReadingRange) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from quantrac.desks.books import DeadLetterRow
 from quantrac.telemetry import wire
-from quantrac.telemetry.local_time import LOCAL
 from quantrac.telemetry.wire import BadEnvelope, WireEvent, WireReading
 from quantrac.telemetry.words import Words
 
@@ -63,7 +63,7 @@ def words(reason: str) -> Words:
     return REASONS.get(reason, Words(reason, reason))
 
 
-def explained(letter: DeadLetterRow) -> Iterator[str]:
+def explained(letter: DeadLetterRow, zone: ZoneInfo) -> Iterator[str]:
     """Yield lines for a person: what was found, and what can be read of the payload with the refused parts marked."""
     if isinstance(letter.detail, dict) and letter.detail.get("found"):
         yield f"found: {letter.detail['found']}"
@@ -77,13 +77,13 @@ def explained(letter: DeadLetterRow) -> Iterator[str]:
         yield "it cannot be read as a message" + ("" if letter.length == len(letter.payload) else "; it was cut")
         return
     message = lenient.message
-    yield f"message {message.seq} of epoch {message.epoch}, time {_time(message.t)}"
+    yield f"message {message.seq} of epoch {message.epoch}, time {_time(message.t, zone)}"
     for reading in message.r:
         yield _reading(reading)
     for place, reason in refused.items():
         yield f"  refused {place}: {words(reason).en} ({words(reason).vi})"
     for event in message.e:
-        yield _event(event)
+        yield _event(event, zone)
 
 
 def _refused(detail: Any) -> dict[str, str]:
@@ -97,14 +97,14 @@ def _reading(reading: WireReading) -> str:
     return f"  {channel:<24} {'-' if value is None else value:>12} {state}"
 
 
-def _event(event: WireEvent) -> str:
+def _event(event: WireEvent, zone: ZoneInfo) -> str:
     kind, device, detail, t = event
-    return f"  event {kind} {device or '-'} {_time(t)}: {detail}"
+    return f"  event {kind} {device or '-'} {_time(t, zone)}: {detail}"
 
 
-def _time(ms: int) -> str:
+def _time(ms: int, zone: ZoneInfo) -> str:
     try:
         moment = EPOCH + timedelta(milliseconds=ms)
-        return f"{moment:%Y-%m-%d %H:%M:%SZ} ({moment.astimezone(LOCAL):%d/%m/%Y %H:%M:%S} +07)"
+        return f"{moment:%Y-%m-%d %H:%M:%SZ} ({moment.astimezone(zone).isoformat(' ')})"
     except OverflowError:
         return f"{ms} ms since 1970 (no date)"

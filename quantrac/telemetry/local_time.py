@@ -58,16 +58,12 @@ def _offset(zone: ZoneInfo) -> timedelta:
     return REFERENCE.astimezone(zone).utcoffset() or timedelta(0)
 
 
-# kept until every caller hands its zone in
-LOCAL: Final = ZoneInfo("Asia/Ho_Chi_Minh")
-
-
-def moment(text: str, zone: ZoneInfo = LOCAL) -> datetime:
+def moment(text: str, zone: ZoneInfo) -> datetime:
     """Read a date or a time; without an offset it is local. Returns UTC; raises ValueError."""
     found = datetime.fromisoformat(text)
     return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
 
 
-def shown(moment: datetime, zone: ZoneInfo = LOCAL) -> str:
+def shown(moment: datetime, zone: ZoneInfo) -> str:
     """Return an aware time as local date and time, to the second."""
     return f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S}"

@@ -6,7 +6,7 @@ const DEAD_AFTER_MS = 4000; // the server speaks at least every two seconds
 const TRY_AGAIN_MS = 5000;
 const TEXT = JSON.parse(document.getElementById("texts").textContent);
 const LANG = document.body.dataset.lang;
-const ZONE = "Asia/Ho_Chi_Minh";
+const ZONE = document.body.dataset.zone;
 
 const seen = { stations: new Map(), channels: new Map(), alarms: [], aside: [], freshness: null };
 const clock = { server: null, at: 0 };

@@ -10,9 +10,12 @@ import typer
 
 from quantrac.cli.arguments import Person, answer, duration_ms, group
 from quantrac.cli.environment import database
-from quantrac.telemetry.local_time import LOCAL, shown
+from quantrac.database.time_zone import time_zone
+from quantrac.telemetry.local_time import shown
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from alerts.desk import AlarmRow, EventRow, OutRow
 
 app = group()
@@ -32,8 +35,8 @@ def list_(
     from alerts import desk
 
     with database("alerts", "alarms") as conn:
-        rows = desk.alarms(conn, standing_only=not every, station=station, limit=limit)
-    answer(rows, map(_line, rows), as_json=as_json)
+        rows, zone = desk.alarms(conn, standing_only=not every, station=station, limit=limit), time_zone(conn)
+    answer(rows, (_line(row, zone) for row in rows), as_json=as_json)
 
 
 @app.command()
@@ -42,9 +45,9 @@ def show(number: Number, as_json: Json = False) -> None:
     from alerts import desk
 
     with database("alerts", "alarms") as conn:
-        row, events = desk.alarm(conn, number), desk.history(conn, number)
+        row, events, zone = desk.alarm(conn, number), desk.history(conn, number), time_zone(conn)
     found = {**dataclasses.asdict(row), "history": events}
-    answer(found, [_line(row), *map(_event_line, events)], as_json=as_json)
+    answer(found, [_line(row, zone), *(_event_line(event, zone) for event in events)], as_json=as_json)
 
 
 @app.command()
@@ -88,7 +91,8 @@ def shelve(
     until = now + _span(for_)
     with database("alerts", "alarms") as conn:
         desk.shelve(conn, number, person, reason, until, now)
-    print(f"alarm {number}: shelved by {person} until {shown(until)}")
+        zone = time_zone(conn)
+    print(f"alarm {number}: shelved by {person} until {shown(until, zone)}")
 
 
 @app.command(short_help="End the shelving of an alarm before its time.")
@@ -143,7 +147,7 @@ def out(
     for_: Annotated[str, typer.Option("--for", help="How long, such as 4h, 2d; at most 90d.")] = "4h",
     begin: Annotated[
         datetime | None,
-        typer.Option("--from", formats=["%Y-%m-%dT%H:%M"], help="Time of Vietnam; default now."),
+        typer.Option("--from", formats=["%Y-%m-%dT%H:%M"], help="Local time; default now."),
     ] = None,
 ) -> None:
     """Put a station, device or channel out of service for maintenance: its alarms are recorded and withheld.
@@ -153,13 +157,14 @@ def out(
     from alerts import desk
 
     now = datetime.now(UTC)
-    since = None if begin is None else begin.replace(tzinfo=LOCAL)
-    until = (since or now) + _span(for_)
     station, _, device = place.partition("/")
     with database("alerts", "alarms") as conn:
+        zone = time_zone(conn)
+        since = None if begin is None else begin.replace(tzinfo=zone).astimezone(UTC)
+        until = (since or now) + _span(for_)
         desk.take_out_of_service(conn, station, device or None, person, reason, until, now, since=since)
-    term = "" if since is None else f"from {shown(since)} "
-    print(f"{place}: out of service by {person} {term}until {shown(until)}")
+    term = "" if since is None else f"from {shown(since, zone)} "
+    print(f"{place}: out of service by {person} {term}until {shown(until, zone)}")
 
 
 @app.command("in", short_help="Put a station, device or channel back in service.")
@@ -181,32 +186,32 @@ def out_of_service(as_json: Json = False) -> None:
     from alerts import desk
 
     with database("alerts", "alarms") as conn:
-        rows = desk.out_of_service(conn)
-    answer(rows, map(_out_line, rows), as_json=as_json)
+        rows, zone = desk.out_of_service(conn), time_zone(conn)
+    answer(rows, (_out_line(row, zone) for row in rows), as_json=as_json)
 
 
 def _span(text: str) -> timedelta:
     return timedelta(milliseconds=duration_ms(text, "--for"))
 
 
-def _line(row: AlarmRow) -> str:
-    over = "" if row.cleared_at is None else f"  until {shown(row.cleared_at)}"
-    unknown = "" if row.no_data_since is None else f"  no data since {shown(row.no_data_since)}"
+def _line(row: AlarmRow, zone: ZoneInfo) -> str:
+    over = "" if row.cleared_at is None else f"  until {shown(row.cleared_at, zone)}"
+    unknown = "" if row.no_data_since is None else f"  no data since {shown(row.no_data_since, zone)}"
     where = row.channel or row.station or "centre"
     return (
-        f"{row.alarm_id:>6}  {shown(row.raised_at)}  {row.severity:<8}  {row.state:<20}  {where}  "
+        f"{row.alarm_id:>6}  {shown(row.raised_at, zone)}  {row.severity:<8}  {row.state:<20}  {where}  "
         f"{row.rule} {row.level}{_measured(row)}{over}{unknown}"
     )
 
 
-def _event_line(event: EventRow) -> str:
+def _event_line(event: EventRow, zone: ZoneInfo) -> str:
     by = f" by {event.person}" if event.person else ""
-    return f"  {shown(event.time)}  {event.event}{by}{f': {event.reason}' if event.reason else ''}"
+    return f"  {shown(event.time, zone)}  {event.event}{by}{f': {event.reason}' if event.reason else ''}"
 
 
-def _out_line(row: OutRow) -> str:
+def _out_line(row: OutRow, zone: ZoneInfo) -> str:
     where = row.station if row.device is None else f"{row.station}/{row.device}"
-    return f"{where}  {shown(row.since)} until {shown(row.until)}  {row.person}: {row.reason}"
+    return f"{where}  {shown(row.since, zone)} until {shown(row.until, zone)}  {row.person}: {row.reason}"
 
 
 def _measured(row: AlarmRow) -> str:

@@ -12,6 +12,8 @@ from quantrac.cli.arguments import Person, answer, group
 from quantrac.cli.environment import configured_network, database
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from alerts.people.contacts import Reached
     from quantrac.database.pool import Connection
 
@@ -108,10 +110,11 @@ def log(
 ) -> None:
     """List the messages to people: to whom, by which way, their outcome, who acknowledged; addresses are masked."""
     from alerts.people.contacts import reached
+    from quantrac.database.time_zone import time_zone
 
     with database("alerts", "contacts") as conn:
-        rows = reached(conn, contact_id=contact, alarm_id=alarm, limit=limit)
-    answer(rows, map(_log_line, rows), as_json=as_json)
+        rows, zone = reached(conn, contact_id=contact, alarm_id=alarm, limit=limit), time_zone(conn)
+    answer(rows, (_log_line(row, zone) for row in rows), as_json=as_json)
 
 
 def _line(row: dict[str, Any]) -> str:
@@ -122,14 +125,14 @@ def _line(row: dict[str, Any]) -> str:
     )
 
 
-def _log_line(row: Reached) -> str:
+def _log_line(row: Reached, zone: ZoneInfo) -> str:
     from quantrac.telemetry.local_time import shown
 
     about = "-" if row.alarm_id is None else f"alarm {row.alarm_id}"
-    seen = "" if row.acknowledged_at is None else f"  acknowledged {shown(row.acknowledged_at)}"
+    seen = "" if row.acknowledged_at is None else f"  acknowledged {shown(row.acknowledged_at, zone)}"
     parts = "" if row.parts is None else f"  {row.parts} part{'' if row.parts == 1 else 's'}"
     why = "" if row.error is None else f"  {row.error}"
     return (
-        f"{shown(row.time)}  {row.name:<24} {row.medium:<7} {row.address or '-':<16} {row.purpose:<10} {about}  "
+        f"{shown(row.time, zone)}  {row.name:<24} {row.medium:<7} {row.address or '-':<16} {row.purpose:<10} {about}  "
         f"{row.status}{f' by {row.carrier}' if row.carrier else ''}{parts}{seen}{why}"
     )

@@ -5,25 +5,29 @@ from __future__ import annotations
 import sys
 
 from quantrac.cli.arguments import group
+from quantrac.cli.environment import configured_network
 
 app = group()
 
 
 @app.command(short_help="Write the dashboards and provisioning files.")
 def render() -> None:
-    """Write the dashboards' JSON and the provisioning files into dashboards/grafana."""
+    """Write the dashboards' JSON and the provisioning files into dashboards/grafana.
+
+    The dashboards show times of the `time_zone` of network.yaml.
+    """
     from dashboards.grafana import files
 
-    for path in files.write():
+    for path in files.write(configured_network().settings.time_zone):
         print(f"written: {path}")
 
 
 @app.command(short_help="Name each generated file that is out of date.")
 def check() -> None:
-    """Exit 1 and name each generated file that is not what the code gives."""
+    """Exit 1 and name each generated file that is not what the code and network.yaml give."""
     from dashboards.grafana import files
 
-    found = files.stale()
+    found = files.stale(configured_network().settings.time_zone)
     for path in found:
         print(f"{path}: out of date; run: quantrac dashboards render", file=sys.stderr)
     sys.exit(1 if found else 0)
@@ -40,5 +44,5 @@ def push() -> None:
     from quantrac.config.settings import Settings
 
     with Grafana(*Settings().grafana()) as grafana:
-        for place in grafana.push(rendered()):
+        for place in grafana.push(rendered(configured_network().settings.time_zone)):
             print(f"handed over: {place}")

@@ -112,9 +112,7 @@ def restore(file: Annotated[Path, typer.Argument(help="File that `quantrac db ba
 @app.command(short_help="Recompute derived, or hourly and daily values.")
 def rebuild(
     what: Annotated[str, typer.Argument(help="What: derived (channels) or rollups (hours, days).")],
-    after: Annotated[
-        str | None, typer.Option("--from", help="Date or time; without offset it is Asia/Ho_Chi_Minh.")
-    ] = None,
+    after: Annotated[str | None, typer.Option("--from", help="Date or time; without offset it is local.")] = None,
     until: Annotated[str | None, typer.Option("--to", help="The same; readings with FROM < time <= TO.")] = None,
 ) -> None:
     """Recompute derived channels, or hourly and daily values, from the readings: all, or those between two times.
@@ -124,15 +122,17 @@ def rebuild(
     from ingest.derived.consumer import rebuild as derive
     from ingest.rollups.consumer import rebuild as roll_up
     from quantrac.database.migration import connect_migrated
+    from quantrac.database.time_zone import time_zone
 
     makers = {"derived": (derive, "values differed"), "rollups": (roll_up, "hours and their days recomputed")}
     if what not in makers:
         raise typer.BadParameter(f"found {what!r}, allowed {', '.join(makers)}", param_hint="WHAT")
     make, done = makers[what]
-    low = None if after is None else moment(after, "--from")
-    high = None if until is None else moment(until, "--to")
     total = 0
     with connect_migrated(_url(), "quantrac db rebuild") as conn:
+        zone = time_zone(conn)
+        low = None if after is None else moment(after, "--from", zone)
+        high = None if until is None else moment(until, "--to", zone)
         for week, written in make(conn, low, high):
             total += written
             print(f"{week:%Y-%m-%d} {written}", flush=True)

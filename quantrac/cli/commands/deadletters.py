@@ -62,15 +62,16 @@ def show(number: Number, as_json: Json = False) -> None:
 
     In words, in Vietnamese and English, with what can be read of it.
     """
+    from quantrac.database.time_zone import time_zone
     from quantrac.desks import books, misfits
 
     with database("ingest", "deadletters") as conn:
-        letter = books.dead_letter(conn, number)
+        letter, zone = books.dead_letter(conn, number), time_zone(conn)
     values = _with_payload(letter)
     words = misfits.words(letter.reason)
     shown = {name: value for name, value in values.items() if name not in ("payload", "detail") and value is not None}
     lines = [f"{name:<18} {value}" for name, value in {**shown, "why": words.en, "vì sao": words.vi}.items()]
-    lines += misfits.explained(letter)
+    lines += misfits.explained(letter, zone)
     if not letter.topic.endswith("/image"):
         lines.append(_harmless(letter.payload[:SHOWN_BYTES]))
     answer({**values, "words": words}, lines, as_json=as_json)

@@ -26,7 +26,7 @@ class FileFormat(StrEnum):
 
 @app.command(short_help="Write readings to a CSV or Excel file.")
 def readings(
-    after: Annotated[str, typer.Option("--from", help="Date or time; without offset it is Asia/Ho_Chi_Minh.")],
+    after: Annotated[str, typer.Option("--from", help="Date or time; without offset it is local.")],
     until: Annotated[str, typer.Option("--to", help="The same; readings with FROM < time <= TO are written.")],
     station: Annotated[list[str], typer.Option(metavar="ID", help="Only this station; may be repeated.")] = [],  # noqa: B006
     channel: Annotated[
@@ -41,15 +41,18 @@ def readings(
 
     A reading bears the end of its slot, so a day is --from 2026-11-24 --to 2026-11-25.
     """
+    from quantrac.database.time_zone import time_zone
     from quantrac.desks.export import ReadingRange, export_readings
 
-    selection = ReadingRange(moment(after, "--from"), moment(until, "--to"), tuple(station), tuple(channel))
-    if selection.after >= selection.until:
-        raise typer.BadParameter(f"found {until}, which is not after --from {after}", param_hint="--to")
     if output is None and file_format is FileFormat.XLSX:
         raise typer.BadParameter("xlsx needs a file: --output FILE.xlsx", param_hint="--output")
-    with database("console", "export") as conn, _open(output) as out:
-        count = export_readings(conn, selection, file_format.value, out)
+    with database("console", "export") as conn:
+        zone = time_zone(conn)
+        span = moment(after, "--from", zone), moment(until, "--to", zone)
+        if span[0] >= span[1]:
+            raise typer.BadParameter(f"found {until}, which is not after --from {after}", param_hint="--to")
+        with _open(output) as out:
+            count = export_readings(conn, ReadingRange(*span, tuple(station), tuple(channel)), file_format.value, out)
     print(f"{count} readings{'' if output is None else f' in {output}'}", file=sys.stderr)
 
 

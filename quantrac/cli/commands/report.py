@@ -30,12 +30,14 @@ def alarms(
     stand, the time to acknowledge, and the share that operators marked as false.
     """
     from alerts.performance import measure, read_times
+    from quantrac.database.time_zone import time_zone
 
-    until = datetime.now(UTC) if last is None else moment(last, "--to")
-    since = until - timedelta(days=30) if first is None else moment(first, "--from")
-    if since >= until:
-        raise typer.BadParameter("it must be earlier than --to", param_hint="--from")
     with database("alerts", "report alarms") as conn:
+        zone = time_zone(conn)
+        until = datetime.now(UTC) if last is None else moment(last, "--to", zone)
+        since = until - timedelta(days=30) if first is None else moment(first, "--from", zone)
+        if since >= until:
+            raise typer.BadParameter("it must be earlier than --to", param_hint="--from")
         found = measure(read_times(conn, since, until), since, until, operators)
     answer({"from": since, "to": until, **dataclasses.asdict(found)}, _lines(found), as_json=as_json)
 

@@ -9,15 +9,18 @@ import typer
 
 from quantrac.cli.arguments import Person, answer, group, moment
 from quantrac.cli.environment import database
+from quantrac.database.time_zone import time_zone
 from quantrac.telemetry.local_time import shown
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from quantrac.desks.acts import Act
     from quantrac.desks.review import ReviewedReadings
 
 app = group("""Verdicts and corrections of people. Raw values never change; each act has a reason and can be withdrawn.
 
-Times without an offset are those of Vietnam. A reading bears the end of its slot: FROM < time <= TO.
+Times without an offset are local. A reading bears the end of its slot: FROM < time <= TO.
 """)
 
 Channel = Annotated[str, typer.Argument(help="Such as st-my-thanh/do.")]
@@ -44,10 +47,11 @@ def flag(
 
     if verdict not in review.VERDICTS:
         raise typer.BadParameter(f"found {verdict}, allowed {', '.join(review.VERDICTS)}", param_hint="VERDICT")
-    stretch = _stretch(channel, from_, to, at)
     with database("console", "review") as conn:
+        zone = time_zone(conn)
+        stretch = _stretch(channel, from_, to, at, zone)
         act = review.flag(conn, stretch, review.VERDICTS[verdict], person, reason, datetime.now(UTC))
-    print(_line(act))
+    print(_line(act, zone))
 
 
 @app.command(short_help="Correct readings; the raw values stay beside it.")
@@ -68,10 +72,11 @@ def correct(
 
     if value is not None and (factor, add) != (1.0, 0.0):
         raise typer.BadParameter("found a value and a formula, expected one of them", param_hint="--value")
-    stretch, formula = _stretch(channel, from_, to, at), review.CorrectionFormula(value, factor, add)
     with database("console", "review") as conn:
+        zone = time_zone(conn)
+        stretch, formula = _stretch(channel, from_, to, at, zone), review.CorrectionFormula(value, factor, add)
         act = review.correct(conn, stretch, formula, person, reason, datetime.now(UTC), proposed=propose)
-    print(_line(act))
+    print(_line(act, zone))
 
 
 @app.command()
@@ -80,7 +85,7 @@ def approve(number: Number, person: Person) -> None:
     from quantrac.desks import review
 
     with database("console", "review") as conn:
-        print(_line(review.approve(conn, number, person, datetime.now(UTC))))
+        print(_line(review.approve(conn, number, person, datetime.now(UTC)), time_zone(conn)))
 
 
 @app.command(short_help="Take a verdict or a correction back.")
@@ -89,7 +94,7 @@ def withdraw(number: Number, reason: Reason, person: Person) -> None:
     from quantrac.desks import review
 
     with database("console", "review") as conn:
-        print(_line(review.withdraw(conn, number, person, reason, datetime.now(UTC))))
+        print(_line(review.withdraw(conn, number, person, reason, datetime.now(UTC)), time_zone(conn)))
 
 
 @app.command("list")
@@ -103,24 +108,24 @@ def list_(
     from quantrac.desks import acts
 
     with database("console", "review") as conn:
-        found = acts.acts(conn, place, every=every, limit=limit)
-    answer(found, map(_line, found), as_json=as_json)
+        found, zone = acts.acts(conn, place, every=every, limit=limit), time_zone(conn)
+    answer(found, (_line(act, zone) for act in found), as_json=as_json)
 
 
-def _stretch(channel: str, from_: str | None, to: str | None, at: str | None) -> ReviewedReadings:
+def _stretch(channel: str, from_: str | None, to: str | None, at: str | None, zone: ZoneInfo) -> ReviewedReadings:
     from quantrac.desks.review import ReviewedReadings
 
     if at is not None and from_ is None and to is None:
-        return ReviewedReadings.at(channel, moment(at, "--at"))
+        return ReviewedReadings.at(channel, moment(at, "--at", zone))
     if at is not None or from_ is None or to is None:
         raise typer.BadParameter("expected --from and --to, or --at alone", param_hint="--from")
-    stretch = ReviewedReadings(channel, moment(from_, "--from"), moment(to, "--to"))
+    stretch = ReviewedReadings(channel, moment(from_, "--from", zone), moment(to, "--to", zone))
     if stretch.after >= stretch.until:
         raise typer.BadParameter(f"found {from_} up to {to}, expected a later time", param_hint="--to")
     return stretch
 
 
-def _line(act: Act) -> str:
+def _line(act: Act, zone: ZoneInfo) -> str:
     from quantrac.desks.review import VERDICTS
 
     if act.kind == "flag":
@@ -129,7 +134,7 @@ def _line(act: Act) -> str:
         said = f"= {act.value:g}"
     else:
         said = f"= raw * {act.factor:g} {'-' if (act.added or 0) < 0 else '+'} {abs(act.added or 0):g}"
-    span = f"{shown(act.from_t)} .. {shown(act.to_t)}"
+    span = f"{shown(act.from_t, zone)} .. {shown(act.to_t, zone)}"
     return (
         f"{act.review_id:>6}  {act.state:<9}  {act.channel}  {span}  {act.readings} readings  {said}  "
         f"{act.person}: {act.reason}"

@@ -89,7 +89,7 @@ def run_tests(root: Root = None, overlay: Overlay = None, as_json: AsJson = Fals
         raise typer.Exit(1)
 
 
-Day = Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day, of Vietnam.")]
+Day = Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day, local.")]
 LastDay = Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, included.")]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
@@ -13,13 +12,13 @@ from quantrac.cli.arguments import answer
 from quantrac.cli.environment import configured_network, database
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from alerts.telling.explanation import Explained
     from alerts.telling.stages import Matter
     from quantrac.config.network import Network
     from quantrac.database.pool import Connection
     from quantrac.telemetry.severity import Severity
-
-LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
 def routes(
@@ -27,9 +26,7 @@ def routes(
     rule: Annotated[str | None, typer.Option(help="Or a rule that might raise, with --station.")] = None,
     station: Annotated[str | None, typer.Option(help="The station.")] = None,
     level: Annotated[str | None, typer.Option(help="The level; default the worst.")] = None,
-    at: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%dT%H:%M"], help="Time of Vietnam; default now.")
-    ] = None,
+    at: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%dT%H:%M"], help="Local time; default now.")] = None,
     overlay: Annotated[str | None, typer.Option(help="Overlay folder; default QUANTRAC_OVERLAY.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs; times in UTC.")] = False,
 ) -> None:
@@ -43,7 +40,7 @@ def routes(
     if (explain is None) == (rule is None) or (rule is not None and station is None):
         raise typer.BadParameter("give --explain NUMBER, or --rule and --station")
     network = configured_network(overlay=overlay)
-    now = datetime.now(UTC) if at is None else at.replace(tzinfo=LOCAL)
+    now = datetime.now(UTC) if at is None else at.replace(tzinfo=network.zone)
     with database("alerts", "rules routes") as conn:
         about = _Asked(rule or "", station or "", level) if explain is None else _of_alarm(conn, explain)
         matter, found = _explained(conn, network, about, now)
@@ -51,7 +48,7 @@ def routes(
             found += on_record(conn, explain)
     where = about.station or "the centre"
     heading = f"{about.rule} at {where}: {matter.severity.word}, to {', '.join(sorted(matter.groups))}"
-    answer(found, [heading, *map(_line, found)], as_json=as_json)
+    answer(found, [heading, *(_line(line, network.zone) for line in found)], as_json=as_json)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,6 +131,6 @@ def _own_rules(network: Network) -> dict[str, tuple[Severity, tuple[str, ...]]]:
     return found
 
 
-def _line(line: Explained) -> str:
-    when = "not told        " if line.told_at is None else f"{line.told_at.astimezone(LOCAL):%Y-%m-%d %H:%M}"
+def _line(line: Explained, zone: ZoneInfo) -> str:
+    when = "not told        " if line.told_at is None else f"{line.told_at.astimezone(zone):%Y-%m-%d %H:%M}"
     return f"  {line.occasion:<9}  {when}  {line.medium or '-':<7}  {line.stage:<11}  {line.name}: {line.why}"

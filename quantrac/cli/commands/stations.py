@@ -157,15 +157,15 @@ def new(
     from quantrac.config.loader import load_network
     from quantrac.config.settings import Settings
     from quantrac.config.station_copy import NewStation, copied
-    from quantrac.telemetry.local_time import LOCAL
 
     root = folder or Settings().config
-    known = load_network(root).stations
+    network = load_network(root)
+    known = network.stations
     if like not in known:
         raise typer.BadParameter(f"found {like!r}, there are: {', '.join(sorted(known))}", param_hint="--like")
     if station in known:
         raise typer.BadParameter(f"{station} exists", param_hint="station")
-    since = datetime.now(LOCAL).date() if in_service is None else _date(in_service)
+    since = datetime.now(network.zone).date() if in_service is None else _date(in_service)
     text = (root / "stations" / f"{like}.yaml").read_text("utf-8")
     written, left_out = copied(text, NewStation(station, vi, en, latitude, longitude, commune, since))
     path = root / "stations" / f"{station}.yaml"

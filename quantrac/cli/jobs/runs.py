@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from quantrac.cli.jobs.schedule import DueTimes
+from quantrac.cli.jobs.schedule import Due, latest_due
 from quantrac.database.pool import Connection
+from quantrac.database.time_zone import time_zone
 from quantrac.observe import logs, metrics
 
 JOB_LOCK: Final = 0x5154
@@ -29,17 +30,17 @@ class Job:
     """Something due by the clock. `work` returns one line that says what it did."""
 
     name: str
-    schedule: DueTimes
+    due: Due
     work: Callable[[Connection, datetime], str]
 
 
 def run_if_due(conn: Connection, job: Job, clock: Callable[[], datetime]) -> bool:
-    """Run a job for its latest due time unless that has been run; return whether it ran.
+    """Run a job for its latest due time, by the network's clocks, unless that has been run; return whether it ran.
 
     An advisory lock keeps two `jobs run` apart. A row left `running` whose lock is free belongs to a process that died:
     it is run again.
     """
-    due_at = job.schedule.latest_due(clock())
+    due_at = latest_due(job.due, clock(), time_zone(conn))
     if conn.execute(DONE, [job.name, due_at]).fetchone() == (True,):
         return False
     if conn.execute("select pg_try_advisory_lock(%s, hashtext(%s))", [JOB_LOCK, job.name]).fetchone() != (True,):

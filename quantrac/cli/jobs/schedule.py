@@ -1,26 +1,14 @@
-"""Due times of jobs. Pure: `now` is given, local times are those of Asia/Ho_Chi_Minh (UTC+7, no summer time)."""
+"""When a job is due: at multiples of a time, or each day by the clocks of a time zone. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
-from typing import Final, Protocol
-
-from quantrac.telemetry.local_time import LOCAL
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class DueTimes(Protocol):
-    """A series of due times."""
-
-    def latest_due(self, now: datetime) -> datetime:
-        """Return the last due time that is not after `now`."""
-        ...
-
-    def next_due(self, now: datetime) -> datetime:
-        """Return the first due time after `now`."""
-        ...
+DAY: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,26 +17,32 @@ class Every:
 
     width: timedelta
 
-    def latest_due(self, now: datetime) -> datetime:
-        """Return the last due time that is not after `now`."""
-        return EPOCH + (now - EPOCH) // self.width * self.width
-
-    def next_due(self, now: datetime) -> datetime:
-        """Return the first due time after `now`."""
-        return self.latest_due(now) + self.width
-
 
 @dataclass(frozen=True, slots=True)
 class Daily:
-    """Due each day at a local time."""
+    """Due each day at a local time: at the first where clocks show it twice, later where they leave it out."""
 
     at: time
 
-    def latest_due(self, now: datetime) -> datetime:
-        """Return the last due time that is not after `now`."""
-        return self.next_due(now) - timedelta(days=1)
+    def on(self, day: date, zone: ZoneInfo) -> datetime:
+        """Return when it is due on a date."""
+        return datetime.combine(day, self.at, zone).astimezone(UTC)
 
-    def next_due(self, now: datetime) -> datetime:
-        """Return the first due time after `now`."""
-        today = datetime.combine(now.astimezone(LOCAL).date(), self.at, LOCAL)
-        return (today if today > now else today + timedelta(days=1)).astimezone(UTC)
+
+Due = Every | Daily
+
+
+def latest_due(due: Due, now: datetime, zone: ZoneInfo) -> datetime:
+    """Return the last due time that is not after `now`."""
+    if isinstance(due, Every):
+        return EPOCH + (now - EPOCH) // due.width * due.width
+    today = now.astimezone(zone).date()
+    return due.on(today, zone) if due.on(today, zone) <= now else due.on(today - DAY, zone)
+
+
+def next_due(due: Due, now: datetime, zone: ZoneInfo) -> datetime:
+    """Return the first due time after `now`."""
+    if isinstance(due, Every):
+        return latest_due(due, now, zone) + due.width
+    today = now.astimezone(zone).date()
+    return due.on(today, zone) if due.on(today, zone) > now else due.on(today + DAY, zone)

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import psycopg
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -25,7 +26,7 @@ from alerts.watchdogs.no_data import check_no_data
 from alerts.watchdogs.silence import check_silence
 from quantrac.cli.jobs.chunks import compress_old, order_old_hours
 from quantrac.cli.jobs.runs import Job, run_if_due
-from quantrac.cli.jobs.schedule import Daily, DueTimes, Every
+from quantrac.cli.jobs.schedule import Daily, Due, Every, next_due
 from quantrac.cli.jobs.upkeep import apply_retention, prune_feed, prune_letters, prune_records
 from quantrac.config.loader import load_network
 from quantrac.config.network import Network
@@ -62,12 +63,12 @@ def run(settings: Settings, *, stop: threading.Event) -> None:
     with ExitStack() as stack:
         if settings.jobs_listen is not None:
             stack.enter_context(health.serve(settings.jobs_listen, ready=pulse.is_ready))
-        stack.callback(start_clock(jobs_of(Current(network)), url, wall_clock).shutdown)
+        stack.callback(start_clock(jobs_of(Current(network)), url, wall_clock, network.zone).shutdown)
         # On a clock of their own, one at a time: the search for silent stations never waits for them.
         slow = chunk_jobs(url)
         if settings.backup_dir is not None:
             slow.append(backup_job(url, settings.backup_dir, settings.backups_kept))
-        stack.callback(start_clock(slow, url, wall_clock).shutdown)
+        stack.callback(start_clock(slow, url, wall_clock, network.zone).shutdown)
         pulse.beat_until(stop)
 
 
@@ -147,15 +148,18 @@ def chunk_jobs(url: str) -> list[Job]:
     ]
 
 
-def start_clock(jobs: Sequence[Job], url: str, clock: Clock) -> BackgroundScheduler:
-    """Start APScheduler with each job at its due times, and with what catches up; one job at a time."""
+def start_clock(jobs: Sequence[Job], url: str, clock: Clock, zone: ZoneInfo) -> BackgroundScheduler:
+    """Start APScheduler with each job at its due times, and with what catches up; one job at a time.
+
+    Whether one has come is decided by the network's zone at that moment: after an edit of `time_zone` it is caught up.
+    """
     scheduler = BackgroundScheduler(
         executors={"default": ThreadPoolExecutor(1)},
         job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
         timezone=UTC,
     )
     for job in jobs:
-        scheduler.add_job(run_due, _Due(job.schedule), args=[[job], url, clock], id=job.name)
+        scheduler.add_job(run_due, _Trigger(job.due, zone), args=[[job], url, clock], id=job.name)
     scheduler.add_job(
         run_due, IntervalTrigger(seconds=CATCH_UP.total_seconds()), args=[jobs, url, clock], id="catch-up",
         next_run_time=clock(),
@@ -176,15 +180,16 @@ def run_due(jobs: Sequence[Job], url: str, clock: Clock) -> None:
         log.warning("jobs_postponed", why=one_line(error))
 
 
-class _Due(BaseTrigger):  # type: ignore[misc]  # APScheduler ships no types
-    """Gives APScheduler the due times of one of our schedules."""
+class _Trigger(BaseTrigger):  # type: ignore[misc]  # APScheduler ships no types
+    """Gives APScheduler the due times of a job."""
 
-    def __init__(self, schedule: DueTimes) -> None:
-        self._schedule = schedule
+    def __init__(self, due: Due, zone: ZoneInfo) -> None:
+        self._due = due
+        self._zone = zone
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
         """Return the first due time after the last one, or after now."""
-        return self._schedule.next_due(now if previous_fire_time is None else max(previous_fire_time, now))
+        return next_due(self._due, now if previous_fire_time is None else max(previous_fire_time, now), self._zone)
 
 
 class _Pulse:

@@ -63,6 +63,15 @@ def test_local_times_are_those_of_the_people(world: World, stored: dict[datetime
     assert last["time_asia_ho_chi_minh"] == "2026-11-24T12:00:00.000+07:00"
 
 
+def test_in_another_zone_the_local_time_bears_its_name(
+    world: World, stored: dict[datetime, tuple[float | None, State]]
+) -> None:
+    world.conn.execute("update network set time_zone = 'Asia/Kathmandu'")
+    frame = _csv(world, DAY)
+    assert list(frame.columns[:2]) == ["time_utc", "time_asia_kathmandu"]
+    assert frame.iloc[-1]["time_asia_kathmandu"] == "2026-11-24T10:45:00.000+05:45"
+
+
 def test_the_selection_is_open_at_its_start_and_closed_at_its_end(
     world: World, stored: dict[datetime, tuple[float | None, State]]
 ) -> None:
@@ -116,7 +125,8 @@ def test_more_than_a_sheet_holds_is_refused_with_a_way_out(
 
 
 def test_no_readings_is_a_file_with_a_head(world: World) -> None:
-    assert list(_csv(world, DAY).columns) == list(export.COLUMNS)
+    first, *rest = export.COLUMNS
+    assert list(_csv(world, DAY).columns) == [first, "time_asia_ho_chi_minh", *rest]
 
 
 def test_a_reader_who_goes_away_leaves_a_connection_that_works(

@@ -14,6 +14,7 @@ from quantrac.database.pool import Connection, connect
 from quantrac.desks.network import apply_network
 
 NOW = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
+ZONE = "Asia/Ho_Chi_Minh"
 CONFIGS = Path(__file__).parents[3] / "station_configs"
 
 SQL = sorted(
@@ -68,7 +69,7 @@ def test_a_panels_query_runs_as_the_reader(filled: Connection, name: str, sql: s
 
 
 def test_the_committed_dashboards_ask_only_tested_queries() -> None:
-    texts = [text for name, text in files.rendered().items() if name.startswith("generated/")]
+    texts = [text for name, text in files.rendered(ZONE).items() if name.startswith("generated/")]
     panels = [panel for text in texts for panel in json.loads(text)["panels"]]
     asked = {target["rawSql"] for panel in panels for target in panel.get("targets", [])}
     assert asked <= {sql.strip() for sql in [*dict(SQL).values(), *ALARM_SQL.values()]}

@@ -1,6 +1,7 @@
 """`quantrac alarms list`: every alarm that can stand has a line, also one without channel, value, limit or unit."""
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -22,4 +23,5 @@ def test_a_line_says_what_there_is(value: float | None, limit: float | None, uni
         raised_at=datetime(2026, 11, 24, 14, 35, tzinfo=UTC), cleared_at=None, acknowledged_at=None,
         acknowledged_by=None, late=False, value=value, limit=limit, unit=unit, no_data_since=None,
     )  # fmt: skip
-    assert _line(row) == f"     1  2026-11-24 21:35:00  high      unacknowledged        st-a  {said}"
+    line = _line(row, ZoneInfo("Asia/Ho_Chi_Minh"))
+    assert line == f"     1  2026-11-24 21:35:00  high      unacknowledged        st-a  {said}"

@@ -120,7 +120,7 @@ def test_the_worst_that_can_be_said_of_a_station_is_its_colour(
 
 
 def snapshot(*channels: ChannelNow, alarms: list[AlarmNow] | None = None) -> NetworkNow:
-    return NetworkNow(NOW_MS, FreshnessNow(True, "", NOW_MS), [], list(channels), alarms or [])
+    return NetworkNow(NOW_MS, FreshnessNow(True, "", NOW_MS), [], list(channels), alarms or [], "Asia/Ho_Chi_Minh")
 
 
 def test_only_what_is_new_is_told() -> None:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -12,6 +13,7 @@ from quantrac.desks.misfits import REASONS, explained, words
 from quantrac.telemetry.wire import Misfit
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
+ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
 def letter(payload: bytes, topic: str = "quantrac/v1/st-test/readings", **more: Any) -> DeadLetterRow:
@@ -38,16 +40,16 @@ def test_a_message_is_shown_with_its_readings_and_what_was_refused() -> None:
         b'"e":[["mains",null,"off",0]]}'
     )
     detail = {"found": "1 reading", "refused": [{"place": "r[1]", "found": "dox", "reason": "unknown_channel"}]}
-    text = "\n".join(explained(letter(payload, detail=detail)))
-    assert "message 7 of epoch e1, time 2026-11-24 03:20:00Z (24/11/2026 10:20:00 +07)" in text
+    text = "\n".join(explained(letter(payload, detail=detail), ZONE))
+    assert "message 7 of epoch e1, time 2026-11-24 03:20:00Z (2026-11-24 10:20:00+07:00)" in text
     assert "4.5 ok" in text
     assert "refused r[1] dox: names a channel that is not configured" in text
     assert "event mains - 1970-01-01 00:00:00Z" in text
 
 
 def test_what_cannot_be_read_says_so() -> None:
-    assert list(explained(letter(b"hello"))) == ["it cannot be read as a message"]
-    assert list(explained(letter(b"{", length=70_000))) == ["it cannot be read as a message; it was cut"]
+    assert list(explained(letter(b"hello"), ZONE)) == ["it cannot be read as a message"]
+    assert list(explained(letter(b"{", length=70_000), ZONE)) == ["it cannot be read as a message; it was cut"]
     far = b'{"epoch":"e1","seq":7,"t":9007199254740992,"r":[["do",4.5,"ok"]]}'
-    assert "no date" in "\n".join(explained(letter(far)))
-    assert list(explained(letter(b"GIF", "quantrac/v1/st-test/image"))) == ["a picture of 3 bytes"]
+    assert "no date" in "\n".join(explained(letter(far), ZONE))
+    assert list(explained(letter(b"GIF", "quantrac/v1/st-test/image"), ZONE)) == ["a picture of 3 bytes"]

@@ -7,13 +7,20 @@ import pytest
 
 from dashboards.grafana import files, queries
 
+ZONE = "Asia/Ho_Chi_Minh"
+
 
 def dashboard() -> dict:
-    return json.loads(files.rendered()["generated/network-overview.json"])
+    return json.loads(files.rendered(ZONE)["generated/network-overview.json"])
 
 
 def test_the_committed_files_are_what_the_code_gives() -> None:
-    assert files.stale() == []
+    assert files.stale(ZONE) == []
+
+
+def test_the_dashboards_show_times_of_the_network_s_zone() -> None:
+    texts = [text for name, text in files.rendered("Asia/Kathmandu").items() if name.startswith("generated/")]
+    assert [json.loads(text)["timezone"] for text in texts] == ["Asia/Kathmandu"] * 3
 
 
 def test_the_schema_is_that_of_grafana_11_6() -> None:

@@ -11,6 +11,8 @@ import pytest
 from dashboards.grafana.files import rendered
 from dashboards.grafana.push import Grafana, PushFailed
 
+ZONE = "Asia/Ho_Chi_Minh"
+
 
 class Server:
     """The parts of the API that are used; `missing` paths are 404, `status` overrides every answer."""
@@ -34,7 +36,7 @@ class Server:
 
     def push(self) -> list[str]:
         with Grafana("http://grafana:3000/", "glsa_1", httpx.MockTransport(self)) as grafana:
-            return grafana.push(rendered())
+            return grafana.push(rendered(ZONE))
 
 
 def test_every_dashboard_is_overwritten_in_the_folder_which_is_made_once() -> None:
@@ -44,7 +46,9 @@ def test_every_dashboard_is_overwritten_in_the_folder_which_is_made_once() -> No
     assert "http://grafana:3000/d/quantrac-year/x" in shown
     assert fresh.given[0] == ("/api/folders", {"uid": "quantrac", "title": "Quantrac"})
     assert fresh.given[1:] == known.given
-    wanted = {json.loads(text)["uid"]: json.loads(text) for name, text in rendered().items() if name.endswith(".json")}
+    wanted = {
+        json.loads(text)["uid"]: json.loads(text) for name, text in rendered(ZONE).items() if name.endswith(".json")
+    }
     for path, body in known.given:
         assert path == "/api/dashboards/db"
         assert (body["folderUid"], body["overwrite"], body["dashboard"]["id"]) == ("quantrac", True, None)
