@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from quantrac.private_services import ports
@@ -15,7 +16,9 @@ def quantrac(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=180, check=False)
 
 
-def test_the_rendered_files_start_a_broker_and_name_who_lacks_a_password(tmp_path, free_port):
+def test_the_rendered_files_start_a_broker_and_name_who_lacks_a_password(
+    tmp_path: Path, free_port: Callable[[], int]
+) -> None:
     port = free_port()
     (tmp_path / "p").mkdir()
     done = quantrac(
@@ -37,13 +40,14 @@ def test_the_rendered_files_start_a_broker_and_name_who_lacks_a_password(tmp_pat
         [_program("mosquitto"), "-c", str(configuration)], stderr=subprocess.PIPE, text=True
     ) as broker:
         try:
+            assert broker.stderr is not None
             assert wait_for(port, broker), broker.stderr.read()
         finally:
             broker.terminate()
             broker.wait()
 
 
-def test_a_listener_beyond_this_machine_without_tls_is_refused_with_what_to_do(tmp_path):
+def test_a_listener_beyond_this_machine_without_tls_is_refused_with_what_to_do(tmp_path: Path) -> None:
     done = quantrac("broker", "config", "--out", str(tmp_path), "--host", "0.0.0.0")
     assert done.returncode == 2
     assert "give --certificate and --key, or --without-tls" in done.stderr

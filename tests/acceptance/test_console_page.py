@@ -145,7 +145,9 @@ def test_a_new_reading_is_on_screen_within_two_seconds_and_old_data_is_said_with
     expect(page.locator("#banner-title")).to_have_text(OLD)
     expect(page.locator("#banner-age")).to_have_text(re.compile(r"số liệu mới nhất cách đây \d+ (s|phút)"))
     expect(page.locator("#banner-reason")).to_have_text("Dịch vụ nhận dữ liệu không hoạt động")
-    assert page.locator("#banner-title").bounding_box()["height"] >= 30
+    box = page.locator("#banner-title").bounding_box()
+    assert box is not None
+    assert box["height"] >= 30
     console.ingest_beats()
     expect(page.locator("#banner")).to_be_hidden()
 
@@ -309,7 +311,9 @@ def test_on_a_phone_nothing_scrolls_sideways_and_alarms_are_in_sight(
         if path != "/stations/st-tp-soc-trang":
             alarm = page.locator(f'[data-alarm="{number}"]')
             expect(alarm).to_be_visible()
-            assert alarm.bounding_box()["y"] < 1.2 * PHONE["height"]
+            box = alarm.bounding_box()
+            assert box is not None
+            assert box["y"] < 1.2 * PHONE["height"]
             for button, form in ((".acknowledge", "#acknowledge"), (".more", "#actions")):
                 alarm.locator(button).click()
                 expect(page.locator(f"{form}-send")).to_be_in_viewport()

@@ -132,6 +132,7 @@ def test_jobs_run_what_is_due_at_once_and_stop_when_told(filled: str, tmp_path: 
                 "compress",
                 "order-hours",
             }
+            done: set[str] = set()
             while time.monotonic() < deadline:
                 done = {job for (job,) in conn.execute("select job from job_run where outcome = 'done'")}
                 if done == due and conn.execute("select from v_service where service = 'jobs'").rowcount == 1:

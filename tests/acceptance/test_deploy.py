@@ -29,20 +29,20 @@ def help_of(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_the_unit_of_a_service_starts_a_command_that_exists(service: str):
+def test_the_unit_of_a_service_starts_a_command_that_exists(service: str) -> None:
     program, *words = shlex.split(unit("quantrac@.service")["Service"]["ExecStart"].replace("%i", service))
     assert program == "/opt/quantrac/bin/quantrac"
     assert words == [service, "run"]
     assert help_of(*words).returncode == 0
 
 
-def test_the_unit_of_a_station_starts_the_agent_for_its_instance():
+def test_the_unit_of_a_station_starts_the_agent_for_its_instance() -> None:
     _, *words = shlex.split(unit("quantrac-edge@.service")["Service"]["ExecStart"])
     assert words == ["edge", "run", "--station", "%i"]
     assert "--station" in help_of("edge", "run").stdout
 
 
-def test_the_compose_file_uses_settings_that_exist_and_opens_only_the_broker():
+def test_the_compose_file_uses_settings_that_exist_and_opens_only_the_broker() -> None:
     compose = YAML(typ="safe").load(PROJECT / "deploy/compose.yaml")
     centre = compose["services"]["centre"]
     assert {name for name in centre["environment"] if name.startswith("QUANTRAC_")} <= {
@@ -57,7 +57,7 @@ def test_the_compose_file_uses_settings_that_exist_and_opens_only_the_broker():
     assert open_ports == ["8883:8883"]
 
 
-def test_the_image_runs_commands_that_exist():
+def test_the_image_runs_commands_that_exist() -> None:
     text = (PROJECT / "deploy/Dockerfile").read_text(encoding="utf-8")
     commands = re.findall(r"quantrac ([a-z]+) ([a-z]+)", text.split("CMD")[1])
     assert commands == [("db", "migrate"), ("stations", "apply"), ("centre", "run")]

@@ -13,12 +13,14 @@ import venv
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from quantrac.private_services.mosquitto import PrivateMosquitto
 from tests.fixtures.timing import quickest
 
 PROJECT = Path(__file__).parents[2]
@@ -28,8 +30,8 @@ WITHIN_S = 180
 pytestmark = pytest.mark.slow
 
 
-def run(*command: str | Path, **options) -> str:
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, **options)
+def run(*command: str | Path) -> str:
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
     return done.stdout
 
@@ -48,7 +50,7 @@ def edge_box(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "venv"
 
 
-def test_it_has_no_database_driver_no_pandas_and_no_web_framework(edge_box):
+def test_it_has_no_database_driver_no_pandas_and_no_web_framework(edge_box: Path) -> None:
     installed = {
         package["name"].lower() for package in json.loads(run(edge_box / "bin/pip", "list", "--format", "json"))
     }
@@ -56,7 +58,7 @@ def test_it_has_no_database_driver_no_pandas_and_no_web_framework(edge_box):
     assert not installed & {"psycopg", "psycopg-binary", "psycopg-pool", "pandas", "numpy", "fastapi", "uvicorn"}
 
 
-def test_its_help_opens_quickly(edge_box):
+def test_its_help_opens_quickly(edge_box: Path) -> None:
     def opening() -> float:
         """Seconds of the processor, which others on this machine cost it hardly any of."""
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -67,7 +69,7 @@ def test_its_help_opens_quickly(edge_box):
     assert quickest(opening, 2) < 2
 
 
-def test_it_shows_the_help_of_the_agent_and_checks_station_files(edge_box):
+def test_it_shows_the_help_of_the_agent_and_checks_station_files(edge_box: Path) -> None:
     assert "probe" in run(edge_box / "bin/quantrac", "edge", "--help")
     assert "6 stations" in run(edge_box / "bin/quantrac", "stations", "check", PROJECT / "station_configs")
 
@@ -76,7 +78,9 @@ def test_it_shows_the_help_of_the_agent_and_checks_station_files(edge_box):
     ("command", "extra"),
     [(("ledger",), "centre"), (("ingest", "run"), "centre"), (("console", "run"), "centre"), (("demo",), "demo")],
 )
-def test_a_command_of_the_centre_says_which_extra_it_needs(edge_box, tmp_path, command, extra):
+def test_a_command_of_the_centre_says_which_extra_it_needs(
+    edge_box: Path, tmp_path: Path, command: tuple[str, ...], extra: str
+) -> None:
     done = subprocess.run(
         [edge_box / "bin/quantrac", *command], capture_output=True, text=True, check=False, cwd=tmp_path
     )
@@ -94,7 +98,9 @@ def field(tmp_path: Path) -> Iterator[Path]:
         yield wiring
 
 
-def test_its_agent_announces_itself_and_sends_what_the_instruments_say(edge_box, broker, field, tmp_path):
+def test_its_agent_announces_itself_and_sends_what_the_instruments_say(
+    edge_box: Path, broker: PrivateMosquitto, field: Path, tmp_path: Path
+) -> None:
     settings = {
         "QUANTRAC_MQTT_URL": broker.url(STATION),
         "QUANTRAC_CONFIG": str(PROJECT / "station_configs"),
@@ -103,12 +109,12 @@ def test_its_agent_announces_itself_and_sends_what_the_instruments_say(edge_box,
         "QUANTRAC_STATE_DIR": str(tmp_path / "state"),
     }
     log = tmp_path / "agent.log"
-    command = [edge_box / "bin/quantrac", "edge", "run", "--station", STATION]
+    command: list[str | Path] = [edge_box / "bin/quantrac", "edge", "run", "--station", STATION]
     with (
         listening(broker.url("ingest"), f"quantrac/v1/{STATION}/+") as arrived,
         started(command, log, settings) as agent,
     ):
-        messages: dict[str, dict] = {}
+        messages: dict[str, dict[str, Any]] = {}
 
         def both_came() -> bool:
             while not arrived.empty():
@@ -123,7 +129,9 @@ def test_its_agent_announces_itself_and_sends_what_the_instruments_say(edge_box,
 
 
 @contextmanager
-def started(command: list[str | Path], log: Path, settings: dict[str, str] | None = None) -> Iterator[subprocess.Popen]:
+def started(
+    command: list[str | Path], log: Path, settings: dict[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
     """Run a program beside the test; asked to stop at the end, it must end well."""
     with (
         log.open("w") as output,
@@ -133,6 +141,7 @@ def started(command: list[str | Path], log: Path, settings: dict[str, str] | Non
             env={**os.environ, "QUANTRAC_LOG": "json", **(settings or {})},
             stdout=subprocess.DEVNULL,
             stderr=output,
+            text=True,
         ) as process,
     ):
         try:
@@ -146,7 +155,7 @@ def started(command: list[str | Path], log: Path, settings: dict[str, str] | Non
     assert process.returncode == 0, log.read_text()
 
 
-def wait_until(true: Callable[[], bool], process: subprocess.Popen, log: Path) -> None:
+def wait_until(true: Callable[[], bool], process: subprocess.Popen[str], log: Path) -> None:
     deadline = time.monotonic() + WITHIN_S
     while not true():
         assert process.poll() is None, f"it ended:\n{log.read_text()}"

@@ -2,15 +2,17 @@
 
 import socket
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
 
 from quantrac.private_services.ports import LOOPBACK
+from tests.fixtures.proxy import TcpProxy
 
 
 @pytest.fixture
-def echo():
+def echo() -> Iterator[int]:
     """A server that sends back what it gets; its port."""
     server = socket.create_server((LOOPBACK, 0))
 
@@ -49,12 +51,14 @@ def ended(line: socket.socket) -> bool:
         return True
 
 
-def test_a_whole_line_carries_both_ways(tcp_proxy, echo):
+def test_a_whole_line_carries_both_ways(tcp_proxy: Callable[[int], TcpProxy], echo: int) -> None:
     with connect(tcp_proxy(echo).port) as line:
         assert said_back(line, b"xin chao") == b"xin chao"
 
 
-def test_a_cut_line_ends_connections_and_refuses_new_ones_until_it_is_restored(tcp_proxy, echo):
+def test_a_cut_line_ends_connections_and_refuses_new_ones_until_it_is_restored(
+    tcp_proxy: Callable[[int], TcpProxy], echo: int
+) -> None:
     proxy = tcp_proxy(echo)
     with connect(proxy.port) as line:
         assert said_back(line, b"1") == b"1"
@@ -67,7 +71,7 @@ def test_a_cut_line_ends_connections_and_refuses_new_ones_until_it_is_restored(t
         assert said_back(line, b"2") == b"2"
 
 
-def test_a_deaf_line_stays_open_and_delivers_late_what_it_held(tcp_proxy, echo):
+def test_a_deaf_line_stays_open_and_delivers_late_what_it_held(tcp_proxy: Callable[[int], TcpProxy], echo: int) -> None:
     proxy = tcp_proxy(echo)
     with connect(proxy.port) as line:
         assert said_back(line, b"1") == b"1"

@@ -23,6 +23,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -196,7 +197,7 @@ class Soak:
 
     def _store(self, part: list[Step], ids: dict[str, int]) -> None:
         for step in part:
-            self._patiently(lambda conn, step=step: store(conn, step, ids))
+            self._patiently(partial(store, step=step, ids=ids))
 
     def _patiently(self, what: Callable[[Connection], Any]) -> Any:
         """Do something in the database, again while it is coming back: nothing of it was committed."""
@@ -256,7 +257,9 @@ def judge(soak: Soak) -> dict[str, object]:
             figures[name] = found.total()
             wrong += [f"{name}: lacks {count} of {_shown(row)}" for row, count in (expected - found).items()]
             wrong += [f"{name}: {count} too many of {_shown(row)}" for row, count in (found - expected).items()]
-        sent = dict(harsh.execute("select key::text, medium from notification where status = 'sent'").fetchall())
+        sent: dict[str, str] = dict(
+            harsh.execute("select key::text, medium from notification where status = 'sent'").fetchall()
+        )
         late = harsh.execute("select count(*) from alarm where late").fetchone()
         unsent = harsh.execute("select count(*) from notification where status <> 'sent'").fetchone()
     figures["alarms of the past"] = 0 if late is None else late[0]

@@ -41,7 +41,8 @@ class Centre:
     @property
     def newest(self) -> int | None:
         """The alarm that rose last."""
-        return self.conn.execute("select max(alarm_id) from alarm").fetchone()[0]
+        row: tuple[int | None] | None = self.conn.execute("select max(alarm_id) from alarm").fetchone()
+        return None if row is None else row[0]
 
     def reach(self, level: int, *, is_kind: bool = False, has_parent: bool = False) -> None:
         parent = None

@@ -54,7 +54,8 @@ class Server:
 
     @property
     def last(self) -> dict[str, Any]:
-        return json.loads(self.asked[-1][2])
+        found: dict[str, Any] = json.loads(self.asked[-1][2])
+        return found
 
 
 @pytest.fixture

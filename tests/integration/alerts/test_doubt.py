@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -16,7 +17,7 @@ from tests.unit.alerts.rules import ACT, MINUTE, oxygen_rule
 
 
 @pytest.fixture
-def other(database: str) -> Connection:
+def other(database: str) -> Iterator[Connection]:
     with connect(database, "test questioning") as connection:
         yield connection
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -44,7 +45,7 @@ def channel_id(conn: Connection) -> int:
 
 
 @pytest.fixture
-def other(database: str) -> Connection:
+def other(database: str) -> Iterator[Connection]:
     with connect(database, "test evaluator") as connection:
         yield connection
 

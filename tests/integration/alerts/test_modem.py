@@ -116,7 +116,9 @@ def status(conn: Connection) -> str:
     return str(rows(conn, "select status from v_notification")[0][0])
 
 
-def test_a_message_goes_out_and_its_report_says_that_it_arrived(conn, modem, alarm, make, clock) -> None:
+def test_a_message_goes_out_and_its_report_says_that_it_arrived(
+    conn: Connection, modem: GsmModem, alarm: tuple[int, int], make: Callable[..., ModemNotifier], clock: Clock
+) -> None:
     notifier = make()
     queue(conn, alarm, clock)
     attempts(conn, notifier, clock, 1)
@@ -129,7 +131,9 @@ def test_a_message_goes_out_and_its_report_says_that_it_arrived(conn, modem, ala
     assert (carrier, error) == ("modem", None)
 
 
-def test_a_message_of_several_parts_arrives_when_all_have(conn, modem, alarm, make, clock) -> None:
+def test_a_message_of_several_parts_arrives_when_all_have(
+    conn: Connection, modem: GsmModem, alarm: tuple[int, int], make: Callable[..., ModemNotifier], clock: Clock
+) -> None:
     notifier = make()
     text = "Oxy thấp ở sông Mỹ Thanh, hãy bật quạt nước ngay. " * 3
     queue(conn, alarm, clock, text)
@@ -140,7 +144,9 @@ def test_a_message_of_several_parts_arrives_when_all_have(conn, modem, alarm, ma
     attend_until(notifier, lambda: status(conn) == "delivered")
 
 
-def test_a_refused_part_is_repeated_alone(conn, modem, alarm, make, clock) -> None:
+def test_a_refused_part_is_repeated_alone(
+    conn: Connection, modem: GsmModem, alarm: tuple[int, int], make: Callable[..., ModemNotifier], clock: Clock
+) -> None:
     notifier = make()
     queue(conn, alarm, clock, "a" * 300)
     sender = Sender("", Medium.SMS, Relay([notifier]), clock)
@@ -151,7 +157,7 @@ def test_a_refused_part_is_repeated_alone(conn, modem, alarm, make, clock) -> No
         if part == 1 and len(modem.log) == 1:
             modem.faults.refuse = 1
 
-    notifier._journal.sent = after_the_first
+    notifier._journal.sent = after_the_first  # type: ignore[method-assign]
     sender.send_one(conn)
     assert status(conn) == "queued"
     clock.ahead += timedelta(seconds=5)
@@ -188,7 +194,14 @@ WAITED_FOR_IN_VAIN = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_no_fault_doubles_a_message_and_none_loses_it_in_silence(conn, modem, alarm, make, clock, fault: str) -> None:
+def test_no_fault_doubles_a_message_and_none_loses_it_in_silence(
+    conn: Connection,
+    modem: GsmModem,
+    alarm: tuple[int, int],
+    make: Callable[..., ModemNotifier],
+    clock: Clock,
+    fault: str,
+) -> None:
     faults, expected, aired = FAULTS[fault]
     modem.faults = faults
     notifier = make(**WAITED_FOR_IN_VAIN.get(fault, {}))
@@ -204,7 +217,9 @@ def test_no_fault_doubles_a_message_and_none_loses_it_in_silence(conn, modem, al
     assert (error is None) == (expected in ("delivered", "sent"))
 
 
-def test_a_modem_without_network_is_not_asked_to_send(conn, modem, alarm, make, clock) -> None:
+def test_a_modem_without_network_is_not_asked_to_send(
+    conn: Connection, modem: GsmModem, alarm: tuple[int, int], make: Callable[..., ModemNotifier], clock: Clock
+) -> None:
     modem.faults = Faults(signal=99)
     queue(conn, alarm, clock)
     attempts(conn, make(), clock, 1)
@@ -214,7 +229,9 @@ def test_a_modem_without_network_is_not_asked_to_send(conn, modem, alarm, make, 
     assert rows(conn, "select count(*) from sms_part") == [(0,)]
 
 
-def test_a_pin_is_never_tried(conn, modem, alarm, make, clock) -> None:
+def test_a_pin_is_never_tried(
+    conn: Connection, modem: GsmModem, alarm: tuple[int, int], make: Callable[..., ModemNotifier], clock: Clock
+) -> None:
     modem.faults = Faults(pin=True)
     queue(conn, alarm, clock)
     attempts(conn, make(), clock, 1)
@@ -224,7 +241,14 @@ def test_a_pin_is_never_tried(conn, modem, alarm, make, clock) -> None:
 
 
 @pytest.mark.parametrize("trouble", ["silent", "away"])
-def test_a_modem_that_is_away_for_a_while_sends_once(conn, modem, alarm, make, clock, trouble: str) -> None:
+def test_a_modem_that_is_away_for_a_while_sends_once(
+    conn: Connection,
+    modem: GsmModem,
+    alarm: tuple[int, int],
+    make: Callable[..., ModemNotifier],
+    clock: Clock,
+    trouble: str,
+) -> None:
     notifier = make(command_s=0.8)
     queue(conn, alarm, clock)
     if trouble == "silent":
@@ -242,7 +266,12 @@ def test_a_modem_that_is_away_for_a_while_sends_once(conn, modem, alarm, make, c
 
 
 def test_a_process_killed_before_the_answer_leaves_unknown_and_sends_nothing_again(
-    conn, modem, alarm, make, clock, database
+    conn: Connection,
+    modem: GsmModem,
+    alarm: tuple[int, int],
+    make: Callable[..., ModemNotifier],
+    clock: Clock,
+    database: str,
 ) -> None:
     queue(conn, alarm, clock)
     ((key,),) = rows(conn, "select key from notification")
@@ -253,7 +282,9 @@ def test_a_process_killed_before_the_answer_leaves_unknown_and_sends_nothing_aga
     assert (status(conn), modem.log) == ("unknown", [])
 
 
-def test_a_process_killed_before_its_commit_sends_nothing_again(conn, modem, alarm, make, clock) -> None:
+def test_a_process_killed_before_its_commit_sends_nothing_again(
+    conn: Connection, modem: GsmModem, alarm: tuple[int, int], make: Callable[..., ModemNotifier], clock: Clock
+) -> None:
     queue(conn, alarm, clock)
     attempts(conn, make(), clock, 1)
     conn.execute("update notification set status = 'queued', attempts = 0")  # as if it had died then
@@ -262,7 +293,9 @@ def test_a_process_killed_before_its_commit_sends_nothing_again(conn, modem, ala
     assert len(modem.log) == 1
 
 
-def test_a_restarted_modem_is_told_again_to_pass_reports_on(conn, modem, alarm, make, clock) -> None:
+def test_a_restarted_modem_is_told_again_to_pass_reports_on(
+    conn: Connection, modem: GsmModem, alarm: tuple[int, int], make: Callable[..., ModemNotifier], clock: Clock
+) -> None:
     notifier = make()
     notifier.attend()
     modem.restart()
@@ -274,7 +307,9 @@ def test_a_restarted_modem_is_told_again_to_pass_reports_on(conn, modem, alarm, 
     assert len(modem.log) == 1
 
 
-def test_an_answer_acknowledges_the_alarm_and_leaves_the_modem(conn, modem, alarm, make, clock) -> None:
+def test_an_answer_acknowledges_the_alarm_and_leaves_the_modem(
+    conn: Connection, modem: GsmModem, alarm: tuple[int, int], make: Callable[..., ModemNotifier], clock: Clock
+) -> None:
     notifier = make()
     queue(conn, alarm, clock)
     attempts(conn, notifier, clock, 1)
@@ -284,7 +319,9 @@ def test_an_answer_acknowledges_the_alarm_and_leaves_the_modem(conn, modem, alar
     assert rows(conn, "select reason from v_alarm_event where event = 'acknowledged'") == [("da bat quat",)]
 
 
-def test_a_stranger_acknowledges_nothing_and_stop_is_honoured(conn, modem, alarm, make, clock) -> None:
+def test_a_stranger_acknowledges_nothing_and_stop_is_honoured(
+    conn: Connection, modem: GsmModem, alarm: tuple[int, int], make: Callable[..., ModemNotifier], clock: Clock
+) -> None:
     notifier = make()
     queue(conn, alarm, clock)
     attempts(conn, notifier, clock, 1)
@@ -301,7 +338,9 @@ def test_a_stranger_acknowledges_nothing_and_stop_is_honoured(conn, modem, alarm
     assert status(conn) == "failed"
 
 
-def test_a_message_that_comes_while_the_database_is_away_stays_in_the_modem(conn, modem, make, clock, database) -> None:
+def test_a_message_that_comes_while_the_database_is_away_stays_in_the_modem(
+    conn: Connection, modem: GsmModem, make: Callable[..., ModemNotifier], clock: Clock, database: str
+) -> None:
     notifier = make()
     notifier.attend()
     notifier._inbox = SmsInbox("postgresql://nobody@127.0.0.1:1/none", "modem", clock)

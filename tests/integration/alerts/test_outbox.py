@@ -225,7 +225,7 @@ def test_a_queued_row_is_handed_over_within_a_second(
             with conn.transaction():
                 text = Queued([FARMER], Medium.SMS, Purpose.LEVEL, None, f"text {number}", now, alarm[0], row[0])
                 enqueue(conn, [text], now)
-            eventually(lambda: len(sms.messages) == number)  # noqa: B023 (called at once)
+            eventually(lambda: len(sms.messages) == number)
             waits.append((datetime.fromisoformat(sms.messages[-1].at) - now).total_seconds())
         return sorted(waits)[98]
 

@@ -12,7 +12,7 @@ from email.message import EmailMessage
 from email.policy import default
 
 import pytest
-from aiosmtpd.smtp import SMTP, AuthResult
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from alerts.channels.email_smtp import SmtpNotifier
 from alerts.telling.notifier import Gone, NeedsPerson, Outgoing, TryAgain, UndeliverableError
@@ -52,11 +52,13 @@ class Refusing:
     def __init__(self, rcpt: str = "250 ok", data: str = "250 ok") -> None:
         self._rcpt, self._data = rcpt, data
 
-    async def handle_RCPT(self, server, session, envelope, address, options) -> str:  # noqa: N802
+    async def handle_RCPT(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
         envelope.rcpt_tos.append(address)
         return self._rcpt
 
-    async def handle_DATA(self, server, session, envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         return self._data
 
 
@@ -67,7 +69,8 @@ class Keeping(Refusing):
         super().__init__()
         self.letters: list[EmailMessage] = []
 
-    async def handle_DATA(self, server, session, envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        assert isinstance(envelope.content, bytes)
         self.letters.append(message_from_bytes(envelope.content, policy=default))
         return "250 ok"
 
@@ -87,7 +90,7 @@ def test_refusals_are_told_apart(handler: Refusing, kind: type[UndeliverableErro
 
 
 def test_a_wrong_password_needs_a_person_and_the_right_one_does_not() -> None:
-    def allow(server, session, envelope, mechanism, data) -> AuthResult:
+    def allow(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: LoginPassword) -> AuthResult:
         return AuthResult(success=data.password == b"p@ss:word", handled=False)
 
     def make() -> SMTP:
@@ -148,6 +151,8 @@ def test_a_mail_about_an_alarm_has_text_html_a_chart_a_link_one_thread_and_an_ad
     assert alarm["Reply-To"] == "truc@example.org"
     assert alarm["References"] == cleared["References"] == "<alarm-1@example.org>"
     text, html = alarm.get_body(("plain",)), alarm.get_body(("html",))
+    assert isinstance(text, EmailMessage)
+    assert isinstance(html, EmailMessage)
     assert text.get_content().splitlines() == ["Oxy thấp", "Giá trị: 2,40 mg/L", "", facts["link"]]
     (picture,) = [part for part in alarm.walk() if part.get_content_type() == "image/png"]
     assert f"cid:{picture['Content-ID'].strip('<>')}" in html.get_content()

@@ -76,7 +76,7 @@ def test_what_is_held_is_sent_merged_or_dropped_with_its_reason_and_explanations
             at_the_clock(conn, routing, now)
             if isinstance(act, Rise):
                 rise(conn, channel_id, routing, act, now)
-            elif act == "forget a contact":
+            elif isinstance(act, str):  # "forget a contact"
                 conn.execute(FORGET)
             else:
                 what, rule = act

@@ -55,4 +55,5 @@ def compress_everything(conn: Connection) -> int:
 def loose_rows(conn: Connection) -> int:
     """Return how many readings are not in compressed form."""
     chunks = conn.execute("select chunk::text from show_chunks('reading') chunk").fetchall()
-    return sum(conn.execute(f"select count(*) from only {chunk}").fetchone()[0] for (chunk,) in chunks)
+    counts = [conn.execute(f"select count(*) from only {chunk}").fetchone() for (chunk,) in chunks]
+    return sum(row[0] for row in counts if row is not None)

@@ -30,7 +30,7 @@ def test_a_reading_is_on_the_stream_within_two_seconds_and_without_news_it_speak
 
         def pause() -> float:
             first, second = next(stream)[1]["now"], next(stream)[1]["now"]
-            return (second - first) / 1000
+            return float(second - first) / 1000
 
         assert next(stream)[0] == "network"
         assert quickest(arrival, 2) < 2

@@ -55,7 +55,8 @@ def counts(conn: Connection) -> dict[str, int]:
     names = conn.execute(
         "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'v')"
     ).fetchall()
-    return {name: conn.execute(f'select count(*) from "{name}"').fetchone()[0] for (name,) in names}
+    counts = {name: conn.execute(f'select count(*) from "{name}"').fetchone() for (name,) in names}
+    return {name: 0 if row is None else row[0] for name, row in counts.items()}
 
 
 @pytest.fixture

@@ -147,3 +147,9 @@ def test_a_reader_who_goes_away_leaves_a_connection_that_works(
         assert world.conn.info.transaction_status is before
     else:
         pytest.fail("nobody read, and nothing was said")
+
+
+def _cells(file: io.BytesIO) -> list[tuple[Any, ...]]:
+    """Rows of the first sheet."""
+    sheet = openpyxl.load_workbook(file).worksheets[0]
+    return list(sheet.iter_rows(values_only=True))

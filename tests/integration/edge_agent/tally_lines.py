@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edge_agent.acquiring.bus_reader import BusReader, Mounting
 from edge_agent.acquiring.device_channels import DeviceChannels, StationOutlet
 from edge_agent.clocks.clock import WallClock
-from edge_agent.lines.instrument import Instrument, Note, Part, PlannedRequest
+from edge_agent.lines.instrument import Instrument, Part, PlannedRequest
 from edge_agent.modbus.bus import ModbusBus
 from edge_agent.modbus.instrument import ModbusInstrument
 from edge_agent.readings.counts import MissCounts
@@ -59,9 +59,10 @@ class Story:
 class Recorder(Instrument):
     """An instrument that remembers what it was read as."""
 
-    inner: ModbusInstrument
-    samples: list[Sample] = field(default_factory=list)
-    notes: list[Note] = field(default_factory=list)
+    def __init__(self, inner: ModbusInstrument) -> None:
+        super().__init__()
+        self.inner = inner
+        self.samples: list[Sample] = []
 
     @property
     def try_ms(self) -> int:

@@ -122,7 +122,7 @@ async def read(kind: BusKind, profile: Any, talker: Talker) -> list[Sample]:
         samples.extend(taken := await plain_read(part))
         return taken
 
-    instrument.read = recorded
+    instrument.read = recorded  # type: ignore[method-assign]
     stop = asyncio.Event()
     wall = WallClock(now_ms, time.monotonic, lambda _now, _by: None)
     reader = BusReader("line", mounted.bus, [Mounting(device, instrument, watched)], wall, MissCounts())

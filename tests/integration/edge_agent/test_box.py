@@ -266,7 +266,7 @@ def opened_of(one: BusReader) -> list[int]:
         is_open[0] = False
         close_it()
 
-    bus.open, bus.close = counting, closing
+    bus.open, bus.close = counting, closing  # type: ignore[method-assign]
     return count
 
 

@@ -70,6 +70,7 @@ class DoorOpens(Numbers):
     """Numbered records of a station whose door opens."""
 
     def __call__(self, station: Station, *, around: Surroundings, **more: Any) -> None:
+        assert around.on_event is not None
         around.on_event(StationEvent("door", "io", "open", time.time_ns() // 1_000_000))
         super().__call__(station, around=around, **more)
 
@@ -128,7 +129,7 @@ def test_pictures_arrive_in_the_database_and_leave_the_album(
 @pytest.mark.timed
 def test_readings_do_not_wait_for_a_backlog_of_pictures(broker: PrivateMosquitto, tmp_path: Path) -> None:
     """99 of 100 readings are there within half a second; measured again where the machine stood still."""
-    figures = []
+    figures: list[float] = []
     while len(figures) < TRIES and not any(p99_ms < 500 for p99_ms in figures):
         figures.append(lateness_beside_a_backlog(broker, tmp_path / f"state-{len(figures)}"))
     assert any(p99_ms < 500 for p99_ms in figures), figures

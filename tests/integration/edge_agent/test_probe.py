@@ -54,6 +54,7 @@ class Slave:
         self._loop.close()
 
     def _receive(self, data: bytes) -> None:
+        assert self.line._port is not None
         if termios.tcgetattr(self.line._port._slave)[5] != SPEEDS[self.baud]:
             self.line.send(b"\x00\xf8\xe0")
             return
@@ -92,9 +93,11 @@ def probe(*words: str) -> subprocess.CompletedProcess[str]:
 
 def found(*words: str) -> subprocess.CompletedProcess[str]:
     """Probe until something is found, as a person would: a busy machine may miss the one moment of an answer."""
-    for _ in range(TRIES):
-        if (shown := probe(*words)).returncode == 0:
+    shown = probe(*words)
+    for _ in range(TRIES - 1):
+        if shown.returncode == 0:
             break
+        shown = probe(*words)
     return shown
 
 

@@ -40,7 +40,8 @@ def roll_up(conn: psycopg.Connection) -> None:
 
 def count(url: str) -> int:
     with psycopg.connect(url, autocommit=True) as conn:
-        return (conn.execute("select count(*) from reading").fetchone() or (0,))[0]
+        (found,) = conn.execute("select count(*) from reading").fetchone() or (0,)
+        return int(found)
 
 
 def test_the_network_heals_itself(

@@ -74,7 +74,7 @@ def test_kill_9_of_the_agent(broker: PrivateMosquitto, centre: Centre, tmp_path:
         wanted = before + chance.randrange(20, 150)
         with subprocess.Popen(command, cwd=PROJECT) as child:
             try:
-                assert centre.holds(lambda c, wanted=wanted: sum(map(len, c.seqs.values())) >= wanted, 60)
+                assert centre.holds(lambda c: sum(map(len, c.seqs.values())) >= wanted, 60)
             finally:
                 child.kill()
     assert [*inspection.verify(tmp_path / STATION)] == []
@@ -202,7 +202,7 @@ def test_a_line_that_breaks_every_second_still_brings_everything(
     for _ in range(4):
         line.restore()
         before = len(centre.values)
-        centre.holds(lambda c, n=before: len(c.values) > n, 20)
+        centre.holds(lambda c: len(c.values) > before, 20)
         time.sleep(0.2)
         line.cut()
     assert len(centre.values) > 0

@@ -161,7 +161,7 @@ def settle(conn: psycopg.Connection, services: Services) -> None:
         services.start(name)
 
     def done() -> bool:
-        lags = dict(conn.execute("select consumer, lag_rows from v_feed").fetchall())
+        lags: dict[str, int] = dict(conn.execute("select consumer, lag_rows from v_feed").fetchall())
         return set(lags) == CONSUMERS and not any(lags.values())
 
     try:
@@ -203,7 +203,7 @@ def test_each_consumer_ends_where_one_calm_pass_ends(database: str, other: str, 
     ):
         for conn in (storm, calm):
             add_network(conn)
-        numbers = dict(storm.execute("select name, channel_id from channel").fetchall())
+        numbers: dict[str, int] = dict(storm.execute("select name, channel_id from channel").fetchall())
         series = {name: course(numbers[name], name, chance) for name, _ in CHANNELS}
         services = Services(database, config, tmp_path / "storm.log")
         writers = [

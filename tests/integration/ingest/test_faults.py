@@ -94,7 +94,7 @@ def stored(conn: psycopg.Connection) -> int:
 
 def test_ingest_killed_in_mid_batch(patient: PatientEdge, network: psycopg.Connection, ingest: RunningIngest) -> None:
     for share in (0.1, 0.4, 0.7):
-        eventually(lambda share=share: stored(network) >= MESSAGES * share)
+        eventually(lambda: stored(network) >= MESSAGES * share)
         ingest.kill()
         ingest.start()
     assert_whole(network, patient)
@@ -104,7 +104,7 @@ def test_broker_killed_before_it_saved_anything(
     patient: PatientEdge, network: psycopg.Connection, ingest: RunningIngest, broker: PrivateMosquitto
 ) -> None:
     for share in (0.2, 0.6):
-        eventually(lambda share=share: stored(network) >= MESSAGES * share)
+        eventually(lambda: stored(network) >= MESSAGES * share)
         broker.kill()
         time.sleep(0.3)
         broker.start()
@@ -119,7 +119,7 @@ def test_every_connection_of_ingest_to_the_database_cut(
         "where application_name = 'quantrac ingest' and datname = current_database()"
     )
     for share in (0.1, 0.3, 0.5, 0.7):
-        eventually(lambda share=share: stored(network) >= MESSAGES * share)
+        eventually(lambda: stored(network) >= MESSAGES * share)
         network.execute(cut)
     assert_whole(network, patient)
     assert '"database_failed"' in ingest.log.read_text()

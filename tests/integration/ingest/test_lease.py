@@ -21,7 +21,7 @@ class Server:
     def connect(self) -> Connection:
         conn = connect(self._url, "test")
         if self.end_late:
-            conn.close = lambda: None
+            conn.close = lambda: None  # type: ignore[method-assign]
         self.opened.append(conn)
         return conn
 

@@ -43,7 +43,7 @@ def test_a_stalled_database_costs_little_memory_and_nothing_is_lost(
         for number in range(1, BUNDLES):
             edge.session.publish(topics.topic(edge.station, "backfill"), bundle(number))
             if number % 50 == 0:
-                eventually(lambda number=number: len(edge.settled) >= number - 40)
+                eventually(lambda: len(edge.settled) >= number - 40)
                 most = max(most, rss_bytes(ingest.pid))
         eventually(lambda: len(edge.settled) == BUNDLES)
         until = time.monotonic() + 3

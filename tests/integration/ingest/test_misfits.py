@@ -49,7 +49,7 @@ def test_each_bad_envelope_is_a_dead_letter_and_the_next_message_is_stored(
     for number, sent in enumerate(BAD_ENVELOPES.values()):
         edge.send(sent)
         edge.send(message(number + 2))
-        eventually(lambda number=number: network.execute("select count(*) from v_reading").fetchone() == (number + 1,))
+        eventually(lambda: network.execute("select count(*) from v_reading").fetchone() == (number + 1,))
     rows = network.execute("select reason, status, count, payload, length, topic from v_dead_letter").fetchall()
     topic = "quantrac/v1/st-test/readings"
     assert sorted(rows) == sorted((reason, "open", 1, sent, len(sent), topic) for reason, sent in BAD_ENVELOPES.items())

@@ -82,7 +82,7 @@ def test_what_makes_no_sense_is_a_dead_letter_with_its_beginning(edge: Edge, net
         sent = jpeg + bytes([number])
         show(edge, sent, **{"seq": number, **said})
         expected.append((reason, sent[:65_536], len(sent), None if number > 6 else number))
-        eventually(lambda expected=expected: network.execute(letters).fetchall() == expected)
+        eventually(lambda: network.execute(letters).fetchall() == expected)
     rows = network.execute("select epoch, dead, rejected, received, new from v_ledger order by epoch").fetchall()
     assert rows == [("", 0, 3, 3, 0), ("cam1", 6, 6, 6, 0)]
 

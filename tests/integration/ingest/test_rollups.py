@@ -37,7 +37,9 @@ class Given(NamedTuple):
 
 def store(conn: psycopg.Connection, readings: Sequence[Given]) -> None:
     """Store readings and tell the feed, as ingest does: a row of the feed a channel and stretch without a gap."""
-    numbers = dict(conn.execute("select name, channel_id from channel where station = 'st-test'").fetchall())
+    numbers: dict[str, int] = dict(
+        conn.execute("select name, channel_id from channel where station = 'st-test'").fetchall()
+    )
     with conn.transaction():
         conn.cursor().executemany(
             "insert into reading values (%s, %s, %s, %s, %s, %s) on conflict do nothing",

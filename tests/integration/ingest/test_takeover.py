@@ -101,7 +101,7 @@ class Stream:
         self._stop.set()
         self._thread.join()
         for edge in self._edges.values():
-            eventually(lambda edge=edge: len(edge.settled) == self.seq)
+            eventually(lambda: len(edge.settled) == self.seq)
             assert {each.outcome for each in edge.settled} == {Outcome.DELIVERED}
         return self.seq
 
@@ -116,7 +116,7 @@ def test_what_is_published_once_is_stored_once_whoever_is_killed(
     try:
         for dead, heir, times in ((first, second, 1), (second, first, 2), (first, second, 2)):
             seq = stream.seq
-            eventually(lambda seq=seq: stream.seq > seq + 30)
+            eventually(lambda: stream.seq > seq + 30)
             dead.kill()
             begun_to_serve(heir, times)
             dead.start(wait=False)

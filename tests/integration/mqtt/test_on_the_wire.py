@@ -3,7 +3,7 @@
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -70,7 +70,7 @@ class ToldBroker:
                     line.sendall(b"\x90\x04" + packet.body[:2] + b"\x00\x01")
 
 
-def variable_length(read) -> int:
+def variable_length(read: Callable[[int], bytes]) -> int:
     """Variable byte integer (1.5.5)."""
     value = shift = 0
     while True:
@@ -133,7 +133,7 @@ def test_no_more_is_in_flight_than_the_broker_takes(broker: ToldBroker) -> None:
     for number in range(10):
         party.publish("a/readings", b"%d" % number)
     for answered in range(7):
-        eventually(lambda answered=answered: len(broker.of(PUBLISH)) == 3 + answered)
+        eventually(lambda: len(broker.of(PUBLISH)) == 3 + answered)
         assert party.outstanding == 10 - answered
         broker.puback(broker.of(PUBLISH)[answered])
     eventually(lambda: party.outstanding == 3)

@@ -237,6 +237,7 @@ def test_a_session_that_may_not_read_stays_alive_and_the_broker_keeps_its_messag
     sender = edge(meet, broker)
     receiver = centre(meet, broker, receive_maximum=1000, may_read=gate)
     payloads = [b"%d" % number for number in range(300)]
+    generation = -1
     for _ in range(3):  # on a machine that stalls a ping may come too late
         receiver.messages.clear()
         gate.is_open = False

@@ -2,6 +2,7 @@
 
 import queue
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 
 from quantrac.private_services import ports
 from quantrac.private_services.mosquitto import PrivateMosquitto
@@ -18,6 +20,7 @@ from tests.integration.private_services.listening import addresses_of
 
 NOT_AUTHORIZED = 0x87  # MQTT 5, 3.4.2.1
 WAIT_S = 180
+Join = Callable[..., "Person"]
 
 
 class Person:
@@ -33,32 +36,39 @@ class Person:
         self.client.username_pw_set(where.username, password or where.password)
         self.client.on_message = self._on_message
         self.client.on_connect = self._on_connect
-        expiry = Properties(PacketTypes.CONNECT)
+        expiry = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         expiry.SessionExpiryInterval = 3600
         self.client.connect(where.hostname or "", where.port or 0, clean_start=False, properties=expiry)
         self.client.loop_start()
         assert self.connected.wait(WAIT_S)
 
-    def _on_connect(self, client, userdata, flags, reason, properties):
+    def _on_connect(
+        self,
+        client: mqtt.Client,
+        userdata: object,
+        flags: mqtt.ConnectFlags,
+        reason: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
         self.refusal = reason.value
         self.connected.set()
 
-    def _on_message(self, client, userdata, message):
-        self.got.append((message.topic, message.payload))
+    def _on_message(self, client: mqtt.Client, userdata: object, message: mqtt.MQTTMessage) -> None:
+        self.got.append((message.topic, bytes(message.payload)))
         self.arrived.set()
 
     def subscribe(self, topic: str) -> int:
-        codes: queue.Queue[Any] = queue.Queue()
+        codes: queue.Queue[ReasonCode] = queue.Queue()
         self.client.on_subscribe = lambda c, u, mid, reasons, p: codes.put(reasons[0])
         self.client.subscribe(topic, 1)
-        return codes.get(timeout=WAIT_S).value
+        return int(codes.get(timeout=WAIT_S).value)
 
     def publish(self, topic: str, payload: bytes = b"{}", *, retain: bool = False) -> int:
         """Publish at QoS 1 and return the reason code of the PUBACK."""
-        codes: queue.Queue[Any] = queue.Queue()
+        codes: queue.Queue[ReasonCode] = queue.Queue()
         self.client.on_publish = lambda c, u, mid, reason, p: codes.put(reason)
         self.client.publish(topic, payload, 1, retain)
-        return codes.get(timeout=WAIT_S).value
+        return int(codes.get(timeout=WAIT_S).value)
 
     def leave(self) -> None:
         self.client.disconnect()
@@ -66,10 +76,10 @@ class Person:
 
 
 @pytest.fixture
-def person(broker: PrivateMosquitto):
+def person(broker: PrivateMosquitto) -> Iterator[Join]:
     made: list[Person] = []
 
-    def join(user: str, **options) -> Person:
+    def join(user: str, **options: Any) -> Person:
         made.append(Person(broker.url(user), name=options.pop("name", f"test-{user}"), **options))
         return made[-1]
 
@@ -78,11 +88,12 @@ def person(broker: PrivateMosquitto):
         one.leave()
 
 
-def test_it_listens_on_the_loopback_address_only(broker):
+def test_it_listens_on_the_loopback_address_only(broker: PrivateMosquitto) -> None:
+    assert broker._process is not None
     assert addresses_of(broker._process.pid) == {("127.0.0.1", broker.port)}
 
 
-def test_a_station_speaks_for_itself_and_never_for_another(person):
+def test_a_station_speaks_for_itself_and_never_for_another(person: Join) -> None:
     ingest, station = person("ingest"), person("st-my-thanh")
     ingest.subscribe("quantrac/v1/+/readings")
     assert station.publish("quantrac/v1/st-tran-de/readings", b"lie") == NOT_AUTHORIZED
@@ -92,7 +103,7 @@ def test_a_station_speaks_for_itself_and_never_for_another(person):
     assert ingest.got == [("quantrac/v1/st-my-thanh/readings", b"truth")]
 
 
-def test_a_station_hears_its_own_acknowledgements_and_not_its_neighbours(person):
+def test_a_station_hears_its_own_acknowledgements_and_not_its_neighbours(person: Join) -> None:
     ingest, station = person("ingest"), person("st-my-thanh")
     station.subscribe("quantrac/v1/#")
     assert ingest.publish("quantrac/v1/st-tran-de/ack") == 0
@@ -101,16 +112,16 @@ def test_a_station_hears_its_own_acknowledgements_and_not_its_neighbours(person)
     assert station.got == [("quantrac/v1/st-my-thanh/ack", b"yours")]
 
 
-def test_ingest_acknowledges_but_sends_no_readings(person):
+def test_ingest_acknowledges_but_sends_no_readings(person: Join) -> None:
     ingest = person("ingest")
     assert ingest.publish("quantrac/v1/st-my-thanh/readings") == NOT_AUTHORIZED
 
 
-def test_a_wrong_password_and_no_password_are_refused(person, broker):
+def test_a_wrong_password_and_no_password_are_refused(person: Join, broker: PrivateMosquitto) -> None:
     assert person("st-my-thanh", password="guess").refusal in {NOT_AUTHORIZED, 0x86}
 
 
-def test_a_clean_restart_keeps_the_port_the_sessions_and_their_messages(person, broker):
+def test_a_clean_restart_keeps_the_port_the_sessions_and_their_messages(person: Join, broker: PrivateMosquitto) -> None:
     ingest, port = person("ingest"), broker.port
     ingest.subscribe("quantrac/v1/+/readings")
     ingest.leave()
@@ -123,7 +134,9 @@ def test_a_clean_restart_keeps_the_port_the_sessions_and_their_messages(person, 
     assert again.got == [("quantrac/v1/st-my-thanh/readings", b"kept")]
 
 
-def test_after_a_kill_it_starts_again_at_the_same_place_with_what_was_saved(person, broker):
+def test_after_a_kill_it_starts_again_at_the_same_place_with_what_was_saved(
+    person: Join, broker: PrivateMosquitto
+) -> None:
     station = person("st-my-thanh")
     station.publish("quantrac/v1/st-my-thanh/birth", b"born", retain=True)
     broker.stop()
@@ -139,7 +152,7 @@ def test_after_a_kill_it_starts_again_at_the_same_place_with_what_was_saved(pers
     assert ingest.got == [("quantrac/v1/st-my-thanh/birth", b"born")]
 
 
-def test_passwords_are_random_and_only_hashes_reach_the_password_file(broker):
+def test_passwords_are_random_and_only_hashes_reach_the_password_file(broker: PrivateMosquitto) -> None:
     words = {broker.password(user) for user in ("ingest", "console", "st-my-thanh")}
     assert len(words) == 3
     text = Path(broker.folder, "passwords").read_text()

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -20,7 +21,7 @@ PROJECT = Path(__file__).parents[3]
 
 
 @pytest.fixture
-def folder():
+def folder() -> Iterator[Path]:
     place = runtime_directory(PROJECT, account_for("postgres", "postgresql-17"))
     made = Path(tempfile.mkdtemp(prefix="tests-cluster-", dir=place))
     yield made
@@ -28,23 +29,25 @@ def folder():
 
 
 @pytest.fixture
-def cluster(folder):
+def cluster(folder: Path) -> Iterator[PrivatePostgres]:
     with PrivatePostgres(folder) as running:
         yield running
 
 
 def one(url: str, query: str) -> object:
     with psycopg.connect(url) as connection:
-        return connection.execute(query).fetchone()[0]
+        (found,) = connection.execute(query).fetchone() or (None,)
+        return found
 
 
-def test_it_listens_on_the_loopback_address_only_and_wants_a_password(cluster):
+def test_it_listens_on_the_loopback_address_only_and_wants_a_password(cluster: PrivatePostgres) -> None:
+    assert cluster._process is not None
     assert addresses_of(cluster._process.pid) == {("127.0.0.1", cluster.port)}
     with pytest.raises(psycopg.OperationalError, match=r"no password supplied|password authentication failed"):
         psycopg.connect(f"postgresql://quantrac@127.0.0.1:{cluster.port}/postgres", passfile="/dev/null")
 
 
-def test_what_was_committed_survives_kill_and_restart_at_the_same_address(cluster):
+def test_what_was_committed_survives_kill_and_restart_at_the_same_address(cluster: PrivatePostgres) -> None:
     url = cluster.url()
     with psycopg.connect(url) as connection:
         connection.execute("create table kept as select 42 as answer")
@@ -56,18 +59,18 @@ def test_what_was_committed_survives_kill_and_restart_at_the_same_address(cluste
     assert one(url, "select answer from kept") == 42
 
 
-def test_commits_are_durable_unless_a_test_asks_otherwise(cluster):
+def test_commits_are_durable_unless_a_test_asks_otherwise(cluster: PrivatePostgres) -> None:
     assert (one(cluster.url(), "show fsync"), one(cluster.url(), "show synchronous_commit")) == ("on", "on")
 
 
-def test_a_second_object_finds_the_data_and_the_password_of_the_first(folder):
+def test_a_second_object_finds_the_data_and_the_password_of_the_first(folder: Path) -> None:
     with PrivatePostgres(folder) as first, psycopg.connect(first.url()) as connection:
         connection.execute("create table kept as select 'hôm qua' as word")
     with PrivatePostgres(folder) as second:
         assert one(second.url(), "select word from kept") == "hôm qua"
 
 
-def test_timescaledb_works_and_its_scheduler_holds_no_database(cluster):
+def test_timescaledb_works_and_its_scheduler_holds_no_database(cluster: PrivatePostgres) -> None:
     cluster.create_database("master_copy")
     with psycopg.connect(cluster.url("master_copy")) as connection:
         connection.execute("create extension timescaledb")
@@ -90,9 +93,10 @@ time.sleep(600)
 """
 
 
-def test_it_stops_and_removes_its_files_when_its_owner_is_killed(folder):
+def test_it_stops_and_removes_its_files_when_its_owner_is_killed(folder: Path) -> None:
     owner = subprocess.Popen([sys.executable, "-c", OWNER, str(folder)], stdout=subprocess.PIPE, text=True, cwd=PROJECT)
     with owner:
+        assert owner.stdout is not None
         server = int(owner.stdout.readline())
         os.kill(server, 0)
         owner.send_signal(signal.SIGKILL)

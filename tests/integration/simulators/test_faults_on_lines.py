@@ -39,9 +39,9 @@ def answered(port: serial.Serial, count: int = ANSWER) -> bytes:
     """So many bytes that come after a request, and what comes behind them until the line is silent."""
     port.write(ASK)
     port.timeout = LONGEST_S
-    answer = port.read(count)
+    answer = bytes(port.read(count))
     port.timeout = SILENCE_S
-    return answer + port.read(64)
+    return answer + bytes(port.read(64))
 
 
 def damaged(port: serial.Serial, bus: SingleBus) -> bytes:
@@ -50,9 +50,9 @@ def damaged(port: serial.Serial, bus: SingleBus) -> bytes:
     port.write(ASK)
     eventually(lambda: len(bus.struck()) > before)
     port.timeout = LONGEST_S
-    answer = port.read(len(bytes.fromhex(bus.struck()[-1]["wire"])))
+    answer = bytes(port.read(len(bytes.fromhex(bus.struck()[-1]["wire"]))))
     port.timeout = SILENCE_S
-    return answer + port.read(64)
+    return answer + bytes(port.read(64))
 
 
 def heard(port: serial.Serial) -> bytes:

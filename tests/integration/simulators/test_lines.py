@@ -48,7 +48,7 @@ def test_bytes_take_their_time_on_the_wire(settings: WireSettings) -> None:
     data = bytes(range(256))[: round(0.25 / settings.character_s)]  # a quarter of a second, or less at high speed
     with PtyPair(settings) as line:
         for back in (False, True):
-            assert in_some_try(lambda back=back: _is_paced(line, data, settings, back))
+            assert in_some_try(lambda: _is_paced(line, data, settings, back))
 
 
 def _is_paced(line: PtyPair, data: bytes, settings: WireSettings, back: bool) -> bool:

@@ -119,7 +119,7 @@ def rtu(simulation: Simulation) -> Iterator[Callable[..., ModbusSerialClient]]:
 
     yield connect
     for client in clients:
-        client.close()
+        client.close()  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ def test_several_instruments_share_a_line_and_a_missing_address_is_silent(
     values = floats(client.read_holding_registers(384, count=6, device_id=2).registers, low_first=True)
     supply = client.read_input_registers(0, count=2, device_id=9).registers
     contacts = client.read_discrete_inputs(0, count=2, device_id=9).bits[:2]
-    client.close()
+    client.close()  # type: ignore[no-untyped-call]
     with pytest.raises(ModbusIOException):
         rtu("st-a/sondes", 19200, SILENCE_S).read_holding_registers(0, count=1, device_id=77)
     assert [entry["value"] for entry in simulation.journal("st-a", "sondes", "2")][-3:] == values
@@ -283,7 +283,7 @@ def test_a_busy_instrument_says_so_and_a_sleeping_one_misses_the_first_request(
     asleep = rtu("st-b/asleep", timeout=SILENCE_S)
     with pytest.raises(ModbusIOException):
         asleep.read_holding_registers(384, count=2, device_id=1)
-    asleep.close()
+    asleep.close()  # type: ignore[no-untyped-call]
     assert not rtu("st-b/asleep").read_holding_registers(384, count=2, device_id=1).isError()
     assert len(simulation.journal("st-b", "asleep")) == 1
     assert simulation.journal("st-b", "busy") == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alerts.evaluating.evaluation import Decision, Kind, RuleState, step
+from alerts.evaluating.evaluation import Decision, RuleState, step
 from alerts.rules.block import Block, Sample
 from alerts.rules.rule import ChannelRule, RuleTexts
 from quantrac.config.rules import Level, Side
@@ -55,6 +55,5 @@ def run(rule: ChannelRule, samples: list[Sample], state: RuleState | None = None
 
 
 def told(decisions: list[Decision], unit_ms: int = MINUTE) -> list[tuple[str, str | None, float]]:
-    """What people may see of decisions: (kind, level, time in `unit_ms`), without pending and subsided."""
-    shown = [d for d in decisions if d.kind in (Kind.RAISED, Kind.LEVEL, Kind.CLEARED)]
-    return [(d.kind.value, d.level.name if d.level else None, d.t_ms / unit_ms) for d in shown]
+    """What people may see of decisions: (kind, level, time in `unit_ms`)."""
+    return [(d.kind.value, None if d.level is None else d.level.name, d.t_ms / unit_ms) for d in decisions]

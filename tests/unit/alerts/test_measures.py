@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.evaluating.course import in_force, sliding
-from alerts.evaluating.evaluation import RuleState, step
+from alerts.evaluating.evaluation import Decision, RuleState, step
 from alerts.rules.block import Block, Sample
 from alerts.rules.local_clock import local_ms
 from alerts.rules.rule import ChannelRule, Kind, Measure, Validity
@@ -80,7 +80,8 @@ def test_with_context_it_does_not_matter_how_readings_are_cut(values: list[float
     rising = rule(Measure(Kind.CHANGE, 20 * MINUTE), level(Side.ABOVE, 2.0, 1.0, on=3, off=5))
     samples = [Sample(i * MINUTE, value, Quality.GOOD, i * MINUTE) for i, value in enumerate(values)]
     whole = step(rising, RuleState(), Block.of(samples))
-    state, decisions = RuleState(), []
+    state = RuleState()
+    decisions: list[Decision] = []
     for start in range(0, len(samples), size):
         block = Block.of(samples[max(0, start - 25) : start + size], start_ms=samples[start].t_ms)
         outcome = step(rising, state, block)

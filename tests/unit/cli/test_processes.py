@@ -39,7 +39,7 @@ def test_a_program_that_keeps_ending_is_started_ever_more_slowly(supervisor: Sup
     now, delays = 0.0, []
     for _ in range(3):
         ended, at = pid(supervisor, "bad"), now
-        eventually(lambda now=now: supervisor.watch(now) == ["bad"])
+        eventually(lambda: supervisor.watch(now) == ["bad"])
         while pid(supervisor, "bad") == ended:
             at += 0.1
             supervisor.watch(at)

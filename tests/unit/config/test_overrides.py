@@ -9,7 +9,7 @@ import pytest
 
 from quantrac.config.findings import ConfigErrors
 from quantrac.config.loader import load_network
-from quantrac.config.modbus import ModbusProfile
+from quantrac.config.modbus import ModbusProfile, ModbusSignal
 from quantrac.config.network import Network
 from quantrac.telemetry.states import State
 
@@ -38,6 +38,7 @@ def test_one_register_is_elsewhere_and_everything_else_stays(tmp_path: Path) -> 
     do, shipped = profile.signals["do"], found.profiles["meter"].signals["do"]
     assert isinstance(found.profiles["meter"], ModbusProfile)
     assert (do.at, do.order, do.unit, do.range) == (40, "CDAB", "mg/L", (0, 20))
+    assert isinstance(shipped, ModbusSignal)
     assert do.status == shipped.status, "what the profile says of status holds on"
     assert profile.signals["water_temp"] == found.profiles["meter"].signals["water_temp"]
     assert found.profiles["meter"].signals["do"].at == 0, "other stations are not touched"

@@ -62,14 +62,14 @@ def pages_in(entry: object) -> Iterator[str]:
             yield from pages_in(value)
 
 
-def test_every_page_is_in_the_navigation_once():
+def test_every_page_is_in_the_navigation_once() -> None:
     """A page that is missing here: add it to `nav` of mkdocs.yml."""
     nav = list(pages_in(YAML(typ="safe").load(PROJECT / "mkdocs.yml")["nav"]))
     assert sorted(nav) == [str(page.relative_to(DOCS)) for page in PAGES]
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(PROJECT)))
-def test_every_command_and_option_that_is_named_exists(path: Path):
+def test_every_command_and_option_that_is_named_exists(path: Path) -> None:
     for words in commands_in(path):
         assert words[0] in COMMANDS, words
         found, rest = command(words[0]), words[1:]
@@ -83,31 +83,31 @@ def test_every_command_and_option_that_is_named_exists(path: Path):
         assert named <= known | {"--help"}, " ".join(words)
 
 
-def test_what_is_said_not_to_exist_does_not():
+def test_what_is_said_not_to_exist_does_not() -> None:
     for group, name in NOT_THERE_YET:
         assert name not in subcommands(command(group)), f"quantrac {group} {name} exists: take it off docs/roadmap.md"
 
 
-def test_every_group_of_commands_is_mentioned():
+def test_every_group_of_commands_is_mentioned() -> None:
     named = {words[0] for path in PAGES for words in commands_in(path)}
     assert set(COMMANDS) - named == set()
 
 
-def test_every_decision_is_listed_with_its_own_title():
+def test_every_decision_is_listed_with_its_own_title() -> None:
     index = (DOCS / "decisions/index.md").read_text(encoding="utf-8")
     for record in DECISIONS:
         title = record.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
         assert f"- [{title}]({record.name})" in index, record.name
 
 
-def test_every_module_that_is_named_exists():
+def test_every_module_that_is_named_exists() -> None:
     for path in TEXTS:
         for code in code_of(path.read_text(encoding="utf-8")):
             for name in re.findall(rf"(?<![\w/-])((?:{'|'.join(ROOMS)})/[\w/]+\.(?:py|sql|yaml))(?![\w])", code):
                 assert (PROJECT / name).exists(), f"{path.name}: {name}"
 
 
-def test_the_path_of_a_reading_names_real_modules():
+def test_the_path_of_a_reading_names_real_modules() -> None:
     """The drawing of docs/architecture.md: a folder at the margin, then modules of it, indented."""
     drawing = (DOCS / "architecture.md").read_text(encoding="utf-8").split("## One reading")[1].split("```")[1]
     folder, seen = "", 0
@@ -121,7 +121,7 @@ def test_the_path_of_a_reading_names_real_modules():
     assert seen > 20
 
 
-def test_tables_of_modules_name_real_ones():
+def test_tables_of_modules_name_real_ones() -> None:
     """Tables headed "module of `folder/`" or "floor of": the names in the first column, without `.py`."""
     seen = 0
     for page in PAGES:
@@ -134,7 +134,7 @@ def test_tables_of_modules_name_real_ones():
     assert seen > 10
 
 
-def test_the_table_of_rooms_names_every_floor_and_no_other():
+def test_the_table_of_rooms_names_every_floor_and_no_other() -> None:
     page = (DOCS / "architecture.md").read_text("utf-8")
     for room in ("edge_agent", "ingest", "alerts", "dashboards", "simulators"):
         rows = re.findall(rf"^\| `{room}/` \|.*\| (.*) \|$", page, re.MULTILINE)
@@ -142,7 +142,7 @@ def test_the_table_of_rooms_names_every_floor_and_no_other():
         assert [set(re.findall(r"`(\w+)`", row)) for row in rows] == [floors], room
 
 
-def test_the_settings_stand_in_one_table_and_each_exists():
+def test_the_settings_stand_in_one_table_and_each_exists() -> None:
     known = {f"QUANTRAC_{name.upper()}" for name in Settings.model_fields} | {"QUANTRAC_"}
     grafana = re.compile(r"QUANTRAC_GRAFANA_DATABASE_[A-Z]+")
     for path in TEXTS:
@@ -150,20 +150,20 @@ def test_the_settings_stand_in_one_table_and_each_exists():
             assert name in known or grafana.fullmatch(name), f"{path.name}: {name}"
 
 
-def test_images_are_small_and_shown():
+def test_images_are_small_and_shown() -> None:
     shown = {name for path in PAGES for name in re.findall(r"images/([\w-]+\.png)", path.read_text(encoding="utf-8"))}
     images = {image.name: image.stat().st_size for image in (DOCS / "images").iterdir()}
     assert shown == set(images)
     assert max(images.values()) < LARGEST_IMAGE
 
 
-def test_vietnamese_pages_have_their_diacritics():
+def test_vietnamese_pages_have_their_diacritics() -> None:
     for page in (DOCS / "huong-dan").glob("*.md"):
         text = page.read_text(encoding="utf-8")
         assert len(re.findall("[ăâđêôơưạảấầậắằặẹẻếềệỉịọỏốồộớờợụủứừựỳỵ]", text.lower())) > len(text) / 20, page.name
 
 
-def test_every_metric_role_and_view_that_is_named_exists():
+def test_every_metric_role_and_view_that_is_named_exists() -> None:
     sources = [path for room in ROOMS for path in (PROJECT / room).rglob("*") if path.suffix in (".py", ".sql")]
     code = "\n".join(path.read_text(encoding="utf-8") for path in sources)
     absent = re.findall(r"`(v_\w+)`", (DOCS / "roadmap.md").read_text(encoding="utf-8"))
@@ -172,7 +172,7 @@ def test_every_metric_role_and_view_that_is_named_exists():
             assert name in code or name in absent, f"{page.name}: {name}"
 
 
-def test_the_table_of_instruments_is_that_of_the_profiles():
+def test_the_table_of_instruments_is_that_of_the_profiles() -> None:
     rows = dict(re.findall(r"^\| `([a-z0-9-]+)` \| (.*) \|$", (DOCS / "devices.md").read_text("utf-8"), re.MULTILINE))
     profiles = {path.stem: load_profile(path) for path in (PROJECT / "station_configs" / "devices").glob("*.yaml")}
     assert set(rows) == set(profiles)
@@ -182,4 +182,4 @@ def test_the_table_of_instruments_is_that_of_the_profiles():
         assert verified == ("yes" if profile.verified else "no"), name
         assert set(golden.split(", ")) == {exchange.origin for exchange in profile.golden}, name
         assert source == profile.source, name
-        assert line == "—" or str(profile.line.baud) in line, name
+        assert line == "—" or (profile.line is not None and str(profile.line.baud) in line), name

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -10,8 +11,9 @@ from dashboards.grafana import files, queries
 ZONE = "Asia/Ho_Chi_Minh"
 
 
-def dashboard() -> dict:
-    return json.loads(files.rendered(ZONE)["generated/network-overview.json"])
+def dashboard() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(files.rendered(ZONE)["generated/network-overview.json"])
+    return found
 
 
 def test_the_committed_files_are_what_the_code_gives() -> None:

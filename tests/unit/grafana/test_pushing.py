@@ -4,6 +4,7 @@ Status codes and bodies are those of Grafana's documentation, version 11.6: dash
 """
 
 import json
+from typing import Any
 
 import httpx
 import pytest
@@ -19,7 +20,7 @@ class Server:
 
     def __init__(self, missing: tuple[str, ...] = (), status: int | None = None) -> None:
         self.missing, self.status = missing, status
-        self.given: list[tuple[str, dict]] = []
+        self.given: list[tuple[str, dict[str, Any]]] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         assert request.headers["Authorization"] == "Bearer glsa_1"

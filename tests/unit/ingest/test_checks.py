@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -50,10 +51,10 @@ def fits(reading: list[Any], earlier: list[list[Any]]) -> bool:
     if any(each[0] == name and fits(each, []) for each in earlier):
         return False
     if value is None:
-        return state != "ok"
+        return bool(state != "ok")
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return False
-    return state != "comm"
+    return bool(state != "comm")
 
 
 @given(st.lists(READING, min_size=1, max_size=8))
@@ -74,7 +75,7 @@ def test_every_reading_is_either_kept_or_refused_as_the_design_says(readings: li
 
 @given(st.lists(st.sampled_from(["good", "bad", "empty", "text"]), min_size=1, max_size=8))
 def test_of_a_bundle_each_line_has_its_own_fate(kinds: list[str]) -> None:
-    line = {
+    line: dict[str, Callable[[int], bytes]] = {
         "good": lambda n: body([["do", 5.0 + n, "ok"]], n),
         "bad": lambda n: b"{broken",
         "empty": lambda n: b"",

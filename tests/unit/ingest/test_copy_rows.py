@@ -35,7 +35,7 @@ def by_psycopg(rows: Sequence[Sequence[object]], dumpers: Sequence[type]) -> byt
     for row in rows:
         out += struct.pack("!h", len(row))
         for item, dumper in zip(row, dumpers, strict=True):
-            data = None if item is None else bytes(dumper(type(item)).dump(item))
+            data = None if item is None else bytes(dumper(type(item)).dump(item) or b"")
             out += struct.pack("!i", -1) if data is None else struct.pack("!i", len(data)) + data
     return bytes(out + struct.pack("!h", -1))
 

@@ -18,27 +18,27 @@ def fetch(server: health.HealthServer, path: str) -> tuple[int, str]:
             return refusal.code, refusal.read().decode()
 
 
-def test_a_service_that_is_not_ready_says_why_and_is_still_healthy():
+def test_a_service_that_is_not_ready_says_why_and_is_still_healthy() -> None:
     with health.serve("127.0.0.1:0", ready=lambda: "no broker since 12 s") as server:
         assert fetch(server, "/readyz") == (503, "no broker since 12 s\n")
         assert fetch(server, "/healthz") == (200, "ok\n")
         assert fetch(server, "/other")[0] == 404
 
 
-def test_readiness_is_asked_anew_each_time():
+def test_readiness_is_asked_anew_each_time() -> None:
     answers = iter([False, True])
     with health.serve("127.0.0.1:0", ready=lambda: next(answers)) as server:
         assert [fetch(server, "/readyz")[0] for _ in range(2)] == [503, 200]
 
 
-def test_metrics_are_served_in_the_text_format():
+def test_metrics_are_served_in_the_text_format() -> None:
     with health.serve("127.0.0.1:0") as server:
         status, body = fetch(server, "/metrics")
     assert status == 200
     assert "process_cpu_seconds_total" in body
 
 
-def test_an_address_in_use_is_named_with_what_to_do():
+def test_an_address_in_use_is_named_with_what_to_do() -> None:
     with (
         health.serve("127.0.0.1:0") as server,
         pytest.raises(health.ListenError, match="Address already in use; choose"),
@@ -47,12 +47,12 @@ def test_an_address_in_use_is_named_with_what_to_do():
 
 
 @pytest.mark.parametrize("address", ["9101", ":9101", "localhost:", "localhost:99999", "localhost:http"])
-def test_a_malformed_address_is_refused_with_an_example(address):
+def test_a_malformed_address_is_refused_with_an_example(address: str) -> None:
     with pytest.raises(health.ListenError, match=r"expected host:port such as 127\.0\.0\.1:9101"):
         health.split_address(address)
 
 
-def test_metric_names_keep_the_convention():
+def test_metric_names_keep_the_convention() -> None:
     registry = CollectorRegistry()
     metrics.counter("quantrac_ingest_messages_total", "Messages received", ["reason"], registry).labels("new").inc(3)
     assert b'quantrac_ingest_messages_total{reason="new"} 3.0' in metrics.exposition(registry)

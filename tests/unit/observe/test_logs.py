@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+from collections.abc import Iterator
 
 import pytest
 
@@ -10,7 +11,7 @@ from quantrac.observe import logs
 
 
 @pytest.fixture(autouse=True)
-def _restore_root_logger():
+def _restore_root_logger() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
@@ -22,7 +23,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_off_a_terminal_each_event_is_one_json_object_with_its_values():
+def test_off_a_terminal_each_event_is_one_json_object_with_its_values() -> None:
     out = io.StringIO()
     logs.configure(None, stream=out)
     logs.logger("ingest.service").warning("message refused", station="st-my-thanh", reason="vượt khung giờ")
@@ -32,7 +33,7 @@ def test_off_a_terminal_each_event_is_one_json_object_with_its_values():
     assert line["timestamp"].endswith("Z")
 
 
-def test_a_traceback_stays_inside_its_json_line():
+def test_a_traceback_stays_inside_its_json_line() -> None:
     out = io.StringIO()
     logs.configure("json", stream=out)
     try:
@@ -43,7 +44,7 @@ def test_a_traceback_stays_inside_its_json_line():
     assert "KeyError: 'do'" in json.loads(out.getvalue())["exception"]
 
 
-def test_libraries_that_log_by_the_standard_module_take_the_same_form():
+def test_libraries_that_log_by_the_standard_module_take_the_same_form() -> None:
     out = io.StringIO()
     logs.configure("json", stream=out)
     logging.getLogger("pymodbus").warning("no reply from %s", 7)
@@ -51,7 +52,7 @@ def test_libraries_that_log_by_the_standard_module_take_the_same_form():
     assert json.loads(out.getvalue())["event"] == "no reply from 7"
 
 
-def test_a_terminal_gets_text_unless_json_is_asked_for():
+def test_a_terminal_gets_text_unless_json_is_asked_for() -> None:
     assert logs.format_for(None, Terminal()) == "text"
     assert logs.format_for("", io.StringIO()) == "json"
     assert logs.format_for("json", Terminal()) == "json"

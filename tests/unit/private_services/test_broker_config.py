@@ -27,7 +27,7 @@ def settings(text: str) -> dict[str, str]:
     return dict(line.split(" ", 1) for line in lines if not line.startswith("log_type"))
 
 
-def test_the_settings_without_which_mosquitto_drops_what_it_acknowledged_are_there():
+def test_the_settings_without_which_mosquitto_drops_what_it_acknowledged_are_there() -> None:
     """Expected values: docs/wire.md, "Facts of MQTT behind this"."""
     found = settings(broker_config.render_config(plan()))
     expected = {
@@ -45,12 +45,12 @@ def test_the_settings_without_which_mosquitto_drops_what_it_acknowledged_are_the
     assert int(found["max_queued_bytes"]) > 0
 
 
-def test_tls_is_on_when_a_certificate_is_given():
+def test_tls_is_on_when_a_certificate_is_given() -> None:
     found = settings(broker_config.render_config(plan(certificate=FOLDER / "c.pem", key=FOLDER / "k.pem")))
     assert (found["certfile"], found["keyfile"]) == (str(FOLDER / "c.pem"), str(FOLDER / "k.pem"))
 
 
-def test_a_station_may_write_its_own_kinds_and_read_its_acks_and_commands():
+def test_a_station_may_write_its_own_kinds_and_read_its_acks_and_commands() -> None:
     acl = broker_config.render_acl(["st-a"])
     block = acl.split("\n\n")[0].splitlines()
     assert block == [
@@ -65,6 +65,6 @@ def test_a_station_may_write_its_own_kinds_and_read_its_acks_and_commands():
 
 
 @pytest.mark.parametrize("name", ["ingest", "console", "St-A", "st a", "st-a/+", "#", "", "st-a\nuser x"])
-def test_a_name_that_would_open_other_topics_is_refused(name: str):
+def test_a_name_that_would_open_other_topics_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="expected lower-case words"):
         broker_config.render_acl([name])

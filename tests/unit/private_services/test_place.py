@@ -3,6 +3,7 @@
 import os
 import socket
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,12 +21,12 @@ def me() -> Account:
     return Account("me", os.geteuid(), os.getegid())
 
 
-def test_an_open_project_folder_keeps_its_servers_inside(tmp_path: Path):
+def test_an_open_project_folder_keeps_its_servers_inside(tmp_path: Path) -> None:
     assert place.runtime_directory(tmp_path, me()) == tmp_path / ".quantrac"
 
 
 @pytest.fixture
-def open_folder():
+def open_folder() -> Iterator[Path]:
     """A folder that every account can enter; pytest's own cannot be entered by others."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as made:
         Path(made).chmod(0o755)
@@ -33,8 +34,8 @@ def open_folder():
 
 
 def test_a_home_closed_to_the_server_user_moves_the_servers_to_the_same_folder_of_our_own_each_time(
-    open_folder, monkeypatch
-):
+    open_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     closed = open_folder / "home"
     closed.mkdir(mode=0o700)
     (open_folder / "var").mkdir()
@@ -49,7 +50,9 @@ def test_a_home_closed_to_the_server_user_moves_the_servers_to_the_same_folder_o
     assert place.runtime_directory(open_folder / "var", nobody()) != chosen
 
 
-def test_a_folder_that_somebody_else_put_in_our_place_is_refused(tmp_path, monkeypatch):
+def test_a_folder_that_somebody_else_put_in_our_place_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(place, "SHARED_TEMPORARY", tmp_path)
     monkeypatch.setattr(place, "can_enter", lambda account, folder: False)
     chosen = place.runtime_directory(tmp_path, me())
@@ -60,12 +63,12 @@ def test_a_folder_that_somebody_else_put_in_our_place_is_refused(tmp_path, monke
         place.runtime_directory(tmp_path, me())
 
 
-def test_a_free_port_lies_below_those_of_outgoing_connections():
+def test_a_free_port_lies_below_those_of_outgoing_connections() -> None:
     lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     assert all(ports.free_port() < lowest for _ in range(50))
 
 
-def test_a_port_somebody_listens_on_is_not_free():
+def test_a_port_somebody_listens_on_is_not_free() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         assert not ports.is_free(port)

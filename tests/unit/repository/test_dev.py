@@ -14,18 +14,18 @@ def dev(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("command", ["demo", "test", "check", "bench", "soak", "setup"])
-def test_every_command_of_the_design_is_in_its_help(command: str):
+def test_every_command_of_the_design_is_in_its_help(command: str) -> None:
     """Expected names: README.md and docs/testing.md."""
     assert re.search(rf"^\./dev {command}\b", dev("help").stdout, re.MULTILINE)
 
 
-def test_an_unknown_command_is_wrong_usage_and_shows_the_known_ones():
+def test_an_unknown_command_is_wrong_usage_and_shows_the_known_ones() -> None:
     done = dev("deploy")
     assert (done.returncode, done.stdout) == (2, "")
     assert "./dev demo" in done.stderr
 
 
-def test_no_tracked_file_names_a_package_index():
+def test_no_tracked_file_names_a_package_index() -> None:
     """Which index a machine uses is that machine's business."""
     locks = [*PROJECT.glob("requirements/*.txt"), PROJECT / "pyproject.toml", PROJECT / "dev", PROJECT / ".ci/run"]
     assert len(locks) == 6

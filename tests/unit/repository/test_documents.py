@@ -19,12 +19,12 @@ DOCUMENTS = [
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(PROJECT)))
-def test_every_relative_link_leads_somewhere(document: Path):
+def test_every_relative_link_leads_somewhere(document: Path) -> None:
     targets = re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", document.read_text(encoding="utf-8"))
     assert [target for target in targets if not (document.parent / target).exists()] == []
 
 
-def test_each_decision_has_a_number_of_its_own_and_says_context_decision_consequence():
+def test_each_decision_has_a_number_of_its_own_and_says_context_decision_consequence() -> None:
     records = sorted((PROJECT / "docs/decisions").glob("[0-9]*.md"))
     numbers = [record.name[:4] for record in records]
     assert len(numbers) == len(set(numbers))
@@ -35,7 +35,7 @@ def test_each_decision_has_a_number_of_its_own_and_says_context_decision_consequ
             assert part in text, f"{record.name} lacks {part}"
 
 
-def test_every_setting_is_documented():
+def test_every_setting_is_documented() -> None:
     text = (PROJECT / "docs/installation.md").read_text(encoding="utf-8")
     named = set(re.findall(r"QUANTRAC_[A-Z_]+", text))
     for one in re.findall(r"^\| `QUANTRAC_INGEST_([A-Z_]+)`, and so for (.*?) \|", text, re.MULTILINE):
@@ -45,6 +45,6 @@ def test_every_setting_is_documented():
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # mkdocs' own dependencies
-def test_the_documentation_builds_without_a_warning(tmp_path: Path):
+def test_the_documentation_builds_without_a_warning(tmp_path: Path) -> None:
     build(load_config(str(PROJECT / "mkdocs.yml"), site_dir=str(tmp_path), strict=True))
     assert (tmp_path / "architecture.html").exists()

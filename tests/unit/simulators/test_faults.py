@@ -3,7 +3,7 @@
 import json
 import random
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -239,7 +239,11 @@ def test_a_clock_goes_wrong_by_an_offset_and_by_a_drift(tmp_path: Path) -> None:
 def test_a_swapped_probe_changes_the_order_of_codes_and_values(tmp_path: Path) -> None:
     """Codes from register 128, values low word first from 384: 1 is °C, 18 pH, 212 oxygen in mg/l."""
     sources = {"water_temp": 25.0, "ph": 7.5, "do": 4.5}
-    exo = Exo2({name: lambda _, v=value: ProbeValue(v) for name, value in sources.items()}, [1, 18, 212])
+
+    def probe(value: float) -> Callable[[float], ProbeValue]:
+        return lambda _: ProbeValue(value)
+
+    exo = Exo2({name: probe(value) for name, value in sources.items()}, [1, 18, 212])
     mount = mounted(tmp_path, exo, SONDE, "replaced@exo2+10s..")
     shown = []
     for t in (1000.0, 1011.0, 1012.0):

@@ -78,9 +78,10 @@ def test_the_day_of_the_decrees_sample() -> None:
 def test_ozone_counts_by_its_worst_hour_or_eight_hours() -> None:
     """1 hour 114.6 gives 36; 8 hours 89.3 gives 45; NO2 130.8 gives 65."""
     low: list[float | None] = [5.0] * 24
+    no2: list[float | None] = [*[20.0] * 20, *[130.8] * 4]
     assert made("vn-aqi-day", {"pm10": low, "o3": [114.6] * 24}) == 36
     assert made("vn-aqi-day", {"pm10": low, "o3": [114.6] * 24, "o3_8h": [89.3] * 24}) == 45
-    assert made("vn-aqi-day", {"pm10": low, "no2": [20.0] * 20 + [130.8] * 4}) == 65
+    assert made("vn-aqi-day", {"pm10": low, "no2": no2}) == 65
 
 
 def test_six_of_eight_hours_make_a_mean_and_five_do_not() -> None:

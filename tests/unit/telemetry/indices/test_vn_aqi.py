@@ -11,6 +11,7 @@ NEWEST_FIRST = SAMPLE[::-1]
 
 def test_the_nowcast_of_the_sample() -> None:
     found = vn_aqi.nowcast(NEWEST_FIRST)
+    assert found is not None
     assert found == pytest.approx(20.27, abs=0.005)
     assert found is not None
     assert vn_aqi.index("pm2_5", found) == 41

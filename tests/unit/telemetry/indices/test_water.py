@@ -76,7 +76,7 @@ def test_the_toxic_share_in_fresh_water(ph: float) -> None:
 
 
 @pytest.mark.parametrize("salinity", SALT)
-def test_the_toxic_share_in_salt_water(salinity: float) -> None:
+def test_the_toxic_share_in_salt_water(salinity: int) -> None:
     found = [water_chemistry.toxic_share(ph, water_chemistry.pka_salt(28, salinity)) for ph in (7.5, 8.0, 8.5)]
     assert found == pytest.approx(SALT[salinity], abs=6e-5)
 
