@@ -8,7 +8,7 @@ import pytest
 
 from tests.fixtures.console import RunningConsole
 from tests.fixtures.proxy import TcpProxy
-from tests.fixtures.timing import quickest
+from tests.fixtures.timing import eventually, quickest
 
 
 @pytest.mark.timed
@@ -47,6 +47,15 @@ def test_pages_show_every_station_in_both_languages(console: RunningConsole) -> 
     assert status == 200
     assert 'data-channel="st-tp-soc-trang/pm2_5"' in text
     assert console.ask("GET", "/stations/nowhere")[0] == 404
+
+
+def test_pages_show_the_clock_of_the_network_s_time_zone(console: RunningConsole) -> None:
+    """The page's script reads every clock in the zone of `data-zone`."""
+    assert 'data-zone="Asia/Ho_Chi_Minh"' in console.ask("GET", "/")[2]
+    console.conn.execute("update network set time_zone = 'Asia/Kathmandu'")
+    eventually(lambda: 'data-zone="Asia/Kathmandu"' in console.ask("GET", "/?lang=en")[2])
+    _, _, script = console.ask("GET", "/static/console.js")
+    assert "ZONE = document.body.dataset.zone" in script
 
 
 def test_every_answer_carries_a_strict_content_security_policy(console: RunningConsole) -> None:

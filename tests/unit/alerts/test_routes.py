@@ -92,6 +92,21 @@ def test_a_short_message_waits_for_the_end_of_quiet_hours(local: str, expected: 
     assert held_until(contact(1, "farmers"), now.astimezone(UTC), breaks=True) is None
 
 
+@pytest.mark.parametrize(
+    ("zone", "now", "expected"),
+    [
+        ("Asia/Kathmandu", "2026-03-01 15:15", "2026-03-01 22:45"),  # 21:00 to 04:30, UTC+5:45
+        ("America/Santiago", "2026-09-06 02:00", "2026-09-06 07:30"),  # the night in which clocks go forward
+        ("America/Santiago", "2026-09-06 23:59", None),  # 20:59
+    ],
+)
+def test_quiet_hours_are_those_of_the_network_s_clocks(zone: str, now: str, expected: str | None) -> None:
+    moment = datetime.fromisoformat(now).replace(tzinfo=UTC)
+    then = None if expected is None else datetime.fromisoformat(expected).replace(tzinfo=UTC)
+    routing = Routing(ROUTES, QUIET, ZoneInfo(zone))
+    assert held_until(contact(1, "farmers"), moment, routing=routing) == then
+
+
 def held_until(
     person: Addressee, now: datetime, medium: Medium = Medium.SMS, routing: Routing = ROUTING, *, breaks: bool = False
 ) -> datetime | None:
