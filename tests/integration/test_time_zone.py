@@ -18,7 +18,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ingest.rollups import consuming
+from ingest.rollups import consumer
 from quantrac.database.feed import Cause, Consumer, NewChange, append_changes
 
 PROJECT = Path(__file__).parents[2]
@@ -58,8 +58,8 @@ def quantrac(database: str, configs: Path, *words: str) -> str:
 
 
 def test_the_day_of_its_daily_value_has_23_hours(chile: psycopg.Connection) -> None:
-    feed = Consumer(chile, consuming.NAME, consuming.CAUSES)
-    while consuming.round_of(chile, feed, 100):
+    feed = Consumer(chile, consumer.NAME, consumer.CAUSES)
+    while consumer.round_of(chile, feed, 100):
         pass
     days = chile.execute(
         "select time, completeness from v_daily where channel = %s order by time", [CHANNEL]
