@@ -68,6 +68,7 @@ def test_a_mail_about_an_alarm_has_the_course_of_the_day_and_a_link_to_acknowled
     (letter,) = handed_over(conn, Medium.EMAIL, Links("https://quantrac.example.vn", "geheim"))
     assert letter.facts["link"].startswith("https://quantrac.example.vn/a/1.2.")
     assert letter.facts["course"][-1][1] == pytest.approx(2.8)
+    assert letter.facts["time_zone"] == "Asia/Ho_Chi_Minh"
     assert (letter.facts["severity"], letter.facts["limit"]) == ("high", 3.0)
 
 
