@@ -130,6 +130,18 @@ def test_a_slot_is_the_time_interval_of_a_reading() -> None:
     assert elsewhere == set()
 
 
+def test_only_alerts_have_an_outbox() -> None:
+    """The transactional one: messages are rows of the transaction that decides them."""
+    elsewhere = {
+        f"{module}: {name}"
+        for module, tree in MODULES.items()
+        if not module.startswith(("alerts/", "quantrac/cli/commands/contacts.py"))
+        for name in identifiers(tree)
+        if "outbox" in {part.lower() for part in PARTS.findall(name)}
+    }
+    assert elsewhere == set()
+
+
 def test_log_events_are_snake_case() -> None:
     found = {event for tree in MODULES.values() for event in events(tree)}
     assert len(found) > 60
