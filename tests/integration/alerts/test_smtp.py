@@ -140,7 +140,6 @@ def test_a_mail_about_an_alarm_has_text_html_a_chart_a_link_one_thread_and_an_ad
         "purpose": "raised", "language": "vi", "time_zone": "Asia/Ho_Chi_Minh", "severity": "high", "limit": 3.0,
         "link": "https://quantrac.example.vn/a/1.2.3.x",
         "course": [(end - 600 * i, 3 + i / 50) for i in range(144, 0, -1)],
-        "time_zone": "Asia/Ho_Chi_Minh",
     }  # fmt: skip
     first = Outgoing("a" * 32, "lan@example.org", "Oxy thấp\nGiá trị: 2,40 mg/L\n", "Oxy", "alarm-1", facts=facts)
     kept = Keeping()
