@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from alerts.alarm import withholding
+from alerts.alarm import suppression
 from alerts.alarm.life import AlarmAct
 from alerts.alarm.records import act_on
 from alerts.telling.outbox import call_off
@@ -141,7 +141,7 @@ def shelve(conn: Connection, alarm_id: int, person: str, reason: str, until: dat
     with conn.transaction():
         _locked(conn, alarm_id)
         term = f"until {until:%Y-%m-%d %H:%M:%SZ}: {reason}"
-        withholding.shelve(conn, alarm_id, person, reason, until, now)
+        suppression.shelve(conn, alarm_id, person, reason, until, now)
         audit.record(conn, now, person, AlarmAct.SHELVE.event, f"alarm {alarm_id}", term)
 
 
@@ -149,7 +149,7 @@ def unshelve(conn: Connection, alarm_id: int, person: str, reason: str | None, n
     """End a shelf before its time; what was withheld and still stands is told. Raises UnknownAlarm, NotShelved."""
     with conn.transaction():
         _locked(conn, alarm_id)
-        if not withholding.unshelve(conn, alarm_id, person, reason, now):
+        if not suppression.unshelve(conn, alarm_id, person, reason, now):
             raise NotShelved(f"alarm {alarm_id} is not shelved")
         audit.record(conn, now, person, AlarmAct.UNSHELVE.event, f"alarm {alarm_id}", reason)
 
@@ -202,7 +202,7 @@ def take_out_of_service(
         conn.execute(PUT_IN, {**window, "now": now, "person": person})
         row = conn.execute(TAKE_OUT, [station, device, channels, person, reason, begins, until]).fetchone()
         assert row is not None
-        withholding.begin_out_of_service(conn, now)
+        suppression.begin_out_of_service(conn, now)
         term = f"{'' if since is None else f'from {since:%Y-%m-%d %H:%M:%SZ} '}until {until:%Y-%m-%d %H:%M:%SZ}"
         audit.record(conn, now, person, "out of service", _place(station, device), f"{term}: {reason}")
     return int(row[0])

@@ -81,15 +81,15 @@ class Performance:
 def measure(lives: Sequence[AlarmTimes], since: datetime, until: datetime, operators: int = 1) -> Performance:
     """Return the figures of a period. `lives`: alarms that rose or stood in it. Pure."""
     risen = [life for life in lives if since <= life.raised_at < until]
-    slots = Counter((life.raised_at - since) // TEN_MINUTES for life in risen)
-    all_slots = max(1, -((since - until) // TEN_MINUTES))
+    spans = Counter((life.raised_at - since) // TEN_MINUTES for life in risen)
+    all_spans = max(1, -((since - until) // TEN_MINUTES))
     waits = sorted((a.acknowledged_at - a.raised_at).total_seconds() for a in risen if a.acknowledged_at is not None)
     return Performance(
         alarms=len(risen),
         operators=operators,
-        per_ten_minutes=len(risen) / all_slots / operators,
-        peak=max(slots.values(), default=0),
-        flood_share=sum(count > FLOOD * operators for count in slots.values()) / all_slots,
+        per_ten_minutes=len(risen) / all_spans / operators,
+        peak=max(spans.values(), default=0),
+        flood_share=sum(count > FLOOD * operators for count in spans.values()) / all_spans,
         by_severity={word: count / len(risen) for word, count in Counter(a.severity for a in risen).items()},
         top=_top(risen),
         chattering=_chattering(risen),

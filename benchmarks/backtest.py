@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
 
-from alerts.trials.backtest_run import Report, run_backtest
+from alerts.trials.backtest_run import BacktestReport, run_backtest
 from benchmarks.servers import PROJECT
 from benchmarks.year import filled
 from quantrac.config.loader import load_network
@@ -19,7 +19,7 @@ from quantrac.config.rules import Rule
 from quantrac.telemetry.parameters import CATALOGUE
 
 
-def run(say: Callable[[str], None], weeks: int = 52) -> Report:
+def run(say: Callable[[str], None], weeks: int = 52) -> BacktestReport:
     """Return the report of the back-test; `say` is told how the generation goes."""
     network = load_network(PROJECT / "station_configs")
     network = replace(network, rules={**network.rules, **dict(_others(network))})

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.rules.block import Block, Sample
+from alerts.rules.block import JudgedReading, ReadingBlock
 from alerts.rules.rule import ChannelRule, RuleTexts
 from alerts.trials.backtest import Run
 from quantrac.config.rules import Level, Side
@@ -75,12 +75,12 @@ def _rules() -> list[ChannelRule]:
     ]
 
 
-def _blocks(values: NDArray[np.float64]) -> Iterator[Block]:
+def _blocks(values: NDArray[np.float64]) -> Iterator[ReadingBlock]:
     for start in range(0, len(values), BLOCK):
         part = values[start : start + BLOCK]
         t_ms = (start + np.arange(len(part))) * MINUTE
         good, ok = np.full(len(part), Quality.GOOD, np.int8), np.zeros(len(part), np.int8)
-        yield Block(t_ms=t_ms, value=part, quality=good, received_ms=t_ms, state=ok)
+        yield ReadingBlock(t_ms=t_ms, value=part, quality=good, received_ms=t_ms, state=ok)
 
 
 def _seconds_to_evaluate(values: NDArray[np.float64]) -> tuple[float, int]:
@@ -92,8 +92,8 @@ def _seconds_to_evaluate(values: NDArray[np.float64]) -> tuple[float, int]:
 
 
 def _seconds_to_make(values: NDArray[np.float64]) -> float:
-    rows = [Sample(i * MINUTE, value, Quality.GOOD, i * MINUTE) for i, value in enumerate(values.tolist())]
+    rows = [JudgedReading(i * MINUTE, value, Quality.GOOD, i * MINUTE) for i, value in enumerate(values.tolist())]
     begun = time.perf_counter()
     for start in range(0, len(rows), BLOCK):
-        Block.of(rows[start : start + BLOCK])
+        ReadingBlock.of(rows[start : start + BLOCK])
     return time.perf_counter() - begun

@@ -7,10 +7,9 @@ from datetime import datetime
 from typing import Final
 
 from alerts.alarm.records import Mark, Recorded, Subject, clear_alarm, reach_level
-from alerts.evaluating.evaluation import Decision, Kind
+from alerts.evaluating.evaluation import Decision, DecisionKind
 from alerts.evaluating.readings import hour_before, instant
-from alerts.rules.rule import ChannelRule
-from alerts.rules.rule import Kind as Measures
+from alerts.rules.rule import ChannelRule, MeasureKind
 from alerts.rules.trend import trend_of
 from alerts.telling.address_book import AddressBook
 from alerts.telling.messages import Audience, Figures, tell
@@ -59,7 +58,7 @@ def announce(conn: Connection, event: Event, routing: Routing, now: datetime, bo
 
 def _figures(conn: Connection, event: Event) -> Figures:
     rule, decision, level = event.rule, event.decision, event.decision.level
-    if rule.measure.kind is Measures.COMPOSITE:
+    if rule.measure.kind is MeasureKind.COMPOSITE:
         return Figures()
     if not rule.texts.has_value:
         return Figures(channel=rule.channel, parameter=rule.parameter)
@@ -79,9 +78,9 @@ def _figures(conn: Connection, event: Event) -> Figures:
 def _recorded(conn: Connection, event: Event, now: datetime) -> Recorded | None:
     """Put a decision into the history; pending and subsided are no history."""
     decision, level, time = event.decision, event.decision.level, instant(event.decision.t_ms)
-    if decision.kind is Kind.CLEARED:
+    if decision.kind is DecisionKind.CLEARED:
         return clear_alarm(conn, event.subject, decision.value, time, now)
-    if level is None or decision.kind not in (Kind.RAISED, Kind.LEVEL):
+    if level is None or decision.kind not in (DecisionKind.RAISED, DecisionKind.LEVEL):
         return None
     mark = Mark(level.name, level.severity, decision.value, level.limit)
     return reach_level(conn, event.subject, mark, time, event.rule.texts, now)

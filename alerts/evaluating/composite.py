@@ -13,12 +13,12 @@ from typing import Final
 import numpy as np
 
 from alerts.evaluating.course import Times, course_of, fresh_until
-from alerts.rules.block import Block
+from alerts.rules.block import ReadingBlock
 from alerts.rules.composite import FALSE, TRUE, UNKNOWN, CompositeRule, Member, Truth
 from quantrac.config.rules import Side
 from quantrac.telemetry.quality import Quality
 
-NOTHING: Final = Block.of([])
+NOTHING: Final = ReadingBlock.of([])
 
 
 def horizon(rule: CompositeRule, reached: Mapping[str, int], begun_ms: int) -> int | None:
@@ -41,7 +41,7 @@ def horizon(rule: CompositeRule, reached: Mapping[str, int], begun_ms: int) -> i
     return min(waited_for)
 
 
-def reached_by(rule: CompositeRule, blocks: Mapping[str, Block]) -> dict[str, int]:
+def reached_by(rule: CompositeRule, blocks: Mapping[str, ReadingBlock]) -> dict[str, int]:
     """Return the time of the newest fresh reading of each member's block."""
     found = {
         member.rule.channel: fresh_until(blocks.get(member.rule.channel, NOTHING), member.rule.interval_ms)
@@ -50,7 +50,7 @@ def reached_by(rule: CompositeRule, blocks: Mapping[str, Block]) -> dict[str, in
     return {channel: t_ms for channel, t_ms in found.items() if t_ms is not None}
 
 
-def verdicts(rule: CompositeRule, blocks: Mapping[str, Block], from_ms: int, until_ms: int) -> Block:
+def verdicts(rule: CompositeRule, blocks: Mapping[str, ReadingBlock], from_ms: int, until_ms: int) -> ReadingBlock:
     """Return readings of 1 (the expression holds), 0 (it does not) or none (unknown) over from_ms < t <= until_ms.
 
     They follow one another without gaps; the first stands at `from_ms` and has no value. Blocks by channel hold the
@@ -63,7 +63,7 @@ def verdicts(rule: CompositeRule, blocks: Mapping[str, Block], from_ms: int, unt
     truth = rule.truth({name: _at(ends, *own) for name, own in pieces.items()})
     t_ms = np.concatenate(([from_ms], ends)).astype(np.int64)
     unknown = np.concatenate(([True], truth == UNKNOWN))
-    return Block(
+    return ReadingBlock(
         t_ms=t_ms,
         value=np.where(unknown, np.nan, np.concatenate(([0.0], truth.astype(np.float64)))),
         quality=np.where(unknown, int(Quality.MISSING), int(Quality.GOOD)).astype(np.int8),
@@ -72,7 +72,7 @@ def verdicts(rule: CompositeRule, blocks: Mapping[str, Block], from_ms: int, unt
     )
 
 
-def _pieces(member: Member, block: Block) -> tuple[Times, Times, Truth]:
+def _pieces(member: Member, block: ReadingBlock) -> tuple[Times, Times, Truth]:
     """Return end and start of what each reading covers, and whether the condition holds there."""
     course = course_of(member.rule, block, None) if len(block) else None
     if course is None:

@@ -14,8 +14,8 @@ from alerts.evaluating.doubt import LOOK_BACK_MS
 from alerts.evaluating.evaluation import Decision, RuleState, step
 from alerts.evaluating.late import Replay, replay
 from alerts.evaluating.past import SETTLE, Found, found_in, period_of
-from alerts.evaluating.readings import NotJudgedYet, Window, hull, instant, milliseconds, read_blocks, windows_of
-from alerts.rules.block import Block
+from alerts.evaluating.readings import NotJudgedYet, ReadingWindow, hull, instant, milliseconds, read_blocks, windows_of
+from alerts.rules.block import ReadingBlock
 from alerts.rules.composite import CompositeRule
 from quantrac.database.feed import Change
 from quantrac.database.pool import Connection
@@ -127,7 +127,9 @@ class Composing:
         end = milliseconds(raised_at)
         return self._replayed(rule, end - LOOK_BACK_MS - rule.rule.longest_delay_ms, end).state.level is not None
 
-    def _states(self, rules: Iterable[CompositeRule], changed: Mapping[str, list[Window]]) -> dict[Key, CompositeState]:
+    def _states(
+        self, rules: Iterable[CompositeRule], changed: Mapping[str, list[ReadingWindow]]
+    ) -> dict[Key, CompositeState]:
         keys = {(rule.rule.rule, rule.station): rule for rule in rules}
         known = self._load(keys)
         for key, rule in keys.items():
@@ -142,10 +144,13 @@ class Composing:
         return {(rule, station): msgspec.json.decode(text, type=CompositeState) for rule, station, text in rows}
 
     def _blocks(
-        self, rules: Iterable[CompositeRule], states: Mapping[Key, CompositeState], changed: Mapping[str, list[Window]]
-    ) -> dict[str, Block]:
+        self,
+        rules: Iterable[CompositeRule],
+        states: Mapping[Key, CompositeState],
+        changed: Mapping[str, list[ReadingWindow]],
+    ) -> dict[str, ReadingBlock]:
         """Read of each member what lies beyond what some rule knows, with context, as far as the feed has come."""
-        windows: dict[str, Window] = {}
+        windows: dict[str, ReadingWindow] = {}
         for rule in rules:
             state = states[rule.rule.rule, rule.station]
             start = instant(state.known_ms - rule.memory_ms)
@@ -153,7 +158,7 @@ class Composing:
                 ends = [instant(state.reached.get(channel, state.begun_ms))]
                 ends += [window.to_t for window in changed.get(channel, ())]
                 if max(ends) > start:
-                    own = Window(self._ids[channel], channel, start, max(ends))
+                    own = ReadingWindow(self._ids[channel], channel, start, max(ends))
                     windows[channel] = hull([own, windows[channel]] if channel in windows else [own]) or own
         read = read_blocks(self.conn, list(windows.values()))
         return {channel: read[window.channel_id] for channel, window in windows.items() if window.channel_id in read}
@@ -166,7 +171,7 @@ class Composing:
 
     def _replayed(self, rule: CompositeRule, start: int, end: int) -> Replay:
         windows = [
-            Window(self._ids[channel], channel, instant(start - rule.memory_ms), instant(end))
+            ReadingWindow(self._ids[channel], channel, instant(start - rule.memory_ms), instant(end))
             for channel in sorted(rule.channels & self._ids.keys())
         ]
         read = read_blocks(self.conn, windows)
@@ -175,7 +180,7 @@ class Composing:
 
 
 def advanced(
-    rule: CompositeRule, state: CompositeState, blocks: Mapping[str, Block]
+    rule: CompositeRule, state: CompositeState, blocks: Mapping[str, ReadingBlock]
 ) -> tuple[CompositeState, list[Decision]]:
     """Return the state after the readings of the members, and what the rule decides. Pure."""
     reached = dict(state.reached)
@@ -189,7 +194,7 @@ def advanced(
 
 
 def _late(
-    rule: CompositeRule, known_ms: int, changed: Mapping[str, list[Window]], blocks: Mapping[str, Block]
+    rule: CompositeRule, known_ms: int, changed: Mapping[str, list[ReadingWindow]], blocks: Mapping[str, ReadingBlock]
 ) -> tuple[int, int] | None:
     """Return first and last of the readings that came too late for the rule; None: none did."""
     times: list[int] = []

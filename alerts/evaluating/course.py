@@ -8,9 +8,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.rules.block import Block, once
+from alerts.rules.block import ReadingBlock, once
 from alerts.rules.local_clock import local_ms
-from alerts.rules.rule import ChannelRule, Kind, Measure, Validity
+from alerts.rules.rule import ChannelRule, Measure, MeasureKind, Validity
 from quantrac.config.rules import Side
 
 Floats = NDArray[np.float64]
@@ -47,7 +47,7 @@ class Course:
         return self.below if side is Side.BELOW else self.above
 
 
-def fresh_until(block: Block, interval_ms: int) -> int | None:
+def fresh_until(block: ReadingBlock, interval_ms: int) -> int | None:
     """Return the time of the newest reading that is not late; None if all are."""
 
     def newest() -> int | None:
@@ -57,7 +57,7 @@ def fresh_until(block: Block, interval_ms: int) -> int | None:
     return once(block.derived, ("newest", interval_ms), newest)
 
 
-def course_of(rule: ChannelRule, block: Block, cursor_ms: int | None) -> Course | None:
+def course_of(rule: ChannelRule, block: ReadingBlock, cursor_ms: int | None) -> Course | None:
     """Return what a rule sees of a block beyond its cursor, without late readings; None: nothing that counts.
 
     Rules on the same channel share it.
@@ -66,12 +66,12 @@ def course_of(rule: ChannelRule, block: Block, cursor_ms: int | None) -> Course 
     return once(block.derived, key, lambda: _course(rule, block, cursor_ms))
 
 
-def _course(rule: ChannelRule, block: Block, cursor_ms: int | None) -> Course | None:
+def _course(rule: ChannelRule, block: ReadingBlock, cursor_ms: int | None) -> Course | None:
     timely = ~block.is_late(rule.interval_ms)
-    is_state = rule.measure.kind is Kind.STATE
+    is_state = rule.measure.kind is MeasureKind.STATE
     counting = timely if is_state else block.counts(rule.use) & timely
     all_values = block.value
-    if rule.measure.kind is Kind.DEPARTURE:
+    if rule.measure.kind is MeasureKind.DEPARTURE:
         all_values = departures(rule, block)
         counting = counting & ~np.isnan(all_values)
     span = np.zeros(len(block), dtype=np.int64)
@@ -96,7 +96,7 @@ def _course(rule: ChannelRule, block: Block, cursor_ms: int | None) -> Course | 
     )
 
 
-def _behind(block: Block, cursor_ms: int | None) -> int:
+def _behind(block: ReadingBlock, cursor_ms: int | None) -> int:
     """Return the time up to which readings are known already, or only context."""
     start = NEVER if block.start_ms is None else block.start_ms - 1
     return start if cursor_ms is None else max(start, cursor_ms)
@@ -111,26 +111,26 @@ def _covered(t_ms: Times, interval_ms: int, cursor_ms: int | None) -> Times:
     return np.minimum(np.diff(t_ms, prepend=first), interval_ms)
 
 
-def departures(rule: ChannelRule, block: Block) -> Floats:
+def departures(rule: ChannelRule, block: ReadingBlock) -> Floats:
     """Return how far each reading departs from what is normal for its month and tide phase; NaN: nobody knows."""
     if rule.normals is None:
         return np.full(len(block), np.nan)
     return rule.normals.departures(block.t_ms, block.value, rule.zone, rule.tide)
 
 
-def _says(block: Block, measure: Measure) -> Floats:
+def _says(block: ReadingBlock, measure: Measure) -> Floats:
     return np.isin(block.state, [int(state) for state in measure.states]).astype(np.float64)
 
 
 def _measured(measure: Measure, t_ms: Times, span: Times, value: Floats) -> tuple[Floats, Floats, Mask | None]:
     """Return what the sides compare, and where a window is covered well enough to say that all is well."""
-    if measure.kind not in (Kind.CHANGE, Kind.SWING):
+    if measure.kind not in (MeasureKind.CHANGE, MeasureKind.SWING):
         return value, value, None
     first = np.searchsorted(t_ms, t_ms - measure.window_ms, side="left")
     least, greatest = sliding(np.minimum, value, first), sliding(np.maximum, value, first)
     elapsed = np.cumsum(span)
     covered = elapsed - elapsed[first] + span[first] >= LEAST_COVERAGE * measure.window_ms
-    if measure.kind is Kind.SWING:
+    if measure.kind is MeasureKind.SWING:
         return greatest - least, greatest - least, covered
     return value - greatest, value - least, covered
 

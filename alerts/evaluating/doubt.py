@@ -17,7 +17,7 @@ from alerts.alarm.life import AlarmAct
 from alerts.alarm.purpose import Purpose
 from alerts.alarm.records import Recorded, act_on
 from alerts.evaluating.late import reach_back_ms, replay
-from alerts.evaluating.readings import Window, instant, milliseconds, read_blocks
+from alerts.evaluating.readings import ReadingWindow, instant, milliseconds, read_blocks
 from alerts.rules.rule import ChannelRule, RuleTexts
 from quantrac.database.feed import Cause, Change
 from quantrac.database.pool import Connection
@@ -83,7 +83,7 @@ def stands_at_rise(conn: Connection, rule: ChannelRule, channel_id: int, raised_
     """Whether a rule on a channel still raises at a time, with the readings as they are judged now."""
     raised_ms = milliseconds(raised_at)
     start = instant(raised_ms - LOOK_BACK_MS - reach_back_ms(rule))
-    block = read_blocks(conn, [Window(channel_id, rule.channel, start, raised_at)]).get(channel_id)
+    block = read_blocks(conn, [ReadingWindow(channel_id, rule.channel, start, raised_at)]).get(channel_id)
     return block is not None and replay(rule, block).state.level is not None
 
 

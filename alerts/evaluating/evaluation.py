@@ -21,12 +21,12 @@ import msgspec
 import numpy as np
 
 from alerts.evaluating.course import Course, Mask, course_of, fresh_until
-from alerts.rules.block import Block
+from alerts.rules.block import ReadingBlock
 from alerts.rules.rule import ChannelRule
 from quantrac.config.rules import Level, Side
 
 
-class Phase(StrEnum):
+class LevelPhase(StrEnum):
     """Where a level's machine stands."""
 
     NORMAL = "normal"
@@ -37,13 +37,13 @@ class Phase(StrEnum):
     @property
     def is_standing(self) -> bool:
         """Whether the level is in alarm."""
-        return self in (Phase.ACTIVE, Phase.RECOVERING)
+        return self in (LevelPhase.ACTIVE, LevelPhase.RECOVERING)
 
 
 class LevelState(msgspec.Struct, frozen=True):
     """What one level remembers."""
 
-    phase: Phase = Phase.NORMAL
+    phase: LevelPhase = LevelPhase.NORMAL
     counted_ms: int = 0
     """Time of readings counted towards the on-delay (pending) or the off-delay (recovering)."""
     since_ms: int | None = None
@@ -64,7 +64,7 @@ class RuleState(msgspec.Struct):
     """First and last of the late readings that have not been put back into their own time yet."""
 
 
-class Kind(StrEnum):
+class DecisionKind(StrEnum):
     """What a decision says."""
 
     RAISED = "raised"
@@ -76,7 +76,7 @@ class Kind(StrEnum):
 class Decision:
     """A change of the alarm of one rule and channel."""
 
-    kind: Kind
+    kind: DecisionKind
     t_ms: int
     """Time of the reading that made it so."""
     value: float
@@ -87,7 +87,7 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Evaluated:
     """What a block of readings did."""
 
     state: RuleState
@@ -96,7 +96,7 @@ class Outcome:
     """Readings that were late and not counted."""
 
 
-def step(rule: ChannelRule, state: RuleState, block: Block) -> Outcome:
+def step(rule: ChannelRule, state: RuleState, block: ReadingBlock) -> Evaluated:
     """Evaluate one rule over a block of readings of its channel.
 
     Late readings (see `Block.is_late`, and those at or behind the cursor) change nothing.
@@ -109,20 +109,20 @@ def step(rule: ChannelRule, state: RuleState, block: Block) -> Outcome:
     newest = fresh_until(block, rule.interval_ms)
     late = _late(rule, state, block)
     if newest is None or (state.cursor_ms is not None and newest <= state.cursor_ms):
-        return Outcome(state, [], late)
+        return Evaluated(state, [], late)
     course = course_of(rule, block, state.cursor_ms)
     if course is None:
-        return Outcome(msgspec.structs.replace(state, cursor_ms=newest), [], late)
+        return Evaluated(msgspec.structs.replace(state, cursor_ms=newest), [], late)
     turns, levels = _run_levels(rule, state, course)
     decisions = list(_decisions(rule, state, turns, course))
     standing = [level.key for level in rule.levels if levels[level.key].phase.is_standing]
-    kept = {key: level for key, level in levels.items() if level.phase is not Phase.NORMAL}
+    kept = {key: level for key, level in levels.items() if level.phase is not LevelPhase.NORMAL}
     level, counted = standing[-1] if standing else None, int(course.t_ms[-1])
     after = RuleState(newest, level, kept, counted, state.late)
-    return Outcome(after, decisions, late)
+    return Evaluated(after, decisions, late)
 
 
-def _late(rule: ChannelRule, state: RuleState, block: Block) -> int:
+def _late(rule: ChannelRule, state: RuleState, block: ReadingBlock) -> int:
     late = block.is_late(rule.interval_ms)
     if state.cursor_ms is not None and len(block) and block.t_ms[0] <= state.cursor_ms:
         late = late | (block.t_ms <= state.cursor_ms)
@@ -157,16 +157,16 @@ def _cannot_change(level: Level, state: LevelState, course: Course) -> bool:
     """Whether no reading crosses the limit that matters in the present phase."""
     worst = course.least if level.side is Side.BELOW else course.greatest
     best = float(course.below.max()) if level.side is Side.BELOW else float(course.above.min())
-    if state.phase is Phase.NORMAL:
+    if state.phase is LevelPhase.NORMAL:
         return not level.holds(worst)
-    return state.phase is Phase.ACTIVE and course.in_force is None and not level.has_recovered(best)
+    return state.phase is LevelPhase.ACTIVE and course.in_force is None and not level.has_recovered(best)
 
 
 def _run(level: Level, state: LevelState, course: Course, turns: list[_Turn]) -> LevelState:
     """Append the turns of one level to `turns` and return where it stands at the end."""
     holds, recovers = _masks(level, course)
-    pending_ms = state.counted_ms if state.phase is Phase.PENDING else 0
-    recovering_ms = state.counted_ms if state.phase is Phase.RECOVERING else 0
+    pending_ms = state.counted_ms if state.phase is LevelPhase.PENDING else 0
+    recovering_ms = state.counted_ms if state.phase is LevelPhase.RECOVERING else 0
     alarms, recoveries = _Spells(holds, course, pending_ms), _Spells(recovers, course, recovering_ms)
     raising, clearing = alarms.lasting(level.on_delay_ms), recoveries.lasting(level.off_delay_ms)
     standing, at, since = state.phase.is_standing, -1, state.since_ms
@@ -178,12 +178,12 @@ def _run(level: Level, state: LevelState, course: Course, turns: list[_Turn]) ->
         turns.append(_Turn(at, level, standing, int(course.t_ms[at]) if since is None else since))
     last = (recoveries if standing else alarms).unfinished(at)
     if last is None:
-        return LevelState(Phase.ACTIVE, 0, since) if standing else LevelState()
+        return LevelState(LevelPhase.ACTIVE, 0, since) if standing else LevelState()
     start, counted = last
     if standing:
-        return LevelState(Phase.RECOVERING, counted, since)
+        return LevelState(LevelPhase.RECOVERING, counted, since)
     begun = since if start == 0 and pending_ms else int(course.t_ms[start] - course.span_ms[start])
-    return LevelState(Phase.PENDING, counted, begun)
+    return LevelState(LevelPhase.PENDING, counted, begun)
 
 
 def _masks(level: Level, course: Course) -> tuple[Mask, Mask]:
@@ -272,7 +272,7 @@ def _decision(
     concerned = top or left
     value = float(course.of(Side.ABOVE if concerned is None else concerned.side)[at])
     if top is None:
-        return Decision(Kind.CLEARED, t_ms, value, left, t_ms)
-    kind = Kind.RAISED if is_new else Kind.LEVEL
+        return Decision(DecisionKind.CLEARED, t_ms, value, left, t_ms)
+    kind = DecisionKind.RAISED if is_new else DecisionKind.LEVEL
     began = since[top.key]
     return Decision(kind, t_ms, value, top, t_ms if began is None else began)

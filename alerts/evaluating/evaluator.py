@@ -13,12 +13,12 @@ from alerts.evaluating.announcement import EVENTS, Event, announce
 from alerts.evaluating.composites import Composing
 from alerts.evaluating.doubt import Candidate, question, stands_at_rise
 from alerts.evaluating.evaluation import RuleState, step
-from alerts.evaluating.feed_windows import divided
 from alerts.evaluating.past import SETTLE, Found, LateReadings, late_of, look_back, record_found, with_late
 from alerts.evaluating.readings import (
     Key,
     NotJudgedYet,
-    Window,
+    ReadingWindow,
+    divided,
     load_states,
     read_blocks,
     save_states,
@@ -27,12 +27,14 @@ from alerts.evaluating.readings import (
 )
 from alerts.evaluating.stored_normals import composites_with_normals, stamp, with_normals
 from alerts.rules.block import LATE_AFTER_MS
-from alerts.rules.composite import CompositeRule
+from alerts.rules.compiler import compile_network
+from alerts.rules.composite import CompositeRule, compile_composites
 from alerts.rules.rule import ChannelRule
 from alerts.telling.address_book import AddressBook
-from alerts.telling.messages import Audience, Figures, tell
+from alerts.telling.messages import Audience, Figures, call_again, tell, tell_withheld
 from alerts.telling.routes import Routing
 from alerts.telling.summaries import tell_held, tell_late
+from quantrac.config.network import Network
 from quantrac.database.feed import Cause, Change, Consumer, is_registered
 from quantrac.database.pool import Connection
 from quantrac.observe import logs
@@ -75,6 +77,17 @@ class Evaluator:
         """Rules and channels that remember late readings, and when the last of these came."""
         self._learn_network()
 
+    @classmethod
+    def of(
+        cls, conn: Connection, network: Network, clock: Callable[[], datetime], own_rules: Iterable[str]
+    ) -> Evaluator:
+        """Return what evaluates the rules of a network; alarms that none of them watches any more have ended."""
+        rules, composites = compile_network(network), compile_composites(network)
+        evaluator = cls(conn, rules, Routing.of(network), clock, composites)
+        evaluator.close_orphans(own_rules)
+        log.info("evaluation_begun", rules=len(network.rules), channels=len(rules))
+        return evaluator
+
     def round(self) -> list[Change]:
         """Evaluate the next changes of the feed and return them; none: nothing to do, or quality is awaited."""
         changes = self._take()
@@ -88,7 +101,9 @@ class Evaluator:
         except NotJudgedYet:
             return []
         for event in events:
-            log.info("alarm", rule=event.rule.rule, channel=event.rule.channel, change=event.decision.kind.value)
+            log.info(
+                "alarm_changed", rule=event.rule.rule, channel=event.rule.channel, change=event.decision.kind.value
+            )
         return changes
 
     def _commit(self, changes: Sequence[Change]) -> list[Event]:
@@ -168,6 +183,12 @@ class Evaluator:
         row = self._conn.execute("select coalesce(max(id), 0) from change where at < %s", [too_old]).fetchone()
         return 0 if row is None else int(row[0])
 
+    def tell_what_is_due(self) -> None:
+        """Tell what has waited for its time: summaries, what was withheld, calls for somebody to acknowledge."""
+        self.tell_summaries()
+        tell_withheld(self._conn, self._routing, self._clock())
+        call_again(self._conn, self._routing, self._clock())
+
     def tell_summaries(self) -> int:
         """Tell what a storm held back, and alarms that settled late readings bring to light; return how many."""
         now = self._clock()
@@ -209,7 +230,7 @@ class Evaluator:
         total = list(accumulate(change.rows for change in changes))
         return changes[: max(1, bisect_right(total, READINGS_A_ROUND))]
 
-    def _evaluate(self, windows: Mapping[int, list[Window]]) -> tuple[dict[Key, RuleState], list[Event]]:
+    def _evaluate(self, windows: Mapping[int, list[ReadingWindow]]) -> tuple[dict[Key, RuleState], list[Event]]:
         """Run the rules of the changed channels; return their new states and what they decide, in order of time."""
         rules = {id_: self._rules[self._channels[id_]] for id_ in windows}
         states = load_states(self._conn, [(rule.rule, id_) for id_, own in rules.items() for rule in own])

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from alerts.evaluating.evaluation import Decision, Kind, Outcome, Phase, RuleState, step
-from alerts.rules.block import Block
+from alerts.evaluating.evaluation import Decision, DecisionKind, Evaluated, LevelPhase, RuleState, step
+from alerts.rules.block import ReadingBlock
 from alerts.rules.rule import ChannelRule
 from quantrac.config.rules import Level
 
@@ -49,9 +49,9 @@ def reach_ahead_ms(rule: ChannelRule) -> int:
     return max(LOOK_AHEAD_MS, 2 * (rule.longest_delay_ms + longest_off))
 
 
-def replay(rule: ChannelRule, block: Block) -> Replay:
+def replay(rule: ChannelRule, block: ReadingBlock) -> Replay:
     """Run a rule over a period as if every reading had come at its own time, beginning with nothing remembered."""
-    outcome: Outcome = step(rule, RuleState(), block.as_timely())
+    outcome: Evaluated = step(rule, RuleState(), block.as_timely())
     decisions = outcome.decisions
     return Replay(tuple(episodes(decisions)), outcome.state, decisions[-1] if decisions else None)
 
@@ -60,7 +60,7 @@ def episodes(decisions: list[Decision]) -> Iterator[Episode]:
     """Return the alarms that decisions, in order, make up."""
     open_: Episode | None = None
     for decision in decisions:
-        if decision.kind is Kind.CLEARED:
+        if decision.kind is DecisionKind.CLEARED:
             if open_ is not None:
                 yield replace(open_, cleared_ms=decision.t_ms)
             open_ = None
@@ -80,7 +80,7 @@ def still_holds(present: RuleState, past: Replay) -> bool:
     if present.level is not None or past.state.level is None or past.state.cursor_ms != present.cursor_ms:
         return False
     standing = past.state.levels.get(past.state.level)
-    return standing is not None and standing.phase is Phase.ACTIVE
+    return standing is not None and standing.phase is LevelPhase.ACTIVE
 
 
 def concerns(episode: Episode, rule: ChannelRule, from_ms: int, to_ms: int) -> bool:

@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.alarm.records import Mark, Subject, record_late
-from alerts.evaluating.evaluation import Decision, RuleState
-from alerts.evaluating.evaluation import Kind as Change
+from alerts.evaluating.evaluation import Decision, DecisionKind, RuleState
 from alerts.evaluating.late import Episode, Replay, concerns, reach_ahead_ms, reach_back_ms, replay, still_holds
-from alerts.evaluating.readings import Window, instant, read_blocks
-from alerts.rules.block import Block
-from alerts.rules.rule import ChannelRule, Kind
+from alerts.evaluating.readings import ReadingWindow, instant, read_blocks
+from alerts.rules.block import ReadingBlock
+from alerts.rules.rule import ChannelRule, MeasureKind
 from quantrac.database.pool import Connection
 
 SETTLE: Final = timedelta(seconds=20)
@@ -53,7 +52,9 @@ class Found:
     """Time of the newest reading of the replay."""
 
 
-def late_of(rules: Sequence[ChannelRule], channel_id: int, block: Block, *, all_late: bool) -> LateReadings | None:
+def late_of(
+    rules: Sequence[ChannelRule], channel_id: int, block: ReadingBlock, *, all_late: bool
+) -> LateReadings | None:
     """Return the late readings of a block, with the rules whose alarms they may have raised; None: there are none."""
     late = np.ones(len(block), dtype=np.bool_) if all_late else block.is_late(rules[0].interval_ms)
     if block.start_ms is not None:
@@ -65,9 +66,9 @@ def late_of(rules: Sequence[ChannelRule], channel_id: int, block: Block, *, all_
     return LateReadings(channel_id, int(times[0]), int(times[-1]), concerned)
 
 
-def _may_raise(rule: ChannelRule, block: Block, late: NDArray[np.bool_]) -> bool:
+def _may_raise(rule: ChannelRule, block: ReadingBlock, late: NDArray[np.bool_]) -> bool:
     """Whether one of the late readings holds the condition of a level; rules that look back are always run."""
-    if rule.measure.kind is not Kind.VALUE:
+    if rule.measure.kind is not MeasureKind.VALUE:
         return True
     value = block.value[late & block.counts(rule.use)]
     if not len(value):
@@ -87,7 +88,7 @@ def look_back(conn: Connection, rule: ChannelRule, channel_id: int, state: RuleS
     if state.late is None:
         return None
     start, end = period_of(rule, state.late, state.cursor_ms)
-    window = Window(channel_id, rule.channel, instant(start), instant(end))
+    window = ReadingWindow(channel_id, rule.channel, instant(start), instant(end))
     block = read_blocks(conn, [window]).get(channel_id)
     if block is None:
         return None
@@ -109,7 +110,9 @@ def found_in(rule: ChannelRule, channel_id: int | None, present: RuleState, past
     after, now_told = msgspec.structs.replace(present, late=None), None
     if still_holds(present, past) and past.last is not None and past.last.level is not None:
         assert present.cursor_ms is not None
-        now_told = Decision(Change.RAISED, present.cursor_ms, past.last.value, past.last.level, past.last.since_ms)
+        now_told = Decision(
+            DecisionKind.RAISED, present.cursor_ms, past.last.value, past.last.level, past.last.since_ms
+        )
         after = past.state
         told = [episode for episode in told if episode.cleared_ms is not None]
     return Found(rule, channel_id, tuple(told), after, now_told, end_ms)

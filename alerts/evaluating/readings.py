@@ -10,7 +10,8 @@ from typing import Final
 import msgspec
 
 from alerts.evaluating.evaluation import RuleState
-from alerts.rules.block import Block, Sample
+from alerts.rules.block import JudgedReading, ReadingBlock
+from alerts.rules.rule import ChannelRule
 from alerts.rules.trend import WINDOW_MS
 from quantrac.database.feed import Cause, Change
 from quantrac.database.pool import Connection
@@ -22,7 +23,7 @@ Key = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class ReadingWindow:
     """Readings of a channel that may be new: between two times, both inclusive."""
 
     channel_id: int
@@ -60,17 +61,17 @@ class NotJudgedYet(Exception):
     """Among the readings wanted are some that `quality` is still to look at: ask again when it has."""
 
 
-def windows_of(changes: Iterable[Change], channels: Mapping[int, str]) -> dict[int, list[Window]]:
+def windows_of(changes: Iterable[Change], channels: Mapping[int, str]) -> dict[int, list[ReadingWindow]]:
     """Return for each known channel the stretches that its changes of readings cover."""
-    windows: dict[int, list[Window]] = {}
+    windows: dict[int, list[ReadingWindow]] = {}
     for change in changes:
         id_ = change.channel_id
         if change.cause is Cause.READING and id_ is not None and id_ in channels:
-            windows.setdefault(id_, []).append(Window(id_, channels[id_], change.from_t, change.to_t))
+            windows.setdefault(id_, []).append(ReadingWindow(id_, channels[id_], change.from_t, change.to_t))
     return windows
 
 
-def hull(windows: Iterable[Window]) -> Window | None:
+def hull(windows: Iterable[ReadingWindow]) -> ReadingWindow | None:
     """Return the window from the first to the last moment of windows of one channel."""
     found = list(windows)
     if not found:
@@ -78,7 +79,37 @@ def hull(windows: Iterable[Window]) -> Window | None:
     return replace(found[0], from_t=min(w.from_t for w in found), to_t=max(w.to_t for w in found))
 
 
-def read_blocks(conn: Connection, windows: Sequence[Window]) -> dict[int, Block]:
+def divided(
+    windows: Mapping[int, list[ReadingWindow]],
+    rules: Mapping[int, Sequence[ChannelRule]],
+    states: Mapping[Key, RuleState],
+) -> tuple[list[ReadingWindow], list[ReadingWindow]]:
+    """Return what lies beyond the cursor of some rule of its channel, with context, and what lies behind all of them.
+
+    A backfill of days, read again with every live reading, would otherwise hold up what is happening now.
+    """
+    ahead: list[ReadingWindow] = []
+    behind: list[ReadingWindow] = []
+    for id_, found in windows.items():
+        known_ms = min(states[rule.rule, id_].cursor_ms or -1 for rule in rules[id_])
+        known = instant(known_ms)
+        if (old := hull(window for window in found if window.to_t <= known)) is not None:
+            behind.append(old)
+        if (new := hull(window for window in found if window.to_t > known)) is not None:
+            ahead.append(_with_context(replace(new, from_t=max(new.from_t, instant(known_ms + 1))), rules[id_]))
+    return ahead, behind
+
+
+def _with_context(window: ReadingWindow, rules: Sequence[ChannelRule]) -> ReadingWindow:
+    """Widen a window by what rules of its channel look back."""
+    memory = max(rule.measure.window_ms for rule in rules)
+    if not memory:
+        return window
+    start = window.from_t
+    return replace(window, from_t=start - timedelta(milliseconds=memory), start_ms=milliseconds(start))
+
+
+def read_blocks(conn: Connection, windows: Sequence[ReadingWindow]) -> dict[int, ReadingBlock]:
     """Return the readings of the windows, by channel_id.
 
     Raises NotJudgedYet: a change that is still to come (a repeat, a late neighbour) covers some of them. To pass over
@@ -97,14 +128,14 @@ def read_blocks(conn: Connection, windows: Sequence[Window]) -> dict[int, Block]
             "last": max(window.to_t for window in windows),
         },
     )
-    samples: dict[int, list[Sample]] = {}
+    samples: dict[int, list[JudgedReading]] = {}
     for channel_id, t_ms, value, quality, received_ms, state, awaited in rows:
         if awaited:
             raise NotJudgedYet
-        sample = Sample(t_ms, value, quality, received_ms, STATES[state])
+        sample = JudgedReading(t_ms, value, quality, received_ms, STATES[state])
         samples.setdefault(channel_id, []).append(sample)
     starts = {window.channel_id: window.start_ms for window in windows}
-    return {channel_id: Block.of(found, starts[channel_id]) for channel_id, found in samples.items()}
+    return {channel_id: ReadingBlock.of(found, starts[channel_id]) for channel_id, found in samples.items()}
 
 
 def hour_before(conn: Connection, channel: str, time: datetime) -> list[tuple[int, float]]:

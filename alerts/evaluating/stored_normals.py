@@ -9,7 +9,7 @@ from typing import Final
 
 from alerts.rules.composite import CompositeRule
 from alerts.rules.normals import Cell, Normals
-from alerts.rules.rule import ChannelRule, Kind
+from alerts.rules.rule import ChannelRule, MeasureKind
 from quantrac.database.pool import Connection
 from quantrac.telemetry.parameters import CATALOGUE
 
@@ -64,7 +64,9 @@ def save_cells(
 
 def with_normals(conn: Connection, rules: Mapping[str, Sequence[ChannelRule]]) -> dict[str, list[ChannelRule]]:
     """Return rules by channel, those of departure with what is normal for their channel."""
-    wanted = [channel for channel, own in rules.items() if any(rule.measure.kind is Kind.DEPARTURE for rule in own)]
+    wanted = [
+        channel for channel, own in rules.items() if any(rule.measure.kind is MeasureKind.DEPARTURE for rule in own)
+    ]
     cells = load_cells(conn, wanted) if wanted else {}
     return {channel: [_informed(rule, cells) for rule in own] for channel, own in rules.items()}
 
@@ -72,7 +74,7 @@ def with_normals(conn: Connection, rules: Mapping[str, Sequence[ChannelRule]]) -
 def composites_with_normals(conn: Connection, composites: Sequence[CompositeRule]) -> list[CompositeRule]:
     """Return composite rules, their members of departure with what is normal."""
     members = [member.rule for composite in composites for member in composite.members]
-    wanted = [rule.channel for rule in members if rule.measure.kind is Kind.DEPARTURE]
+    wanted = [rule.channel for rule in members if rule.measure.kind is MeasureKind.DEPARTURE]
     cells = load_cells(conn, wanted) if wanted else {}
     return [
         replace(composite, members=tuple(replace(m, rule=_informed(m.rule, cells)) for m in composite.members))
@@ -81,7 +83,7 @@ def composites_with_normals(conn: Connection, composites: Sequence[CompositeRule
 
 
 def _informed(rule: ChannelRule, cells: Mapping[str, list[Cell]]) -> ChannelRule:
-    if rule.measure.kind is not Kind.DEPARTURE:
+    if rule.measure.kind is not MeasureKind.DEPARTURE:
         return rule
     own = cells.get(rule.channel)
     normals = None if own is None else Normals.of(own, CATALOGUE[rule.parameter].decimals)

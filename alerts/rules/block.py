@@ -21,7 +21,7 @@ LATE_AFTER_MS: Final = 15 * 60_000
 COLUMNS: Final = ("t_ms", "value", "quality", "received_ms", "state")
 
 
-class Sample(NamedTuple):
+class JudgedReading(NamedTuple):
     """One reading as alarms see it."""
 
     t_ms: int
@@ -32,7 +32,7 @@ class Sample(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Block:
+class ReadingBlock:
     """Readings of one channel, ascending by time, one a time."""
 
     t_ms: NDArray[np.int64]
@@ -47,7 +47,7 @@ class Block:
     """What several rules on the channel need of these readings, worked out once."""
 
     @classmethod
-    def of(cls, samples: Iterable[Sample], start_ms: int | None = None) -> Block:
+    def of(cls, samples: Iterable[JudgedReading], start_ms: int | None = None) -> ReadingBlock:
         """Return the block of the samples, sorted by their time."""
         rows = sorted(samples)
         return cls(
@@ -59,16 +59,16 @@ class Block:
             start_ms=start_ms,
         )
 
-    def as_timely(self) -> Block:
+    def as_timely(self) -> ReadingBlock:
         """Return the readings as if each had come at its own time."""
         return replace(self, received_ms=self.t_ms, derived={})
 
-    def since(self, t_ms: int) -> Block:
+    def since(self, t_ms: int) -> ReadingBlock:
         """Return the readings from a time on."""
         first = int(np.searchsorted(self.t_ms, t_ms))
         return replace(self, **{name: getattr(self, name)[first:] for name in COLUMNS}, derived={})
 
-    def followed_by(self, later: Block) -> Block:
+    def followed_by(self, later: ReadingBlock) -> ReadingBlock:
         """Return both; this one's readings are context only."""
         columns = {name: np.concatenate([getattr(self, name), getattr(later, name)]) for name in COLUMNS}
         return replace(self, **columns, start_ms=int(later.t_ms[0]), derived={})

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from alerts.rules.rule import ChannelRule, Kind, Measure, RuleTexts, Validity
-from alerts.rules.tide import Phase, Tide
+from alerts.rules.rule import ChannelRule, Measure, MeasureKind, RuleTexts, Validity
+from alerts.rules.tide import Tide, TidePhase
 from quantrac.config import rules as config
 from quantrac.config.network import Network
 from quantrac.config.rules import Level
@@ -83,7 +83,7 @@ def _channel_rule(
             texts_of(rule),
             unit=unit,
             decimals=decimals,
-            has_value=rule.watch.measure != Kind.STATE.value and parameter.span != ON_OR_OFF,
+            has_value=rule.watch.measure != MeasureKind.STATE.value and parameter.span != ON_OR_OFF,
             measure=measure_words(measure_of(rule.watch)),
         ),
         measure=measure_of(rule.watch),
@@ -102,7 +102,7 @@ def cameras_of(rule: config.Rationale, station: Station) -> tuple[str, ...]:
 def measure_of(watch: config.Watch) -> Measure:
     """Return what a rule compares with its limits."""
     return Measure(
-        kind=Kind(watch.measure),
+        kind=MeasureKind(watch.measure),
         window_ms=watch.over_ms or 0,
         states=frozenset(watch.states),
     )
@@ -112,9 +112,9 @@ def measure_words(measure: Measure) -> Words | None:
     """Return what the values of a measure are called; None: they are readings."""
     hours = f"{measure.window_ms / 3_600_000:g}"
     return {
-        Kind.CHANGE: Words(f"thay đổi trong {hours} giờ", f"change over {hours} h"),
-        Kind.SWING: Words(f"dao động trong {hours} giờ", f"swing over {hours} h"),
-        Kind.DEPARTURE: Words("lệch khỏi bình thường, MAD", "departure from normal, MAD"),
+        MeasureKind.CHANGE: Words(f"thay đổi trong {hours} giờ", f"change over {hours} h"),
+        MeasureKind.SWING: Words(f"dao động trong {hours} giờ", f"swing over {hours} h"),
+        MeasureKind.DEPARTURE: Words("lệch khỏi bình thường, MAD", "departure from normal, MAD"),
     }.get(measure.kind)
 
 
@@ -128,7 +128,7 @@ def validity_of(valid: config.Valid, tide: Tide | None, zone: ZoneInfo) -> Valid
         from_minute=0 if hours is None else _minute(hours.start),
         to_minute=24 * 60 if hours is None else _minute(hours.end),
         zone=zone,
-        phases=None if valid.tide == TIDE_PHASES else frozenset(Phase[word.upper()] for word in valid.tide),
+        phases=None if valid.tide == TIDE_PHASES else frozenset(TidePhase[word.upper()] for word in valid.tide),
         tide=tide,
     )
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.rules.compiler import cameras_of, texts_of, tides_of, validity_of
-from alerts.rules.rule import ChannelRule, Kind, Measure, RuleTexts
+from alerts.rules.rule import ChannelRule, Measure, MeasureKind, RuleTexts
 from alerts.rules.tide import Tide
 from quantrac.config.composites import Composite, Condition, Expression
 from quantrac.config.network import Network
@@ -123,7 +123,7 @@ def _at_station(composite: Composite, station: Station, tide: Tide | None, zone:
         levels=tuple(sorted(_levels(composite), key=lambda level: level.severity)),
         use=frozenset({Quality.GOOD}),
         texts=replace(texts_of(composite), has_value=False),
-        measure=Measure(Kind.COMPOSITE),
+        measure=Measure(MeasureKind.COMPOSITE),
         validity=validity_of(composite.valid, tide, zone),
         zone=zone,
         cameras=cameras_of(composite, station),
@@ -164,7 +164,7 @@ def _member(
         levels=(level,),
         use=frozenset(Quality[word.upper()] for word in condition.use),
         texts=RuleTexts(texts_of(composite).title),
-        measure=Measure(Kind(condition.measure), condition.over_ms or 0, frozenset(condition.states)),
+        measure=Measure(MeasureKind(condition.measure), condition.over_ms or 0, frozenset(condition.states)),
         tide=tide,
         zone=zone,
     )

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.rules.local_clock import local_ms
-from alerts.rules.tide import Phase, Tide
+from alerts.rules.tide import Tide, TidePhase
 
-ALL_PHASES: Final = len(Phase)
+ALL_PHASES: Final = len(TidePhase)
 """The column of a month as a whole."""
 LEAST_READINGS: Final = 200
 """Fewer say nothing of what is normal."""

@@ -46,7 +46,7 @@ class RuleTexts:
     """It can wait for the morning: short messages about it ring nobody at night, and nobody is called again."""
 
 
-class Kind(StrEnum):
+class MeasureKind(StrEnum):
     """What of the readings is compared with the limits."""
 
     VALUE = "value"
@@ -66,7 +66,7 @@ class Kind(StrEnum):
 class Measure:
     """What is compared with the limits, and how far back it looks."""
 
-    kind: Kind = Kind.VALUE
+    kind: MeasureKind = MeasureKind.VALUE
     window_ms: int = 0
     states: frozenset[State] = frozenset()
 

@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
 
 
-class Phase(IntEnum):
+class TidePhase(IntEnum):
     """Where the tide stands. Slack lasts a quarter of the way from one extreme to the next, before and behind it."""
 
     HIGH = 0
@@ -115,8 +115,8 @@ def _page(tide: Tide, page: int) -> NDArray[np.int8]:
     share = (steps - turns[behind]) / (turns[behind + 1] - turns[behind])
     falls = slope[np.minimum(turns[behind], len(slope) - 1)] < 0
     quarter = np.where(share < 0.25, 0, np.where(share < 0.75, 1, 2))
-    after_high = np.array([Phase.HIGH, Phase.FALLING, Phase.LOW], dtype=np.int8)
-    after_low = np.array([Phase.LOW, Phase.RISING, Phase.HIGH], dtype=np.int8)
+    after_high = np.array([TidePhase.HIGH, TidePhase.FALLING, TidePhase.LOW], dtype=np.int8)
+    after_low = np.array([TidePhase.LOW, TidePhase.RISING, TidePhase.HIGH], dtype=np.int8)
     return np.where(falls, after_high[quarter], after_low[quarter])
 
 

@@ -23,7 +23,8 @@ class WatchedNetwork:
         self._root = network.root
         self._overlay = network.overlay
         self._stamp = _stamp(self._root)
-        self._in_force = _content(network)
+        self.network = network
+        """The network in force."""
 
     def changed(self) -> Network | None:
         """Return the network as its files are now; None: nothing that alarms depend on has changed, or it is wrong.
@@ -39,14 +40,13 @@ class WatchedNetwork:
         except ConfigErrors as errors:
             RELOADS.labels("refused").inc()
             wrong = [str(problem) for problem in errors.problems]
-            log.warning("changed files are wrong; the rules in force stay", problems=wrong)
+            log.warning("files_refused", problems=wrong)
             return None
-        found = _content(network)
-        if found == self._in_force:
+        if _content(network) == _content(self.network):
             return None
-        self._in_force = found
+        self.network = network
         RELOADS.labels("taken").inc()
-        log.info("changed files taken", rules=len(network.rules))
+        log.info("files_taken", rules=len(network.rules))
         return network
 
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from alerts.alarm.purpose import AFTERWARDS, CALLS, ENDS, Purpose
 from alerts.alarm.records import OnRecord, Recorded
-from alerts.alarm.withholding import end_withholding, withheld_by, withhold
+from alerts.alarm.suppression import end_withholding, withheld_by, withhold
 from alerts.rules.rule import RuleTexts
 from alerts.rules.trend import Trend
 from alerts.telling import texts

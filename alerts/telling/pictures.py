@@ -16,7 +16,7 @@ import psycopg
 
 from alerts.alarm.purpose import Purpose
 from alerts.alarm.records import Recorded, add_event
-from alerts.alarm.withholding import withheld_by
+from alerts.alarm.suppression import withheld_by
 from quantrac.database.pool import Connection, DatabaseUnreachable, connect
 from quantrac.observe import logs, metrics
 from quantrac.telemetry.errors import QuantracError

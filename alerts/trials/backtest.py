@@ -10,9 +10,9 @@ from typing import Final
 
 from alerts.alarm.purpose import Purpose
 from alerts.evaluating.composite import verdicts
-from alerts.evaluating.evaluation import Decision, Kind, RuleState, step
+from alerts.evaluating.evaluation import Decision, DecisionKind, RuleState, step
 from alerts.evaluating.late import episodes
-from alerts.rules.block import Block
+from alerts.rules.block import ReadingBlock
 from alerts.rules.composite import CompositeRule
 from alerts.rules.rule import ChannelRule
 from alerts.telling.contact import Addressee, Medium
@@ -50,7 +50,7 @@ class PastAlarm:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class PastMessage:
     """A message that somebody would have got."""
 
     contact: str
@@ -59,11 +59,11 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class RuleHistory:
     """What one rule would have done on one channel."""
 
     alarms: tuple[PastAlarm, ...]
-    messages: tuple[Message, ...]
+    messages: tuple[PastMessage, ...]
 
 
 class Run:
@@ -73,9 +73,9 @@ class Run:
         self._rules = rules
         self._states = [RuleState() for _ in rules]
         self._decisions: list[list[Decision]] = [[] for _ in rules]
-        self._tail: Block | None = None
+        self._tail: ReadingBlock | None = None
 
-    def take(self, block: Block) -> None:
+    def take(self, block: ReadingBlock) -> None:
         """Evaluate the next block; the one before is context for rules that look back."""
         seen = block if self._tail is None else self._tail.followed_by(block)
         for i, rule in enumerate(self._rules):
@@ -88,13 +88,14 @@ class Run:
     @property
     def alarms_so_far(self) -> int:
         """How many alarms have risen."""
-        return sum(decision.kind is Kind.RAISED for made in self._decisions for decision in made)
+        return sum(decision.kind is DecisionKind.RAISED for made in self._decisions for decision in made)
 
-    def courses(self, contacts: Sequence[Addressee], routing: Routing) -> list[Course]:
+    def courses(self, contacts: Sequence[Addressee], routing: Routing) -> list[RuleHistory]:
         """Return what each rule did."""
         pairs = zip(self._rules, self._decisions, strict=True)
         return [
-            Course(tuple(_alarms(rule, made)), tuple(_messages(rule, made, contacts, routing))) for rule, made in pairs
+            RuleHistory(tuple(_alarms(rule, made)), tuple(_messages(rule, made, contacts, routing)))
+            for rule, made in pairs
         ]
 
 
@@ -104,21 +105,21 @@ class CompositeRun:
     def __init__(self, composite: CompositeRule) -> None:
         self._composite = composite
         self._run = Run([composite.rule])
-        self._tails: dict[str, Block] = {}
+        self._tails: dict[str, ReadingBlock] = {}
 
-    def take(self, blocks: Mapping[str, Block], from_ms: int, until_ms: int) -> None:
+    def take(self, blocks: Mapping[str, ReadingBlock], from_ms: int, until_ms: int) -> None:
         """Evaluate from_ms < t <= until_ms; what the members look back for is kept from the stretches before."""
         seen = {channel: _joined(self._tails.get(channel), blocks.get(channel)) for channel in self._composite.channels}
         own = {channel: block for channel, block in seen.items() if block is not None}
         self._run.take(verdicts(self._composite, own, from_ms, until_ms))
         self._tails = {channel: block.since(until_ms - self._composite.memory_ms) for channel, block in own.items()}
 
-    def courses(self, contacts: Sequence[Addressee], routing: Routing) -> list[Course]:
+    def courses(self, contacts: Sequence[Addressee], routing: Routing) -> list[RuleHistory]:
         """Return what the rule did."""
         return self._run.courses(contacts, routing)
 
 
-def _joined(before: Block | None, now: Block | None) -> Block | None:
+def _joined(before: ReadingBlock | None, now: ReadingBlock | None) -> ReadingBlock | None:
     if before is None or not len(before):
         return now
     return before if now is None else replace(before.followed_by(now), start_ms=None)
@@ -133,22 +134,22 @@ def _alarms(rule: ChannelRule, decisions: list[Decision]) -> Iterable[PastAlarm]
 
 def _messages(
     rule: ChannelRule, decisions: list[Decision], contacts: Sequence[Addressee], routing: Routing
-) -> Iterable[Message]:
+) -> Iterable[PastMessage]:
     """Follow `alerts.telling.messages`: a rise, each level worse than any before, and the end to whoever was told."""
     told: set[tuple[Addressee, Medium]] = set()
     worst = 0
     for decision in decisions:
-        if decision.kind is Kind.CLEARED:
+        if decision.kind is DecisionKind.CLEARED:
             for contact, medium in sorted(told, key=lambda pair: (pair[0].contact_id, pair[1])):
                 if routing.wants_the_end(contact, medium, Severity(worst)):
-                    yield Message(contact.name, medium, decision.t_ms)
+                    yield PastMessage(contact.name, medium, decision.t_ms)
             told, worst = set(), 0
         elif decision.level is not None and decision.level.severity > worst:
             level, worst = decision.level, decision.level.severity
             matter = Matter(Purpose.RAISED, rule.station, level.severity, frozenset(level.to))
             people = recipients(routing, contacts, matter)
             told |= {(person.contact, person.medium) for person in people}
-            yield from (Message(person.contact.name, person.medium, decision.t_ms) for person in people)
+            yield from (PastMessage(person.contact.name, person.medium, decision.t_ms) for person in people)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,7 @@ class Kpis:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class RuleLine:
     """One rule at one station."""
 
     rule: str
@@ -199,7 +200,7 @@ class Difference:
     in_both: int
 
 
-def lines_of(alarms: Sequence[PastAlarm], end_ms: int) -> list[Line]:
+def lines_of(alarms: Sequence[PastAlarm], end_ms: int) -> list[RuleLine]:
     """Return one line a rule and station, the busiest first."""
     grouped: dict[tuple[str, str], list[PastAlarm]] = defaultdict(list)
     for alarm in alarms:
@@ -207,9 +208,9 @@ def lines_of(alarms: Sequence[PastAlarm], end_ms: int) -> list[Line]:
     return sorted((_line(*key, own, end_ms) for key, own in grouped.items()), key=lambda line: -line.alarms)
 
 
-def _line(rule: str, station: str, alarms: list[PastAlarm], end_ms: int) -> Line:
+def _line(rule: str, station: str, alarms: list[PastAlarm], end_ms: int) -> RuleLine:
     minutes = [((a.cleared_ms or end_ms) - a.raised_ms) / 60_000 for a in alarms]
-    return Line(
+    return RuleLine(
         rule=rule,
         station=station,
         alarms=len(alarms),
@@ -245,7 +246,7 @@ def kpis_of(alarms: Sequence[PastAlarm], from_ms: int, to_ms: int) -> Kpis:
     )
 
 
-def people_of(messages: Iterable[Message], from_ms: int, to_ms: int) -> list[Person]:
+def people_of(messages: Iterable[PastMessage], from_ms: int, to_ms: int) -> list[Person]:
     """Return how many messages each person would have had, in all and a week (weeks counted from `from_ms`)."""
     weeks = max(1, -(-(to_ms - from_ms) // WEEK_MS))
     counts: dict[str, list[int]] = defaultdict(lambda: [0] * weeks)

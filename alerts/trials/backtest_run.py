@@ -18,19 +18,19 @@ from alerts.telling.contact import Addressee
 from alerts.telling.routes import Routing
 from alerts.trials.backtest import (
     CompositeRun,
-    Course,
     Difference,
     Kpis,
-    Line,
     PastAlarm,
     Person,
+    RuleHistory,
+    RuleLine,
     Run,
     difference,
     kpis_of,
     lines_of,
     people_of,
 )
-from alerts.trials.history import Stretch, stored_stretches
+from alerts.trials.history import HistoryStretch, stored_stretches
 from quantrac.config.composites import Composite
 from quantrac.config.loader import LoadedRules
 from quantrac.config.network import Network
@@ -42,10 +42,10 @@ TOO_OFTEN: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class BacktestReport:
     """What a back-test found."""
 
-    lines: list[Line]
+    lines: list[RuleLine]
     kpis: Kpis
     people: list[Person]
     difference: Difference | None
@@ -70,7 +70,7 @@ class _Trial:
         """Channels whose readings it needs."""
         return {*self._channels, *(channel for composite, _ in self._composites for channel in composite.channels)}
 
-    def take(self, stretch: Stretch) -> None:
+    def take(self, stretch: HistoryStretch) -> None:
         """Evaluate the readings of some days."""
         for channel, run in self._channels.items():
             if channel in stretch.blocks:
@@ -78,7 +78,7 @@ class _Trial:
         for _, run_of_many in self._composites:
             run_of_many.take(stretch.blocks, stretch.from_ms, stretch.until_ms)
 
-    def courses(self, contacts: Sequence[Addressee], routing: Routing) -> list[Course]:
+    def courses(self, contacts: Sequence[Addressee], routing: Routing) -> list[RuleHistory]:
         """Return what each rule did."""
         runs: list[Run | CompositeRun] = [*self._channels.values(), *(run for _, run in self._composites)]
         return [course for run in runs for course in run.courses(contacts, routing)]
@@ -100,7 +100,7 @@ def run_backtest(
     *,
     new: LoadedRules | None = None,
     stations: Collection[str] | None = None,
-) -> Report:
+) -> BacktestReport:
     """Run the rules of a network over the local days first … last, both included.
 
     With `new`, only rules of these names are run, in both versions, and the report is that of the new ones.
@@ -170,11 +170,17 @@ def too_often(conn: Connection, network: Network, first: date, last: date) -> li
 
 
 def _report(
-    before: Sequence[Course], after: Sequence[Course], effort: _Effort, from_ms: int, to_ms: int, *, is_trial: bool
-) -> Report:
+    before: Sequence[RuleHistory],
+    after: Sequence[RuleHistory],
+    effort: _Effort,
+    from_ms: int,
+    to_ms: int,
+    *,
+    is_trial: bool,
+) -> BacktestReport:
     alarms = sorted((alarm for course in after for alarm in course.alarms), key=lambda alarm: alarm.raised_ms)
     in_force = [alarm for course in before for alarm in course.alarms]
-    return Report(
+    return BacktestReport(
         lines=lines_of(alarms, to_ms),
         kpis=kpis_of(alarms, from_ms, to_ms),
         people=people_of((message for course in after for message in course.messages), from_ms, to_ms),

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.evaluating.readings import milliseconds
-from alerts.rules.block import Block
+from alerts.rules.block import ReadingBlock
 from quantrac.database.pool import Connection
 from quantrac.telemetry.quality import StatelessTest, quality_of
 from quantrac.telemetry.states import State
@@ -58,17 +58,19 @@ QUALITIES: Final = np.array(
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class HistoryStretch:
     """Some days of channels."""
 
     from_ms: int
     until_ms: int
     """Readings with from_ms < time <= until_ms."""
-    blocks: Mapping[str, Block]
+    blocks: Mapping[str, ReadingBlock]
     """By `<station>/<name>`; each reading as if received at its own time. A channel without readings is not there."""
 
 
-def stored_stretches(conn: Connection, channels: Sequence[str], first: datetime, last: datetime) -> Iterator[Stretch]:
+def stored_stretches(
+    conn: Connection, channels: Sequence[str], first: datetime, last: datetime
+) -> Iterator[HistoryStretch]:
     """Yield the readings of channels with first < time <= last, week by week, with quality and corrections as they are.
 
     Readings that the tests with a history are still to look at count with their stateless verdict.
@@ -87,7 +89,7 @@ def stored_stretches(conn: Connection, channels: Sequence[str], first: datetime,
                 yield stretch
 
 
-def _read(conn: Connection, names: Mapping[int, str], first: datetime, last: datetime) -> Stretch:
+def _read(conn: Connection, names: Mapping[int, str], first: datetime, last: datetime) -> HistoryStretch:
     window = {"ids": list(names), "first": first, "last": last}
     with conn.transaction():
         conn.execute("set local work_mem = '256MB'")  # the arrays of a week must not go through files
@@ -103,7 +105,7 @@ def _read(conn: Connection, names: Mapping[int, str], first: datetime, last: dat
         _flag(found, channel_id, milliseconds(time), person, test)
     for channel_id, time, value in corrections:
         _correct(found, channel_id, milliseconds(time), value)
-    return Stretch(milliseconds(first), milliseconds(last), {names[id_]: block for id_, block in found.items()})
+    return HistoryStretch(milliseconds(first), milliseconds(last), {names[id_]: block for id_, block in found.items()})
 
 
 KINDS: Final = (">i8", ">f8", ">i2")
@@ -121,16 +123,16 @@ def _array(content: bytes | None, kind: str) -> NDArray[Any]:
     return np.frombuffer(content or b"", dtype=element, offset=ARRAY_HEADER)["value"].astype(kind[1:])
 
 
-def _block(t_ms: NDArray[np.int64], value: NDArray[np.float64], word: NDArray[np.int16]) -> Block:
+def _block(t_ms: NDArray[np.int64], value: NDArray[np.float64], word: NDArray[np.int16]) -> ReadingBlock:
     if np.any(t_ms[1:] < t_ms[:-1]):
         order = np.argsort(t_ms, kind="stable")
         t_ms, value, word = t_ms[order], value[order], word[order]
     state, low = np.abs(word) // 256, np.abs(word) % 256
     quality = np.where(word < 0, low.astype(np.int8), QUALITIES[state, low])
-    return Block(t_ms=t_ms, value=value, quality=quality, received_ms=t_ms, state=state.astype(np.int8))
+    return ReadingBlock(t_ms=t_ms, value=value, quality=quality, received_ms=t_ms, state=state.astype(np.int8))
 
 
-def _flag(found: dict[int, Block], channel_id: int, t_ms: int, person: int, test: int) -> None:
+def _flag(found: dict[int, ReadingBlock], channel_id: int, t_ms: int, person: int, test: int) -> None:
     """Lay flags over a reading: a person's overrides, a test's counts where it is worse."""
     block = found.get(channel_id)
     place = None if block is None else _place(block, t_ms)
@@ -138,13 +140,13 @@ def _flag(found: dict[int, Block], channel_id: int, t_ms: int, person: int, test
         block.quality[place] = person or max(test, int(block.quality[place]))
 
 
-def _correct(found: dict[int, Block], channel_id: int, t_ms: int, value: float) -> None:
+def _correct(found: dict[int, ReadingBlock], channel_id: int, t_ms: int, value: float) -> None:
     block = found.get(channel_id)
     place = None if block is None else _place(block, t_ms)
     if block is not None and place is not None:
         block.value[place] = value
 
 
-def _place(block: Block, t_ms: int) -> int | None:
+def _place(block: ReadingBlock, t_ms: int) -> int | None:
     place = int(np.searchsorted(block.t_ms, t_ms))
     return place if place < len(block) and block.t_ms[place] == t_ms else None

@@ -12,7 +12,7 @@ from alerts.evaluating.stored_normals import save_cells
 from alerts.rules.compiler import compile_network, tides_of
 from alerts.rules.composite import compile_composites
 from alerts.rules.normals import Cell, normal_cells
-from alerts.rules.rule import Kind
+from alerts.rules.rule import MeasureKind
 from alerts.trials.history import stored_stretches
 from quantrac.config.network import Network
 from quantrac.database.pool import Connection
@@ -34,7 +34,7 @@ def departing_channels(network: Network) -> list[str]:
     """Return the channels on which rules of departure look."""
     rules = [rule for own in compile_network(network).values() for rule in own]
     rules += [member.rule for composite in compile_composites(network) for member in composite.members]
-    return sorted({rule.channel for rule in rules if rule.measure.kind is Kind.DEPARTURE})
+    return sorted({rule.channel for rule in rules if rule.measure.kind is MeasureKind.DEPARTURE})
 
 
 def make_normals(

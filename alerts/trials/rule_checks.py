@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from alerts.alarm.purpose import Purpose
 from alerts.rules.compiler import compile_network
 from alerts.rules.composite import compile_composites
-from alerts.rules.rule import ChannelRule, Kind
+from alerts.rules.rule import ChannelRule, MeasureKind
 from alerts.rules.trend import Trend
 from alerts.telling import gsm, texts
 from alerts.telling.contact import Addressee
@@ -30,7 +30,7 @@ LONGEST_TIME: Final = datetime(2026, 12, 28, 15, 8, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class RuleFinding:
     """Something to look at."""
 
     rule: str
@@ -39,14 +39,14 @@ class Finding:
     what: str
 
 
-def findings(network: Network) -> list[Finding]:
+def findings(network: Network) -> list[RuleFinding]:
     """Return everything worth changing in the rules of a network, each once."""
     compiled = compile_network(network)
     watching = [rule for rules in compiled.values() for rule in rules]
     composed = compile_composites(network)
     known = {*network.rules, *network.composites}
     unused = sorted(known - {rule.rule for rule in watching} - {rule.rule.rule for rule in composed})
-    found = [Finding(rule, "watch", "no station has a channel that it watches") for rule in unused]
+    found = [RuleFinding(rule, "watch", "no station has a channel that it watches") for rule in unused]
     routing = Routing.of(network)
     found += _overlaps(compiled)
     spans = {f"{s.station}/{c.name}": c.span for s in network.stations.values() for c in s.all_channels()}
@@ -62,34 +62,36 @@ def findings(network: Network) -> list[Finding]:
     return list(dict.fromkeys(found))
 
 
-def _unreachable(rule: ChannelRule, span: tuple[float, float]) -> Iterator[Finding]:
+def _unreachable(rule: ChannelRule, span: tuple[float, float]) -> Iterator[RuleFinding]:
     """Readings beyond the plausible range or the instrument's fail a test: a limit there never rises.
 
     Unless the rule uses failed ones.
     """
-    if rule.measure.kind in (Kind.STATE, Kind.DEPARTURE) or Quality.FAIL in rule.use:
+    if rule.measure.kind in (MeasureKind.STATE, MeasureKind.DEPARTURE) or Quality.FAIL in rule.use:
         return
     plausible = CATALOGUE[rule.parameter].plausible
     for what, (low, high) in (("plausible", plausible), ("instrument's", span)):
-        if rule.measure.kind is not Kind.VALUE:
+        if rule.measure.kind is not MeasureKind.VALUE:
             low, high = low - high, high - low  # noqa: PLW2901
         for level in rule.levels:
             if not low <= level.limit <= high:
                 text = f"limit {level.limit:g} is outside the {what} {low:g} to {high:g}"
-                yield Finding(rule.rule, level.name, text)
+                yield RuleFinding(rule.rule, level.name, text)
 
 
-def _never_in_force(rule: ChannelRule) -> Iterator[Finding]:
+def _never_in_force(rule: ChannelRule) -> Iterator[RuleFinding]:
     """Limits that are in force for some hours of a day never last longer than these."""
     if rule.validity is None:
         return
     minutes = (rule.validity.to_minute - rule.validity.from_minute) % DAY_MINUTES or DAY_MINUTES
     for level in rule.levels:
         if minutes < DAY_MINUTES and level.on_delay_ms > minutes * 60_000:
-            yield Finding(rule.rule, level.name, f"on_delay is longer than the {minutes} minutes in force: never rises")
+            yield RuleFinding(
+                rule.rule, level.name, f"on_delay is longer than the {minutes} minutes in force: never rises"
+            )
 
 
-def people_findings(network: Network, contacts: Iterable[Addressee]) -> list[Finding]:
+def people_findings(network: Network, contacts: Iterable[Addressee]) -> list[RuleFinding]:
     """Return the levels at stations of which nobody among the contacts would be told, each once."""
     people, routing = list(contacts), Routing.of(network)
     rules = [rule for own in compile_network(network).values() for rule in own]
@@ -99,37 +101,37 @@ def people_findings(network: Network, contacts: Iterable[Addressee]) -> list[Fin
         for level in rule.levels:
             matter = Matter(Purpose.RAISED, rule.station, level.severity, frozenset(level.to))
             if not recipients(routing, people, matter):
-                found.append(Finding(rule.rule, f"{level.name} at {rule.station}", "no contact would be told"))
+                found.append(RuleFinding(rule.rule, f"{level.name} at {rule.station}", "no contact would be told"))
     return list(dict.fromkeys(found))
 
 
-def _overlaps(compiled: dict[str, list[ChannelRule]]) -> Iterator[Finding]:
+def _overlaps(compiled: dict[str, list[ChannelRule]]) -> Iterator[RuleFinding]:
     """Two rules of one channel that say the same: one event would be told twice."""
     for channel, rules in compiled.items():
         for one, other in combinations(rules, 2):
             same = {(level.side, level.limit) for level in one.levels} & {(v.side, v.limit) for v in other.levels}
             if same and one.measure == other.measure and one.validity == other.validity:
                 side, limit = min(same)
-                yield Finding(one.rule, channel, f"{other.rule} has the same limit, {side} {limit:g}")
+                yield RuleFinding(one.rule, channel, f"{other.rule} has the same limit, {side} {limit:g}")
 
 
-def _untold(rule: ChannelRule, routing: Routing) -> Iterator[Finding]:
+def _untold(rule: ChannelRule, routing: Routing) -> Iterator[RuleFinding]:
     for level in rule.levels:
         told = [r for r in routing.routes if r.to in level.to and level.severity in r.severity]
         if not told:
-            yield Finding(
+            yield RuleFinding(
                 rule.rule, level.name, f"no route tells {', '.join(level.to)} of severity {level.severity.word}"
             )
 
 
-def _too_long(rule: ChannelRule, station: Words, zone: ZoneInfo) -> Iterator[Finding]:
+def _too_long(rule: ChannelRule, station: Words, zone: ZoneInfo) -> Iterator[RuleFinding]:
     """Look at the messages as this station would get them, with values as wide as its limits."""
     for level in rule.levels:
         for purpose in (Purpose.RAISED, Purpose.LEVEL, Purpose.CLEARED):
             for language in ("vi", "en"):
                 size = gsm.length(texts.sms(_example(rule, level, purpose, station, zone), language))
                 if size.segments > 1:
-                    yield Finding(
+                    yield RuleFinding(
                         rule.rule,
                         f"sms ({purpose.value}, {language})",
                         f"{size.units} characters at {rule.station}, {size.segments} messages; 160 fit one",

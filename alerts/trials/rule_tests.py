@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from alerts.evaluating.composite import verdicts
-from alerts.evaluating.evaluation import Kind, RuleState, step
-from alerts.rules.block import Block, Sample
+from alerts.evaluating.evaluation import DecisionKind, RuleState, step
+from alerts.rules.block import JudgedReading, ReadingBlock
 from alerts.rules.compiler import compile_network
 from alerts.rules.composite import CompositeRule, compile_composites
 from alerts.rules.normals import ALL_PHASES, Cell, Normals
@@ -88,36 +88,36 @@ def _in_test(rule: ChannelRule, test: RuleTest) -> ChannelRule:
 def _composite_alarms(composite: CompositeRule, test: RuleTest) -> list[Alarm]:
     members = tuple(replace(member, rule=_in_test(member.rule, test)) for member in composite.members)
     series = {channel: own for channel, own in test.series.items() if channel in composite.channels}
-    blocks = {channel: Block.of(samples_of(own, test.every_ms)) for channel, own in series.items()}
+    blocks = {channel: ReadingBlock.of(samples_of(own, test.every_ms)) for channel, own in series.items()}
     end = max(len(own.values) - 1 for own in series.values()) * test.every_ms
     block = verdicts(replace(composite, members=members), blocks, -test.every_ms, end)
     return alarms_in(replace(composite.rule, interval_ms=test.every_ms), block)
 
 
-def samples_of(series: Series, every_ms: int) -> list[Sample]:
+def samples_of(series: Series, every_ms: int) -> list[JudgedReading]:
     """Return the readings of a series: the first place at 0, each arriving at its own time."""
     quality = Quality[series.quality.upper()]
     if series.state is not None:
         quality = worst([quality, QUALITY_OF_STATE[series.state]])
     return [
-        Sample(place * every_ms, value, quality, place * every_ms, series.state or State.OK)
+        JudgedReading(place * every_ms, value, quality, place * every_ms, series.state or State.OK)
         for place, value in enumerate(series.values)
         if value is not None
     ]
 
 
-def alarms_of(rule: ChannelRule, samples: Iterable[Sample]) -> list[Alarm]:
+def alarms_of(rule: ChannelRule, samples: Iterable[JudgedReading]) -> list[Alarm]:
     """Return the alarms of one rule over a series."""
-    return alarms_in(rule, Block.of(samples))
+    return alarms_in(rule, ReadingBlock.of(samples))
 
 
-def alarms_in(rule: ChannelRule, block: Block) -> list[Alarm]:
+def alarms_in(rule: ChannelRule, block: ReadingBlock) -> list[Alarm]:
     """Return the alarms of one rule over a block."""
     alarms: list[Alarm] = []
     for decision in step(rule, RuleState(), block).decisions:
-        if decision.kind is Kind.RAISED and decision.level is not None:
+        if decision.kind is DecisionKind.RAISED and decision.level is not None:
             alarms.append(Alarm(rule.rule, decision.level.name, decision.t_ms, None))
-        elif decision.kind is Kind.CLEARED:
+        elif decision.kind is DecisionKind.CLEARED:
             alarms[-1] = replace(alarms[-1], cleared_ms=decision.t_ms)
     return alarms
 

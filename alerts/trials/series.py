@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from alerts.rules.block import Sample
+from alerts.rules.block import JudgedReading
 from quantrac.telemetry.errors import QuantracError
 from quantrac.telemetry.quality import Quality
 
@@ -16,7 +16,7 @@ class SeriesError(QuantracError):
     """A series that cannot be read."""
 
 
-def read_series(text: str, every_ms: int, *, start_ms: int = 0, quality: Quality = Quality.GOOD) -> list[Sample]:
+def read_series(text: str, every_ms: int, *, start_ms: int = 0, quality: Quality = Quality.GOOD) -> list[JudgedReading]:
     """Return the readings of a series; the first token stands at `start_ms`, each next one `every_ms` later.
 
     `_` is a reading that never came, `null` one without a value. All arrive at their own time.
@@ -24,8 +24,8 @@ def read_series(text: str, every_ms: int, *, start_ms: int = 0, quality: Quality
     Raises:
         SeriesError: a token is not VALUE, VALUExTIMES, _xTIMES or nullxTIMES.
     """
-    samples: list[Sample] = []
-    slot = 0
+    samples: list[JudgedReading] = []
+    position = 0
     for token in text.split():
         match = _TOKEN.fullmatch(token)
         if match is None:
@@ -34,12 +34,12 @@ def read_series(text: str, every_ms: int, *, start_ms: int = 0, quality: Quality
             )
         times = int(match["times"] or 1)
         if match["value"] != "_":
-            samples += [_sample(match["value"], start_ms + (slot + i) * every_ms, quality) for i in range(times)]
-        slot += times
+            samples += [_sample(match["value"], start_ms + (position + i) * every_ms, quality) for i in range(times)]
+        position += times
     return samples
 
 
-def _sample(word: str, t_ms: int, quality: Quality) -> Sample:
+def _sample(word: str, t_ms: int, quality: Quality) -> JudgedReading:
     if word == "null":
-        return Sample(t_ms, None, Quality.MISSING, t_ms)
-    return Sample(t_ms, float(word), quality, t_ms)
+        return JudgedReading(t_ms, None, Quality.MISSING, t_ms)
+    return JudgedReading(t_ms, float(word), quality, t_ms)

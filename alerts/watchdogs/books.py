@@ -67,7 +67,7 @@ TEXTS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
+class StationBooks:
     """The books of a station, all epochs together, as they are asked now."""
 
     station: str
@@ -88,7 +88,7 @@ class Watched:
     lost_at: datetime | None = None
 
 
-def watched(book: Book, before: Watched, now: datetime) -> Watched:
+def watched(book: StationBooks, before: Watched, now: datetime) -> Watched:
     """Return what to remember. Pure."""
     lost, lost_at = before.lost, before.lost_at
     if book.lost > before.lost:
@@ -100,7 +100,7 @@ def watched(book: Book, before: Watched, now: datetime) -> Watched:
     return Watched(fewest, before.since or now, lost, lost_at)
 
 
-def trouble(book: Book, memory: Watched, after: timedelta, now: datetime) -> Trouble | None:
+def trouble(book: StationBooks, memory: Watched, after: timedelta, now: datetime) -> Trouble | None:
     """Return what is worth an alarm; None: nothing. Pure."""
     if memory.since is not None and now - memory.since >= after:
         return Trouble.MISSING if book.adds_up else Trouble.UNBALANCED
@@ -138,7 +138,7 @@ def check_books(conn: Connection, network: Network, now: datetime) -> list[Recor
         return list(settle(conn, [RULE], look, Routing.of(network), now).values())
 
 
-def _look(books: Iterable[tuple[Book, Watched]], plan: Watchdog, now: datetime) -> Look:
+def _look(books: Iterable[tuple[StationBooks, Watched]], plan: Watchdog, now: datetime) -> Look:
     wanted: list[WantedAlarm] = []
     well: dict[Subject, datetime | None] = {}
     for book, memory in books:
@@ -152,10 +152,10 @@ def _look(books: Iterable[tuple[Book, Watched]], plan: Watchdog, now: datetime) 
     return Look(wanted, well)
 
 
-def _read(conn: Connection, now: datetime) -> Iterator[tuple[Book, Watched]]:
+def _read(conn: Connection, now: datetime) -> Iterator[tuple[StationBooks, Watched]]:
     """Yield the books of each station with what is remembered of them now."""
     for station, silent, adds_up, missing, lost, *memory in conn.execute(BOOKS).fetchall():
-        book, before = Book(station, silent, adds_up, missing, lost), Watched(*memory)
+        book, before = StationBooks(station, silent, adds_up, missing, lost), Watched(*memory)
         after = watched(book, before, now)
         if after != before:
             conn.execute(REMEMBER, [station, after.fewest, after.since, after.lost, after.lost_at])

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from alerts.evaluating.readings import instant
-from alerts.rules.block import Sample
+from alerts.rules.block import JudgedReading
 from quantrac.database.feed import NewChange, append_changes
 from quantrac.database.pool import Connection
 
@@ -75,15 +75,15 @@ composites:
 class Step(NamedTuple):
     """The readings that one transaction stores, by channel."""
 
-    readings: dict[str, list[Sample]]
+    readings: dict[str, list[JudgedReading]]
 
 
 def steps(seed: int) -> Iterator[Step]:
     """Yield the transactions of the week, in order of their arrival; the same for the same seed."""
     courses = {f"{s}/{name}": _course(name, random.Random(f"{seed}/{s}/{name}")) for s in STATIONS for name in NAMES}
-    held: dict[str, list[Sample]] = {}
+    held: dict[str, list[JudgedReading]] = {}
     for first in range(0, MINUTES, STEP):
-        live: dict[str, list[Sample]] = {}
+        live: dict[str, list[JudgedReading]] = {}
         for channel, values in courses.items():
             for minute in range(first, min(first + STEP, MINUTES)):
                 sample = _sample(minute, values[minute], minute * MINUTE_MS + 2_000)
@@ -95,7 +95,7 @@ def steps(seed: int) -> Iterator[Step]:
             held = {}
 
 
-def _backfill(held: dict[str, list[Sample]], minute: int) -> Iterator[Step]:
+def _backfill(held: dict[str, list[JudgedReading]], minute: int) -> Iterator[Step]:
     """Yield what the outage kept back, in bundles, received at a minute."""
     for part in range(0, CUT_TO - CUT_FROM, 90):
         received = START_MS + minute * MINUTE_MS
@@ -106,8 +106,8 @@ def _backfill(held: dict[str, list[Sample]], minute: int) -> Iterator[Step]:
         yield Step({channel: own for channel, own in late.items() if own})
 
 
-def _sample(minute: int, value: float, received_ms: int) -> Sample:
-    return Sample(START_MS + minute * MINUTE_MS, value, 1, START_MS + received_ms)
+def _sample(minute: int, value: float, received_ms: int) -> JudgedReading:
+    return JudgedReading(START_MS + minute * MINUTE_MS, value, 1, START_MS + received_ms)
 
 
 def _course(name: str, chance: random.Random) -> list[float]:

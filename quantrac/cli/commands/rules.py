@@ -16,8 +16,8 @@ from quantrac.cli.environment import configured_network, database
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from alerts.trials.backtest_run import Report
-    from alerts.trials.rule_checks import Finding
+    from alerts.trials.backtest_run import BacktestReport
+    from alerts.trials.rule_checks import RuleFinding
     from quantrac.config.network import Network
 
 app = group()
@@ -56,17 +56,19 @@ def check(
         raise typer.Exit(1)
 
 
-def _noisy(network: Network, days: int, confirmed: frozenset[str]) -> list[Finding]:
+def _noisy(network: Network, days: int, confirmed: frozenset[str]) -> list[RuleFinding]:
     from alerts.telling.address_book import load_contacts
     from alerts.trials.backtest_run import too_often
-    from alerts.trials.rule_checks import Finding, people_findings
+    from alerts.trials.rule_checks import RuleFinding, people_findings
 
     last = datetime.now(network.zone).date()
     with database("alerts", "rules check") as conn:
         found = too_often(conn, network, last - timedelta(days=days - 1), last)
         untold = people_findings(network, load_contacts(conn))
     return untold + [
-        Finding(one.rule, one.station, f"would stand in alarm on {one.share:.0%} of {days} days; --confirm {one.rule}")
+        RuleFinding(
+            one.rule, one.station, f"would stand in alarm on {one.share:.0%} of {days} days; --confirm {one.rule}"
+        )
         for one in found
         if one.rule not in confirmed
     ]
@@ -150,7 +152,7 @@ def normals(
     answer(made, [*lines, f"{len(made)} channels"], as_json=as_json)
 
 
-def _report_lines(report: Report) -> Iterator[str]:
+def _report_lines(report: BacktestReport) -> Iterator[str]:
     for line in report.lines:
         levels = ", ".join(f"{count} {level}" for level, count in line.by_level.items())
         yield (

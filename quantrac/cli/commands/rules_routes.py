@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from alerts.telling.stages import Matter
     from quantrac.config.network import Network
     from quantrac.database.pool import Connection
-    from quantrac.telemetry.severity import Severity
 
 
 def routes(
@@ -70,7 +69,7 @@ def _of_alarm(conn: Connection, number: int) -> _Asked:
 
 
 def _explained(conn: Connection, network: Network, about: _Asked, now: datetime) -> tuple[Matter, list[Explained]]:
-    from alerts.alarm.withholding import withheld_by
+    from alerts.alarm.suppression import withheld_by
     from alerts.telling.address_book import load_contacts
     from alerts.telling.explanation import explain
     from alerts.telling.recent_messages import RecentMessages
@@ -93,42 +92,22 @@ def _matter(network: Network, about: _Asked) -> tuple[Matter, str | None]:
     from alerts.rules.composite import compile_composites
     from alerts.telling.explanation import chosen_level
     from alerts.telling.stages import Matter
+    from alerts.watchdogs.own_rules import own_rules
 
-    if (own := _own_rules(network).get(about.rule)) is not None:
-        severity, groups = own
+    if (own := own_rules(network).get(about.rule)) is not None:
         return Matter(
             Purpose.RAISED,
             about.station or None,
-            severity,
-            frozenset(groups),
-            breaks=about.rule == "feed-lag" or about.rule.startswith("carrier-"),
-            by_day=about.rule == "calibration-due",
+            own.severity,
+            frozenset(own.to),
+            breaks=own.breaks_quiet_hours,
+            by_day=own.by_day,
         ), None
     rules = [one for channel in compile_network(network).values() for one in channel]
     rules += [one.rule for one in compile_composites(network)]
     there, chosen = chosen_level(rules, about.rule, about.station, about.level)
     to, breaks = frozenset(chosen.to), chosen.breaks_quiet_hours
     return Matter(Purpose.RAISED, about.station, chosen.severity, to, there.parameter, breaks=breaks), there.channel
-
-
-def _own_rules(network: Network) -> dict[str, tuple[Severity, tuple[str, ...]]]:
-    """Return severity and groups of the rules that are not of the rule files."""
-    from alerts.watchdogs.carriers import RULES as CARRIER_RULES
-
-    says = network.settings
-    known = {
-        "station-silent": says.silence,
-        "books": says.books,
-        "feed-lag": says.feed,
-        "calibration-due": says.calibrations,
-        **dict.fromkeys(CARRIER_RULES, says.carriers),
-    }
-    found: dict[str, tuple[Severity, tuple[str, ...]]] = {
-        name: (plan.severity, plan.to) for name, plan in known.items() if plan is not None
-    }
-    if says.silence is not None and says.silence.channels is not None:
-        found["channel-no-data"] = (says.silence.channels.severity, says.silence.channels.to)
-    return found
 
 
 def _line(line: Explained, zone: ZoneInfo) -> str:

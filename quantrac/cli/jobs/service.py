@@ -81,13 +81,12 @@ class Current:
     """The network as its files are now; files that are wrong change nothing."""
 
     def __init__(self, network: Network) -> None:
-        self._network = network
         self._watched = WatchedNetwork(network)
 
     def __call__(self) -> Network:
         """Return the network, read again where its files have changed. Jobs run one at a time: no lock is needed."""
-        self._network = self._watched.changed() or self._network
-        return self._network
+        self._watched.changed()
+        return self._watched.network
 
 
 def jobs_of(current: Callable[[], Network]) -> list[Job]:

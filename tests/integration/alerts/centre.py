@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from alerts.evaluating.readings import instant
-from alerts.rules.block import Sample
+from alerts.rules.block import JudgedReading
 from alerts.telling.routes import Routing
 from quantrac.config.notifications import Route
 from quantrac.database.feed import NewChange, append_changes
@@ -66,14 +66,14 @@ def add_network(conn: Connection) -> int:
     return int(row[0])
 
 
-def store(conn: Connection, channel_id: int, samples: Iterable[Sample], *, block: int = 1_000_000) -> None:
+def store(conn: Connection, channel_id: int, samples: Iterable[JudgedReading], *, block: int = 1_000_000) -> None:
     """Store readings and append to the feed, `block` readings a transaction."""
     rows = list(samples)
     for i in range(0, len(rows), block):
         _store(conn, channel_id, rows[i : i + block])
 
 
-def _store(conn: Connection, channel_id: int, rows: list[Sample]) -> None:
+def _store(conn: Connection, channel_id: int, rows: list[JudgedReading]) -> None:
     with conn.transaction(), conn.cursor() as cursor:
         cursor.executemany(
             "insert into reading (channel_id, time, value, state, tests, received_at) values (%s, %s, %s, %s, %s, %s)",

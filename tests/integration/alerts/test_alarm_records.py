@@ -16,7 +16,7 @@ from alerts.alarm.life import OVER, Life, step
 from alerts.alarm.life import AlarmAct as Act
 from alerts.alarm.life import AlarmState as State
 from alerts.alarm.records import Mark, Subject, act_on, clear_alarm, reach_level, record_late
-from alerts.alarm.withholding import end_withholding
+from alerts.alarm.suppression import end_withholding
 from alerts.rules.rule import RuleTexts
 from quantrac.database.pool import Connection
 from quantrac.telemetry.severity import Severity

@@ -17,7 +17,7 @@ import pytest
 from alerts.evaluating.evaluator import Evaluator
 from alerts.evaluating.past import SETTLE
 from alerts.evaluating.readings import instant
-from alerts.rules.block import Sample
+from alerts.rules.block import JudgedReading
 from alerts.rules.rule import ChannelRule
 from alerts.trials.series import read_series
 from quantrac.database.pool import Connection, connect
@@ -46,7 +46,7 @@ def worker(database: str, rule: ChannelRule, channel_id: int, clock: Clock) -> I
         yield Evaluator(own, {CHANNEL: [rule]}, ROUTING, clock)
 
 
-def course(text: str, at: int = 0, *, received: int | None = None) -> list[Sample]:
+def course(text: str, at: int = 0, *, received: int | None = None) -> list[JudgedReading]:
     """A series of one reading a second from second `at`; `received` (second): all came together then."""
     samples = read_series(text, SECOND, start_ms=START_MS + at * SECOND)
     return [s if received is None else s._replace(received_ms=START_MS + received * SECOND) for s in samples]

@@ -13,7 +13,7 @@ from alerts.evaluating.past import SETTLE
 from alerts.evaluating.stored_normals import save_cells
 from alerts.rules.composite import CONDITION, CompositeRule, Member
 from alerts.rules.normals import ALL_PHASES, Cell
-from alerts.rules.rule import ChannelRule, Kind, Measure
+from alerts.rules.rule import ChannelRule, Measure, MeasureKind
 from alerts.trials.series import read_series
 from quantrac.config.composites import parse_expression
 from quantrac.config.rules import Level, Side
@@ -32,7 +32,7 @@ def member(name: str, channel: str, side: Side, limit: float) -> Member:
 
 LEVEL = Level("act", Side.ABOVE, 0.5, 0.5, 10 * MINUTE, 20 * MINUTE, Severity.HIGH, ("farmers", "operators"))
 POND = CompositeRule(
-    replace(oxygen_rule(LEVEL), rule="pond", channel=STATION, measure=Measure(Kind.COMPOSITE)),
+    replace(oxygen_rule(LEVEL), rule="pond", channel=STATION, measure=Measure(MeasureKind.COMPOSITE)),
     (member("low", CHANNEL, Side.BELOW, 4.0), member("hot", TEMP, Side.ABOVE, 31.0)),
     parse_expression({"all": ["low", "hot"]}),
 )
@@ -162,7 +162,7 @@ def test_a_departure_rises_only_once_it_is_known_what_is_normal(
 ) -> None:
     do, _ = ids
     level = Level("act", Side.BELOW, -5.0, -3.0, 5 * MINUTE, 5 * MINUTE, Severity.LOW, ("operators",))
-    departing = replace(oxygen_rule(level), rule="unusual", measure=Measure(Kind.DEPARTURE), decimals=1)
+    departing = replace(oxygen_rule(level), rule="unusual", measure=Measure(MeasureKind.DEPARTURE), decimals=1)
     centre.restart(rules={CHANNEL: [departing]})
     store(conn, do, read_series("2.0x10", MINUTE, start_ms=START_MS))
     centre.run()

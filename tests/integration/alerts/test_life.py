@@ -10,7 +10,7 @@ import pytest
 
 from alerts import desk
 from alerts.alarm.records import Mark, Recorded, Subject, clear_alarm, raise_alarm
-from alerts.alarm.withholding import end_withholding
+from alerts.alarm.suppression import end_withholding
 from alerts.rules.rule import RuleTexts
 from alerts.telling.change_rate import end_flapping
 from alerts.telling.messages import Audience, Figures, call_again, tell

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from alerts.alarm.purpose import Purpose
-from alerts.rules.block import Sample
+from alerts.rules.block import JudgedReading
 from alerts.telling.messages import call_again
 from alerts.watchdogs.no_data import check_no_data
 from alerts.watchdogs.silence import check_silence
@@ -46,13 +46,13 @@ def channel_id(conn: Connection) -> int:
         [STATION],
     )
     for id_ in (found, found + 1):
-        store(conn, id_, [Sample(START_MS, 7.0, 1, START_MS)])
+        store(conn, id_, [JudgedReading(START_MS, 7.0, 1, START_MS)])
     return found
 
 
 def value(conn: Connection, channel_id: int, at: datetime, reading: float | None = 7.0) -> None:
     t_ms = int(at.timestamp() * 1000)
-    store(conn, channel_id, [Sample(t_ms, reading, 1 if reading else 9, t_ms)])
+    store(conn, channel_id, [JudgedReading(t_ms, reading, 1 if reading else 9, t_ms)])
 
 
 def alarms(conn: Connection) -> list[tuple[str, str | None, datetime | None]]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from alerts.evaluating.evaluator import Evaluator
-from alerts.rules.block import Sample
+from alerts.rules.block import JudgedReading
 from alerts.rules.compiler import compile_network
 from alerts.service import wall_clock
 from alerts.telling.routes import Routing
@@ -107,7 +107,7 @@ def centre(database: str, tmp_path: Path, sms: SmsCatcher, mail: MailCatcher) ->
     made.close()
 
 
-def independent(samples: list[Sample]) -> list[tuple[str, float, float | None]]:
+def independent(samples: list[JudgedReading]) -> list[tuple[str, float, float | None]]:
     """Raised and cleared minutes, from the raw series alone: 10 in a row < 3.0 raise, 30 in a row > 3.3 clear."""
     alarms: list[tuple[str, float, float | None]] = []
     low = high = 0
@@ -124,10 +124,10 @@ def independent(samples: list[Sample]) -> list[tuple[str, float, float | None]]:
     return alarms
 
 
-def episodes(seed: int, minutes: int) -> list[Sample]:
+def episodes(seed: int, minutes: int) -> list[JudgedReading]:
     """A course of oxygen that wanders over the limit, one reading a minute, some missing."""
     chance = random.Random(seed)
-    value, samples = 4.0, list[Sample]()
+    value, samples = 4.0, list[JudgedReading]()
     target = 4.0
     for slot in range(minutes):
         if slot % 45 == 0:
@@ -135,7 +135,7 @@ def episodes(seed: int, minutes: int) -> list[Sample]:
         value += 0.2 * (target - value) + chance.gauss(0, 0.05)
         if chance.random() > 0.02:
             t_ms = START_MS + slot * MINUTE
-            samples.append(Sample(t_ms, round(value, 3), 1, t_ms))
+            samples.append(JudgedReading(t_ms, round(value, 3), 1, t_ms))
     return samples
 
 
@@ -292,7 +292,7 @@ def test_lost_connections_are_made_again(conn: Connection, centre: Centre, sms: 
 class TestRulesEditedWhileRunning:
     """The files of the rules change under a service that works."""
 
-    def test_a_new_limit_holds_from_the_next_reading_and_standing_alarms_stay(
+    def test_a_new_limit_holds_from_the_next_reading_also_after_an_outage_and_standing_alarms_stay(
         self, conn: Connection, centre: Centre, tmp_path: Path
     ) -> None:
         channel_id = add_network(conn)
@@ -301,9 +301,12 @@ class TestRulesEditedWhileRunning:
         eventually(lambda: minutes_of(conn) == [("act", 9.0, None)])
         rules = tmp_path / "configs" / "rules" / "oxygen.yaml"
         rules.write_text("schema: quantrac/rules/1\nrules: {", "utf-8")  # half-written: refused, nothing happens
-        eventually(lambda: "rules in force stay" in (tmp_path / "alerts.log").read_text())
+        eventually(lambda: "files_refused" in (tmp_path / "alerts.log").read_text())
         rules.write_text(RULES.replace("off_delay: 30m", "off_delay: 5m"), "utf-8")
-        eventually(lambda: "changed files taken" in (tmp_path / "alerts.log").read_text())
+        eventually(lambda: "files_taken" in (tmp_path / "alerts.log").read_text())
+        conn.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'quantrac alerts'"
+        )
         assert minutes_of(conn) == [("act", 9.0, None)]
         store(conn, channel_id, read_series("4.6x5", MINUTE, start_ms=START_MS + 10 * MINUTE))
         eventually(lambda: minutes_of(conn) == [("act", 9.0, 14.0)])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from alerts import desk
 from alerts.alarm.purpose import Purpose
 from alerts.alarm.records import Mark, Subject, clear_alarm, raise_alarm
-from alerts.alarm.withholding import withheld_by
+from alerts.alarm.suppression import withheld_by
 from alerts.rules.rule import RuleTexts
 from alerts.telling.address_book import AddressBook
 from alerts.telling.contact import Addressee, Medium

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alerts.evaluating.evaluation import Decision, RuleState, step
-from alerts.rules.block import Block, Sample
+from alerts.rules.block import JudgedReading, ReadingBlock
 from alerts.rules.rule import ChannelRule, RuleTexts
 from quantrac.config.rules import Level, Side
 from quantrac.telemetry.quality import Quality
@@ -48,9 +48,11 @@ def small_rule(on_delay_ms: int = 30_000, off_delay_ms: int = 30_000) -> Channel
     return oxygen_rule(Level("act", Side.BELOW, 3.0, 3.3, on_delay_ms, off_delay_ms, Severity.HIGH), interval_ms=1000)
 
 
-def run(rule: ChannelRule, samples: list[Sample], state: RuleState | None = None) -> tuple[RuleState, list[Decision]]:
+def run(
+    rule: ChannelRule, samples: list[JudgedReading], state: RuleState | None = None
+) -> tuple[RuleState, list[Decision]]:
     """Evaluate all samples as one block."""
-    outcome = step(rule, state or RuleState(), Block.of(samples))
+    outcome = step(rule, state or RuleState(), ReadingBlock.of(samples))
     return outcome.state, outcome.decisions
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from alerts.watchdogs.books import Book, Trouble, Watched, trouble, watched
+from alerts.watchdogs.books import StationBooks, Trouble, Watched, trouble, watched
 
 NOW = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-def book(missing: int = 0, lost: int = 0, *, adds_up: bool = True, silent: bool = False) -> Book:
-    return Book("st-a", silent, adds_up, missing, lost)
+def book(missing: int = 0, lost: int = 0, *, adds_up: bool = True, silent: bool = False) -> StationBooks:
+    return StationBooks("st-a", silent, adds_up, missing, lost)
 
 
-def after(books: list[Book], every: timedelta = HOUR / 2) -> Trouble | None:
+def after(books: list[StationBooks], every: timedelta = HOUR / 2) -> Trouble | None:
     """Ask for each book, `every` apart, and return the last verdict at an hour's patience."""
     memory, now, found = Watched(), NOW, None
     for one in books:

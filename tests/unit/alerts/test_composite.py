@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from alerts.evaluating.composite import horizon, reached_by, verdicts
 from alerts.evaluating.evaluation import Decision, RuleState, step
-from alerts.rules.block import Block, Sample
+from alerts.rules.block import JudgedReading, ReadingBlock
 from alerts.rules.composite import CONDITION, CompositeRule, Member
-from alerts.rules.rule import Kind, Measure
+from alerts.rules.rule import Measure, MeasureKind
 from alerts.trials.series import read_series
 from quantrac.config.composites import Expression, parse_expression
 from quantrac.config.rules import Level, Side
@@ -35,7 +35,10 @@ def member(name: str, channel: str, side: Side, limit: float, interval_ms: int =
 def composite(when: object, *, on: int = 0, off: int = 0, interval_ms: int = MINUTE) -> CompositeRule:
     level = Level("act", Side.ABOVE, 0.5, 0.5, on * MINUTE, off * MINUTE, Severity.HIGH)
     rule = replace(
-        oxygen_rule(level, interval_ms=interval_ms), rule="pond", channel="st-my-thanh", measure=Measure(Kind.COMPOSITE)
+        oxygen_rule(level, interval_ms=interval_ms),
+        rule="pond",
+        channel="st-my-thanh",
+        measure=Measure(MeasureKind.COMPOSITE),
     )
     members = (member("low", DO, Side.BELOW, 4.0), member("hot", TEMP, Side.ABOVE, 31.0, interval_ms))
     return CompositeRule(rule, members, parse_expression(when))
@@ -44,11 +47,11 @@ def composite(when: object, *, on: int = 0, off: int = 0, interval_ms: int = MIN
 BOTH = {"all": ["low", "hot"]}
 
 
-def blocks(do: str, temp: str, temp_every: int = MINUTE) -> dict[str, Block]:
-    return {DO: Block.of(read_series(do, MINUTE)), TEMP: Block.of(read_series(temp, temp_every))}
+def blocks(do: str, temp: str, temp_every: int = MINUTE) -> dict[str, ReadingBlock]:
+    return {DO: ReadingBlock.of(read_series(do, MINUTE)), TEMP: ReadingBlock.of(read_series(temp, temp_every))}
 
 
-def shown(block: Block) -> list[tuple[float, float | None]]:
+def shown(block: ReadingBlock) -> list[tuple[float, float | None]]:
     return [
         (t / MINUTE, None if np.isnan(v) else v) for t, v in zip(block.t_ms.tolist(), block.value.tolist(), strict=True)
     ]
@@ -112,8 +115,8 @@ def test_it_waits_for_the_slowest_member_and_no_more_for_one_that_is_stale() -> 
 
 def test_late_readings_reach_nowhere_and_say_nothing() -> None:
     rule = composite(BOTH)
-    late = [Sample(t * MINUTE, 32.0, Quality.GOOD, (t + 20) * MINUTE) for t in range(10)]
-    given_blocks = {DO: Block.of(read_series("3x10", MINUTE)), TEMP: Block.of(late)}
+    late = [JudgedReading(t * MINUTE, 32.0, Quality.GOOD, (t + 20) * MINUTE) for t in range(10)]
+    given_blocks = {DO: ReadingBlock.of(read_series("3x10", MINUTE)), TEMP: ReadingBlock.of(late)}
     assert reached_by(rule, given_blocks) == {DO: 9 * MINUTE}
     assert set(shown(verdicts(rule, given_blocks, -MINUTE, 9 * MINUTE))[1:]) == {(t, None) for t in range(10)}
 
@@ -139,11 +142,13 @@ def test_however_the_time_is_cut_the_alarms_are_the_same(
     assert told(decisions) == told(whole.decisions)
 
 
-def _block(values: list[float | None], shift_ms: int) -> Block:
+def _block(values: list[float | None], shift_ms: int) -> ReadingBlock:
     times = [i * MINUTE + shift_ms for i in range(len(values))]
-    return Block.of(Sample(t, v, Quality.GOOD, t) for t, v in zip(times, values, strict=True) if v is not None)
+    return ReadingBlock.of(
+        JudgedReading(t, v, Quality.GOOD, t) for t, v in zip(times, values, strict=True) if v is not None
+    )
 
 
 def test_blocks_of_members_may_be_missing() -> None:
-    empty: Mapping[str, Block] = {}
+    empty: Mapping[str, ReadingBlock] = {}
     assert shown(verdicts(composite(BOTH), empty, 0, MINUTE)) == [(0, None), (1, None)]

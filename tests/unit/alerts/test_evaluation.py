@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from alerts.evaluating.evaluation import Kind, RuleState, step
-from alerts.rules.block import Block, Sample
+from alerts.evaluating.evaluation import DecisionKind, RuleState, step
+from alerts.rules.block import JudgedReading, ReadingBlock
 from alerts.trials.series import read_series
 from quantrac.config.rules import Level, Side
 from quantrac.telemetry.quality import Quality
@@ -100,7 +100,7 @@ def test_without_clear_limit_and_delays_the_limit_alone_decides() -> None:
     rule = oxygen_rule(Level("high", Side.ABOVE, 30.0, None, 0, 0, Severity.MEDIUM))
     _, decisions = run(rule, read_series("30 30.1 30.1 30", MINUTE))
     assert told(decisions) == [("raised", "high", 1), ("cleared", "high", 3)]
-    assert [d.kind for d in decisions] == [Kind.RAISED, Kind.CLEARED]
+    assert [d.kind for d in decisions] == [DecisionKind.RAISED, DecisionKind.CLEARED]
 
 
 def test_a_band_has_two_sides_and_one_alarm() -> None:
@@ -108,16 +108,16 @@ def test_a_band_has_two_sides_and_one_alarm() -> None:
     high = Level("act", Side.ABOVE, 9.0, 8.8, 0, 0, Severity.HIGH)
     _, decisions = run(oxygen_rule(low, high), read_series("8 9.5 6.5 8", MINUTE))
     assert [(d.kind, d.level and d.level.side) for d in decisions] == [
-        (Kind.RAISED, Side.ABOVE),
-        (Kind.LEVEL, Side.BELOW),
-        (Kind.CLEARED, Side.BELOW),
+        (DecisionKind.RAISED, Side.ABOVE),
+        (DecisionKind.LEVEL, Side.BELOW),
+        (DecisionKind.CLEARED, Side.BELOW),
     ]
 
 
 def test_the_decision_says_since_when_the_condition_holds() -> None:
     _, decisions = run(oxygen_rule(ACT), read_series("4.6x3 2.8x10", MINUTE, start_ms=START))
     raised = decisions[-1]
-    assert raised.kind is Kind.RAISED
+    assert raised.kind is DecisionKind.RAISED
     assert (raised.t_ms - START, raised.since_ms - START) == (12 * MINUTE, 2 * MINUTE)  # first low slot is (2, 3] min
 
 
@@ -132,7 +132,7 @@ class TestLate:
     def test_a_reading_at_or_behind_the_cursor_changes_nothing(self) -> None:
         rule = oxygen_rule(ACT)
         before, _ = run(rule, read_series("4.6x60", MINUTE))
-        outcome = step(rule, before, Block.of(read_series("0.5x59", MINUTE)))
+        outcome = step(rule, before, ReadingBlock.of(read_series("0.5x59", MINUTE)))
         assert (outcome.state, outcome.decisions, outcome.late) == (before, [], 59)
 
     def test_late_good_values_do_not_clear_a_standing_alarm(self) -> None:
@@ -162,8 +162,8 @@ class TestLate:
         overtaken = [s._replace(received_ms=17 * MINUTE) for s in read_series("2.0x10", MINUTE, start_ms=5 * MINUTE)]
         one_by_one = RuleState()
         for sample in sorted(live + overtaken, key=lambda s: (s.received_ms, -s.t_ms)):
-            one_by_one = step(rule, one_by_one, Block.of([sample])).state
-        outcome = step(rule, RuleState(), Block.of(live + overtaken))
+            one_by_one = step(rule, one_by_one, ReadingBlock.of([sample])).state
+        outcome = step(rule, RuleState(), ReadingBlock.of(live + overtaken))
         assert (outcome.state, outcome.decisions, outcome.late) == (one_by_one, [], 10)
 
 
@@ -185,7 +185,7 @@ class TestState:
     def test_a_level_that_the_rule_no_longer_has_is_left_at_the_next_reading(self) -> None:
         state, _ = run(oxygen_rule(ACT), read_series("2.8x10", MINUTE))
         state, decisions = run(oxygen_rule(DANGER), read_series("2.8", MINUTE, start_ms=10 * MINUTE), state)
-        assert [(d.kind, d.level) for d in decisions] == [(Kind.CLEARED, None)]
+        assert [(d.kind, d.level) for d in decisions] == [(DecisionKind.CLEARED, None)]
         assert state.level is None
 
     def test_a_new_level_takes_its_own_time(self) -> None:
@@ -196,6 +196,6 @@ class TestState:
 
 def test_samples_are_taken_in_order_of_their_time() -> None:
     rule = oxygen_rule(ACT)
-    samples = [Sample(t * MINUTE, 2.8, Quality.GOOD, 20 * MINUTE) for t in (9, 3, 0, 1, 2, 8, 7, 6, 5, 4)]
+    samples = [JudgedReading(t * MINUTE, 2.8, Quality.GOOD, 20 * MINUTE) for t in (9, 3, 0, 1, 2, 8, 7, 6, 5, 4)]
     on_time = [s._replace(received_ms=10 * MINUTE) for s in samples]
     assert told(run(rule, on_time)[1]) == [("raised", "act", 9)]

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.evaluating.evaluation import Decision, Kind, RuleState, step
-from alerts.rules.block import Block, Sample
+from alerts.evaluating.evaluation import Decision, DecisionKind, RuleState, step
+from alerts.rules.block import JudgedReading, ReadingBlock
 from alerts.rules.rule import ChannelRule
 from quantrac.telemetry.quality import Quality
 from tests.unit.alerts.rules import ACT, DANGER, MINUTE, WATCH, oxygen_rule, run, told
@@ -18,63 +18,69 @@ QUALITIES = st.sampled_from([Quality.GOOD, Quality.GOOD, Quality.GOOD, Quality.S
 
 
 @st.composite
-def series(draw: Callable[..., object]) -> list[Sample]:
+def series(draw: Callable[..., object]) -> list[JudgedReading]:
     """Runs of equal readings on the minute, some null, some suspect, some missing."""
     runs = st.lists(st.tuples(VALUES, QUALITIES, st.integers(1, 40), st.booleans()), min_size=1, max_size=12)
-    samples: list[Sample] = []
+    samples: list[JudgedReading] = []
     slot = 0
     for value, quality, times, missing in draw(runs):  # type: ignore[attr-defined]
         if not missing or value is not None:
-            samples += [Sample((slot + i) * MINUTE, value, quality, (slot + i) * MINUTE) for i in range(times)]
+            samples += [JudgedReading((slot + i) * MINUTE, value, quality, (slot + i) * MINUTE) for i in range(times)]
         slot += times
     return samples
 
 
 @given(series(), st.integers(1, 30))
-def test_however_the_readings_are_cut_into_blocks_the_result_is_the_same(samples: list[Sample], size: int) -> None:
+def test_however_the_readings_are_cut_into_blocks_the_result_is_the_same(
+    samples: list[JudgedReading], size: int
+) -> None:
     rule = oxygen_rule()
     whole_state, whole = run(rule, samples)
     state, decisions = RuleState(), list[Decision]()
     for i in range(0, len(samples), size):
-        outcome = step(rule, state, Block.of(samples[i : i + size]))
+        outcome = step(rule, state, ReadingBlock.of(samples[i : i + size]))
         state, decisions = outcome.state, decisions + outcome.decisions
     assert (state, decisions) == (whole_state, whole)
 
 
 @given(series())
-def test_an_alarm_rises_changes_its_level_and_clears_in_that_order(samples: list[Sample]) -> None:
+def test_an_alarm_rises_changes_its_level_and_clears_in_that_order(samples: list[JudgedReading]) -> None:
     allowed = {
-        Kind.RAISED: {Kind.CLEARED},
-        Kind.LEVEL: {Kind.RAISED, Kind.LEVEL},
-        Kind.CLEARED: {Kind.RAISED, Kind.LEVEL},
+        DecisionKind.RAISED: {DecisionKind.CLEARED},
+        DecisionKind.LEVEL: {DecisionKind.RAISED, DecisionKind.LEVEL},
+        DecisionKind.CLEARED: {DecisionKind.RAISED, DecisionKind.LEVEL},
     }
-    before = Kind.CLEARED
+    before = DecisionKind.CLEARED
     for decision in run(oxygen_rule(), samples)[1]:
         assert before in allowed[decision.kind]
         before = decision.kind
 
 
 @given(series(), series())
-def test_readings_repeated_or_from_the_past_change_nothing(samples: list[Sample], others: list[Sample]) -> None:
+def test_readings_repeated_or_from_the_past_change_nothing(
+    samples: list[JudgedReading], others: list[JudgedReading]
+) -> None:
     rule = oxygen_rule()
     state, _ = run(rule, samples)
     end = samples[-1].t_ms if samples else -1
     past = [sample for sample in samples + others if sample.t_ms <= end]
     for sample in past[:50]:
-        assert step(rule, state, Block.of([sample])).decisions == []
-        assert step(rule, state, Block.of([sample])).state == state
+        assert step(rule, state, ReadingBlock.of([sample])).decisions == []
+        assert step(rule, state, ReadingBlock.of([sample])).state == state
 
 
 @settings(max_examples=200)
 @given(series())
-def test_a_single_level_agrees_with_its_definition_by_minutes(samples: list[Sample]) -> None:
+def test_a_single_level_agrees_with_its_definition_by_minutes(samples: list[JudgedReading]) -> None:
     cases = [(WATCH, 4.0, 4.3, 30, 30), (ACT, 3.0, 3.3, 10, 30), (DANGER, 2.0, 2.3, 5, 30)]
     for level, limit, clear, on_min, off_min in cases:
         events = by_minutes(samples, limit, clear, on_min, off_min)
         assert told(run(oxygen_rule(level), samples)[1]) == [(kind, level.name, minute) for kind, minute in events]
 
 
-def by_minutes(samples: list[Sample], limit: float, clear: float, on_min: int, off_min: int) -> list[tuple[str, float]]:
+def by_minutes(
+    samples: list[JudgedReading], limit: float, clear: float, on_min: int, off_min: int
+) -> list[tuple[str, float]]:
     """Of the good readings `on_min` in a row below the limit raise, then `off_min` in a row above `clear` clear."""
     good = [(s.t_ms / MINUTE, s.value) for s in samples if s.value is not None and s.quality == Quality.GOOD]
     events: list[tuple[str, float]] = []
@@ -90,10 +96,10 @@ def by_minutes(samples: list[Sample], limit: float, clear: float, on_min: int, o
 
 
 @given(series())
-def test_every_level_change_names_a_level_whose_limit_was_crossed(samples: list[Sample]) -> None:
+def test_every_level_change_names_a_level_whose_limit_was_crossed(samples: list[JudgedReading]) -> None:
     rule: ChannelRule = oxygen_rule()
     seen = [s.value for s in samples if s.value is not None]
     for decision in run(rule, samples)[1]:
-        if decision.kind in (Kind.RAISED, Kind.LEVEL):
+        if decision.kind in (DecisionKind.RAISED, DecisionKind.LEVEL):
             assert decision.level is not None
             assert any(decision.level.holds(value) for value in seen)

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from alerts.evaluating.course import in_force, sliding
 from alerts.evaluating.evaluation import Decision, RuleState, step
-from alerts.rules.block import Block, Sample
+from alerts.rules.block import JudgedReading, ReadingBlock
 from alerts.rules.local_clock import local_ms
-from alerts.rules.rule import ChannelRule, Kind, Measure, Validity
+from alerts.rules.rule import ChannelRule, Measure, MeasureKind, Validity
 from alerts.trials.series import read_series
 from quantrac.config.rules import Level, Side
 from quantrac.telemetry.quality import Quality
@@ -46,7 +46,7 @@ def test_extremes_of_a_sliding_window_are_those_of_each_window(values: list[floa
 
 
 def test_a_rise_of_more_than_two_within_an_hour_raises_at_once() -> None:
-    rising = rule(Measure(Kind.CHANGE, HOUR), level(Side.ABOVE, 2.0, 1.0))
+    rising = rule(Measure(MeasureKind.CHANGE, HOUR), level(Side.ABOVE, 2.0, 1.0))
     _, decisions = run(rising, read_series("10x60 12.1x100", MINUTE))
     assert told(decisions)[0] == ("raised", "act", 60)
     assert decisions[0].value == pytest.approx(2.1)
@@ -54,21 +54,21 @@ def test_a_rise_of_more_than_two_within_an_hour_raises_at_once() -> None:
 
 
 def test_a_slow_rise_and_a_fall_do_not_raise_it() -> None:
-    rising = rule(Measure(Kind.CHANGE, HOUR), level(Side.ABOVE, 2.0, 1.0))
+    rising = rule(Measure(MeasureKind.CHANGE, HOUR), level(Side.ABOVE, 2.0, 1.0))
     slow = " ".join(f"{10 + i * 0.03:.2f}" for i in range(300))  # 1.8 an hour
     assert run(rising, read_series(slow, MINUTE))[1] == []
     assert run(rising, read_series("10x60 2x60", MINUTE))[1] == []
 
 
 def test_a_fall_is_a_negative_change() -> None:
-    falling = rule(Measure(Kind.CHANGE, 3 * HOUR), level(Side.BELOW, -2.5, -1.0))
+    falling = rule(Measure(MeasureKind.CHANGE, 3 * HOUR), level(Side.BELOW, -2.5, -1.0))
     _, decisions = run(falling, read_series("30x60 27.4", MINUTE))
     assert told(decisions) == [("raised", "act", 60)]
     assert decisions[0].value == pytest.approx(-2.6)
 
 
 def test_a_swing_over_a_day_needs_most_of_a_day_to_end_but_not_to_begin() -> None:
-    swing = rule(Measure(Kind.SWING, 24 * HOUR), level(Side.ABOVE, 0.5, 0.5), interval_ms=HOUR)
+    swing = rule(Measure(MeasureKind.SWING, 24 * HOUR), level(Side.ABOVE, 0.5, 0.5), interval_ms=HOUR)
     assert told(run(swing, read_series("7.4 8.0", HOUR))[1], HOUR) == [("raised", "act", 1)]
     calm_after_a_gap = read_series("8.0x30", HOUR, start_ms=50 * HOUR)
     _, decisions = run(swing, [*read_series("7.4 8.0", HOUR), *calm_after_a_gap])
@@ -77,22 +77,22 @@ def test_a_swing_over_a_day_needs_most_of_a_day_to_end_but_not_to_begin() -> Non
 
 @given(st.lists(st.sampled_from([1.0, 2.0, 3.0, 4.5]), min_size=2, max_size=120), st.integers(1, 40))
 def test_with_context_it_does_not_matter_how_readings_are_cut(values: list[float], size: int) -> None:
-    rising = rule(Measure(Kind.CHANGE, 20 * MINUTE), level(Side.ABOVE, 2.0, 1.0, on=3, off=5))
-    samples = [Sample(i * MINUTE, value, Quality.GOOD, i * MINUTE) for i, value in enumerate(values)]
-    whole = step(rising, RuleState(), Block.of(samples))
+    rising = rule(Measure(MeasureKind.CHANGE, 20 * MINUTE), level(Side.ABOVE, 2.0, 1.0, on=3, off=5))
+    samples = [JudgedReading(i * MINUTE, value, Quality.GOOD, i * MINUTE) for i, value in enumerate(values)]
+    whole = step(rising, RuleState(), ReadingBlock.of(samples))
     state = RuleState()
     decisions: list[Decision] = []
     for start in range(0, len(samples), size):
-        block = Block.of(samples[max(0, start - 25) : start + size], start_ms=samples[start].t_ms)
+        block = ReadingBlock.of(samples[max(0, start - 25) : start + size], start_ms=samples[start].t_ms)
         outcome = step(rising, state, block)
         state, decisions = outcome.state, decisions + outcome.decisions
     assert (state, decisions) == (whole.state, whole.decisions)
 
 
 def test_a_fault_that_lasts_raises_whatever_the_quality_and_nulls_count() -> None:
-    fault = rule(Measure(Kind.STATE, states=frozenset({State.FAULT})), level(Side.ABOVE, 0.5, 0.5, on=10, off=2))
+    fault = rule(Measure(MeasureKind.STATE, states=frozenset({State.FAULT})), level(Side.ABOVE, 0.5, 0.5, on=10, off=2))
     samples = [
-        Sample(
+        JudgedReading(
             i * MINUTE, None if 5 <= i < 20 else 7.0, Quality.FAIL, i * MINUTE, State.FAULT if 5 <= i < 20 else State.OK
         )
         for i in range(30)

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from alerts.evaluating.evaluation import RuleState, step
-from alerts.rules.block import Block, Sample
+from alerts.rules.block import JudgedReading, ReadingBlock
 from alerts.rules.normals import ALL_PHASES, LEAST_READINGS, Cell, Normals, normal_cells
-from alerts.rules.rule import UTC_CLOCK, Kind, Measure
-from alerts.rules.tide import Phase, Tide
+from alerts.rules.rule import UTC_CLOCK, Measure, MeasureKind
+from alerts.rules.tide import Tide, TidePhase
 from quantrac.config.rules import Level, Side
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.severity import Severity
@@ -38,7 +38,7 @@ def test_a_departure_is_the_distance_from_the_median_in_mads() -> None:
 def test_each_month_and_tide_phase_has_its_own_and_too_few_readings_have_none() -> None:
     t_ms = SUMMER + 10 * MINUTE * np.arange(6 * 24 * 20)
     phase = M2.phases(t_ms - 1)
-    values = np.where(phase == Phase.HIGH, 20.0, 5.0) + np.arange(len(t_ms), dtype=np.float64) % 2
+    values = np.where(phase == TidePhase.HIGH, 20.0, 5.0) + np.arange(len(t_ms), dtype=np.float64) % 2
     cells = {cell.phase: cell for cell in normal_cells(t_ms, values, UTC_CLOCK, M2)}
     medians = {kind: cell.median for kind, cell in cells.items()}
     assert medians == pytest.approx({0: 20.5, 1: 5.5, 2: 5.5, 3: 5.5}, abs=0.5)
@@ -65,8 +65,8 @@ def test_a_series_that_never_moves_departs_by_units_of_its_last_decimal_not_by_i
 
 def test_without_normals_nothing_rises_and_with_them_a_level_counts_mads() -> None:
     level = Level("act", Side.BELOW, -6.0, -3.0, 3 * MINUTE, 2 * MINUTE, Severity.LOW)
-    rule = replace(oxygen_rule(level), measure=Measure(Kind.DEPARTURE))
-    samples = [Sample(SUMMER + i * MINUTE, 2.0 if i < 5 else 4.0, Quality.GOOD, SUMMER) for i in range(10)]
+    rule = replace(oxygen_rule(level), measure=Measure(MeasureKind.DEPARTURE))
+    samples = [JudgedReading(SUMMER + i * MINUTE, 2.0 if i < 5 else 4.0, Quality.GOOD, SUMMER) for i in range(10)]
     samples = [s._replace(received_ms=s.t_ms) for s in samples]
     assert run(rule, samples)[1] == []
     known = replace(rule, normals=Normals.of([Cell(7, ALL_PHASES, 4.0, 0.25, 999)], 2))
@@ -95,8 +95,8 @@ def test_on_the_recorded_year_a_rule_of_departure_raises_on_few_days() -> None:
     cells = normal_cells(np.array([s.t_ms for s in good]), np.array([s.value for s in good]), UTC_CLOCK, None)
     level = Level("act", Side.BELOW, -6.0, -4.0, HOUR, 6 * HOUR, Severity.LOW)
     rule = replace(
-        oxygen_rule(level, interval_ms=QUARTER), measure=Measure(Kind.DEPARTURE), normals=Normals.of(cells, 1)
+        oxygen_rule(level, interval_ms=QUARTER), measure=Measure(MeasureKind.DEPARTURE), normals=Normals.of(cells, 1)
     )
-    decisions = step(rule, RuleState(), Block.of(YEAR["salinity"])).decisions
+    decisions = step(rule, RuleState(), ReadingBlock.of(YEAR["salinity"])).decisions
     days = {decision.t_ms // 86_400_000 for decision in decisions}
     assert 1 <= len(days) <= 36  # a tenth of the year

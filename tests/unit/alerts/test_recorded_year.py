@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from alerts.rules.block import Block, Sample
+from alerts.rules.block import JudgedReading, ReadingBlock
 from alerts.rules.compiler import compile_rules
 from alerts.rules.composite import CompositeRule, compile_composites
 from alerts.rules.rule import ChannelRule
 from alerts.telling.contact import Addressee
 from alerts.telling.routes import Routing
-from alerts.trials.backtest import CompositeRun, Course, Run, people_of
+from alerts.trials.backtest import CompositeRun, RuleHistory, Run, people_of
 from quantrac.config.loader import load_network
 from quantrac.telemetry.quality import Quality
 
@@ -38,15 +38,15 @@ PEOPLE = [
 STATIONS = ("st-my-thanh", "st-vinh-chau", "st-cu-lao-dung")
 
 
-def recorded() -> dict[str, list[Sample]]:
-    series: dict[str, list[Sample]] = {name: [] for name in NAMES}
+def recorded() -> dict[str, list[JudgedReading]]:
+    series: dict[str, list[JudgedReading]] = {name: [] for name in NAMES}
     with gzip.open(PROJECT / "simulators/recordings/estuary_2012.csv.gz", "rt") as file:
         for row in csv.DictReader(file):
             t_ms = int(datetime.fromisoformat(row["time"]).timestamp() * 1000)
             for name in NAMES:
                 value = float(row[name]) if row[name] else None
                 quality = VERDICT[row[f"{name}_flag"].split(">")[0] + ">"] if value is not None else Quality.MISSING
-                series[name].append(Sample(t_ms, value, quality, t_ms))
+                series[name].append(JudgedReading(t_ms, value, quality, t_ms))
     return series
 
 
@@ -58,17 +58,17 @@ def rules_of(channel: str) -> list[ChannelRule]:
     return [replace(rule, interval_ms=QUARTER) for rule in RULES.get(channel, ())]
 
 
-def courses(station: str, *, without_rejected: bool = False) -> Iterator[Course]:
+def courses(station: str, *, without_rejected: bool = False) -> Iterator[RuleHistory]:
     for name, samples in YEAR.items():
         kept = [s for s in samples if not (without_rejected and s.quality == Quality.FAIL)]
         run = Run(rules_of(f"{station}/{name}"))
         for start in range(0, len(kept), 3000):
-            run.take(Block.of(kept[start : start + 3000]))
+            run.take(ReadingBlock.of(kept[start : start + 3000]))
         yield from run.courses(PEOPLE, Routing.of(NETWORK))
     for composite in compile_composites(NETWORK):
         if composite.station == station:
             many = CompositeRun(at_quarters(composite))
-            blocks = {channel: Block.of(YEAR[channel.partition("/")[2]]) for channel in composite.channels}
+            blocks = {channel: ReadingBlock.of(YEAR[channel.partition("/")[2]]) for channel in composite.channels}
             many.take(blocks, FIRST - QUARTER, LAST)
             yield from many.courses(PEOPLE, Routing.of(NETWORK))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from alerts.rules.compiler import tides_of
-from alerts.rules.tide import Phase, Tide
+from alerts.rules.tide import Tide, TidePhase
 from quantrac.config.loader import load_network
 
 LOCAL = timezone(timedelta(hours=7))
@@ -38,13 +38,18 @@ def test_phases_follow_one_another_and_slack_surrounds_each_extreme() -> None:
     height, phase = MOUTH.heights(t_ms), MOUTH.phases(t_ms)
     for i in range(1, len(t_ms) - 1):
         if height[i - 1] < height[i] > height[i + 1]:
-            assert phase[i] == Phase.HIGH
+            assert phase[i] == TidePhase.HIGH
         if height[i - 1] > height[i] < height[i + 1]:
-            assert phase[i] == Phase.LOW
+            assert phase[i] == TidePhase.LOW
     runs = [int(phase[0])] + [int(b) for a, b in pairwise(phase.tolist()) if a != b]
-    follows = {Phase.HIGH: Phase.FALLING, Phase.FALLING: Phase.LOW, Phase.LOW: Phase.RISING, Phase.RISING: Phase.HIGH}
-    assert all(b == follows[Phase(a)] for a, b in pairwise(runs))
-    assert 0.2 < np.mean(phase == Phase.HIGH) < 0.3
+    follows = {
+        TidePhase.HIGH: TidePhase.FALLING,
+        TidePhase.FALLING: TidePhase.LOW,
+        TidePhase.LOW: TidePhase.RISING,
+        TidePhase.RISING: TidePhase.HIGH,
+    }
+    assert all(b == follows[TidePhase(a)] for a, b in pairwise(runs))
+    assert 0.2 < np.mean(phase == TidePhase.HIGH) < 0.3
 
 
 def test_a_phase_does_not_depend_on_what_else_is_asked() -> None:
