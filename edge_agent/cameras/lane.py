@@ -135,7 +135,7 @@ class PictureLane:
 
     def _begin_epoch(self) -> None:
         self._spool.begin_epoch()
-        log.error("picture_epoch_is_used_by_another", new=self._spool.epoch)
+        log.error("picture_epoch_replaced", new=self._spool.epoch)
         self._settlement, self._under_way = self._known(), None
 
     def _give_up(self, parts: list[Range], why: str) -> None:

@@ -182,7 +182,7 @@ class Photographer:
             self._on_taken()
         except NoPicture as why:
             outcome = "none"
-            log.warning("no_picture", camera=wish.camera, why=str(why))
+            log.warning("picture_missed", camera=wish.camera, why=str(why))
             wish.answer.set_exception(why)
         except Exception as error:  # the boundary of the task: the other cameras' pictures go on
             outcome = "not stored" if isinstance(error, SpoolError) else "failed"

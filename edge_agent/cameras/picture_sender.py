@@ -70,7 +70,7 @@ class PictureSender:
         try:
             ack = decode_ack(delivery.payload)
         except WireError as error:
-            log.warning("ack_unreadable", error=str(error))
+            log.warning("ack_rejected", error=str(error))
             return
         self._calls.put(lambda lane: lane.heard(ack, self._now()))
 
@@ -90,12 +90,12 @@ class PictureSender:
         try:
             return call(self.lane)
         except SpoolUnwritable as full:
-            log.warning("pictures_unwritable", error=str(full))
+            log.warning("picture_write_failed", error=str(full))
         except SpoolDamaged as damage:
             try:
                 self.lane.renew(str(damage))
             except SpoolUnwritable as full:
-                log.warning("pictures_unwritable", error=str(full))
+                log.warning("picture_write_failed", error=str(full))
         return None
 
 

@@ -40,7 +40,7 @@ class Timekeeper:
         """Look once, and then again and again."""
         self.refresh()
         if not self.stamp().trusted:
-            log.warning("clock_not_trusted", wall_ms=self._source.wall_ms(), synchronised=self._look.synchronised)
+            log.warning("clock_distrusted", wall_ms=self._source.wall_ms(), synchronised=self._look.synchronised)
         self._thread.start()
 
     def stop(self) -> None:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from edge_agent.clocks.clock import NowMs
 from edge_agent.lines.endings import LINE
-from edge_agent.lines.instrument import Unsuitable
 from edge_agent.lines.serial_bus import SerialBus
 from edge_agent.modbus.bus import ModbusBus, Timing
 from edge_agent.modbus.request_plan import Function, RegisterSpan
-from edge_agent.readings.misses import Garbled, LateAnswer, LineDown, Miss, NoAnswer, RequestRefused
+from edge_agent.readings.misses import Garbled, LateAnswer, LineDown, NoAnswer, RequestRefused
 from quantrac.config.devices import BusKind
 from quantrac.config.fields import LineSettings, parse_line
 from quantrac.config.stations import Bus
@@ -82,94 +83,103 @@ def bus_at(place: LinePlace, kind: BusKind, line: LineSettings | None) -> Bus:
 
 
 def find(
-    place: LinePlace,
-    *,
-    units: Sequence[int] | None,
-    lines: Sequence[str],
-    limit_s: float,
-    say: Progress,
-    clock: Callable[[], int],
+    place: LinePlace, *, units: Sequence[int] | None, lines: Sequence[str], limit_s: float, say: Progress, clock: NowMs
 ) -> list[Discovery]:
     """Return what was found within `limit_s`; blocking. `units` None: the usual ones, then all."""
-    return asyncio.run(_find(place, units, lines, limit_s, say, clock))
-
-
-async def _find(
-    place: LinePlace,
-    units: Sequence[int] | None,
-    lines: Sequence[str],
-    limit_s: float,
-    say: Progress,
-    clock: Callable[[], int],
-) -> list[Discovery]:
-    until = time.monotonic() + limit_s
-    if place.port is None:
-        found = await _network(place, units, until, say, clock)
-    else:
-        found = await _serial(place, units, lines, until, say, clock)
-    if time.monotonic() >= until:
+    search = _Search(place, units, lines, time.monotonic() + limit_s, say, clock)
+    found = asyncio.run(search.network() if place.port is None else search.serial())
+    if search.is_over:
         say(f"the time is over ({limit_s:g} s); not everything was tried")
     return found
 
 
-async def _serial(
-    place: LinePlace,
-    units: Sequence[int] | None,
-    lines: Sequence[str],
-    until: float,
-    say: Progress,
-    clock: Callable[[], int],
-) -> list[Discovery]:
-    found: list[Discovery] = []
-    for line in lines:
-        if time.monotonic() >= until:
-            break
-        say(f"{place.text} {line}: Modbus units {_brief(units or USUAL_UNITS)}")
-        found = await _units(place, "modbus-rtu", line, units or USUAL_UNITS, until, clock)
-        if found:
-            break
-    if found and units is None:
-        line = found[0].line
-        rest = [unit for unit in ALL_UNITS if unit not in USUAL_UNITS]
-        say(f"{place.text} {line}: the other units")
-        return found + await _units(place, "modbus-rtu", line, rest, until, clock)
-    return found or await _text(place, lines, until, say, clock)
+@dataclass(frozen=True)
+class _Search:
+    """A search at one place, until its time is over."""
 
+    place: LinePlace
+    wanted: Sequence[int] | None
+    lines: Sequence[str]
+    until: float
+    say: Progress
+    clock: NowMs
 
-async def _network(
-    place: LinePlace, units: Sequence[int] | None, until: float, say: Progress, clock: Callable[[], int]
-) -> list[Discovery]:
-    kinds: tuple[BusKind, ...] = ("modbus-tcp", "modbus-rtu-tcp")
-    for kind in kinds:
-        wanted = [0, 255, *USUAL_UNITS] if units is None and kind == "modbus-tcp" else units or USUAL_UNITS
-        say(f"{place.text}: {kind}, units {_brief(wanted)}")
-        if found := await _units(place, kind, "", wanted, until, clock):
-            return found
-    return []
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() >= self.until
 
-
-async def _units(
-    place: LinePlace, kind: BusKind, line: str, units: Iterable[int], until: float, clock: Callable[[], int]
-) -> list[Discovery]:
-    settings = parse_line(line) if line else None
-    bus = ModbusBus(bus_at(place, kind, settings), clock)
-    timing = Timing(ANSWER_MS + (FRAME_BITS * 1000 // settings.baud if settings else ANSWER_MS))
-    found: list[Discovery] = []
-    garbled = 0
-    try:
-        for unit in units:
-            if time.monotonic() >= until:
+    async def serial(self) -> list[Discovery]:
+        first = self.wanted or USUAL_UNITS
+        for line in self.lines:
+            if self.is_over:
                 break
-            await bus.open()
-            said, is_frame = await _answer(bus, unit, timing)
-            if is_frame:
-                found.append(Discovery(kind, line, str(unit), said))
-            garbled += bool(said) and not is_frame
-            if garbled >= 2 and not found:
-                break  # a device speaks here, but not with these settings
-    finally:
-        bus.close()
-    return found
+            self.say(f"{self.place.text} {line}: Modbus units {_brief(first)}")
+            if found := await self.units("modbus-rtu", line, first):
+                if self.wanted is None:
+                    self.say(f"{self.place.text} {line}: the other units")
+                    rest = [unit for unit in ALL_UNITS if unit not in USUAL_UNITS]
+                    found += await self.units("modbus-rtu", line, rest)
+                return found
+        return await self.text()
+
+    async def network(self) -> list[Discovery]:
+        kinds: tuple[BusKind, ...] = ("modbus-tcp", "modbus-rtu-tcp")
+        for kind in kinds:
+            usual = [0, 255, *USUAL_UNITS] if kind == "modbus-tcp" else USUAL_UNITS
+            units = usual if self.wanted is None else self.wanted
+            self.say(f"{self.place.text}: {kind}, units {_brief(units)}")
+            if found := await self.units(kind, "", units):
+                return found
+        return []
+
+    async def units(self, kind: BusKind, line: str, units: Iterable[int]) -> list[Discovery]:
+        settings = parse_line(line) if line else None
+        bus = ModbusBus(bus_at(self.place, kind, settings), self.clock)
+        timing = Timing(ANSWER_MS + (FRAME_BITS * 1000 // settings.baud if settings else ANSWER_MS))
+        found: list[Discovery] = []
+        garbled = 0
+        try:
+            for unit in units:
+                if self.is_over:
+                    break
+                await bus.open()
+                said, is_frame = await _answer(bus, unit, timing)
+                if is_frame:
+                    found.append(Discovery(kind, line, str(unit), said))
+                garbled += bool(said) and not is_frame
+                if garbled >= 2 and not found:
+                    break  # a device speaks here, but not with these settings
+        finally:
+            bus.close()
+        return found
+
+    async def text(self) -> list[Discovery]:
+        """Listen for a talker, and ask for an SDI-12 sensor."""
+        for line in self.lines:
+            if self.is_over:
+                break
+            self.say(f"{self.place.text} {line}: listening")
+            bus = SerialBus(bus_at(self.place, "ascii", parse_line(line)), self.clock)
+            try:
+                await bus.open()
+                if text := await _heard(bus):
+                    return [Discovery("ascii", line, "", f"talks: {text[:LONGEST_TEXT]}")]
+                if line in SDI12_LINES and (address := await _sdi12(bus)):
+                    return [Discovery("sdi-12", line, address, "SDI-12 address")]
+            except LineDown:
+                continue
+            finally:
+                bus.close()
+        return []
+
+
+async def _heard(bus: SerialBus) -> str:
+    """Return a line of printable characters that comes by itself, empty if there is none."""
+    try:
+        text = (await bus.listen(LINE, round(LISTEN_S * 1000))).decode("ascii").strip()
+    except (Garbled, LateAnswer, NoAnswer, UnicodeDecodeError):
+        return ""
+    return text if text.isprintable() else ""
 
 
 async def _answer(bus: ModbusBus, unit: int, timing: Timing) -> tuple[str, bool]:
@@ -185,33 +195,6 @@ async def _answer(bus: ModbusBus, unit: int, timing: Timing) -> tuple[str, bool]
         return str(garbled), False
     except NoAnswer:
         return "", False
-
-
-async def _text(
-    place: LinePlace, lines: Sequence[str], until: float, say: Progress, clock: Callable[[], int]
-) -> list[Discovery]:
-    """Listen for who talks by itself, and ask for an SDI-12 sensor."""
-    for line in lines:
-        if time.monotonic() >= until:
-            break
-        say(f"{place.text} {line}: listening")
-        bus = SerialBus(bus_at(place, "ascii", parse_line(line)), clock)
-        try:
-            await bus.open()
-            heard = await bus.listen(LINE, round(LISTEN_S * 1000))
-            text = heard.decode("ascii").strip()
-            if text.isprintable() and text:
-                return [Discovery("ascii", line, "", f"talks: {text[:LONGEST_TEXT]}")]
-            if line in SDI12_LINES and (address := await _sdi12(bus)):
-                return [Discovery("sdi-12", line, address, "SDI-12 address")]
-        except (Miss, UnicodeDecodeError):
-            if line in SDI12_LINES and (address := await _sdi12(bus)):
-                return [Discovery("sdi-12", line, address, "SDI-12 address")]
-        except Unsuitable:
-            return []
-        finally:
-            bus.close()
-    return []
 
 
 async def _sdi12(bus: SerialBus) -> str:
@@ -231,7 +214,7 @@ async def read_words(
     unit: int,
     span: RegisterSpan,
     timeout_ms: int,
-    clock: Callable[[], int],
+    clock: NowMs,
 ) -> dict[int, int]:
     """Return registers by wire address; one at a time where a block is refused. Raises Miss."""
     bus = ModbusBus(bus_at(place, kind, line), clock)

@@ -45,7 +45,7 @@ class AgentPlan(NamedTuple):
         sent = pushed.load(local)
         station = local if sent is None else wiring.wire(sent)
         if station.spool.warning:
-            log.warning("spool_keep_is_short", station=station_id, why=station.spool.warning)
+            log.warning("spool_keep_cut", station=station_id, why=station.spool.warning)
         return cls(settings, station, pushed, wiring, MqttAddress.parse(settings.mqtt()), folder)
 
     def local_files(self) -> Station:

@@ -47,7 +47,7 @@ class SeenIds:
         except FileNotFoundError:
             self._seen = {}
         except (OSError, ValueError, AttributeError, TypeError) as error:
-            log.warning("commands_unreadable", file=str(path), error=str(error))
+            log.warning("commands_file_rejected", file=str(path), error=str(error))
             self._seen = {}
 
     def __contains__(self, command_id: str) -> bool:
@@ -109,7 +109,7 @@ class Commands:
             self._refuse(command_id, refusal)
             return
         what = command.order["do"]
-        log.info("command", id=command.id, do=what)
+        log.info("command_accepted", id=command.id, do=what)
         try:
             outcome: Mapping[str, Any] = {"ok": True, **self._answer(command.order)}
         except (QuantracError, TimeoutError, OSError) as error:

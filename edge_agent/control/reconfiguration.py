@@ -59,7 +59,7 @@ class Pushed:
         except (FileNotFoundError, NotADirectoryError):
             return None  # the spool, which needs the folder, says what is wrong with it
         except (OSError, ValueError, TypeError, KeyError, BadStation) as error:
-            log.warning("pushed_configuration_unreadable", file=str(self._path), error=str(error))
+            log.warning("pushed_configuration_rejected", file=str(self._path), error=str(error))
             return None
 
     def save(self, station: Station) -> None:
@@ -171,7 +171,7 @@ class Reconfiguration:
         self._link.ask(lambda sweeps: sweeps.switch(station), SWITCH_S)
         self.station = station
         self._become(station)
-        log.info("configuration_in_force", config=station.config_hash)
+        log.info("configuration_applied", config=station.config_hash)
 
     def _watch(self, trial: Trial) -> TrialVerdict:
         while True:

@@ -77,7 +77,7 @@ class ModemWatch:
                 port.write(b"AT+CSQ\r")
                 return signal_of(port.read_until(b"OK\r\n"))
         except (OSError, serial.SerialException, termios.error) as error:  # termios.error is no OSError
-            log.debug("modem_silent", port=self._modem.port, error=str(error))
+            log.debug("modem_read_failed", port=self._modem.port, error=str(error))
             return NO_MEASUREMENT
 
     def _run(self) -> None:

@@ -1,4 +1,4 @@
-"""Codec of Modbus registers: sixteen-bit words to values and back, in every byte order that instruments use.
+"""Codec of Modbus registers: sixteen-bit words to values, in every byte order that instruments use.
 
 A byte order is written as the four bytes of a float32 appear on the wire, A being the most significant: ``ABCD``
 (big-endian), ``CDAB`` (low word first), ``BADC`` (bytes swapped within each word), ``DCBA`` (little-endian). Wider
@@ -50,15 +50,6 @@ def decode(registers: Sequence[int], kind: NumberType, order: ByteOrder = "ABCD"
     return number
 
 
-def encode(value: int | float, kind: NumberType, order: ByteOrder = "ABCD") -> list[int]:
-    """Return the registers that hold `value`; raises CodecError if it does not fit the type."""
-    try:
-        raw = _to_bcd(value, kind) if kind in _BCD_DIGITS else struct.pack(_STRUCT[kind], value)
-    except (struct.error, OverflowError) as error:
-        raise CodecError(f"{value!r} does not fit {kind}: {error}") from error
-    return list(struct.unpack(f">{width(kind)}H", _reorder(raw, order)))
-
-
 def bits(word: int, mask: int) -> int:
     """Return the bits of `word` under `mask`, shifted down to the mask's lowest bit: ``bits(0x4200, 0x0F00) == 2``."""
     if mask <= 0:
@@ -92,10 +83,3 @@ def _from_bcd(raw: bytes) -> int:
     if not digits.isdecimal():
         raise CodecError(f"{digits} is not binary-coded decimal")
     return int(digits)
-
-
-def _to_bcd(value: int | float, kind: NumberType) -> bytes:
-    digits = _BCD_DIGITS[kind]
-    if value != int(value) or not 0 <= value < 10**digits:
-        raise CodecError(f"{value!r} does not fit {kind}")
-    return bytes.fromhex(f"{int(value):0{digits}d}")

@@ -168,7 +168,7 @@ class Forwarder:
         try:
             ack = decode_ack(payload)
         except WireError as error:
-            log.warning("ack_unreadable", error=str(error))
+            log.warning("ack_rejected", error=str(error))
             return
         if retained and ack.t < self._ack_t:
             return
@@ -269,7 +269,7 @@ class Forwarder:
         try:
             self._dropped(self._spool.make_room(now.ms, at_least_rows=ROWS_FOR_FULL_DISK), now)
         except SpoolUnwritable as error:
-            log.debug("spool_cannot_make_room", error=str(error))
+            log.debug("spool_room_refused", error=str(error))
 
     def _disk_is_fine(self, now: Moment) -> None:
         lost = self._intake.take_lost() + self._storing.take_lost()
@@ -277,7 +277,7 @@ class Forwarder:
         if lost:
             self._unstored = self._spool.count_unstored(lost)
         if self._disk != "ok":
-            log.warning("spool_writable_again", records_lost=lost)
+            log.warning("spool_recovered", records_lost=lost)
             self.record_event("spool_unwritable", f"{self._disk}; {lost} records lost", now)
         elif lost:
             log.error("records_lost", count=lost, why="the disk is too slow")
@@ -322,7 +322,7 @@ class Forwarder:
             self._disk_is_full(full, now)  # the next ack says it again
             return
         again = sum(part.hi - part.lo + 1 for part in unsure)
-        log.error("epoch_is_used_by_another", new=epoch, said_again=again)
+        log.error("epoch_replaced", new=epoch, said_again=again)
         self.record_event("epoch_changed", f"new epoch {epoch}: the centre knows more of the old one than we", now)
         if self.is_connected:
             self.announce(now)

@@ -182,7 +182,7 @@ class Lanes:
     def _note_absent(self, part: Range, read: list[Spooled]) -> None:
         """What should be in the spool and is not can never be sent."""
         for gap in RangeSet((spooled.n, spooled.n) for spooled in read).gaps(*part):
-            log.error("spool_lacks_messages", lo=gap.lo, hi=gap.hi)
+            log.error("messages_vanished", lo=gap.lo, hi=gap.hi)
             self._spool.fate.lost.add(*gap)
             self._spool.note_change()
 

@@ -78,7 +78,7 @@ class SpoolStart:
         if spool is None:
             return None
         now, start = self._now(), restart_text(spool, self._keeper.boot_id)
-        log.warning("spool_writable_again", in_memory=len(self._intake))
+        log.warning("spool_recovered", in_memory=len(self._intake))
         detail = f"{why}; {start}, {now.s - since.s:.0f} s in memory from the start"
         forwarder = self._made(spool)
         self._intake.offer(SlotRecord(now.ms, (), (StationEvent("spool_unwritable", None, detail, now.ms),)))
@@ -140,7 +140,7 @@ def continuity_of(series: list[SlotSeries], spool: Spool, looked_back: int = LOO
     try:
         return Continuity(series, last_slots(series, spool.newest_first(looked_back)))
     except (SpoolDamaged, *STRICT_ERRORS) as damage:  # the forwarder finds out, too, and renews the spool
-        log.warning("last_slots_unknown", error=str(damage))
+        log.warning("last_slots_lost", error=str(damage))
         return Continuity(series)
 
 

@@ -164,7 +164,7 @@ class MaintenanceOrders:
                     name: MaintenanceOrder(State.from_word(word), int(until)) for name, (word, until) in saved.items()
                 }
             except (ValueError, TypeError, AttributeError, QuantracError) as error:
-                log.warning("maintenance_unreadable", file=str(path), error=str(error))
+                log.warning("maintenance_file_rejected", file=str(path), error=str(error))
 
     def _save(self) -> None:
         if self._path is None:

@@ -124,7 +124,7 @@ class RecordStore:
         if not self._looked_at_earlier_boots:
             self._looked_at_earlier_boots = True
             if stranded := self._spool.count_undated():
-                log.error("records_without_time", count=stranded, why="the machine went down before its clock was set")
+                log.error("records_stranded", count=stranded, why="the machine went down before its clock was set")
                 self._say("undated", f"{stranded} records of an earlier start of the machine never got a time", now)
 
     def _note_synchronised(self) -> None:

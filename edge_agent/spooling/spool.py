@@ -266,7 +266,7 @@ class Spool:
             if not rows:
                 break
             if dropped >= at_least_rows and rows[-1].at_ms > now_ms - self.keep_ms:
-                log.warning("spool_keeps_too_little", size_bytes=self.size_bytes, keep_ms=self.keep_ms)
+                log.warning("spool_keep_undercut", size_bytes=self.size_bytes, keep_ms=self.keep_ms)
             with Transaction(self._db):
                 for part in tables.delete(self._db, self._fate, rows):
                     lost.add(*part)
