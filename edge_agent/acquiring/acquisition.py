@@ -102,7 +102,7 @@ async def acquire(
     """Do what `sample` does, in the running event loop."""
     link = link or FieldLink()
     outlet = StationOutlet(sink, MaintenanceSwitch(station.maintenance), around.orders, around.on_event)
-    keeping = around.keeping
+    own = around.own
     channels: list[DeviceChannels] = []
     wall = WallClock(around.clock, time.monotonic, lambda now_ms, by_ms: start_afresh(channels, outlet, now_ms, by_ms))
     outlet.events.append(StationEvent("restart", None, restart, wall.now_ms()))
@@ -111,7 +111,7 @@ async def acquire(
     if station.agent_channels:
         agent = _watch_agent(list(station.agent_channels.values()), outlet, wall)
         channels.append(agent)
-        tasks.append(supervised(AGENT, lambda stop: keep_house(agent, keeping, wall, stop), stop))
+        tasks.append(supervised(AGENT, lambda stop: measure_own_channels(agent, own, wall, stop), stop))
     tasks.append(supervised("closing", lambda stop: close_slots(channels, outlet, wall, stop), stop))
     if around.watchdog.interval_s is not None:
         tasks.append(supervised("watchdog", lambda stop: feed_watchdog(around.watchdog, stop), stop))
@@ -147,7 +147,7 @@ async def close_slots(
         await pause(min(wait_ms, 1_000) / 1000, stop)
 
 
-async def keep_house(agent: DeviceChannels, keeping: AgentChannels, wall: WallClock, stop: asyncio.Event) -> None:
+async def measure_own_channels(agent: DeviceChannels, own: AgentChannels, wall: WallClock, stop: asyncio.Event) -> None:
     """Measure the agent's own channels when they are due."""
     period_ms, steps = min(AGENT_SAMPLE_MS, agent.slots.width_ms), wall.steps
     due_ms = next_due(wall.now_ms(), period_ms)
@@ -156,7 +156,7 @@ async def keep_house(agent: DeviceChannels, keeping: AgentChannels, wall: WallCl
         if wall.steps != steps:
             steps, due_ms = wall.steps, next_due(now_ms, period_ms)
         if due_ms < now_ms:
-            agent.take(Sample(feed.signal, now_ms, *keeping.measure(feed.signal)) for feed in agent.feeds)
+            agent.take(Sample(feed.signal, now_ms, *own.measure(feed.signal)) for feed in agent.feeds)
             due_ms = next_due(now_ms, period_ms)
         await pause(min(due_ms + 1 - now_ms, 1_000) / 1000, stop)
 

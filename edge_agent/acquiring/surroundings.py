@@ -17,7 +17,7 @@ class Surroundings:
     """What acquisition is given besides the station."""
 
     clock: NowMs
-    keeping: AgentChannels
+    own: AgentChannels
     orders: MaintenanceOrders = field(default_factory=MaintenanceOrders)
     watchdog: SystemdWatchdog = field(default_factory=lambda: SystemdWatchdog(None, None))
     on_event: Callable[[StationEvent], None] | None = None

@@ -185,7 +185,7 @@ class Sweeps:
             for device, instrument in mounted.instruments
         ]
         beat = self._around.watchdog.pulse.of(f"bus {mounted.name}")
-        reader = reader_of(mounted, mountings, self._wall, self._around.keeping.misses, beat)
+        reader = reader_of(mounted, mountings, self._wall, self._around.own.misses, beat)
         return Sweep(mounted, mountings, reader, asyncio.Event())
 
     def _watch(self, device: Device, former: tuple[Device, DeviceChannels] | None) -> DeviceChannels:

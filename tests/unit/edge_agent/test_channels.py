@@ -159,20 +159,20 @@ def test_the_clock_offset_of_the_kernel_in_milliseconds_or_null_with_why() -> No
 
 def test_the_agent_s_own_channels(tmp_path: Path) -> None:
     misses = MissCounts()
-    keeping = AgentChannels(tmp_path, lambda: 7, misses)
+    own = AgentChannels(tmp_path, lambda: 7, misses)
     misses.note("sonde", BadCheck("CRC"))
     misses.note("sonde", RequestRefused("exception 2", 2))
-    assert keeping.measure("spool_depth") == Measured(7.0, State.OK)
-    assert keeping.measure("bus_errors") == Measured(1.0, State.OK), "who refuses is no error of the bus"
+    assert own.measure("spool_depth") == Measured(7.0, State.OK)
+    assert own.measure("bus_errors") == Measured(1.0, State.OK), "who refuses is no error of the bus"
     misses.note("gauge", NoAnswer("silent"))
     assert misses.by_device() == {"gauge": {"silent": 1}, "sonde": {"check": 1, "refused": 1}}
-    assert 0 <= (keeping.measure("disk_free").value or -1) <= 100
-    assert keeping.measure("nonsense") == Measured(None, State.FAULT)
+    assert 0 <= (own.measure("disk_free").value or -1) <= 100
+    assert own.measure("nonsense") == Measured(None, State.FAULT)
     assert disk_free(tmp_path / "gone") == Measured(None, State.FAULT)
-    assert keeping.measure("spool_lost") == Measured(0.0, State.OK)
-    assert keeping.measure("error_rate:sonde") == Measured(1.0, State.OK)
-    assert keeping.measure("error_rate:gauge") == Measured(1.0, State.OK)
-    assert keeping.measure("error_rate:io") == Measured(0.0, State.OK)
+    assert own.measure("spool_lost") == Measured(0.0, State.OK)
+    assert own.measure("error_rate:sonde") == Measured(1.0, State.OK)
+    assert own.measure("error_rate:gauge") == Measured(1.0, State.OK)
+    assert own.measure("error_rate:io") == Measured(0.0, State.OK)
 
 
 def test_the_processor_s_temperature_is_that_of_its_hottest_zone_in_degrees(tmp_path: Path) -> None:
