@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -12,7 +10,7 @@ from typing import Final
 
 from dashboards.console.hub import Hub, event
 from dashboards.console.snapshot import NetworkNow, changed, read_snapshot, same_rows
-from quantrac.database.beat import Beat
+from quantrac.database.beat import Beat, worker_name
 from quantrac.database.feed import FEED_CHANNEL
 from quantrac.database.migration import connect_migrated
 from quantrac.database.outage import persist
@@ -41,7 +39,7 @@ class Watcher:
         self._url, self._hub, self._clock, self._stop = database_url, hub, clock, stop
         self._last: NetworkNow | None = None
         self._failure: Exception | None = None
-        self._worker, self._started_at = f"{socket.gethostname()}-{os.getpid()}", clock()
+        self._worker, self._started_at = worker_name(), clock()
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
 
     @property

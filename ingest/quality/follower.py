@@ -6,8 +6,6 @@ computes everything; then it follows from where the feed stood when it began.
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from typing import Final
 from prometheus_client import Counter, Gauge
 
 from quantrac.database import feed as change_feed
-from quantrac.database.beat import Beat
+from quantrac.database.beat import Beat, worker_name
 from quantrac.database.feed import Cause, Change, Consumer, FeedError
 from quantrac.database.outage import persist
 from quantrac.database.pool import Connection, connect
@@ -54,7 +52,7 @@ class Follower:
 
     def __init__(self, work: Work, clock: Callable[[], datetime], stop: threading.Event) -> None:
         self._work, self._clock, self._stop = work, clock, stop
-        self._worker = f"{socket.gethostname()}-{os.getpid()}"
+        self._worker = worker_name()
         self._started_at = clock()
         self.state: bool | str = "starting"
         """True, or why nothing is done."""

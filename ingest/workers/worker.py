@@ -6,9 +6,7 @@ the worker's own stores it, acknowledges it, and does all the rest. Pictures com
 
 from __future__ import annotations
 
-import os
 import queue
-import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -29,7 +27,7 @@ from ingest.storing.tenure import LeaseLostError, Stopped
 from ingest.storing.transaction import Stored
 from ingest.storing.writer import Writer
 from ingest.workers import counts
-from quantrac.database.beat import BEAT_EVERY, Beat
+from quantrac.database.beat import BEAT_EVERY, Beat, worker_name
 from quantrac.database.pool import Connection
 from quantrac.mqtt import Connected, Delivery, MqttAddress, Outcome, Session, SettledPublish, Subscription
 from quantrac.observe import health
@@ -92,7 +90,7 @@ class Worker:
         self._lag_s = 0.0
         self._acks = Acknowledger(self._publish_ack)
         self._acks_not_taken: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._name = f"{socket.gethostname()}-{os.getpid()}"
+        self._name = worker_name()
         self._started_at = clock.now()
         self._next_beat = self._next_tails = 0.0
         self._round_at = clock.monotonic()

@@ -12,14 +12,12 @@ from quantrac.config.draft import Draft
 from quantrac.config.findings import one_of
 from quantrac.config.profiles import Signal
 from quantrac.config.station_files import AdjustSpec, BoxSpec, CalibrationSpec, ChannelSpec
-from quantrac.config.stations import AGENT, Adjust, Channel, Extra, ExtraKind, Gas
+from quantrac.config.stations import AGENT, DAY_MS, Adjust, Channel, Extra, ExtraKind, Gas
 from quantrac.config.units import Conversion, conversion, convertible
 from quantrac.telemetry.parameters import CATALOGUE, Kind, Parameter
 
 AGENT_PARAMETERS: Final = ("disk_free", "clock_offset", "bus_errors", "spool_depth", "spool_lost")
 ERROR_RATE: Final = "error_rate"
-DAY_MS: Final = 86_400_000
-"""Zero and span are checked about once a day; there is a reading only in slots in which they were."""
 
 
 def agent_channels(interval_ms: int, devices: Iterable[str], box: BoxSpec) -> dict[str, Channel]:
@@ -181,6 +179,7 @@ def _extra_channel(of: Channel, kind: ExtraKind) -> Channel:
         change = {"parameter": count.id, "unit": count.unit, "span": count.span, "expect": None}
         return beside.model_copy(update=change)
     if kind in ("zero", "span"):
+        # Zero and span are checked about once a day; there is a reading only in slots in which they were.
         return beside.model_copy(update={"interval_ms": DAY_MS, "expect": None})
     if kind == "sd":
         return beside.model_copy(update={"span": (0.0, of.span[1] - of.span[0]), "expect": None})

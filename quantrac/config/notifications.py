@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from quantrac.config.fields import (
+    Day,
     Duration,
     Flag,
     Kebab,
@@ -17,6 +17,7 @@ from quantrac.config.fields import (
     Real,
     SeverityWord,
     TimeOfDay,
+    parse_day,
     refused,
 )
 
@@ -29,18 +30,6 @@ Carrier = Literal["zns", "esms", "speedsms"]
 Purpose = Literal[
     "raised", "level", "cleared", "withdrawn", "questioned", "flapping", "escalated", "repeated", "late", "summary"
 ]
-
-
-def _day(value: Any) -> date:
-    if isinstance(value, date):
-        return value
-    try:
-        return date.fromisoformat(value)
-    except (TypeError, ValueError):
-        raise refused('a day such as "2026-11-23"') from None
-
-
-Day = Annotated[date, BeforeValidator(_day, json_schema_input_type=str)]
 
 
 class Route(Model):
@@ -78,7 +67,7 @@ class Duty(Model):
     @model_validator(mode="after")
     def _weeks(self) -> Duty:
         for day in self.swaps:
-            if (_day(day) - self.first).days % 7:
+            if (parse_day(day) - self.first).days % 7:
                 raise refused(f"in `swaps` days on which a week begins, such as weeks after {self.first}; not {day}")
         return self
 

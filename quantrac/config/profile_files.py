@@ -1,11 +1,9 @@
-"""Loads a single file: checks its tree against its model, and device profiles in themselves."""
+"""Device profiles: loaded, checked in themselves, and with what a station file changes for one device."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final, TypeVar, get_args
-
-from pydantic import BaseModel
+from typing import Final
 
 from quantrac.config.devices import PROTOCOLS, AnyProfile
 from quantrac.config.documents import (
@@ -26,31 +24,8 @@ from quantrac.config.findings import ConfigErrors, Findings, Problem, one_of
 from quantrac.config.modbus import ModbusProfile
 from quantrac.config.station_files import DeviceSpec
 from quantrac.config.units import conversion, convertible
-from quantrac.config.validation import follow_signal, salvage, shown, validate
+from quantrac.config.validation import check_stem, follow_signal, shown, validated
 from quantrac.telemetry.parameters import CATALOGUE
-
-M = TypeVar("M", bound=BaseModel)
-
-PLACEHOLDERS: Final[dict[str, Any]] = {
-    "station": "unnamed",
-    "device": "unnamed",
-    "network": "unnamed",
-    "title": "",
-    "source": "",
-    "verified": False,
-    "name": {"vi": "", "en": ""},
-    "operator": {"vi": "", "en": ""},
-    "time_zone": "UTC",
-    "tags": [],
-    "location": {"latitude": 0.0, "longitude": 0.0, "commune": "", "surveyed": False},
-    "in_service": "2000-01-01",
-    "buses": {},
-    "devices": {},
-    "signals": {},
-    "rules": {},
-}
-"""What stands in for a top-level key that was refused while the rest of the file is checked; never part of a result."""
-
 
 PARTS: Final = (("signals", "signals"), ("signal_defaults", "defaults"))
 """Key of a device in the station file, and the profile's key that it is laid over."""
@@ -83,19 +58,6 @@ def make_profile(stem: str, tree: Tree, findings: Findings) -> AnyProfile | None
         check_stem(stem, "device", profile.device, tree, findings)
         check_profile(profile, tree, findings)
     return None if len(findings.problems) > before else profile
-
-
-def validated(model: type[M], tree: Tree, findings: Findings) -> M | None:
-    """Return the model of a tree, or with new findings what could be salvaged of it."""
-    schema = get_args(model.model_fields["schema_"].annotation)[0]
-    return validate(model, tree, findings) or salvage(model, tree, {"schema": schema, **PLACEHOLDERS})
-
-
-def check_stem(stem: str, key: str, name: str, tree: Tree, findings: Findings) -> None:
-    """Refuse a file whose content has another name than the file."""
-    if name not in (stem, PLACEHOLDERS[key]):
-        message = f"found {name!r}, allowed {stem!r}, the name of the file"
-        findings.add(follow(tree, (key,))[1].problem((key,), message))
 
 
 def check_profile(profile: AnyProfile, tree: Tree, findings: Findings) -> None:

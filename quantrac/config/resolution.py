@@ -17,6 +17,7 @@ from quantrac.config.profile_files import own_profile
 from quantrac.config.station_files import CalibrationSpec, CameraSpec, DeviceSpec, StationFile
 from quantrac.config.station_json import config_hash
 from quantrac.config.stations import (
+    DAY_MS,
     Bus,
     Calibration,
     Camera,
@@ -31,7 +32,6 @@ from quantrac.config.stations import (
     Station,
 )
 
-DAY_MS = 86_400_000
 CLOCKS_BEGIN = date(2025, 6, 1)
 """No station ran this program before: a clock that shows less was never set."""
 ENVELOPE_BYTES = 160

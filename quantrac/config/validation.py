@@ -41,6 +41,38 @@ BOUNDS: Final = {
 MOST_ROUNDS: Final = 20
 """Rounds of leaving out what is wrong; each leaves out at least one part."""
 LENGTHS: Final = {"too_short": "at least {min_length}", "too_long": "at most {max_length}"}
+STAND_INS: Final[dict[str, Any]] = {
+    "station": "unnamed",
+    "device": "unnamed",
+    "network": "unnamed",
+    "title": "",
+    "source": "",
+    "verified": False,
+    "name": {"vi": "", "en": ""},
+    "operator": {"vi": "", "en": ""},
+    "time_zone": "UTC",
+    "tags": [],
+    "location": {"latitude": 0.0, "longitude": 0.0, "commune": "", "surveyed": False},
+    "in_service": "2000-01-01",
+    "buses": {},
+    "devices": {},
+    "signals": {},
+    "rules": {},
+}
+"""What stands in for a top-level key that was refused while the rest of the file is checked; never part of a result."""
+
+
+def validated(model: type[M], tree: Tree, findings: Findings) -> M | None:
+    """Return the model of a tree, or with new findings what could be salvaged of it."""
+    schema = get_args(model.model_fields["schema_"].annotation)[0]
+    return validate(model, tree, findings) or salvage(model, tree, {"schema": schema, **STAND_INS})
+
+
+def check_stem(stem: str, key: str, name: str, tree: Tree, findings: Findings) -> None:
+    """Refuse a file whose content has another name than the file."""
+    if name not in (stem, STAND_INS[key]):
+        message = f"found {name!r}, allowed {stem!r}, the name of the file"
+        findings.add(follow(tree, (key,))[1].problem((key,), message))
 
 
 def validate(model: type[M], tree: Tree, findings: Findings) -> M | None:
@@ -53,10 +85,10 @@ def validate(model: type[M], tree: Tree, findings: Findings) -> M | None:
         return None
 
 
-def salvage(model: type[M], tree: Tree, placeholders: dict[str, Any]) -> M | None:
+def salvage(model: type[M], tree: Tree, stand_ins: dict[str, Any]) -> M | None:
     """Return what is left of a refused tree without the parts that are wrong, so that the rest can be checked too.
 
-    Wrong keys go; where a mapping then lacks a key it needs, the mapping goes; at the top a placeholder stands in.
+    Wrong keys go; where a mapping then lacks a key it needs, the mapping goes; at the top a stand-in takes its place.
     """
     data = plain(tree)
     for _ in range(MOST_ROUNDS):
@@ -64,14 +96,14 @@ def salvage(model: type[M], tree: Tree, placeholders: dict[str, Any]) -> M | Non
             return model.model_validate(data)
         except ValidationError as refusal:
             for error in refusal.errors(include_url=False):
-                _prune(data, error, placeholders)
+                _prune(data, error, stand_ins)
     return None
 
 
-def _prune(data: Any, error: ErrorDetails, placeholders: dict[str, Any]) -> None:
+def _prune(data: Any, error: ErrorDetails, stand_ins: dict[str, Any]) -> None:
     location = tuple(step for step in error["loc"] if step != "[key]")
-    if len(location) == 1 and location[0] in placeholders:
-        data[location[0]] = placeholders[str(location[0])]
+    if len(location) == 1 and location[0] in stand_ins:
+        data[location[0]] = stand_ins[str(location[0])]
         return
     trail: list[tuple[Any, Key]] = []
     for step in location:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -14,6 +16,11 @@ insert into service (service, worker, started_at, beat_at, connected, backlog_la
 on conflict (service, worker) do update set started_at = excluded.started_at, beat_at = excluded.beat_at,
   connected = excluded.connected, backlog_lag_s = excluded.backlog_lag_s
 """
+
+
+def worker_name() -> str:
+    """Return the name of this process in `v_service`: machine and process number."""
+    return f"{socket.gethostname()}-{os.getpid()}"
 
 
 class Beat:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -32,7 +30,7 @@ from quantrac.config.loader import load_network
 from quantrac.config.network import Network
 from quantrac.config.settings import Settings
 from quantrac.database.backup import backup_into
-from quantrac.database.beat import Beat
+from quantrac.database.beat import Beat, worker_name
 from quantrac.database.migration import refuse_old_database
 from quantrac.database.outage import is_outage, persist
 from quantrac.database.pool import Connection, DatabaseUnreachable, connect, one_line
@@ -197,7 +195,7 @@ class _Pulse:
     def __init__(self, url: str, clock: Clock) -> None:
         self._url = url
         self._clock = clock
-        self._worker = f"{socket.gethostname()}-{os.getpid()}"
+        self._worker = worker_name()
         self._started_at = clock()
         self._state: bool | str = "starting"
 
