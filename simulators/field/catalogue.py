@@ -28,6 +28,9 @@ def build(where: str, spec: InstrumentPlan, scene: Scene, script: ScriptClock) -
     """The instrument of a specification, connected to its station's scene; raises FieldError naming `where`."""
     if spec.instrument in COUNTERS:
         return COUNTERS[spec.instrument](script, spec.count, spec.rate, spec.reboot_s)
+    if spec.instrument not in BUILDERS:
+        known = ", ".join(sorted([*COUNTERS, *BUILDERS]))
+        raise FieldError(f"{where}: no instrument {spec.instrument!r}, but {known}")
     try:
         return BUILDERS[spec.instrument](spec, scene)
     except KeyError as missing:

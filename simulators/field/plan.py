@@ -54,11 +54,8 @@ class InstrumentPlan(_Strict):
     """One instrument at an address of a bus."""
 
     name: str | None = None
-    instrument: Literal[
-        "aqua-troll", "exo2", "io-module", "T100", "T200", "T300", "T400", "ott-pls", "wxt536", "grimm-edm180",
-        "wtw-iq", "liquiline", "rain-bucket", "thermo-49i", "bam-1020", "maximet", "nmea-weather", "wxt536-automatic",
-        "grimm-lines", "pulse-module", "tally",
-    ]  # fmt: skip
+    instrument: str
+    """A name of `simulators.field.catalogue`."""
     address: str | int
     latency_s: float = Field(0.02, ge=0)
     sleep_after_s: float | None = Field(None, gt=0)

@@ -57,9 +57,15 @@ def test_a_bad_field_file_is_refused_with_its_keys(tmp_path: Path, text: str, co
             "    water: {}\n    script: {episodes: [{signal: do2, start_s: 1, for_s: 1, to: 1}]}",
             "signal 'do2' is not measured here",
         ),
+        (
+            "buses: {b: {kind: sdi-12, instruments: [{instrument: ott-plus, address: 0}]}}",
+            "st-a.buses.b: no instrument 'ott-plus', but T100, ",
+        ),
     ],
 )
-def test_a_field_whose_instruments_lack_signals_is_refused(tmp_path: Path, station: str, complaint: str) -> None:
+def test_a_field_whose_instruments_are_unknown_or_lack_signals_is_refused(
+    tmp_path: Path, station: str, complaint: str
+) -> None:
     file = tmp_path / "field.yaml"
     file.write_text(f"schema: quantrac/field/1\nstations:\n  st-a:\n    {station}\n")
     plan = load_field(file).stations["st-a"]
