@@ -71,8 +71,7 @@ def run(
         control = AgentControl(plan, uplink, end, orders, misses, None if cameras is None else cameras.photograph, _now)
         control.listen(closing, reload)
         if settings.edge_listen is not None:
-            ready = lambda: uplink.session.connected or "no broker"  # noqa: E731
-            closing.enter_context(health.serve(settings.edge_listen, ready=ready))
+            closing.enter_context(health.serve(settings.edge_listen, ready=uplink.is_ready))
         end.follow()
         log.info("agent_started", station=station_id, broker=str(plan.address), spool=str(plan.folder), start=restart)
         sink = uplink.intake.offer if cameras is None else cameras.looked(uplink.intake.offer)

@@ -6,15 +6,15 @@ calls everything here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
 from edge_agent.clocks.clock import Moment
 from edge_agent.readings.records import SlotRecord, StationEvent
-from edge_agent.sending.announcement import Identity
+from edge_agent.sending.announcement import Identity, identity_of
 from edge_agent.sending.lanes import Lanes, Parcel, Publisher
 from edge_agent.sending.presence import Presence
-from edge_agent.slots.continuity import Continuity, SlotSeries
+from edge_agent.slots.continuity import Continuity, series_of
 from edge_agent.spooling import settlement
 from edge_agent.spooling.intake import Intake
 from edge_agent.spooling.ranges import Range, RangeSet
@@ -23,7 +23,7 @@ from edge_agent.spooling.report import SpoolReport, report, waiting
 from edge_agent.spooling.settlement import read_ack
 from edge_agent.spooling.spool import Spool
 from edge_agent.spooling.spool_file import SpoolDamaged, SpoolUnwritable
-from quantrac.config.stations import SpoolPlan
+from quantrac.config.stations import Station
 from quantrac.mqtt.delivery import SettledPublish
 from quantrac.observe.logs import logger
 from quantrac.observe.metrics import counter, gauge
@@ -113,22 +113,14 @@ class Forwarder:
         """The connection ended; the session answers every publish under way with UNKNOWN."""
         self._connected_s = None
 
-    def become(
-        self,
-        identity: Identity,
-        series: Iterable[SlotSeries],
-        rate: float,
-        now: Moment,
-        plan: SpoolPlan | None = None,
-    ) -> None:
-        """Go on as the same station with another configuration, and announce it; `plan`: another size of the spool."""
-        self._presence.identity = identity
-        if plan is not None:
-            self._spool.size_bytes, self._spool.keep_ms = plan.size_bytes, plan.keep_ms
-        self._storing.become(series)
-        if rate != self._rate:
-            self._rate = rate
-            self._lanes.pace(rate)
+    def become(self, station: Station, now: Moment) -> None:
+        """Go on with another configuration of the same station, and announce it."""
+        self._presence.identity = identity_of(station)
+        self._spool.size_bytes, self._spool.keep_ms = station.spool.size_bytes, station.spool.keep_ms
+        self._storing.become(series_of(station))
+        if station.backfill_rate != self._rate:
+            self._rate = station.backfill_rate
+            self._lanes.pace(self._rate)
         if self.is_connected:
             self.announce(now)
 

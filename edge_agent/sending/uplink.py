@@ -8,7 +8,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Final
 
-from edge_agent.clocks.clock import Moment, Now
+from edge_agent.clocks.clock import Now
 from edge_agent.clocks.timekeeper import Timekeeper
 from edge_agent.sending import announcement
 from edge_agent.sending.forwarder import Forwarder
@@ -70,13 +70,8 @@ class Uplink:
         return restart
 
     def become(self, station: Station) -> None:
-        """Go on as the same station with another configuration."""
-
-        def become(forwarder: Forwarder, now: Moment) -> None:
-            identity = announcement.identity_of(station)
-            forwarder.become(identity, series_of(station), station.backfill_rate, now, station.spool)
-
-        self.loop.post(become)
+        """Go on with another configuration of the same station."""
+        self.loop.post(lambda forwarder, now: forwarder.become(station, now))
 
     def record(self, kind: str, detail: str) -> None:
         """Put an event of the station itself on record."""
@@ -85,6 +80,10 @@ class Uplink:
     def speak_of(self, others: Callable[[], dict[str, Held]]) -> None:
         """Let birth and status name another spool of the station, too."""
         self.loop.post(lambda forwarder, _: forwarder.speak_of(others))
+
+    def is_ready(self) -> bool | str:
+        """Return whether the broker is reached, or what is wrong."""
+        return self.session.connected or "no broker"
 
     def depth(self) -> int:
         """Return how many messages wait for their acknowledgement."""

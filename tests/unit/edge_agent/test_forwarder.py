@@ -18,6 +18,7 @@ from edge_agent.spooling.intake import Intake
 from edge_agent.spooling.settlement import MOST_FAILURES, RESEND_AFTER_S
 from edge_agent.spooling.spool import Spool, Spooled
 from edge_agent.spooling.spool_file import SpoolDamaged, SpoolUnwritable
+from quantrac.config.loader import load_network
 from quantrac.config.stations import SpoolPlan
 from quantrac.mqtt.delivery import Outcome, SettledPublish
 from quantrac.telemetry import wire
@@ -26,6 +27,7 @@ from quantrac.telemetry.topics import parse
 from quantrac.telemetry.wire import Ack, decode_birth, decode_message, decode_status, lines_of
 
 START_MS = 1_795_490_400_000
+SHIPPED = load_network(Path(__file__).parents[3] / "station_configs").stations["st-my-thanh"]
 
 
 class Session:
@@ -519,8 +521,8 @@ def test_another_configuration_brings_another_bound_of_the_spool(station: Statio
         station.turn(0.1)
     station.ack(2000)
     before = station.spool.used_bytes()
-    plan = SpoolPlan(size_bytes=before // 2, keep_ms=1)
-    station.forwarder.become(Identity("st-test", "quantrac 0", "beef", []), [], 500.0, station.now, plan)
+    smaller = SHIPPED.model_copy(update={"spool": SpoolPlan(size_bytes=before // 2, keep_ms=1)})
+    station.forwarder.become(smaller, station.now)
     station.turn(ROOM_EVERY_S)
     assert station.spool.used_bytes() <= before // 2
     assert station.forwarder.lost == 0
