@@ -8,11 +8,7 @@ from typing import Final, Literal, NamedTuple
 
 from quantrac.config.lines import LineProfile
 from quantrac.config.modbus import ModbusProfile
-from quantrac.config.serial import (
-    BayernHessenProfile,
-    Sdi12Profile,
-    VaisalaProfile,
-)
+from quantrac.config.serial import BayernHessenProfile, Sdi12Profile, VaisalaProfile
 
 AnyProfile = ModbusProfile | Sdi12Profile | VaisalaProfile | BayernHessenProfile | LineProfile
 

@@ -9,16 +9,7 @@ from quantrac.config.composites import Composite
 from quantrac.config.documents import Key, Tree, follow, key_place, keys_at
 from quantrac.config.findings import Findings, one_of
 from quantrac.config.rule_files import RulesFile
-from quantrac.config.rules import (
-    FARMING_TAGS,
-    Instead,
-    LevelPart,
-    LevelSpec,
-    Rationale,
-    Rule,
-    Selection,
-    Side,
-)
+from quantrac.config.rules import FARMING_TAGS, Instead, LevelPart, LevelSpec, Rationale, Rule, Selection, Side
 from quantrac.config.stations import Station
 from quantrac.config.tides import TIDE_PHASES
 from quantrac.telemetry.parameters import CATALOGUE

@@ -20,7 +20,6 @@ BREAKPOINTS: Final[Mapping[str, tuple[float, ...]]] = {
 """Concentrations of the index values 0, 50, 100, 150, 200, 300, 400, 500."""
 OZONE_8H_HIGHEST: Final = 400.0
 """Above it the decree takes the 8-hour ozone out of the day's index."""
-GASES: Final = ("so2", "no2", "co")
 PARTICLES: Final = ("pm10", "pm2_5")
 
 
