@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import logging
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quantrac.cli.arguments import AsJson, Person, answer, duration_ms, group
+from quantrac.cli.arguments import AsJson, Person, answer, duration_ms, group, moment
 from quantrac.cli.commands.edge_options import maintenance_lines
 from quantrac.cli.environment import database
+from quantrac.database.time_zone import time_zone
 from quantrac.telemetry.errors import QuantracError
+from quantrac.telemetry.local_time import shown
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 app = group()
 
@@ -42,14 +47,18 @@ def read_now(
 def again(
     station: StationId,
     person: Person,
-    start: Annotated[str, typer.Option("--from", help="UTC, such as 2026-11-24T08:00.")],
-    end: Annotated[str, typer.Option("--to", help="UTC, included.")],
+    start: Annotated[
+        str, typer.Option("--from", help="Date or time, such as 2026-11-24T08:00; without offset it is local.")
+    ],
+    end: Annotated[str, typer.Option("--to", help="The same; included.")],
     why: Why = None,
     wait: Wait = 60.0,
     as_json: AsJson = False,
 ) -> None:
     """Have the station send again what its spool holds of a time. What the centre has stays as it is."""
-    order = {"do": "again", "from": _ms("--from", start), "to": _ms("--to", end)}
+    zone = _zone()
+    begin, until = moment(start, "--from", zone), moment(end, "--to", zone)
+    order = {"do": "again", "from": round(begin.timestamp() * 1000), "to": round(until.timestamp() * 1000)}
     reply = give(station, order, person=person, reason=why, wait_s=wait)
     answer(reply, [f"{station}: {reply['messages']} messages sent again"], as_json=as_json)
 
@@ -68,8 +77,8 @@ def wipe(
     Exit code 1: the profile does not say how, the sensor refused, or gave no answer.
     """
     reply = give(station, {"do": "wipe", "device": device}, person=person, reason=why, wait_s=wait)
-    until = f"{datetime.fromtimestamp(reply['until'] / 1000, UTC):%H:%M:%S}"
-    answer(reply, [f"{station} {device}: the wiper has started; maint until {until} UTC"], as_json=as_json)
+    until = shown(datetime.fromtimestamp(reply["until"] / 1000, UTC), _zone())
+    answer(reply, [f"{station} {device}: the wiper has started; maint until {until}"], as_json=as_json)
 
 
 @app.command(short_help="Begin or end maintenance.")
@@ -118,14 +127,14 @@ def list_(
     from quantrac.desks import commands as desk
 
     with database("console", "commands") as conn:
-        past = desk.history(conn, station, most)
+        past, zone = desk.history(conn, station, most), time_zone(conn)
     for one in past:
         if as_json:
             print(json.dumps(one._asdict(), default=str, ensure_ascii=False))
             continue
         outcome = "no answer yet" if one.outcome is None else _outcome(one.outcome)
         order = " ".join(f"{name}={value}" for name, value in one.order.items() if name != "do" and value is not None)
-        print(f"{one.at:%Y-%m-%d %H:%M:%S} {one.person} {one.station} {one.order['do']} {order}: {outcome}")
+        print(f"{shown(one.at, zone)} {one.person} {one.station} {one.order['do']} {order}: {outcome}")
 
 
 @app.command(short_help="Make a key for a station.")
@@ -174,9 +183,6 @@ def _outcome(outcome: dict[str, Any]) -> str:
     return str(outcome.get("outcome", "done"))
 
 
-def _ms(option: str, text: str) -> int:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{option}: found {text!r}, allowed a time such as 2026-11-24T08:00 (UTC)") from error
-    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+def _zone() -> ZoneInfo:
+    with database("console", "commands") as conn:
+        return time_zone(conn)

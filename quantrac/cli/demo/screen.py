@@ -16,6 +16,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from quantrac.database.time_zone import time_zone
+
 STATIONS: Final = """
 select s.station, s.name, l.channels, l.good, l.age_s, b.stored, b.missing
 from v_station s
@@ -76,9 +78,10 @@ def _stations(conn: psycopg.Connection[Any]) -> Table:
 
 
 def _alarms(conn: psycopg.Connection[Any]) -> Table:
-    table = Table("station", "rule", "level", "state", "raised (UTC)", "cleared (UTC)", title="newest alarms")
+    table = Table("station", "rule", "level", "state", "raised", "cleared", title="newest alarms")
+    zone = time_zone(conn)
     for station, rule, level, state, raised, cleared in conn.execute(ALARMS):
-        times = [f"{t:%H:%M:%S}" if t else "" for t in (raised, cleared)]
+        times = [f"{t.astimezone(zone):%H:%M:%S}" if t else "" for t in (raised, cleared)]
         table.add_row(station, rule, level, state, *times, style="red" if cleared is None else "green")
     return table
 
