@@ -216,7 +216,7 @@ def test_stations_are_changed_from_the_centre_and_nothing_is_lost(network: Rig, 
 
 def assert_commands_are_answered(network: Rig, conn: psycopg.Connection[Any]) -> None:
     """Read now, maintenance, send again, picture: asked side by side, each answered with what came of it."""
-    moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() - 10))
+    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 10))
     asked = {
         "read": network.run("commands", "read-now", STEADY, "--device", "sonde"),
         "maint": network.run("commands", "maint", STEADY, "--device", "io", "--for", "30m", "--why", "door"),
