@@ -50,7 +50,7 @@ class Mounting:
     unasked: Sequence[Part] = field(default_factory=tuple)
     """What it did not ask for, because a neighbour would have lost a sample."""
     ready_in_ms: int = 0
-    """Time that the instrument needs after it was woken, or told to measure."""
+    """Time that the instrument needs after waking, or to measure."""
     lost: bool = False
     lateness: Lateness = field(default_factory=Lateness)
 

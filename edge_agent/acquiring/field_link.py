@@ -27,7 +27,7 @@ class FieldLink:
         self._sweeps: Sweeps | None = None
 
     def attach(self, loop: asyncio.AbstractEventLoop, sweeps: Sweeps) -> None:
-        """From now on questions are answered."""
+        """Answer questions from now on."""
         with self._lock:
             self._loop, self._sweeps = loop, sweeps
 

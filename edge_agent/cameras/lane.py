@@ -76,7 +76,7 @@ class PictureLane:
         return 1.0
 
     def answered(self, answer: SettledPublish, now: Moment) -> None:
-        """The session tells what became of a publish."""
+        """Take the outcome of a publish from the session."""
         if self._under_way is None or answer.tag != self._under_way[0]:
             return
         (seq, since_s), self._under_way = self._under_way, None
@@ -97,7 +97,7 @@ class PictureLane:
                 self._settlement.withdraw(part, now.s)
 
     def heard(self, ack: Ack, now: Moment) -> None:
-        """The centre says what it has."""
+        """Take an ack of the centre."""
         last = self._spool.last
         answer = read_ack(ack, [EpochSpan(self._spool.epoch, 0, 1, last)])
         if answer.beyond:  # a restored card: the centre knows pictures of ours that we never took

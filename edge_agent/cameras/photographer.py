@@ -136,7 +136,7 @@ class Photographer:
         self._thread.join()
 
     def note(self, event: StationEvent) -> None:
-        """Something happened at the station; returns at once."""
+        """Take an event of the station; returns at once."""
         for camera in self._timetable.asked(event):
             self._wishes.put(_wish(camera, event.kind))
 

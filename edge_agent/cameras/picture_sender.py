@@ -62,7 +62,7 @@ class PictureSender:
         self._thread.join()
 
     def wake(self) -> None:
-        """There is a new picture."""
+        """Look for a new picture."""
         self._calls.put(lambda _: None)
 
     def _heard(self, delivery: Delivery) -> None:

@@ -58,7 +58,7 @@ class SystemClock:
         return BOOT_ID.read_text("ascii").strip() if BOOT_ID.exists() else ""
 
     def look(self) -> ClockLook:
-        """Ask chrony where it runs, else the kernel; systemd-timesyncd says with a file that it has set the clock."""
+        """Ask chrony where it runs, else the kernel; systemd-timesyncd leaves a file when it has set the clock."""
         if CHRONYD.is_dir() and (found := _ask_chrony()) is not None:
             return found
         kernel = ask_kernel()
@@ -80,7 +80,7 @@ class _Timex(ctypes.Structure):
 
 
 def ask_kernel() -> ClockLook:
-    """Return what adjtimex(2) says; nothing is known where it cannot be called."""
+    """Return the state by adjtimex(2); unknown where it cannot be called."""
     timex = _Timex()
     try:
         answer = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(timex))

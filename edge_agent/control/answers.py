@@ -43,7 +43,7 @@ class Answers:
     configuring: Reconfiguration
     link: FieldLink
     photograph: Callable[[str, str], Mapping[str, Any]] | None
-    """Has a camera take a picture for a cause, and tells of it when it is taken; None: no camera."""
+    """Has a camera take a picture for a cause, and returns what it took; None: there is no camera."""
     now: Now
 
     def answer(self, request: dict[str, Any]) -> Mapping[str, Any]:

@@ -34,7 +34,7 @@ CHANGES_NOTHING: Final = frozenset(("status", "read"))
 
 
 class IdNotKept(BadCommand):
-    """A genuine command that is refused, because a replay of it could not be told after a restart."""
+    """A genuine command that is refused, because a replay of it could not be recognised after a restart."""
 
 
 class SeenIds:
@@ -193,7 +193,7 @@ class Replies:
         self.turn()
 
     def settled(self, answer: SettledPublish) -> None:
-        """The session tells what became of a publish; those that are no reply are ignored."""
+        """Take the outcome of a publish from the session; only replies count."""
         if isinstance(answer.tag, CommandReply) and answer.outcome in (Outcome.UNKNOWN, Outcome.BUSY):
             with self._lock:
                 self._waiting.append(answer.tag)

@@ -64,7 +64,7 @@ class ModemWatch:
         self._thread.join(TIMEOUT_S + 1)
 
     def signal(self) -> Measured:
-        """Return the strength as it was last said."""
+        """Return the newest strength."""
         return self._found
 
     def ask(self) -> Measured:

@@ -28,7 +28,7 @@ class Pulse:
         return beat
 
     def forget(self, task: str) -> None:
-        """This task has ended on purpose."""
+        """Forget a task that has ended on purpose."""
         self._beaten.pop(task, None)
 
     def take(self) -> bool:
@@ -57,15 +57,15 @@ class SystemdWatchdog:
         return cls(environment.get("NOTIFY_SOCKET"), int(micros) / 1e6 if wanted else None)
 
     def ready(self) -> None:
-        """The agent reads and stores."""
+        """Report that the agent reads and stores."""
         self._say("READY=1")
 
     def stopping(self) -> None:
-        """The agent ends on purpose."""
+        """Report that the agent ends on purpose."""
         self._say("STOPPING=1")
 
     def feed(self) -> bool:
-        """Tell systemd that all goes on, if every task has gone round since the last time; return whether."""
+        """Feed systemd's watchdog if every task has gone round since the last time; return whether."""
         if not self.pulse.take():
             return False
         self._say("WATCHDOG=1")

@@ -130,7 +130,7 @@ class BayernHessenAnalyser(AskedInstrument):
 
     @property
     def owed_ms(self) -> int:
-        """For how long it is better not asked: nothing tells a late answer from the next one."""
+        """For how long it is better not asked, ms: a late answer looks like the next one."""
         return self._bus.owed_ms(self._request)
 
     def parts(self) -> Sequence[TextPart]:

@@ -146,7 +146,7 @@ class Sdi12Sensor(AskedInstrument):
         return sent_ms, announced
 
     async def _service_request(self, seconds: int) -> None:
-        """Wait until the sensor says that it is ready, or until its time has passed."""
+        """Wait for the sensor's service request, or until its time has passed."""
         try:
             await self._bus.listen(LINE, round((seconds + SERVICE_REQUEST_SLACK_S) * 1000))
         except NoAnswer:

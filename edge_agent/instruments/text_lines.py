@@ -115,7 +115,7 @@ def _transducer(line: TextLine, wanted: Transducer) -> str | None:
 
 
 def _state(line: TextLine | None, status: LineStatus, profile: LineProfile) -> State:
-    """Return what a status says; one that is not there, or is no number, says fault."""
+    """Return the state that a status means; fault if it is missing or no number."""
     texts = line.fields[status.field : status.field + status.count] if line else ()
     try:
         words = [int(text, status.base) for text in texts]
@@ -168,7 +168,7 @@ class PolledLines(AskedInstrument):
 
     @property
     def owed_ms(self) -> int:
-        """For how long it is better not asked: nothing tells a late answer from the next one."""
+        """For how long it is better not asked, ms: a late answer looks like the next one."""
         return max(self._bus.owed_ms(step.send) for step in self._profile.ask)
 
     def parts(self) -> Sequence[TextPart]:
@@ -236,7 +236,7 @@ class LineTalker(Talker):
         return [Sample(name, t_ms, *self._measured(line, name)) for name in carried]
 
     def _carries(self, line: TextLine, name: str) -> bool:
-        """Return whether a line carries a signal, and all that says how the signal is has been heard at least once."""
+        """Return whether a line carries a signal whose status lines have all been heard at least once."""
         signal = self._profile.signals[name]
         known = all(status.line is None or status.line in self._newest for status in signal.status)
         return known and carries(line, signal, self._profile, self._address)

@@ -55,7 +55,7 @@ class Instrument(ABC):
 
     @property
     def owed_ms(self) -> int:
-        """For how long it is better not asked, ms, because nothing tells a late answer from the next one."""
+        """For how long it is better not asked, ms, because a late answer could be taken for the next one."""
         return 0
 
     @abstractmethod

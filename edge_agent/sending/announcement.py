@@ -27,7 +27,7 @@ class Identity(NamedTuple):
 
 
 def identity_of(station: Station) -> Identity:
-    """Return what the birth says of a station."""
+    """Return the identity of a station for its birth."""
     channels = [BirthChannel(c.name, c.parameter, c.unit, c.interval_ms / 1000) for c in station.channel_list()]
     return Identity(station.station, f"quantrac {version('quantrac')}", station.config_hash, channels)
 
@@ -49,7 +49,7 @@ def status(epoch: str, epochs: dict[str, Held], now_ms: int, *, online: bool = T
 
 
 def last_will(now_ms: int) -> bytes:
-    """Return what the broker says when the station is gone: as old as the connection, so without epochs."""
+    """Return the last will: as old as the connection, so without epochs."""
     return encode(Status(online=False, t=now_ms))
 
 

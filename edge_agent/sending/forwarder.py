@@ -104,13 +104,13 @@ class Forwarder:
         self._presence.others = others
 
     def connected(self, now: Moment) -> None:
-        """The broker has accepted us: say who we are."""
+        """Note a new connection, and announce the station."""
         self._connected_s, self._heard_s = now.s, None
         self._lanes.begin()
         self.announce(now)
 
     def disconnected(self) -> None:
-        """The connection ended; the session answers every publish under way with UNKNOWN."""
+        """Note the end of the connection; the session answers every publish under way with UNKNOWN."""
         self._connected_s = None
 
     def become(self, station: Station, now: Moment) -> None:
@@ -151,12 +151,12 @@ class Forwarder:
             self._presence.say_status(now, online=False)
 
     def answered(self, answer: SettledPublish, now: Moment) -> None:
-        """The session tells what became of a publish."""
+        """Take the outcome of a publish from the session."""
         if isinstance(answer.tag, Parcel) and answer.tag.lanes is self._lanes:
             self._lanes.answered(answer.tag, answer, now.s)
 
     def heard(self, payload: bytes, now: Moment, *, retained: bool) -> None:
-        """An ack has arrived. A retained one older than the last is the broker's memory, not the centre's word."""
+        """Take an ack; a retained one that is older than the last is only the broker's memory, and is ignored."""
         try:
             ack = decode_ack(payload)
         except WireError as error:
@@ -185,12 +185,12 @@ class Forwarder:
         return self._pause(now)
 
     def last_turn(self, now: Moment) -> None:
-        """Store what has come, waiting neither for more nor for the disk: the agent ends."""
+        """Store at the agent's end what has come, without waiting for more or for the disk."""
         self._gather_until_s, self._disk_until_s = now.s, float("-inf")
         self.turn(now)
 
     def stall(self, full: SpoolUnwritable, now: Moment) -> None:
-        """The disk does not serve now: keep in memory what comes, and try again soon."""
+        """Keep in memory what comes while the disk cannot be written, and try again soon."""
         if self._disk == "ok":
             log.error("spool_unwritable", error=str(full), kept_in_memory=len(self._intake))
         self._disk, self._disk_until_s = str(full), now.s + FULL_DISK_EVERY_S
@@ -307,11 +307,11 @@ class Forwarder:
             self._begin_epoch(unsure, now)
 
     def _begin_epoch(self, unsure: list[Range], now: Moment) -> None:
-        """The centre knows seqs of our epoch that we never made: say again under a new one what may be unsent."""
+        """Begin a new epoch, since the centre knows seqs of ours that we never made; repeat what may be unsent."""
         try:
             epoch = self._spool.begin_epoch(unsure, now.ms)
         except SpoolUnwritable as full:
-            self._disk_is_full(full, now)  # the next ack says it again
+            self._disk_is_full(full, now)  # the next ack repeats it
             return
         again = sum(part.hi - part.lo + 1 for part in unsure)
         log.error("epoch_replaced", new=epoch, said_again=again)

@@ -105,7 +105,7 @@ class ForwardingLoop:
             self._on_failure()
 
     def _make_calls(self, forwarder: Forwarder, wait_s: float) -> bool:
-        """Make the calls that wait, or the first that comes within `wait_s`; False when told to stop."""
+        """Make the calls that wait, or the first that comes within `wait_s`; False at the end."""
         try:
             call = self._inbox.get(timeout=wait_s) if wait_s > 0 else self._inbox.get_nowait()
             self._woken.clear()

@@ -88,12 +88,12 @@ class Lanes:
         return min(1.0, max(0.02, self._pace.wait_s())) if self._held_by_rate else 1.0
 
     def begin(self) -> None:
-        """A new connection: nothing is known of how much it carries."""
+        """Begin a new connection, of whose speed nothing is known."""
         self._pace = Pace(self._rate)
         self._rest_until_s = float("-inf")
 
     def pace(self, rate: float) -> None:
-        """From now on send at most `rate` old messages a second."""
+        """Send at most `rate` old messages a second from now on."""
         self._rate = self._pace.rate = rate
 
     def queue(self, made: Iterable[Spooled], now_s: float) -> None:
@@ -136,7 +136,7 @@ class Lanes:
             self._publish("backfill", payload, Parcel(parts, False, now_s, len(payload), self._old_bytes, self))
 
     def answered(self, parcel: Parcel, answer: SettledPublish, now_s: float) -> None:
-        """The session tells what became of a parcel of these lanes."""
+        """Take the outcome of a parcel of these lanes."""
         self._under_way -= 1
         if not parcel.live:
             self._old_under_way -= 1
@@ -180,7 +180,7 @@ class Lanes:
         return parts, lines
 
     def _note_absent(self, part: Range, read: list[Spooled]) -> None:
-        """What should be in the spool and is not can never be sent."""
+        """Enter as lost what should be in the spool and is not."""
         for gap in RangeSet((spooled.n, spooled.n) for spooled in read).gaps(*part):
             log.error("messages_vanished", lo=gap.lo, hi=gap.hi)
             self._spool.fate.lost.add(*gap)

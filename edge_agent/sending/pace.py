@@ -42,7 +42,7 @@ class Pace:
         return int(self._tokens) if self._tokens >= max(1.0, self.rate * SHARE_S) else 0
 
     def spend(self, messages: int) -> None:
-        """Messages have been published."""
+        """Note that messages were published."""
         self._tokens -= messages
 
     def wait_s(self) -> float:
@@ -50,7 +50,7 @@ class Pace:
         return max(0.0, (max(1.0, self.rate * SHARE_S) - self._tokens) / self.rate)
 
     def answered(self, took_s: float, bytes_ahead: int, bundles: int) -> None:
-        """The broker has acknowledged a bundle.
+        """Note that the broker has acknowledged a bundle.
 
         `bytes_ahead`: old messages that were under way when it was published, itself included; `bundles`: how many may
         be under way together.
@@ -63,5 +63,5 @@ class Pace:
             self.bundle_bytes = max(SMALLEST_BUNDLE, min(self.bundle_bytes, fitting))
 
     def shrink(self) -> None:
-        """A bundle was lost under way or too large: try a smaller one."""
+        """Try smaller bundles: one was lost under way, or too large."""
         self.bundle_bytes = max(SMALLEST_BUNDLE, self.bundle_bytes // 2)

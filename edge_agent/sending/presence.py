@@ -44,7 +44,7 @@ class Presence:
             self.say_status(now)
 
     def has_changed(self) -> None:
-        """Let the status be due now: it says something new."""
+        """Make the status due now: its content has changed."""
         self._status_s = float("-inf")
 
     def _held(self) -> dict[str, Held]:

@@ -65,7 +65,7 @@ class SpoolStart:
         return restart_text(spool, self._keeper.boot_id)
 
     def give_up(self) -> None:
-        """The agent ends: wait no longer for the disk."""
+        """Wait no longer for the disk: the agent ends."""
         self._ends.set()
 
     def close(self) -> None:

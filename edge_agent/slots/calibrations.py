@@ -44,7 +44,7 @@ class CalibrationWatch:
 
 
 class GasWatch:
-    """Follows the signals by which a device says that it measures zero or span gas: its word, given twice."""
+    """Follows the signals of a device that report zero or span gas; its state must report `cal`, too."""
 
     def __init__(self, signals: Mapping[Gas, str] | None = None) -> None:
         self._gas_of = {signal: gas for gas, signal in (signals or {}).items()}

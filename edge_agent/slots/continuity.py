@@ -68,7 +68,7 @@ class Continuity:
         return placed
 
     def note(self, records: Iterable[SlotRecord]) -> None:
-        """These records are stored."""
+        """Note that records are stored."""
         for record in records:
             series = self._series_of(record)
             if series is not None:

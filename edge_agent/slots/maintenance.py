@@ -84,7 +84,7 @@ class MaintenanceOrders:
             self._load(path)
 
     def know(self, devices: Iterable[str]) -> None:
-        """From now on an order may name these devices."""
+        """Let orders name these devices from now on."""
         self._devices = set(devices)
 
     def begin(self, device: str | None, state: State, for_ms: int, now_ms: int, why: str = "") -> int:

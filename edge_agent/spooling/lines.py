@@ -27,7 +27,7 @@ def _reading(name: str, value: float | None, state: State) -> WireReading:
 
 
 def readable(line: bytes) -> Message | None:
-    """Return what a line says, None if a bit has tipped in it."""
+    """Return the message in a line, None if a bit has flipped in it."""
     try:
         return decode_message(line)
     except STRICT_ERRORS:
@@ -35,5 +35,5 @@ def readable(line: bytes) -> Message | None:
 
 
 def again(message: Message, epoch: str, seq: int) -> bytes:
-    """Return what a message says under another epoch."""
+    """Return a message as a line of another epoch."""
     return encode(Message(epoch, seq, message.t, message.r, message.e))

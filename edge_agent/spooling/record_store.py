@@ -64,7 +64,7 @@ class RecordStore:
         return bool(len(self._intake)) or (self._undated > 0 and self._clock.stamp().trusted)
 
     def spool_is_new(self) -> None:
-        """The spool was replaced: what had no time yet is gone with the damaged one."""
+        """Note that the spool was replaced: undated records are gone with the damaged one."""
         self._undated, self._noted_boot = self._spool.count_undated(self._clock.boot_id), ""
 
     def take_lost(self) -> int:

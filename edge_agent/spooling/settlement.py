@@ -25,7 +25,7 @@ RESEND_AFTER_S: Final = 60.0
 MOST_FAILURES: Final = 5
 """Failed sends after which a message is given up."""
 MOST_MISSING: Final = 200
-"""Ranges an ack can name; a full list says nothing about what lies above its `upto`."""
+"""Ranges an ack can name; a full list leaves open what lies above its `upto`."""
 GRAIN_S: Final = 10.0
 """Neighbours published within this time are remembered as one send."""
 MOST_SENDS: Final = 5000
@@ -37,7 +37,7 @@ class AckedPlaces(NamedTuple):
 
     settled: RangeSet
     unsaid: RangeSet
-    """About these the ack says nothing, because its list was full."""
+    """Places that the ack leaves open, because its list was full."""
     beyond: bool
     """The centre has settled more of the current epoch than the spool ever held."""
 
@@ -99,7 +99,7 @@ class Settlement:
         self._idle_until_s = float("-inf")
 
     def publish(self, part: Range, now_s: float) -> None:
-        """`part`, a result of `next_due` or a new message, is being published."""
+        """Note that `part`, a result of `next_due` or a new message, is being published."""
         old = self._take(part)
         failures = max((send.failures for send in old), default=0)
         first_s = min((send.first_published_s for send in old), default=now_s)
@@ -119,13 +119,13 @@ class Settlement:
         self.look_again()
 
     def refuse(self, part: Range) -> None:
-        """Give `part` up."""
+        """Give `part` up for good."""
         self._take(part)
         for open_part in self.settled.gaps(*part):
             self.refused.add(*open_part)
 
     def forget(self, part: Range) -> None:
-        """`part` has been dropped from the spool, or is of no more concern."""
+        """Forget `part`: it has been dropped from the spool, or is of no more concern."""
         self._take(part)
 
     def obey(self, answer: AckedPlaces, *, age_s: float, now_s: float) -> AckEffect:

@@ -107,7 +107,7 @@ class Spool:
         return self._fate
 
     def note_change(self) -> None:
-        """The fate has changed: it is written with the next append, or by `save`."""
+        """Note that the fate has changed: it is written with the next append, or by `save`."""
         self._unsaved = True
 
     def save(self) -> None:
@@ -232,7 +232,7 @@ class Spool:
             return tables.used_bytes(self._db)
 
     def begin_epoch(self, repeat: Iterable[Range], now_ms: int) -> str:
-        """Close the current epoch and begin a new one, which says again, under seqs of its own, what `repeat` holds.
+        """Close the current epoch and begin a new one, which repeats under seqs of its own what `repeat` holds.
 
         Needed when the centre knows more of this epoch than the spool itself (a restored or cloned card): the seqs
         above the spool's last are somebody else's. Raises SpoolUnwritable, SpoolDamaged.
