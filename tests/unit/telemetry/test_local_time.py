@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -78,3 +80,17 @@ def test_people_write_and_read_times_of_their_zone() -> None:
     assert moment("2026-12-01", santiago) == utc("2026-12-01 03:00")
     assert moment("2026-12-01T07:05+07:00", santiago) == utc("2026-12-01 00:05")
     assert shown(utc("2026-07-01 11:05"), santiago) == "2026-07-01 07:05:00"
+
+
+def test_no_module_has_a_zone_of_its_own() -> None:
+    """The zone is `time_zone` of network.yaml, handed in; UTC is nobody's."""
+    root = Path(__file__).parents[3]
+    rooms = ("alerts", "dashboards", "edge_agent", "ingest", "quantrac")
+    own = [
+        f"{path.relative_to(root)}: {name}"
+        for room in rooms
+        for path in (root / room).rglob("*.py")
+        for name in re.findall(r'ZoneInfo\("([^"]+)"\)|timezone\(timedelta', path.read_text("utf-8"))
+        if name != "UTC"
+    ]
+    assert own == []
