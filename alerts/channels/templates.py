@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from alerts.telling.gsm import unaccented
+from alerts.telling.notice import fill
 from alerts.telling.notifier import NotCarried, Outgoing
-from alerts.telling.texts import fill
 from quantrac.config.notifications import MessageTemplate, Placeholder, Templates
 
 WHOLE: Final = frozenset({"value", "limit", "time", "alarm"})

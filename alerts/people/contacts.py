@@ -11,9 +11,9 @@ from uuid import uuid4
 from alerts.alarm.purpose import Purpose
 from alerts.telling.contact import MEDIA, Medium
 from alerts.telling.gsm import length, unaccented
+from alerts.telling.notice import clock
 from alerts.telling.notifier import Notifier, Outgoing, UndeliverableError
 from alerts.telling.outbox import Queued, enqueue
-from alerts.telling.texts import clock
 from quantrac.config.network import Network
 from quantrac.database import audit
 from quantrac.database.pool import Connection

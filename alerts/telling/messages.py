@@ -13,18 +13,18 @@ from alerts.alarm.records import OnRecord, Recorded
 from alerts.alarm.suppression import end_withholding, withheld_by, withhold
 from alerts.rules.rule import RuleTexts
 from alerts.rules.trend import Trend
-from alerts.telling import texts
 from alerts.telling.address_book import AddressBook
 from alerts.telling.change_rate import begin_flapping, begins_flapping, end_flapping
 from alerts.telling.contact import Medium, Recipient
 from alerts.telling.escalation import await_answer, due_calls
-from alerts.telling.facts import facts_of
+from alerts.telling.letter import letter
+from alerts.telling.notice import Notice, facts_of
 from alerts.telling.notification import LOST, MessageStatus, in_sql
 from alerts.telling.outbox import Queued, enqueue
 from alerts.telling.recent_messages import Story, story_of
 from alerts.telling.routes import Routing
+from alerts.telling.short_message import short_message
 from alerts.telling.stages import Case, Effect, Matter, Person, Ruling, candidates, followers, held_back, outcome
-from alerts.telling.texts import Notice
 from quantrac.config.rules import Side
 from quantrac.database.pool import Connection
 
@@ -249,9 +249,9 @@ def _texts(notice: Notice, event_id: int, going: Sequence[tuple[Case, Ruling]], 
 def _written(notice: Notice, form: _Form) -> tuple[str | None, str]:
     """Return subject and body."""
     if form.is_short:
-        return None, texts.sms(notice, form.language, accented=form.accented)
-    letter = texts.email(replace(notice, end_follows=form.end_follows), form.language)
-    return letter.subject, letter.body
+        return None, short_message(notice, form.language, accented=form.accented)
+    written = letter(replace(notice, end_follows=form.end_follows), form.language)
+    return written.subject, written.body
 
 
 SUPERSEDE: Final = f"""

@@ -66,7 +66,7 @@ class Outgoing:
     attempts: int = 0
     """How often it was handed over before, in vain."""
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """What the message says as data, for programs and registered templates (`alerts.telling.facts`); may be empty."""
+    """What the message says as data (`notice.facts_of`), for programs and registered templates; may be empty."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,9 @@ from zoneinfo import ZoneInfo
 
 from alerts.alarm.purpose import Purpose
 from alerts.telling import gsm
-from alerts.telling.texts import SEVERITY_WORDS, Letter, capped, clock, plain
+from alerts.telling.letter import Letter
+from alerts.telling.notice import SEVERITY_WORDS, clock
+from alerts.telling.short_message import capped, plain
 from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.words import Words
 

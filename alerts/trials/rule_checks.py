@@ -14,11 +14,12 @@ from alerts.rules.compiler import compile_network
 from alerts.rules.composite import compile_composites
 from alerts.rules.rule import ChannelRule, MeasureKind
 from alerts.rules.trend import Trend
-from alerts.telling import gsm, texts
+from alerts.telling import gsm
 from alerts.telling.contact import Addressee
+from alerts.telling.notice import Notice
 from alerts.telling.routes import Routing
+from alerts.telling.short_message import short_message
 from alerts.telling.stages import Matter, recipients
-from alerts.telling.texts import Notice
 from quantrac.config.network import Network
 from quantrac.config.rules import Level
 from quantrac.telemetry.parameters import CATALOGUE
@@ -129,7 +130,7 @@ def _too_long(rule: ChannelRule, station: Words, zone: ZoneInfo) -> Iterator[Rul
     for level in rule.levels:
         for purpose in (Purpose.RAISED, Purpose.LEVEL, Purpose.CLEARED):
             for language in ("vi", "en"):
-                size = gsm.length(texts.sms(_example(rule, level, purpose, station, zone), language))
+                size = gsm.length(short_message(_example(rule, level, purpose, station, zone), language))
                 if size.segments > 1:
                     yield RuleFinding(
                         rule.rule,

@@ -12,9 +12,11 @@ from alerts.alarm.purpose import Purpose
 from alerts.telling import gsm
 from alerts.telling.contact import Addressee, Medium, Wishes
 from alerts.telling.explanation import explain
+from alerts.telling.letter import letter
+from alerts.telling.notice import Notice
 from alerts.telling.routes import Routing
+from alerts.telling.short_message import short_message
 from alerts.telling.stages import Case, Matter, quiet_hours
-from alerts.telling.texts import Notice, email, sms
 from alerts.watchdogs.calibration_due import Calibrated, Stage, texts_of, wanted
 from quantrac.config.notifications import QuietHours, Repeat, Route
 from quantrac.telemetry.severity import Severity
@@ -53,13 +55,13 @@ def test_the_message_says_which_device_since_when_and_what_to_do(level: Stage, l
     texts = texts_of(replace(DEVICE, device="water-quality-2"), level, ZONE)
     station = Words("Khu nuôi tôm Vĩnh Châu - Lai Hòa", "Vinh Chau - Lai Hoa shrimp area")
     notice = Notice(purpose, 17, Severity.LOW, station, DUE_AT, DUE_AT, ZONE, texts)
-    short = sms(notice, language)
+    short = short_message(notice, language)
     assert gsm.length(short).segments == 1, short
     assert "water-quality-2" in short
     if purpose is Purpose.RAISED:
         assert "24/11/2026" in short
         assert "edge maint --cal" in short
-        assert "25/10/2026" in email(notice, language).body
+        assert "25/10/2026" in letter(notice, language).body
 
 
 def test_nobody_is_woken_for_it_nor_called_again() -> None:

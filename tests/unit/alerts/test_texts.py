@@ -11,8 +11,10 @@ import pytest
 from alerts.alarm.purpose import Purpose
 from alerts.rules.rule import RuleTexts
 from alerts.rules.trend import Trend
-from alerts.telling import gsm, texts
-from alerts.telling.texts import Notice
+from alerts.telling import gsm
+from alerts.telling.letter import Letter, letter
+from alerts.telling.notice import Notice
+from alerts.telling.short_message import short_message
 from quantrac.config.rules import Side
 from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.words import Words
@@ -67,23 +69,23 @@ SILENT = replace(NOTICE, texts=RuleTexts(title=Words("Trạm không gửi dữ l
     ],
 )
 def test_short_message(notice: Notice, language: str, expected: str) -> None:
-    text = texts.sms(notice, language)
+    text = short_message(notice, language)
     assert text == expected
     assert gsm.length(text).segments == 1
 
 
 def test_the_advice_is_left_out_where_it_would_cost_a_second_message() -> None:
     long = replace(TEXTS, sms=None, response=Words("Chạy hết quạt. " * 10, "Run all aerators. " * 10))
-    text = texts.sms(replace(NOTICE, texts=long), "vi")
+    text = short_message(replace(NOTICE, texts=long), "vi")
     assert text == "CANH BAO CAO: Oxy thap, Song My Thanh: 2,80 mg/l, duoi 3 mg/l, dang giam. 05:10 01/03"
 
 
 def test_no_message_is_longer_than_three_parts() -> None:
-    text = texts.sms(replace(NOTICE, texts=replace(TEXTS, sms=Words("[a]" * 400, ""))), "vi")
+    text = short_message(replace(NOTICE, texts=replace(TEXTS, sms=Words("[a]" * 400, ""))), "vi")
     assert gsm.length(text).segments == 3
     assert text.endswith("...")
     wordy = Words("{title}, {station}: {value} mg/l. " + "Chay het quat. " * 40 + "{time}", "")
-    text = texts.sms(replace(NOTICE, texts=replace(TEXTS, sms=wordy)), "vi")
+    text = short_message(replace(NOTICE, texts=replace(TEXTS, sms=wordy)), "vi")
     assert gsm.length(text).segments == 3
     assert text.endswith("quat.... 05:10 01/03")  # the time stays, and no word is cut
 
@@ -104,18 +106,18 @@ def test_no_message_is_longer_than_three_parts() -> None:
     ],
 )
 def test_whoever_asks_for_diacritics_gets_them(notice: Notice, expected: str, parts: int) -> None:
-    text = texts.sms(notice, "vi", accented=True)
+    text = short_message(notice, "vi", accented=True)
     assert (text, gsm.length(text).segments) == (expected, parts)
-    assert gsm.length(texts.sms(notice, "en", accented=True)).alphabet == "GSM-7"
+    assert gsm.length(short_message(notice, "en", accented=True)).alphabet == "GSM-7"
 
 
 def test_a_value_is_never_shown_as_if_it_were_not_beyond_the_limit() -> None:
     near = replace(NOTICE, value=2.9996, texts=replace(TEXTS, sms=Words("{value}, duoi {limit}", "")))
-    assert texts.sms(near, "vi") == "2,9996, duoi 3"
+    assert short_message(near, "vi") == "2,9996, duoi 3"
 
 
 def test_placeholders_that_are_empty_leave_no_commas_behind() -> None:
-    text = texts.sms(
+    text = short_message(
         replace(NOTICE, trend=None, texts=replace(TEXTS, sms=Words("{value} , {trend}, {unit}. {time}", ""))), "vi"
     )
     assert text == "2,80, mg/l. 05:10 01/03"
@@ -134,10 +136,12 @@ SUDDEN = replace(
 
 def test_a_change_is_not_told_as_if_it_were_a_reading() -> None:
     over = replace(SUDDEN, purpose=Purpose.CLEARED, value=-1.0)
-    assert ": thay doi trong 6 gio -3,20 do C, duoi -3 do C" in texts.sms(SUDDEN, "vi")
-    assert texts.sms(over, "en").startswith("ALL CLEAR: Water cools fast, My Thanh river: change over 6 h -1.00 do C.")
-    assert "Thay đổi trong 6 giờ: -3,20 °C" in texts.email(SUDDEN, "vi").body
-    assert "Change over 6 h: -1.00 °C" in texts.email(over, "en").body
+    assert ": thay doi trong 6 gio -3,20 do C, duoi -3 do C" in short_message(SUDDEN, "vi")
+    assert short_message(over, "en").startswith(
+        "ALL CLEAR: Water cools fast, My Thanh river: change over 6 h -1.00 do C."
+    )
+    assert "Thay đổi trong 6 giờ: -3,20 °C" in letter(SUDDEN, "vi").body
+    assert "Change over 6 h: -1.00 °C" in letter(over, "en").body
 
 
 def test_a_reminder_leaves_out_its_advice_rather_than_take_a_second_part() -> None:
@@ -145,21 +149,21 @@ def test_a_reminder_leaves_out_its_advice_rather_than_take_a_second_part() -> No
         TEXTS, sms=None, response=Words("x", "Take in no water, feed less, aerate the ponds all night long")
     )
     raised = replace(NOTICE, texts=wordy)
-    assert "aerate" in texts.sms(raised, "en")
-    again = texts.sms(replace(raised, purpose=Purpose.ESCALATED), "en")
+    assert "aerate" in short_message(raised, "en")
+    again = short_message(replace(raised, purpose=Purpose.ESCALATED), "en")
     assert again.startswith("NOT ACKNOWLEDGED: ")
     assert gsm.length(again).segments == 1
 
 
 def test_a_template_may_name_anything_and_never_fails() -> None:
     odd = replace(TEXTS, sms=Words("{ {value} {unknown} {0} } {title}", ""))
-    assert texts.sms(replace(NOTICE, texts=odd), "vi") == "{ 2,80 {unknown} {0} } Oxy thap"
+    assert short_message(replace(NOTICE, texts=odd), "vi") == "{ 2,80 {unknown} {0} } Oxy thap"
 
 
 def test_e_mail_in_vietnamese() -> None:
-    letter = texts.email(NOTICE, "vi")
-    assert letter.subject == "[Cảnh báo cao] Oxy thấp: Sông Mỹ Thanh 2,80 mg/l, 05:10 01/03"
-    assert letter.body == (
+    mail = letter(NOTICE, "vi")
+    assert mail.subject == "[Cảnh báo cao] Oxy thấp: Sông Mỹ Thanh 2,80 mg/l, 05:10 01/03"
+    assert mail.body == (
         "Sông Mỹ Thanh: Oxy thấp\n"
         "Mức độ: Cảnh báo cao\n"
         "Thời điểm: 05:10:00 01/03/2026 (giờ địa phương)\n"
@@ -177,9 +181,9 @@ def test_e_mail_in_vietnamese() -> None:
 
 
 def test_e_mail_in_english_about_a_worse_level() -> None:
-    letter = texts.email(replace(NOTICE, purpose=Purpose.LEVEL, severity=Severity.CRITICAL), "en")
-    assert letter.subject == "[CRITICAL] worse: Low oxygen: My Thanh river 2.80 mg/l, 05:10 01/03"
-    assert "Alarm since: 05:10:00 01/03/2026\n" in letter.body
+    mail = letter(replace(NOTICE, purpose=Purpose.LEVEL, severity=Severity.CRITICAL), "en")
+    assert mail.subject == "[CRITICAL] worse: Low oxygen: My Thanh river 2.80 mg/l, 05:10 01/03"
+    assert "Alarm since: 05:10:00 01/03/2026\n" in mail.body
 
 
 @pytest.mark.parametrize(
@@ -200,12 +204,12 @@ def test_e_mail_in_english_about_a_worse_level() -> None:
     ],
 )
 def test_e_mail_about_the_end(language: str, subject: str, body: str) -> None:
-    assert texts.email(OVER, language) == texts.Letter(subject, body)
+    assert letter(OVER, language) == Letter(subject, body)
 
 
 def test_times_are_those_of_the_network_s_zone() -> None:
     """22:10 UTC of 28 February 2026 is 03:55 of 1 March in Kathmandu, 19:10 in Santiago (summer)."""
     kathmandu = replace(NOTICE, zone=ZoneInfo("Asia/Kathmandu"))
     santiago = replace(NOTICE, zone=ZoneInfo("America/Santiago"))
-    assert texts.sms(kathmandu, "en").endswith("03:55 01/03")
-    assert "Time: 19:10:00 28/02/2026 (local time)" in texts.email(santiago, "en").body
+    assert short_message(kathmandu, "en").endswith("03:55 01/03")
+    assert "Time: 19:10:00 28/02/2026 (local time)" in letter(santiago, "en").body

@@ -1,0 +1,168 @@
+"""What is to be told about an alarm, before it is put into a form; and the words that all forms share. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from alerts.alarm.purpose import Purpose
+from alerts.rules.rule import RuleTexts
+from alerts.rules.trend import Trend
+from quantrac.config.rules import Side
+from quantrac.telemetry.severity import Severity
+from quantrac.telemetry.words import Words
+
+MOST_DECIMALS: Final = 6
+
+SEVERITY_WORDS: Final = {
+    Severity.LOW: Words("Lưu ý", "Notice"),
+    Severity.MEDIUM: Words("Cảnh báo", "Warning"),
+    Severity.HIGH: Words("Cảnh báo cao", "High alarm"),
+    Severity.CRITICAL: Words("KHẨN CẤP", "CRITICAL"),
+}
+SIDE_WORDS: Final = {Side.BELOW: Words("dưới", "below"), Side.ABOVE: Words("trên", "above")}
+UNANSWERED: Final = {
+    Purpose.ESCALATED: Words("chưa ai nhận", "not acknowledged"),
+    Purpose.REPEATED: Words("nhắc lại", "reminder"),
+}
+REMARKS: Final = {
+    Purpose.QUESTIONED: Words(
+        "{station}: cảnh báo {title} lúc {time} ĐANG ĐƯỢC XEM LẠI: số liệu gây cảnh báo có dấu hiệu sai.",
+        "{station}: alarm {title} of {time} IS IN DOUBT: the readings that raised it look wrong.",
+    ),
+    Purpose.WITHDRAWN: Words(
+        "{station}: NGỪNG THEO DÕI {title} (báo lúc {time}): quy tắc đã đổi hoặc bỏ. Không có nghĩa là đã hết.",
+        "{station}: {title} of {time} IS NO LONGER WATCHED: its rule was changed or removed. It may not be over.",
+    ),
+    Purpose.FLAPPING: Words(
+        "{station}: {title} CHẬP CHỜN, lúc có lúc hết. Không nhắn từng lần cho đến khi ổn định. {time}",
+        "{station}: {title} COMES AND GOES. No message each time until it settles. {time}",
+    ),
+}
+"""Messages about an alarm rather than of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What is to be told, before it is put into a language."""
+
+    purpose: Purpose
+    alarm_id: int
+    severity: Severity
+    station: Words
+    time: datetime
+    """When it came so, aware."""
+    raised_at: datetime
+    """When the alarm rose, aware."""
+    zone: ZoneInfo
+    """In which people are told times."""
+    texts: RuleTexts
+    channel: str = ""
+    """`<station>/<name>`; empty where a station as a whole is meant."""
+    value: float | None = None
+    limit: float | None = None
+    side: Side | None = None
+    unit: str = ""
+    decimals: int = 2
+    trend: Trend | None = None
+    """None: too few readings to say."""
+    end_follows: bool = True
+    """Whether the reader will be told that the alarm is over."""
+
+    def title(self, language: str) -> str:
+        """Return what the rule says is wrong."""
+        return self.texts.title.in_language(language)
+
+
+def placeholders(notice: Notice, language: str) -> dict[str, str]:
+    """Return what may stand in `{…}` of a rule's own short message, in a language."""
+    return {
+        "title": notice.title(language),
+        "level": SEVERITY_WORDS[notice.severity].in_language(language),
+        "channel": notice.channel,
+        "station": notice.station.in_language(language),
+        "time": clock(notice.time, notice.zone),
+        "value": "" if notice.value is None else _value(notice, notice.value, language),
+        "limit": "" if notice.limit is None else _comma(f"{notice.limit:.10g}", language),
+        "unit": notice.unit,
+        "trend": "" if notice.trend is None else notice.trend.words.in_language(language),
+    }
+
+
+def facts_of(notice: Notice, language: str) -> Mapping[str, Any]:
+    """Return a notice as data: numbers and UTC times for programs, `words` in a language for registered templates."""
+    response = notice.texts.response
+    return {
+        "purpose": notice.purpose.value,
+        "language": language,
+        "alarm_id": notice.alarm_id,
+        "severity": notice.severity.word,
+        "channel": notice.channel or None,
+        "time": _utc(notice.time),
+        "raised_at": _utc(notice.raised_at),
+        "value": notice.value,
+        "limit": notice.limit,
+        "unit": notice.unit or None,
+        "words": {
+            **placeholders(notice, language),
+            "alarm": str(notice.alarm_id),
+            "response": "" if response is None else response.in_language(language),
+        },
+    }
+
+
+def fill(template: str, texts: Mapping[str, str]) -> str:
+    """Return a template with `{name}` replaced by its text; a name that has none stays as it is written."""
+    return re.sub(r"\{(\w+)\}", lambda match: texts.get(match[1], match[0]), template)
+
+
+def remark(notice: Notice, language: str) -> str:
+    """Return what is said about an alarm; KeyError for a purpose that is none of `REMARKS`."""
+    filled = {**placeholders(notice, language), "time": clock(notice.raised_at, notice.zone)}
+    return fill(REMARKS[notice.purpose].in_language(language), filled)
+
+
+def clock(time: datetime, zone: ZoneInfo) -> str:
+    """Return `05:10 01/03`, local."""
+    return time.astimezone(zone).strftime("%H:%M %d/%m")
+
+
+def value_words(notice: Notice, language: str) -> str:
+    """Return `2,80 mg/l`; empty without a value."""
+    if notice.value is None:
+        return ""
+    return f"{_value(notice, notice.value, language)} {notice.unit}".rstrip()
+
+
+def limit_words(notice: Notice, language: str) -> str:
+    """Return `dưới 3 mg/l`; empty without a limit."""
+    if notice.limit is None:
+        return ""
+    side = "" if notice.side is None else SIDE_WORDS[notice.side].in_language(language) + " "
+    return f"{side}{_comma(f'{notice.limit:.10g}', language)} {notice.unit}".rstrip()
+
+
+def _value(notice: Notice, value: float, language: str) -> str:
+    """Return the value with a further decimal where it would look as if it were not beyond the limit (1.998 < 2)."""
+    decimals = notice.decimals
+    if notice.limit is not None and notice.side is not None and _is_beyond(value, notice.limit, notice.side):
+        while decimals < MOST_DECIMALS and not _is_beyond(round(value, decimals), notice.limit, notice.side):
+            decimals += 1
+    return _comma(f"{value:.{decimals}f}", language)
+
+
+def _is_beyond(value: float, limit: float, side: Side) -> bool:
+    return value < limit if side is Side.BELOW else value > limit
+
+
+def _comma(number: str, language: str) -> str:
+    """Return a number as people write it: a decimal comma in Vietnamese, a point in English."""
+    return number.replace(".", ",") if language == "vi" else number
+
+
+def _utc(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
