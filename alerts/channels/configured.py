@@ -12,8 +12,7 @@ from alerts.channels.sms_esms import EsmsNotifier
 from alerts.channels.sms_modem import Mailbox, ModemNotifier
 from alerts.channels.sms_speedsms import SpeedSmsNotifier
 from alerts.channels.webhook import WebhookNotifier
-from alerts.channels.zalo_tokens import ZaloTokens
-from alerts.channels.zalo_zns import ZnsNotifier
+from alerts.channels.zalo_zns import ZaloTokens, ZnsNotifier
 from alerts.telling.contact import Medium
 from alerts.telling.links import links_of
 from alerts.telling.notifier import NotConfigured, Notifier

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any, Final
+from typing import Final
 
 import httpx
 
+from alerts.channels.http_api import HttpApi, object_of
 from alerts.channels.templates import registered_text
 from alerts.telling import gsm
 from alerts.telling.notifier import Gone, NeedsPerson, Outgoing, TryAgain
@@ -14,7 +14,6 @@ from quantrac.config.notifications import Templates
 
 BASE_URL: Final = "https://rest.esms.vn"
 PATH: Final = "/MainService.svc/json/SendMultipleMessage_V4_post_json/"
-TIMEOUT_S: Final = 10.0
 
 ACCEPTED: Final = "100"
 DUPLICATE: Final = "124"
@@ -61,7 +60,7 @@ class EsmsNotifier:
         if callback is not None:
             self._fixed["CallbackUrl"] = callback
         self._templates: Templates = templates or {}
-        self._client = httpx.Client(base_url=base_url or BASE_URL, timeout=TIMEOUT_S)
+        self._api = HttpApi("eSMS", base_url or BASE_URL)
 
     def send(self, message: Outgoing) -> str | None:
         """Hand one message over and return the provider's SMSID; see Notifier."""
@@ -73,17 +72,11 @@ class EsmsNotifier:
             "Content": text,
             "RequestId": message.key,
         }
-        try:
-            response = self._client.post(PATH, json=request)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise TryAgain(f"eSMS: {type(error).__name__} {error}") from error
-        except httpx.TransportError as error:
-            raise TryAgain(f"eSMS: {type(error).__name__} {error}", may_have_arrived=True) from error
-        return _reference(response)
+        return _reference(self._api.post(PATH, json=request))
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        self._api.close()
 
 
 def _reference(response: httpx.Response) -> str | None:
@@ -91,20 +84,9 @@ def _reference(response: httpx.Response) -> str | None:
         raise TryAgain(f"eSMS: HTTP {response.status_code}")
     if response.status_code != httpx.codes.OK:
         raise NeedsPerson(f"eSMS: HTTP {response.status_code}")
-    answer = _answer(response)
+    answer = object_of("eSMS", response)
     code = str(answer.get("CodeResult", ""))
     if code in (ACCEPTED, DUPLICATE):
         return str(answer["SMSID"]) if answer.get("SMSID") else None
     reason = f"eSMS: {code} {GONE.get(code) or PERSON.get(code) or 'unknown code'} {answer.get('ErrorMessage') or ''}"
     raise (Gone if code in GONE else NeedsPerson)(reason.rstrip())
-
-
-def _answer(response: httpx.Response) -> dict[str, Any]:
-    """Return the answer's object; what is no object was not written by the provider but by something on the way."""
-    try:
-        answer = response.json()
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise TryAgain(f"eSMS: the answer is not JSON: {response.text[:80]!r}") from error
-    if not isinstance(answer, dict):
-        raise TryAgain(f"eSMS: the answer is no object: {response.text[:80]!r}")
-    return answer

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import httpx
 
+from alerts.channels.http_api import HttpApi, object_of
 from alerts.channels.templates import registered_text
 from alerts.telling.notifier import Gone, NeedsPerson, OutcomeUnknown, Outgoing, TryAgain
 from alerts.telling.part_journal import PartJournal, PartState
@@ -13,7 +14,6 @@ from quantrac.config.notifications import Templates
 
 BASE_URL: Final = "https://api.speedsms.vn"
 PATH: Final = "/index.php/sms/send"
-TIMEOUT_S: Final = 10.0
 BRANDNAME, RANDOM_NUMBER = 3, 2
 """sms_type."""
 PERSON: Final = {"101": "wrong access token", "300": "balance too low"}
@@ -35,7 +35,7 @@ class SpeedSmsNotifier:
     ) -> None:
         self._sender, self._journal = sender, journal
         self._templates: Templates = templates or {}
-        self._client = httpx.Client(base_url=base_url or BASE_URL, timeout=TIMEOUT_S, auth=(token, "x"))
+        self._api = HttpApi("SpeedSMS", base_url or BASE_URL, auth=(token, "x"))
 
     def send(self, message: Outgoing) -> str | None:
         """Hand one message over and return the provider's tranId; see Notifier."""
@@ -49,15 +49,10 @@ class SpeedSmsNotifier:
         }
         self._journal.begun(message.key, 1, 1, message.to)
         try:
-            response = self._client.post(PATH, json=request)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            self._journal.refused(message.key, 1, type(error).__name__)
-            raise TryAgain(f"SpeedSMS: {type(error).__name__} {error}") from error
-        except httpx.TransportError as error:
-            raise OutcomeUnknown(f"SpeedSMS: {type(error).__name__} {error}; it may have been sent; held") from error
-        try:
-            reference = reference_of(response)
+            reference = reference_of(self._api.post(PATH, json=request))
         except (Gone, NeedsPerson, TryAgain) as error:
+            if isinstance(error, TryAgain) and error.may_have_arrived:
+                raise OutcomeUnknown(f"{error}; it may have been sent; held") from error
             self._journal.refused(message.key, 1, str(error))
             raise
         self._journal.sent(message.key, 1, None)
@@ -69,7 +64,7 @@ class SpeedSmsNotifier:
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        self._api.close()
         self._journal.close()
 
 
@@ -82,11 +77,9 @@ def reference_of(response: httpx.Response) -> str | None:
     if response.status_code in (401, 403):
         raise NeedsPerson(f"SpeedSMS: HTTP {response.status_code} {PERSON['101']}")
     try:
-        answer: Any = response.json()
-    except ValueError as error:
-        raise OutcomeUnknown(f"SpeedSMS: the answer is not JSON: {response.text[:80]!r}; held") from error
-    if not isinstance(answer, dict):
-        raise OutcomeUnknown(f"SpeedSMS: the answer is no object: {response.text[:80]!r}; held")
+        answer = object_of("SpeedSMS", response)
+    except TryAgain as error:
+        raise OutcomeUnknown(f"{error}; held") from error
     code, data = str(answer.get("code", "")), answer.get("data")
     found = data if isinstance(data, dict) else {}
     if found.get("invalidPhone"):

@@ -13,11 +13,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-import httpx
-
+from alerts.channels.http_api import HttpApi
 from alerts.telling.notifier import Gone, NeedsPerson, Outgoing, TryAgain
 
-TIMEOUT_S: Final = 10.0
 GONE: Final = frozenset({404, 410})
 BUSY: Final = frozenset({408, 423, 425, 429})
 
@@ -32,7 +30,7 @@ class WebhookNotifier:
     def __init__(self, secret: str, clock: Clock) -> None:
         self._secret = secret.encode()
         self._clock = clock
-        self._client = httpx.Client(timeout=TIMEOUT_S, follow_redirects=False)
+        self._api = HttpApi(self.name)
 
     def send(self, message: Outgoing) -> str | None:
         """Hand one message over; see Notifier."""
@@ -42,20 +40,12 @@ class WebhookNotifier:
             "Idempotency-Key": message.key,
             "Quantrac-Signature": signature(self._secret, int(self._clock().timestamp()), body),
         }
-        try:
-            answer = self._client.post(message.to, content=body, headers=headers)
-        except httpx.InvalidURL as error:
-            raise Gone(f"webhook: {error}") from error
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise TryAgain(f"webhook: {type(error).__name__} {error}") from error
-        except httpx.TransportError as error:
-            raise TryAgain(f"webhook: {type(error).__name__} {error}", may_have_arrived=True) from error
-        _judge(answer.status_code)
+        _judge(self._api.post(message.to, content=body, headers=headers).status_code)
         return None
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        self._api.close()
 
 
 def payload(message: Outgoing) -> dict[str, object]:

@@ -20,8 +20,7 @@ from alerts.channels.apprise_address import AppriseNotifier
 from alerts.channels.sms_esms import EsmsNotifier
 from alerts.channels.sms_speedsms import SpeedSmsNotifier
 from alerts.channels.webhook import WebhookNotifier
-from alerts.channels.zalo_tokens import ZaloTokens
-from alerts.channels.zalo_zns import ZnsNotifier
+from alerts.channels.zalo_zns import ZaloTokens, ZnsNotifier
 from alerts.telling.notifier import Gone, NeedsPerson, NotCarried, Notifier, OutcomeUnknown, Outgoing, TryAgain
 from alerts.telling.part_journal import PartState
 from quantrac.config.notifications import MessageTemplate, Placeholder
@@ -220,7 +219,7 @@ class TestWebhook:
 
 
 class TestZalo:
-    def test_slots_are_filled_and_cut_to_what_was_registered(self, server: Server, tmp_path: Path) -> None:
+    def test_placeholders_are_filled_and_cut_to_what_was_registered(self, server: Server, tmp_path: Path) -> None:
         server.answers = [(200, CARRIERS[zns][0])]
         sent_to(zns, server, tmp_path)
         assert server.last == {
