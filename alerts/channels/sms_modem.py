@@ -205,10 +205,10 @@ class ModemNotifier:
                 if isinstance(message, pdu.Deliver):
                     self._inbox.take(message)
             except pdu.PduError as error:
-                log.warning("the modem holds what is no message", error=str(error))
+                log.warning("stored_message_not_understood", error=str(error))
             except TryAgain as error:
                 dialogue.has_mail = True
-                log.warning("a message stays in the modem", error=str(error))
+                log.warning("stored_message_left_in_modem", error=str(error))
                 return
             dialogue.command(f"AT+CMGD={_values([head], '+CMGL:')[0]}", self._command_s)
 
@@ -216,12 +216,12 @@ class ModemNotifier:
         try:
             found = pdu.decode(report)
         except pdu.PduError as error:
-            log.warning("the modem gave what is no status report", error=str(error))
+            log.warning("status_report_not_understood", error=str(error))
             return
         if isinstance(found, pdu.StatusReport):
             fate = PartReport(found.to, found.reference, found.status, found.has_arrived, found.is_final, found.sent_at)
             if not self._journal.reported(fate):
-                log.info("a status report of no message known here", reference=found.reference)
+                log.info("status_report_unclaimed", reference=found.reference)
 
     def _gather(self, dialogue: AtDialogue) -> None:
         self._reports += dialogue.reports

@@ -70,9 +70,11 @@ class ZaloTokens:
     def _renew(self) -> str:
         kept = self._read()
         form = {"app_id": kept["app_id"], "grant_type": "refresh_token", "refresh_token": kept["refresh_token"]}
-        answer = object_of(
-            "zns: token", self._api.post(OAUTH_PATH, data=form, headers={"secret_key": kept["secret_key"]})
-        )
+        try:
+            response = self._api.post(OAUTH_PATH, data=form, headers={"secret_key": kept["secret_key"]})
+        except TryAgain as error:
+            raise TryAgain(str(error)) from error  # what may have arrived was no message
+        answer = object_of("zns: token", response)
         if not answer.get("access_token") or not answer.get("refresh_token"):
             raise NeedsPerson(f"zns: no new token ({_reason(answer)}): log in at Zalo again and write {self._file}")
         self._write({**kept, "access_token": answer["access_token"], "refresh_token": answer["refresh_token"]})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import date, time
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import phonenumbers
 
@@ -33,6 +33,7 @@ WORDS: Final = {
 MEDIA: Final = tuple(medium.value for medium in Medium)
 REQUIRED: Final = frozenset({"name", "groups"})
 HOME_REGION: Final = "VN"
+T = TypeVar("T")
 EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
@@ -73,11 +74,13 @@ def read_csv(path: Path, *, groups: Collection[str], stations: Collection[str]) 
         if problems:
             raise ContactsRefused(problems)
         reader.fieldnames = header
-        contacts = [_contact(row, f"{path}:{reader.line_num}", groups, stations, problems) for row in reader]
-    problems += _twice(contacts, path)
+        lines = [_Line(row, f"{path}:{reader.line_num}", groups, stations) for row in reader]
+    contacts = [line.contact() for line in lines]
+    problems = [problem for line in lines for problem in line.problems]
+    problems += _twice((one for line, one in zip(lines, contacts, strict=True) if not line.problems), path)
     if problems:
         raise ContactsRefused(problems)
-    return [contact for contact in contacts if contact is not None]
+    return contacts
 
 
 def _header_problems(header: Sequence[str]) -> list[str]:
@@ -87,91 +90,84 @@ def _header_problems(header: Sequence[str]) -> list[str]:
     return problems
 
 
-def _contact(
-    row: dict[str, str], place: str, groups: Collection[str], stations: Collection[str], problems: list[str]
-) -> NewContact | None:
-    cells = {name: (row.get(name) or "").strip() for name in COLUMNS}
-    before = len(problems)
-    phone = _phone(cells["phone"], place, problems)
-    problems += _cell_problems(cells, place)
-    named_groups = _named(cells["groups"], groups, f"{place}: groups", problems)
-    named_stations = _named(cells["stations"], stations, f"{place}: stations", problems)
-    parameters = _named(cells["parameters"], CATALOGUE, f"{place}: parameters", problems)
-    media = _named(cells["media"], MEDIA, f"{place}: media", problems)
-    quiet, cap = _quiet(cells["quiet"], place, problems), _cap(cells["cap"], place, problems)
-    consent = _consent(cells["consent"], place, problems)
-    if len(problems) > before:
+class _Line:
+    """One line of the file; the mistakes in its cells gather in `problems`."""
+
+    def __init__(self, row: dict[str, str], place: str, groups: Collection[str], stations: Collection[str]) -> None:
+        self._cells = {name: (row.get(name) or "").strip() for name in COLUMNS}
+        self._place, self._groups, self._stations = place, groups, stations
+        self.problems: list[str] = []
+
+    def contact(self) -> NewContact:
+        """Return the contact; what is wrong with it is left out, and noted."""
+        phone = self._parsed("phone", phone_e164, "a phone number")
+        self._check_cells()
+        groups, stations = self._named("groups", self._groups), self._named("stations", self._stations)
+        parameters, media = self._named("parameters", CATALOGUE), self._named("media", MEDIA)
+        start, end = self._parsed("quiet", _hours, "local hours such as 21:00-04:30") or (None, None)
+        cap = self._parsed("cap", _count, "how many short messages a day, such as 10")
+        consent, given_on = self._parsed("consent", _consent, "the day it was given such as 2026-11-24, or no") or (
+            None,
+            None,
+        )
+        text = {name: cell or None for name, cell in self._cells.items()}
+        return NewContact(
+            self._cells["name"], phone, text["email"], text["language"] or "vi", groups, stations, text["webhook"],
+            text["apprise"], tuple(_words(self._cells["tags"])), parameters, media, text["severity"], start, end,
+            text["wake"], cap, consent, given_on, text["accents"] == "yes",
+        )  # fmt: skip
+
+    def _refuse(self, column: str, problem: str) -> None:
+        self.problems.append(f"{self._place}: {column}: {problem}")
+
+    def _parsed(self, column: str, parse: Callable[[str], T], expected: str) -> T | None:
+        text = self._cells[column]
+        try:
+            return parse(text) if text else None
+        except PhoneRefused as error:
+            self._refuse(column, str(error))
+        except ValueError:
+            self._refuse(column, f"found {text!r}, expected {expected}")
         return None
-    return NewContact(
-        cells["name"], phone, cells["email"] or None, cells["language"] or "vi", named_groups, named_stations,
-        cells["webhook"] or None, cells["apprise"] or None, tuple(_words(cells["tags"])), parameters, media,
-        cells["severity"] or None, quiet, cells["wake"] or None, cap, *consent, cells["accents"] == "yes",
-    )  # fmt: skip
+
+    def _check_cells(self) -> None:
+        cells = self._cells
+        if not cells["name"]:
+            self._refuse("name", "found nothing, expected a name")
+        if not any(cells[name] for name in ADDRESSES):
+            self._refuse(", ".join(ADDRESSES), "found none of them, expected at least one")
+        if cells["webhook"] and not cells["webhook"].startswith(("https://", "http://")):
+            self._refuse("webhook", f"found {cells['webhook']!r}, expected an address such as https://…")
+        if cells["email"] and EMAIL.fullmatch(cells["email"]) is None:
+            self._refuse("email", f"found {cells['email']!r}, expected an address such as lan@example.org")
+        for name, allowed in WORDS.items():
+            if cells[name] and cells[name] not in allowed:
+                self._refuse(name, f"found {cells[name]!r}, allowed {', '.join(allowed)}")
+
+    def _named(self, column: str, known: Collection[str]) -> tuple[str, ...]:
+        names = tuple(_words(self._cells[column]))
+        allowed = ", ".join(sorted(known)) or "none (network.yaml names none)"
+        for name in names:
+            if name not in known:
+                self._refuse(column, f"found {name!r}, allowed {allowed}")
+        if column in REQUIRED and not names:
+            self._refuse(column, f"found nothing, expected at least one of {allowed}")
+        return names
 
 
-def _quiet(text: str, place: str, problems: list[str]) -> tuple[time, time] | None:
-    if not text:
-        return None
+def _hours(text: str) -> tuple[time, time]:
     start, _, end = text.partition("-")
-    try:
-        return time.fromisoformat(start.strip()), time.fromisoformat(end.strip())
-    except ValueError:
-        problems.append(f"{place}: quiet: found {text!r}, expected local hours such as 21:00-04:30")
-        return None
+    return time.fromisoformat(start.strip()), time.fromisoformat(end.strip())
 
 
-def _cap(text: str, place: str, problems: list[str]) -> int | None:
-    if not text:
-        return None
+def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        problems.append(f"{place}: cap: found {text!r}, expected how many short messages a day, such as 10")
-        return None
+        raise ValueError(text)
     return int(text)
 
 
-def _consent(text: str, place: str, problems: list[str]) -> tuple[str | None, date | None]:
-    if text in ("", "no"):
-        return ("refused" if text else None), None
-    try:
-        return "given", date.fromisoformat(text)
-    except ValueError:
-        problems.append(f"{place}: consent: found {text!r}, expected the day it was given such as 2026-11-24, or no")
-        return None, None
-
-
-def _phone(text: str, place: str, problems: list[str]) -> str | None:
-    if not text:
-        return None
-    try:
-        return phone_e164(text)
-    except PhoneRefused as error:
-        problems.append(f"{place}: phone: {error}")
-        return None
-
-
-def _cell_problems(cells: dict[str, str], place: str) -> list[str]:
-    problems = []
-    if not cells["name"]:
-        problems.append(f"{place}: name: found nothing, expected a name")
-    if not any(cells[name] for name in ADDRESSES):
-        problems.append(f"{place}: {', '.join(ADDRESSES)}: found none of them, expected at least one")
-    if cells["webhook"] and not cells["webhook"].startswith(("https://", "http://")):
-        problems.append(f"{place}: webhook: found {cells['webhook']!r}, expected an address such as https://…")
-    if cells["email"] and EMAIL.fullmatch(cells["email"]) is None:
-        problems.append(f"{place}: email: found {cells['email']!r}, expected an address such as lan@example.org")
-    for name, allowed in WORDS.items():
-        if cells[name] and cells[name] not in allowed:
-            problems.append(f"{place}: {name}: found {cells[name]!r}, allowed {', '.join(allowed)}")
-    return problems
-
-
-def _named(text: str, known: Collection[str], place: str, problems: list[str]) -> tuple[str, ...]:
-    names = tuple(_words(text))
-    allowed = ", ".join(sorted(known)) or "none (network.yaml names none)"
-    problems += [f"{place}: found {name!r}, allowed {allowed}" for name in names if name not in known]
-    if place.endswith("groups") and not names:
-        problems.append(f"{place}: found nothing, expected at least one of {allowed}")
-    return names
+def _consent(text: str) -> tuple[str, date | None]:
+    return ("refused", None) if text == "no" else ("given", date.fromisoformat(text))
 
 
 def _words(text: str) -> list[str]:
@@ -179,15 +175,15 @@ def _words(text: str) -> list[str]:
 
 
 def _addresses(contact: NewContact) -> Iterator[str]:
-    yield from filter(None, (contact.phone, (contact.email or "").lower(), contact.webhook, contact.apprise))
+    yield from filter(None, (contact.phone_e164, (contact.email or "").lower(), contact.webhook, contact.apprise))
 
 
-def _twice(contacts: Iterable[NewContact | None], path: Path) -> list[str]:
+def _twice(contacts: Iterable[NewContact], path: Path) -> list[str]:
     """Nobody may stand twice in a file: one would overwrite the other."""
     seen: set[str] = set()
     problems = []
     for contact in contacts:
-        for address in () if contact is None else _addresses(contact):
+        for address in _addresses(contact):
             if address in seen:
                 problems.append(f"{path}: {address} stands twice")
             seen.add(address)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, time
 from typing import Any, Final
 from uuid import uuid4
@@ -34,11 +34,11 @@ class UnknownContact(QuantracError):
 
 @dataclass(frozen=True, slots=True)
 class NewContact:
-    """A contact as it is to stand in the database."""
+    """A contact as it is to stand in the database; fields have the names of the columns."""
 
     name: str
-    phone: str | None
-    """E.164."""
+    phone_e164: str | None
+    """Such as +84912345678."""
     email: str | None
     language: str = "vi"
     groups: tuple[str, ...] = ()
@@ -49,7 +49,8 @@ class NewContact:
     parameters: tuple[str, ...] = ()
     media: tuple[str, ...] = ()
     severity: str | None = None
-    quiet: tuple[time, time] | None = None
+    quiet_from: time | None = None
+    quiet_to: time | None = None
     wake: str | None = None
     cap: int | None = None
     consent: str | None = None
@@ -64,8 +65,10 @@ def contacts_of(network: Network) -> list[NewContact]:
     return [
         NewContact(
             c.name, c.phone, c.email, c.language, c.groups, c.stations, c.webhook, c.apprise, c.tags, c.parameters,
-            c.media, _word(c.severity), None if c.quiet is None else _hours(c.quiet.start, c.quiet.end), _word(c.wake),
-            c.cap, accented=c.accents,
+            c.media, _word(c.severity),
+            None if c.quiet is None else time.fromisoformat(c.quiet.start),
+            None if c.quiet is None else time.fromisoformat(c.quiet.end),
+            _word(c.wake), c.cap, accented=c.accents,
         )
         for c in network.contacts.values()
     ]  # fmt: skip
@@ -73,10 +76,6 @@ def contacts_of(network: Network) -> list[NewContact]:
 
 def _word(severity: Severity | None) -> str | None:
     return None if severity is None else severity.word
-
-
-def _hours(start: str, end: str) -> tuple[time, time]:
-    return time.fromisoformat(start), time.fromisoformat(end)
 
 
 def save_contacts(
@@ -178,10 +177,7 @@ def _try(notifier: Notifier, message: Outgoing) -> str | None:
     return None
 
 
-SAVED: Final = (
-    "name", "phone_e164", "email", "language", "groups", "stations", "webhook", "apprise", "tags", "parameters",
-    "media", "severity", "quiet_from", "quiet_to", "wake", "cap", "consent", "consent_on", "accented",
-)  # fmt: skip
+SAVED: Final = tuple(field.name for field in fields(NewContact))
 FIND: Final = f"""
 select contact_id, {", ".join(SAVED)} from contact
 where active and (phone_e164 = %s or lower(email) = lower(%s) or webhook = %s or apprise = %s)
@@ -194,14 +190,11 @@ CHANGE: Final = f"update contact set {', '.join(f'{name} = %s' for name in SAVED
 
 
 def _save(conn: Connection, contact: NewContact, now: datetime, person: str) -> bool:
-    quiet = contact.quiet or (None, None)
     wanted = [
-        contact.name, contact.phone, contact.email, contact.language, list(contact.groups), list(contact.stations),
-        contact.webhook, contact.apprise, list(contact.tags), list(contact.parameters), list(contact.media),
-        contact.severity, *quiet, contact.wake, contact.cap, contact.consent, contact.consent_on,
-        contact.accented,
-    ]  # fmt: skip
-    sought = [contact.phone, contact.email, contact.webhook, contact.apprise, contact.phone]
+        list(value) if isinstance(value, tuple) else value for value in (getattr(contact, name) for name in SAVED)
+    ]
+    phone = contact.phone_e164
+    sought = [phone, contact.email, contact.webhook, contact.apprise, phone]
     found = conn.execute(FIND, sought).fetchone()
     if found is None:
         row = conn.execute(ADD, wanted).fetchone()

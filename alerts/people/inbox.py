@@ -55,7 +55,7 @@ def take(conn: Connection, carrier: str, message: Deliver, now: datetime) -> str
             return None
         meaning = _obey(conn, message, read_answer(message.text), now)
         conn.execute("update sms_inbound set meaning = %s where inbound_id = %s", [meaning, kept[0]])
-    log.info("short message received", inbound=kept[0], meaning=meaning)
+    log.info("short_message_received", inbound=kept[0], meaning=meaning)
     return meaning
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import time
 from functools import cached_property
 from typing import Any, Final
 
@@ -67,29 +66,22 @@ class AddressBook:
 
 def load_contacts(conn: Connection) -> list[Addressee]:
     """Return everybody who may be told."""
-    return [_contact(*row) for row in conn.execute(CONTACTS)]
+    return [_contact(row) for row in conn.execute(CONTACTS)]
 
 
-def _contact(
-    id_: int, name: str, language: str, phone: str | None, email: str | None, groups: list[str], stations: list[str],
-    webhook: str | None, apprise: str | None, *wishes: Any,
-) -> Addressee:  # fmt: skip
-    own = frozenset(groups), frozenset(stations)
-    return Addressee(id_, name, language, phone, email, *own, webhook, apprise, _wishes(*wishes))
-
-
-def _wishes(
-    tags: list[str], parameters: list[str], media: list[str], severity: str | None, quiet_from: time | None,
-    quiet_to: time | None, wake: str | None, cap: int | None, consent: str | None, accented: bool,
-) -> Wishes:  # fmt: skip
-    return Wishes(
+def _contact(row: tuple[Any, ...]) -> Addressee:
+    id_, name, language, phone, email, groups, stations, webhook, apprise, *says = row
+    tags, parameters, media, severity, start, end, wake, cap, consent, accented = says
+    wishes = Wishes(
         frozenset(tags),
         frozenset(parameters),
         frozenset(media),
-        None if severity is None else Severity.from_word(severity),
-        None if quiet_from is None or quiet_to is None else (quiet_from, quiet_to),
-        None if wake is None else Severity.from_word(wake),
+        severity and Severity.from_word(severity),
+        None if start is None or end is None else (start, end),
+        wake and Severity.from_word(wake),
         cap,
         consent,
         accented,
     )
+    own = frozenset(groups), frozenset(stations)
+    return Addressee(id_, name, language, phone, email, *own, webhook, apprise, wishes)

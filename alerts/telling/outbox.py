@@ -107,11 +107,9 @@ class Claim:
     attempts: int
     queued_at: datetime
     not_before: datetime
-    is_orphan: bool
-    """An all-clear whose alarm did not reach this person."""
     facts: dict[str, Any] | None
-    is_answered: bool
-    """A call for somebody to acknowledge, and somebody has, or the alarm is over."""
+    needless: str | None
+    """Why nobody needs it any more."""
 
 
 CLAIM: Final = f"""
@@ -122,10 +120,13 @@ select n.notification_id, n.alarm_id, n.contact_id, n.key,
        coalesce('alarm-' || n.alarm_id || '-' || extract(epoch from a.raised_at)::bigint, '{Purpose.TEST}'),
        case when n.purpose in {in_sql(CALLS | {Purpose.RAISED, Purpose.LEVEL})} then 'OK ' || n.alarm_id else '' end,
        n.attempts, n.queued_at, n.next_attempt_at,
-       n.purpose in {in_sql(ENDS)} and not exists (
+       n.facts,
+       case when n.purpose in {in_sql(CALLS)} and (a.acknowledged_at is not null or a.cleared_at is not null)
+         then 'somebody has acknowledged the alarm, or it is over'
+       when n.purpose in {in_sql(ENDS)} and not exists (
          select from notification e where e.alarm_id = n.alarm_id and e.contact_id = n.contact_id
-         and e.medium = n.medium and e.purpose not in {in_sql(ENDS)} and e.status in {REACHED}),
-       n.facts, n.purpose in {in_sql(CALLS)} and (a.acknowledged_at is not null or a.cleared_at is not null)
+         and e.medium = n.medium and e.purpose not in {in_sql(ENDS)} and e.status in {REACHED})
+         then 'the alarm itself did not reach this person' end
 from notification n join contact c using (contact_id) left join alarm a using (alarm_id)
 where n.status = '{MessageStatus.QUEUED}' and n.medium = %(medium)s and n.next_attempt_at <= %(now)s and not exists (
   select from notification e where e.alarm_id = n.alarm_id and e.contact_id = n.contact_id and e.medium = n.medium

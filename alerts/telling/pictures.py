@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
-import psycopg
-
 from alerts.alarm.purpose import Purpose
 from alerts.alarm.records import Recorded, add_event
 from alerts.alarm.suppression import withheld_by
-from quantrac.database.pool import Connection, DatabaseUnreachable, connect
+from quantrac.database.outage import persist
+from quantrac.database.pool import Connection, connect
 from quantrac.observe import logs, metrics
 from quantrac.telemetry.errors import QuantracError
 
@@ -133,7 +132,7 @@ def ask_for(conn: Connection, wanted: WantedPicture, ask: AskPicture, clock: Cal
         event, said = ("picture", wanted.camera) if error is None else ("no picture", f"{wanted.camera}: {error[:400]}")
         add_event(conn, wanted.alarm_id, now, event, now, reason=said)
     ASKED.labels(outcome).inc()
-    log.info("picture for an alarm", alarm=wanted.alarm_id, camera=wanted.camera, outcome=outcome, error=error)
+    log.info("picture_asked_for", alarm=wanted.alarm_id, camera=wanted.camera, outcome=outcome, error=error)
     return outcome
 
 
@@ -150,41 +149,38 @@ class Asker:
         """Ask until stopped; a lost database is waited for."""
         while not stop.is_set():
             try:
-                with connect(self._url, "quantrac alerts pictures") as conn:
-                    self._ask_from(conn, stop)
-            except (DatabaseUnreachable, psycopg.OperationalError) as error:
-                log.warning("pictures have no database", error=str(error))
-                stop.wait(1.0)
+                persist(lambda: self._ask_until(stop), "pictures", stop=stop)
             except Exception:  # the boundary of the task: the next alarm still gets its picture
-                log.exception("asking for pictures failed")
+                log.exception("asking_for_pictures_failed")
                 stop.wait(5.0)
 
-    def _ask_from(self, conn: Connection, stop: threading.Event) -> None:
-        conn.execute(f"listen {PICTURE_CHANNEL}")
-        while not stop.is_set():
-            if not self._free.acquire(timeout=LOOK_EVERY_S):
-                continue
-            wanted = None
-            try:
-                wanted = claim(conn, self._clock())
-            finally:
-                if wanted is None:
-                    self._free.release()
-            if wanted is not None:
-                # A daemon: a station that does not answer must not hold up the end. What it was asked stays asked.
-                threading.Thread(target=self._ask_one, args=(wanted,), name="picture", daemon=True).start()
-                continue
-            for _ in conn.notifies(timeout=LOOK_EVERY_S, stop_after=1):
-                break
+    def _ask_until(self, stop: threading.Event) -> None:
+        with connect(self._url, "quantrac alerts pictures") as conn:
+            conn.execute(f"listen {PICTURE_CHANNEL}")
+            while not stop.is_set():
+                if self._free.acquire(timeout=LOOK_EVERY_S) and not self._ask_next(conn):
+                    for _ in conn.notifies(timeout=LOOK_EVERY_S, stop_after=1):
+                        break
+
+    def _ask_next(self, conn: Connection) -> bool:
+        """Begin to ask for the next picture; False: none is wanted."""
+        wanted = None
+        try:
+            wanted = claim(conn, self._clock())
+        finally:
+            if wanted is None:
+                self._free.release()
+        if wanted is not None:
+            # A daemon: a station that does not answer must not hold up the end. What it was asked stays asked.
+            threading.Thread(target=self._ask_one, args=(wanted,), name="picture", daemon=True).start()
+        return wanted is not None
 
     def _ask_one(self, wanted: WantedPicture) -> None:
         try:
             with connect(self._url, "quantrac alerts picture") as conn:
                 ask_for(conn, wanted, self._ask, self._clock)
-        except (DatabaseUnreachable, psycopg.OperationalError) as error:
-            log.warning("a picture has no database", alarm=wanted.alarm_id, error=str(error))
         except Exception:  # the boundary of the task
-            log.exception("a picture failed", alarm=wanted.alarm_id)
+            log.exception("picture_failed", alarm=wanted.alarm_id)
         finally:
             self._free.release()
 

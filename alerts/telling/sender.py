@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-import psycopg
-
 from alerts.telling.attachments import Attach, nothing_more
 from alerts.telling.carriers import CarrierReport, note_reports
 from alerts.telling.contact import Medium
@@ -16,7 +14,8 @@ from alerts.telling.notification import MessageStatus
 from alerts.telling.notifier import OutcomeUnknown, Outgoing, TryAgain, UndeliverableError
 from alerts.telling.outbox import END, OUTBOX_CHANNEL, POSTPONE, TAKE, Claim, claim
 from alerts.telling.relay import Relay
-from quantrac.database.pool import Connection, DatabaseUnreachable, connect
+from quantrac.database.outage import persist
+from quantrac.database.pool import Connection, connect
 from quantrac.observe import logs, metrics
 
 GIVE_UP_AFTER: Final = timedelta(hours=6)
@@ -50,21 +49,13 @@ class Sender:
         self._attach = attach
 
     def run(self, stop: threading.Event) -> None:
-        """Send until stopped; a lost database is waited for."""
-        while not stop.is_set():
-            try:
-                with connect(self._url, f"quantrac alerts {self.medium}") as conn:
-                    self._send_from(conn, stop)
-            except (DatabaseUnreachable, psycopg.OperationalError) as error:
-                log.warning("outbox_unreachable", medium=self.medium.value, error=str(error))
-                stop.wait(1.0)
-
-    def _send_from(self, conn: Connection, stop: threading.Event) -> None:
-        conn.execute(f"listen {OUTBOX_CHANNEL}")
-        while not stop.is_set():
-            if not self.send_one(conn):
-                for _ in conn.notifies(timeout=LOOK_EVERY_S, stop_after=1):
-                    break
+        """Send until stopped."""
+        with connect(self._url, f"quantrac alerts {self.medium}") as conn:
+            conn.execute(f"listen {OUTBOX_CHANNEL}")
+            while not stop.is_set():
+                if not self.send_one(conn):
+                    for _ in conn.notifies(timeout=LOOK_EVERY_S, stop_after=1):
+                        break
 
     def send_one(self, conn: Connection) -> bool:
         """Hand the next due message over and record how it ended; return False if none is due."""
@@ -77,8 +68,8 @@ class Sender:
         return True
 
     def _hand_over(self, conn: Connection, claim: Claim) -> str:
-        if (why := _needless(claim)) is not None:
-            return self._end(conn, claim, MessageStatus.DEAD, why, attempted=False)
+        if claim.needless is not None:
+            return self._end(conn, claim, MessageStatus.DEAD, claim.needless, attempted=False)
         if claim.to is None:
             why = "the contact has no such address any more, or said STOP"
             return self._end(conn, claim, MessageStatus.FAILED, why, attempted=False)
@@ -115,15 +106,6 @@ class Sender:
         conn.execute(END, [status.value, int(attempted), error, claim.notification_id])
         log.error("message_not_delivered", notification=claim.notification_id, status=status.value, error=error)
         return status.value
-
-
-def _needless(claim: Claim) -> str | None:
-    """Return why nobody needs a message any more."""
-    if claim.is_orphan:
-        return "the alarm itself did not reach this person"
-    if claim.is_answered:
-        return "somebody has acknowledged the alarm, or it is over"
-    return None
 
 
 def _outgoing(claim: Claim, to: str, facts: Mapping[str, Any]) -> Outgoing:
@@ -165,10 +147,10 @@ def start_senders(
 
 
 def _guarded(sender: Sender, stop: threading.Event) -> None:
-    """Keep one medium's defect from stopping the others: log it and begin again after a while."""
+    """Wait for a database that is away, and keep one medium's defect from stopping the others."""
     while not stop.is_set():
         try:
-            sender.run(stop)
+            persist(lambda: sender.run(stop), "senders", stop=stop)
         except Exception:
             log.exception("sender_failed")
             HANDED_OVER.labels(sender.medium.value, "defect").inc()

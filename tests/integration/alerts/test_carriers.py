@@ -250,6 +250,14 @@ class TestZalo:
             sent_to(zns, server, tmp_path)
         assert json.loads((tmp_path / "zalo.json").read_text())["refresh_token"] == "r1"
 
+    def test_a_lost_answer_about_a_token_leaves_the_message_to_the_next_carrier(
+        self, server: Server, tmp_path: Path
+    ) -> None:
+        server.answers = [(200, {"error": -124}), None]
+        with pytest.raises(TryAgain) as lost:
+            sent_to(zns, server, tmp_path)
+        assert not lost.value.may_have_arrived
+
     def test_a_message_without_registered_template_goes_by_the_next_carrier(
         self, server: Server, tmp_path: Path
     ) -> None:
