@@ -18,9 +18,7 @@ from dashboards.console.watcher import Watcher
 from quantrac.config.settings import Settings
 from quantrac.database.pool import Connection, open_pool
 from quantrac.desks import commands as desk
-from quantrac.mqtt.address import MqttAddress
 from quantrac.observe.health import ListenError
-from quantrac.telemetry.commands import read_key
 
 COMMAND_WAIT_S: Final = 20.0
 """Longest wait of a page for a station's answer."""
@@ -55,10 +53,9 @@ def command_of(settings: Settings) -> StationCommand | None:
     def command(
         conn: Connection, station: str, order: Mapping[str, Any], *, person: str, reason: str
     ) -> Mapping[str, Any]:
-        line = desk.MqttLink(MqttAddress.parse(settings.command_mqtt()))
-        key = read_key(settings.keys(), station)
+        link, key = desk.link_to(settings, station)
         return desk.give(
-            conn, line, key, station, order, person=person, reason=reason, clock=clock, wait_s=COMMAND_WAIT_S
+            conn, link, key, station, order, person=person, reason=reason, clock=clock, wait_s=COMMAND_WAIT_S
         )
 
     return command

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, Protocol
 
+from quantrac.config.settings import Settings
 from quantrac.config.station_json import dumps
 from quantrac.config.stations import Station
 from quantrac.database import audit
@@ -22,7 +23,7 @@ from quantrac.mqtt.address import MqttAddress
 from quantrac.mqtt.delivery import Delivery, Outcome, SettledPublish
 from quantrac.mqtt.session import Session
 from quantrac.mqtt.terms import Subscription
-from quantrac.telemetry.commands import encode_command
+from quantrac.telemetry.commands import encode_command, read_key
 from quantrac.telemetry.errors import QuantracError
 from quantrac.telemetry.topics import topic
 
@@ -109,6 +110,11 @@ class MqttLink:
                     f"{station} has not answered within {wait_s:g} s; if it comes back within {expires_s} s of the "
                     "order it still carries it out, and its events say so"
                 ) from None
+
+
+def link_to(settings: Settings, station: str) -> tuple[MqttLink, bytes]:
+    """Return the way to a station and the key that signs its commands. Raises MissingSetting, BadKeyFile."""
+    return MqttLink(MqttAddress.parse(settings.command_mqtt())), read_key(settings.keys(), station)
 
 
 def _check_sent(station: str, fates: queue.SimpleQueue[SettledPublish]) -> None:

@@ -41,15 +41,12 @@ def by_command(settings: Settings) -> AskPicture:
     It reads keys and broker when it is called.
     """
     from quantrac.desks import commands as desk
-    from quantrac.mqtt.address import MqttAddress
-    from quantrac.telemetry.commands import read_key
 
     def ask(conn: Connection, station: str, camera: str, *, reason: str, lasts_s: int) -> Mapping[str, Any]:
-        line = desk.MqttLink(MqttAddress.parse(settings.command_mqtt()))
-        key = read_key(settings.keys(), station)
+        link, key = desk.link_to(settings, station)
         order = {"do": "picture", "camera": camera}
         return desk.give(
-            conn, line, key, station, order, person=PERSON, reason=reason,
+            conn, link, key, station, order, person=PERSON, reason=reason,
             clock=lambda: datetime.now(UTC), wait_s=WAIT_S, lasts_s=lasts_s,
         )  # fmt: skip
 

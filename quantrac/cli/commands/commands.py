@@ -154,22 +154,19 @@ def give(
     """Give one command and return the station's answer; raises CommandRefused with its reason."""
     from quantrac.config.settings import Settings
     from quantrac.desks import commands as desk
-    from quantrac.mqtt.address import MqttAddress
     from quantrac.observe import logs
-    from quantrac.telemetry.commands import read_key
 
     settings = Settings()
     logs.configure(settings.log, level=logging.WARNING)
-    line = desk.MqttLink(MqttAddress.parse(settings.command_mqtt()))
-    key = read_key(settings.keys(), station)
+    link, key = desk.link_to(settings, station)
     with database("console", "commands") as conn:
-        answer = desk.give(
-            conn, line, key, station, order, person=person, reason=reason,
+        reply = desk.give(
+            conn, link, key, station, order, person=person, reason=reason,
             clock=lambda: datetime.now(UTC), wait_s=wait_s,
         )  # fmt: skip
-    if not answer.get("ok"):
-        raise CommandRefused(f"{station}: {answer.get('error')}")
-    return answer
+    if not reply.get("ok"):
+        raise CommandRefused(f"{station}: {reply.get('error')}")
+    return reply
 
 
 def _reading_line(station: str, one: dict[str, Any]) -> str:

@@ -108,27 +108,19 @@ def push(
     """
     from quantrac.config.settings import Settings
     from quantrac.desks import commands
-    from quantrac.mqtt.address import MqttAddress
     from quantrac.observe import logs
-    from quantrac.telemetry.commands import read_key
 
     settings = Settings()
     logs.configure(settings.log, level=logging.WARNING)
     stations = configured_network(folder, overlay).stations
     if station not in stations:
         raise typer.BadParameter(f"found {station!r}, there are: {', '.join(sorted(stations))}")
-    key, line = read_key(settings.keys(), station), commands.MqttLink(MqttAddress.parse(settings.command_mqtt()))
+    link, key = commands.link_to(settings, station)
     with database("stations", "stations push") as conn:
         reply = commands.push(
-            conn,
-            line,
-            key,
-            stations[station],
-            person=person,
-            reason=why,
-            clock=lambda: datetime.now(UTC),
-            within_s=within,
-        )
+            conn, link, key, stations[station], person=person, reason=why,
+            clock=lambda: datetime.now(UTC), within_s=within,
+        )  # fmt: skip
     said = reload_line(station, reply) if reply.get("ok") else f"{station}: refused: {reply.get('error')}"
     answer(reply, [said], as_json=as_json)
     if reply.get("outcome") not in ("confirmed", "unchanged"):
