@@ -145,7 +145,7 @@ def run_import(
     tell: Callable[[LineProblem], None],
     moved: Callable[[Progress], None],
 ) -> Progress:
-    """Import what is not imported yet and return how far it came; a line that cannot be used is told and counted.
+    """Import what is not imported yet and return how far it came; a line that cannot be used is reported and counted.
 
     files → lines → readings of the station's channels → messages, bundled as an edge does → the checks of ingest →
     COPY, books, feed, and the place reached, in one transaction a batch. Raises StationNotApplied, NothingToImport.

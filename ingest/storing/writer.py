@@ -48,7 +48,7 @@ class Writer:
     def __init__(self, connect: Callable[[], Connection], opened: Callable[[], None], stop: Stop) -> None:
         """Prepare; arguments as of Tenure, `opened` after the registry is loaded."""
         self.tenure = Tenure(connect, self._begin, stop)
-        self._tell_opened = opened
+        self._opened = opened
         self._registry = Registry.of([], [])
 
     @property
@@ -130,7 +130,7 @@ class Writer:
 
     def _begin(self, conn: Connection) -> None:
         self._load(conn)
-        self._tell_opened()
+        self._opened()
 
     def _load(self, conn: Connection) -> None:
         self._registry = registry_table.load(conn)

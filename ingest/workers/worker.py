@@ -43,7 +43,7 @@ PICTURES_ID: Final = "quantrac-ingest-pictures"
 SESSION_EXPIRY_S: Final = 30 * 86_400
 """How long the broker keeps what arrives while ingest is away, seconds."""
 RECEIVE_MAXIMUM: Final = 8192
-"""Messages received and not acknowledged. How much memory they may take, `receiving.MOST_BYTES` says."""
+"""Messages received and not acknowledged. `MOST_BYTES` of the inbox bounds their memory."""
 PICTURES_AT_ONCE: Final = 4
 LARGEST_PICTURE: Final = 4 * 1024 * 1024
 """Bytes; a broker of ours takes no more than 256 KiB."""
@@ -116,9 +116,9 @@ class Worker:
         )
 
     def run(self) -> bool:
-        """Stand by until the lease is free, then store what arrives until told to stop; tell whether it was told.
+        """Stand by until the lease is free, then store what arrives; return whether `stop` ended it.
 
-        False: another process has taken over. What is not stored by then stays with the broker, or is its to store.
+        False means that another process has taken over. What is not stored by then stays with the broker.
         """
         try:
             self._writer.tenure.begin()
