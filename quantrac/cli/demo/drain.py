@@ -20,13 +20,13 @@ WAITING: Final = "select count(*) from v_notification where status in ('queued',
 MISSING: Final = "select coalesce(sum(missing), 0) from v_ledger"
 
 
-def drain_agents(stage: DemoSystem) -> int:
+def drain_agents(system: DemoSystem) -> int:
     """Let every agent finish; returns how many messages their spools have produced, by the spools' own count."""
-    drains = [_drain(stage, station) for station in stage.network.stations]
-    failed = [station for station, drain in zip(stage.network.stations, drains, strict=True) if _await(stage, drain)]
+    drains = [_drain(system, station) for station in system.network.stations]
+    failed = [station for station, drain in zip(system.network.stations, drains, strict=True) if _await(system, drain)]
     if failed:
         raise DemoError(f"not drained within {DRAIN_WITHIN_S} s: {', '.join(failed)}")
-    return sum(_produced(stage, station) for station in stage.network.stations)
+    return sum(_produced(system, station) for station in system.network.stations)
 
 
 def wait_until_quiet(conn: psycopg.Connection[Any]) -> None:
@@ -38,22 +38,22 @@ def wait_until_quiet(conn: psycopg.Connection[Any]) -> None:
         time.sleep(0.2)
 
 
-def _drain(stage: DemoSystem, station: str) -> subprocess.Popen[bytes]:
-    stage.supervisor.let_end(station)
-    argv, env = stage.agent_command(station, "drain", "--timeout", str(DRAIN_WITHIN_S))
-    with stage.supervisor.log_of(f"{station}-drain").open("ab") as output:
+def _drain(system: DemoSystem, station: str) -> subprocess.Popen[bytes]:
+    system.supervisor.let_end(station)
+    argv, env = system.agent_command(station, "drain", "--timeout", str(DRAIN_WITHIN_S))
+    with system.supervisor.log_of(f"{station}-drain").open("ab") as output:
         return subprocess.Popen(argv, env={**os.environ, **env}, stdout=output, stderr=output)
 
 
-def _await(stage: DemoSystem, drain: subprocess.Popen[bytes]) -> bool:
+def _await(system: DemoSystem, drain: subprocess.Popen[bytes]) -> bool:
     while drain.poll() is None:
-        stage.watch()
+        system.watch()
         time.sleep(0.1)
     return drain.returncode != 0
 
 
-def _produced(stage: DemoSystem, station: str) -> int:
-    argv, env = stage.agent_command(station, "spool", "status", "--json")
+def _produced(system: DemoSystem, station: str) -> int:
+    argv, env = system.agent_command(station, "spool", "status", "--json")
     done = subprocess.run(argv, env={**os.environ, **env}, capture_output=True, check=True)
     return int(json.loads(done.stdout)["produced"])
 

@@ -101,13 +101,13 @@ class DemoReport:
         }
 
 
-def make_report(conn: psycopg.Connection[Any], stage: DemoSystem, produced: int, first_reading_s: float) -> DemoReport:
+def make_report(conn: psycopg.Connection[Any], system: DemoSystem, produced: int, first_reading_s: float) -> DemoReport:
     """Read everything that the verdict rests on."""
     return DemoReport(
         produced=produced,
         books=total(ledger(conn)),
         counts=_read_counts(conn),
-        journal=judge(conn, stage.network, stage.journals),
+        journal=judge(conn, system.network, system.journals),
         alarms=_read_alarms(conn),
         notifications=_read_notifications(conn),
         seconds_to_first_reading=first_reading_s,

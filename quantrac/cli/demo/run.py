@@ -27,50 +27,50 @@ def run_demo(options: DemoOptions, say: Callable[[str], None], stopped: Callable
     """
     began = time.monotonic(), datetime.now(UTC)
     network = load_network(options.project / "station_configs", options.overlay)
-    with alone(options.project), DemoSystem(options, network, say) as stage:
-        stage.start_servers()
-        prepare_database(stage.database_url, network)
-        stage.start_field()
-        stage.start_centre()
-        stage.start_agents()
-        with psycopg.connect(stage.database_url, autocommit=True, application_name="demo") as conn:
-            first = _wait_for_first_reading(stage, conn, began, stopped)
+    with alone(options.project), DemoSystem(options, network, say) as system:
+        system.start_servers()
+        prepare_database(system.database_url, network)
+        system.start_field()
+        system.start_centre()
+        system.start_agents()
+        with psycopg.connect(system.database_url, autocommit=True, application_name="demo") as conn:
+            first = _wait_for_first_reading(system, conn, began, stopped)
             if first is None:
                 return True
             say(f"first reading after {first:.1f} s")
-            caught = Caught(stage.caught)
-            _play(stage, conn, caught, options.seconds, stopped)
+            caught = Caught(system.caught)
+            _play(system, conn, caught, options.seconds, stopped)
             if options.seconds is None:
                 return True
             say("draining: no more samples, everything read is sent and acknowledged")
-            produced = drain_agents(stage)
+            produced = drain_agents(system)
             wait_until_quiet(conn)
             for message in caught.news():
                 say(message)
-            result = reports.make_report(conn, stage, produced, first)
+            result = reports.make_report(conn, system, produced, first)
         reports.publish(result, options.report, say)
         return result.faultless
 
 
 def _wait_for_first_reading(
-    stage: DemoSystem,
+    system: DemoSystem,
     conn: psycopg.Connection[tuple[object, ...]],
     began: tuple[float, datetime],
     stopped: Callable[[], bool],
 ) -> float | None:
     """Return the seconds from the start to the first reading received since; None when stopped before."""
     while not _has_reading_since(conn, began[1]):
-        stage.watch()
+        system.watch()
         if stopped():
             return None
         if time.monotonic() - began[0] > FIRST_READING_WITHIN_S:
-            raise DemoError(f"no reading within {FIRST_READING_WITHIN_S:.0f} s; logs: {stage.supervisor.directory}")
+            raise DemoError(f"no reading within {FIRST_READING_WITHIN_S:.0f} s; logs: {system.supervisor.directory}")
         time.sleep(0.1)
     return time.monotonic() - began[0]
 
 
 def _play(
-    stage: DemoSystem,
+    system: DemoSystem,
     conn: psycopg.Connection[tuple[object, ...]],
     caught: Caught,
     seconds: float | None,
@@ -79,7 +79,7 @@ def _play(
     ends = None if seconds is None else time.monotonic() + seconds
     with Screen() as screen:
         while not stopped() and (ends is None or time.monotonic() < ends):
-            stage.watch()
+            system.watch()
             for message in caught.news():
                 screen.say(message)
             screen.show(conn)
