@@ -8,7 +8,6 @@ below a lesser one, so that it does not flap itself.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -61,16 +60,8 @@ def begin_flapping(conn: Connection, change: Recorded, plan: Flapping, now: date
     add_event(conn, change.alarm_id, change.time, "flapping", now, detail={"window_ms": plan.window_ms})
 
 
-@dataclass(frozen=True, slots=True)
-class Quiet:
-    """An alarm that flaps no more, and is over."""
-
-    station: str | None
-    change: Recorded
-
-
-def end_flapping(conn: Connection, plan: Flapping, now: datetime) -> list[Quiet]:
-    """End what flaps no more; return what is over and must be told as over. In the caller's transaction."""
+def end_flapping(conn: Connection, plan: Flapping, now: datetime) -> list[tuple[Recorded, str | None]]:
+    """End what flaps no more; return the ends that people must be told of, with their stations. In a transaction."""
     found = []
     for subject, station, alarm_id, raised_at, severity, texts, cleared_at, stands in conn.execute(FLAPPING).fetchall():
         if _rate(conn, alarm_id, now, plan) >= plan.end:
@@ -82,7 +73,7 @@ def end_flapping(conn: Connection, plan: Flapping, now: datetime) -> list[Quiet]
                 Purpose.CLEARED, alarm_id, event, cleared_at or now, raised_at, Severity.from_word(severity), False,
                 msgspec.convert(texts, RuleTexts),
             )  # fmt: skip
-            found.append(Quiet(station, change))
+            found.append((change, station))
     return found
 
 

@@ -118,8 +118,8 @@ def tell_withheld(conn: Connection, routing: Routing, now: datetime) -> int:
     with conn.transaction():
         book = AddressBook(conn)
         quiet = end_flapping(conn, routing.flapping, now)
-        for one in quiet:
-            tell(conn, one.change, Audience(one.station, (), routing), Figures(), now, book)
+        for change, station in quiet:
+            tell(conn, change, Audience(station, (), routing), Figures(), now, book)
         found = end_withholding(conn, now)
         for untold in found:
             to = Audience(untold.station, untold.to, routing, breaks_quiet_hours=untold.breaks_quiet_hours)
