@@ -54,9 +54,7 @@ class AgentControl:
             wire=plan.wiring.wire,
             link=self.link,
             deliveries=self._deliveries,
-            become=uplink.become,
-            record=lambda detail: uplink.record("configuration", detail),
-            connected=lambda: uplink.session.connected,
+            uplink=uplink,
             now=now,
             ending=end.sampling,
         )

@@ -17,6 +17,7 @@ from edge_agent.acquiring.field_link import FieldLink
 from edge_agent.acquiring.spot_read import SpotReading
 from edge_agent.clocks.clock import Now
 from edge_agent.control.trial import Deliveries, Trial, TrialVerdict
+from edge_agent.sending.uplink import Uplink
 from edge_agent.slots.changes import Changes, changes
 from edge_agent.slots.kept_file import replace_file
 from quantrac.config.station_json import BadStation, dumps, loads
@@ -82,9 +83,7 @@ class Reconfiguration:
         wire: Callable[[Station], Station],
         link: FieldLink,
         deliveries: Deliveries,
-        become: Callable[[Station], None],
-        record: Callable[[str], None],
-        connected: Callable[[], bool],
+        uplink: Uplink,
         now: Now,
         ending: threading.Event,
     ) -> None:
@@ -95,15 +94,13 @@ class Reconfiguration:
             wire: puts a station's buses at their places on this machine.
             link: to the instruments.
             deliveries: what comes of them.
-            become: tells everything else of the agent who the station is now.
-            record: puts an event `configuration` on record.
-            connected: whether the broker is reached.
+            uplink: goes on as another configuration, too; keeps the events; may be connected.
             now: both clocks.
             ending: the agent ends; a trial under way is given up.
         """
         self.station = station
-        self._wire, self._link, self._deliveries, self._become = wire, link, deliveries, become
-        self._record, self._connected, self._now, self._ending = record, connected, now, ending
+        self._wire, self._link, self._deliveries, self._uplink = wire, link, deliveries, uplink
+        self._now, self._ending = now, ending
         self._busy = threading.Lock()
 
     def change(self, new: Station, source: str, within_s: float, confirmed: Callable[[], None]) -> dict[str, Any]:
@@ -117,7 +114,7 @@ class Reconfiguration:
         try:
             return self._change(self._wire(new), source, within_s, confirmed)
         except QuantracError as refusal:
-            self._record(f"{source} {new.config_hash[:NAMED]} refused: {refusal}")
+            self._uplink.record("configuration", f"{source} {new.config_hash[:NAMED]} refused: {refusal}")
             raise
         finally:
             self._busy.release()
@@ -133,15 +130,15 @@ class Reconfiguration:
             return _outcome("unchanged", new, found)
         self._try_out(new, found)
         trial = self._switch(old, new, within_s)
-        self._record(f"{source} {new.config_hash[:NAMED]} on trial: {found}")
+        self._uplink.record("configuration", f"{source} {new.config_hash[:NAMED]} on trial: {found}")
         verdict = self._watch(trial)
         why = _not_kept(confirmed) if verdict.confirmed else verdict.why
         if not why:
-            self._record(f"{source} {new.config_hash[:NAMED]} confirmed")
+            self._uplink.record("configuration", f"{source} {new.config_hash[:NAMED]} confirmed")
             return _outcome("confirmed", new, found)
         if not self._ending.is_set():
             self._put_in_force(old)
-        self._record(f"{source} {new.config_hash[:NAMED]} rolled back: {why}")
+        self._uplink.record("configuration", f"{source} {new.config_hash[:NAMED]} rolled back: {why}")
         log.error("configuration_rolled_back", config=new.config_hash, why=why)
         return _outcome("rolled back", new, found) | {"why": why}
 
@@ -155,7 +152,7 @@ class Reconfiguration:
             raise ChangeRefused("; ".join(f"{device}: {why}" for device, why in silent.items()))
 
     def _switch(self, old: Station, new: Station, within_s: float) -> Trial:
-        linked, before = self._connected(), self._deliveries.delivering()
+        linked, before = self._uplink.session.connected, self._deliveries.delivering()
         try:
             self._put_in_force(new)
         except (QuantracError, TimeoutError):
@@ -170,14 +167,14 @@ class Reconfiguration:
     def _put_in_force(self, station: Station) -> None:
         self._link.ask(lambda sweeps: sweeps.switch(station), SWITCH_S)
         self.station = station
-        self._become(station)
+        self._uplink.become(station)
         log.info("configuration_applied", config=station.config_hash)
 
     def _watch(self, trial: Trial) -> TrialVerdict:
         while True:
             if self._ending.wait(STEP_S):
                 return TrialVerdict(False, True, "the agent ended before it was proved")
-            verdict = trial.verdict(self._now().s, self._connected())
+            verdict = trial.verdict(self._now().s, self._uplink.session.connected)
             if verdict.confirmed or verdict.rolled_back:
                 return verdict
 

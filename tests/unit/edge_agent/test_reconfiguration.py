@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -15,6 +16,7 @@ from edge_agent.clocks.clock import Moment
 from edge_agent.control.reconfiguration import ChangeRefused, Reconfiguration
 from edge_agent.control.trial import Deliveries
 from edge_agent.readings.records import SlotReading, SlotRecord
+from edge_agent.sending.uplink import Uplink
 from quantrac.config.loader import load_network
 from quantrac.config.station_json import config_hash
 from quantrac.config.stations import Station
@@ -60,8 +62,7 @@ class Rig:
         self.kept: list[bool] = []
         self.configuring = Reconfiguration(
             STATION, wire=lambda station: station, link=cast(FieldLink, self.field), deliveries=self.deliveries,
-            become=lambda _: None, record=self.said.append, connected=lambda: True, now=self.now,
-            ending=cast(threading.Event, self),
+            uplink=cast(Uplink, self), now=self.now, ending=cast(threading.Event, self),
         )  # fmt: skip
         self.slots: list[float | None] = []
 
@@ -77,6 +78,13 @@ class Rig:
 
     def is_set(self) -> bool:
         return False
+
+    session = SimpleNamespace(connected=True)
+
+    def become(self, station: Station) -> None: ...
+
+    def record(self, kind: str, detail: str) -> None:
+        self.said.append(detail)
 
     def change(self, new: Station) -> dict[str, Any]:
         return self.configuring.change(new, "push", 3_000, lambda: self.kept.append(True))
