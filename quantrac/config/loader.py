@@ -14,7 +14,7 @@ from quantrac.config.draft import Draft
 from quantrac.config.findings import Findings, Place, Problem, one_of
 from quantrac.config.network import Defaults, Network, NetworkFile
 from quantrac.config.network_checks import check_network
-from quantrac.config.profile_files import load_profile, make_profile
+from quantrac.config.profile_files import make_profile
 from quantrac.config.resolution import resolve
 from quantrac.config.rule_checks import RuleChecks, level_names
 from quantrac.config.rule_files import RulesFile, RuleTest
@@ -22,8 +22,6 @@ from quantrac.config.rules import Rule
 from quantrac.config.station_files import StationFile
 from quantrac.config.stations import Station
 from quantrac.config.validation import check_stem, validated
-
-__all__ = ["load_network", "load_profile", "load_rules"]
 
 
 def load_network(root: Path, overlay: str | None = None) -> Network:

@@ -130,7 +130,7 @@ def _conclude(wish: LineOptions, chosen: list[Interpretation]) -> None:
 
 def _read_profile(wish: LineOptions) -> None:
     from edge_agent.commissioning.probe import read_profile
-    from quantrac.config.loader import load_profile
+    from quantrac.config.profile_files import load_profile
 
     assert wish.profile is not None
     from edge_agent.commissioning.line_search import LinePlace, bus_at

@@ -13,7 +13,7 @@ import typer
 from ruamel.yaml import YAML
 
 from quantrac.cli.main import COMMANDS
-from quantrac.config.loader import load_profile
+from quantrac.config.profile_files import load_profile
 from quantrac.config.settings import Settings
 
 PROJECT = Path(__file__).parents[3]

@@ -23,8 +23,8 @@ from edge_agent.modbus.request_plan import Function, RegisterSpan
 from edge_agent.modbus.signals import Image, decode
 from edge_agent.readings.samples import Measured
 from quantrac.config.devices import PROTOCOLS, AnyProfile
-from quantrac.config.loader import load_profile
 from quantrac.config.modbus import ModbusProfile
+from quantrac.config.profile_files import load_profile
 from quantrac.config.profiles import Golden, HexExchange, TextExchange
 from quantrac.config.serial import Sdi12Profile, VaisalaProfile
 from quantrac.config.stations import Device
