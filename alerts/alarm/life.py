@@ -31,9 +31,6 @@ class AlarmState(StrEnum):
     CLEARED = "cleared"
 
 
-WITHHELD: Final = frozenset({AlarmState.SHELVED, AlarmState.OUT_OF_SERVICE, AlarmState.SUPPRESSED})
-"""States in which an alarm is recorded and nobody is told."""
-IN_ALARM: Final = frozenset({AlarmState.UNACKNOWLEDGED, AlarmState.ACKNOWLEDGED}) | WITHHELD
 OVER: Final = frozenset({AlarmState.RETURNED, AlarmState.CLEARED})
 
 

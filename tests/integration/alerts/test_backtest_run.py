@@ -12,13 +12,13 @@ from pathlib import Path
 from alerts.trials.backtest_run import run_backtest, too_often
 from alerts.trials.history import stored_stretches
 from alerts.trials.normals import departing_channels
-from alerts.trials.series import read_series
 from quantrac.config.loader import load_network
 from quantrac.database.pool import Connection
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.states import State
 from tests.integration.alerts.centre import CHANNEL, START, START_MS, add_network, rows, store
 from tests.unit.alerts.rules import MINUTE
+from tests.unit.alerts.series import read_series
 
 PROJECT = Path(__file__).parents[3]
 DAY = date(2026, 11, 24)

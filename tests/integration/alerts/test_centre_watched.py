@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from alerts.trials.series import read_series
 from alerts.watchdogs.books import check_books
 from alerts.watchdogs.feed_lag import check_feed
 from quantrac.config.loader import load_network
@@ -16,6 +15,7 @@ from quantrac.config.network import Network
 from quantrac.database.pool import Connection
 from tests.integration.alerts.centre import START, START_MS, STATION, add_network, rows, store
 from tests.unit.alerts.rules import MINUTE
+from tests.unit.alerts.series import read_series
 
 HOUR = timedelta(hours=1)
 

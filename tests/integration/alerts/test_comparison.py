@@ -19,10 +19,10 @@ from alerts.evaluating.past import SETTLE
 from alerts.evaluating.readings import instant
 from alerts.rules.block import JudgedReading
 from alerts.rules.rule import ChannelRule
-from alerts.trials.series import read_series
 from quantrac.database.pool import Connection, connect
 from tests.integration.alerts.centre import CHANNEL, ROUTING, START, START_MS, STATION, Clock, add_network, rows, store
 from tests.unit.alerts.rules import small_rule
+from tests.unit.alerts.series import read_series
 
 SECOND = 1000
 

@@ -14,13 +14,13 @@ from alerts.evaluating.stored_normals import save_cells
 from alerts.rules.composite import CONDITION, CompositeRule, Member
 from alerts.rules.normals import ALL_PHASES, Cell
 from alerts.rules.rule import ChannelRule, Measure, MeasureKind
-from alerts.trials.series import read_series
 from quantrac.config.composites import parse_expression
 from quantrac.config.rules import Level, Side
 from quantrac.database.pool import Connection, connect
 from quantrac.telemetry.severity import Severity
 from tests.integration.alerts.centre import CHANNEL, ROUTING, START, START_MS, STATION, add_network, rows, store
 from tests.unit.alerts.rules import MINUTE, oxygen_rule
+from tests.unit.alerts.series import read_series
 
 TEMP = f"{STATION}/water_temp"
 

@@ -8,12 +8,12 @@ from datetime import timedelta
 import pytest
 
 from alerts.evaluating.evaluator import Evaluator
-from alerts.trials.series import read_series
 from quantrac.database.feed import NewChange, append_changes
 from quantrac.database.pool import Connection, connect
 from tests.integration.alerts.centre import CHANNEL, ROUTING, START, START_MS, STATION, add_network, rows, store
 from tests.integration.alerts.test_composites import POND
 from tests.unit.alerts.rules import ACT, MINUTE, oxygen_rule
+from tests.unit.alerts.series import read_series
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from alerts.evaluating.evaluator import CHANGES_A_ROUND, Evaluator
 from alerts.evaluating.past import SETTLE
 from alerts.evaluating.readings import instant
 from alerts.rules.rule import ChannelRule
-from alerts.trials.series import read_series
 from quantrac.database.feed import NewChange, append_changes
 from quantrac.database.pool import Connection, connect
 from quantrac.telemetry.quality import Quality
@@ -28,6 +27,7 @@ from tests.integration.alerts.centre import (
     store,
 )
 from tests.unit.alerts.rules import ACT, DANGER, MINUTE, WATCH, oxygen_rule
+from tests.unit.alerts.series import read_series
 
 
 def evaluator(conn: Connection, *rules: ChannelRule) -> Evaluator:

@@ -15,7 +15,6 @@ from alerts import desk
 from alerts.evaluating.evaluator import Evaluator
 from alerts.evaluating.past import SETTLE
 from alerts.telling.pictures import LASTS, TOGETHER, AskPicture, WantedPicture, ask_for, claim, start_asking
-from alerts.trials.series import read_series
 from quantrac.cli.commands.alerts import by_command
 from quantrac.config.settings import Settings
 from quantrac.database.pool import Connection, connect
@@ -23,6 +22,7 @@ from quantrac.private_services.mosquitto import PrivateMosquitto
 from tests.fixtures.timing import eventually
 from tests.integration.alerts.centre import CHANNEL, ROUTING, START, START_MS, STATION, add_network, rows, store
 from tests.unit.alerts.rules import ACT, DANGER, MINUTE, oxygen_rule
+from tests.unit.alerts.series import read_series
 
 CAMERAS = ("gate", "river")
 SEEING = replace(oxygen_rule(ACT, DANGER), cameras=CAMERAS)

@@ -19,7 +19,6 @@ from alerts.telling.relay import Relay
 from alerts.telling.sender import Sender
 from alerts.trials.backtest_run import run_backtest
 from alerts.trials.normals import make_normals
-from alerts.trials.series import read_series
 from alerts.watchdogs.books import check_books
 from alerts.watchdogs.feed_lag import check_feed
 from quantrac.config.loader import load_network
@@ -38,6 +37,7 @@ from tests.integration.alerts.centre import (
     store,
 )
 from tests.unit.alerts.rules import MINUTE, oxygen_rule
+from tests.unit.alerts.series import read_series
 
 PROJECT = Path(__file__).parents[3]
 

@@ -21,13 +21,13 @@ from alerts.rules.compiler import compile_network
 from alerts.service import wall_clock
 from alerts.telling.routes import Routing
 from alerts.telling.sender import THREADS
-from alerts.trials.series import read_series
 from quantrac.config.loader import load_network
 from quantrac.database.pool import Connection, connect
 from quantrac.private_services.catchers import MailCatcher, SmsCatcher
 from tests.fixtures.timing import eventually, quickest
 from tests.integration.alerts.centre import START_MS, add_network, minutes_of, rows, store
 from tests.unit.alerts.rules import MINUTE
+from tests.unit.alerts.series import read_series
 
 PROJECT = Path(__file__).parents[3]
 

@@ -11,12 +11,12 @@ from alerts import desk
 from alerts.evaluating.evaluator import Evaluator
 from alerts.telling.messages import tell_withheld
 from alerts.telling.routes import Routing
-from alerts.trials.series import read_series
 from quantrac.config.loader import load_network
 from quantrac.config.network import Network
 from quantrac.database.pool import Connection
 from tests.integration.alerts.centre import CHANNEL, ROUTING, START, START_MS, add_network, rows, store
 from tests.unit.alerts.rules import MINUTE, oxygen_rule
+from tests.unit.alerts.series import read_series
 
 HOUR = timedelta(hours=1)
 TOLD = "select purpose, count(*) from notification group by 1 order by 1"

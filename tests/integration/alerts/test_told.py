@@ -25,7 +25,6 @@ from alerts.telling.sender import Sender
 from alerts.telling.stages import Recent
 from alerts.telling.summaries import tell_held, tell_late
 from alerts.telling.summary_texts import SummaryLine
-from alerts.trials.series import read_series
 from quantrac.config.notifications import EscalationStep, Grouping, QuietHours, Route
 from quantrac.database.pool import Connection
 from quantrac.telemetry.severity import Severity
@@ -33,6 +32,7 @@ from quantrac.telemetry.words import Words
 from tests.integration.alerts.centre import CHANNEL, ROUTING, START, START_MS, STATION, add_network, rows, store
 from tests.integration.alerts.test_life import HOUR, PLAN, TEXTS, end, rise
 from tests.unit.alerts.rules import MINUTE, oxygen_rule
+from tests.unit.alerts.series import read_series
 
 
 class Carrier:

@@ -16,12 +16,12 @@ from alerts.evaluating.evaluation import Decision, RuleState, step
 from alerts.rules.block import JudgedReading, ReadingBlock
 from alerts.rules.composite import CONDITION, CompositeRule, Member
 from alerts.rules.rule import Measure, MeasureKind
-from alerts.trials.series import read_series
 from quantrac.config.composites import Expression, parse_expression
 from quantrac.config.rules import Level, Side
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.severity import Severity
 from tests.unit.alerts.rules import MINUTE, oxygen_rule, told
+from tests.unit.alerts.series import read_series
 
 DO, TEMP = "st-my-thanh/do", "st-my-thanh/water_temp"
 WORDS = {"T": 1, "F": 0, "?": -1}

@@ -7,11 +7,11 @@ import pytest
 
 from alerts.evaluating.evaluation import DecisionKind, RuleState, step
 from alerts.rules.block import JudgedReading, ReadingBlock
-from alerts.trials.series import read_series
 from quantrac.config.rules import Level, Side
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.severity import Severity
 from tests.unit.alerts.rules import ACT, DANGER, MINUTE, WATCH, oxygen_rule, run, small_rule, told
+from tests.unit.alerts.series import read_series
 
 SECOND = 1000
 START = 1_795_490_400_000

@@ -16,12 +16,12 @@ from alerts.evaluating.evaluation import Decision, RuleState, step
 from alerts.rules.block import JudgedReading, ReadingBlock
 from alerts.rules.local_clock import local_ms
 from alerts.rules.rule import ChannelRule, Measure, MeasureKind, Validity
-from alerts.trials.series import read_series
 from quantrac.config.rules import Level, Side
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.states import State
 from tests.unit.alerts.rules import MINUTE, oxygen_rule, run, told
+from tests.unit.alerts.series import read_series
 
 HOUR = 60 * MINUTE
 EARLY = datetime.fromisoformat("1991-01-01")
