@@ -10,59 +10,12 @@ from typing import Any, Final
 import msgspec
 from psycopg.types.json import Jsonb
 
+from alerts.alarm.change import Mark, Purpose, Recorded, Subject
 from alerts.alarm.conditions import STATE_AT_RISE
 from alerts.alarm.life import OVER, AlarmAct, AlarmState, Life, step
-from alerts.alarm.purpose import Purpose
 from alerts.rules.rule import RuleTexts
 from quantrac.database.pool import Connection
 from quantrac.telemetry.severity import Severity
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What an alarm is about; at most one alarm of a subject stands."""
-
-    rule: str
-    station: str | None
-    """None: the centre itself."""
-    channel_id: int | None
-    """None: the station as a whole."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """The level that an alarm reaches, and the value that took it there."""
-
-    level: str
-    severity: Severity
-    value: float | None = None
-    limit: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """A change that now stands in the history; `severity` is the level's, at the end the worst that was reached."""
-
-    purpose: Purpose
-    alarm_id: int
-    alarm_event_id: int
-    time: datetime
-    raised_at: datetime
-    severity: Severity
-    is_news: bool
-    """A level more severe, or a kind of trouble other, than any that this alarm has reached (cleared: False)."""
-    texts: RuleTexts
-
-
-@dataclass(frozen=True, slots=True)
-class OnRecord:
-    """What the row of an alarm knows of its measurement."""
-
-    channel: str
-    """Empty: the station or the centre as a whole."""
-    parameter: str | None
-    value: float | None
-    limit: float | None
 
 
 @dataclass(frozen=True, slots=True)

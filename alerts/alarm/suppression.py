@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import msgspec
 
+from alerts.alarm.change import OnRecord, Purpose, Recorded
 from alerts.alarm.conditions import IS_OUT, IS_SHELVED
 from alerts.alarm.life import AlarmAct, AlarmState
-from alerts.alarm.purpose import Purpose
-from alerts.alarm.records import OnRecord, Recorded, act_on, add_event, stop_waiting
+from alerts.alarm.records import act_on, add_event, stop_waiting
 from alerts.rules.rule import RuleTexts
 from quantrac.database.pool import Connection
 from quantrac.telemetry.severity import Severity

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from alerts.alarm.records import Mark, Recorded, Subject, clear_alarm, reach_level
+from alerts.alarm.change import Mark, Recorded, Subject
+from alerts.alarm.records import clear_alarm, reach_level
 from alerts.evaluating.evaluation import Decision, DecisionKind
 from alerts.evaluating.readings import hour_before, instant
 from alerts.rules.rule import ChannelRule, MeasureKind

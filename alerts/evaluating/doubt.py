@@ -13,9 +13,9 @@ from typing import Final
 
 import msgspec
 
+from alerts.alarm.change import Purpose, Recorded
 from alerts.alarm.life import AlarmAct
-from alerts.alarm.purpose import Purpose
-from alerts.alarm.records import Recorded, act_on
+from alerts.alarm.records import act_on
 from alerts.evaluating.late import reach_back_ms, replay
 from alerts.evaluating.readings import ReadingWindow, instant, milliseconds, read_blocks
 from alerts.rules.rule import ChannelRule, RuleTexts

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from itertools import accumulate
 from typing import Final
 
-from alerts.alarm.records import Subject, clear_alarm, standing_subjects
+from alerts.alarm.change import Subject
+from alerts.alarm.records import clear_alarm, standing_subjects
 from alerts.evaluating.announcement import EVENTS, Event, announce
 from alerts.evaluating.composites import Composing
 from alerts.evaluating.doubt import Candidate, question, stands_at_rise

@@ -11,7 +11,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.alarm.records import Mark, Subject, record_late
+from alerts.alarm.change import Mark, Subject
+from alerts.alarm.records import record_late
 from alerts.evaluating.evaluation import Decision, DecisionKind, RuleState
 from alerts.evaluating.late import Episode, Replay, concerns, reach_ahead_ms, reach_back_ms, replay, still_holds
 from alerts.evaluating.readings import ReadingWindow, instant, read_blocks

@@ -8,7 +8,7 @@ from datetime import date, datetime, time
 from typing import Any, Final
 from uuid import uuid4
 
-from alerts.alarm.purpose import Purpose
+from alerts.alarm.change import Purpose
 from alerts.telling.contact import MEDIA, Medium
 from alerts.telling.gsm import length, unaccented
 from alerts.telling.notice import clock

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from alerts.alarm.purpose import Purpose
+from alerts.alarm.change import Purpose
 from alerts.telling.links import Links
 from quantrac.database.pool import Connection
 from quantrac.database.time_zone import time_zone

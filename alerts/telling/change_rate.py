@@ -13,8 +13,8 @@ from typing import Final
 
 import msgspec
 
-from alerts.alarm.purpose import Purpose
-from alerts.alarm.records import Recorded, add_event
+from alerts.alarm.change import Purpose, Recorded
+from alerts.alarm.records import add_event
 from alerts.rules.rule import RuleTexts
 from quantrac.config.notifications import Flapping
 from quantrac.database.pool import Connection

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import msgspec
 
-from alerts.alarm.purpose import Purpose
-from alerts.alarm.records import OnRecord, Recorded, add_event, wait_for_answer, waiting_since
+from alerts.alarm.change import OnRecord, Purpose, Recorded
+from alerts.alarm.records import add_event, wait_for_answer, waiting_since
 from alerts.rules.rule import RuleTexts
 from alerts.telling.routes import Routing
 from quantrac.config.notifications import EscalationStep

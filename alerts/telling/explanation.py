@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from alerts.alarm.purpose import Purpose
+from alerts.alarm.change import Purpose
 from alerts.rules.rule import ChannelRule
 from alerts.telling.contact import Addressee
 from alerts.telling.escalation import calls

@@ -8,8 +8,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from alerts.alarm.purpose import AFTERWARDS, CALLS, ENDS, Purpose
-from alerts.alarm.records import OnRecord, Recorded
+from alerts.alarm.change import AFTERWARDS, CALLS, ENDS, OnRecord, Purpose, Recorded
 from alerts.alarm.suppression import end_withholding, withheld_by, withhold
 from alerts.rules.rule import RuleTexts
 from alerts.rules.trend import Trend

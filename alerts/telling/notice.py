@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from alerts.alarm.purpose import Purpose
+from alerts.alarm.change import Purpose
 from alerts.rules.rule import RuleTexts
 from alerts.rules.trend import Trend
 from quantrac.config.rules import Side

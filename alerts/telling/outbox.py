@@ -15,7 +15,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from alerts.alarm.purpose import CALLS, ENDS, Purpose
+from alerts.alarm.change import CALLS, ENDS, Purpose
 from alerts.telling.contact import Medium
 from alerts.telling.notification import REACHED, UNSETTLED, MessageStatus, in_sql
 from quantrac.database.pool import Connection

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
-from alerts.alarm.purpose import Purpose
-from alerts.alarm.records import Recorded, add_event
+from alerts.alarm.change import Purpose, Recorded
+from alerts.alarm.records import add_event
 from alerts.alarm.suppression import withheld_by
 from quantrac.database.outage import persist
 from quantrac.database.pool import Connection, connect

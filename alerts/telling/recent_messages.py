@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from alerts.alarm.purpose import ENDS, Purpose
+from alerts.alarm.change import ENDS, Purpose
 from alerts.telling.contact import Medium
 from alerts.telling.notification import GATHERED, in_sql
 from alerts.telling.outbox import Queued

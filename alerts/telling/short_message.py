@@ -10,7 +10,7 @@ import re
 import unicodedata
 from typing import Final
 
-from alerts.alarm.purpose import Purpose
+from alerts.alarm.change import Purpose
 from alerts.telling import gsm
 from alerts.telling.notice import (
     REMARKS,

@@ -13,7 +13,7 @@ from datetime import datetime, time, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from alerts.alarm.purpose import AFTERWARDS, CALLS, Purpose
+from alerts.alarm.change import AFTERWARDS, CALLS, Purpose
 from alerts.telling.contact import Addressee, Medium, Recipient
 from alerts.telling.routes import Routing, end_of_quiet, has_duty, next_clock, shift_on_duty
 from quantrac.config.notifications import Duty

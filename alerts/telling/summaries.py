@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from alerts.alarm.purpose import Purpose
+from alerts.alarm.change import Purpose
 from alerts.alarm.records import add_event
 from alerts.rules.rule import RuleTexts
 from alerts.telling import summary_texts

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from alerts.alarm.purpose import Purpose
+from alerts.alarm.change import Purpose
 from alerts.telling import gsm
 from alerts.telling.letter import Letter
 from alerts.telling.notice import SEVERITY_WORDS, clock

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Final
 
-from alerts.alarm.purpose import Purpose
+from alerts.alarm.change import Purpose
 from alerts.evaluating.composite import verdicts
 from alerts.evaluating.evaluation import Decision, DecisionKind, RuleState, step
 from alerts.evaluating.late import episodes

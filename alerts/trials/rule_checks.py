@@ -9,7 +9,7 @@ from itertools import combinations
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from alerts.alarm.purpose import Purpose
+from alerts.alarm.change import Purpose
 from alerts.rules.compiler import compile_network
 from alerts.rules.composite import compile_composites
 from alerts.rules.rule import ChannelRule, MeasureKind

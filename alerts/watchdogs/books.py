@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from alerts.alarm.records import Mark, Recorded, Subject
+from alerts.alarm.change import Mark, Recorded, Subject
 from alerts.rules.rule import RuleTexts
 from alerts.telling.messages import Figures
 from alerts.telling.routes import Routing

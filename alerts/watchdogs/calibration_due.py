@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from alerts.alarm.records import Mark, Recorded, Subject
+from alerts.alarm.change import Mark, Recorded, Subject
 from alerts.rules.rule import RuleTexts
 from alerts.telling.routes import Routing
 from alerts.watchdogs.settlement import Look, WantedAlarm, settle

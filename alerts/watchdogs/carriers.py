@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from alerts.alarm.records import Mark, Recorded, Subject
+from alerts.alarm.change import Mark, Recorded, Subject
 from alerts.rules.rule import RuleTexts
 from alerts.telling.contact import Medium
 from alerts.telling.routes import Routing

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from alerts.alarm.records import Mark, Recorded, Subject
+from alerts.alarm.change import Mark, Recorded, Subject
 from alerts.rules.rule import RuleTexts
 from alerts.telling.routes import Routing
 from alerts.watchdogs.settlement import Look, WantedAlarm, settle

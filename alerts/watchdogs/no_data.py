@@ -1,8 +1,8 @@
 """A channel without values while its station speaks: the alarm of rule `channel-no-data`. Asked by the jobs' clock.
 
 Only time in which ingest was healthy counts, so a centre that was down for two hours misses no channel. One cause, one
-alarm: while a station is silent its channels have none of their own, and a device without any value has one, at its
-first channel.
+alarm: a device without any value has one, at its first channel; while a station is silent none rises, and one that
+stands becomes a child of the station's alarm.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from alerts.alarm.records import Mark, Recorded, Subject
+from alerts.alarm.change import Mark, Recorded, Subject
 from alerts.rules.rule import RuleTexts
 from alerts.telling.messages import Figures
 from alerts.telling.routes import Routing

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from alerts.alarm.records import Mark, Recorded, Subject, clear_alarm, reach_level, standing_subjects
+from alerts.alarm.change import Mark, Recorded, Subject
+from alerts.alarm.records import clear_alarm, reach_level, standing_subjects
 from alerts.rules.rule import RuleTexts
 from alerts.telling.contact import Medium
 from alerts.telling.messages import Audience, Figures, tell

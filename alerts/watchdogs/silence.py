@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from alerts.alarm.records import Mark, Recorded, Subject
+from alerts.alarm.change import Mark, Recorded, Subject
 from alerts.rules.rule import RuleTexts
 from alerts.telling.routes import Routing
 from alerts.watchdogs.settlement import Look, WantedAlarm, settle

@@ -87,7 +87,7 @@ def _explained(conn: Connection, network: Network, about: _Asked, now: datetime)
 
 def _matter(network: Network, about: _Asked) -> tuple[Matter, str | None]:
     """Return what people may be told of, and the channel."""
-    from alerts.alarm.purpose import Purpose
+    from alerts.alarm.change import Purpose
     from alerts.rules.compiler import compile_network
     from alerts.rules.composite import compile_composites
     from alerts.telling.explanation import chosen_level

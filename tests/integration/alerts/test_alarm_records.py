@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from psycopg import Rollback
 
 from alerts import desk
+from alerts.alarm.change import Mark, Subject
 from alerts.alarm.life import OVER, Life, step
 from alerts.alarm.life import AlarmAct as Act
 from alerts.alarm.life import AlarmState as State
-from alerts.alarm.records import Mark, Subject, act_on, clear_alarm, reach_level, record_late
+from alerts.alarm.records import act_on, clear_alarm, reach_level, record_late
 from alerts.alarm.suppression import end_withholding
 from alerts.rules.rule import RuleTexts
 from quantrac.database.pool import Connection

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from alerts import desk
-from alerts.alarm.records import Mark, Subject, clear_alarm, raise_alarm
+from alerts.alarm.change import Mark, Subject
+from alerts.alarm.records import clear_alarm, raise_alarm
 from alerts.people.contacts import NewContact, save_contacts
 from quantrac.database.pool import Connection
 from quantrac.private_services.catchers import MailCatcher, SmsCatcher

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from alerts import desk
-from alerts.alarm.records import Mark, Recorded, Subject, clear_alarm, raise_alarm
+from alerts.alarm.change import Mark, Recorded, Subject
+from alerts.alarm.records import clear_alarm, raise_alarm
 from alerts.alarm.suppression import end_withholding
 from alerts.rules.rule import RuleTexts
 from alerts.telling.change_rate import end_flapping

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from alerts.alarm.purpose import Purpose
-from alerts.alarm.records import Mark, Subject, raise_alarm
+from alerts.alarm.change import Mark, Purpose, Subject
+from alerts.alarm.records import raise_alarm
 from alerts.channels.sms_modem import ModemNotifier
 from alerts.people.inbox import SmsInbox
 from alerts.telling.contact import Medium

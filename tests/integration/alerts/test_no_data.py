@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts.alarm.purpose import Purpose
+from alerts.alarm.change import Purpose
 from alerts.rules.block import JudgedReading
 from alerts.telling.messages import call_again
 from alerts.watchdogs.no_data import check_no_data

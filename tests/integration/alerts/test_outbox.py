@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from alerts import desk
-from alerts.alarm.purpose import Purpose
-from alerts.alarm.records import Mark, Subject, raise_alarm
+from alerts.alarm.change import Mark, Purpose, Subject
+from alerts.alarm.records import raise_alarm
 from alerts.channels.email_smtp import SmtpNotifier
 from alerts.channels.sms_esms import EsmsNotifier
 from alerts.people.contacts import outcomes, queue_test, reached

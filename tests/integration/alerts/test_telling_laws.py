@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alerts import desk
-from alerts.alarm.purpose import Purpose
-from alerts.alarm.records import Mark, Subject, clear_alarm, raise_alarm
+from alerts.alarm.change import Mark, Purpose, Subject
+from alerts.alarm.records import clear_alarm, raise_alarm
 from alerts.alarm.suppression import withheld_by
 from alerts.rules.rule import RuleTexts
 from alerts.telling.address_book import AddressBook

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from alerts import desk
-from alerts.alarm.purpose import Purpose
-from alerts.alarm.records import Mark, Subject, raise_alarm, reach_level, record_late
+from alerts.alarm.change import Mark, Purpose, Subject
+from alerts.alarm.records import raise_alarm, reach_level, record_late
 from alerts.evaluating.evaluator import Evaluator
 from alerts.telling import summary_texts
 from alerts.telling.attachments import attachments

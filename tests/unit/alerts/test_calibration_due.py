@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from alerts.alarm.purpose import Purpose
+from alerts.alarm.change import Purpose
 from alerts.telling import gsm
 from alerts.telling.contact import Addressee, Medium, Wishes
 from alerts.telling.explanation import explain

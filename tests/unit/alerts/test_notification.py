@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from alerts.alarm.purpose import Purpose
+from alerts.alarm.change import Purpose
 from alerts.telling.notification import MessageStatus, in_sql
 
 ROOM = Path(__file__).parents[3] / "alerts"

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.alarm.purpose import AFTERWARDS, CALLS, Purpose
+from alerts.alarm.change import AFTERWARDS, CALLS, Purpose
 from alerts.telling.contact import MEDIA, Addressee, Medium, Wishes
 from alerts.telling.explanation import explain
 from alerts.telling.routes import Routing

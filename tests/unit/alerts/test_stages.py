@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from alerts.alarm.purpose import Purpose
+from alerts.alarm.change import Purpose
 from alerts.telling.change_rate import change_rate
 from alerts.telling.contact import Addressee, Medium, Wishes
 from alerts.telling.escalation import calls, next_call

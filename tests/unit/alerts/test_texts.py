@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from alerts.alarm.purpose import Purpose
+from alerts.alarm.change import Purpose
 from alerts.rules.rule import RuleTexts
 from alerts.rules.trend import Trend
 from alerts.telling import gsm

@@ -1,0 +1,95 @@
+"""A change of an alarm: what it is about, which level it reaches, why people are told of it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from alerts.rules.rule import RuleTexts
+from quantrac.telemetry.severity import Severity
+
+
+class Purpose(StrEnum):
+    """Why a message is sent."""
+
+    RAISED = "raised"
+    LEVEL = "level"
+    """The alarm stands at a more severe level than the one told before."""
+    CLEARED = "cleared"
+    WITHDRAWN = "withdrawn"
+    """The alarm ends because nothing watches it any more, whatever its readings say."""
+    QUESTIONED = "questioned"
+    """Readings that raised the alarm are in doubt since."""
+    LATE = "late"
+    """Alarms of the past that late readings brought to light."""
+    ESCALATED = "escalated"
+    """Nobody has acknowledged the alarm: others are told."""
+    REPEATED = "repeated"
+    """Nobody has acknowledged it: whoever was told is told again."""
+    FLAPPING = "flapping"
+    """It comes and goes: told once in place of each time."""
+    SUMMARY = "summary"
+    """Many alarms at once."""
+    TEST = "test"
+    """No alarm: a person tries whether messages arrive."""
+
+    @property
+    def is_end(self) -> bool:
+        """Whether nothing more follows about the alarm."""
+        return self in ENDS
+
+
+ENDS: Final = frozenset({Purpose.CLEARED, Purpose.WITHDRAWN})
+AFTERWARDS: Final = ENDS | {Purpose.QUESTIONED}
+"""What whoever was told of the alarm is told later."""
+CALLS: Final = frozenset({Purpose.ESCALATED, Purpose.REPEATED})
+"""Calls for somebody to acknowledge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an alarm is about; at most one alarm of a subject stands."""
+
+    rule: str
+    station: str | None
+    """None: the centre itself."""
+    channel_id: int | None
+    """None: the station as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The level that an alarm reaches, and the value that took it there."""
+
+    level: str
+    severity: Severity
+    value: float | None = None
+    limit: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A change that now stands in the history; `severity` is the level's, at the end the worst that was reached."""
+
+    purpose: Purpose
+    alarm_id: int
+    alarm_event_id: int
+    time: datetime
+    raised_at: datetime
+    severity: Severity
+    is_news: bool
+    """A level more severe, or a kind of trouble other, than any that this alarm has reached (cleared: False)."""
+    texts: RuleTexts
+
+
+@dataclass(frozen=True, slots=True)
+class OnRecord:
+    """What the row of an alarm knows of its measurement."""
+
+    channel: str
+    """Empty: the station or the centre as a whole."""
+    parameter: str | None
+    value: float | None
+    limit: float | None
