@@ -1,4 +1,4 @@
-"""How long to wait before trying again: doubling, bounded, with jitter."""
+"""Backoff: the pauses between attempts, doubling, bounded, with jitter."""
 
 from __future__ import annotations
 

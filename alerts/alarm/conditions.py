@@ -1,4 +1,4 @@
-"""What withholds an alarm `a` from people, as SQL conditions at the time `%(now)s`."""
+"""SQL conditions under which an alarm `a` is withheld from people at the time `%(now)s`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What withholds alarms from people, begun and ended: shelves, and times out of service (ISA-18.2, 11.3 and 11.5).
+"""Begins and ends what withholds alarms from people: shelves, times out of service (ISA-18.2, 11.3 and 11.5).
 
 Alarms that are withheld go on being recorded. What was told to nobody and still stands when that ends is told then.
 """

@@ -1,4 +1,4 @@
-"""What is to be told about an alarm, before it is put into a form; and the words that all forms share. Pure."""
+"""A notice: the content of a message about an alarm before it has a form, and the words all forms share. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What arrived and what became of it: the entries of both books. Pure."""
+"""Arrivals: the entries of both books for what a batch brought. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What several commands share: the group they form, who acts, times and durations, and how they answer."""
+"""Arguments and answers that several commands share: who acts, times and durations, lines or JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a command finds around it: settings, the configured network, a database, and the signals that end it."""
+"""The environment of a command: settings, the configured network, a database, and the signals that end it."""
 
 from __future__ import annotations
 

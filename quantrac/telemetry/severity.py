@@ -1,4 +1,4 @@
-"""How bad an alarm is: four severities, from low to critical (ISA-18.2: priority)."""
+"""Severity: how bad an alarm is, from low to critical (ISA-18.2: priority)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the commands about a station share: options, settings, the state folder, reports in words."""
+"""Options and reports that the commands about a station share: settings, the state folder."""
 
 from __future__ import annotations
 

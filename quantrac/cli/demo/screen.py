@@ -1,4 +1,4 @@
-"""What the terminal shows while the demo runs: a live table (only on a terminal), and caught mail and messages."""
+"""The screen of the demo: a live table (only on a terminal), and caught mail and messages."""
 
 from __future__ import annotations
 

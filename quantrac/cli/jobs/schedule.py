@@ -1,4 +1,4 @@
-"""When a job is due: at multiples of a time, or each day by the clocks of a time zone. Pure."""
+"""Due times of jobs: at multiples of a time, or each day by the clocks of a time zone. Pure."""
 
 from __future__ import annotations
 
