@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import inspect
+import select
 import socket
 import struct
 import time
@@ -46,12 +47,19 @@ def test_paho_sock(client: Client) -> None:
 
 def test_paho_sock_recv(connected: tuple[Client, socket.socket]) -> None:
     client, broker = connected
-    broker.sendall(b"abc")
-    assert client._sock_recv(10) == b"abc"
     with pytest.raises(BlockingIOError):
         client._sock_recv(10)
+    broker.sendall(b"abc")
+    assert arrived(client)._sock_recv(10) == b"abc"
     broker.close()
-    assert client._sock_recv(10) == b""
+    assert arrived(client)._sock_recv(10) == b""
+
+
+def arrived(client: Client) -> Client:
+    """The client, as soon as its socket has something to read, be it the end."""
+    assert client._sock is not None
+    assert select.select([client._sock], [], [], 60)[0]
+    return client
 
 
 def test_paho_in_packet(client: Client) -> None:
