@@ -16,7 +16,7 @@ DRAIN_WITHIN_S: Final = 180
 QUIET_WITHIN_S: Final = 180.0
 
 LAG: Final = "select coalesce(sum(lag_rows), 0) from v_feed"
-WAITING: Final = "select count(*) from v_notification where status in ('queued', 'sending')"
+WAITING: Final = "select count(*) from v_notification where status = 'queued'"
 MISSING: Final = "select coalesce(sum(missing), 0) from v_ledger"
 
 
