@@ -102,11 +102,12 @@ def watched(book: StationBooks, before: Watched, now: datetime) -> Watched:
 
 def trouble(book: StationBooks, memory: Watched, after: timedelta, now: datetime) -> Trouble | None:
     """Return what is worth an alarm; None: nothing. Pure."""
-    if memory.since is not None and now - memory.since >= after:
-        return Trouble.MISSING if book.adds_up else Trouble.UNBALANCED
+    is_stuck = memory.since is not None and now - memory.since >= after
+    if is_stuck and not book.adds_up:
+        return Trouble.UNBALANCED
     if memory.lost_at is not None and now - memory.lost_at < LOST_FOR:
         return Trouble.LOST
-    return None
+    return Trouble.MISSING if is_stuck else None
 
 
 BOOKS: Final = """

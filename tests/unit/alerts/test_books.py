@@ -50,3 +50,10 @@ def test_lost_messages_are_told_at_once_and_for_a_day() -> None:
     assert after([book(lost=3)] * 47) is Trouble.LOST
     assert after([book(lost=3)] * 49) is None
     assert after([book(lost=3)] * 49 + [book(lost=4)]) is Trouble.LOST
+
+
+def test_lost_messages_are_told_at_once_also_while_as_many_others_are_missing() -> None:
+    """As when the spool drops its oldest while the station does not send."""
+    assert after([book(5), book(5), book(5), book(5, lost=3)]) is Trouble.LOST
+    assert after([book(5)] * 3 + [book(7, lost=3)] * 49) is Trouble.MISSING
+    assert after([book(5)] * 3 + [book(7, lost=3, adds_up=False)]) is Trouble.UNBALANCED
