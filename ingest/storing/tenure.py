@@ -134,7 +134,7 @@ class Tenure:
         while conn.execute(LEASE, [INGEST_LOCK]).fetchone() != (True,):
             if self._last_backend is None:
                 if not self.standing_by:
-                    log.info("standby_began", why="another process serves")
+                    log.info("standby_begun", why="another process serves")
                 self.standing_by = True
             elif waited_s > TAKE_BACK_S or not self._may_be_ours(conn):
                 raise LeaseLostError("another process serves")

@@ -16,7 +16,7 @@ from tests.integration.ingest.conftest import STATIONS, Edge, RunningIngest
 from tests.integration.ingest.test_path import message
 
 Start = Callable[[], RunningIngest]
-STANDS_BY = '"event": "standby_began"'
+STANDS_BY = '"event": "standby_begun"'
 
 
 @pytest.fixture
