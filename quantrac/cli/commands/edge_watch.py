@@ -26,10 +26,10 @@ def show(ask: Ask, every_s: float) -> None:
             time.sleep(every_s)
     from rich.live import Live
 
-    with Live(picture_of(ask()), auto_refresh=False, screen=True) as live:
+    with Live(table_of(ask()), auto_refresh=False, screen=True) as live:
         while True:
             time.sleep(every_s)
-            live.update(picture_of(ask()), refresh=True)
+            live.update(table_of(ask()), refresh=True)
 
 
 def text_of(found: dict[str, Any]) -> Iterator[str]:
@@ -44,7 +44,7 @@ def text_of(found: dict[str, Any]) -> Iterator[str]:
         yield f"  {line}"
 
 
-def picture_of(found: dict[str, Any]) -> Group:
+def table_of(found: dict[str, Any]) -> Group:
     """Return the same as a table for a terminal."""
     from rich.console import Group
     from rich.table import Table

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from quantrac.cli.commands.edge_watch import picture_of, text_of
+from quantrac.cli.commands.edge_watch import table_of, text_of
 
 T = 1_795_490_400_000  # 2026-11-24T03:20:00Z
 FOUND: dict[str, Any] = {
@@ -38,7 +38,7 @@ def test_a_block_of_text_says_it_all() -> None:
 
 def test_the_picture_on_a_terminal_says_it_too() -> None:
     console = Console(width=160, record=True, file=io.StringIO())
-    console.print(picture_of(FOUND))
+    console.print(table_of(FOUND))
     text = " ".join(console.export_text().split())
     for word in WORDS:
         assert word.replace("comm", "lost") in text
