@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from alerts.alarm.change import OnRecord, Purpose, Recorded
+from alerts.alarm.life import AlarmState
 from alerts.alarm.records import add_event, wait_for_answer, waiting_since
 from alerts.rules.rule import RuleTexts
 from alerts.telling.routes import Routing
@@ -48,13 +49,13 @@ def next_call(routing: Routing, severity: Severity, since: datetime, after: date
     return next((call.at for call in calls(routing, severity, since) if call.at > after), None)
 
 
-DUE: Final = """
+DUE: Final = f"""
 select a.alarm_id, a.severity, a.unanswered_since, a.called_at, a.raised_at, a.texts, a.station,
        coalesce(c.channel, ''), c.parameter, a.value, a."limit"
 from alarm a left join channel c using (channel_id)
-where a.call_at <= %s and a.state = 'unacknowledged'
+where a.call_at <= %s and a.state = '{AlarmState.UNACKNOWLEDGED}'
 order by a.call_at limit 200 for update of a
-"""
+"""  # noqa: S608 (a word of ours)
 
 
 def await_answer(conn: Connection, alarm_id: int, severity: Severity, routing: Routing, now: datetime) -> None:

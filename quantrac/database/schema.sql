@@ -811,7 +811,7 @@ CREATE TABLE public.notification (
 
 COMMENT ON COLUMN public.notification.carrier IS 'who took it or failed last: esms, speedsms, modem, smtp';
 
-COMMENT ON COLUMN public.notification.facts IS 'the message as data: numbers, UTC times, and words for the slots of templates';
+COMMENT ON COLUMN public.notification.facts IS 'the message as data: numbers, UTC times, and words for the placeholders of templates';
 
 COMMENT ON COLUMN public.notification.held_for IS 'storm, grouping, cap or quiet hours';
 

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 
 from psycopg.rows import class_row
 
+from alerts.telling.notification import MessageStatus
 from quantrac.database.pool import Connection
 from quantrac.desks import books
 from quantrac.desks.books import LedgerRow
@@ -36,11 +37,11 @@ ALARMS: Final = """
 select alarm_id, rule, station, channel, severity, raised_at, acknowledged_by from v_alarm
 where cleared_at is null and not late order by raised_at
 """
-NOTIFICATIONS: Final = """
-select count(*) filter (where status = 'queued' and queued_at < %(now)s - %(stuck)s::interval) as stuck,
-       count(*) filter (where status = 'failed' and queued_at > %(now)s - %(shown)s::interval) as failed
+NOTIFICATIONS: Final = f"""
+select count(*) filter (where status = '{MessageStatus.QUEUED}' and queued_at < %(now)s - %(stuck)s::interval) as stuck,
+       count(*) filter (where status = '{MessageStatus.FAILED}' and queued_at > %(now)s - %(shown)s::interval) as failed
 from v_notification
-"""
+"""  # noqa: S608 (words of ours)
 DEAD_LETTERS: Final = "select coalesce(sum(count), 0)::int8 from v_dead_letter where status in ('open', 'partial')"
 STRANGERS: Final = """
 select station, sum(count)::int8 as messages, min(first_received_at) as first_at, max(received_at) as last_at

@@ -10,13 +10,14 @@ from typing import Any, Final
 
 import psycopg
 
+from alerts.telling.notification import MessageStatus
 from quantrac.cli.demo.system import DemoError, DemoSystem
 
 DRAIN_WITHIN_S: Final = 180
 QUIET_WITHIN_S: Final = 180.0
 
 LAG: Final = "select coalesce(sum(lag_rows), 0) from v_feed"
-WAITING: Final = "select count(*) from v_notification where status = 'queued'"
+WAITING: Final = f"select count(*) from v_notification where status = '{MessageStatus.QUEUED}'"  # noqa: S608 (a word of ours)
 MISSING: Final = "select coalesce(sum(missing), 0) from v_ledger"
 
 

@@ -16,6 +16,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from alerts.telling.notification import MessageStatus, in_sql
 from quantrac.database.time_zone import time_zone
 
 STATIONS: Final = """
@@ -31,9 +32,10 @@ ALARMS: Final = """
 select station, rule, level, state, raised_at, cleared_at
 from v_alarm where not late order by raised_at desc limit 5
 """
-MESSAGES: Final = (
-    "select medium, count(*) filter (where status in ('sent', 'delivered')) from v_notification group by 1"
-)
+MESSAGES: Final = f"""
+select medium, count(*) filter (where status in {in_sql((MessageStatus.SENT, MessageStatus.DELIVERED))})
+from v_notification group by 1
+"""  # noqa: S608 (words of ours)
 
 
 class Screen:

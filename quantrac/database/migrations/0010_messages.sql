@@ -67,7 +67,7 @@ create table notification (
   unique (alarm_id, alarm_event_id, contact_id, medium)
 );
 comment on column notification.carrier is 'who took it or failed last: esms, speedsms, modem, smtp';
-comment on column notification.facts is 'the message as data: numbers, UTC times, and words for the slots of templates';
+comment on column notification.facts is 'the message as data: numbers, UTC times, and words for the placeholders of templates';
 comment on column notification.held_for is 'storm, grouping, cap or quiet hours';
 create index notification_due on notification (medium, next_attempt_at) where status = 'queued';
 create index notification_queued on notification (queued_at);
