@@ -51,8 +51,8 @@ REACHED: Final = """
 select detail->>'level', detail->>'severity' from alarm_event where alarm_id = %s and event in ('raised', 'level')
 """
 EVENT: Final = """
-insert into alarm_event (alarm_id, time, event, person, reason, detail, at, state)
-select alarm_id, %(time)s, %(event)s, %(person)s, %(reason)s, %(detail)s, %(at)s, state
+insert into alarm_event (alarm_id, time, event, person, reason, detail, at, state, acknowledged)
+select alarm_id, %(time)s, %(event)s, %(person)s, %(reason)s, %(detail)s, %(at)s, state, acknowledged_at is not null
 from alarm where alarm_id = %(alarm)s
 returning alarm_event_id
 """

@@ -297,7 +297,8 @@ CREATE TABLE public.alarm_event (
     reason text,
     detail jsonb,
     at timestamp with time zone NOT NULL,
-    state text NOT NULL
+    state text NOT NULL,
+    acknowledged boolean NOT NULL
 );
 
 ALTER TABLE public.alarm_event ALTER COLUMN alarm_event_id ADD GENERATED ALWAYS AS IDENTITY (
@@ -1072,7 +1073,8 @@ CREATE VIEW public.v_alarm_event AS
     reason,
     alarm_event_id,
     at,
-    state
+    state,
+    acknowledged
    FROM public.alarm_event;
 
 CREATE VIEW public.v_alarm_picture AS

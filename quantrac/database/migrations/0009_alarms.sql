@@ -90,7 +90,8 @@ create table alarm_event (
   reason          text,
   detail          jsonb,
   at              timestamptz not null,
-  state           text not null            -- of the alarm after it
+  state           text not null,           -- of the alarm after it
+  acknowledged    boolean not null         -- whether it is after it; a worse level must be acknowledged again
 );
 create index alarm_event_alarm on alarm_event (alarm_id);
 create index alarm_event_withheld on alarm_event (alarm_id) where event = 'withheld';
@@ -179,7 +180,7 @@ left join lateral (
 comment on view v_alarm is 'no_data_since: a standing alarm of whose channel nothing that counts has come since';
 
 create view v_alarm_event as
-select alarm_id, time, event, person, reason, alarm_event_id, at, state from alarm_event;
+select alarm_id, time, event, person, reason, alarm_event_id, at, state, acknowledged from alarm_event;
 
 create view v_shelf as
 select s.rule, s.station, c.channel, s.person, s.reason, s.since, s.until

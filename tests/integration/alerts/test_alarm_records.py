@@ -110,20 +110,18 @@ def life_of(conn: Connection, alarm_id: int) -> Life:
 
 def told_by_history(conn: Connection, alarm_id: int) -> Life:
     """Return the life that the history of an alarm tells: each line is a step of the table, or changes nothing."""
-    query = "select event, state from v_alarm_event where alarm_id = %s order by alarm_event_id"
-    (first, born), *later = rows(conn, query, alarm_id)
+    query = "select event, state, acknowledged from v_alarm_event where alarm_id = %s order by alarm_event_id"
+    (first, born, _), *later = rows(conn, query, alarm_id)
     assert (first, born) in [
         ("late", "cleared"),
         *(("raised", s) for s in ("unacknowledged", "shelved", "out of service")),
     ]
     life = Life(State(born))
-    for event, state in later:
-        steps = [step(life, act) for act in Act if act.event == event]
-        possible = {one for one in steps if one is not None and one.state == state}
-        if not possible:
-            assert state == life.state, f"{event}: from {life.state} to {state}"
-            continue
-        (life,) = possible
+    for event, state, acknowledged in later:
+        after = Life(State(state), acknowledged)
+        steps = {one for act in Act if act.event == event and (one := step(life, act)) is not None}
+        assert after in (steps or {life}), f"{event}: from {life} to {after}"
+        life = after
     return life
 
 

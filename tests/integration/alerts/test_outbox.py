@@ -50,8 +50,8 @@ def queue(
     alarm_id, event_id = alarm
     if purpose is not Purpose.RAISED:
         found = conn.execute(
-            "insert into alarm_event (alarm_id, time, event, at, state) values (%s, %s, %s, %s, 'cleared')"
-            " returning alarm_event_id",
+            "insert into alarm_event (alarm_id, time, event, at, state, acknowledged)"
+            " values (%s, %s, %s, %s, 'cleared', true) returning alarm_event_id",
             [alarm_id, START, purpose, START],
         ).fetchone()
         assert found is not None
@@ -216,8 +216,8 @@ def test_a_queued_row_is_handed_over_within_a_second(
         waits = []
         for number in itertools.islice(numbers, 100):
             row = conn.execute(
-                "insert into alarm_event (alarm_id, time, event, at, state)"
-                " values (%s, now(), 'level', now(), 'unacknowledged') returning alarm_event_id",
+                "insert into alarm_event (alarm_id, time, event, at, state, acknowledged)"
+                " values (%s, now(), 'level', now(), 'unacknowledged', false) returning alarm_event_id",
                 [alarm[0]],
             ).fetchone()
             assert row is not None

@@ -123,7 +123,8 @@ def test_a_link_shows_the_picture_of_its_alarm_and_none_of_another(conn: Connect
         values (%s, %s, 'st-cu-lao-dung', 'gate', now(), now(), now(), 'taken')
         """
     event = """
-        insert into alarm_event (alarm_id, time, event, at, state) values (%s, now(), 'raised', now(), 'unacknowledged')
+        insert into alarm_event (alarm_id, time, event, at, state, acknowledged)
+        values (%s, now(), 'raised', now(), 'unacknowledged', false)
         """
     conn.execute(event, [mine])
     conn.execute(wanted, [mine, 1])
