@@ -11,7 +11,7 @@ import sys
 from typing import Any, Final, NamedTuple
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperGroup
 
 from quantrac.telemetry.errors import QuantracError
 
@@ -85,19 +85,20 @@ class LazyGroup(TyperGroup):
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Return a command by its name; for help texts alone nothing is imported."""
+        """Return a command by its name, or None; imports its module."""
+        del ctx
         entry = COMMANDS.get(cmd_name)
         if entry is None:
             return None
-        if ctx.resilient_parsing or _only_help_is_wanted():
-            return TyperCommand(cmd_name, help=entry.help)
         command = typer.main.get_command(importlib.import_module(f"quantrac.cli.commands.{entry.module}").app)
         command.name, command.help = cmd_name, command.help or entry.help
         return command
 
-
-def _only_help_is_wanted() -> bool:
-    return len(sys.argv) < 2 or sys.argv[1] in ("--help", "-h")
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the list of commands from the table, so that `quantrac --help` imports none of them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
 
 
 app = typer.Typer(
