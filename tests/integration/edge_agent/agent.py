@@ -8,6 +8,7 @@ import threading
 import time
 from pathlib import Path
 
+from edge_agent import desk
 from edge_agent.acquiring.field_link import FieldLink
 from edge_agent.acquiring.surroundings import Surroundings
 from edge_agent.readings.records import RecordSink, SlotReading, SlotRecord, StationEvent
@@ -72,6 +73,14 @@ class Running:
         while self.sampling.made < count:
             assert time.monotonic() < deadline, f"{self.sampling.made} of {count}"
             time.sleep(0.01)
+
+    def answers(self) -> bool:
+        """Whether its desk is open; the socket of one that was killed refuses until then."""
+        try:
+            desk.status(self.folder)
+        except desk.AgentNotRunning:
+            return False
+        return True
 
     def end(self) -> None:
         self.stop.set()

@@ -19,6 +19,7 @@ from edge_agent.spooling import inspection, settlement
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.telemetry.wire import decode_message
 from tests.fixtures.proxy import TcpProxy
+from tests.fixtures.timing import eventually
 from tests.integration.edge_agent.agent import PROJECT, STATION, Numbers, Running, settings
 from tests.integration.edge_agent.centre import Centre
 
@@ -42,6 +43,7 @@ def centre(broker: PrivateMosquitto) -> Iterator[Centre]:
 
 
 def drained(agent: Running, within_s: float = 60.0) -> dict[str, object]:
+    eventually(agent.answers)
     outcome = desk.drain(agent.folder, within_s)
     agent.end()
     assert outcome["drained"] is True, outcome
