@@ -146,7 +146,7 @@ def shelve(conn: Connection, alarm_id: int, person: str, reason: str, until: dat
 
 
 def unshelve(conn: Connection, alarm_id: int, person: str, reason: str | None, now: datetime) -> None:
-    """End a shelf before its time; what was withheld and still stands is told. Raises UnknownAlarm, NotShelved."""
+    """End a shelf before its time; people then get what still stands. Raises UnknownAlarm, NotShelved."""
     with conn.transaction():
         _locked(conn, alarm_id)
         if not suppression.unshelve(conn, alarm_id, person, reason, now):
@@ -211,7 +211,7 @@ def take_out_of_service(
 def put_in_service(
     conn: Connection, station: str, device: str | None, person: str, reason: str | None, now: datetime
 ) -> None:
-    """End a time out of service, and one that is planned; what stands and was told to nobody is told. Raises NotOut."""
+    """End a time out of service, or call off a planned one; people then get what still stands. Raises NotOut."""
     ever = {"station": station, "device": device, "since": None, "until": None}
     with conn.transaction():
         if not conn.execute(PUT_IN, {**ever, "now": now, "person": person}).fetchall():

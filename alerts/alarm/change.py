@@ -27,7 +27,7 @@ class Purpose(StrEnum):
     ESCALATED = "escalated"
     """Nobody has acknowledged the alarm: others are told."""
     REPEATED = "repeated"
-    """Nobody has acknowledged it: whoever was told is told again."""
+    """Nobody has acknowledged the alarm: everybody who got a message gets another one."""
     FLAPPING = "flapping"
     """It comes and goes: told once in place of each time."""
     SUMMARY = "summary"
@@ -43,7 +43,7 @@ class Purpose(StrEnum):
 
 ENDS: Final = frozenset({Purpose.CLEARED, Purpose.WITHDRAWN})
 AFTERWARDS: Final = ENDS | {Purpose.QUESTIONED}
-"""What whoever was told of the alarm is told later."""
+"""News for everybody who got an earlier message about the alarm."""
 CALLS: Final = frozenset({Purpose.ESCALATED, Purpose.REPEATED})
 """Calls for somebody to acknowledge."""
 

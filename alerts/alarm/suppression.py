@@ -1,6 +1,6 @@
 """Begins and ends what withholds alarms from people: shelves, times out of service (ISA-18.2, 11.3 and 11.5).
 
-Alarms that are withheld go on being recorded. What was told to nobody and still stands when that ends is told then.
+Withheld alarms are still recorded. When the withholding ends, people get those that still stand and are news to them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Questions alarms: after a flag or correction, would one have risen with the readings as they are judged now?
 
 The rule is run again over the day up to the rise. If its alarm does not stand at the end of that, the alarm is marked
-as questioned, once, and whoever was told of it is told so. It is not ended: that is for its readings or a person.
+as questioned, once, and everybody who got a message about it learns of the doubt. Only its readings or a person end it.
 """
 
 from __future__ import annotations

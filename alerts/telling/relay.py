@@ -43,8 +43,8 @@ class Relay:
     def hand_over(self, message: Outgoing, report: Callable[[CarrierReport], None]) -> HandedOver:
         """Hand the message to the first carrier that takes it, and report how each that was asked did.
 
-        The next carrier is asked where this one cannot or will not, never where this one may have it: that is left to
-        the same carrier and its idempotency key, or held. Raises UndeliverableError when nobody took it: TryAgain if
+        The next carrier gets what this one cannot or will not take, never what this one may have taken: that waits for
+        the same carrier and its idempotency key, or is held. Raises UndeliverableError when nobody took it: TryAgain if
         any of them may do so later.
         """
         if doubtful := next((one for one in self.carriers if _doubts(one, message.key)), None):

@@ -85,9 +85,9 @@ class Routing:
         return [(medium, via) for medium, via in found if via]
 
     def wants_the_end(self, contact: Addressee, medium: Medium, severity: Severity) -> bool:
-        """Whether somebody who was told of an alarm that reached a severity is also told that it is over.
+        """Whether a person who got messages about an alarm of a severity also gets the one that it is over.
 
-        Who was only called by escalation has no route that could say otherwise, and is told.
+        A person whom only escalation called gets it: no route of theirs says otherwise.
         """
         own = [
             route.cleared

@@ -27,7 +27,7 @@ class Effect(StrEnum):
     HOLD = "hold"
     """It waits for a time, or until what withholds its alarm ends."""
     MERGE = "merge"
-    """It waits with an earlier message about its alarm, and is told in one with it."""
+    """It waits with an earlier message about its alarm, and both go out as one."""
     DROP = "drop"
 
 
@@ -38,7 +38,7 @@ class Ruling(NamedTuple):
     stage: str
     reason: str
     until: datetime | None = None
-    """The time at which what waits is told; None: it does not wait for a time."""
+    """When a held message goes out; None: it does not wait for a time."""
 
 
 class Recent(NamedTuple):
@@ -203,7 +203,7 @@ def withheld(case: Case) -> Ruling | None:
 def held_back(matter: Matter) -> Ruling | None:
     """Return what withholds a matter from everybody: its alarm is shelved, out of service, flapping.
 
-    The end of what was told before is told, and once it no longer flaps. A doubt always is.
+    People still get the end of an alarm that they know of, but not while it flaps; and always a doubt about it.
     """
     if matter.withheld is None or matter.purpose is Purpose.QUESTIONED:
         return None

@@ -70,7 +70,7 @@ class Late:
     """It was out of service then."""
 
     def untold(self, now: datetime) -> str | None:
-        """Return why nobody is told of it; None: they are."""
+        """Return why no summary names it; None: the next one does."""
         if self.was_out:
             return "out of service then"
         ended = self.line.cleared_at

@@ -58,7 +58,7 @@ def sms(lines: Sequence[SummaryLine], purpose: Purpose, now: datetime, language:
 
 
 def _alone(line: SummaryLine, language: str) -> str:
-    """Return what is told of a single alarm that was held while it came or went."""
+    """Return the text about a single alarm that was held while it came or went."""
     what = f"{line.station.in_language(language)}: {line.title.in_language(language)}, {_when(line, language)}"
     if line.cleared_at is None:
         return f"{what}, {'chưa hết' if language == 'vi' else 'still on'}."
