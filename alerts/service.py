@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -25,9 +25,9 @@ from alerts.watchdogs.own_rules import OWN_RULES
 from quantrac.config.loader import load_network
 from quantrac.config.settings import Settings
 from quantrac.database.beat import Beat
-from quantrac.database.migration import connect_migrated
+from quantrac.database.migration import connect_migrated, refuse_old_database
 from quantrac.database.outage import persist
-from quantrac.database.pool import Connection, DatabaseUnreachable
+from quantrac.database.pool import Connection
 from quantrac.observe import health, logs, metrics
 from quantrac.telemetry.errors import QuantracError
 
@@ -57,8 +57,7 @@ def run(settings: Settings, *, stop: threading.Event, ask_picture: AskPicture | 
     watched = WatchedNetwork(load_network(settings.config, settings.overlay))
     url = settings.database("alerts")
     worker = _Worker(url, watched, wall_clock)
-    with suppress(DatabaseUnreachable):  # one that is away is waited for
-        connect_migrated(url, "quantrac alerts").close()
+    refuse_old_database(url, "quantrac alerts")
     with ExitStack() as stack:
         if settings.alerts_listen is not None:
             stack.enter_context(health.serve(settings.alerts_listen, ready=worker.is_ready))
