@@ -27,6 +27,7 @@ from dashboards.console.outside import add_outside, is_linked
 from dashboards.console.pages import page_context
 from dashboards.console.pictures import add_pictures
 from dashboards.console.series import opening_hours, read_series
+from dashboards.console.snapshot import read_alarms
 from dashboards.console.texts import Language, texts
 from dashboards.console.watcher import NothingSeenYet
 from quantrac.database.pool import one_line
@@ -119,6 +120,12 @@ def _add_api(app: FastAPI, console: Console) -> None:
     async def stream() -> StreamingResponse:
         """Server-sent events: `network` with everything, then `change` with what is new, at least every two seconds."""
         return StreamingResponse(console.hub.listen(), media_type="text/event-stream")
+
+    @app.get("/api/alarms")
+    def alarms(station: str | None = None, offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0) -> Response:
+        """A page of the alarms that stand or have just cleared, the worst first."""
+        with console.pool.connection() as conn:
+            return JSONResponse(msgspec.to_builtins(read_alarms(conn, console.clock(), station, offset)))
 
     @app.get("/api/channels/{station}/{name}/series")
     def series(station: str, name: str, hours: Annotated[float, Query(gt=0, le=24 * 31)] = 24) -> dict[str, Any]:

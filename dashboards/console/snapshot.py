@@ -22,14 +22,23 @@ select c.channel, c.station, c.name, c.parameter, c.unit, c.interval_s, l.time, 
        c.derived
 from v_channel c left join v_latest l using (channel) order by c.station, c.channel
 """
+ALARMS_A_PAGE: Final = 100
 ALARMS: Final = """
 select alarm_id, rule, level, station, channel, severity, state, raised_at, cleared_at, acknowledged_at,
        acknowledged_by, value, "limit", parameter, unit, texts,
        array(select distinct p.camera from v_alarm_picture p where p.alarm_id = v_alarm.alarm_id and p.time is not null
              order by 1)
 from v_alarm
-where not late and (cleared_at is null or cleared_at > %s)
-order by cleared_at is not null, raised_at desc limit 100
+where not late and (cleared_at is null or cleared_at > %(cleared)s)
+  and (%(station)s::text is null or station = %(station)s)
+order by cleared_at is not null,
+         case when cleared_at is null then array_position(array['critical', 'high', 'medium', 'low'], severity) end,
+         cleared_at is null and state <> 'unacknowledged', raised_at desc, alarm_id desc
+limit %(page)s offset %(offset)s
+"""
+"""The standing first: the worst, then the unacknowledged, then the newest."""
+STANDING: Final = """
+select station, severity, count(*) from v_alarm where not late and cleared_at is null group by 1, 2
 """
 BEATS: Final = "select beat_at, connected from v_service where service = 'ingest'"
 CLEARED_SHOWN_FOR: Final = timedelta(hours=24)
@@ -98,6 +107,8 @@ class StationNow(msgspec.Struct, frozen=True):
     online: bool
     last_message_at: int | None
     condition: Condition
+    standing: int = 0
+    """How many alarms stand there, listed or not."""
 
 
 class FreshnessNow(msgspec.Struct, frozen=True):
@@ -125,24 +136,36 @@ class NetworkNow(msgspec.Struct, frozen=True):
     stations: list[StationNow]
     channels: list[ChannelNow]
     alarms: list[AlarmNow]
+    """The first page: the worst that stand, then what cleared within the last day."""
     time_zone: str
     """Whose clock the pages show."""
     aside: list[SetAside] = []
     """Shelved, out of service, in maintenance."""
+    standing: int = 0
+    """How many alarms stand in the network, listed or not."""
 
 
 def read_snapshot(conn: Connection, now: datetime) -> NetworkNow:
     """Read the network's present state."""
     rows = conn.execute(CHANNELS).fetchall()
     channels = [_channel(row) for row in rows]
-    alarms = [_alarm(row) for row in conn.execute(ALARMS, [now - CLEARED_SHOWN_FOR])]
-    stations = [_station(row, channels, alarms, now) for row in conn.execute(STATIONS)]
+    standing = conn.execute(STANDING).fetchall()
+    stations = [_station(row, channels, standing, now) for row in conn.execute(STATIONS)]
     beats = [IngestBeat(*row) for row in conn.execute(BEATS)]
     sent = [row for row in rows if row[6] is not None and not row[-1]]
     times = [row[6] for row in sent]
     shortest = min((timedelta(seconds=row[5]) for row in sent), default=None)
     fresh = judge(now, beats, max(times, default=None), shortest)
-    return NetworkNow(_ms(now) or 0, fresh, stations, channels, alarms, time_zone(conn).key, read_set_aside(conn, now))
+    return NetworkNow(
+        _ms(now) or 0, fresh, stations, channels, read_alarms(conn, now), time_zone(conn).key,
+        read_set_aside(conn, now), sum(count for _, _, count in standing),
+    )  # fmt: skip
+
+
+def read_alarms(conn: Connection, now: datetime, station: str | None = None, offset: int = 0) -> list[AlarmNow]:
+    """Return a page of the alarms that stand or cleared within the last day, of one station or of all; worst first."""
+    values = {"cleared": now - CLEARED_SHOWN_FOR, "station": station, "page": ALARMS_A_PAGE, "offset": offset}
+    return [_alarm(row) for row in conn.execute(ALARMS, values)]
 
 
 def judge(
@@ -158,10 +181,10 @@ def judge(
     return FreshnessNow(True, "", _ms(newest))
 
 
-def condition_of(online: bool, channels: Iterable[ChannelNow], alarms: Iterable[AlarmNow], now: datetime) -> Condition:
-    """Return the worst that can be said of a station: by its standing alarms, its link, its readings."""
+def condition_of(online: bool, channels: Iterable[ChannelNow], severities: Iterable[str], now: datetime) -> Condition:
+    """Return the worst that can be said of a station: by its alarms' severities, its link, its readings."""
     found: set[Condition] = {"good"}
-    found.update(_severity(alarm.severity) for alarm in alarms if alarm.cleared_at is None)
+    found.update(_severity(severity) for severity in severities)
     sent = [c for c in channels if c.t is not None and not c.derived]
     fresh = [c for c in sent if not is_stale(now, _time(c.t or 0), timedelta(seconds=c.interval_s))]
     if not online or not fresh:
@@ -180,8 +203,8 @@ def changed(before: NetworkNow, after: NetworkNow) -> dict[str, Any]:
         difference["stations"] = stations
     if channels := _news(before.channels, after.channels):
         difference["channels"] = channels
-    if before.alarms != after.alarms:
-        difference["alarms"] = after.alarms
+    if (before.alarms, before.standing) != (after.alarms, after.standing):
+        difference |= {"alarms": after.alarms, "standing": after.standing}
     if before.aside != after.aside:
         difference["aside"] = after.aside
     return difference
@@ -198,12 +221,16 @@ def _news(before: Sequence[Any], after: Sequence[Any]) -> list[Any]:
     return [new for old, new in zip(before, after, strict=True) if old != new]
 
 
-def _station(row: Sequence[Any], channels: list[ChannelNow], alarms: list[AlarmNow], now: datetime) -> StationNow:
+def _station(
+    row: Sequence[Any], channels: list[ChannelNow], standing: list[tuple[Any, ...]], now: datetime
+) -> StationNow:
     station, name, name_en, latitude, longitude, tags, online, last_message_at = row
     own_channels = [c for c in channels if c.station == station]
-    own_alarms = [a for a in alarms if a.station == station]
-    condition = condition_of(online, own_channels, own_alarms, now)
-    return StationNow(station, name, name_en, latitude, longitude, tags, online, _ms(last_message_at), condition)
+    own = {severity: count for place, severity, count in standing if place == station}
+    condition = condition_of(online, own_channels, own, now)
+    return StationNow(
+        station, name, name_en, latitude, longitude, tags, online, _ms(last_message_at), condition, sum(own.values())
+    )
 
 
 def _channel(row: Sequence[Any]) -> ChannelNow:

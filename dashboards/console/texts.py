@@ -24,6 +24,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "newest": ("số liệu mới nhất cách đây", "newest reading"),
     "ago": ("trước", "ago"),
     "no_alarms": ("Không có cảnh báo", "No alarms"),
+    "more_alarms": ("Xem thêm cảnh báo", "Show more alarms"),
     "acknowledge": ("Xác nhận", "Acknowledge"),
     "acknowledged": ("Đã xác nhận", "Acknowledged"),
     "acknowledge_title": ("Xác nhận cảnh báo", "Acknowledge the alarm"),

@@ -152,6 +152,25 @@ def test_a_new_reading_is_on_screen_within_two_seconds_and_old_data_is_said_with
     expect(page.locator("#banner")).to_be_hidden()
 
 
+def test_the_worst_alarm_is_on_top_of_many_and_each_is_reached(console: RunningConsole, browser: Watched) -> None:
+    console.raise_alarms()
+    console.ingest_beats()
+    console.arrive("st-my-thanh/do", 6.5)
+    page = browser.open(console.url)
+    rows = page.locator("#alarms > li")
+    expect(page.locator("#alarm-count")).to_have_text("301")
+    expect(rows).to_have_count(100)
+    expect(rows.first.locator("strong")).to_have_text("old-1")
+    for shown in (200, 300, 301):
+        page.locator("#more-alarms").click()
+        expect(rows).to_have_count(shown)
+    expect(page.locator("#more-alarms")).to_be_hidden()
+    station = browser.open(f"{console.url}/stations/st-tran-de")
+    expect(station.locator("#alarm-count")).to_have_text("1")
+    expect(station.locator("#alarms > li strong")).to_have_text(["old-1"])
+    assert browser.errors == []
+
+
 @pytest.mark.timed
 def test_a_page_whose_line_goes_silent_or_whose_server_dies_greys_within_5_seconds_and_comes_back_by_itself(
     console: RunningConsole, browser: Watched, tcp_proxy: Callable[[int], TcpProxy]

@@ -60,6 +60,7 @@ async function sendAction(event) {
     if (!answer.ok) throw new Error((await answer.json()).error || answer.statusText);
     localStorage.setItem("person", person);
     actions.close();
+    loadAlarms();
   } catch (problem) {
     error.textContent = `${TEXT.failed}: ${problem.message}`;
     error.hidden = false;

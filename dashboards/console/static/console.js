@@ -8,7 +8,7 @@ const TEXT = JSON.parse(document.getElementById("texts").textContent);
 const LANG = document.body.dataset.lang;
 const ZONE = document.body.dataset.zone;
 
-const seen = { stations: new Map(), channels: new Map(), alarms: [], aside: [], freshness: null };
+const seen = { stations: new Map(), channels: new Map(), alarms: [], standing: 0, aside: [], freshness: null };
 const clock = { server: null, at: 0 };
 let lastHeard = performance.now();
 let stream = null, triedAt = 0;
@@ -25,11 +25,11 @@ function hear(name, data) {
   seen.freshness = data.freshness;
   for (const station of data.stations || []) seen.stations.set(station.station, station);
   for (const channel of data.channels || []) seen.channels.set(channel.channel, channel);
-  if (data.alarms) seen.alarms = data.alarms;
+  if (data.alarms) [seen.alarms, seen.standing] = [data.alarms, data.standing];
   if (data.aside) seen.aside = data.aside;
   for (const channel of data.channels || []) showChannel(channel);
   for (const station of data.aside ? seen.stations.values() : data.stations || []) showStation(station);
-  if (data.alarms) showAlarms();
+  if (data.alarms || (data.stations || []).some((station) => station.station === ONLY)) loadAlarms();
   if (data.aside || data.alarms) showAside();
   for (const act of onChange) act(name, data);
   tick();
@@ -129,6 +129,11 @@ function showAges() {
 
 // ---- alarms
 
+const ALARMS_A_PAGE = 100;
+const ONLY = (document.getElementById("alarms").closest("[data-only]") || { dataset: {} }).dataset.only;
+let pages = 1; // how many pages of the list are shown
+let loading = 0; // the newest question; an older answer that comes after it is not shown
+
 function stationName(id) {
   if (id === null) return TEXT.centre;
   const station = seen.stations.get(id);
@@ -178,17 +183,46 @@ function alarmRow(alarm) {
   return row;
 }
 
-function showAlarms() {
-  const list = document.getElementById("alarms");
-  const only = list.closest("[data-only]");
-  const shown = seen.alarms.filter((alarm) => !only || alarm.station === only.dataset.only);
-  list.replaceChildren(...shown.map(alarmRow));
-  document.getElementById("no-alarms").hidden = shown.length > 0;
-  const standing = shown.filter((alarm) => alarm.cleared_at === null).length;
-  const count = document.getElementById("alarm-count");
-  count.hidden = standing === 0;
-  count.textContent = standing;
+// The stream brings the first page, of the whole network. A station's page, and whoever wants more, asks for the rest.
+async function loadAlarms() {
+  const mine = ++loading;
+  const found = ONLY === undefined && pages === 1 ? seen.alarms : await askForAlarms();
+  if (found !== null && mine === loading) showAlarms(found);
 }
+
+async function askForAlarms() {
+  const found = [];
+  for (let page = 0; page < pages; page++) {
+    const query = new URLSearchParams({ offset: page * ALARMS_A_PAGE });
+    if (ONLY !== undefined) query.set("station", ONLY);
+    const answer = await fetch(`/api/alarms?${query}`).catch(() => null); // the banner tells; the next change asks again
+    if (answer === null || !answer.ok) return null;
+    const some = await answer.json();
+    found.push(...some);
+    if (some.length < ALARMS_A_PAGE) break;
+  }
+  return found;
+}
+
+function standingAlarms() {
+  if (ONLY === undefined) return seen.standing;
+  return seen.stations.has(ONLY) ? seen.stations.get(ONLY).standing : 0;
+}
+
+function showAlarms(shown) {
+  document.getElementById("alarms").replaceChildren(...shown.map(alarmRow));
+  document.getElementById("no-alarms").hidden = shown.length > 0;
+  document.getElementById("more-alarms").hidden = shown.length < pages * ALARMS_A_PAGE;
+  const count = document.getElementById("alarm-count");
+  count.textContent = standingAlarms();
+  count.hidden = standingAlarms() === 0;
+}
+
+setInterval(() => (ONLY !== undefined || pages > 1) && loadAlarms(), 30000); // what others do to alarms far down
+document.getElementById("more-alarms").addEventListener("click", () => {
+  pages += 1;
+  loadAlarms();
+});
 
 const dialog = document.getElementById("acknowledge");
 let asked = null;
@@ -213,6 +247,7 @@ async function sendAcknowledgement(event) {
     if (!answer.ok) throw new Error((await answer.json()).error || answer.statusText);
     localStorage.setItem("person", person);
     dialog.close();
+    loadAlarms();
   } catch (problem) {
     error.textContent = `${TEXT.failed}: ${problem.message}`;
     error.hidden = false;

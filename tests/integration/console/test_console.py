@@ -3,6 +3,7 @@
 import itertools
 import json
 import time
+from typing import Any
 
 import pytest
 
@@ -67,6 +68,28 @@ def test_every_answer_carries_a_strict_content_security_policy(console: RunningC
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
         assert "http" not in policy
+
+
+def test_a_critical_alarm_behind_300_lesser_ones_is_first_counted_and_colours_its_station(
+    console: RunningConsole,
+) -> None:
+    """The list knew the newest 100: of 578 standing alarms 119 stations' were invisible, and their stations green."""
+    console.raise_alarms()
+
+    def overview() -> dict[str, Any] | None:
+        found: dict[str, Any] = json.loads(console.ask("GET", "/api/network")[2])
+        return found if found["standing"] == 301 else None
+
+    shown = eventually(overview)
+    stations = {one["station"]: (one["condition"], one["standing"]) for one in shown["stations"]}
+    assert stations["st-tran-de"] == ("critical", 1)
+    assert stations["st-my-thanh"][1] == 300
+    pages = [json.loads(console.ask("GET", f"/api/alarms?offset={offset}")[2]) for offset in (0, 100, 200, 300)]
+    assert pages[0] == shown["alarms"]
+    rules = [alarm["rule"] for page in pages for alarm in page]
+    assert rules == ["old-1", *(f"new-{n}" for n in range(1, 151)), *(f"seen-{n}" for n in range(1, 151))]
+    mine = json.loads(console.ask("GET", "/api/alarms?station=st-tran-de")[2])
+    assert [alarm["rule"] for alarm in mine] == ["old-1"]
 
 
 def test_an_alarm_is_acknowledged_by_a_person_once(console: RunningConsole) -> None:
