@@ -23,13 +23,14 @@ function hear(name, data) {
   lastHeard = clock.at = performance.now();
   clock.server = data.now;
   seen.freshness = data.freshness;
+  const stoodHere = standingAlarms();
   for (const station of data.stations || []) seen.stations.set(station.station, station);
   for (const channel of data.channels || []) seen.channels.set(channel.channel, channel);
   if (data.alarms) [seen.alarms, seen.standing] = [data.alarms, data.standing];
   if (data.aside) seen.aside = data.aside;
   for (const channel of data.channels || []) showChannel(channel);
   for (const station of data.aside ? seen.stations.values() : data.stations || []) showStation(station);
-  if (data.alarms || (data.stations || []).some((station) => station.station === ONLY)) loadAlarms();
+  if (data.alarms || standingAlarms() !== stoodHere) loadAlarms(); // a station's row changes with each message
   if (data.aside || data.alarms) showAside();
   for (const act of onChange) act(name, data);
   tick();
