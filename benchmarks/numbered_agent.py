@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from benchmarks.edge_spool import record
 from edge_agent.acquiring.field_link import FieldLink
 from edge_agent.acquiring.surroundings import Surroundings
-from edge_agent.readings.records import RecordSink
 from edge_agent.service import run
 from quantrac.config.settings import Settings
 from quantrac.config.stations import Station
@@ -27,21 +26,11 @@ class Clockwork:
 
     per_second: float
 
-    def __call__(
-        self,
-        station: Station,
-        *,
-        sink: RecordSink,
-        restart: str,
-        around: Surroundings,
-        stop: threading.Event,
-        link: FieldLink | None = None,
-    ) -> None:
-        """See `edge_agent.acquiring.acquisition.Sampling`."""
-        del station, restart, around, link
+    def __call__(self, _: Station, around: Surroundings, stop: threading.Event, __: FieldLink) -> None:
+        """Sample until `stop` is set."""
         began, made = time.monotonic(), 0
         while not stop.wait(max(0.0, began + made / self.per_second - time.monotonic())):
-            sink(record(made, time.time_ns() // 1_000_000))
+            around.sink(record(made, time.time_ns() // 1_000_000))
             made += 1
 
 

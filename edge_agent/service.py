@@ -75,10 +75,9 @@ def run(
         end.follow()
         log.info("agent_started", station=station_id, broker=str(plan.address), spool=str(plan.folder), start=restart)
         sink = uplink.intake.offer if cameras is None else cameras.looked(uplink.intake.offer)
-        around = Surroundings(source.wall_ms, channels, orders, watchdog, None if cameras is None else cameras.note)
-        sampling(
-            station, sink=control.noted(sink), restart=restart, around=around, stop=end.sampling, link=control.link
-        )
+        on_event = None if cameras is None else cameras.note
+        around = Surroundings(source.wall_ms, channels, control.noted(sink), restart, orders, watchdog, on_event)
+        sampling(station, around, end.sampling, control.link)
         watchdog.stopping()
         drained = end.drain(uplink.loop, _now)
         log.info("agent_stopped", station=station_id, drained=drained)

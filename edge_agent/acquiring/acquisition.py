@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Sequence
-from typing import Final, Protocol
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from edge_agent.acquiring.device_channels import DeviceChannels, StationOutlet
 from edge_agent.acquiring.field_link import FieldLink
@@ -22,7 +22,7 @@ from edge_agent.clocks.clock import WallClock
 from edge_agent.clocks.trust import shifted
 from edge_agent.health.agent_channels import AgentChannels
 from edge_agent.health.watchdog import SystemdWatchdog
-from edge_agent.readings.records import RecordSink, StationEvent
+from edge_agent.readings.records import StationEvent
 from edge_agent.readings.samples import Sample
 from edge_agent.slots.channels import ChannelFeed, slot_plan
 from edge_agent.slots.device_slots import DeviceSlots
@@ -38,38 +38,16 @@ CLOSING_POLL_MS: Final = 50
 FEEDS_IN_INTERVAL: Final = 4
 
 
-class Sampling(Protocol):
-    """Reads the station's devices into the sink until `stop` is set; blocking."""
-
-    def __call__(
-        self,
-        station: Station,
-        *,
-        sink: RecordSink,
-        restart: str,
-        around: Surroundings,
-        stop: threading.Event,
-        link: FieldLink | None = None,
-    ) -> None:
-        """See `sample`, the one that reads instruments."""
+Sampling = Callable[[Station, Surroundings, threading.Event, FieldLink], None]
+"""Reads a station's devices until the event is set; blocking. `sample` is the one that reads instruments."""
 
 
-def sample(
-    station: Station,
-    *,
-    sink: RecordSink,
-    restart: str,
-    around: Surroundings,
-    stop: threading.Event,
-    link: FieldLink | None = None,
-) -> None:
+def sample(station: Station, around: Surroundings, stop: threading.Event, link: FieldLink) -> None:
     """Read a station in an event loop of its own until `stop` is set, then return when reads under way are finished.
 
     Args:
         station: resolved, with its buses at their places (`Wiring.wire`).
-        sink: takes each record and returns at once.
-        restart: text of the `restart` event that the first record carries, such as ``boot 17``.
-        around: clock, sources of the agent's own channels, orders, watchdog.
+        around: clock, sources of the agent's own channels, sink, orders, watchdog.
         stop: may be set from any thread.
         link: lets other threads ask something of the instruments while they are read.
 
@@ -85,33 +63,23 @@ def sample(
             loop.call_soon_threadsafe(stopping.set)
 
         threading.Thread(target=carry_stop, name="stop acquisition", daemon=True).start()
-        await acquire(station, sink=sink, stop=stopping, restart=restart, around=around, link=link)
+        await acquire(station, around, stopping, link)
 
     asyncio.run(read())
 
 
-async def acquire(
-    station: Station,
-    *,
-    sink: RecordSink,
-    stop: asyncio.Event,
-    restart: str,
-    around: Surroundings,
-    link: FieldLink | None = None,
-) -> None:
+async def acquire(station: Station, around: Surroundings, stop: asyncio.Event, link: FieldLink) -> None:
     """Do what `sample` does, in the running event loop."""
-    link = link or FieldLink()
-    outlet = StationOutlet(sink, MaintenanceSwitch(station.maintenance), around.orders, around.on_event)
-    own = around.own
+    outlet = StationOutlet(around.sink, MaintenanceSwitch(station.maintenance), around.orders, around.on_event)
     channels: list[DeviceChannels] = []
     wall = WallClock(around.clock, time.monotonic, lambda now_ms, by_ms: start_afresh(channels, outlet, now_ms, by_ms))
-    outlet.events.append(StationEvent("restart", None, restart, wall.now_ms()))
+    outlet.events.append(StationEvent("restart", None, around.restart, wall.now_ms()))
     sweeps = Sweeps(station, channels, outlet, wall, around)
     tasks = []
     if station.agent_channels:
         agent = _watch_agent(list(station.agent_channels.values()), outlet, wall)
         channels.append(agent)
-        tasks.append(supervised(AGENT, lambda stop: measure_own_channels(agent, own, wall, stop), stop))
+        tasks.append(supervised(AGENT, lambda stop: measure_own_channels(agent, around.own, wall, stop), stop))
     tasks.append(supervised("closing", lambda stop: close_slots(channels, outlet, wall, stop), stop))
     if around.watchdog.interval_s is not None:
         tasks.append(supervised("watchdog", lambda stop: feed_watchdog(around.watchdog, stop), stop))

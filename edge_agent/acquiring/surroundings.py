@@ -1,4 +1,4 @@
-"""The surroundings of acquisition: clock, sources of the agent's own channels, orders, watchdog."""
+"""The surroundings of acquisition: clock, sources of the agent's own channels, sink, orders, watchdog."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from edge_agent.clocks.clock import NowMs
 from edge_agent.health.agent_channels import AgentChannels
 from edge_agent.health.watchdog import SystemdWatchdog
-from edge_agent.readings.records import StationEvent
+from edge_agent.readings.records import RecordSink, StationEvent
 from edge_agent.slots.maintenance import MaintenanceOrders
 
 
@@ -18,6 +18,10 @@ class Surroundings:
 
     clock: NowMs
     own: AgentChannels
+    sink: RecordSink
+    """Takes each record and returns at once."""
+    restart: str
+    """Text of the `restart` event that the first record carries, such as ``boot 17``."""
     orders: MaintenanceOrders = field(default_factory=MaintenanceOrders)
     watchdog: SystemdWatchdog = field(default_factory=lambda: SystemdWatchdog(None, None))
     on_event: Callable[[StationEvent], None] | None = None

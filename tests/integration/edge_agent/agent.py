@@ -11,7 +11,7 @@ from pathlib import Path
 from edge_agent import desk
 from edge_agent.acquiring.field_link import FieldLink
 from edge_agent.acquiring.surroundings import Surroundings
-from edge_agent.readings.records import RecordSink, SlotReading, SlotRecord, StationEvent
+from edge_agent.readings.records import SlotReading, SlotRecord, StationEvent
 from edge_agent.service import run
 from quantrac.config.settings import Settings
 from quantrac.config.stations import Station
@@ -28,23 +28,14 @@ class Numbers:
         self.every_s, self.most, self.channel = every_s, most, channel
         self.made = 0
 
-    def __call__(
-        self,
-        station: Station,
-        *,
-        sink: RecordSink,
-        restart: str,
-        around: Surroundings,
-        stop: threading.Event,
-        link: FieldLink | None = None,
-    ) -> None:
-        sink(SlotRecord(time.time_ns() // 1_000_000, (), (StationEvent("restart", None, restart, 0),)))
+    def __call__(self, station: Station, around: Surroundings, stop: threading.Event, link: FieldLink) -> None:
+        around.sink(SlotRecord(time.time_ns() // 1_000_000, (), (StationEvent("restart", None, around.restart, 0),)))
         t_ms = time.time_ns() // 1_000_000
         while not stop.wait(self.every_s):
             if self.made < self.most:
                 t_ms = max(t_ms + 1, time.time_ns() // 1_000_000)
                 self.made += 1
-                sink(SlotRecord(t_ms, (SlotReading(self.channel, float(self.made), State.OK),)))
+                around.sink(SlotRecord(t_ms, (SlotReading(self.channel, float(self.made), State.OK),)))
 
 
 def settings(url: str, state: Path) -> Settings:

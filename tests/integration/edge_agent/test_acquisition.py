@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.acquiring.acquisition import sample
+from edge_agent.acquiring.field_link import FieldLink
 from edge_agent.acquiring.surroundings import Surroundings
 from edge_agent.clocks.system_clock import SystemClock
 from edge_agent.health.agent_channels import AgentChannels
@@ -94,15 +95,17 @@ def acquired(field: Field) -> dict[str, list[SlotRecord]]:
     threads = [
         threading.Thread(
             target=sample,
-            args=(quick(wiring.wire(network.stations[name])),),
-            kwargs={
-                "sink": records[name].append, "restart": "boot 1",
-                "around": Surroundings(SystemClock().wall_ms, AgentChannels(field.journal, lambda: 3)),
-                "stop": stop,
-            },
+            args=(
+                quick(wiring.wire(network.stations[name])),
+                Surroundings(
+                    SystemClock().wall_ms, AgentChannels(field.journal, lambda: 3), records[name].append, "boot 1"
+                ),
+                stop,
+                FieldLink(),
+            ),
         )
         for name in STATIONS
-    ]  # fmt: skip
+    ]
     for thread in threads:
         thread.start()
     until = time.monotonic() + LONGEST_S

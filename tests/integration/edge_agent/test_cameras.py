@@ -2,16 +2,17 @@
 
 import socket
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 
 from edge_agent import desk
+from edge_agent.acquiring.field_link import FieldLink
 from edge_agent.acquiring.surroundings import Surroundings
 from edge_agent.cameras.picture_spool import FILE, PictureSpool
 from edge_agent.cameras.snapshot import HttpSnapshot, Login, NoPicture
@@ -69,10 +70,10 @@ def with_camera(broker: PrivateMosquitto, state: Path, url: str, more: str = "")
 class DoorOpens(Numbers):
     """Numbered records of a station whose door opens."""
 
-    def __call__(self, station: Station, *, around: Surroundings, **more: Any) -> None:
+    def __call__(self, station: Station, around: Surroundings, stop: threading.Event, link: FieldLink) -> None:
         assert around.on_event is not None
         around.on_event(StationEvent("door", "io", "open", time.time_ns() // 1_000_000))
-        super().__call__(station, around=around, **more)
+        super().__call__(station, around, stop, link)
 
 
 def settled(folder: Path) -> int:

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.acquiring.acquisition import sample
+from edge_agent.acquiring.field_link import FieldLink
 from edge_agent.acquiring.surroundings import Surroundings
 from edge_agent.clocks.system_clock import SystemClock
 from edge_agent.health.agent_channels import AgentChannels
@@ -80,14 +81,8 @@ def acquired(folder: Path) -> Run:
     station = load_wiring(folder / "wiring.yaml").wire(load_network(folder / "configs").stations[STATION])
     records: list[SlotRecord] = []
     stop = threading.Event()
-    thread = threading.Thread(
-        target=sample,
-        args=(station,),
-        kwargs={
-            "sink": records.append, "restart": "boot 1", "stop": stop,
-            "around": Surroundings(SystemClock().wall_ms, AgentChannels(folder, lambda: 0)),
-        },
-    )  # fmt: skip
+    around = Surroundings(SystemClock().wall_ms, AgentChannels(folder, lambda: 0), records.append, "boot 1")
+    thread = threading.Thread(target=sample, args=(station, around, stop, FieldLink()))
     thread.start()
     began = time.monotonic()
     while not (_is_enough(station, records) and time.monotonic() - began >= SECONDS):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.acquiring.acquisition import acquire
+from edge_agent.acquiring.field_link import FieldLink
 from edge_agent.acquiring.surroundings import Surroundings
 from edge_agent.health.agent_channels import AgentChannels
 from edge_agent.instruments.text_lines import PolledLines
@@ -123,8 +124,8 @@ async def test_a_talker_that_is_unplugged_is_heard_again_at_its_stable_name(tmp_
     station = load_network(tmp_path / "configs").stations["st-mast"].model_copy(update={"agent_channels": {}})
     records: list[SlotRecord] = []
     stop = asyncio.Event()
-    around = Surroundings(now_ms, AgentChannels(tmp_path, lambda: 0))
-    acquiring = asyncio.create_task(acquire(station, sink=records.append, stop=stop, restart="boot 1", around=around))
+    around = Surroundings(now_ms, AgentChannels(tmp_path, lambda: 0), records.append, "boot 1")
+    acquiring = asyncio.create_task(acquire(station, around, stop, FieldLink()))
     until = time.monotonic() + 60
     for text, value in ((b"\x02A,235,000.77,M,00,\x030A\r\n", 0.77), (b"\x02A,235,001.77,M,00,\x030B\r\n", 1.77)):
         line = PtyLine(WireSettings.parse("9600 8N1"))

@@ -131,9 +131,9 @@ def sweeps_of(station: Station) -> Sweeps:
     def clock() -> int:
         return T0
 
-    own = AgentChannels(Path("/tmp"), lambda: 0)
     outlet = StationOutlet(lambda _: None, MaintenanceSwitch(None))
-    return Sweeps(station, [], outlet, WallClock(clock, lambda: 0.0, lambda *_: None), Surroundings(clock, own))
+    around = Surroundings(clock, AgentChannels(Path("/tmp"), lambda: 0), outlet.sink, "boot 1")
+    return Sweeps(station, [], outlet, WallClock(clock, lambda: 0.0, lambda *_: None), around)
 
 
 def other(station: Station, address: int, line: LineSettings | None = None) -> Station:
