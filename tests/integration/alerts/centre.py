@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from alerts.evaluating.readings import instant
 from alerts.rules.block import JudgedReading
+from alerts.telling.attachments import Attach, nothing_more
+from alerts.telling.contact import Medium
+from alerts.telling.notifier import Notifier, Outgoing
+from alerts.telling.relay import Relay
 from alerts.telling.routes import Routing
+from alerts.telling.sender import Sender
 from quantrac.config.notifications import Route
 from quantrac.database.feed import NewChange, append_changes
 from quantrac.database.pool import Connection
@@ -38,6 +43,35 @@ class Clock:
 
     def __call__(self) -> datetime:
         return self.now
+
+
+class KeepingCarrier:
+    """A carrier that takes every message and keeps it."""
+
+    name = "smtp"
+
+    def __init__(self) -> None:
+        self.kept: list[Outgoing] = []
+
+    def send(self, message: Outgoing) -> str | None:
+        self.kept.append(message)
+        return message.key
+
+    def close(self) -> None: ...
+
+
+def send_all(
+    conn: Connection,
+    medium: Medium,
+    carrier: Notifier,
+    clock: Callable[[], datetime],
+    attach: Attach = nothing_more,
+) -> int:
+    """Hand over what is due by a medium, and return how many messages were due."""
+    sender, count = Sender("", medium, Relay([carrier]), clock, attach), 0
+    while sender.send_one(conn):
+        count += 1
+    return count
 
 
 def add_network(conn: Connection) -> int:

@@ -14,9 +14,6 @@ from alerts.evaluating.stored_normals import with_normals
 from alerts.people.contacts import NewContact, listed, save_contacts
 from alerts.rules.composite import compile_composites
 from alerts.telling.contact import Medium
-from alerts.telling.notifier import Outgoing
-from alerts.telling.relay import Relay
-from alerts.telling.sender import Sender
 from alerts.trials.backtest_run import run_backtest
 from alerts.trials.normals import make_normals
 from alerts.watchdogs.books import check_books
@@ -31,24 +28,17 @@ from tests.integration.alerts.centre import (
     START,
     START_MS,
     STATION,
+    KeepingCarrier,
     add_network,
     minutes_of,
     rows,
+    send_all,
     store,
 )
 from tests.unit.alerts.rules import MINUTE, oxygen_rule
 from tests.unit.alerts.series import read_series
 
 PROJECT = Path(__file__).parents[3]
-
-
-class Carrier:
-    name = "smtp"
-
-    def send(self, message: Outgoing) -> str | None:
-        return message.key
-
-    def close(self) -> None: ...
 
 
 @pytest.fixture
@@ -66,9 +56,7 @@ def test_the_whole_path_runs_with_the_rights_of_alerts(conn: Connection, service
     worker = Evaluator(service, {CHANNEL: [oxygen_rule()]}, ROUTING, lambda: START)
     while worker.round():
         pass
-    sender = Sender("", Medium.EMAIL, Relay([Carrier()]), lambda: START)
-    while sender.send_one(service):
-        pass
+    send_all(service, Medium.EMAIL, KeepingCarrier(), lambda: START)
     assert minutes_of(conn) == [("act", 9.0, 39.0)]
     assert rows(conn, "select count(*) from notification where status = 'sent'") == [(4,)]
     assert len(listed(service)) == 3

@@ -20,8 +20,6 @@ from alerts.telling.links import Links
 from alerts.telling.messages import Audience, Figures, call_again, tell, tell_withheld
 from alerts.telling.notifier import Outgoing
 from alerts.telling.recent_messages import RecentMessages
-from alerts.telling.relay import Relay
-from alerts.telling.sender import Sender
 from alerts.telling.stages import Recent
 from alerts.telling.summaries import tell_held, tell_late
 from alerts.telling.summary_texts import SummaryLine
@@ -29,34 +27,27 @@ from quantrac.config.notifications import EscalationStep, Grouping, QuietHours, 
 from quantrac.database.pool import Connection
 from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.words import Words
-from tests.integration.alerts.centre import CHANNEL, ROUTING, START, START_MS, STATION, add_network, rows, store
+from tests.integration.alerts.centre import (
+    CHANNEL,
+    ROUTING,
+    START,
+    START_MS,
+    STATION,
+    KeepingCarrier,
+    add_network,
+    rows,
+    send_all,
+    store,
+)
 from tests.integration.alerts.test_life import HOUR, PLAN, TEXTS, end, rise
 from tests.unit.alerts.rules import MINUTE, oxygen_rule
 from tests.unit.alerts.series import read_series
 
 
-class Carrier:
-    """Keeps what it is handed."""
-
-    name = "kept"
-
-    def __init__(self) -> None:
-        self.kept: list[Outgoing] = []
-
-    def send(self, message: Outgoing) -> str | None:
-        self.kept.append(message)
-        return None
-
-    def close(self) -> None:
-        pass
-
-
 def handed_over(conn: Connection, medium: Medium, links: Links | None = None) -> list[Outgoing]:
     """Hand over what is queued and return it."""
-    carrier = Carrier()
-    sender = Sender("", medium, Relay([carrier]), lambda: START, attachments(links, lambda: START))
-    while sender.send_one(conn):
-        pass
+    carrier = KeepingCarrier()
+    send_all(conn, medium, carrier, lambda: START, attachments(links, lambda: START))
     return carrier.kept
 
 
