@@ -14,6 +14,7 @@ import pytest
 from alerts import desk
 from alerts.evaluating.evaluator import Evaluator
 from alerts.evaluating.past import SETTLE
+from alerts.rules.rule import ChannelRule
 from alerts.telling.pictures import LASTS, TOGETHER, AskPicture, WantedPicture, ask_for, claim, start_asking
 from quantrac.cli.commands.alerts import by_command
 from quantrac.config.settings import Settings
@@ -59,14 +60,21 @@ def service(database: str, conn: Connection) -> Iterator[Connection]:
         yield connection
 
 
-def rises(conn: Connection, service: Connection, series: str = "2.8x10", now: datetime = ROSE) -> Evaluator:
-    """Let the readings come in, and evaluate them at `now`."""
+def rises(
+    conn: Connection,
+    service: Connection,
+    series: str = "2.8x10",
+    now: datetime = ROSE,
+    *,
+    rule: ChannelRule = SEEING,
+    minute: int = 0,
+) -> None:
+    """Let readings come in from a minute on, and evaluate them at `now`."""
     (channel_id,) = rows(conn, "select channel_id from channel where channel = %s", CHANNEL)[0]
-    store(conn, channel_id, read_series(series, MINUTE, start_ms=START_MS))
-    worker = Evaluator(service, {CHANNEL: [SEEING]}, ROUTING, lambda: now)
+    store(conn, channel_id, read_series(series, MINUTE, start_ms=START_MS + minute * MINUTE))
+    worker = Evaluator(service, {CHANNEL: [rule]}, ROUTING, lambda: now)
     while worker.round():
         pass
-    return worker
 
 
 def ask_all(service: Connection, ask: AskPicture, now: datetime) -> list[str]:
@@ -118,12 +126,7 @@ def test_late_alarms_old_ones_and_shelved_ones_get_none(conn: Connection, servic
     assert rows(service, "select state from v_alarm") == [("unacknowledged",)]
     assert rows(service, ROWS) == []
     desk.shelve(service, 1, "lan", "probe out", START + timedelta(days=1), START)
-    (channel_id,) = rows(conn, "select channel_id from channel where channel = %s", CHANNEL)[0]
-    later = START_MS + 20 * MINUTE
-    worker = Evaluator(service, {CHANNEL: [SEEING]}, ROUTING, lambda: START + timedelta(minutes=75))
-    store(conn, channel_id, read_series("4.6x40 2.8x15", MINUTE, start_ms=later))
-    while worker.round():
-        pass
+    rises(conn, service, "4.6x40 2.8x15", START + timedelta(minutes=75), minute=20)
     assert rows(service, "select state from v_alarm order by alarm_id") == [("cleared",), ("shelved",)]
     assert rows(service, ROWS) == []
 
@@ -147,15 +150,9 @@ def test_an_alarm_of_the_past_gets_none(conn: Connection, service: Connection) -
 
 def test_alarms_that_rise_together_share_a_picture(conn: Connection, service: Connection) -> None:
     rises(conn, service)
-    other = replace(SEEING, rule="do-other", cameras=("gate",))
-    (channel_id,) = rows(conn, "select channel_id from channel where channel = %s", CHANNEL)[0]
-    now = [ROSE]
     for place, wait in enumerate((TOGETHER - SECOND, TOGETHER)):
-        now[0] = ROSE + wait
-        worker = Evaluator(service, {CHANNEL: [replace(other, rule=f"do-{place}")]}, ROUTING, lambda: now[0])
-        store(conn, channel_id, read_series("2.8x10", MINUTE, start_ms=START_MS + (100 + 50 * place) * MINUTE))
-        while worker.round():
-            pass
+        other = replace(SEEING, rule=f"do-{place}", cameras=("gate",))
+        rises(conn, service, now=ROSE + wait, rule=other, minute=100 + 50 * place)
     found = rows(
         service,
         "select a.rule, p.outcome from v_alarm_picture p join v_alarm a using (alarm_id) where camera = 'gate'",
@@ -179,10 +176,8 @@ def test_the_desk_of_commands_is_asked_and_its_refusal_is_put_down(
     assert order == ("command", "alerts", "alarm 1: do-low", {"do": "picture", "camera": "gate"})
     assert outcome[:2] == ("command outcome", "alerts")
     no_keys = by_command(Settings(database_url=database, command_mqtt_url=broker.url("console")))
-    assert (
-        ask_for(service, WantedPicture(1, 1, "do-low", STATION, "gate", ROSE + LASTS), no_keys, lambda: ROSE)
-        == "failed"
-    )
+    wanted = WantedPicture(1, 1, "do-low", STATION, "gate", ROSE + LASTS)
+    assert ask_for(service, wanted, no_keys, lambda: ROSE) == "failed"
     assert "QUANTRAC_COMMAND_KEYS" in rows(service, "select error from v_alarm_picture order by camera")[0][0]
 
 

@@ -7,6 +7,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -46,11 +47,12 @@ def server(make: Callable[[], SMTP]) -> Iterator[str]:
         loop.close()
 
 
-class Refusing:
-    """A server that answers RCPT or DATA with one line."""
+class Handler:
+    """Answers RCPT and DATA with a line each, and keeps what it is sent."""
 
     def __init__(self, rcpt: str = "250 ok", data: str = "250 ok") -> None:
         self._rcpt, self._data = rcpt, data
+        self.letters: list[EmailMessage] = []
 
     async def handle_RCPT(  # noqa: N802
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -59,32 +61,21 @@ class Refusing:
         return self._rcpt
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
-        return self._data
-
-
-class Keeping(Refusing):
-    """A server that takes everything and keeps it whole."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.letters: list[EmailMessage] = []
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         assert isinstance(envelope.content, bytes)
         self.letters.append(message_from_bytes(envelope.content, policy=default))
-        return "250 ok"
+        return self._data
 
 
 @pytest.mark.parametrize(
     ("handler", "kind", "text"),
     [
-        (Refusing(rcpt="550 no such user"), Gone, "550 no such user"),
-        (Refusing(rcpt="450 mailbox busy"), TryAgain, "450 mailbox busy"),
-        (Refusing(data="451 try later"), TryAgain, "451 try later"),
-        (Refusing(data="554 refused as spam"), NeedsPerson, "554 refused as spam"),
+        (Handler(rcpt="550 no such user"), Gone, "550 no such user"),
+        (Handler(rcpt="450 mailbox busy"), TryAgain, "450 mailbox busy"),
+        (Handler(data="451 try later"), TryAgain, "451 try later"),
+        (Handler(data="554 refused as spam"), NeedsPerson, "554 refused as spam"),
     ],
 )
-def test_refusals_are_told_apart(handler: Refusing, kind: type[UndeliverableError], text: str) -> None:
+def test_refusals_are_told_apart(handler: Handler, kind: type[UndeliverableError], text: str) -> None:
     with server(lambda: SMTP(handler, hostname="test")) as address, pytest.raises(kind, match=text):
         SmtpNotifier(f"smtp://{address}", "canhbao@example.org").send(MESSAGE)
 
@@ -95,7 +86,7 @@ def test_a_wrong_password_needs_a_person_and_the_right_one_does_not() -> None:
 
     def make() -> SMTP:
         with warnings.catch_warnings(action="ignore"):  # that it requires a password without TLS
-            return SMTP(Refusing(), hostname="test", authenticator=allow, auth_require_tls=False, auth_required=True)
+            return SMTP(Handler(), hostname="test", authenticator=allow, auth_require_tls=False, auth_required=True)
 
     with server(make) as address:
         SmtpNotifier(f"smtp://canhbao:p%40ss%3Aword@{address}", "canhbao@example.org").send(MESSAGE)
@@ -108,10 +99,9 @@ def test_a_server_that_is_away_is_tried_again(free_port: Callable[[], int]) -> N
         SmtpNotifier(f"smtp://127.0.0.1:{free_port()}", "canhbao@example.org").send(MESSAGE)
 
 
-def test_a_mail_keeps_its_accents_and_no_line_break_enters_a_header() -> None:
-    with MailCatcher() as catcher:
-        SmtpNotifier(catcher.url, "Quantrac <canhbao@example.org>").send(MESSAGE)
-        (letter,) = catcher.messages
+def test_a_mail_keeps_its_accents_and_no_line_break_enters_a_header(mail: MailCatcher) -> None:
+    SmtpNotifier(mail.url, "Quantrac <canhbao@example.org>").send(MESSAGE)
+    (letter,) = mail.messages
     assert (letter.subject, letter.body, letter.to) == ("Oxy thấp", "Oxy thấp\n", ["lan@example.org"])
     assert letter.message_id == "<0123456789abcdef@example.org>"
 
@@ -119,13 +109,11 @@ def test_a_mail_keeps_its_accents_and_no_line_break_enters_a_header() -> None:
 @pytest.mark.parametrize(
     "station", ["Cù Lao Dung (An Thạnh)", "Vĩnh Châu (kênh Cổ Cò – Trà Niên)", "Trung tâm TP Sóc Trăng"]
 )
-def test_a_subject_arrives_as_it_was_written_however_long(station: str) -> None:
+def test_a_subject_arrives_as_it_was_written_however_long(mail: MailCatcher, station: str) -> None:
     """Python 3.13 made two spaces of one where it folded "(An Thạnh)"."""
     subject = f"[Cảnh báo cao] Oxy thấp: {station} 2,40 mg/l, 20:54 24/11"
-    with MailCatcher() as catcher:
-        SmtpNotifier(catcher.url, "canhbao@example.org").send(Outgoing("k", "lan@example.org", "x", subject=subject))
-        (letter,) = catcher.messages
-    assert letter.subject == subject
+    SmtpNotifier(mail.url, "canhbao@example.org").send(replace(MESSAGE, subject=subject))
+    assert [letter.subject for letter in mail.messages] == [subject]
 
 
 @pytest.mark.parametrize("url", ["http://x", "smtp://", "mail.example.org:25"])
@@ -142,7 +130,7 @@ def test_a_mail_about_an_alarm_has_text_html_a_chart_a_link_one_thread_and_an_ad
         "course": [(end - 600 * i, 3 + i / 50) for i in range(144, 0, -1)],
     }  # fmt: skip
     first = Outgoing("a" * 32, "lan@example.org", "Oxy thấp\nGiá trị: 2,40 mg/L\n", "Oxy", "alarm-1", facts=facts)
-    kept = Keeping()
+    kept = Handler()
     with server(lambda: SMTP(kept, hostname="test")) as address:
         carrier = SmtpNotifier(f"smtp://{address}", "canhbao@example.org", "truc@example.org")
         carrier.send(first)

@@ -15,6 +15,8 @@ ALPHABETS = [
     ("a" * 306, Length("GSM-7", 306, 2)),
     ("a" * 307, Length("GSM-7", 307, 3)),
     ("€[]", Length("GSM-7", 6, 1)),
+    ("€" * 80, Length("GSM-7", 160, 1)),
+    ("€" * 81, Length("GSM-7", 162, 2)),
     ("ệ" * 70, Length("UCS-2", 70, 1)),
     ("ệ" * 71, Length("UCS-2", 71, 2)),
     ("đ", Length("UCS-2", 1, 1)),

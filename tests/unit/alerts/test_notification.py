@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from alerts.alarm.change import Purpose
-from alerts.telling.notification import MessageStatus, in_sql
+from alerts.telling.notification import MessageStatus
 
 ROOM = Path(__file__).parents[3] / "alerts"
 WORD = re.compile(rf"'({'|'.join([*MessageStatus, *Purpose])})'")
@@ -28,7 +28,3 @@ def test_no_statement_about_notifications_spells_a_status_or_a_purpose_itself() 
     written = [(path, text) for path in sorted(ROOM.rglob("*.py")) for text in statements(path)]
     assert len(written) > 15
     assert [(path.name, WORD.findall(text)) for path, text in written if WORD.search(text)] == []
-
-
-def test_words_as_sql_lists_them() -> None:
-    assert in_sql((MessageStatus.SENT, MessageStatus.UNKNOWN)) == "('sent', 'unknown')"

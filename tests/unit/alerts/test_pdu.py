@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from alerts.channels.pdu import Deliver, PduError, StatusReport, codes_of, decode, pack, submits, text_of, unpack
 from alerts.telling import gsm
 from simulators.gsm.pdu import read_submit
+from tests.unit.alerts.test_gsm import ALPHABETS
 
 GSM_SIGNS = st.text(sorted(gsm.BASIC | gsm.EXTENSION), min_size=1, max_size=600)
 
@@ -33,37 +34,19 @@ def test_a_submit_is_the_frame_known_from_the_field() -> None:
     assert part.length == len(bytes.fromhex(part.hex)) - 1
 
 
-@given(GSM_SIGNS)
-def test_the_network_reads_what_was_written_in_gsm_7(text: str) -> None:
-    parts = read("+84912345678", text)
+@given(GSM_SIGNS | st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=300))
+def test_the_network_reads_what_was_written(text: str) -> None:
+    parts, cost = read("+84912345678", text), gsm.length(text)
     assert "".join(part for part, _, _ in parts) == text
-    assert {alphabet for _, alphabet, _ in parts} == {"GSM-7"}
-    assert len(parts) >= gsm.length(text).segments  # an extended sign that does not fit moves to the next part
+    assert {alphabet for _, alphabet, _ in parts} == {cost.alphabet}
+    assert len(parts) >= cost.segments  # a sign of two units that does not fit moves to the next part
+    groups = [(7, len(parts), place) for place in range(1, len(parts) + 1)]
+    assert [group for _, _, group in parts] == (groups if len(parts) > 1 else [None])
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=300))
-def test_the_network_reads_what_was_written_whatever_the_signs(text: str) -> None:
-    assert "".join(part for part, _, _ in read("+84912345678", text)) == text
-
-
-@pytest.mark.parametrize(
-    ("text", "parts"),
-    [
-        ("a" * 160, 1),
-        ("a" * 161, 2),
-        ("a" * 306, 2),
-        ("a" * 307, 3),
-        ("ệ" * 70, 1),
-        ("ệ" * 71, 2),
-        ("€" * 80, 1),
-        ("€" * 81, 2),
-    ],
-)
-def test_parts_are_cut_where_the_standard_cuts_them(text: str, parts: int) -> None:
-    found = read("+84912345678", text)
-    assert len(found) == parts
-    if parts > 1:
-        assert [group for _, _, group in found] == [(7, parts, place) for place in range(1, parts + 1)]
+@pytest.mark.parametrize(("text", "cost"), ALPHABETS)
+def test_parts_are_cut_where_the_standard_cuts_them(text: str, cost: gsm.Length) -> None:
+    assert len(read("+84912345678", text)) == cost.segments
 
 
 def test_nothing_is_not_sent() -> None:
@@ -87,15 +70,9 @@ def test_a_received_message_is_read() -> None:
 
 
 def test_a_status_report_is_read() -> None:
+    sent, settled = (datetime(2026, 11, 24, 3, 20, second, tzinfo=UTC) for second in (30, 50))
     found = decode("07914809000020F3062A0B914819325476F8621142010203826211420102058200")
-    assert found == StatusReport(
-        42,
-        "+84912345678",
-        datetime(2026, 11, 24, 3, 20, 30, tzinfo=UTC),
-        datetime(2026, 11, 24, 3, 20, 50, tzinfo=UTC),
-        0,
-    )
-    assert found.has_arrived
+    assert found == StatusReport(42, "+84912345678", sent, settled, 0)
 
 
 @pytest.mark.parametrize(

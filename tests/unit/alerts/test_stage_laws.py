@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.alarm.change import AFTERWARDS, CALLS, Purpose
-from alerts.telling.contact import MEDIA, Addressee, Medium, Wishes
+from alerts.telling.contact import MEDIA, Addressee, Wishes
 from alerts.telling.explanation import explain
 from alerts.telling.routes import Routing
-from alerts.telling.stages import STAGES, Effect, Matter, Recent, Ruling, candidates, followers, outcome
+from alerts.telling.stages import STAGES, Case, Effect, Matter, Person, Recent, Ruling, candidates, followers, outcome
 from quantrac.config.notifications import Cap, Duty, EscalationStep, Grouping, QuietHours, Repeat, Route, Storm
 from quantrac.telemetry.severity import Severity
 
@@ -100,30 +101,38 @@ matters = st.builds(
     without=st.none() | st.sampled_from(MEDIA),
     withheld=st.sampled_from([None, None, "shelved", "out of service"]),
 )
-recents = st.builds(
-    Recent,
-    others=st.integers(0, 5),
-    station_at=st.none() | st.integers(0, 20).map(lambda minutes: NOW - timedelta(minutes=minutes)),
-    messages=st.integers(0, 5),
-    summary_at=st.none() | st.integers(0, 20).map(lambda minutes: NOW - timedelta(minutes=minutes)),
-)
+some_minutes_ago = st.none() | st.integers(0, 20).map(lambda minutes: NOW - timedelta(minutes=minutes))
+recents = st.builds(Recent, st.integers(0, 5), some_minutes_ago, st.integers(0, 5), some_minutes_ago)
 lately = st.dictionaries(st.tuples(st.integers(1, 9), st.sampled_from(MEDIA)), recents)
 
 
-@given(networks, people, matters, lately)
-def test_everybody_that_a_route_names_has_one_outcome_with_its_stage_and_reason(
-    routing: Routing, contacts: list[Addressee], matter: Matter, recent: dict[tuple[int, Medium], Recent]
-) -> None:
-    cases = list(candidates(routing, contacts, matter, recent))
+class Situation(NamedTuple):
+    """Something to tell, the people and the network, and what people have been told of late."""
+
+    routing: Routing
+    contacts: list[Addressee]
+    matter: Matter
+    recent: dict[Person, Recent]
+
+    def cases(self) -> list[Case]:
+        return list(candidates(*self))
+
+
+situations = st.builds(Situation, networks, people, matters, lately)
+
+
+@given(situations)
+def test_everybody_that_a_route_names_has_one_outcome_with_its_stage_and_reason(situation: Situation) -> None:
+    routing, contacts, matter, _ = situation
     named = {
         (one.contact_id, medium)
         for one in contacts
         if (own := one.groups & matter.groups)
         for medium, _ in routing.ways(own, matter.severity, matter.by)
     }
-    assert sorted((case.contact.contact_id, case.medium) for case in cases) == sorted(named)
+    assert sorted(case.recipient.key for case in situation.cases()) == sorted(named)
     names = {stage.__name__.replace("_", " ") for stage in STAGES}
-    for ruling in map(outcome, cases):
+    for ruling in map(outcome, situation.cases()):
         assert ruling.stage in names
         assert ruling.reason
         waits = ruling.effect is Effect.HOLD and ruling.stage != "withheld"
@@ -131,11 +140,10 @@ def test_everybody_that_a_route_names_has_one_outcome_with_its_stage_and_reason(
         assert ruling.until is None or matter.at is None or ruling.until > matter.at
 
 
-@given(networks, people, matters, lately)
-def test_nobody_is_told_without_address_and_consent_nor_against_their_wishes(
-    routing: Routing, contacts: list[Addressee], matter: Matter, recent: dict[tuple[int, Medium], Recent]
-) -> None:
-    for case in candidates(routing, contacts, matter, recent):
+@given(situations)
+def test_nobody_is_told_without_address_and_consent_nor_against_their_wishes(situation: Situation) -> None:
+    routing, _, matter, _ = situation
+    for case in situation.cases():
         wants = case.contact.wishes
         if outcome(case).effect is Effect.DROP:
             continue
@@ -147,24 +155,17 @@ def test_nobody_is_told_without_address_and_consent_nor_against_their_wishes(
         assert not wants.media or case.medium in wants.media
 
 
-@given(networks, people, matters, lately)
-def test_what_breaks_through_is_held_by_a_storm_only(
-    routing: Routing, contacts: list[Addressee], matter: Matter, recent: dict[tuple[int, Medium], Recent]
-) -> None:
-    urgent = replace(matter, breaks=True, by_day=False, withheld=None)
-    held = {r.stage for r in map(outcome, candidates(routing, contacts, urgent, recent)) if r.effect is Effect.HOLD}
-    assert held <= ({"storm"} if matter.purpose not in CALLS else set())
+@given(situations)
+def test_what_breaks_through_is_held_by_a_storm_only(situation: Situation) -> None:
+    urgent = replace(situation.matter, breaks=True, by_day=False, withheld=None)
+    held = {r.stage for r in map(outcome, situation._replace(matter=urgent).cases()) if r.effect is Effect.HOLD}
+    assert held <= ({"storm"} if urgent.purpose not in CALLS else set())
 
 
-@given(networks, people, matters, lately, st.sampled_from(sorted(AFTERWARDS)))
-def test_what_follows_waits_with_the_message_that_still_waits(
-    routing: Routing,
-    contacts: list[Addressee],
-    matter: Matter,
-    recent: dict[tuple[int, Medium], Recent],
-    purpose: Purpose,
-) -> None:
-    told = [case.recipient for case in candidates(routing, contacts, matter)]
+@given(situations, st.sampled_from(sorted(AFTERWARDS)))
+def test_what_follows_waits_with_the_message_that_still_waits(situation: Situation, purpose: Purpose) -> None:
+    routing, _, matter, recent = situation
+    told = [case.recipient for case in situation.cases()]
     waiting = {one.key: Ruling(Effect.MERGE, "waiting", "storm", NOW) for one in told}
     after = Matter(purpose, matter.station, matter.severity, at=matter.at)
     for case in followers(routing, told, after, recent, waiting):
@@ -173,15 +174,13 @@ def test_what_follows_waits_with_the_message_that_still_waits(
         assert ruling.effect is (Effect.DROP if ends_untold else Effect.MERGE)
 
 
-@given(networks, people, matters, lately)
-def test_an_explanation_says_of_each_message_what_becomes_of_it(
-    routing: Routing, contacts: list[Addressee], matter: Matter, recent: dict[tuple[int, Medium], Recent]
-) -> None:
+@given(situations)
+def test_an_explanation_says_of_each_message_what_becomes_of_it(situation: Situation) -> None:
+    routing, contacts, matter, recent = situation
     assert matter.at is not None
-    rulings = [(case, outcome(case)) for case in candidates(routing, contacts, matter, recent)]
+    rulings = [(case, outcome(case)) for case in situation.cases()]
     lines = list(explain(contacts, routing, matter, matter.at, recent))[: len(rulings)]
     told = {Effect.SEND: matter.at}
     assert [(line.contact_id, line.medium, line.stage, line.told_at) for line in lines] == [
-        (case.contact.contact_id, case.medium, ruling.stage, told.get(ruling.effect, ruling.until))
-        for case, ruling in rulings
+        (*case.recipient.key, ruling.stage, told.get(ruling.effect, ruling.until)) for case, ruling in rulings
     ]

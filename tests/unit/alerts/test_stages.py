@@ -34,13 +34,19 @@ ROUTING = Routing(
 )
 
 
-def person(id_: int = 1, *groups: str, wishes: Wishes = ANYTHING, phone: str | None = "+84912345678") -> Addressee:
+def person(
+    id_: int = 1,
+    *groups: str,
+    wishes: Wishes = ANYTHING,
+    phone: str | None = "+84912345678",
+    stations: frozenset[str] = frozenset(),
+) -> Addressee:
     own = frozenset(groups or ("operators",))
-    return Addressee(id_, "x", "vi", phone, "x@example.org", own, frozenset(), wishes=wishes)
+    return Addressee(id_, "x", "vi", phone, "x@example.org", own, stations, wishes=wishes)
 
 
-def matter(severity: Severity = Severity.MEDIUM, parameter: str | None = "do", at: datetime = NOON) -> Matter:
-    return Matter(Purpose.RAISED, "st-my-thanh", severity, frozenset({"operators"}), parameter, at)
+def matter(severity: Severity = Severity.MEDIUM, *groups: str, at: datetime = NOON) -> Matter:
+    return Matter(Purpose.RAISED, "st-my-thanh", severity, frozenset(groups or ("operators",)), "do", at)
 
 
 def told(routing: Routing, people: list[Addressee], what: Matter) -> list[tuple[int, str]]:
@@ -79,27 +85,57 @@ def test_a_shift_that_nobody_can_be_reached_in_leaves_nobody_out() -> None:
     assert (2, "sms") in told(routing, people, matter())
 
 
+TWO_GROUPS = replace(
+    ROUTING,
+    routes=(
+        Route(to="operators", severity=tuple(Severity), by=("email",)),
+        Route(to="operators", severity=(Severity.HIGH, Severity.CRITICAL), by=("sms",), cleared=False),
+        Route(to="farmers", severity=(Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL), by=("sms",)),
+    ),
+)
+
+
 @pytest.mark.parametrize(
-    ("wishes", "is_told"),
+    ("severity", "groups", "expected"),
     [
-        (Wishes(tags=frozenset({"estuary"})), True),
-        (Wishes(tags=frozenset({"pangasius"})), False),
-        (Wishes(parameters=frozenset({"salinity"})), False),
-        (Wishes(parameters=frozenset({"do", "salinity"})), True),
-        (Wishes(severity=Severity.HIGH), False),
-        (Wishes(severity=Severity.MEDIUM), True),
-        (Wishes(media=frozenset({"webhook"})), False),
-        (Wishes(consent="refused"), False),
+        (Severity.LOW, ("operators", "farmers"), [(1, "email")]),
+        (Severity.MEDIUM, ("operators", "farmers"), [(1, "email"), (2, "sms")]),
+        (Severity.CRITICAL, ("operators", "farmers"), [(1, "sms"), (1, "email"), (2, "sms")]),
+        (Severity.HIGH, ("farmers",), [(2, "sms")]),  # a group that the level does not name is not told
     ],
 )
-def test_people_hear_of_what_they_want_to_hear(wishes: Wishes, is_told: bool) -> None:
-    assert bool(told(ROUTING, [person(wishes=wishes)], matter())) == is_told
+def test_routes_of_the_level_s_groups_add_up(
+    severity: Severity, groups: tuple[str, ...], expected: list[tuple[int, str]]
+) -> None:
+    assert told(TWO_GROUPS, [person(1, "operators"), person(2, "farmers")], matter(severity, *groups)) == expected
 
 
-def test_where_consent_is_required_it_must_be_on_record() -> None:
-    strict = replace(ROUTING, consent_required=True)
-    assert told(strict, [person()], matter()) == []
-    assert told(strict, [person(wishes=Wishes(consent="given"))], matter()) != []
+def test_the_end_is_told_where_a_route_says_so() -> None:
+    operator = person(1, "operators")
+    assert TWO_GROUPS.wants_the_end(operator, Medium.EMAIL, Severity.HIGH)
+    assert not TWO_GROUPS.wants_the_end(operator, Medium.SMS, Severity.HIGH)
+    assert TWO_GROUPS.wants_the_end(person(2, "farmers"), Medium.SMS, Severity.HIGH)
+
+
+@pytest.mark.parametrize(
+    ("one", "is_told"),
+    [
+        (person(wishes=Wishes(tags=frozenset({"estuary"}))), True),
+        (person(wishes=Wishes(tags=frozenset({"pangasius"}))), False),
+        (person(wishes=Wishes(parameters=frozenset({"salinity"}))), False),
+        (person(wishes=Wishes(parameters=frozenset({"do", "salinity"}))), True),
+        (person(wishes=Wishes(severity=Severity.MEDIUM)), True),
+        (person(wishes=Wishes(media=frozenset({"sms"}))), True),
+        (person(stations=frozenset({"st-my-thanh", "st-tran-de"})), True),
+    ],
+)
+def test_people_hear_of_what_they_want_to_hear(one: Addressee, is_told: bool) -> None:
+    """Whom no station, severity, medium or consent lets be told is a law (`test_stage_laws`)."""
+    assert bool(told(ROUTING, [one], matter())) == is_told
+
+
+def test_where_consent_is_required_it_is_enough_on_record() -> None:
+    assert told(replace(ROUTING, consent_required=True), [person(wishes=Wishes(consent="given"))], matter())
 
 
 def hold(
@@ -108,16 +144,41 @@ def hold(
     so_far: Recent = NOTHING,
     wishes: Wishes = ANYTHING,
     medium: Medium = Medium.SMS,
+    routing: Routing = ROUTING,
 ) -> tuple[str, datetime | None] | None:
-    ruling = outcome(Case(person(wishes=wishes), medium, ("operators",), matter(severity, at=now), ROUTING, {}, so_far))
+    ruling = outcome(Case(person(wishes=wishes), medium, ("operators",), matter(severity, at=now), routing, {}, so_far))
     return None if ruling.effect is Effect.SEND else (ruling.stage, ruling.until)
 
 
-def test_quiet_hours_hold_until_their_end_and_the_break_through_class_goes_through() -> None:
-    until = datetime(2026, 11, 25, 4, 30, tzinfo=ZONE)
-    assert hold(NIGHT) == ("quiet hours", until)
-    assert hold(NIGHT, Severity.CRITICAL) is None
-    assert hold(NIGHT, medium=Medium.EMAIL) is None
+@pytest.mark.parametrize(
+    ("hours", "zone", "now", "expected"),
+    [
+        ("21:00-04:30", "Asia/Ho_Chi_Minh", "2026-03-01 13:59", None),  # 20:59
+        ("21:00-04:30", "Asia/Ho_Chi_Minh", "2026-03-01 14:00", "2026-03-01 21:30"),
+        ("21:00-04:30", "Asia/Ho_Chi_Minh", "2026-03-01 20:00", "2026-03-01 21:30"),
+        ("21:00-04:30", "Asia/Ho_Chi_Minh", "2026-03-01 21:30", None),
+        ("11:30-13:00", "Asia/Ho_Chi_Minh", "2026-03-01 05:00", "2026-03-01 06:00"),  # within one day
+        ("11:30-13:00", "Asia/Ho_Chi_Minh", "2026-03-01 06:00", None),
+        ("21:00-04:30", "Asia/Kathmandu", "2026-03-01 15:15", "2026-03-01 22:45"),  # UTC+5:45
+        ("21:00-04:30", "America/Santiago", "2026-09-06 02:00", "2026-09-06 07:30"),  # when clocks go forward
+        ("21:00-04:30", "America/Santiago", "2026-09-06 23:59", None),  # 20:59
+    ],
+)
+def test_a_short_message_waits_for_the_end_of_quiet_hours_by_the_network_s_clocks(
+    hours: str, zone: str, now: str, expected: str | None
+) -> None:
+    start, end = hours.split("-")
+    quiet = QuietHours.model_validate({"from": start, "to": end, "groups": ["operators"]})
+    routing = replace(ROUTING, quiet_hours=quiet, zone=ZoneInfo(zone))
+    then = None if expected is None else ("quiet hours", datetime.fromisoformat(expected).replace(tzinfo=UTC))
+    moment = datetime.fromisoformat(now).replace(tzinfo=UTC)
+    assert hold(moment, routing=routing) == then
+    assert hold(moment, Severity.CRITICAL, routing=routing) is None  # it breaks through
+    assert hold(moment, medium=Medium.EMAIL, routing=routing) is None  # nothing rings
+
+
+def test_quiet_hours_hold_nobody_who_is_also_in_another_group() -> None:
+    assert told(ROUTING, [person(1, "operators", "managers")], matter(at=NIGHT)) == [(1, "sms"), (1, "email")]
 
 
 def test_a_person_has_quiet_hours_and_a_waking_severity_of_their_own() -> None:

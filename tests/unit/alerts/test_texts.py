@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -111,36 +112,30 @@ def test_whoever_asks_for_diacritics_gets_them(notice: Notice, expected: str, pa
     assert gsm.length(short_message(notice, "en", accented=True)).alphabet == "GSM-7"
 
 
-def test_a_value_is_never_shown_as_if_it_were_not_beyond_the_limit() -> None:
-    near = replace(NOTICE, value=2.9996, texts=replace(TEXTS, sms=Words("{value}, duoi {limit}", "")))
-    assert short_message(near, "vi") == "2,9996, duoi 3"
-
-
-def test_placeholders_that_are_empty_leave_no_commas_behind() -> None:
-    text = short_message(
-        replace(NOTICE, trend=None, texts=replace(TEXTS, sms=Words("{value} , {trend}, {unit}. {time}", ""))), "vi"
-    )
-    assert text == "2,80, mg/l. 05:10 01/03"
-
-
-SUDDEN = replace(
-    NOTICE,
-    value=-3.2,
-    limit=-3.0,
-    unit="°C",
-    texts=RuleTexts(
-        Words("Nước lạnh nhanh", "Water cools fast"), measure=Words("thay đổi trong 6 giờ", "change over 6 h")
-    ),
+@pytest.mark.parametrize(
+    ("changed", "template", "expected"),
+    [
+        ({"value": 2.9996}, "{value}, duoi {limit}", "2,9996, duoi 3"),  # never as if it were not beyond the limit
+        ({"trend": None}, "{value} , {trend}, {unit}. {time}", "2,80, mg/l. 05:10 01/03"),  # no commas left behind
+        ({}, "{ {value} {unknown} {0} } {title}", "{ 2,80 {unknown} {0} } Oxy thap"),  # it may name anything
+    ],
 )
+def test_a_rule_s_own_words_are_filled(changed: dict[str, Any], template: str, expected: str) -> None:
+    notice = replace(NOTICE, **changed, texts=replace(TEXTS, sms=Words(template, "")))
+    assert short_message(notice, "vi") == expected
 
 
 def test_a_change_is_not_told_as_if_it_were_a_reading() -> None:
-    over = replace(SUDDEN, purpose=Purpose.CLEARED, value=-1.0)
-    assert ": thay doi trong 6 gio -3,20 do C, duoi -3 do C" in short_message(SUDDEN, "vi")
+    texts = RuleTexts(
+        Words("Nước lạnh nhanh", "Water cools fast"), measure=Words("thay đổi trong 6 giờ", "change over 6 h")
+    )
+    sudden = replace(NOTICE, value=-3.2, limit=-3.0, unit="°C", texts=texts)
+    over = replace(sudden, purpose=Purpose.CLEARED, value=-1.0)
+    assert ": thay doi trong 6 gio -3,20 do C, duoi -3 do C" in short_message(sudden, "vi")
     assert short_message(over, "en").startswith(
         "ALL CLEAR: Water cools fast, My Thanh river: change over 6 h -1.00 do C."
     )
-    assert "Thay đổi trong 6 giờ: -3,20 °C" in letter(SUDDEN, "vi").body
+    assert "Thay đổi trong 6 giờ: -3,20 °C" in letter(sudden, "vi").body
     assert "Change over 6 h: -1.00 °C" in letter(over, "en").body
 
 
@@ -153,11 +148,6 @@ def test_a_reminder_leaves_out_its_advice_rather_than_take_a_second_part() -> No
     again = short_message(replace(raised, purpose=Purpose.ESCALATED), "en")
     assert again.startswith("NOT ACKNOWLEDGED: ")
     assert gsm.length(again).segments == 1
-
-
-def test_a_template_may_name_anything_and_never_fails() -> None:
-    odd = replace(TEXTS, sms=Words("{ {value} {unknown} {0} } {title}", ""))
-    assert short_message(replace(NOTICE, texts=odd), "vi") == "{ 2,80 {unknown} {0} } Oxy thap"
 
 
 def test_e_mail_in_vietnamese() -> None:
