@@ -97,14 +97,8 @@ class HessenLine(LineServer):
     def _command(self, text: str, with_checksum: bool) -> None:
         mount = self._mount
         if match := re.fullmatch(r"DA ?(\d{0,3})", text):
-            if match[1] and match[1] != mount.address:
-                return
-            now = self._clock()
-            treatment = mount.asked(now)
-            if not mount.hear(now) or treatment.mute:
-                mount.keep_silent(now, text.encode(), treatment)
-            else:
-                self._loop.call_later(treatment.wait_s, self._answer, text, with_checksum, treatment)
+            if match[1] in ("", mount.address):
+                self._ask(mount, text, lambda treatment: self._answer(text, with_checksum, treatment))
         elif match := re.fullmatch(r"ST ?(\d{0,3}) ([A-Z])", text):
             mount.instrument.control(match[2])
 

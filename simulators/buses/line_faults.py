@@ -8,10 +8,9 @@ from typing import Any, Final
 from simulators.buses.modbus_tcp import TcpSlaves
 from simulators.buses.mount import Mount
 from simulators.faults.fault import Fault
-from simulators.lines.serial_line import SerialLine
+from simulators.lines.serial_line import PtyLine, SerialLine
 
 TICK_S: Final = 0.02
-LINE_KINDS: Final = ("echo", "chatter", "baud", "unplug", "half-open", "connections")
 LEAST_CHATTER, MOST_CHATTER = 4, 40
 
 
@@ -27,20 +26,17 @@ class LineFaults:
     async def tick(self) -> None:
         """Bring the line into the state that the faults of this moment demand."""
         now = self._clock()
-        faults = {fault.kind: fault for mount in self._mounts for fault in mount.in_force(now) if _of_line(fault)}
+        faults = {fault.kind: fault for mount in self._mounts for fault in mount.in_force(now)}
         if ("unplug" in faults) != self._unplugged:
             self._unplugged = not self._unplugged
             done = self._line.unplug() if self._unplugged else self._line.plug()
             if inspect.isawaitable(done):
                 await done
-        if isinstance(self._line, TcpSlaves):
-            self._network(self._line, faults)
-        else:
+        if not isinstance(self._line, PtyLine):
+            self._line.half_open = "half-open" in faults
+            self._line.most = int(faults["connections"].low) if "connections" in faults else None
+        if not isinstance(self._line, TcpSlaves):
             self._serial(self._line, faults, now)
-
-    def _network(self, line: Any, faults: dict[str, Fault]) -> None:
-        line.half_open = "half-open" in faults
-        line.most = int(faults["connections"].low) if "connections" in faults else None
 
     def _serial(self, line: SerialLine, faults: dict[str, Fault], now: float) -> None:
         line.echo = "echo" in faults
@@ -49,9 +45,3 @@ class LineFaults:
         if chatter is not None and now >= self._chatter_at and not self._unplugged:
             self._chatter_at = now + self._chance.uniform(chatter.low, chatter.high)
             line.send(self._chance.randbytes(self._chance.randint(LEAST_CHATTER, MOST_CHATTER)))
-        if hasattr(line, "half_open"):
-            self._network(line, faults)
-
-
-def _of_line(fault: Fault) -> bool:
-    return fault.kind in LINE_KINDS

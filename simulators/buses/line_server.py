@@ -26,6 +26,15 @@ class LineServer(ABC):
     def _receive(self, data: bytes) -> None:
         """Take what came over the line."""
 
+    def _ask(self, mount: Mount[Any], request: str, answer: Callable[[Treatment], None]) -> None:
+        """Have an instrument answer a command, if it hears it, when it has thought."""
+        now = self._clock()
+        treatment = mount.asked(now)
+        if not mount.hear(now) or treatment.mute:
+            mount.keep_silent(now, request.encode(), treatment)
+        else:
+            self._loop.call_later(treatment.wait_s, answer, treatment)
+
     def _send_text(
         self,
         mount: Mount[Any],

@@ -121,12 +121,7 @@ class Mount(Generic[InstrumentT]):
         self._thinks_until = max(now, self._thinks_until) + wait_s
         return self._thinks_until
 
-    def send(
-        self,
-        put: Callable[[bytes], None],
-        treatment: Treatment,
-        exchange: Exchange,
-    ) -> None:
+    def send(self, put: Callable[[bytes], None], treatment: Treatment, exchange: Exchange) -> None:
         """Put the answer of an exchange on the line when its time has come; never before an earlier answer."""
         if treatment.faults:
             self.journal.record_exchange(self.bus, self.address, exchange, treatment.faults, treatment.late_s)

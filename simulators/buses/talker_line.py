@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from simulators.buses.journal import Exchange, ServedValue
+from simulators.buses.journal import ServedValue
 from simulators.buses.line_server import LineServer
 from simulators.buses.mount import Mount
 from simulators.lines.serial_line import SerialLine
@@ -64,8 +64,7 @@ class TalkerLine(LineServer):
         else:
             message = mount.instrument.message(kind, mount.seen(t))
             mount.record(t, message.served, treatment)
-            wire = treatment.damaged(message.frame, text=True)
-            mount.send(self._line.send, treatment, Exchange(t, b"", message.frame, wire))
+            self._send_text(mount, treatment, b"", message.frame)
         self._plan(address, kind)
 
     def stop(self) -> None:

@@ -45,14 +45,8 @@ class WxtLine(LineServer):
         if command == "?" and len(self._mounts) == 1:
             mount = next(iter(self._mounts.values()))
             command = mount.address
-        if mount is None:
-            return
-        now = self._clock()
-        treatment = mount.asked(now)
-        if not mount.hear(now) or treatment.mute:
-            mount.keep_silent(now, command.encode(), treatment)
-        else:
-            self._loop.call_later(treatment.wait_s, self._answer, mount, command, treatment)
+        if mount is not None:
+            self._ask(mount, command, lambda treatment: self._answer(mount, command, treatment))
 
     def _answer(self, mount: Mount[WeatherTransmitter], command: str, treatment: Treatment) -> None:
         t = self._clock()

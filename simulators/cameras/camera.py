@@ -1,4 +1,7 @@
-"""A network camera: JPEG snapshots by HTTP in the requested size, behind a basic or digest login (RFC 7616)."""
+"""A network camera: JPEG snapshots by HTTP in the requested size, behind a basic or digest login (RFC 7616).
+
+Its pictures are baseline JPEG: grey, of 8 x 8 blocks, each of one brightness (ITU-T T.81, Annexes B, F).
+"""
 
 from __future__ import annotations
 
@@ -6,30 +9,34 @@ import base64
 import hashlib
 import re
 import secrets
+import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final, Literal, Self
 from urllib.parse import parse_qs, urlsplit
 
-from simulators.cameras.jpeg import grey_jpeg
-
 REALM: Final = "camera"
 Scheme = Literal["none", "basic", "digest", "digest-sha256"]
+DC_COUNTS: Final = bytes([0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0])
+"""Codes of each length, 1 to 16 bits, of the differences' categories 0 to 11 (table K.3)."""
+DC_CODES: Final = ("00", "010", "011", "100", "101", "110", *("1" * n + "0" for n in range(3, 9)))
+END_OF_BLOCK: Final = "0"
+"""The only AC code used: a table of one code of one bit."""
+
+Brightness = Callable[[int, int], int]
+"""Column and row of a block → 0 black … 255 white."""
 
 
 class SimulatedCamera:
-    """Serves `/snapshot.jpg?width=…&height=…` on a port of the loopback address until closed."""
+    """Serves `/snapshot.jpg?width=…&height=…` on a port of the loopback address inside a `with` block."""
 
-    def __init__(self, scheme: Scheme = "none", user: str = "", password: str = "", port: int = 0) -> None:
+    def __init__(self, scheme: Scheme = "none", user: str = "", password: str = "") -> None:
         self.scheme, self.user, self.password = scheme, user, password
         self.nonce = secrets.token_hex(8)
-        self.asked: list[str] = []
-        """Paths of the snapshots that were given."""
-        self.reply: Callable[[bytes], bytes] = lambda jpeg: jpeg
-        """What becomes of a picture on its way: a fault."""
+        self._given = 0
         handler = type("Handler", (_Handler,), {"camera": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
@@ -38,17 +45,13 @@ class SimulatedCamera:
         """Address of its snapshots, without a size."""
         return f"http://127.0.0.1:{self._server.server_address[1]}/snapshot.jpg"
 
-    def close(self) -> None:
-        """Switch it off."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
 
     def lets_in(self, method: str, said: str) -> bool:
         """Return whether an Authorization header opens the door."""
@@ -67,12 +70,12 @@ class SimulatedCamera:
 
     def picture(self, path: str) -> bytes:
         """Return a picture of the size that a path asks for: water that moves with each one."""
-        self.asked.append(path)
+        self._given += 1
         query = parse_qs(urlsplit(path).query)
         sizes = (("width", "1920"), ("height", "1080"))
         width, height = (int(query.get(name, [default])[0]) for name, default in sizes)
-        shift = len(self.asked)
-        return self.reply(grey_jpeg(width, height, lambda x, y: (x * 7 + y * 13 + shift * 31) % 200 + 20))
+        shift = self._given * 31
+        return grey_jpeg(width, height, lambda x, y: (x * 7 + y * 13 + shift) % 200 + 20)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -108,3 +111,46 @@ def _md5(text: str) -> str:
 
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def grey_jpeg(width: int, height: int, brightness: Brightness) -> bytes:
+    """Return a JPEG of the given size in pixels."""
+    header = (
+        b"\xff\xd8"
+        + _segment(0xE0, b"JFIF\0\x01\x01\0" + struct.pack(">HHBB", 1, 1, 0, 0))
+        + _segment(0xDB, b"\0" + bytes([8] * 64))  # every coefficient in steps of 8: DC in steps of one brightness
+        + _segment(0xC0, struct.pack(">BHHB", 8, height, width, 1) + b"\x01\x11\0")
+        + _segment(0xC4, b"\0" + DC_COUNTS + bytes(range(12)))
+        + _segment(0xC4, b"\x10" + bytes([1] + [0] * 15) + b"\0")
+        + _segment(0xDA, b"\x01\x01\0\0\x3f\0")
+    )
+    bits = "".join(_blocks(-(-width // 8), -(-height // 8), brightness))
+    bits += "1" * (-len(bits) % 8)
+    scan = int(bits, 2).to_bytes(len(bits) // 8, "big").replace(b"\xff", b"\xff\0")
+    return header + scan + b"\xff\xd9"
+
+
+def size_of(jpeg: bytes) -> tuple[int, int]:
+    """Return width and height as the frame header of a baseline JPEG says them."""
+    at = 2
+    while jpeg[at + 1] != 0xC0:
+        at += 2 + int(struct.unpack(">H", jpeg[at + 2 : at + 4])[0])
+    height, width = struct.unpack(">HH", jpeg[at + 5 : at + 9])
+    return width, height
+
+
+def _segment(marker: int, body: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
+
+
+def _blocks(columns: int, rows: int, brightness: Brightness) -> Iterator[str]:
+    before = 0
+    for row in range(rows):
+        for column in range(columns):
+            level = min(255, max(0, brightness(column, row))) - 128
+            difference, before = level - before, level
+            category = abs(difference).bit_length()
+            yield DC_CODES[category]
+            if category:
+                yield format(difference if difference > 0 else difference + 2**category - 1, f"0{category}b")
+            yield END_OF_BLOCK

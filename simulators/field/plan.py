@@ -14,10 +14,10 @@ from quantrac.telemetry.errors import QuantracError
 from simulators.faults.fault import Fault, FaultError
 from simulators.faults.grammar import parse_fault
 from simulators.signals.air import AirMass
+from simulators.signals.script import ScriptedEpisode, ScriptedState
 from simulators.signals.water import WaterBody
 
 PACKAGED = Path(__file__).parent / "soc_trang.yaml"
-State = Literal["ok", "suspect", "cal", "maint", "warmup", "range", "fault"]
 
 
 class FieldError(QuantracError):
@@ -82,31 +82,11 @@ class BusPlan(_Strict):
     instruments: list[InstrumentPlan] = Field(min_length=1)
 
 
-class EpisodePlan(_Strict):
-    """A signal goes to a value and comes back; seconds since the station was first read."""
-
-    signal: str
-    start_s: float
-    for_s: float
-    to: float
-    ramp_s: float = 1.0
-
-
-class StatePlan(_Strict):
-    """An instrument reports a state for a signal for a while."""
-
-    signal: str
-    state: State
-    start_s: float
-    for_s: float
-    every_s: float | None = None
-
-
 class ScriptPlan(_Strict):
     """The script of a station; a fault is one line of `simulators.faults.grammar`, and strikes only here."""
 
-    episodes: list[EpisodePlan] = []
-    states: list[StatePlan] = []
+    episodes: list[ScriptedEpisode] = []
+    states: list[ScriptedState] = []
     faults: list[FaultText] = []
 
 

@@ -16,7 +16,7 @@ from simulators.buses.sdi12 import Sdi12Bus
 from simulators.buses.talker_line import TalkerLine
 from simulators.buses.vaisala import WxtLine
 from simulators.faults.book import FaultBook
-from simulators.faults.fault import InstrumentPlace, Scope, ScriptWindow
+from simulators.faults.fault import InstrumentPlace, Scope
 from simulators.field.catalogue import COUNTERS, build
 from simulators.field.plan import BusPlan, FieldError, FieldPlan, InstrumentPlan, StationPlan
 from simulators.instruments.bam_1020 import BamTerminal
@@ -33,7 +33,7 @@ from simulators.signals.scene import (
     water_scene,
     with_saturation,
 )
-from simulators.signals.script import ScriptClock, ScriptedEpisode, ScriptedState, scripted
+from simulators.signals.script import ScriptClock, scripted
 from simulators.signals.source import ProbeValue, Source
 from simulators.signals.water import Water
 
@@ -143,21 +143,13 @@ def _scene(station: str, plan: StationPlan, seed: int, recordings: Recordings, s
         replayed = Dithered(recordings.weather, seed, station, plan.replay.shift_s)
         scene |= recorded_weather(replayed, recordings.weather.names)
     scene["external_power"] = scene["battery_v"]
-    for signal in {e.signal for e in plan.script.episodes} | {s.signal for s in plan.script.states}:
-        if signal in scene:
-            episodes = [
-                ScriptedEpisode(e.start_s, e.for_s, e.to, e.ramp_s) for e in plan.script.episodes if e.signal == signal
-            ]
-            states = [
-                ScriptedState(s.state, ScriptWindow(s.start_s, s.for_s, s.every_s))
-                for s in plan.script.states
-                if s.signal == signal
-            ]
-            scene[signal] = scripted(scene[signal], script, episodes, states)
-        else:
+    episodes, states = plan.script.episodes, plan.script.states
+    for signal in {episode.signal for episode in episodes} | {state.signal for state in states}:
+        if signal not in scene:
             raise FieldError(
                 f"{station}: script: signal {signal!r} is not measured here, but {', '.join(sorted(scene))}"
             )
+        scene[signal] = scripted(signal, scene[signal], script, episodes, states)
     return with_saturation(scene)
 
 

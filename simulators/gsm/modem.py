@@ -17,6 +17,9 @@ from pathlib import Path
 
 from simulators.gsm.pdu import CENTRE, Aired, deliver, read_submit, status_report
 
+RESTART_S = 0.3
+"""Time without power at a restart."""
+
 
 @dataclass
 class Faults:
@@ -28,15 +31,11 @@ class Faults:
     lose_answer: int = 0
     late_answer_s: float = 0.0
     restart_in_submit: int = 0
-    restart_s: float = 0.3
     pull_in_submit: int = 0
-    air_s: float = 0.0
     signal: int = 21
-    registration: int = 1
     pin: bool = False
     report: int | None = 0
     """TP-ST of status reports; None: none come."""
-    report_after_s: float = 0.0
 
 
 @dataclass
@@ -95,11 +94,11 @@ class GsmModem:
         self._deaf_until = time.monotonic() + seconds
 
     def restart(self) -> None:
-        """Lose power for `restart_s`, then say RDY."""
+        """Lose power for RESTART_S, then say RDY."""
         with self._lock:
-            self.be_silent(self.faults.restart_s)
+            self.be_silent(RESTART_S)
             self._power = _Power()
-            self._after(self.faults.restart_s + 0.05, lambda: self._say("RDY"))
+            self._after(RESTART_S + 0.05, lambda: self._say("RDY"))
 
     def receive(self, sender: str, text: str) -> None:
         """Get a message from a telephone."""
@@ -220,7 +219,7 @@ class GsmModem:
         elif name == "AT+CPIN?":
             return f"+CPIN: {'SIM PIN' if self.faults.pin else 'READY'}", "OK"
         elif name == "AT+CREG?":
-            return f"+CREG: 0,{self.faults.registration}", "OK"
+            return "+CREG: 0,1", "OK"
         elif name == "AT+CSQ":
             return f"+CSQ: {self.faults.signal},99", "OK"
         elif name not in ("AT", "AT+CMEE", "AT+CMGF"):
@@ -231,7 +230,7 @@ class GsmModem:
         faults = self.faults
         if len(pdu) - 1 - pdu[0] != length:
             return self._say("+CMS ERROR: 304")
-        if faults.registration not in (1, 5) or faults.signal == 99:
+        if faults.signal == 99:
             return self._say("+CMS ERROR: 331")
         if faults.refuse > 0:
             faults.refuse -= 1
@@ -240,7 +239,7 @@ class GsmModem:
         aired = read_submit(pdu, self._reference)
         self.log.append(aired)
         if pdu[1 + pdu[0]] & 0x20 and faults.report is not None:
-            self._after(faults.air_s + faults.report_after_s, lambda: self._report(aired))
+            self._after(0.0, lambda: self._report(aired))
         return self._answer(aired.reference)
 
     def _answer(self, reference: int) -> None:
@@ -255,7 +254,7 @@ class GsmModem:
         elif faults.lose_answer > 0:
             faults.lose_answer -= 1
         else:
-            wait, faults.late_answer_s = faults.air_s + faults.late_answer_s, 0.0
+            wait, faults.late_answer_s = faults.late_answer_s, 0.0
             self._after(wait, lambda: self._say(f"+CMGS: {reference}", "OK"))
 
     def _report(self, aired: Aired) -> None:

@@ -6,9 +6,8 @@ The record carries the end of its hour, the concentration in mg/m³, and twelve 
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
-from simulators.buses.journal import Exchange, ServedValue
+from simulators.buses.journal import ServedValue
 from simulators.buses.line_server import LineServer
 from simulators.buses.mount import Mount
 from simulators.faults.treatment import Treatment
@@ -58,11 +57,8 @@ class BamTerminal(LineServer):
         for key in data.decode("ascii", "replace"):
             answer = self._key(key, t, treatment)
             if answer:
-                self._loop.call_later(treatment.wait_s, self._say, Exchange(t, data, answer.encode("ascii")), treatment)
-
-    def _say(self, answered: Exchange, treatment: Treatment) -> None:
-        wire = treatment.damaged(answered.made, text=True)
-        self._mount.send(self._line.send, treatment, replace(answered, wire=wire))
+                made = answer.encode("ascii")
+                self._loop.call_later(treatment.wait_s, self._send_text, self._mount, treatment, data, made)
 
     def _key(self, key: str, t: float, treatment: Treatment) -> str:
         self._returns = self._returns + 1 if key == "\r" else 0

@@ -20,13 +20,17 @@ from simulators.instruments.registers import (
     finite,
     float_words,
     single,
-)
+)  # fmt: skip
 from simulators.signals.source import ProbeValue, Source
 
 LAST_REGISTER = 141
 LAST_INPUT = 26
 BOX_TEMPERATURE, INVALID, SPAN, SYSTEM_OK = 3, 15, 17, 19
 RAISED = {"ok": (SYSTEM_OK,), "suspect": (SYSTEM_OK, BOX_TEMPERATURE), "cal": (SYSTEM_OK, SPAN), "fault": (INVALID,)}
+
+T400_INTERNALS = {
+    0: 4208.4, 2: 4211.9, 6: 1.0, 8: 1.0, 10: 0.4, 12: 0.4, 22: 0.3, 34: 58.0, 38: 36.2, 40: 798.0, 42: 29.6, 44: 31.5,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -48,23 +52,7 @@ class AnalyserModel:
 
 
 MODELS = {
-    "T400": AnalyserModel(
-        (Concentration(18, "o3"),),
-        {
-            0: 4208.4,
-            2: 4211.9,
-            6: 1.0,
-            8: 1.0,
-            10: 0.4,
-            12: 0.4,
-            22: 0.3,
-            34: 58.0,
-            38: 36.2,
-            40: 798,
-            42: 29.6,
-            44: 31.5,
-        },
-    ),
+    "T400": AnalyserModel((Concentration(18, "o3"),), T400_INTERNALS),
     "T100": AnalyserModel((Concentration(18, "so2"),), {22: 0.2, 44: 32.0}),
     "T200": AnalyserModel((Concentration(18, "nox"), Concentration(20, "no"), Concentration(22, "no2")), {44: 32.4}),
     "T300": AnalyserModel((Concentration(18, "co", "[ppm]", 0.001),), {22: 0.02, 44: 31.8}),

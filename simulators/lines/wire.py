@@ -1,7 +1,6 @@
 """One direction of a serial line: its settings, and the time that each byte takes."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -29,35 +28,25 @@ class WireSettings:
 
 
 class Wire:
-    """One direction of a line: what is written now comes out at the far end, piece by piece, at these times.
-
-    `cut`, `delay_s` and `garble` break the line: bytes vanish, arrive later, or arrive changed.
-    """
+    """One direction of a line: what is written now comes out at the far end, piece by piece, at these times."""
 
     def __init__(self, settings: WireSettings, chunk_s: float = 0.008) -> None:
         self.character_s = settings.character_s
         self.chunk = max(1, round(chunk_s / self.character_s))
-        self.cut = False
-        self.delay_s = 0.0
-        self.garble: Callable[[bytes], bytes] | None = None
         self._busy_until = 0.0
 
     def put(self, data: bytes, now: float) -> list[tuple[float, bytes]]:
         """Return (time of arrival, bytes) for each chunk of `data`; a chunk arrives when its last bit has."""
-        start = max(now, self._busy_until)
-        self._busy_until = start + len(data) * self.character_s
-        if self.cut:
-            return []
-        carried = self.garble(data) if self.garble else data
-        pieces = [carried[i : i + self.chunk] for i in range(0, len(carried), self.chunk)]
         arrivals = []
-        due = start + self.delay_s
-        for piece in pieces:
+        due = max(now, self._busy_until)
+        for at in range(0, len(data), self.chunk):
+            piece = data[at : at + self.chunk]
             due += len(piece) * self.character_s
             arrivals.append((due, piece))
+        self._busy_until = due
         return arrivals
 
     def put_whole(self, data: bytes, now: float) -> list[tuple[float, bytes]]:
         """Like `put`, in one piece at the time of the last bit: enough where the receiver needs the whole."""
         arrivals = self.put(data, now)
-        return [(arrivals[-1][0], b"".join(piece for _, piece in arrivals))] if arrivals else []
+        return [(arrivals[-1][0], data)] if arrivals else []

@@ -23,14 +23,14 @@ def normal(seed: int, name: str, step: int) -> float:
 
 
 class WhiteNoise:
-    """Independent normal noise of standard deviation `sd`, a new value every `step_s` seconds."""
+    """Independent normal noise of standard deviation `sd`, a new value every second."""
 
-    def __init__(self, seed: int, name: str, sd: float, step_s: float = 1.0) -> None:
-        self._seed, self._name, self._sd, self._step_s = seed, f"{name}/white", sd, step_s
+    def __init__(self, seed: int, name: str, sd: float) -> None:
+        self._seed, self._name, self._sd = seed, f"{name}/white", sd
 
     def at(self, t: float) -> float:
         """Value at Unix time `t`."""
-        return self._sd * normal(self._seed, self._name, math.floor(t / self._step_s)) if self._sd else 0.0
+        return self._sd * normal(self._seed, self._name, math.floor(t))
 
 
 class RedNoise:
@@ -62,14 +62,3 @@ class RedNoise:
                 weight * normal(self._seed, self._name, step - age) for age, weight in enumerate(self._weights)
             )
         return self._points[step]
-
-
-class Drift:
-    """Fouling: a deviation that grows by `per_day` and goes back to nothing when the probe is cleaned every `days`."""
-
-    def __init__(self, per_day: float, days: float = 14.0, phase_days: float = 0.0) -> None:
-        self._per_day, self._days, self._phase = per_day, days, phase_days
-
-    def at(self, t: float) -> float:
-        """Deviation at Unix time `t`."""
-        return self._per_day * ((t / 86400 + self._phase) % self._days)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from simulators.signals.noise import uniform
 
-PIECE_S = 6 * 3600
+PIECE_S, MEMORY_S = 6 * 3600, 3 * 3600
 WET_MONTHS = range(5, 11)  # the south-west monsoon, May to October
 WET_CHANCE, DRY_CHANCE = 0.22, 0.04
 
@@ -24,12 +24,12 @@ class Shower:
         part = min(max((t - self.start) / self.duration_s, 0.0), 1.0)
         return self.total_mm * (2 * part**2 if part < 0.5 else 1 - 2 * (1 - part) ** 2)
 
-    def wetness(self, t: float, memory_s: float = 3 * 3600) -> float:
+    def wetness(self, t: float) -> float:
         """0 to 1: how much the shower still shows in the water, fading within a few hours."""
         if t < self.start:
             return 0.0
         since_end = max(0.0, t - self.start - self.duration_s)
-        return self.fallen(t) / (self.total_mm + 10) * math.exp(-since_end / memory_s)
+        return self.fallen(t) / (self.total_mm + 10) * math.exp(-since_end / MEMORY_S)
 
 
 class Rain:

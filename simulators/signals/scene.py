@@ -52,14 +52,12 @@ def with_saturation(scene: Scene) -> Scene:
 def recorded_water(recording: Dithered, names: set[str]) -> Scene:
     """Signals of a recorded estuary: a value that was not recorded is a probe's fault."""
 
-    def column(name: str) -> Source:
-        return lambda t: _recorded(recording.at(name, t))
-
     def conductivity(t: float) -> ProbeValue:
         specific, warm = recording.at("ec", t), recording.at("water_temp", t)
         return _recorded(None if specific is None or warm is None else seawater.actual(specific, warm))
 
-    scene = {name: column(name) for name in names & {"water_temp", "ec", "salinity", "do_sat", "do", "ph", "turbidity"}}
+    columns = names & {"water_temp", "ec", "salinity", "do_sat", "do", "ph", "turbidity"}
+    scene = {name: _column(recording, name) for name in columns}
     return scene | ({"conductivity": conductivity} if {"ec", "water_temp"} <= names else {})
 
 
@@ -88,14 +86,11 @@ def air_scene(air: Air) -> Scene:
 def recorded_weather(recording: Dithered, names: set[str]) -> Scene:
     """Signals of a recorded weather station."""
 
-    def column(name: str) -> Source:
-        return lambda t: _recorded(recording.at(name, t))
-
     def intensity(t: float) -> float:
         return max(0.0, 60 * (recording.sum_since_month("rain", t) - recording.sum_since_month("rain", t - 60)))
 
     columns = names & {"air_temp", "humidity", "pressure", "wind_speed", "wind_dir"}
-    scene = {name: column(name) for name in columns}
+    scene = {name: _column(recording, name) for name in columns}
     if "rain" in names:
         scene |= {"rain": good(lambda t: recording.sum_since_month("rain", t)), "rain_intensity": good(intensity)}
     return scene
@@ -115,6 +110,10 @@ def cabinet_scene(seed: int, place: str) -> Scene:
         "battery_v": good(lambda t: 13.2 + 0.35 * max(0.0, sun(t)) + ripple.at(t)),
         "shelter_temp": good(lambda t: 31.0 + 4.0 * sun(t) + slow.at(t)),
     }
+
+
+def _column(recording: Dithered, name: str) -> Source:
+    return lambda t: _recorded(recording.at(name, t))
 
 
 def _recorded(value: float | None) -> ProbeValue:

@@ -1,6 +1,10 @@
 """Scripted episodes: at a time of the script a signal goes to a value, stays, and comes back."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import ConfigDict
 
 from simulators.faults.fault import ScriptWindow
 from simulators.signals.source import ProbeValue, Source
@@ -26,6 +30,9 @@ class ScriptClock:
 class ScriptedEpisode:
     """A change of one signal, seconds of script: it begins at `start_s`, lasts `for_s` ramps included, holds `to`."""
 
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    signal: str
     start_s: float
     for_s: float
     to: float
@@ -43,18 +50,31 @@ class ScriptedEpisode:
 
 @dataclass(frozen=True)
 class ScriptedState:
-    """A state (`fault`, `maint`, `cal` …) that the instrument reports for a while; its value goes on."""
+    """A state that an instrument reports for a signal for a while; its value goes on. Seconds of script."""
 
-    state: str
-    window: ScriptWindow
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    signal: str
+    state: Literal["ok", "suspect", "cal", "maint", "warmup", "range", "fault"]
+    start_s: float
+    for_s: float
+    every_s: float | None = None
+
+    def holds(self, elapsed_s: float) -> bool:
+        """Whether it is reported at this time of the script."""
+        return ScriptWindow(self.start_s, self.for_s, self.every_s).holds(elapsed_s)
 
 
 def scripted(
-    source: Source, script: ScriptClock, episodes: list[ScriptedEpisode], states: list[ScriptedState]
+    signal: str,
+    source: Source,
+    script: ScriptClock,
+    episodes: Iterable[ScriptedEpisode],
+    states: Iterable[ScriptedState],
 ) -> Source:
-    """The source with its episodes and state changes."""
-    if not episodes and not states:
-        return source
+    """The source of a signal with its episodes and state changes."""
+    episodes = [episode for episode in episodes if episode.signal == signal]
+    states = [state for state in states if state.signal == signal]
 
     def changed(t: float) -> ProbeValue:
         sample = source(t)
@@ -64,7 +84,7 @@ def scripted(
             weight = episode.weight(elapsed)
             if value is not None and weight:
                 value += weight * (episode.to - value)
-        state = next((one.state for one in states if one.window.holds(elapsed)), sample.state)
+        state = next((one.state for one in states if one.holds(elapsed)), sample.state)
         return ProbeValue(value, state)
 
     return changed

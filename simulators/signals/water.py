@@ -12,13 +12,15 @@ from typing import Literal
 from pydantic import ConfigDict
 
 from simulators.signals import seawater
-from simulators.signals.noise import Drift, RedNoise, WhiteNoise
+from simulators.signals.noise import RedNoise, WhiteNoise
 from simulators.signals.rain import Rain
 from simulators.signals.tide import PORTS, HarmonicTide
 
 DAY_S = 86400.0
 LOCAL_OFFSET_S = 7 * 3600  # Indochina time: the sun's day, not a way to show time
 WARMEST_HOUR = 15.0
+FOULING_A_DAY, CLEANED_DAYS = 0.004, 14.0
+"""The pH electrode drifts by so much a day, and is cleaned every so many days."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,6 @@ class Water:
         sds = {"level": 0.004, "salinity": 0.008, "temperature": 0.006, "oxygen": 0.015, "ph": 0.004}
         sds |= {"turbidity": 0.02, "chlorophyll": 0.03, "ammonium": 0.01}
         self._white = {name: WhiteNoise(seed, f"{place}/{name}", sd) for name, sd in sds.items()}
-        self._fouling = Drift(0.004)
 
     def level(self, t: float) -> float:
         """Water above the pressure sensor, m; a sensor that falls dry reads nothing but its noise."""
@@ -100,7 +101,8 @@ class Water:
     def ph(self, t: float) -> float:
         """pH: up with the day's photosynthesis, down after rain, off by the electrode's drift."""
         steady = self._body.ph + 0.12 * _daily(t, WARMEST_HOUR) - 0.3 * self._rain.wetness(t)
-        return steady + self._red["ph"].at(t) + self._white["ph"].at(t) - self._fouling.at(t)
+        fouling = FOULING_A_DAY * (t / DAY_S % CLEANED_DAYS)
+        return steady + self._red["ph"].at(t) + self._white["ph"].at(t) - fouling
 
     def turbidity(self, t: float) -> float:
         """Turbidity, NTU: stirred by the current, which is the slope of the tide, and by rain."""

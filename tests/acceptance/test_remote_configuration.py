@@ -28,8 +28,7 @@ from quantrac.config.loader import load_network
 from quantrac.config.network import Network
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.telemetry.commands import encode_command
-from simulators.cameras.camera import SimulatedCamera
-from simulators.cameras.jpeg import size_of
+from simulators.cameras.camera import SimulatedCamera, size_of
 from tests.fixtures.proxy import TcpProxy
 from tests.fixtures.timing import eventually
 

@@ -20,8 +20,7 @@ from edge_agent.readings.records import StationEvent
 from quantrac.config.stations import Station
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.telemetry.wire import decode_message, lines_of
-from simulators.cameras.camera import Scheme, SimulatedCamera
-from simulators.cameras.jpeg import size_of
+from simulators.cameras.camera import Scheme, SimulatedCamera, size_of
 from tests.fixtures.timing import eventually
 from tests.integration.edge_agent.agent import STATION, Numbers, Running, settings
 from tests.integration.edge_agent.listener import Listener

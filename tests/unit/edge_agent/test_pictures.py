@@ -22,7 +22,7 @@ from quantrac.mqtt.delivery import Outcome, SettledPublish
 from quantrac.telemetry import wire
 from quantrac.telemetry.states import State
 from quantrac.telemetry.wire import Ack
-from simulators.cameras.jpeg import grey_jpeg, size_of
+from simulators.cameras.camera import grey_jpeg, size_of
 
 T0 = 1_795_490_400_000
 MINUTE = 60_000

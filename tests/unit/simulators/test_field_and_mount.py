@@ -77,11 +77,8 @@ def test_a_field_whose_instruments_are_unknown_or_lack_signals_is_refused(
 @pytest.mark.parametrize(("text", "character_us"), [("9600 8N1", 1042), ("19200 8E1", 573), ("1200 7E1", 8333)])
 def test_a_character_takes_its_start_data_parity_and_stop_bits(text: str, character_us: int) -> None:
     assert round(WireSettings.parse(text).character_s * 1e6) == character_us
-
-
-def test_line_settings_are_strict() -> None:
-    with pytest.raises(ValueError, match="9600/8/N"):
-        WireSettings.parse("9600/8/N")
+    with pytest.raises(ValueError, match=text.replace(" ", "/")):
+        WireSettings.parse(text.replace(" ", "/"))
 
 
 def test_a_wire_delivers_everything_in_order_at_its_speed() -> None:
@@ -94,16 +91,6 @@ def test_a_wire_delivers_everything_in_order_at_its_speed() -> None:
     times = [due for due, _ in first]
     assert times == sorted(times)
     assert max(b - a for a, b in pairwise(times)) < 0.0085
-
-
-def test_a_wire_can_be_cut_delayed_and_garbled() -> None:
-    wire = Wire(WireSettings(9600))
-    wire.cut = True
-    assert wire.put(b"lost", 0.0) == []
-    wire.cut, wire.delay_s, wire.garble = False, 2.0, lambda data: data.upper()
-    ((due, piece),) = wire.put(b"abc", 5.0)
-    assert piece == b"ABC"
-    assert due == pytest.approx(5 + 2 + 3 * 10 / 9600)
 
 
 def test_the_journal_is_in_the_file_at_once_with_the_exact_value(tmp_path: Path) -> None:

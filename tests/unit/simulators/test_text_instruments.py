@@ -7,17 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulators.buses.bayern_hessen import ComponentValue, framed, mantissa, rounded
-from simulators.buses.checksums import crc_characters, xor
+from simulators.buses.checksums import crc_characters
 from simulators.buses.vaisala import reply
 from simulators.instruments.grimm_edm180 import GrimmEdm180
 from simulators.instruments.ott_pls import OttPls
 from simulators.instruments.wxt536 import Wxt536
-from simulators.signals.source import ProbeValue, Source
-
-
-def steady(value: float | None, state: str = "ok") -> Source:
-    return lambda _: ProbeValue(value, state)
-
+from simulators.signals.source import ProbeValue
+from tests.unit.simulators.test_modbus_instruments import steady
 
 WEATHER = {
     "wind_speed": steady(3.4), "wind_dir": steady(214.0), "air_temp": steady(28.4), "humidity": steady(71.2),
@@ -46,15 +42,15 @@ def test_crc_is_that_of_the_sdi12_specification_and_the_wxt_manual(line: str) ->
         ("DA001", "02 44 41 30 30 31 03 33 35"),
         ("DA097", "02 44 41 30 39 37 03 33 41"),
         ("ST843 K", "02 53 54 38 34 33 20 4B 03 35 32"),
+        (
+            f"MD01 {ComponentValue(1, 25.78, 0, 0, '000', '000000').text()} ",
+            b"\x02MD01 001 +2578+01 00 00 000 000000 \x0321".hex(),
+        ),
     ],
 )
 def test_bayern_hessen_frames_are_those_of_the_manuals(text: str, frame: str) -> None:
+    """The checksum counts STX and ETX."""
     assert framed(text) == bytes.fromhex(frame)
-
-
-def test_bayern_hessen_reply_of_the_thermo_manual() -> None:
-    block = ComponentValue(1, 25.78, 0, 0, "000", "000000")
-    assert framed(f"MD01 {block.text()} ") == b"\x02MD01 001 +2578+01 00 00 000 000000 \x0321"
 
 
 @pytest.mark.parametrize(
@@ -70,10 +66,6 @@ def test_mantissa_carries_the_rounded_value(value: float) -> None:
     match = re.fullmatch(r"([+-])(\d)(\d{3})([+-]\d\d)", mantissa(value))
     assert match is not None
     assert float(f"{match[1]}{match[2]}.{match[3]}e{match[4]}") == rounded(value)
-
-
-def test_checksum_counts_stx_and_etx() -> None:
-    assert xor(b"\x02DA\x03") == b"04"
 
 
 def test_wxt_composite_message_is_the_manuals_line() -> None:
