@@ -23,18 +23,12 @@ PLACE = {
 }
 
 
-def test_the_files_that_the_bad_ones_differ_from_are_good() -> None:
-    network = load_network(HERE / "good")
-    assert set(network.stations) == {"st-a", "st-b"}
-
-
 @pytest.mark.parametrize("bad", BAD, ids=lambda path: path.stem)
-def test_every_problem_is_reported_once_at_its_place(bad: Path, tmp_path: Path) -> None:
-    place = tmp_path / "net" / PLACE[bad.stem.split("-")[0]]
-    shutil.copytree(HERE / "good", tmp_path / "net")
+def test_every_problem_is_reported_once_at_its_place(bad: Path, root: Path) -> None:
+    place = root / PLACE[bad.stem.split("-")[0]]
     shutil.copyfile(bad, place)
     with pytest.raises(ConfigErrors) as refusal:
-        load_network(tmp_path / "net")
+        load_network(root)
     expected = [
         line.removeprefix("# expect: ") for line in bad.read_text().splitlines() if line.startswith("# expect: ")
     ]
@@ -42,53 +36,40 @@ def test_every_problem_is_reported_once_at_its_place(bad: Path, tmp_path: Path) 
     assert refusal.value.exit_code == 2
 
 
-def test_problems_of_all_files_are_reported_together(tmp_path: Path) -> None:
-    root = tmp_path / "net"
-    shutil.copytree(HERE / "good", root)
+def test_problems_of_all_files_are_reported_together(root: Path) -> None:
     for case, place in [("station-unknown-bus", "stations/st-a.yaml"), ("rules-unknown-group", "rules/oxygen.yaml"),
                         ("network-unknown-time-zone", "network.yaml")]:  # fmt: skip
         shutil.copyfile(HERE / "bad" / f"{case}.yaml", root / place)
     with pytest.raises(ConfigErrors) as refusal:
         load_network(root)
-    assert [Path(problem.file).name for problem in refusal.value.problems] == [
-        "network.yaml",
-        "oxygen.yaml",
-        "st-a.yaml",
-    ]
+    files = [Path(problem.file).name for problem in refusal.value.problems]
+    assert files == ["network.yaml", "oxygen.yaml", "st-a.yaml"]
 
 
-def test_a_broken_profile_is_not_reported_again_by_every_station_that_uses_it(tmp_path: Path) -> None:
-    root = tmp_path / "net"
-    shutil.copytree(HERE / "good", root)
+def test_a_broken_profile_is_not_reported_again_by_every_station_that_uses_it(root: Path) -> None:
     shutil.copyfile(HERE / "bad" / "device-unknown-unit.yaml", root / "devices/meter.yaml")
     with pytest.raises(ConfigErrors) as refusal:
         load_network(root)
     assert {Path(problem.file).name for problem in refusal.value.problems} == {"meter.yaml"}
 
 
-def test_bytes_that_are_not_utf_8_are_a_problem_and_no_traceback(tmp_path: Path) -> None:
-    root = tmp_path / "net"
-    shutil.copytree(HERE / "good", root)
-    (root / "network.yaml").write_bytes(b"name: \xff\xfe\n")
-    with pytest.raises(ConfigErrors, match="UTF-8"):
-        load_network(root)
-
-
-def test_a_file_that_would_be_overlooked_is_a_problem(tmp_path: Path) -> None:
-    root = tmp_path / "net"
-    shutil.copytree(HERE / "good", root)
-    (root / "stations/st-c.yml").write_text("station: st-c\n")
-    with pytest.raises(ConfigErrors, match=r"st-c\.yml:1:1: .*\.yaml"):
-        load_network(root)
-
-
-def test_two_files_with_one_rule_are_a_problem(tmp_path: Path) -> None:
-    root = tmp_path / "net"
-    shutil.copytree(HERE / "good", root)
-    shutil.copyfile(root / "rules/oxygen.yaml", root / "rules/oxygen-again.yaml")
-    with pytest.raises(
-        ConfigErrors, match=r"oxygen\.yaml:3:3: rules\.do-low: found a rule of this name in a second file"
-    ):
+@pytest.mark.parametrize(
+    ("file", "content", "says"),
+    [
+        ("network.yaml", b"name: \xff\xfe\n", r"network\.yaml:1:1: .* not UTF-8"),
+        ("stations/st-c.yml", b"station: st-c\n", r"st-c\.yml:1:1: .*\.yaml"),
+        (
+            "rules/oxygen-again.yaml",
+            (HERE / "good/rules/oxygen.yaml").read_bytes(),
+            r"oxygen\.yaml:3:3: rules\.do-low: found a rule of this name in a second file",
+        ),
+    ],
+)
+def test_no_text_another_kind_of_file_and_a_rule_in_two_files_are_problems(
+    root: Path, file: str, content: bytes, says: str
+) -> None:
+    (root / file).write_bytes(content)
+    with pytest.raises(ConfigErrors, match=says):
         load_network(root)
 
 
@@ -99,26 +80,8 @@ def test_a_folder_that_does_not_exist_is_named(path: str) -> None:
 
 
 FILES = [*PLACE.values(), "devices/gauge.yaml"]
-FRAGMENTS = [
-    "null",
-    "{}",
-    "[]",
-    "1",
-    "-1",
-    "1e400",
-    ".nan",
-    "true",
-    "{a: b}",
-    "&a",
-    "*a",
-    "<<",
-    "? ",
-    "~: 1",
-    "\t",
-    ":",
-    "- ",
-    "x",
-]
+FRAGMENTS = ["null", "{}", "[]", "1", "-1", "1e400", ".nan", "true", "{a: b}", "&a", "*a", "<<", "? ", "~: 1", "\t",
+             ":", "- ", "x"]  # fmt: skip
 
 
 @given(

@@ -1,7 +1,8 @@
-"""What single models promise: units, durations, lines, states, rules at a station, wiring, settings."""
+"""What single models promise: units, durations, days, lines, states, rules at a station, wiring, settings."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,36 @@ def test_a_code_that_no_table_lists_is_a_fault_unless_it_says_otherwise() -> Non
     assert StateTable.model_validate({"codes": {0: "ok"}, "other": "suspect"}).state_of(9) is State.SUSPECT
 
 
+@pytest.mark.parametrize(
+    ("zone", "in_service", "since"),
+    [
+        ("Asia/Ho_Chi_Minh", "2019-05-31 17:00", "2026-09-05 17:00"),
+        ("Asia/Kathmandu", "2019-05-31 18:15", "2026-09-05 18:15"),
+        ("America/Santiago", "2019-06-01 04:00", "2026-09-06 04:00"),  # that day has no midnight: it begins at 01:00
+    ],
+)
+def test_a_day_begins_at_its_midnight_in_the_time_zone_of_the_network(
+    root: Path, zone: str, in_service: str, since: str
+) -> None:
+    adjust = "{expect: [0.2, 14], adjust: {offset: 0.5, since: 2026-09-06, by: An, why: drift}}"
+    window = '    address: 1\n    calibration: {window: "Mon 08:00-09:00"}\n'
+    for file, old, new in (
+        ("network.yaml", "Asia/Ho_Chi_Minh", zone),
+        ("stations/st-a.yaml", "{expect: [0.2, 14]}", adjust),
+        ("stations/st-a.yaml", "    address: 1\n", window),
+    ):
+        text = (root / file).read_text("utf-8")
+        assert old in text
+        (root / file).write_text(text.replace(old, new), "utf-8")
+    station = load_network(root).stations["st-a"]
+    found = station.devices["sonde"]
+    assert station.in_service == datetime.fromisoformat(f"{in_service}Z")
+    assert found.channels["do"].adjust is not None
+    assert found.channels["do"].adjust.begins_ms == datetime.fromisoformat(f"{since}Z").timestamp() * 1000
+    assert found.calibration is not None
+    assert found.calibration.time_zone == zone
+
+
 def test_instead_replaces_the_set_of_levels_and_merges_within_one() -> None:
     network = load_network(GOOD)
     (rule,) = network.rules.values()
@@ -126,9 +157,9 @@ def test_a_published_value_is_in_the_catalogues_unit_with_datum_and_adjustment()
 
 
 def test_the_instruments_span_moves_with_the_datum() -> None:
-    network = load_network(GOOD.parents[3] / "station_configs")
-    assert network.stations["st-my-thanh"].channel("water_level").span == pytest.approx((-1.85, 18.15))
-    assert network.stations["st-my-thanh"].channel("ec").span == pytest.approx((0, 350))
+    station = load_network(GOOD.parents[3] / "station_configs").stations["st-my-thanh"]
+    assert station.channel("water_level").span == pytest.approx((-1.85, 18.15))
+    assert station.channel("ec").span == pytest.approx((0, 350))
 
 
 def test_wiring_moves_the_named_buses_and_leaves_the_hash(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from quantrac.config.documents import Entry, Leaf, Map, Row, Tree, follow, merge
 from quantrac.config.findings import ConfigErrors, Findings, Place
 from quantrac.config.loader import load_network
 
-GOOD = Path(__file__).parent / "good"
 KEYS = st.sampled_from(["a", "b", "c", 1])
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(-3, 3), st.sampled_from(["x", "y"]))
 DOCUMENTS = st.recursive(
@@ -92,14 +90,6 @@ def test_every_value_keeps_the_place_it_came_from(base: dict[Any, Any], over: di
     for key, entry in merged.entries.items():
         if isinstance(entry.tree, Leaf):
             assert entry.tree.place == (above if key in over else below)
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    shutil.copytree(GOOD, tmp_path / "net")
-    (tmp_path / "net/demo/stations").mkdir(parents=True)
-    (tmp_path / "net/demo/rules").mkdir()
-    return tmp_path / "net"
 
 
 def test_a_mistake_in_an_overlay_is_found_in_the_overlay(root: Path) -> None:

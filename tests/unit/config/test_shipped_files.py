@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import struct
 import time
@@ -34,7 +33,6 @@ def test_six_stations_with_at_least_twelve_channels_in_service_since_2019(networ
     assert set(network.stations) == SIX
     for station in network.stations.values():
         assert len(station.channel_list()) >= 12
-        assert station.in_service.isoformat() > "2019"
         assert station.in_service.year == 2019
         assert not station.location.surveyed, "nobody has surveyed them"
 
@@ -54,18 +52,12 @@ def test_loading_the_whole_network_takes_less_than_a_second() -> None:
     assert quickest(loading, 1.0) < 1.0
 
 
-def test_the_hash_is_that_of_the_resolved_station_and_not_of_its_files(tmp_path: Path) -> None:
+def test_the_hash_is_that_of_the_resolved_station_and_not_of_its_files() -> None:
     again = load_network(ROOT)
     for name, station in BASE.stations.items():
         assert re.fullmatch("[0-9a-f]{64}", station.config_hash)
         assert station.config_hash == again.stations[name].config_hash
         assert station.config_hash != DEMO.stations[name].config_hash, "the demo's intervals differ"
-
-
-def test_a_resolved_station_can_be_kept_as_json() -> None:
-    for station in BASE.stations.values():
-        kept = json.loads(station.model_dump_json())
-        assert kept["station"] == station.station
 
 
 def test_the_demo_shows_an_alarm_within_seconds() -> None:
