@@ -5,16 +5,16 @@ Data path: resolved stations → rows → difference to the rows in force → up
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal, NamedTuple, Protocol
+from typing import Any, Final, Literal, NamedTuple
 
 from psycopg.types.json import Jsonb
 
 from ingest.quality.history import limits_of
 from ingest.rollups import consumer as rollups
-from quantrac.config.network import NetworkFile
+from quantrac.config.network import Network, NetworkFile
 from quantrac.config.station_json import content
 from quantrac.config.stations import AGENT, CENTRE, Channel, Station
 from quantrac.database import audit
@@ -26,20 +26,6 @@ from quantrac.telemetry.parameters import HOUSEKEEPING, Kind, parameter
 
 APPLY_LOCK: Final = 0x5154_0003
 Outcome = Literal["new", "changed", "unchanged", "deactivated"]
-
-
-class Stations(Protocol):
-    """What is needed of a loaded network."""
-
-    @property
-    def stations(self) -> Mapping[str, Station]:
-        """The resolved stations by their id."""
-        ...
-
-    @property
-    def settings(self) -> NetworkFile:
-        """What holds for all of them."""
-        ...
 
 
 class ChannelRow(NamedTuple):
@@ -124,7 +110,7 @@ delete from derived_channel d using channel c where c.channel_id = d.channel_id 
 """
 
 
-def apply_network(conn: Connection, network: Stations, person: str, now: datetime) -> list[Applied]:
+def apply_network(conn: Connection, network: Network, person: str, now: datetime) -> list[Applied]:
     """Make the database know exactly the stations of `network`; others are deactivated, never deleted.
 
     All or nothing, and repeatable: what is unchanged is not written. Every change goes to the feed (cause
@@ -150,7 +136,7 @@ class Foreseen(NamedTuple):
     agent: Literal["same", "other", "unheard"]
 
 
-def foresee(conn: Connection, network: Stations, now: datetime) -> list[Foreseen]:
+def foresee(conn: Connection, network: Network, now: datetime) -> list[Foreseen]:
     """Return what `apply_network` would do, without doing it; raises ChannelChangesMeaning as it would."""
     reported: dict[str, str | None] = dict(conn.execute(REPORTED).fetchall())
     with conn.transaction(force_rollback=True):
@@ -158,7 +144,7 @@ def foresee(conn: Connection, network: Stations, now: datetime) -> list[Foreseen
     return [Foreseen(applied, _agent(network, applied.station, reported.get(applied.station))) for applied in done]
 
 
-def _agent(network: Stations, station: str, reported: str | None) -> Literal["same", "other", "unheard"]:
+def _agent(network: Network, station: str, reported: str | None) -> Literal["same", "other", "unheard"]:
     wanted = network.stations.get(station)
     if reported is None:
         return "unheard"
@@ -266,7 +252,7 @@ def _deactivate(conn: Connection, station: str) -> Applied:
     return Applied(station, "deactivated")
 
 
-def _announce(conn: Connection, done: list[Applied], network: Stations, person: str, now: datetime) -> None:
+def _announce(conn: Connection, done: list[Applied], network: Network, person: str, now: datetime) -> None:
     news = [applied for applied in done if applied.outcome != "unchanged"]
     for applied in news:
         station = network.stations.get(applied.station)
