@@ -243,8 +243,7 @@ def test_an_operator_acknowledges_by_button_and_everybody_sees_who_did(
         expect(page.locator(f'[data-alarm="{number}"]')).to_contain_text("Đã xác nhận: Trần Thị Bình")
         expect(other.locator(f'[data-alarm="{number}"]')).to_contain_text("Acknowledged: Trần Thị Bình")
         expect(page.locator(f'[data-alarm="{number}"] .acknowledge')).to_have_count(0)
-    row = console.conn.execute("select acknowledged_by from v_alarm where alarm_id = %s", [number]).fetchone()
-    assert row == ("Trần Thị Bình",)
+    assert console.acknowledged_by(number) == "Trần Thị Bình"
 
 
 def test_an_operator_shelves_an_alarm_and_marks_it_as_false_with_a_reason(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,28 +16,20 @@ from dashboards.console.hub import Hub
 from dashboards.console.series import opening_hours
 from dashboards.console.service import command_of
 from dashboards.console.set_aside import read_set_aside
-from quantrac.config.loader import load_network
 from quantrac.config.settings import Settings
 from quantrac.database import audit
-from quantrac.database.pool import Connection, connect, open_pool
+from quantrac.database.pool import Connection, open_pool
 from quantrac.desks.commands import NotSent
-from quantrac.desks.network import apply_network
 from quantrac.private_services.mosquitto import PrivateMosquitto
-from tests.fixtures.console import ARRIVED, CONFIGS
+from tests.fixtures.console import ARRIVED
 
+pytestmark = pytest.mark.usefixtures("configured")
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 STATION = "st-tran-de"
 SAID = """
 insert into station_event (time, station, device, kind, detail, epoch, seq, index, received_at)
 select %s, %s, %s, 'maintenance', %s, 'e', count(*), 0, %s from station_event
 """
-
-
-@pytest.fixture
-def conn(database: str) -> Iterator[Connection]:
-    with connect(database, "test aside") as connection:
-        apply_network(connection, load_network(CONFIGS), "test", NOW)
-        yield connection
 
 
 def say(conn: Connection, device: str | None, detail: str, ago: timedelta) -> None:
@@ -92,7 +84,7 @@ async def end(database: str, command: StationCommand | None) -> httpx.Response:
 WISH = {"person": "Trần Thị Bình", "reason": "xong", "device": "sonde"}
 
 
-async def test_the_station_is_told_to_end_it_and_its_refusal_is_shown(database: str, conn: Connection) -> None:
+async def test_the_station_is_told_to_end_it_and_its_refusal_is_shown(database: str) -> None:
     asked: list[tuple[str, Mapping[str, Any], str, str]] = []
 
     def command(

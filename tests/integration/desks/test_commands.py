@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import psycopg
 import pytest
 
-from quantrac.config.loader import load_network
 from quantrac.database.pool import Connection
 from quantrac.desks import commands
-from quantrac.desks.network import apply_network
 from quantrac.mqtt.address import MqttAddress
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from tests.integration.edge_agent.test_commands import KEY, STATION
+
+pytestmark = pytest.mark.usefixtures("configured")
 
 
 def clock() -> datetime:
@@ -24,7 +23,6 @@ def clock() -> datetime:
 def test_a_station_that_is_not_there_is_said_to_be_away_and_the_attempt_is_on_record(
     conn: Connection, broker: PrivateMosquitto
 ) -> None:
-    apply_network(conn, load_network(Path(__file__).parents[3] / "station_configs"), "an", clock())
     line = commands.MqttLink(MqttAddress.parse(broker.url("console")))
     with pytest.raises(commands.NotSent, match="is not connected"):
         commands.give(conn, line, KEY, STATION, {"do": "read"}, person="an", reason=None, clock=clock)
@@ -39,7 +37,6 @@ def test_a_user_without_the_right_is_told_so(
     conn: Connection, broker: PrivateMosquitto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(commands, "CONNECT_S", 1.0)
-    apply_network(conn, load_network(Path(__file__).parents[3] / "station_configs"), "an", clock())
     line = commands.MqttLink(MqttAddress.parse(broker.url("st-dai-ngai")))
     with pytest.raises(commands.NotSent):
         commands.give(conn, line, KEY, STATION, {"do": "read"}, person="an", reason=None, clock=clock)
