@@ -4,7 +4,6 @@ import contextlib
 import json
 import math
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -130,6 +129,9 @@ def test_a_bad_envelope_is_refused_by_both_decoders_with_its_reason(payload: byt
 )
 def test_a_bad_reading_is_refused_alone(item: str, reason: Misfit) -> None:
     payload = envelope(r=[GOOD, "HERE", ["ec", 12, "suspect"]]).replace(b'"HERE"', item.encode())
+    if reason in (Misfit.NOT_FINITE, Misfit.WRONG_TYPE):  # what a state word says is no matter of types
+        with pytest.raises(wire.STRICT_ERRORS):
+            wire.decode_message(payload)
     read = wire.decode_leniently(payload)
     assert [(r.place, r.reason) for r in read.refused] == [("r[1]", reason)]
     assert read.message.r == [("ph", 7.6, "ok"), ("ec", 12.0, "suspect")]
@@ -185,9 +187,3 @@ def test_ack_birth_and_status_of_the_design_read_as_written() -> None:
     assert wire.decode_status(b'{"online":false,"t":5}').epochs == {}
     with pytest.raises(wire.WireError, match="online"):
         wire.decode_status(b'{"t":5}')
-
-
-def test_no_value_that_is_not_finite_survives_the_strict_decoder() -> None:
-    for token in (b"NaN", b"Infinity", b"1e400"):
-        with pytest.raises((msgspec.DecodeError, msgspec.ValidationError)):
-            wire.decode_message(b'{"epoch":"a","seq":1,"t":1,"r":[["do",' + token + b',"ok"]]}')

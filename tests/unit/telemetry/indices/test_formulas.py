@@ -6,10 +6,9 @@ import pytest
 
 from quantrac.telemetry.indices.formulas import FORMULAS, Options
 from quantrac.telemetry.parameters import CATALOGUE, Kind
+from tests.unit.telemetry.indices.test_vn_aqi import NEWEST_FIRST
 
 NH3_PER_N = 17.031 / 14.007
-TEXT_SAMPLE = [26.9, 24.7, 20.5, 23.5, 19.5, 16.5, 19.0, 16.5, 20.3, 22.4, 19.6, 20.6]
-"""PM2.5 of the hours 09 to 20 in the worked sample of Decision 1459/QĐ-TCMT."""
 
 
 def made(name: str, columns: Mapping[str, Sequence[float | None]], **options: object) -> float | None:
@@ -23,7 +22,7 @@ def made(name: str, columns: Mapping[str, Sequence[float | None]], **options: ob
 )  # fmt: skip
 def test_toxic_ammonia_is_the_published_share_at_28_degrees(ph: float, salinity: float | None, share: float) -> None:
     """Shares of total ammonia at 28 °C: Emerson 1975 (fresh), EPA 440/5-88-004 (salt)."""
-    columns: dict[str, list[float | None]] = {"nh4_n": [1.0], "ph": [ph], "water_temp": [28.0]}
+    columns = {"nh4_n": [1.0], "ph": [ph], "water_temp": [28.0]}
     if salinity is not None:
         columns["salinity"] = [salinity]
     total, ion = made("toxic-ammonia", columns, probe="total"), made("toxic-ammonia", columns, probe="ion")
@@ -33,12 +32,7 @@ def test_toxic_ammonia_is_the_published_share_at_28_degrees(ph: float, salinity:
 
 @pytest.mark.parametrize("absent", ["nh4_n", "ph", "water_temp", "salinity"])
 def test_without_one_of_its_inputs_there_is_no_ammonia(absent: str) -> None:
-    columns: dict[str, list[float | None]] = {
-        "nh4_n": [1.0],
-        "ph": [8.0],
-        "water_temp": [28.0],
-        "salinity": [5.0],
-    }
+    columns = {"nh4_n": [1.0], "ph": [8.0], "water_temp": [28.0], "salinity": [5.0]}
     assert made("toxic-ammonia", {**columns, absent: [None]}) is None
 
 
@@ -49,22 +43,19 @@ def test_a_value_beyond_all_numbers_is_none() -> None:
 @pytest.mark.parametrize(("salinity", "saturated"), [(0, 7.83), (10, 7.40), (20, 7.00), (30, 6.62)])
 def test_oxygen_saturation_knows_salt(salinity: float, saturated: float) -> None:
     """Saturated water at 28 °C and 1 atm, mg/l: table 4500-O:I of Standard Methods."""
-    columns: dict[str, list[float | None]] = {
-        "do": [saturated / 2],
-        "water_temp": [28.0],
-        "salinity": [salinity],
-    }
+    columns = {"do": [saturated / 2], "water_temp": [28.0], "salinity": [salinity]}
     assert made("oxygen-saturation", columns) == pytest.approx(50, abs=0.05)
 
 
 def test_the_hour_of_the_decrees_sample() -> None:
-    """PM2.5 gives 41 by Nowcast, ozone 136.1 gives 43, NO2 118.7 gives 59."""
-    particles: list[float | None] = [*reversed(TEXT_SAMPLE)]
+    """PM2.5 gives 41 by Nowcast, ozone 136.1 gives 43, NO2 118.7 gives 59 (the decree prints 60; it is 59.35)."""
+    particles: list[float | None] = [*NEWEST_FIRST]
     no: list[float | None] = [None] * 11
     assert made("vn-aqi-hour", {"pm2_5": particles}) == 41
     assert made("vn-aqi-hour", {"pm2_5": particles, "o3": [136.1, *no]}) == 43
     assert made("vn-aqi-hour", {"pm2_5": particles, "o3": [136.1, *no], "no2": [118.7, *no]}) == 59
     assert made("vn-aqi-hour", {"pm2_5": [None, None, *particles[2:]], "o3": [136.1, *no]}) is None
+    assert made("vn-aqi-hour", {"o3": [136.1, *no]}) is None
 
 
 def test_the_day_of_the_decrees_sample() -> None:
@@ -92,9 +83,7 @@ def test_six_of_eight_hours_make_a_mean_and_five_do_not() -> None:
 
 def test_the_reference_index_of_water_needs_three_of_group_four() -> None:
     """T 29 °C and DO 3.0 mg/l give 41.3; NH4-N 0.2 and COD 8 give 100 each; pH 7 leaves it: mean 80.4."""
-    columns: dict[str, list[float | None]] = {
-        "ph": [7.0], "do": [3.0], "water_temp": [29.0], "nh4_n": [0.2], "cod": [8.0]
-    }  # fmt: skip
+    columns = {"ph": [7.0], "do": [3.0], "water_temp": [29.0], "nh4_n": [0.2], "cod": [8.0]}
     assert made("vn-wqi", columns) == 80
     assert made("vn-wqi", {**columns, "cod": [None]}) is None
     assert made("vn-wqi", {**columns, "ph": [None]}) is None
