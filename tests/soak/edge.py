@@ -33,10 +33,10 @@ from quantrac.observe import logs
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.private_services.place import account_for, runtime_directory
 from quantrac.private_services.postgres import PrivatePostgres
+from tests.integration.ingest.conftest import RunningIngest
 from tests.soak.edge_agent_process import AgentProcess
 from tests.soak.edge_publishes import Publishes, Trouble
 from tests.soak.edge_verdict import judge
-from tests.soak.ingest import Ingest
 
 PROJECT: Final = Path(__file__).parents[2]
 STATIONS: Final = ("st-tran-de", "st-cu-lao-dung", "st-tp-soc-trang")
@@ -67,7 +67,8 @@ class Soak:
         self.database = self.postgres.create_database("soak")
         prepare_database(self.database, self.network)
         self._simulate = self._start_instruments()
-        self.ingest = Ingest(0, self.database, self.broker.url("ingest"), folder)
+        self.ingest = RunningIngest(self.database, self.broker, folder / "ingest.log")
+        self.ingest.start(wait=False)
         self.publishes = Publishes(self.broker.url("ingest"))
         self.publishes.start()
         environment = {"QUANTRAC_CONFIG": str(folder / "config"), "QUANTRAC_OVERLAY": "soak",
@@ -97,7 +98,7 @@ class Soak:
         for agent in self.agents:
             assert not agent.has_ended, f"the agent of {agent.station} has ended by itself: {self.folder}"
         assert self._simulate.poll() is None, "the instruments have ended"
-        assert self._ingest_is_down or self.ingest.ended is None, self.ingest.log[-3000:]
+        assert self._ingest_is_down or self.ingest.process.poll() is None, self.ingest.log.read_text()[-3000:]
 
     def stop(self) -> None:
         """Stop all of it."""
@@ -183,7 +184,7 @@ class Soak:
         self.ingest.kill()
 
         def mend() -> None:
-            self.ingest.start()
+            self.ingest.start(wait=False)
             self._ingest_is_down = False
 
         self._later(self._rng.uniform(0.1, 5), mend)

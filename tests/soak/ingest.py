@@ -11,10 +11,8 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import os
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -29,43 +27,14 @@ from quantrac.observe import logs
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.private_services.place import account_for, runtime_directory
 from quantrac.private_services.postgres import PrivatePostgres
+from tests.fixtures.stations import add_channel, add_station
+from tests.integration.ingest.conftest import RunningIngest
 from tests.soak.station import READINGS, Station, channel, is_dead
 
 PROJECT = Path(__file__).parents[2]
 STATIONS = [f"st-soak-{number}" for number in range(4)]
 RATE = 100.0
 """Messages a second of each station."""
-
-
-class Ingest:
-    """One process of ingest that is killed and started again."""
-
-    def __init__(self, number: int, database: str, broker: str, folder: Path) -> None:
-        self._log = folder / f"ingest-{number}.log"
-        self._env = {**os.environ, "QUANTRAC_DATABASE_URL": database, "QUANTRAC_MQTT_URL": broker,
-                     "QUANTRAC_LOG": "json"}  # fmt: skip
-        self.start()
-
-    def start(self) -> None:
-        with self._log.open("ab") as out:
-            command = [sys.executable, "-m", "quantrac", "ingest", "run"]
-            self._process = subprocess.Popen(command, env=self._env, stderr=out)
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
-
-    def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait(60)
-
-    @property
-    def ended(self) -> int | None:
-        return self._process.poll()
-
-    @property
-    def log(self) -> str:
-        return self._log.read_text()
 
 
 class Soak:
@@ -80,9 +49,12 @@ class Soak:
         self.database = self.postgres.create_database("soak")
         migrate(self.database)
         with psycopg.connect(self.database, autocommit=True) as conn:
-            configure(conn)
+            for station in STATIONS:
+                add_station(conn, station)
+                for number in range(READINGS):
+                    add_channel(conn, station, channel(number), parameter="do", unit="mg/L", interval_s=1)
         self._folder = folder
-        self.ingests = [Ingest(n, self.database, self.broker.url("ingest"), folder) for n in range(2)]
+        self.ingests = [self._new_ingest(number) for number in range(2)]
         self.stations = [Station(self.broker.url(name), name, RATE) for name in STATIONS]
         self.faults: Counter[str] = Counter()
 
@@ -104,26 +76,31 @@ class Soak:
         self.faults[name] += 1
         kinds[name]()
 
+    def _new_ingest(self, number: int) -> RunningIngest:
+        made = RunningIngest(self.database, self.broker, self._folder / f"ingest-{number}.log")
+        made.start(wait=False)
+        return made
+
     def _kill_ingest(self) -> None:
         one = self._rng.choice(self.ingests)
         one.kill()
         time.sleep(self._rng.choice([0, 0, 5]))  # a long absence makes the other take over
-        one.start()
+        one.start(wait=False)
 
     def _kill_both(self) -> None:
         for one in self.ingests:
             one.kill()
         time.sleep(self._rng.uniform(0, 2))
         for one in self.ingests:
-            one.start()
+            one.start(wait=False)
 
     def _stop_ingest(self) -> None:
         one = self._rng.choice(self.ingests)
         one.stop()
-        one.start()
+        one.start(wait=False)
 
     def _third_worker(self) -> None:
-        third = Ingest(2, self.database, self.broker.url("ingest"), self._folder)
+        third = self._new_ingest(2)
         time.sleep(self._rng.uniform(3, 10))
         self._rng.choice([third.kill, third.stop])()
 
@@ -151,22 +128,6 @@ class Soak:
             one.stop()
         self.broker.stop()
         self.postgres.stop()
-
-
-def configure(conn: psycopg.Connection) -> None:
-    """Enter stations and channels."""
-    for station in STATIONS:
-        conn.execute(
-            "insert into station (station, name_vi, name_en, in_service, config, config_applied, applied_at)"
-            " values (%s, %s, %s, '2019-01-01Z', '{}', 'soak', now())",
-            [station, station, station],
-        )
-        for number in range(READINGS):
-            conn.execute(
-                "insert into channel (station, name, parameter, unit, kind, interval_s) values (%s, %s, 'do', 'mg/L',"
-                " 'mean', 1)",
-                [station, channel(number)],
-            )
 
 
 def judge(conn: psycopg.Connection, stations: list[Station]) -> dict[str, object]:
@@ -214,7 +175,8 @@ def run(minutes: float, seed: int) -> dict[str, object]:
             time.sleep(random.Random(seed + sum(soak.faults.values())).uniform(2, 8))
             soak.fault()
             print(f"{(until - time.monotonic()) / 60:5.1f} min left  {dict(soak.faults)}", file=sys.stderr, flush=True)
-            assert not any(one.ended for one in soak.ingests), "\n".join(one.log[-3000:] for one in soak.ingests)
+            logs = "\n".join(one.log.read_text()[-3000:] for one in soak.ingests)
+            assert not any(one.process.poll() for one in soak.ingests), logs
         for station in soak.stations:
             station.finish()
         settle_until = time.monotonic() + 180

@@ -12,6 +12,7 @@ import pytest
 
 from quantrac.database.pool import Connection, connect
 from quantrac.telemetry.states import State
+from tests.fixtures import stations
 
 NOON = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 
@@ -50,21 +51,13 @@ class World:
 
 def add_channel(conn: Connection, name: str = "do", history_tests: list[str] | None = None) -> int:
     """Add a channel of station st-test and return its number."""
-    row = conn.execute(
-        """insert into channel (station, name, parameter, unit, kind, interval_s, history_tests)
-           values ('st-test', %s, 'do', 'mg/L', 'mean', 60, %s) returning channel_id""",
-        [name, history_tests or []],
-    ).fetchone()
-    assert row is not None
-    return int(row[0])
+    tests = history_tests or []
+    return stations.add_channel(conn, "st-test", name, parameter="do", unit="mg/L", history_tests=tests)
 
 
 @pytest.fixture
 def world(conn: Connection) -> World:
-    conn.execute(
-        """insert into station (station, name_vi, name_en, in_service, config, config_applied, applied_at)
-           values ('st-test', 'Trạm thử', 'Test', '2019-06-01', '{}', 'abc', now())"""
-    )
+    stations.add_station(conn, "st-test")
     return World(conn, add_channel(conn))
 
 

@@ -17,6 +17,7 @@ from quantrac.database.feed import Cause, Consumer, NewChange, append_changes
 from quantrac.database.migration import migrate, migrations
 from quantrac.database.pool import Connection, connect
 from quantrac.private_services.postgres import PrivatePostgres
+from tests.fixtures.stations import add_channel, add_station
 from tests.integration.database.conftest import NOON, World
 
 NOW = datetime(2026, 11, 24, 18, 30, tzinfo=UTC)
@@ -59,27 +60,21 @@ def counts(conn: Connection) -> dict[str, int]:
     return {name: 0 if row is None else row[0] for name, row in counts.items()}
 
 
-@pytest.fixture
-def second(empty_database: str) -> str:
-    """Another database, to restore into."""
-    return empty_database
-
-
 def test_a_restored_database_holds_the_same_rows_and_goes_on(
-    world: World, database: str, second: str, tmp_path: Path
+    world: World, database: str, empty_database: str, tmp_path: Path
 ) -> None:
     fill(world)
     file = tmp_path / "new" / "quantrac.dump"
     assert backup(database, file) == file.stat().st_size > 0
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    restore(second, file)
-    with connect(second, "test") as conn:
+    restore(empty_database, file)
+    with connect(empty_database, "test") as conn:
         restored = counts(conn)
         assert restored == counts(world.conn)
         assert restored["reading"] == 10
         everything = "select md5(string_agg(v::text, '|' order by v::text)) from v_reading v"
         assert conn.execute(everything).fetchone() == world.conn.execute(everything).fetchone()
-        assert migrate(second) == []
+        assert migrate(empty_database) == []
         # it goes on: new chunks, new ids, the feed from where it stood, the lesser rights
         conn.execute("set role quantrac_ingest")
         again = World(conn, world.channel_id)
@@ -103,12 +98,12 @@ def test_only_an_empty_database_is_filled(world: World, database: str, tmp_path:
         restore(database, tmp_path / "b.dump")
 
 
-def test_what_is_no_backup_is_refused_and_touches_nothing(second: str, tmp_path: Path) -> None:
+def test_what_is_no_backup_is_refused_and_touches_nothing(empty_database: str, tmp_path: Path) -> None:
     file = tmp_path / "a.dump"
     file.write_bytes(b"PGDMP and rubbish")
     with pytest.raises(RestoreFailed, match=r"pg_restore: error.*Nothing was restored"):
-        restore(second, file)
-    with psycopg.connect(second) as conn:
+        restore(empty_database, file)
+    with psycopg.connect(empty_database) as conn:
         assert conn.execute("select from pg_extension where extname = 'timescaledb'").fetchone() is None
 
 
@@ -150,12 +145,10 @@ def test_an_upgrade_keeps_what_the_database_holds(
     monkeypatch.setattr("quantrac.database.migration.read", lambda _: grants)
     migrate(empty_database)
     with connect(empty_database, "test") as conn:
+        add_station(conn, "st-test")
+        add_channel(conn, "st-test", "do")
         conn.execute(
-            """insert into station (station, name_vi, name_en, in_service, config, config_applied, applied_at)
-               values ('st-test', 'Trạm', 'Test', '2019-06-01', '{}', 'abc', now());
-               insert into channel (station, name, parameter, unit, kind, interval_s)
-               values ('st-test', 'do', 'do', 'mg/L', 'mean', 60);
-               insert into reading_flag (channel_id, time, test, flag, "by", at)
+            """insert into reading_flag (channel_id, time, test, flag, "by", at)
                values (1, timestamptz '2026-10-01 00:01', null, 4, 'lan', now());
                insert into reading select 1, timestamptz '2026-10-01' + n * interval '1 minute', n % 7, 0, 0, now()
                from generate_series(1, 20000) n"""
@@ -171,16 +164,16 @@ def test_an_upgrade_keeps_what_the_database_holds(
 
 
 def test_an_owner_who_is_no_superuser_backs_up_and_a_superuser_restores_for_him(
-    postgres: PrivatePostgres, second: str, tmp_path: Path
+    postgres: PrivatePostgres, empty_database: str, tmp_path: Path
 ) -> None:
     """TimescaleDB 2.19: permission denied to set parameter timescaledb.restoring; must be superuser to stop workers."""
     owner, name = f"owner_{os.getpid()}", f"owned_{os.getpid()}"
     place = postgres.create_database(name)
     file = tmp_path / "a.dump"
-    theirs, theirs_second = (f"postgresql://{owner}:x@{each.rpartition('@')[2]}" for each in (place, second))
+    theirs, theirs_second = (f"postgresql://{owner}:x@{each.rpartition('@')[2]}" for each in (place, empty_database))
     with connect(postgres.url(), "test") as admin:
         admin.execute(f"create role {owner} login password 'x'")
-        for each in (name, second.rpartition("/")[2]):
+        for each in (name, empty_database.rpartition("/")[2]):
             admin.execute(f"alter database {each} owner to {owner}")
     try:
         migrate(theirs)
@@ -189,13 +182,13 @@ def test_an_owner_who_is_no_superuser_backs_up_and_a_superuser_restores_for_him(
         assert backup(theirs, file) > 0
         with pytest.raises(RestoreFailed, match=r"TimescaleDB lets only a superuser restore: .*Nothing was restored"):
             restore(theirs_second, file)
-        restore(second, file)
+        restore(empty_database, file)
         with connect(theirs_second, "test") as conn:
             assert conn.execute("select person from audit").fetchall() == [("an",)]
             conn.execute("insert into reading values (1, now(), 1, 0, 0, now())")  # a new chunk, with his own rights
         assert migrate(theirs_second) == []
     finally:
         postgres.drop_database(name)
-        postgres.drop_database(second.rpartition("/")[2])
+        postgres.drop_database(empty_database.rpartition("/")[2])
         with connect(postgres.url(), "test") as admin:
             admin.execute(f"drop role {owner}")

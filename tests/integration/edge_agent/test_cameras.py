@@ -21,10 +21,11 @@ from quantrac.config.stations import Station
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.telemetry.wire import decode_message, lines_of
 from simulators.cameras.camera import Scheme, SimulatedCamera, size_of
+from tests.fixtures.stations import add_channel, add_station
 from tests.fixtures.timing import eventually
 from tests.integration.edge_agent.agent import STATION, Numbers, Running, settings
 from tests.integration.edge_agent.listener import Listener
-from tests.integration.ingest.conftest import RunningIngest, add_channel, add_station
+from tests.integration.ingest.conftest import RunningIngest
 
 TRIES = 3
 

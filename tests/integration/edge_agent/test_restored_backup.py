@@ -15,9 +15,10 @@ from quantrac.database.backup import backup, restore
 from quantrac.database.feed import Consumer
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.private_services.postgres import PrivatePostgres
+from tests.fixtures.stations import add_channel, add_station
 from tests.fixtures.timing import eventually
 from tests.integration.edge_agent.agent import STATION, Numbers, Running
-from tests.integration.ingest.conftest import RunningIngest, add_channel, add_station
+from tests.integration.ingest.conftest import RunningIngest
 from tests.integration.ingest.test_rollups import everything
 
 LEDGER = """

@@ -18,9 +18,10 @@ from quantrac.database.pool import connect
 from quantrac.desks.network import apply_network
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.telemetry.wire import Message
+from tests.fixtures.stations import add_channel, add_station
 from tests.fixtures.timing import eventually
 from tests.integration.edge_agent.agent import STATION, Numbers, Running
-from tests.integration.ingest.conftest import Edge, RunningIngest, add_channel, add_station
+from tests.integration.ingest.conftest import Edge, RunningIngest
 from tests.unit.edge_agent import test_gases
 
 LEDGER = "select highest_seq, stored, dead, lost, missing, conflict from v_ledger where station = %s and epoch <> ''"

@@ -7,13 +7,14 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 
+from quantrac.database.pool import Connection
 from quantrac.mqtt import Delivery, MqttAddress, Outcome, Session, SettledPublish, Subscription
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.telemetry import topics, wire
 from quantrac.telemetry.wire import Ack
+from tests.fixtures.stations import add_channel, add_station
 from tests.fixtures.timing import eventually
 
 SUBSCRIBED = (
@@ -25,31 +26,28 @@ STATIONS = ("st-my-thanh", "st-test")
 CHANNELS = ("water_temp", "do", "ph", "salinity")
 
 
+RANGES = {
+    "span_low": -5, "span_high": 80, "plausible_low": 0, "plausible_high": 45, "expect_low": 20, "expect_high": 35
+}  # fmt: skip
+
+
 @pytest.fixture
-def network(database: str) -> Iterator[psycopg.Connection]:
+def network(conn: Connection) -> Connection:
     """The database with two stations of four channels each."""
-    with psycopg.connect(database, autocommit=True, options="-c TimeZone=UTC") as conn:
-        for station in STATIONS:
-            add_station(conn, station)
-            for name in CHANNELS:
-                add_channel(conn, station, name)
-        yield conn
+    for station in STATIONS:
+        add_station(conn, station)
+        for name in CHANNELS:
+            add_channel(conn, station, name, interval_s=10, **RANGES)
+    return conn
 
 
-def add_station(conn: psycopg.Connection, station: str) -> None:
-    conn.execute(
-        "insert into station (station, name_vi, name_en, in_service, config, config_applied, applied_at)"
-        " values (%s, %s, %s, '2019-01-01Z', '{}', 'x', now())",
-        [station, station, station],
-    )
-
-
-def add_channel(conn: psycopg.Connection, station: str, name: str) -> None:
-    conn.execute(
-        "insert into channel (station, name, parameter, unit, kind, interval_s, span_low, span_high, plausible_low,"
-        " plausible_high, expect_low, expect_high) values (%s, %s, %s, '1', 'mean', 10, -5, 80, 0, 45, 20, 35)",
-        [station, name, name],
-    )
+@pytest.fixture
+def ingest_url(database: str, conn: Connection) -> str:
+    """Address of the database for a user who is in the group of ingest and may do no more."""
+    user = f"only_ingest_{os.getpid()}"
+    if not conn.execute("select from pg_roles where rolname = %s", [user]).rowcount:
+        conn.execute(f"create role {user} login password 'secret' in role quantrac_ingest")
+    return f"postgresql://{user}:secret@{database.rpartition('@')[2]}"
 
 
 class RunningIngest:
@@ -82,14 +80,13 @@ class RunningIngest:
         return min(text.count(each) for each in SUBSCRIBED)
 
     @property
-    def pid(self) -> int:
+    def process(self) -> subprocess.Popen[bytes]:
         assert self._process is not None
-        return self._process.pid
+        return self._process
 
     def kill(self) -> None:
-        assert self._process is not None
-        self._process.kill()
-        self._process.wait()
+        self.process.kill()
+        self.process.wait()
 
     def stop(self) -> int:
         if self._process is None:
@@ -99,11 +96,9 @@ class RunningIngest:
 
 
 @pytest.fixture
-def ingest(
-    network: psycopg.Connection, database: str, broker: PrivateMosquitto, tmp_path: Path
-) -> Iterator[RunningIngest]:
+def ingest(network: Connection, ingest_url: str, broker: PrivateMosquitto, tmp_path: Path) -> Iterator[RunningIngest]:
     """A running ingest."""
-    running = RunningIngest(database, broker, tmp_path / "ingest.log")
+    running = RunningIngest(ingest_url, broker, tmp_path / "ingest.log")
     try:
         running.start()
         yield running

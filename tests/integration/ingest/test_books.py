@@ -9,8 +9,9 @@ import pytest
 from ingest.desk import ReplayError, replay
 from quantrac.desks import books
 from quantrac.telemetry.wire import Birth, Held, Status
+from tests.fixtures.stations import add_channel
 from tests.fixtures.timing import eventually
-from tests.integration.ingest.conftest import Edge, RunningIngest, add_channel
+from tests.integration.ingest.conftest import Edge, RunningIngest
 from tests.integration.ingest.test_misfits import configured
 from tests.integration.ingest.test_path import T, message
 

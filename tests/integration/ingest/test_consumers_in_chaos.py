@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from quantrac.database.feed import NewChange, append_changes
-from quantrac.private_services.postgres import PrivatePostgres
+from quantrac.database.migration import migrate
+from tests.fixtures.stations import add_channel, add_station
 from tests.fixtures.timing import eventually
 from tests.integration.alerts.test_service import NETWORK, PROJECT, RULES
 from tests.integration.ingest.test_rollups import everything
@@ -43,25 +44,13 @@ Row = tuple[int, datetime, float | None, int, int, datetime]
 
 
 def add_network(conn: psycopg.Connection) -> None:
-    conn.execute(
-        "insert into station (station, name_vi, name_en, in_service, config, config_applied, applied_at)"
-        " values (%s, 'Mỹ Thanh', 'My Thanh', '2019-01-01Z', '{}', 'x', now())",
-        [STATION],
-    )
+    add_station(conn, STATION)
+    known: dict[str, int] = {}
     for name, kind in CHANNELS:
         tests = ["spike", "flat", "rate"] if kind == "mean" else []
-        conn.execute(
-            "insert into channel (station, name, parameter, unit, kind, interval_s, history_tests)"
-            " values (%s, %s, %s, '1', %s, 60, %s)",
-            [STATION, name, name, kind, tests],
-        )
+        known[name] = add_channel(conn, STATION, name, kind=kind, history_tests=tests)
     for name, (parameter, interval, formula, inputs) in DERIVED.items():
-        conn.execute(
-            "insert into channel (station, name, parameter, unit, kind, interval_s, derived)"
-            " values (%s, %s, %s, '1', 'mean', %s, true)",
-            [STATION, name, parameter, interval],
-        )
-        known: dict[str, int] = dict(conn.execute("select name, channel_id from channel").fetchall())
+        known[name] = add_channel(conn, STATION, name, parameter=parameter, interval_s=interval, derived=True)
         conn.execute(
             "insert into derived_channel (channel_id, formula, inputs) values (%s, %s, %s)",
             [known[name], formula, Jsonb({entry: known[channel] for entry, channel in inputs.items()})],
@@ -148,13 +137,6 @@ def config(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def other(postgres: PrivatePostgres, template: str) -> Iterator[str]:
-    name = f"calm_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
-    yield postgres.create_database(name, template=template)
-    postgres.drop_database(name)
-
-
 def settle(conn: psycopg.Connection, services: Services) -> None:
     """Run until every consumer has taken everything, then stop."""
     for name in ("quality", "alerts"):
@@ -193,13 +175,16 @@ def outcome(conn: psycopg.Connection) -> dict[str, list[Any]]:
 
 
 @pytest.mark.faults
-def test_each_consumer_ends_where_one_calm_pass_ends(database: str, other: str, config: Path, tmp_path: Path) -> None:
+def test_each_consumer_ends_where_one_calm_pass_ends(
+    database: str, empty_database: str, config: Path, tmp_path: Path
+) -> None:
+    migrate(empty_database)
     seed = random.SystemRandom().randrange(10**6)
     print(f"seed {seed}")  # shown when it fails
     chance = random.Random(seed)
     with (
         psycopg.connect(database, autocommit=True, options="-c TimeZone=UTC") as storm,
-        psycopg.connect(other, autocommit=True, options="-c TimeZone=UTC") as calm,
+        psycopg.connect(empty_database, autocommit=True, options="-c TimeZone=UTC") as calm,
     ):
         for conn in (storm, calm):
             add_network(conn)
@@ -227,7 +212,7 @@ def test_each_consumer_ends_where_one_calm_pass_ends(database: str, other: str, 
             for at in range(0, len(rows), 500):
                 store(calm, rows[at : at + 500])
         amend(calm, series["salinity"] + series["rain"] + series["wind_dir"], random.Random(seed))
-        settle(calm, Services(other, config, tmp_path / "calm.log"))
+        settle(calm, Services(empty_database, config, tmp_path / "calm.log"))
         expected, found = outcome(calm), outcome(storm)
     assert len(expected["hours"]) > 100
     assert expected["findings"]

@@ -36,7 +36,7 @@ def test_a_stalled_database_costs_little_memory_and_nothing_is_lost(
 ) -> None:
     edge.send(bundle(0), "backfill")
     eventually(lambda: book(network)["stored"] == LINES)
-    calm = rss_bytes(ingest.pid)
+    calm = rss_bytes(ingest.process.pid)
     most = 0
     with network.transaction():
         network.execute("lock table latest in access exclusive mode")  # a commit waits for it
@@ -44,11 +44,11 @@ def test_a_stalled_database_costs_little_memory_and_nothing_is_lost(
             edge.session.publish(topics.topic(edge.station, "backfill"), bundle(number))
             if number % 50 == 0:
                 eventually(lambda: len(edge.settled) >= number - 40)
-                most = max(most, rss_bytes(ingest.pid))
+                most = max(most, rss_bytes(ingest.process.pid))
         eventually(lambda: len(edge.settled) == BUNDLES)
         until = time.monotonic() + 3
         while time.monotonic() < until:
-            most = max(most, rss_bytes(ingest.pid))
+            most = max(most, rss_bytes(ingest.process.pid))
             time.sleep(0.1)
     sent = BUNDLES * len(bundle(1))
     assert sent > 5 * MOST_BYTES

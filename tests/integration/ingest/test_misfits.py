@@ -8,6 +8,7 @@ import pytest
 
 from quantrac.mqtt import Outcome
 from quantrac.telemetry import topics, wire
+from tests.fixtures.stations import add_channel, add_station
 from tests.fixtures.timing import eventually
 from tests.integration.ingest.conftest import Edge, RunningIngest
 from tests.integration.ingest.test_path import T, message
@@ -141,8 +142,6 @@ def configured(conn: psycopg.Connection, station: str) -> None:
 def test_an_unknown_station_is_a_dead_letter_until_it_is_configured(
     stranger: Edge, network: psycopg.Connection
 ) -> None:
-    from tests.integration.ingest.conftest import add_channel, add_station
-
     birth = wire.Birth(epoch="e1", epochs={}, t=T, agent="1", config="x", channels=[])
     stranger.session.publish(topics.topic("st-test", "birth"), wire.encode(birth), retain=True)
     stranger.send(b'{"online":true,"t":1,"epoch":"e1","epochs":{}}', "status")

@@ -13,8 +13,9 @@ from ingest.receiving.registry import Registry
 from ingest.storing import pictures
 from quantrac.mqtt import Delivery, Outcome
 from quantrac.private_services.mosquitto import PrivateMosquitto
+from tests.fixtures.stations import add_station
 from tests.fixtures.timing import eventually
-from tests.integration.ingest.conftest import Edge, RunningIngest, add_station
+from tests.integration.ingest.conftest import Edge, RunningIngest
 from tests.integration.ingest.test_path import message
 
 JPEG = bytes.fromhex("ffd8ffe000104a464946") + bytes(range(256)) * 700 + bytes.fromhex("ffd9")

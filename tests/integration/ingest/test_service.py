@@ -154,27 +154,3 @@ def test_quality_runs_judges_and_stops(network: psycopg.Connection, database: st
     finally:
         process.terminate()
         assert process.wait(180) == 0
-
-
-def test_lesser_rights_are_enough(
-    network: psycopg.Connection, database: str, broker: PrivateMosquitto, tmp_path: Path
-) -> None:
-    """A user that is only in quantrac_ingest stores, keeps dead letters and conflicts, and judges."""
-    user = f"only_ingest_{os.getpid()}"
-    network.execute(f"create role {user} login password 'secret' in role quantrac_ingest")
-    address = f"postgresql://{user}:secret@{database.rpartition('@')[2]}"
-    running = RunningIngest(address, broker, tmp_path / "ingest.log")
-    running.start()
-    edge = Edge(broker, "st-test")
-    try:
-        edge.send(message(1, ("do", 5.0, "ok"), ("nonsense", 1.0, "ok")))
-        edge.send(message(1, ("do", 6.0, "ok")))
-        edge.send(b'{"online":true,"t":1,"epoch":"e1","epochs":{"e1":{"first":1,"last":1,"refused":[]}}}', "status")
-        eventually(lambda: network.execute("select conflict, last from v_ledger").fetchone() == (1, 1))
-        eventually(lambda: network.execute("select count(*) from v_ingest_health").fetchone() != (0,))
-        assert network.execute("select status from v_dead_letter").fetchall() == [("partial",)]
-    finally:
-        edge.session.stop()
-        assert running.stop() == 0, running.log.read_text()
-        network.execute(f"drop owned by {user}")
-        network.execute(f"drop role {user}")

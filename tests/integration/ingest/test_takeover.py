@@ -20,12 +20,12 @@ STANDS_BY = '"event": "standby_begun"'
 
 
 @pytest.fixture
-def start(network: psycopg.Connection, database: str, broker: PrivateMosquitto, tmp_path: Path) -> Iterator[Start]:
+def start(network: psycopg.Connection, ingest_url: str, broker: PrivateMosquitto, tmp_path: Path) -> Iterator[Start]:
     """Start a process of ingest that may have to stand by."""
     running: list[RunningIngest] = []
 
     def one() -> RunningIngest:
-        ingest = RunningIngest(database, broker, tmp_path / f"ingest-{len(running)}.log")
+        ingest = RunningIngest(ingest_url, broker, tmp_path / f"ingest-{len(running)}.log")
         running.append(ingest)
         ingest.start(wait=False)
         return ingest
