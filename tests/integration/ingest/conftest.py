@@ -5,13 +5,16 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from quantrac.database.pool import Connection
 from quantrac.mqtt import Delivery, MqttAddress, Outcome, Session, SettledPublish, Subscription
 from quantrac.private_services.mosquitto import PrivateMosquitto
+from quantrac.private_services.postgres import PrivatePostgres
 from quantrac.telemetry import topics, wire
 from quantrac.telemetry.wire import Ack
 from tests.fixtures.stations import add_channel, add_station
@@ -105,6 +108,16 @@ def ingest(network: Connection, ingest_url: str, broker: PrivateMosquitto, tmp_p
     finally:
         status = running.stop()
     assert status == 0, running.log.read_text()
+
+
+@contextmanager
+def away(postgres: PrivatePostgres, database: str) -> Iterator[None]:
+    """Refuse every connection to a database, and end those that there are, until the block ends."""
+    with psycopg.connect(postgres.url(), autocommit=True) as admin:
+        admin.execute(f"alter database {database} with allow_connections false")
+        admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [database])
+        yield
+        admin.execute(f"alter database {database} with allow_connections true")
 
 
 class Edge:

@@ -8,6 +8,7 @@ import pytest
 
 from ingest.desk import ReplayError, replay
 from quantrac.desks import books
+from quantrac.telemetry import wire
 from quantrac.telemetry.wire import Birth, Held, Status
 from tests.fixtures.stations import add_channel
 from tests.fixtures.timing import eventually
@@ -71,9 +72,7 @@ def test_a_hole_is_missing_in_ledger_and_ack_until_it_is_filled(edge: Edge, netw
 
 
 def status(first: int, last: int, refused: Sequence[int | tuple[int, int]] = ()) -> bytes:
-    import msgspec
-
-    return msgspec.json.encode(Status(True, T, "e1", {"e1": Held(first, last, refused)}))
+    return wire.encode(Status(True, T, "e1", {"e1": Held(first, last, refused)}))
 
 
 def test_what_the_spool_dropped_is_lost_and_what_the_edge_gave_up_is_dead(
@@ -111,10 +110,8 @@ def test_a_reported_tail_is_missing_after_a_minute_and_asked_for_by_itself(
 def test_a_birth_is_answered_at_once_and_tells_the_running_configuration(
     edge: Edge, network: psycopg.Connection
 ) -> None:
-    import msgspec
-
     birth = Birth("e1", {"e1": Held(1, 0)}, T, "quantrac 0.1", "abc123", [])
-    edge.send(msgspec.json.encode(birth), "birth")
+    edge.send(wire.encode(birth), "birth")
     eventually(lambda: edge.acks and "e1" in edge.acks[-1].epochs)
     assert edge.acks[-1].epochs["e1"].upto == 0
     found = network.execute("select online, config_reported from v_station where station = 'st-test'").fetchone()

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from quantrac.mqtt import QueueFullError
+from quantrac.mqtt import Outcome, QueueFullError
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.private_services.postgres import PrivatePostgres
 from quantrac.telemetry import topics, wire
 from tests.fixtures.timing import eventually
-from tests.integration.ingest.conftest import Edge, RunningIngest
+from tests.integration.ingest.conftest import Edge, RunningIngest, away
 from tests.integration.ingest.test_books import book
 from tests.integration.ingest.test_path import message
 
@@ -83,9 +83,8 @@ def assert_whole(conn: psycopg.Connection, edge: PatientEdge) -> None:
     assert counted["new"] == MESSAGES
     assert conn.execute("select count(*), count(value) from v_reading").fetchone() == (2 * MESSAGES, MESSAGES)
     assert conn.execute("select sum(rows) from change where cause = 'reading'").fetchone() == (2 * MESSAGES,)
-    assert (
-        conn.execute("select time from v_latest").fetchone() == conn.execute("select max(time) from reading").fetchone()
-    )
+    newest = conn.execute("select max(time) from reading").fetchone()
+    assert conn.execute("select time from v_latest").fetchone() == newest
 
 
 def stored(conn: psycopg.Connection) -> int:
@@ -128,15 +127,11 @@ def test_every_connection_of_ingest_to_the_database_cut(
 def test_a_database_that_is_away_is_waited_for_and_the_broker_keeps_the_rest(
     edge: Edge, network: psycopg.Connection, database: str, postgres: PrivatePostgres, ingest: RunningIngest
 ) -> None:
-    name = database.rpartition("/")[2].partition("?")[0]
-    with psycopg.connect(postgres.url(), autocommit=True) as admin:
-        admin.execute(f"alter database {name} with allow_connections false")
-        admin.execute(f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'")
+    with away(postgres, network.info.dbname):
         edge.send(message(1))
         eventually(lambda: '"database_failed"' in ingest.log.read_text())
         edge.send(message(2))
         time.sleep(0.5)
-        admin.execute(f"alter database {name} with allow_connections true")
     with psycopg.connect(database, autocommit=True) as conn:
         eventually(lambda: stored(conn) == 2)
     eventually(lambda: edge.upto("e1") == 2)
@@ -146,15 +141,14 @@ def test_an_acknowledgement_of_an_older_connection_is_dropped(
     edge: Edge, network: psycopg.Connection, broker: PrivateMosquitto
 ) -> None:
     """After a lost session the broker numbers from 1 again; a late PUBACK would settle another message unseen."""
-    blocker = network.transaction()
-    with blocker:
+    with network.transaction():
         network.execute("lock table latest in exclusive mode")
         edge.send(message(1))
         eventually(lambda: waits_for_a_lock(network))  # ingest holds the message in an open transaction
         broker.kill()
         broker.start()
         eventually(lambda: edge.session.subscribed)
-        eventually(lambda: _published(edge, 2))
+        eventually(lambda: published(edge, 2))
     eventually(lambda: book(network)["stored"] == 2)
 
 
@@ -166,10 +160,8 @@ def waits_for_a_lock(conn: psycopg.Connection) -> bool:
     return found.rowcount > 0
 
 
-def _published(edge: Edge, seq: int) -> bool:
+def published(edge: Edge, seq: int) -> bool:
     """Publish once more unless it was taken by a subscriber; ingest may not be back yet."""
-    from quantrac.mqtt import Outcome
-
     before = len(edge.settled)
     edge.session.publish(topics.topic(edge.station, "readings"), wire.encode(message(seq)))
     eventually(lambda: len(edge.settled) > before)

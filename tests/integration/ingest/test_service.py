@@ -20,7 +20,7 @@ from quantrac.observe import health
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.private_services.postgres import PrivatePostgres
 from tests.fixtures.timing import eventually
-from tests.integration.ingest.conftest import Edge, RunningIngest
+from tests.integration.ingest.conftest import Edge, RunningIngest, away
 from tests.integration.ingest.test_path import message
 
 FAILURES = "quantrac_database_failures_total{reason="
@@ -62,13 +62,9 @@ def test_health_and_metrics_tell_what_happens(
     assert get(port, "healthz") == (200, "ok\n")
     broker.start()
     eventually(lambda: get(port, "readyz")[0] == 200)
-    with psycopg.connect(postgres.url(), autocommit=True) as admin:
-        name = network.info.dbname
-        admin.execute(f"alter database {name} with allow_connections false")
-        admin.execute(f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'")
+    with away(postgres, network.info.dbname):
         eventually(lambda: get(port, "readyz") == (503, "no connection to the database\n"))
         assert get(port, "healthz") == (200, "ok\n")  # to be restarted would not help
-        admin.execute(f"alter database {name} with allow_connections true")
     eventually(lambda: get(port, "readyz")[0] == 200)
     assert FAILURES in get(port, "metrics")[1]
 
