@@ -21,8 +21,8 @@ from quantrac.telemetry.wire import Message
 MESSAGES_A_SECOND = 1000
 BROUGHT = """
 select (extract(epoch from r.time) * 1000000)::int8
-from change c join channel ch using (channel_id)
-join reading r on r.channel_id = c.channel_id and r.time between c.from_t and c.to_t
+from change c join channel ch on ch.channel_id = any(c.channels)
+join reading r on r.channel_id = ch.channel_id and r.time between c.from_t and c.to_t
 where c.id > %s and c.id <= %s and ch.name = any(%s)
 """
 

@@ -31,14 +31,14 @@ LONGEST_REACH: Final = timedelta(days=8)
 ANY: Final = "select exists (select from alarm where station = any(%s) and raised_at >= %s and not late)"
 CANDIDATES: Final = """
 select a.alarm_id, a.rule, a.station, a.channel_id, a.severity, a.raised_at, a.texts from alarm a
-where a.station = %(station)s and (a.channel_id = %(channel)s or a.channel_id is null) and not a.late
+where a.station = %(station)s and (a.channel_id = any(%(channels)s) or a.channel_id is null) and not a.late
   and a.raised_at >= %(from)s and a.raised_at <= %(to)s
   and not exists (select from alarm_event e where e.alarm_id = a.alarm_id and e.event = 'questioned')
 order by a.alarm_id
 """
 JUDGED: Final = """
 select coalesce(f.test, f.by), f.flag from reading_flag f
-where f.channel_id = %s and f.time >= %s and f.time <= %s order by f.flag_id desc limit 1
+where f.channel_id = any(%s) and f.time >= %s and f.time <= %s order by f.flag_id desc limit 1
 """
 
 
@@ -63,7 +63,7 @@ def question(
     `still_rises` runs an alarm's rule again; True also where its rule is there no more.
     """
     seen: set[int] = set()
-    judged = [c for c in changes if c.cause in (Cause.FLAG, Cause.CORRECTION) and c.channel_id is not None]
+    judged = [c for c in changes if c.cause in (Cause.FLAG, Cause.CORRECTION)]
     if not judged or not _any_alarms(conn, judged):
         return
     for change in judged:
@@ -96,7 +96,7 @@ def _any_alarms(conn: Connection, changes: list[Change]) -> bool:
 def _candidates(conn: Connection, change: Change) -> list[Candidate]:
     window = {
         "station": change.station,
-        "channel": change.channel_id,
+        "channels": list(change.channels),
         "from": change.from_t,
         "to": change.to_t + LONGEST_REACH,
     }
@@ -109,5 +109,5 @@ def _candidates(conn: Connection, change: Change) -> list[Candidate]:
 def _reason(conn: Connection, change: Change) -> str:
     if change.cause is Cause.CORRECTION:
         return "readings that raised it were corrected"
-    row = conn.execute(JUDGED, [change.channel_id, change.from_t, change.to_t]).fetchone()
+    row = conn.execute(JUDGED, [list(change.channels), change.from_t, change.to_t]).fetchone()
     return "readings that raised it were flagged" + (f" by {row[0]}" if row is not None else "")

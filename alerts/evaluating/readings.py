@@ -46,12 +46,12 @@ select w.channel_id, (extract(epoch from r.time) * 1000)::bigint, r.value,
        (extract(epoch from r.received_at) * 1000)::bigint, r.state,
        r.quality = 2 and exists (
          select from consumer q join change n on n.id > q.position
-         where q.consumer = 'quality' and n.channel_id = w.channel_id and n.cause = 'reading'
-           and r.time between n.from_t and n.to_t) as awaited
+         where q.consumer = 'quality' and n.station = r.station and n.channels @> array[w.channel_id]
+           and n.cause = 'reading' and r.time between n.from_t and n.to_t) as awaited
 from unnest(%(ids)s::int4[], %(channels)s::text[], %(from)s::timestamptz[], %(to)s::timestamptz[])
        as w (channel_id, channel, from_t, to_t)
 cross join lateral (
-  select v.time, v.value, v.quality, v.received_at, v.state from v_reading v
+  select v.station, v.time, v.value, v.quality, v.received_at, v.state from v_reading v
   where v.channel = w.channel and v.time >= w.from_t and v.time <= w.to_t
     and v.time >= %(first)s and v.time <= %(last)s offset 0) r
 """
@@ -65,9 +65,9 @@ def windows_of(changes: Iterable[Change], channels: Mapping[int, str]) -> dict[i
     """Return for each known channel the stretches that its changes of readings cover."""
     windows: dict[int, list[ReadingWindow]] = {}
     for change in changes:
-        id_ = change.channel_id
-        if change.cause is Cause.READING and id_ is not None and id_ in channels:
-            windows.setdefault(id_, []).append(ReadingWindow(id_, channels[id_], change.from_t, change.to_t))
+        if change.cause is Cause.READING:
+            for id_ in channels.keys() & change.channels:
+                windows.setdefault(id_, []).append(ReadingWindow(id_, channels[id_], change.from_t, change.to_t))
     return windows
 
 

@@ -47,9 +47,10 @@ def round_of(conn: Connection, feed: Consumer, most: int) -> list[Change]:
         inputs = {channel_id for each in every for channel_id in each.inputs.values()}
         derived = {each.channel_id for each in every}
         spans = merged(
-            Span(change.channel_id, change.from_t, change.to_t)
+            Span(channel_id, change.from_t, change.to_t)
             for change in changes
-            if change.channel_id in inputs and change.channel_id not in derived
+            for channel_id in change.channels
+            if channel_id in inputs and channel_id not in derived
         )
         with conn.transaction():
             news = list(_derived(conn, every, spans))

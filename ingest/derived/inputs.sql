@@ -7,9 +7,10 @@ from unnest(%(channel_id)s::int4[], %(low)s::timestamptz[], %(high)s::timestampt
        with ordinality as w(channel_id, low, high, nr)
 left join lateral (
   select range_agg(tstzrange(n.from_t, n.to_t, '[]')) as waiting
-  from consumer q join change n on n.channel_id = w.channel_id and n.id > q.position and n.cause = 'reading'
-  where q.consumer = 'quality' and exists (
-    select from channel c where c.channel_id = w.channel_id and c.history_tests <> '{}')
+  from consumer q
+  join channel c on c.channel_id = w.channel_id and c.history_tests <> '{}'
+  join change n on n.station = c.station and n.channels @> array[w.channel_id] and n.id > q.position and n.cause = 'reading'
+  where q.consumer = 'quality'
 ) q on true
 join reading r on r.channel_id = w.channel_id and r.time between w.low and w.high
 left join correction k on k.channel_id = r.channel_id and k.time = r.time

@@ -111,7 +111,7 @@ def judge_everything(conn: Connection, clock: Callable[[], datetime]) -> None:
         with conn.transaction():
             at = clock()
             whole = [
-                Change(0, station, channel_id, low, high, 0, Cause.READING, at) for station, channel_id in channels
+                Change(0, station, (channel_id,), low, high, 0, Cause.READING, at) for station, channel_id in channels
             ]
             found = list(findings(conn, whole))
             add(conn, found, at)
@@ -120,7 +120,7 @@ def judge_everything(conn: Connection, clock: Callable[[], datetime]) -> None:
 
 def findings(conn: Connection, changes: Sequence[Change]) -> Iterator[NewFlag]:
     """Return what has to be added so that the findings fit the readings as they stand now."""
-    stations = {change.channel_id: change.station for change in changes if change.channel_id is not None}
+    stations = {channel_id: change.station for change in changes for channel_id in change.channels}
     for group in GROUPS:
         tested = _tested(conn, group, stations)
         every = windows(

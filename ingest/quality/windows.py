@@ -77,9 +77,10 @@ def windows(changes: Iterable[Change], reaches: dict[int, Reach]) -> list[Judged
     A reading's own change may alter the verdicts that look at it, so a window reaches further than the change.
     """
     touched = (
-        Span(change.channel_id, change.from_t - reach.ahead, change.to_t + reach.back)
+        Span(channel_id, change.from_t - reach.ahead, change.to_t + reach.back)
         for change in changes
-        if change.channel_id is not None and (reach := reaches.get(change.channel_id)) is not None
+        for channel_id in change.channels
+        if (reach := reaches.get(channel_id)) is not None
     )
     return [
         window

@@ -19,9 +19,9 @@ STRETCH: Final = timedelta(days=7)
 def hours(changes: Iterable[Change], calendar: Calendar) -> list[Span]:
     """Return the hours that hold what changed, by channel and time, merged."""
     touched = (
-        Span(change.channel_id, calendar.hour_start(change.from_t), calendar.hour_end(change.to_t))
+        Span(channel_id, calendar.hour_start(change.from_t), calendar.hour_end(change.to_t))
         for change in changes
-        if change.channel_id is not None
+        for channel_id in change.channels
     )
     return merged(touched)
 
@@ -63,7 +63,7 @@ def affordable(changes: list[Change], most: timedelta) -> list[Change]:
     """Return the first changes that together span at most `most` channel time, and always the first one."""
     span, kept = timedelta(0), 0
     for change in changes:
-        span += change.to_t - change.from_t + HOUR
+        span += (change.to_t - change.from_t + HOUR) * len(change.channels)
         if kept and span > most:
             break
         kept += 1

@@ -8,7 +8,7 @@ the transaction that holds its results, so after any crash it neither skips nor 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -31,7 +31,7 @@ class Cause(StrEnum):
 
 
 class NewChange(NamedTuple):
-    """A row to append: `rows` rows of one channel between two reading times, both inclusive."""
+    """What a writer did: `rows` rows of one channel between two reading times, both inclusive."""
 
     station: str
     channel_id: int | None
@@ -44,14 +44,16 @@ class NewChange(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A row of the feed."""
+    """A row of the feed: rows of channels of one station between two reading times, both inclusive."""
 
     id: int
     station: str
-    channel_id: int | None
+    channels: tuple[int, ...]
+    """Empty only with cause `configuration`: the whole station."""
     from_t: datetime
     to_t: datetime
     rows: int
+    """Of all its channels together."""
     cause: Cause
     at: datetime
 
@@ -68,17 +70,18 @@ class ConsumerMoved(FeedError):
     """Another process has moved this consumer's position: two run under one name."""
 
 
-APPEND = "copy change (station, channel_id, from_t, to_t, rows, cause) from stdin"
+APPEND = "copy change (station, channels, from_t, to_t, rows, cause) from stdin"
 
 
-def append_changes(conn: Connection, rows: Iterable[NewChange | tuple[object, ...]]) -> int:
+def append_changes(conn: Connection, news: Iterable[NewChange]) -> int:
     """Append rows to the feed and return how many; must be the last thing a transaction does before its commit.
 
-    Rows are NewChange or tuples of the same order. Waits for other writers' commits. Raises FeedError outside a
-    transaction: the lock would be gone before the caller's rows are.
+    Channels of a station that changed between the same times, as those of a message or a bundle do, share a row.
+    Waits for other writers' commits. Raises FeedError outside a transaction: the lock would be gone before the
+    caller's rows are.
     """
-    changes = list(rows)
-    if not changes:
+    rows = list(shared_rows(news))
+    if not rows:
         return 0
     if conn.info.transaction_status.name == "IDLE":
         raise FeedError("append_changes needs an open transaction")
@@ -87,10 +90,22 @@ def append_changes(conn: Connection, rows: Iterable[NewChange | tuple[object, ..
         conn.cursor() as cursor,
         cursor.copy(APPEND) as copy,
     ):  # thousands at once: an array of each column takes longer
-        for change in changes:
-            copy.write_row(change)
+        for row in rows:
+            copy.write_row(row)
     conn.execute("select pg_notify(%s, '')", [FEED_CHANNEL])
-    return len(changes)
+    return len(rows)
+
+
+def shared_rows(news: Iterable[NewChange]) -> Iterator[tuple[str, list[int], datetime, datetime, int, str]]:
+    """Return the rows of the feed for these changes: channels of a station with the same times and cause share one."""
+    shared: dict[tuple[str, datetime, datetime, str], tuple[list[int], list[int]]] = {}
+    for each in news:
+        channels, rows = shared.setdefault((each.station, each.from_t, each.to_t, str(each.cause)), ([], []))
+        rows.append(each.rows)
+        if each.channel_id is not None:
+            channels.append(each.channel_id)
+    for (station, from_t, to_t, cause), (channels, rows) in shared.items():
+        yield station, channels, from_t, to_t, sum(rows), cause
 
 
 REGISTER = """
@@ -103,7 +118,7 @@ from consumer own left join consumer lead on lead.consumer = own.after where own
 """
 HEAD = "select greatest((select max(id) from change), (select max(position) from consumer), 0)"
 TAKE = """
-select id, station, channel_id, from_t, to_t, rows, cause, at from change
+select id, station, channels, from_t, to_t, rows, cause, at from change
 where id > %s and id <= %s and cause = any(%s) order by id limit %s
 """
 ADVANCE = "update consumer set position = %s, moved_at = clock_timestamp() where consumer = %s and position = %s"
@@ -171,8 +186,8 @@ class Consumer:
         if not rows and bound > found[0]:
             self.advance(bound)
         return [
-            Change(number, station, channel_id, from_t, to_t, count, Cause(cause), at)
-            for number, station, channel_id, from_t, to_t, count, cause, at in rows
+            Change(number, station, tuple(channels), from_t, to_t, count, Cause(cause), at)
+            for number, station, channels, from_t, to_t, count, cause, at in rows
         ]
 
     def advance(self, to: int) -> None:

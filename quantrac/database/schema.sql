@@ -376,7 +376,7 @@ CREATE TABLE public.carrier (
 CREATE TABLE public.change (
     id bigint NOT NULL,
     station text NOT NULL,
-    channel_id integer,
+    channels integer[] NOT NULL,
     from_t timestamp with time zone NOT NULL,
     to_t timestamp with time zone NOT NULL,
     rows integer NOT NULL,
@@ -384,7 +384,7 @@ CREATE TABLE public.change (
     at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     CONSTRAINT change_cause_check CHECK ((cause = ANY (ARRAY['reading'::text, 'flag'::text, 'correction'::text, 'configuration'::text]))),
     CONSTRAINT change_check CHECK ((from_t <= to_t)),
-    CONSTRAINT change_check1 CHECK (((channel_id IS NOT NULL) OR (cause = 'configuration'::text))),
+    CONSTRAINT change_check1 CHECK (((channels <> '{}'::integer[]) OR (cause = 'configuration'::text))),
     CONSTRAINT change_rows_check CHECK ((rows >= 0))
 );
 
@@ -1334,7 +1334,7 @@ CREATE VIEW public.v_latest AS
                     WHEN (q."position" IS NULL) THEN '{(,)}'::tstzmultirange
                     ELSE ( SELECT range_agg(tstzrange(n.from_t, n.to_t, '[]'::text)) AS range_agg
                        FROM public.change n
-                      WHERE ((n.channel_id = c.channel_id) AND (n.id > q."position") AND (n.cause = 'reading'::text)))
+                      WHERE ((n.station = c.station) AND (n.id > q."position") AND (n.channels @> ARRAY[c.channel_id]) AND (n.cause = 'reading'::text)))
                 END AS waiting
            FROM ( SELECT ( SELECT consumer."position"
                            FROM public.consumer
@@ -1524,7 +1524,7 @@ CREATE VIEW public.v_reading AS
                     WHEN (q."position" IS NULL) THEN '{(,)}'::tstzmultirange
                     ELSE ( SELECT range_agg(tstzrange(n.from_t, n.to_t, '[]'::text)) AS range_agg
                        FROM public.change n
-                      WHERE ((n.channel_id = c.channel_id) AND (n.id > q."position") AND (n.cause = 'reading'::text)))
+                      WHERE ((n.station = c.station) AND (n.id > q."position") AND (n.channels @> ARRAY[c.channel_id]) AND (n.cause = 'reading'::text)))
                 END AS waiting
            FROM ( SELECT ( SELECT consumer."position"
                            FROM public.consumer
@@ -1803,7 +1803,7 @@ CREATE INDEX alarm_subject ON public.alarm USING btree (subject, raised_at);
 
 CREATE INDEX audit_subject ON public.audit USING btree (subject, at);
 
-CREATE INDEX change_channel ON public.change USING btree (channel_id, id);
+CREATE INDEX change_station ON public.change USING btree (station, id);
 
 CREATE UNIQUE INDEX contact_apprise ON public.contact USING btree (apprise) WHERE active;
 

@@ -3,16 +3,16 @@
 create table change (
   id          bigint generated always as identity primary key,
   station     text not null,
-  channel_id  int4,
+  channels    int4[] not null,                             -- empty with cause `configuration`: the whole station
   from_t      timestamptz not null,
   to_t        timestamptz not null,
   rows        int4 not null check (rows >= 0),
   cause       text not null check (cause in ('reading', 'flag', 'correction', 'configuration')),
   at          timestamptz not null default clock_timestamp(),
   check (from_t <= to_t),
-  check (channel_id is not null or cause = 'configuration')
+  check (channels <> '{}' or cause = 'configuration')
 );
-create index change_channel on change (channel_id, id);
+create index change_station on change (station, id);
 
 create table consumer (
   consumer  text primary key,

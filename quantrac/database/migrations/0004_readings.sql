@@ -196,7 +196,8 @@ from channel c
 left join lateral (
   select case when q.position is null then '{(,)}'::tstzmultirange else (
     select range_agg(tstzrange(n.from_t, n.to_t, '[]')) from change n
-    where n.channel_id = c.channel_id and n.id > q.position and n.cause = 'reading') end as waiting
+    where n.station = c.station and n.id > q.position and n.channels @> array[c.channel_id]
+      and n.cause = 'reading') end as waiting
   from (select (select position from consumer where consumer = 'quality') as position) q
 ) w on c.history_tests <> '{}'
 join reading r using (channel_id)
@@ -229,7 +230,8 @@ join station s on s.station = c.station
 left join lateral (
   select case when q.position is null then '{(,)}'::tstzmultirange else (
     select range_agg(tstzrange(n.from_t, n.to_t, '[]')) from change n
-    where n.channel_id = c.channel_id and n.id > q.position and n.cause = 'reading') end as waiting
+    where n.station = c.station and n.id > q.position and n.channels @> array[c.channel_id]
+      and n.cause = 'reading') end as waiting
   from (select (select position from consumer where consumer = 'quality') as position) q
 ) w on c.history_tests <> '{}'
 join latest r using (channel_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 
@@ -26,8 +27,9 @@ def change(channel_id: int = 1, cause: Cause = Cause.READING, rows: int = 1) -> 
 
 
 def append(conn: Connection, *changes: NewChange) -> None:
-    with conn.transaction():
-        append_changes(conn, changes)
+    for each in changes:
+        with conn.transaction():
+            append_changes(conn, [each])
 
 
 def test_appending_outside_a_transaction_is_refused(conn: Connection) -> None:
@@ -35,11 +37,26 @@ def test_appending_outside_a_transaction_is_refused(conn: Connection) -> None:
         append_changes(conn, [change()])
 
 
+def test_channels_of_a_station_that_changed_together_share_a_row(conn: Connection) -> None:
+    later = NOON + timedelta(minutes=1)
+    news = [NewChange("st-test", channel_id, NOON, NOON, 2, Cause.READING) for channel_id in (1, 2, 3)]
+    news += [news[0]._replace(to_t=later), news[1]._replace(station="st-other"), news[2]._replace(cause=Cause.FLAG)]
+    with conn.transaction():
+        assert append_changes(conn, news) == 4
+    taken = Consumer(conn, "alerts", list(Cause)).take(10)
+    assert [(row.station, row.channels, row.to_t, row.rows, row.cause) for row in taken] == [
+        ("st-test", (1, 2, 3), NOON, 6, Cause.READING),
+        ("st-test", (1,), later, 2, Cause.READING),
+        ("st-other", (2,), NOON, 2, Cause.READING),
+        ("st-test", (3,), NOON, 2, Cause.FLAG),
+    ]
+
+
 def test_a_consumer_sees_only_its_causes_and_its_position_passes_the_others(conn: Connection) -> None:
     consumer = Consumer(conn, "alerts", [Cause.READING])
     append(conn, change(1), change(2, Cause.FLAG), change(3))
     taken = consumer.take(10)
-    assert [(row.channel_id, row.cause) for row in taken] == [(1, Cause.READING), (3, Cause.READING)]
+    assert [(row.channels, row.cause) for row in taken] == [((1,), Cause.READING), ((3,), Cause.READING)]
     consumer.advance(taken[-1].id)
     append(conn, change(4, Cause.FLAG))
     assert consumer.take(10) == []
@@ -52,7 +69,7 @@ def test_a_consumer_never_passes_the_one_it_comes_after(conn: Connection) -> Non
     assert alerts.take(10) == []
     first, _ = quality.take(10)
     quality.advance(first.id)
-    assert [row.channel_id for row in alerts.take(10)] == [1]
+    assert [row.channels for row in alerts.take(10)] == [(1,)]
 
 
 def test_nobody_is_waited_for_where_the_leader_was_never_registered(conn: Connection) -> None:
@@ -141,7 +158,7 @@ def consume_all(database: str, stop: threading.Event, seen: list[tuple[int, int]
                 taken = consumer.take(13)
                 if taken:
                     consumer.advance(taken[-1].id)
-            seen.extend((row.channel_id or 0, row.rows) for row in taken)
+            seen.extend((row.channels[0], row.rows) for row in taken)
             if not taken and finished:
                 return
             if not taken:

@@ -129,7 +129,7 @@ def test_consumers_and_the_audit_learn_of_each_changed_station(conn: Connection,
     consumer = Consumer(conn, "rollups", [Cause.CONFIGURATION])
     apply(conn, network)
     taken = consumer.take(100)
-    assert [(row.station, row.channel_id) for row in taken] == [(name, None) for name in sorted(network.stations)]
+    assert [(row.station, row.channels) for row in taken] == [(name, ()) for name in sorted(network.stations)]
     audit = conn.execute("select person, action, subject from audit order by audit_id limit 1").fetchone()
     assert audit == ("an", "apply", f"station {min(network.stations)}")
 

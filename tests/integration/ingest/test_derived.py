@@ -237,7 +237,8 @@ def test_a_verdict_and_a_correction_flow_through_to_the_index(station: psycopg.C
 
 def causes(conn: psycopg.Connection) -> list[tuple[str, str]]:
     return conn.execute(
-        "select c.name, n.cause from change n join channel c using (channel_id) where c.derived order by n.id"
+        "select c.name, n.cause from change n join channel c on c.channel_id = any(n.channels)"
+        " where c.derived order by n.id"
     ).fetchall()
 
 
@@ -246,7 +247,8 @@ def test_new_values_are_told_as_readings(station: psycopg.Connection) -> None:
     store(station, [Given(name, minute, value) for minute in (1, 2, 3) for name, value in SONDE])
     derive(station)
     rows = station.execute(
-        "select from_t, to_t, rows, cause from change n join channel c using (channel_id) where c.name = 'nh3'"
+        "select from_t, to_t, rows, cause from change n join channel c on c.channel_id = any(n.channels)"
+        " where c.name = 'nh3'"
     ).fetchall()
     assert rows == [(at(1), at(3), 3, "reading")]
 

@@ -117,7 +117,8 @@ def stranger(edge: Edge, network: psycopg.Connection) -> Edge:
 def configured(conn: psycopg.Connection, station: str) -> None:
     """Append to the feed as `stations apply` does."""
     conn.execute(
-        "insert into change (station, from_t, to_t, rows, cause) values (%s, now(), now(), 0, 'configuration');",
+        "insert into change (station, channels, from_t, to_t, rows, cause)"
+        " values (%s, '{}', now(), now(), 0, 'configuration')",
         [station],
     )
     conn.execute("notify quantrac_change")
