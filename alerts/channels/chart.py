@@ -32,8 +32,8 @@ def day_chart(course: Sequence[tuple[int, float]], limit: float | None, zone: Zo
     low, high = min(values), max(values)
     margin = (high - low) * 0.1 or max(abs(high) * 0.1, 0.1)
     frame = _Frame(start, end, low - margin, high + margin)
-    image = Image.new("RGB", (WIDTH, HEIGHT), "white")
-    draw = ImageDraw.Draw(image)
+    canvas = Image.new("RGB", (WIDTH, HEIGHT), "white")
+    draw = ImageDraw.Draw(canvas)
     font = ImageFont.load_default(24)
     _draw_axes(draw, font, frame, zone)
     if limit is not None:
@@ -42,7 +42,7 @@ def day_chart(course: Sequence[tuple[int, float]], limit: float | None, zone: Zo
         if t1 - t0 <= GAP_S:
             draw.line([frame.at(t0, v0), frame.at(t1, v1)], fill=LINE, width=4)
     written = io.BytesIO()
-    image.save(written, "PNG", optimize=True)
+    canvas.save(written, "PNG", optimize=True)
     return written.getvalue()
 
 

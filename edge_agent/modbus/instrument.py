@@ -10,7 +10,7 @@ from edge_agent.lines.instrument import Part as AnyPart
 from edge_agent.modbus.bus import ModbusBus, Timing
 from edge_agent.modbus.frames import REQUEST_BYTES, Request, WriteRequest
 from edge_agent.modbus.request_plan import RegisterPart, RegisterSpan, gap_budget, parts, plan
-from edge_agent.modbus.signals import Image, decode, directory_spans, listed_codes, locate, spans
+from edge_agent.modbus.signals import SampledRegisters, decode, directory_spans, listed_codes, locate, spans
 from edge_agent.readings.misses import RequestRefused
 from edge_agent.readings.samples import NO_MEASUREMENT, Measured, Sample
 from quantrac.config.modbus import ModbusProfile
@@ -72,17 +72,17 @@ class ModbusInstrument(Instrument):
         assert isinstance(part, RegisterPart)
         if directory_spans(self._profile) and (not self.codes or part not in self.parts()):
             return await self._read_listed(part)
-        image, sent = Image(), dict[RegisterSpan, int]()
+        sampled, sent = SampledRegisters(), dict[RegisterSpan, int]()
         for block in part.blocks:
             try:
                 answer = await self._bus.read(self._unit, block, self._timing)
             except RequestRefused as refusal:
                 return self._refused(part, refusal)
-            image.put(block, answer.words)
+            sampled.put(block, answer.words)
             sent[block] = answer.sent_ms
-        if self._relisted(image):
+        if self._relisted(sampled):
             return [Sample(name, max(sent.values()), *NO_MEASUREMENT) for name in part.signals]
-        return list(self._samples(part, image, sent))
+        return list(self._samples(part, sampled, sent))
 
     async def wake(self) -> int:
         """Send what wakes the instrument, and return how many ms it needs then; 0 if it never sleeps."""
@@ -121,29 +121,31 @@ class ModbusInstrument(Instrument):
     async def _read_listed(self, part: RegisterPart) -> list[Sample]:
         """Learn what is plugged in if that is not known, then read it."""
         if not self.codes:
-            image = Image()
+            sampled = SampledRegisters()
             for block in part.blocks:
-                image.put(block, (await self._bus.read(self._unit, block, self._timing)).words)
-            self.codes, self._parts = listed_codes(image, self._profile), None
+                sampled.put(block, (await self._bus.read(self._unit, block, self._timing)).words)
+            self.codes, self._parts = listed_codes(sampled, self._profile), None
         if not self.codes:
             return [Sample(name, self._bus.now_ms(), *NO_MEASUREMENT) for name in part.signals]
         return [sample for found in self.parts() for sample in await self.read(found)]
 
-    def _relisted(self, image: Image) -> bool:
+    def _relisted(self, sampled: SampledRegisters) -> bool:
         """Return whether the list of what is plugged in has changed; then it is read again before the next sample."""
-        listed = listed_codes(image, self._profile)
+        listed = listed_codes(sampled, self._profile)
         if listed == self.codes[: len(listed)]:
             return False
         self.notes.append(Note("probe_change", f"parameter codes {list(self.codes)} became {list(listed)}"))
         self.codes, self._parts = (), None
         return True
 
-    def _samples(self, part: RegisterPart, image: Image, sent: dict[RegisterSpan, int]) -> Iterable[Sample]:
+    def _samples(
+        self, part: RegisterPart, sampled: SampledRegisters, sent: dict[RegisterSpan, int]
+    ) -> Iterable[Sample]:
         for name in part.signals:
             fields = locate(self._profile, self._profile.signals[name], self.codes)
             at = [t for block, t in sent.items() if fields is None or block.covers(fields.value)]
-            self.registers[name] = tuple(image.get(fields.value) or ()) if fields else ()
-            measured: Measured = decode(self._profile, name, image, at[0]) or NO_MEASUREMENT
+            self.registers[name] = tuple(sampled.get(fields.value) or ()) if fields else ()
+            measured: Measured = decode(self._profile, name, sampled, at[0]) or NO_MEASUREMENT
             yield Sample(name, at[0], measured.value, measured.state)
 
     def _refused(self, part: RegisterPart, refusal: RequestRefused) -> list[Sample]:

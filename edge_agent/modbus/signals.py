@@ -1,7 +1,7 @@
 """Signals in registers: where each stands, and its value with the device's own state. No sentinel is a number.
 
-Pure. What was read of a device in one sample lies in an `Image`; `decode` makes one signal of it. The order is that of
-`quantrac.config.profiles`: raw number → missing, status → scale, offset → range.
+Pure. What was read of a device in one sample lies in `SampledRegisters`; `decode` makes one signal of it. The order is
+that of `quantrac.config.profiles`: raw number → missing, status → scale, offset → range.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FUNCTION_OF_TABLE: Final = {
 }
 
 
-class Image:
+class SampledRegisters:
     """Registers and bits of one device as read in one sample."""
 
     def __init__(self) -> None:
@@ -78,12 +78,12 @@ def directory_spans(profile: ModbusProfile) -> RegisterSpan | None:
     return RegisterSpan(FUNCTION_OF_TABLE[directory.read], profile.wire(directory.at), directory.count)
 
 
-def listed_codes(image: Image, profile: ModbusProfile) -> tuple[int, ...]:
+def listed_codes(sampled: SampledRegisters, profile: ModbusProfile) -> tuple[int, ...]:
     """Return the codes of the directory as far as they were read, up to the one that ends the list."""
     span = directory_spans(profile)
     codes: list[int] = []
     for address in range(span.at, span.end) if span else ():
-        word = image.get(RegisterSpan(span.function, address, 1)) if span else None
+        word = sampled.get(RegisterSpan(span.function, address, 1)) if span else None
         if not word or (profile.directory and word[0] == profile.directory.end):
             break
         codes.append(word[0])
@@ -116,27 +116,27 @@ def spans(fields: Fields) -> Iterator[RegisterSpan]:
         yield fields.age
 
 
-def decode(profile: ModbusProfile, name: str, image: Image, now_ms: int | None = None) -> Measured | None:
+def decode(profile: ModbusProfile, name: str, sampled: SampledRegisters, now_ms: int | None = None) -> Measured | None:
     """Return a signal, in its own unit, of what was read; None if not all of its registers were.
 
     With `now_ms` (milliseconds since 1970 UTC) what the instrument measured too long ago is not taken for new.
     """
     signal = profile.signals[name]
-    fields = locate(profile, signal, listed_codes(image, profile))
+    fields = locate(profile, signal, listed_codes(sampled, profile))
     if fields is None:
-        return NO_MEASUREMENT if listed_codes(image, profile) else None
-    words = image.get(fields.value)
-    if words is None or any(image.get(span) is None for span in spans(fields)):
+        return NO_MEASUREMENT if listed_codes(sampled, profile) else None
+    words = sampled.get(fields.value)
+    if words is None or any(sampled.get(span) is None for span in spans(fields)):
         return None
     for check in fields.checks:
-        if _masked(_words(image, check.span)[-1], check.mask) != check.is_:
+        if _masked(_words(sampled, check.span)[-1], check.mask) != check.is_:
             return NO_MEASUREMENT
     if signal.age and fields.age and now_ms is not None:
-        measured_ms = _time_ms(_words(image, fields.age), signal.age.type)
+        measured_ms = _time_ms(_words(sampled, fields.age), signal.age.type)
         if now_ms - measured_ms > signal.age.most_ms:
             return Measured(None, State.COMM)
     state = worst(
-        profile.states[status.table].state_of(int(_masked(_word(signal, status.span, image), status.mask)))
+        profile.states[status.table].state_of(int(_masked(_word(signal, status.span, sampled), status.mask)))
         for status in fields.statuses
     )
     try:
@@ -165,13 +165,13 @@ def _masked(number: int | float, mask: int | None) -> int | float:
     return number if mask is None else codec.bits(int(number), mask)
 
 
-def _words(image: Image, span: RegisterSpan) -> list[int]:
-    return image.get(span) or []
+def _words(sampled: SampledRegisters, span: RegisterSpan) -> list[int]:
+    return sampled.get(span) or []
 
 
-def _word(signal: ModbusSignal, span: RegisterSpan, image: Image) -> int:
+def _word(signal: ModbusSignal, span: RegisterSpan, sampled: SampledRegisters) -> int:
     """Return a status as one word; of bits the first is bit 0."""
-    words = _words(image, span)
+    words = _words(sampled, span)
     if span.function.is_bits:
         return sum(bit << place for place, bit in enumerate(words))
     return words[0] if len(words) == 1 else int(codec.decode(words, "uint32", signal.order))

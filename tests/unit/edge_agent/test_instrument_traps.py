@@ -18,7 +18,7 @@ from edge_agent.lines import serial_line
 from edge_agent.lines.instrument import Note
 from edge_agent.lines.serial_line import set_direction
 from edge_agent.modbus.request_plan import Function, RegisterSpan
-from edge_agent.modbus.signals import Image, decode
+from edge_agent.modbus.signals import SampledRegisters, decode
 from edge_agent.readings.misses import LineDown
 from edge_agent.readings.samples import Measured, Sample
 from edge_agent.slots.channels import Debounce
@@ -41,9 +41,9 @@ def registers(
             "golden": [{"from": "computed", "ask": "00", "reply": "00", "gives": {}}], **more,
         }
     )  # fmt: skip
-    image = Image()
-    image.put(RegisterSpan(Function.HOLDING, at, len(words)), words)
-    found = decode(profile, "x", image, now_ms)
+    sampled = SampledRegisters()
+    sampled.put(RegisterSpan(Function.HOLDING, at, len(words)), words)
+    found = decode(profile, "x", sampled, now_ms)
     assert found is not None
     return found
 

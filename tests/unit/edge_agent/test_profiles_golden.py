@@ -20,7 +20,7 @@ from edge_agent.lines.endings import Ending, Fence, TextAnswer
 from edge_agent.lines.instrument import Instrument
 from edge_agent.modbus.frames import Request, crc16, find_reply
 from edge_agent.modbus.request_plan import Function, RegisterSpan
-from edge_agent.modbus.signals import Image, decode
+from edge_agent.modbus.signals import SampledRegisters, decode
 from edge_agent.readings.samples import Measured
 from quantrac.config.devices import PROTOCOLS, AnyProfile
 from quantrac.config.modbus import ModbusProfile
@@ -56,11 +56,11 @@ def test_every_profile_has_a_golden_exchange(profile: AnyProfile) -> None:
 
 
 def _by_registers(profile: ModbusProfile, golden: Golden) -> dict[str, Measured]:
-    image = Image()
+    sampled = SampledRegisters()
     for exchange in golden.exchanges:  # type: ignore[attr-defined]
         span, words = _words(exchange, rtu=profile.protocol == "modbus-rtu")
-        image.put(span, words)
-    decoded = {name: decode(profile, name, image) for name in golden.gives}
+        sampled.put(span, words)
+    decoded = {name: decode(profile, name, sampled) for name in golden.gives}
     return {name: measured for name, measured in decoded.items() if measured is not None}
 
 

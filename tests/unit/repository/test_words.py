@@ -8,12 +8,19 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 PROJECT = Path(__file__).parents[3]
 ROOMS = ("alerts", "dashboards", "edge_agent", "ingest", "quantrac", "simulators")
 MODULES = {
     path.relative_to(PROJECT).as_posix(): ast.parse(path.read_text("utf-8"))
     for room in ROOMS
     for path in sorted((PROJECT / room).rglob("*.py"))
+}
+SQL_FILES = {
+    path.relative_to(PROJECT).as_posix(): path.read_text("utf-8")
+    for room in ROOMS
+    for path in sorted((PROJECT / room).rglob("*.sql"))
 }
 GLOSSARY = PROJECT / "docs" / "glossary.md"
 PAGES = [
@@ -23,8 +30,19 @@ PAGES = [
 """The documentation without the glossary itself."""
 
 PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-SLOTS_OF_TIME = ("edge_agent/", "quantrac/telemetry/", "simulators/")
-"""Where identifiers may speak of slots: of the time interval that a reading covers."""
+ONE_MEANING = {
+    "slot": ("edge_agent/", "quantrac/telemetry/", "simulators/"),
+    "outbox": ("alerts/", "quantrac/cli/commands/contacts.py"),
+    "picture image": (
+        "alerts/evaluating/announcement.py", "alerts/service.py", "alerts/telling/pictures.py", "dashboards/console/",
+        "edge_agent/cameras/", "edge_agent/control/", "ingest/", "quantrac/cli/",
+        "quantrac/config/", "quantrac/database/", "quantrac/desks/", "simulators/cameras/",
+    ),
+}  # fmt: skip
+"""Words and where names may have them: the time interval that a reading covers (not a worker's share, not the gap of a
+text), the transactional outbox of messages, what a camera took (not the registers of a device, not a chart)."""
+OF_A_LIBRARY = {"Image", "ImageDraw", "ImageFont"}
+SQL = re.compile(r"^\s*(select|insert|update|delete|with|create|alter|truncate|copy)\s", re.IGNORECASE)
 NOUNS = {"reading", "recording"}
 """Modules that end in -ing and are things."""
 LOG_METHODS = {"debug", "info", "warning", "error", "exception", "critical"}
@@ -42,7 +60,7 @@ def public_classes() -> dict[str, list[str]]:
 
 
 def identifiers(tree: ast.Module) -> Iterator[str]:
-    """Give every name that a module binds or uses; `slots=True` of a dataclass is Python's word, not ours."""
+    """Give every name that a module binds or uses, and its SQL's words; `slots=True` of a dataclass is Python's."""
     for node in ast.walk(tree):
         match node:
             case ast.Name(id=name) | ast.arg(arg=name) | ast.Attribute(attr=name):
@@ -53,6 +71,13 @@ def identifiers(tree: ast.Module) -> Iterator[str]:
                 isinstance(value, ast.Constant) and value.value is True
             ):
                 yield name
+            case ast.Constant(value=str(text)) if SQL.match(text):
+                yield from sql_words(text)
+
+
+def sql_words(text: str) -> Iterator[str]:
+    """Give the words of SQL without its comments."""
+    yield from re.findall(r"\w+", re.sub("--.*", "", text))
 
 
 def events(tree: ast.Module) -> Iterator[str]:
@@ -105,26 +130,17 @@ def test_modules_are_nouns() -> None:
     assert [module for module in MODULES if module.endswith("ing.py") and Path(module).stem not in NOUNS] == []
 
 
-def test_a_slot_is_the_time_interval_of_a_reading() -> None:
-    """Not a worker's share, not the gap of a text, not a piece of a window."""
+@pytest.mark.parametrize("word", ONE_MEANING)
+def test_a_word_stands_for_one_thing_in_the_names_of_code_and_sql(word: str) -> None:
+    names = {module: set(identifiers(tree)) for module, tree in MODULES.items()}
+    names |= {file: set(sql_words(text)) for file, text in SQL_FILES.items()}
+    forms = {form for each in word.split() for form in (each, f"{each}s")}
     elsewhere = {
-        f"{module}: {name}"
-        for module, tree in MODULES.items()
-        if not module.startswith(SLOTS_OF_TIME)
-        for name in identifiers(tree)
-        if {part.lower() for part in PARTS.findall(name)} & {"slot", "slots"}
-    }
-    assert elsewhere == set()
-
-
-def test_only_alerts_have_an_outbox() -> None:
-    """The transactional one: messages are rows of the transaction that decides them."""
-    elsewhere = {
-        f"{module}: {name}"
-        for module, tree in MODULES.items()
-        if not module.startswith(("alerts/", "quantrac/cli/commands/contacts.py"))
-        for name in identifiers(tree)
-        if "outbox" in {part.lower() for part in PARTS.findall(name)}
+        f"{file}: {name}"
+        for file, found in names.items()
+        if not file.startswith(ONE_MEANING[word])
+        for name in found - OF_A_LIBRARY
+        if forms & {part.lower() for part in PARTS.findall(name)}
     }
     assert elsewhere == set()
 
