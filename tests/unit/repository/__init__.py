@@ -1,1 +1,1 @@
-"""The repository itself: the `dev` command, lock files, documents, words."""
+"""The repository itself: the `dev` command, lock files, words."""
