@@ -3,17 +3,13 @@
 import configparser
 import re
 import shlex
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
+from quantrac.cli.processes import CENTRE_SERVICES
 from quantrac.config.settings import Settings
-
-PROJECT = Path(__file__).parents[2]
-SERVICES = ("ingest", "quality", "alerts", "jobs", "console")
+from tests.fixtures.program import PROJECT, quantrac
 
 
 def unit(name: str) -> configparser.ConfigParser:
@@ -23,23 +19,18 @@ def unit(name: str) -> configparser.ConfigParser:
     return parser
 
 
-def help_of(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "quantrac", *words, "--help"]
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=180, check=False)
-
-
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", CENTRE_SERVICES)
 def test_the_unit_of_a_service_starts_a_command_that_exists(service: str) -> None:
     program, *words = shlex.split(unit("quantrac@.service")["Service"]["ExecStart"].replace("%i", service))
     assert program == "/opt/quantrac/bin/quantrac"
     assert words == [service, "run"]
-    assert help_of(*words).returncode == 0
+    assert quantrac(*words, "--help").returncode == 0
 
 
 def test_the_unit_of_a_station_starts_the_agent_for_its_instance() -> None:
     _, *words = shlex.split(unit("quantrac-edge@.service")["Service"]["ExecStart"])
     assert words == ["edge", "run", "--station", "%i"]
-    assert "--station" in help_of("edge", "run").stdout
+    assert "--station" in quantrac("edge", "run", "--help").stdout
 
 
 def test_the_compose_file_uses_settings_that_exist_and_opens_only_the_broker() -> None:
@@ -62,4 +53,4 @@ def test_the_image_runs_commands_that_exist() -> None:
     commands = re.findall(r"quantrac ([a-z]+) ([a-z]+)", text.split("CMD")[1])
     assert commands == [("db", "migrate"), ("stations", "apply"), ("centre", "run")]
     for words in commands:
-        assert help_of(*words).returncode == 0, words
+        assert quantrac(*words, "--help").returncode == 0, words

@@ -1,16 +1,13 @@
 """An edge box installs the wheel with the extra `edge` alone, and its agent reads instruments and sends."""
 
 import json
-import os
 import queue
 import re
 import resource
-import signal
 import subprocess
 import sys
-import time
 import venv
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,11 +18,10 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from quantrac.private_services.mosquitto import PrivateMosquitto
-from tests.fixtures.timing import quickest
+from tests.fixtures.program import PROJECT, WITHIN_S, running
+from tests.fixtures.timing import eventually, quickest
 
-PROJECT = Path(__file__).parents[2]
 STATION = "st-my-thanh"
-WITHIN_S = 180
 
 pytestmark = pytest.mark.slow
 
@@ -91,76 +87,29 @@ def test_a_command_of_the_centre_says_which_extra_it_needs(
 @pytest.fixture
 def field(tmp_path: Path) -> Iterator[Path]:
     """The station's instruments, simulated; the wiring file that says where they are."""
-    wiring = tmp_path / "wiring.yaml"
-    command = [sys.executable, "-m", "quantrac", "simulate", "--with-parent", "--station", STATION]
-    with started([*command, "--wiring", wiring, "--journal", tmp_path / "journal"], tmp_path / "field.log") as process:
-        wait_until(wiring.exists, process, tmp_path / "field.log")
+    wiring, journal = tmp_path / "wiring.yaml", tmp_path / "journal"
+    options = ("--with-parent", "--station", STATION, "--wiring", wiring, "--journal", journal)
+    with running(tmp_path / "field.log", "simulate", *options):
+        eventually(wiring.exists)
         yield wiring
 
 
 def test_its_agent_announces_itself_and_sends_what_the_instruments_say(
     edge_box: Path, broker: PrivateMosquitto, field: Path, tmp_path: Path
 ) -> None:
-    settings = {
-        "QUANTRAC_MQTT_URL": broker.url(STATION),
-        "QUANTRAC_CONFIG": str(PROJECT / "station_configs"),
-        "QUANTRAC_OVERLAY": "demo",
-        "QUANTRAC_WIRING": str(field),
-        "QUANTRAC_STATE_DIR": str(tmp_path / "state"),
-    }
-    log = tmp_path / "agent.log"
-    command: list[str | Path] = [edge_box / "bin/quantrac", "edge", "run", "--station", STATION]
-    with (
-        listening(broker.url("ingest"), f"quantrac/v1/{STATION}/+") as arrived,
-        started(command, log, settings) as agent,
-    ):
-        messages: dict[str, dict[str, Any]] = {}
-
-        def both_came() -> bool:
-            while not arrived.empty():
-                message = arrived.get()
-                messages[message.topic.rpartition("/")[2]] = json.loads(message.payload)
-            return {"birth", "readings"} <= messages.keys()
-
-        wait_until(both_came, agent, log)
+    messages: dict[str, dict[str, Any]] = {}
+    agent = running(
+        tmp_path / "agent.log", "edge", "run", "--station", STATION, program=[edge_box / "bin/quantrac"],
+        mqtt_url=broker.url(STATION), config=PROJECT / "station_configs", overlay="demo", wiring=field,
+        state_dir=tmp_path / "state",
+    )  # fmt: skip
+    with listening(broker.url("ingest"), f"quantrac/v1/{STATION}/+") as arrived, agent:
+        while not {"birth", "readings"} <= messages.keys():
+            message = arrived.get(timeout=WITHIN_S)
+            messages[message.topic.rpartition("/")[2]] = json.loads(message.payload)
     assert len(messages["birth"]["channels"]) >= 12
     assert messages["readings"]["epoch"] == messages["birth"]["epoch"]
     assert messages["readings"]["r"]
-
-
-@contextmanager
-def started(
-    command: list[str | Path], log: Path, settings: dict[str, str] | None = None
-) -> Iterator[subprocess.Popen[str]]:
-    """Run a program beside the test; asked to stop at the end, it must end well."""
-    with (
-        log.open("w") as output,
-        subprocess.Popen(
-            [str(part) for part in command],
-            cwd=PROJECT,
-            env={**os.environ, "QUANTRAC_LOG": "json", **(settings or {})},
-            stdout=subprocess.DEVNULL,
-            stderr=output,
-            text=True,
-        ) as process,
-    ):
-        try:
-            yield process
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(180)
-            except subprocess.TimeoutExpired:
-                process.kill()
-    assert process.returncode == 0, log.read_text()
-
-
-def wait_until(true: Callable[[], bool], process: subprocess.Popen[str], log: Path) -> None:
-    deadline = time.monotonic() + WITHIN_S
-    while not true():
-        assert process.poll() is None, f"it ended:\n{log.read_text()}"
-        assert time.monotonic() < deadline, f"it did not happen within {WITHIN_S} s:\n{log.read_text()[-3000:]}"
-        time.sleep(0.05)
 
 
 @contextmanager

@@ -7,11 +7,8 @@ was lost.
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -26,18 +23,19 @@ from quantrac.cli.demo.comparison import EDGE_MS, STALL_MS
 from quantrac.cli.demo.journals import channel_series, read_journal
 from quantrac.config.loader import load_network
 from quantrac.config.network import Network
+from quantrac.mqtt import MqttAddress, Session
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.telemetry.commands import encode_command
+from quantrac.telemetry.topics import topic
 from simulators.cameras.camera import SimulatedCamera, size_of
+from tests.fixtures.program import PROJECT, QUANTRAC, WITHIN_S, environment, running
 from tests.fixtures.proxy import TcpProxy
 from tests.fixtures.timing import eventually
 
-PROJECT = Path(__file__).parents[2]
 STEADY, CUT_OFF = "st-tran-de", "st-dai-ngai"
 STATIONS = (STEADY, CUT_OFF)
 REPORT_MS = 2_000
 DEFAULTS = "defaults: {sample: 500ms, report: 2s, housekeeping: 2s}\n"
-WITHIN_S = 180
 BUSY_OR_ASKED = ("comm", "maint")
 """Null in these states is no doing of a change: the simulator's machine was busy, or the test ordered maintenance."""
 RULES = f"""
@@ -69,16 +67,10 @@ class Rig:
             file.write(f'cameras: {{gate: {{url: "{camera}", every: 1h, width: 320, height: 240}}}}\n')
         (self.config / "rules" / "water-seen.yaml").write_text(RULES)
         (folder / "keys").write_text("".join(f"{name} {key}\n" for name, key in KEYS.items()))
-        self.environment = {
-            **os.environ,
-            "QUANTRAC_DATABASE_URL": database,
-            "QUANTRAC_COMMAND_MQTT_URL": broker.url("console"),
-            "QUANTRAC_COMMAND_KEYS": str(folder / "keys"),
-            "QUANTRAC_CONFIG": str(self.config),
-            "QUANTRAC_STATE_DIR": str(folder / "state"),
-            "QUANTRAC_WIRING": str(folder / "wiring.yaml"),
-            "QUANTRAC_LOG": "json",
-        }
+        self.settings: dict[str, Any] = {
+            "database_url": database, "command_mqtt_url": broker.url("console"), "command_keys": folder / "keys",
+            "config": self.config, "state_dir": folder / "state", "wiring": folder / "wiring.yaml", "log": "json",
+        }  # fmt: skip
         self.closing = ExitStack()
 
     def file(self, station: str) -> Path:
@@ -87,27 +79,25 @@ class Rig:
     def network(self) -> Network:
         return load_network(self.config)
 
-    def start(self, *words: str, url: str = "") -> subprocess.Popen[bytes]:
-        log = self.closing.enter_context(
-            (self.folder / f"{'-'.join(words[:2])}-{words[-1]}.log".replace("/", "_")).open("wb")
-        )
-        process = subprocess.Popen(
-            [sys.executable, "-m", "quantrac", *words], cwd=PROJECT, env={**self.environment, "QUANTRAC_MQTT_URL": url},
-            stdout=log, stderr=log,
-        )  # fmt: skip
-        self.closing.callback(process.kill)
-        self.closing.callback(process.wait, 180)
-        self.closing.callback(process.send_signal, signal.SIGTERM)
-        return process
+    def start(self, name: str, *words: object, **settings: Any) -> None:
+        """Run a service until the end of the test."""
+        self.closing.enter_context(running(self.folder / f"{name}.log", *words, **self.settings, **settings))
 
-    def run(self, *words: str) -> Running:
+    def run(self, *words: str) -> Callable[..., str]:
+        """Begin a command; returns a function that waits for its end with an exit code and returns what it said."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "quantrac", *words], cwd=PROJECT, env=self.environment, text=True,
+            [*QUANTRAC, *words], cwd=PROJECT, env=environment(**self.settings), text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         self.closing.enter_context(process)
         self.closing.callback(process.kill)
-        return Running(process)
+
+        def ends(code: int = 0) -> str:
+            out, err = process.communicate(timeout=WITHIN_S)
+            assert process.returncode == code, f"{out}\n{err}"
+            return out if code == 0 else out + err
+
+        return ends
 
     def edit(self, station: str, old: str, new: str) -> None:
         text = self.file(station).read_text()
@@ -119,18 +109,6 @@ class Rig:
         return found
 
 
-class Running:
-    """A command under way."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-
-    def ends(self, code: int = 0) -> str:
-        out, err = self._process.communicate(timeout=WITHIN_S)
-        assert self._process.returncode == code, f"{out}\n{err}"
-        return out if code == 0 else out + err
-
-
 @pytest.fixture
 def network(
     tmp_path: Path, database: str, broker: PrivateMosquitto, tcp_proxy: Callable[[int], TcpProxy]
@@ -139,22 +117,15 @@ def network(
         made = Rig(tmp_path, database, broker, tcp_proxy(broker.port), camera.url)
         with made.closing:
             stations = [word for name in STATIONS for word in ("--station", name)]
-            made.start(
-                "simulate",
-                "--with-parent",
-                *stations,
-                "--journal",
-                str(tmp_path / "journal"),
-                "--wiring",
-                str(tmp_path / "wiring.yaml"),
-            )
-            made.run("stations", "apply", "--person", "an").ends()
-            made.start("ingest", "run", url=broker.url("ingest"))
-            made.start("alerts", "run")
+            files = ("--journal", tmp_path / "journal", "--wiring", tmp_path / "wiring.yaml")
+            made.start("field", "simulate", "--with-parent", *stations, *files)
+            made.run("stations", "apply", "--person", "an")()
+            made.start("ingest", "ingest", "run", mqtt_url=broker.url("ingest"))
+            made.start("alerts", "alerts", "run", mqtt_url="")
             eventually((tmp_path / "wiring.yaml").exists)
-            made.start("edge", "run", "--station", STEADY, url=broker.url(STEADY))
             through_proxy = broker.url(CUT_OFF).replace(f":{broker.port}", f":{made.proxy.port}")
-            made.start("edge", "run", "--station", CUT_OFF, url=through_proxy)
+            for station, url in ((STEADY, broker.url(STEADY)), (CUT_OFF, through_proxy)):
+                made.start(station, "edge", "run", "--station", station, mqtt_url=url)
             yield made
 
 
@@ -184,26 +155,26 @@ def test_stations_are_changed_from_the_centre_and_nothing_is_lost(network: Rig, 
     network.edit(STEADY, "ph: {expect: [6.0, 9.0]}", "ph: {expect: [6.0, 9.0], statistics: [min, max]}")
     network.edit(CUT_OFF, "do_sat: {}", "do_sat: {expect: [1, 300]}")
     early = network.run("stations", "push", STEADY)
-    assert "run `quantrac stations apply` first" in early.ends(2)
-    network.run("stations", "apply", "--person", "an").ends()
+    assert "run `quantrac stations apply` first" in early(2)
+    network.run("stations", "apply", "--person", "an")()
 
     # A good change; and one under which the link stays away: the old one comes back by itself, and says so later.
     good = network.run("stations", "push", STEADY, "--within", "40", "--person", "an", "--why", "statistics")
     cut = network.run("stations", "push", CUT_OFF, "--within", "5", "--person", "bình")
     eventually(lambda: network.config_in_force(CUT_OFF) != before[CUT_OFF])
     network.proxy.cut()
-    assert "st-tran-de: confirmed; changed: sonde; channels added: ph_max, ph_min" in good.ends()
+    assert "st-tran-de: confirmed; changed: sonde; channels added: ph_max, ph_min" in good()
     changed = network.config_in_force(STEADY)
     assert changed == network.network().stations[STEADY].config_hash
 
     # A change under which a channel that was valid is so no more: taken back by itself, too.
     network.edit(STEADY, "    channels:", "    signals: {do: {range: [1000, 2000]}}\n    channels:")
-    network.run("stations", "apply", "--person", "an").ends()
+    network.run("stations", "apply", "--person", "an")()
     bad = network.run("stations", "push", STEADY, "--within", "8", "--person", "bình")
     eventually(lambda: network.config_in_force(CUT_OFF) == before[CUT_OFF])
     network.proxy.restore()
-    assert "rolled back; changed: sonde; the link has not returned" in cut.ends(1)
-    assert "st-tran-de: rolled back; changed: sonde; no valid reading of do" in bad.ends(1)
+    assert "rolled back; changed: sonde; the link has not returned" in cut(1)
+    assert "st-tran-de: rolled back; changed: sonde; no valid reading of do" in bad(1)
     assert network.config_in_force(STEADY) == changed
 
     assert_an_alarm_is_pictured(conn)
@@ -223,12 +194,12 @@ def assert_commands_are_answered(network: Rig, conn: psycopg.Connection[Any]) ->
         "wipe": network.run("commands", "wipe", STEADY, "--device", "sonde"),
         "picture": network.run("commands", "picture", STEADY, "--camera", "gate"),
     }
-    read = asked["read"].ends()
+    read = asked["read"]()
     assert all(f"{STEADY} sonde/{name}: " in read for name in ("do", "ph", "water_temp"))
-    assert f"{STEADY} io: maint until 20" in asked["maint"].ends()
-    assert int(asked["again"].ends().split()[1]) > 0
-    assert f"{STEADY} sonde: the wiper has started; maint until " in asked["wipe"].ends()
-    assert f"{STEADY} gate: a picture of " in asked["picture"].ends()
+    assert f"{STEADY} io: maint until 20" in asked["maint"]()
+    assert int(asked["again"]().split()[1]) > 0
+    assert f"{STEADY} sonde: the wiper has started; maint until " in asked["wipe"]()
+    assert f"{STEADY} gate: a picture of " in asked["picture"]()
     picture = "select bytes from v_image where station = %s and camera = 'gate' and cause = 'asked'"
     (jpeg,) = eventually(lambda: conn.execute(picture, [STEADY]).fetchone())
     assert size_of(bytes(jpeg)) == (320, 180)
@@ -246,10 +217,6 @@ def assert_an_alarm_is_pictured(conn: psycopg.Connection[Any]) -> None:
 
 def assert_what_is_not_genuine_is_refused(network: Rig, conn: psycopg.Connection[Any]) -> None:
     """Unsigned, expired, replayed: put on the wire by somebody who may publish, beside the centre's own desk."""
-    from quantrac.mqtt.address import MqttAddress
-    from quantrac.mqtt.session import Session
-    from quantrac.telemetry.topics import topic
-
     key, now_ms = bytes.fromhex(KEYS[STEADY]), time.time_ns() // 1_000_000
     order = {"do": "maint", "device": None, "for_ms": 60_000, "state": "maint"}
     genuine = encode_command(key, STEADY, "genuine-1", order, issued_ms=now_ms, expires_ms=now_ms + 60_000)
@@ -277,22 +244,15 @@ def assert_on_record(network: Rig, conn: psycopg.Connection[Any]) -> None:
     pushed, *asked = [one["outcome"] for one in _column(conn, OUTCOMES, CUT_OFF)]
     assert (pushed["outcome"], pushed["why"]) == ("rolled back", "the link has not returned")
     assert [one["ok"] for one in asked] == [True]
+    trial = "on trial: changed: sonde"
     for station, ends in (
-        (CUT_OFF, ["on trial: changed: sonde", "rolled back: the link has not returned"]),
-        (
-            STEADY,
-            [
-                "on trial: changed: sonde",
-                "confirmed",
-                "on trial: changed: sonde",
-                "rolled back: no valid reading of do",
-            ],
-        ),
+        (CUT_OFF, [trial, "rolled back: the link has not returned"]),
+        (STEADY, [trial, "confirmed", trial, "rolled back: no valid reading of do"]),
     ):
         said = _column(conn, EVENTS, station, "configuration")
         assert [detail.startswith("push ") for detail in said] == [True] * len(ends)
         assert all(end in detail for detail, end in zip(said, ends, strict=True)), said
-    shown = network.run("commands", "list", "--station", STEADY).ends()
+    shown = network.run("commands", "list", "--station", STEADY)()
     assert "push station=" in shown
     assert shown.count("confirmed") == 1
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import queue
-import subprocess
-import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -19,8 +17,9 @@ from quantrac.mqtt import MqttAddress, Outcome, Session, SettledPublish, Subscri
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.private_services.postgres import PrivatePostgres
 from quantrac.telemetry import topics
+from tests.fixtures.program import quantrac, running
+from tests.fixtures.timing import eventually
 
-PROJECT = Path(__file__).parents[2]
 STATION = "st-my-thanh"
 GROUPS = {
     "ingest": ["quantrac_ingest"],
@@ -32,7 +31,7 @@ GROUPS = {
 
 
 def users(postgres: PrivatePostgres, database: str) -> dict[str, str]:
-    """Make a user for each service and return the addresses, by variable."""
+    """Make a user for each service and return the addresses, by setting."""
     parts = urlsplit(database)
     addresses = {}
     with psycopg.connect(postgres.url(), autocommit=True) as conn:
@@ -41,28 +40,8 @@ def users(postgres: PrivatePostgres, database: str) -> dict[str, str]:
             if conn.execute("select from pg_roles where rolname = %s", [name]).fetchone() is None:
                 conn.execute(f"create role {name} login password 'pw' in role {', '.join(groups)}")
             place = parts._replace(netloc=f"{name}:pw@{parts.hostname}:{parts.port}")
-            addresses[f"QUANTRAC_{service.upper()}_DATABASE_URL"] = urlunsplit(place)
+            addresses[f"{service}_database_url"] = urlunsplit(place)
     return addresses
-
-
-@contextmanager
-def running(service: str, env: dict[str, str], log: Path) -> Iterator[None]:
-    with log.open("wb") as out:
-        process = subprocess.Popen([sys.executable, "-m", "quantrac", service, "run"], env=env, cwd=PROJECT, stderr=out)
-    try:
-        yield
-        process.terminate()
-        assert process.wait(180) == 0, log.read_text("utf-8")
-    finally:
-        process.kill()
-        process.wait()
-
-
-def eventually(what: Callable[[], object], logs: Path) -> None:
-    until = time.monotonic() + 180
-    while not what():
-        assert time.monotonic() < until, "\n".join(log.read_text("utf-8")[-2000:] for log in logs.glob("*.log"))
-        time.sleep(0.1)
 
 
 def publish_a_dip(broker: PrivateMosquitto, seconds: int) -> None:
@@ -90,27 +69,23 @@ def test_the_centre_works_with_a_user_for_each_service(
     postgres: PrivatePostgres, database: str, broker: PrivateMosquitto, free_port: Callable[[], int], tmp_path: Path
 ) -> None:
     console = f"127.0.0.1:{free_port()}"
-    env = {
-        **os.environ,
-        **users(postgres, database),
-        "QUANTRAC_MQTT_URL": broker.url("ingest"),
-        "QUANTRAC_OVERLAY": "demo",
-        "QUANTRAC_CONSOLE_LISTEN": console,
-        "PYTHONPATH": str(PROJECT),
-    }
-    apply = [sys.executable, "-m", "quantrac", "stations", "apply", "station_configs"]
-    subprocess.run(apply, env={**env, "QUANTRAC_DATABASE_URL": database}, cwd=PROJECT, check=True, capture_output=True)
+    settings: dict[str, Any] = {
+        **users(postgres, database), "mqtt_url": broker.url("ingest"), "overlay": "demo", "console_listen": console,
+    }  # fmt: skip
+    assert quantrac("stations", "apply", "station_configs", database_url=database, **settings).returncode == 0
     with ExitStack() as stack, psycopg.connect(database, autocommit=True) as conn:
+
+        def count(rows: str) -> int:
+            return conn.execute(f"select from {rows}").rowcount
+
         for service in GROUPS:
-            stack.enter_context(running(service, env, tmp_path / f"{service}.log"))
-        eventually(
-            lambda: conn.execute("select from v_service where service = 'ingest' and connected").rowcount, tmp_path
-        )
+            stack.enter_context(running(tmp_path / f"{service}.log", service, "run", **settings))
+        eventually(lambda: count("v_service where service = 'ingest' and connected"))
         publish_a_dip(broker, 30)
-        eventually(lambda: conn.execute("select from v_reading where quality = 1").rowcount == 30, tmp_path)
-        eventually(lambda: conn.execute("select from v_alarm where channel = 'st-my-thanh/do'").rowcount, tmp_path)
-        eventually(lambda: conn.execute("select from v_notification").rowcount, tmp_path)
-        eventually(lambda: conn.execute("select from job_run where outcome = 'done'").rowcount >= 4, tmp_path)
+        eventually(lambda: count("v_reading where quality = 1") == 30)
+        eventually(lambda: count("v_alarm where channel = 'st-my-thanh/do'"))
+        eventually(lambda: count("v_notification"))
+        eventually(lambda: count("job_run where outcome = 'done'") >= 4)
         with urllib.request.urlopen(f"http://{console}/", timeout=180) as page:
             assert page.status == 200
         assert conn.execute("select job, detail from job_run where outcome = 'failed'").fetchall() == []

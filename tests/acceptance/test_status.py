@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
-from pathlib import Path
 
 import psycopg
 
-PROJECT = Path(__file__).parents[2]
-SERVICES = ("ingest", "quality", "alerts", "jobs", "console")
+from quantrac.cli.processes import CENTRE_SERVICES
+from tests.fixtures.program import quantrac
+
 ALIVE = "insert into service select service, 'box', now(), now(), true, 0 from unnest(%s::text[]) service"
 READINGS = """
 insert into latest select channel_id, now(), 1, 0, 0, now() from channel;
@@ -21,29 +19,23 @@ select station, 'e1', 2, '{[1,3)}', 2, 2, now() from station;
 
 
 def status(url: str, *words: str) -> subprocess.CompletedProcess[str]:
-    return quantrac(url, "status", *words)
-
-
-def quantrac(url: str, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "quantrac", *words]
-    env = {**os.environ, "QUANTRAC_DATABASE_URL": url}
-    return subprocess.run(command, cwd=PROJECT, env=env, capture_output=True, text=True, check=False, timeout=180)
+    return quantrac("status", *words, database_url=url)
 
 
 def test_a_centre_in_which_nothing_runs_is_told_line_by_line_what_to_do(database: str) -> None:
     done = status(database)
     assert done.returncode == 1
     findings = [line for line in done.stdout.splitlines() if line.startswith("NOT WELL")]
-    for service in SERVICES:
+    for service in CENTRE_SERVICES:
         assert any(f"service {service}" in line and f"quantrac {service} run" in line for line in findings)
     assert any("quantrac stations apply" in line for line in findings)
     assert done.stdout.splitlines()[-1] == f"{len(findings)} findings"
 
 
 def test_a_centre_that_works_is_well_until_something_is_not(database: str) -> None:
-    assert quantrac(database, "stations", "apply", "station_configs").returncode == 0
+    assert quantrac("stations", "apply", database_url=database).returncode == 0
     with psycopg.connect(database, autocommit=True) as conn:
-        conn.execute(ALIVE, [list(SERVICES)])
+        conn.execute(ALIVE, [list(CENTRE_SERVICES)])
         conn.execute(READINGS)
         done = status(database)
         assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "all is well"), done.stdout

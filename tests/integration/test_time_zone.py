@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,8 +17,8 @@ import pytest
 
 from ingest.rollups import consumer
 from quantrac.database.feed import Cause, Consumer, NewChange, append_changes
+from tests.fixtures import program
 
-PROJECT = Path(__file__).parents[2]
 CHANNEL = "st-my-thanh/do"
 BEGIN, END = datetime(2026, 9, 6, 4, tzinfo=UTC), datetime(2026, 9, 7, 3, tzinfo=UTC)
 
@@ -30,7 +27,7 @@ BEGIN, END = datetime(2026, 9, 6, 4, tzinfo=UTC), datetime(2026, 9, 7, 3, tzinfo
 def chile(database: str, tmp_path: Path) -> Iterator[psycopg.Connection]:
     """The network of the shipped files, in Chile, with a reading of oxygen each minute of three days."""
     folder = tmp_path / "station_configs"
-    shutil.copytree(PROJECT / "station_configs", folder)
+    shutil.copytree(program.PROJECT / "station_configs", folder)
     file = folder / "network.yaml"
     text = file.read_text("utf-8")
     file.write_text(text.replace("time_zone: Asia/Ho_Chi_Minh", "time_zone: America/Santiago"), "utf-8")
@@ -50,9 +47,7 @@ def chile(database: str, tmp_path: Path) -> Iterator[psycopg.Connection]:
 
 
 def quantrac(database: str, configs: Path, *words: str) -> str:
-    environment = {**os.environ, "QUANTRAC_DATABASE_URL": database, "QUANTRAC_CONFIG": str(configs)}
-    command = [sys.executable, "-m", "quantrac", *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=PROJECT)
+    done = program.quantrac(*words, database_url=database, config=configs)
     assert done.returncode == 0, f"{words}\n{done.stdout}{done.stderr}"
     return done.stdout
 

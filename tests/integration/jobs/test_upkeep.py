@@ -23,6 +23,14 @@ def append(world: World, *ages_days: float) -> None:
         world.conn.execute("update change set at = %s where id = (select max(id) from change)", [at])
 
 
+def add_letter(world: World, topic: str, at: datetime, status: str = "open") -> None:
+    world.conn.execute(
+        """insert into dead_letter (first_received_at, received_at, topic, payload, length, sha256, reason, status)
+           values (%s, %s, %s, '', 0, sha256(''), 'not_json', %s)""",
+        [at, at, topic, status],
+    )
+
+
 def kept(world: World) -> list[int]:
     return [number for (number,) in world.conn.execute("select id from change order by id")]
 
@@ -112,11 +120,7 @@ def test_hourly_and_daily_values_and_dead_letters_go_after_their_own_time(world:
             )
     for days in (500, 300):
         at = now - timedelta(days=days)
-        world.conn.execute(
-            """insert into dead_letter (first_received_at, received_at, topic, payload, length, sha256, reason, status)
-               values (%s, %s, %s, '', 0, sha256(''), 'not_json', 'open')""",
-            [at, at, str(days)],
-        )
+        add_letter(world, str(days), at)
         world.conn.execute(
             "insert into conflict (channel_id, time, value, state, epoch, seq, received_at)"
             " values (%s, %s, 1, 0, 'e', 1, %s)",
@@ -141,11 +145,7 @@ def test_pictures_go_after_their_time_and_dead_letters_when_there_are_too_many(
             [days],
         )
     for number in range(5):
-        world.conn.execute(
-            """insert into dead_letter (first_received_at, received_at, topic, payload, length, sha256, reason, status)
-               values (now(), now(), %s, '', 0, sha256(''), 'not_json', %s)""",
-            [str(number), "discarded" if number == 4 else "open"],
-        )
+        add_letter(world, str(number), datetime.now(UTC), "discarded" if number == 4 else "open")
     monkeypatch.setattr("quantrac.cli.jobs.upkeep.MOST_LETTERS", 4)
     said = apply_retention(world.conn, datetime.now(UTC), Retention.model_validate({"pictures": "7d"}))
     assert said.endswith("1 pictures removed, 0 dead letters removed")

@@ -36,14 +36,9 @@ def test_a_block_of_text_says_it_all() -> None:
         assert word in text
 
 
-def test_the_picture_on_a_terminal_says_it_too() -> None:
+def test_a_table_on_a_terminal_says_it_too() -> None:
     console = Console(width=160, record=True, file=io.StringIO())
     console.print(table_of(FOUND))
     text = " ".join(console.export_text().split())
     for word in WORDS:
         assert word.replace("comm", "lost") in text
-
-
-def test_an_agent_that_was_not_started_again_after_an_upgrade_is_shown_all_the_same() -> None:
-    older = {key: value for key, value in FOUND.items() if key != "advice"}  # it knows of no advice
-    assert "7.62 [pH]" in "\n".join(text_of(older))

@@ -3,17 +3,14 @@
 import subprocess
 import sys
 
-import pytest
-
-
-def quantrac(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "quantrac", *words], capture_output=True, text=True, check=False)
+from quantrac.cli.main import COMMANDS
+from tests.fixtures.program import quantrac
 
 
 def test_help_lists_every_command() -> None:
     done = quantrac("--help")
     assert done.returncode == 0
-    for command in ("demo", "edge", "ingest", "alerts", "console", "stations", "ledger", "deadletters"):
+    for command in COMMANDS:
         assert f"  {command} " in done.stdout
 
 
@@ -24,8 +21,8 @@ def test_a_wrong_command_is_wrong_usage() -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("driver", ["psycopg", "pandas", "fastapi", "pymodbus", "paho", "numpy", "PIL"])
-def test_help_loads_no_driver(driver: str) -> None:
+def test_help_loads_no_driver() -> None:
+    drivers = {"psycopg", "pandas", "fastapi", "pymodbus", "paho", "numpy", "PIL"}
     code = f"""
 import sys
 sys.argv = ["quantrac", "--help"]
@@ -33,7 +30,7 @@ from quantrac.cli.main import app
 try:
     app()
 except SystemExit:
-    pass
-sys.exit({driver!r} in sys.modules)
+    print("loaded:", *{drivers} & sys.modules.keys())
 """
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1] == "loaded:"

@@ -1,5 +1,6 @@
-"""`quantrac stations new`: the file it writes is a station at once, and holds nothing that belongs to another place."""
+"""`quantrac stations new` writes a station that holds nothing of another place; `check` warns of a short spool."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -56,3 +57,13 @@ def test_nothing_is_written_that_would_be_refused(root: Path, station: str, like
     assert status != 0
     assert complaint in said
     assert sorted(root.rglob("*.yaml")) == before
+
+
+def test_a_spool_shorter_than_the_law_wants_is_accepted_with_a_warning(root: Path) -> None:
+    station = root / "stations/st-my-thanh.yaml"
+    station.write_text(station.read_text("utf-8").replace("keep: 60d", "keep: 36h"), "utf-8")
+    done = CliRunner().invoke(app, ["check", str(root)])
+    said = "st-my-thanh: spool.keep: found 1.5 days, Circular 10/2021/TT-BTNMT (article 39) wants 60 or more"
+    assert done.exit_code == 0
+    assert done.stdout.splitlines()[0] == f"warning: {said}"
+    assert json.loads(CliRunner().invoke(app, ["check", str(root), "--json"]).stdout)["warnings"] == [said]
