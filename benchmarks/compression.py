@@ -19,7 +19,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 
 from benchmarks.servers import PROJECT, scalar
-from benchmarks.year import RAW_WEEK
+from benchmarks.year import RAW_WEEK, measured
 from ingest.books.receipt import Receipt
 from ingest.receiving import registry_table
 from ingest.receiving.batch import prepare
@@ -35,7 +35,6 @@ from quantrac.mqtt.delivery import Delivery
 STATION: Final = "st-my-thanh"
 DAYS: Final = 14
 BATCH: Final = 500
-RUNS: Final = 20
 # Two decimals, a tide, the noise of a good probe; one time of receipt a station and minute.
 FILL: Final = """
 insert into reading
@@ -117,17 +116,10 @@ def _fill(conn: Connection) -> Weeks:
 
 def _read(weeks: Weeks, state: str, say: Say) -> None:
     """A week raw of one channel as the reader's role, and the roll-ups of a week of all channels."""
-    conn, times, rows = weeks.conn, [], 0
-    middle = weeks.first + timedelta(days=3)
-    conn.execute("set role quantrac_reader")
-    for _ in range(RUNS):
-        begun = time.perf_counter()
-        rows = conn.execute(RAW_WEEK, [f"st-tran-de/{weeks.names[0]}", middle, middle + timedelta(days=7)]).rowcount
-        times.append((time.perf_counter() - begun) * 1000)
-    conn.execute("reset role")
-    times.sort()
-    median, p95 = times[RUNS // 2], times[-2]
-    say(f"{state}: a week raw of one channel, {rows} rows: median {median:.1f} ms, p95 {p95:.1f} ms")
+    conn, middle = weeks.conn, weeks.first + timedelta(days=3)
+    week = [f"st-tran-de/{weeks.names[0]}", middle, middle + timedelta(days=7)]
+    name, median, p95, rows = measured(conn, "a week raw of one channel", RAW_WEEK, week, say)
+    say(f"{state}: {name}, {rows} rows: median {median:.1f} ms, p95 {p95:.1f} ms")
     begun = time.monotonic()
     made = sum(hours for _, hours in rebuild(conn, middle, middle + timedelta(days=7)))
     say(f"{state}: roll-ups of a week, {made * 60 / (time.monotonic() - begun):,.0f} readings/s")

@@ -6,29 +6,21 @@ ingest does it.
 
 from __future__ import annotations
 
-import contextlib
-import os
-import re
-import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-from benchmarks.edge_field import PROJECT, Field, simulated
-from benchmarks.servers import cpu_seconds
+from benchmarks.edge_field import simulated
+from benchmarks.servers import PROJECT, cpu_seconds, memory_mb, running, server_folder
 from quantrac.mqtt.address import MqttAddress
 from quantrac.mqtt.delivery import Delivery
 from quantrac.mqtt.session import Session
 from quantrac.mqtt.terms import Subscription
 from quantrac.private_services.mosquitto import PrivateMosquitto
-from quantrac.private_services.place import account_for, runtime_directory
 from quantrac.telemetry.topics import topic
 from quantrac.telemetry.wire import Ack, Settled, decode_messages, encode
 
@@ -99,8 +91,16 @@ class Centre:
 
 def run(seconds: float) -> Footprint:
     """Run the agent for `seconds` after its first ones."""
-    with simulated([STATION]) as field, _broker() as broker, Centre(broker.url("ingest")) as centre:
-        with _agent(field, broker.url(STATION)) as agent:
+    with (
+        simulated([STATION]) as field,
+        server_folder() as folder,
+        PrivateMosquitto(folder / "mq", stations=[STATION]) as broker,
+        Centre(broker.url("ingest")) as centre,
+    ):
+        log, state = field.folder / "agent.log", field.folder / "state"
+        settings = {"config": field.configs, "wiring": field.wiring, "state_dir": state}
+        command = ("quantrac", "edge", "run", "--station", STATION)
+        with running(log, *command, mqtt_url=broker.url(STATION), **settings) as agent:
             time.sleep(WARM_UP_S)
             before, without = (centre.messages, centre.readings), centre.without.copy()
             used, began = cpu_seconds(agent.pid), time.monotonic()
@@ -109,56 +109,17 @@ def run(seconds: float) -> Footprint:
             core = (cpu_seconds(agent.pid) - used) / took
             messages, readings = centre.messages - before[0], centre.readings - before[1]
             without = centre.without - without
-            assert agent.poll() is None, (field.folder / "agent.log").read_text()
-            rss, most = _memory_mb(agent.pid)
+            assert agent.poll() is None, log.read_text()
+            rss, most = memory_mb(agent.pid)
         return Footprint(
             rss, most, _imports_mb(), core, messages, readings, 1 - without.total() / readings, dict(without), took
         )
-
-
-@contextlib.contextmanager
-def _broker() -> Iterator[PrivateMosquitto]:
-    place = runtime_directory(PROJECT, account_for("mosquitto", "mosquitto"))
-    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=place))
-    folder.chmod(0o711)
-    try:
-        with PrivateMosquitto(folder / "mq", stations=[STATION]) as broker:
-            yield broker
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _agent(field: Field, url: str) -> Iterator[subprocess.Popen[bytes]]:
-    environment = {
-        **os.environ,
-        "QUANTRAC_MQTT_URL": url,
-        "QUANTRAC_CONFIG": str(field.configs),
-        "QUANTRAC_WIRING": str(field.wiring),
-        "QUANTRAC_STATE_DIR": str(field.folder / "state"),
-    }
-    command = [sys.executable, "-m", "quantrac", "edge", "run", "--station", STATION]
-    log = field.folder / "agent.log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(command, cwd=PROJECT, env=environment, stderr=out)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def _memory_mb(pid: int) -> tuple[float, float]:
-    """Resident set now, and its largest."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    now, most = (int(re.findall(rf"{name}:\s+(\d+) kB", status)[0]) / 1000 for name in ("VmRSS", "VmHWM"))
-    return now, most
 
 
 def _imports_mb() -> float:
     with subprocess.Popen([sys.executable, "-c", IMPORTS], cwd=PROJECT, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        rss, _ = _memory_mb(process.pid)
+        rss, _ = memory_mb(process.pid)
         process.terminate()
     return rss

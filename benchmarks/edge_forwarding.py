@@ -9,14 +9,11 @@ each seq is published.
 from __future__ import annotations
 
 import contextlib
-import os
 import re
-import signal
-import subprocess
-import sys
+import socket
+import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -25,9 +22,10 @@ import numpy as np
 import psycopg
 
 from benchmarks import edge_spool
-from benchmarks.servers import PROJECT, Servers, servers
-from benchmarks.thin_line import ThinLine
+from benchmarks.ingest_throughput import configure
+from benchmarks.servers import PROJECT, memory_mb, running, servers
 from quantrac.mqtt import Delivery, MqttAddress, Session, Subscription
+from quantrac.private_services.ports import LOOPBACK, free_port
 from quantrac.telemetry.topics import topic
 
 STATION: Final = "st-bench"
@@ -54,6 +52,8 @@ buses: {{none: {{kind: modbus-tcp, host: 127.0.0.1, port: 1}}}}
 devices: {{io: {{profile: generic-di8, bus: none, address: 1, channels: {{d0: {{signal: input_0, parameter: door}}}}}}}}
 backfill: {{max_rate: {rate}/s}}
 """
+PIECE: Final = 1024
+"""Bytes that the line carries at once."""
 SEQ: Final = re.compile(rb'"seq":(\d+)')
 OLD_STORED: Final = """
 select coalesce(sum(upper(part) - lower(part)), 0)
@@ -120,73 +120,89 @@ class Counting:
         self._session.acknowledge([(delivery.generation, delivery.mid)])
 
 
+class ThinLine:
+    """Carries `bytes_s` bytes a second towards the broker, and everything back at once. Begins cut: call `mend`."""
+
+    def __init__(self, target_port: int, bytes_s: float) -> None:
+        self.port, self._target_port, self._bytes_s = free_port(), target_port, bytes_s
+        self._listener: socket.socket | None = None
+        self._open: list[socket.socket] = []
+
+    def mend(self) -> None:
+        """Accept connections."""
+        self._listener = socket.create_server((LOOPBACK, self.port))
+        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+
+    def cut(self) -> None:
+        """Break what is open and accept no more."""
+        if self._listener is not None:
+            self._listener.close()
+        for end in self._open:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+        self._open.clear()
+
+    def _accept(self, listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                server = socket.create_connection((LOOPBACK, self._target_port))
+                self._open += [client, server]
+                for source, sink, bytes_s in ((client, server, self._bytes_s), (server, client, float("inf"))):
+                    threading.Thread(target=_carry, args=(source, sink, bytes_s), daemon=True).start()
+
+
+def _carry(source: socket.socket, sink: socket.socket, bytes_s: float) -> None:
+    free_at = time.monotonic()
+    with contextlib.suppress(OSError):
+        while piece := source.recv(PIECE):
+            free_at = max(free_at, time.monotonic()) + len(piece) / bytes_s
+            time.sleep(max(0.0, free_at - time.monotonic()))
+            sink.sendall(piece)
+        sink.shutdown(socket.SHUT_WR)
+
+
 def drain(cut: Cut) -> Drained:
     """Fill a spool, let the agent send it, and judge what arrived."""
     with servers([STATION]) as system, psycopg.connect(system.database, autocommit=True) as conn:
-        configure(conn)
-        edge_spool.fill(system.folder / "state" / STATION, cut.messages, cut.every_ms, time.time_ns() // 1_000_000)
+        configure(conn, [STATION])
+        state, log = system.folder / "state", system.folder / "agent.log"
+        edge_spool.fill(state / STATION, cut.messages, cut.every_ms, time.time_ns() // 1_000_000)
         line = ThinLine(system.broker.port, cut.line_bytes_s)
-        with system.ingest(), Counting(system.broker.url("ingest")) as counts, _agent(system, cut, line) as agent:
+        url = system.broker.url(STATION).replace(f":{system.broker.port}", f":{line.port}")
+        config = _config(system.folder / "config", cut.rate)
+        command = ("benchmarks.numbered_agent", STATION, str(cut.live_per_s))
+        with (
+            system.ingest(),
+            Counting(system.broker.url("ingest")) as counts,
+            running(log, *command, mqtt_url=url, config=config, state_dir=state) as agent,
+        ):
             time.sleep(CUT_S)
             line.mend()
             began, began_s = time.time(), time.monotonic()
             while conn.execute(OLD_STORED, [cut.messages]).fetchone() != (cut.messages,):
-                assert agent.poll() is None, (system.folder / "agent.log").read_text()
+                assert agent.poll() is None, log.read_text()
                 time.sleep(0.2)
             seconds = time.monotonic() - began_s
-            mb = _largest_mb(agent.pid)
+            _, mb = memory_mb(agent.pid)
             time.sleep(AFTERWARDS_S)
+        line.cut()
         live = _live(conn, began, began + seconds)
         median, p99, most = (float(np.percentile(live, p)) for p in (50, 99, 100))
         twice = sum(n > 1 for n in counts.values())
         return Drained(cut.messages, seconds, len(live), median, p99, most, max(counts.values()), twice, mb)
 
 
-def configure(conn: psycopg.Connection) -> None:
-    """Enter station and channels."""
-    conn.execute(
-        "insert into station (station, name_vi, name_en, in_service, config, config_applied, applied_at)"
-        " values (%s, %s, %s, '2019-01-01Z', '{}', 'bench', now())",
-        [STATION] * 3,
-    )
-    for number in range(edge_spool.READINGS):
-        conn.execute(
-            "insert into channel (station, name, parameter, unit, kind, interval_s) values (%s, %s, 'do', 'mg/L',"
-            " 'mean', 1)",
-            [STATION, edge_spool.channel(number)],
-        )
-
-
-@contextlib.contextmanager
-def _agent(system: Servers, cut: Cut, line: ThinLine) -> Iterator[subprocess.Popen[bytes]]:
-    config = system.folder / "config"
-    (config / "stations").mkdir(parents=True)
-    (config / "stations" / f"{STATION}.yaml").write_text(STATION_FILE.format(station=STATION, rate=round(cut.rate)))
-    (config / "network.yaml").write_text(NETWORK_FILE)
-    (config / "devices").symlink_to(PROJECT / "station_configs" / "devices")
-    environment = {
-        **os.environ,
-        "QUANTRAC_MQTT_URL": system.broker.url(STATION).replace(f":{system.broker.port}", f":{line.port}"),
-        "QUANTRAC_CONFIG": str(config),
-        "QUANTRAC_STATE_DIR": str(system.folder / "state"),
-    }
-    command = [sys.executable, "-m", "benchmarks.numbered_agent", STATION, str(cut.live_per_s)]
-    with (system.folder / "agent.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=PROJECT, env=environment, stderr=log)
-    try:
-        yield process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
-        line.cut()
+def _config(folder: Path, rate: float) -> Path:
+    (folder / "stations").mkdir(parents=True)
+    (folder / "stations" / f"{STATION}.yaml").write_text(STATION_FILE.format(station=STATION, rate=round(rate)))
+    (folder / "network.yaml").write_text(NETWORK_FILE)
+    (folder / "devices").symlink_to(PROJECT / "station_configs" / "devices")
+    return folder
 
 
 def _live(conn: psycopg.Connection, began: float, ended: float) -> list[float]:
     span = [psycopg.TimestampFromTicks(at) for at in (began, ended)]
     channel = f"{STATION}/{edge_spool.channel(0)}"
     return [float(late) for (late,) in conn.execute(LIVE, [channel, *span])]
-
-
-def _largest_mb(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1000

@@ -8,7 +8,7 @@ ingest and database share the machine's cores. The clock runs from the first pub
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -56,9 +56,9 @@ def run(messages: int) -> Iterable[tuple[str, float, float]]:
             yield result.lane, result.rate, result.ingest_cpu_s / result.readings * 1e6
 
 
-def configure(conn: psycopg.Connection) -> None:
+def configure(conn: psycopg.Connection, stations: Sequence[str] = STATIONS) -> None:
     """Enter stations and channels."""
-    for station in STATIONS:
+    for station in stations:
         conn.execute(
             "insert into station (station, name_vi, name_en, in_service, config, config_applied, applied_at)"
             " values (%s, %s, %s, '2019-01-01Z', '{}', 'bench', now())",

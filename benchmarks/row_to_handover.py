@@ -7,27 +7,19 @@ of, one by mail and one by SMS.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shutil
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from benchmarks.servers import PROJECT
+from benchmarks.servers import PROJECT, database, running, server_folder, wait_until
 from quantrac.config.loader import load_network
 from quantrac.database.feed import NewChange, append_changes
-from quantrac.database.migration import migrate
 from quantrac.database.pool import Connection, connect
 from quantrac.desks.network import apply_network
 from quantrac.private_services.catchers import MailCatcher, SmsCatcher
-from quantrac.private_services.place import account_for, runtime_directory
-from quantrac.private_services.postgres import PrivatePostgres
 
 NETWORK: Final = """
 schema: quantrac/network/1
@@ -75,21 +67,19 @@ class Result(NamedTuple):
 
 def run(changes: int) -> Iterator[Result]:
     """Yield what each medium took over so many changes of an alarm, half of them rises and half of them ends."""
-    place = runtime_directory(PROJECT, account_for("postgres", "postgresql-17"))
-    folder = Path(tempfile.mkdtemp(prefix="bench-told-", dir=place))
-    folder.chmod(0o711)
-    try:
-        with PrivatePostgres(folder / "pg") as postgres, MailCatcher() as mail, SmsCatcher() as sms:
-            url = postgres.create_database("bench")
-            migrate(url)
-            config = _config(folder / "configs")
-            with connect(url, "benchmark") as conn:
-                apply_network(conn, load_network(config), "benchmark", datetime.now(UTC))
-                conn.execute("update channel set history_tests = '{}'")
-                with _alerts(conn, {"QUANTRAC_DATABASE_URL": url, "QUANTRAC_CONFIG": str(config)}, mail, sms):
-                    yield from _measured(conn, changes)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with server_folder() as folder, database(folder) as url, MailCatcher() as mail, SmsCatcher() as sms:
+        config = _config(folder / "configs")
+        with connect(url, "benchmark") as conn:
+            apply_network(conn, load_network(config), "benchmark", datetime.now(UTC))
+            conn.execute("update channel set history_tests = '{}'")
+            settings = {
+                "database_url": url, "config": config, "smtp_url": mail.url, "smtp_from": "bench@example.org",
+                "sms_provider": "esms", "sms_url": sms.url, "sms_key": "k", "sms_secret": "s",
+            }  # fmt: skip
+            with running(folder / "alerts.log", "quantrac", "alerts", "run", **settings) as process:
+                began = "select from consumer where consumer = 'alerts'"
+                wait_until(lambda: conn.execute(began).rowcount, process, folder / "alerts.log")
+                yield from _measured(conn, changes)
 
 
 def _config(folder: Path) -> Path:
@@ -99,26 +89,6 @@ def _config(folder: Path) -> Path:
     (folder / "rules" / "oxygen.yaml").write_text(RULES, "utf-8")
     (folder / "network.yaml").write_text(NETWORK, "utf-8")
     return folder
-
-
-@contextlib.contextmanager
-def _alerts(conn: Connection, env: dict[str, str], mail: MailCatcher, sms: SmsCatcher) -> Iterator[None]:
-    carriers = {
-        "QUANTRAC_SMTP_URL": mail.url, "QUANTRAC_SMTP_FROM": "bench@example.org", "QUANTRAC_SMS_PROVIDER": "esms",
-        "QUANTRAC_SMS_URL": sms.url, "QUANTRAC_SMS_KEY": "k", "QUANTRAC_SMS_SECRET": "s", "QUANTRAC_LOG": "json",
-    }  # fmt: skip
-    command = [sys.executable, "-m", "quantrac", "alerts", "run"]
-    process = subprocess.Popen(command, env={**os.environ, **env, **carriers}, stderr=subprocess.DEVNULL)
-    try:
-        until = time.monotonic() + 30
-        while conn.execute("select from consumer where consumer = 'alerts'").fetchone() is None:
-            assert process.poll() is None, "alerts run ended"
-            assert time.monotonic() < until, "alerts run did not begin"
-            time.sleep(0.05)
-        yield
-    finally:
-        process.terminate()
-        assert process.wait(20) == 0
 
 
 def _measured(conn: Connection, changes: int) -> Iterator[Result]:

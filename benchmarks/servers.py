@@ -1,26 +1,28 @@
-"""Real servers for the benchmarks: durable TimescaleDB, Mosquitto, and the service itself as its own process."""
+"""Real servers for the benchmarks: TimescaleDB, Mosquitto, and our own services, each a process of its own."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 
+from quantrac.cli.demo.servers import demo_place
 from quantrac.database.migration import migrate
 from quantrac.private_services.mosquitto import PrivateMosquitto
-from quantrac.private_services.place import account_for, runtime_directory
 from quantrac.private_services.postgres import PrivatePostgres
 
 PROJECT = Path(__file__).parents[1]
+SUBSCRIBED = b'"mqtt_subscribed", "client_id": "quantrac-ingest", '
 
 
 @dataclass
@@ -35,43 +37,75 @@ class Servers:
     def ingest(self) -> Iterator[subprocess.Popen[bytes]]:
         """`quantrac ingest run` until the block ends, subscribed when the block begins."""
         log = self.folder / "ingest.log"
-        log.write_bytes(b"")
-        settings = {
-            "QUANTRAC_DATABASE_URL": self.database,
-            "QUANTRAC_MQTT_URL": self.broker.url("ingest"),
-            "QUANTRAC_LOG": "json",
-        }
-        with log.open("ab") as out:
-            command = [sys.executable, "-m", "quantrac", "ingest", "run"]
-            process = subprocess.Popen(command, env={**os.environ, **settings}, stderr=out)
-        try:
-            until = time.monotonic() + 20
-            while b'"mqtt_subscribed", "client_id": "quantrac-ingest", ' not in log.read_bytes():
-                assert time.monotonic() < until, log.read_text()
-                assert process.poll() is None, log.read_text()
-                time.sleep(0.02)
+        settings = {"database_url": self.database, "mqtt_url": self.broker.url("ingest")}
+        with running(log, "quantrac", "ingest", "run", **settings) as process:
+            wait_until(lambda: SUBSCRIBED in log.read_bytes(), process, log)
             yield process
-        finally:
-            process.terminate()
-            assert process.wait(20) == 0, log.read_text()
+
+
+@contextlib.contextmanager
+def running(log: Path, *command: str, **settings: object) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `python -m COMMAND` until the block ends; it must end well. Settings are variables without QUANTRAC_."""
+    variables = {f"QUANTRAC_{name.upper()}": str(value) for name, value in settings.items()}
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command], cwd=PROJECT, env={**os.environ, "QUANTRAC_LOG": "json", **variables},
+            stdout=out, stderr=out,
+        )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0, log.read_text()
+
+
+def wait_until(done: Callable[[], object], process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait, at most half a minute, for what a process does."""
+    until = time.monotonic() + 30
+    while not done():
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < until, log.read_text()
+        time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def server_folder() -> Iterator[Path]:
+    """Make a folder that the servers' accounts can enter; it is removed at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=demo_place(PROJECT)))
+    folder.chmod(0o711)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def database(folder: Path, *, volatile: bool = False) -> Iterator[str]:
+    """Start a cluster with a migrated database; gives its address."""
+    with PrivatePostgres(folder / "pg", volatile=volatile) as postgres:
+        url = postgres.create_database("bench")
+        migrate(url)
+        yield url
 
 
 @contextlib.contextmanager
 def servers(stations: list[str]) -> Iterator[Servers]:
     """Start a cluster and a broker in a folder of their own, and remove both afterwards."""
-    place = runtime_directory(PROJECT, account_for("postgres", "postgresql-17"), account_for("mosquitto", "mosquitto"))
-    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=place))
-    folder.chmod(0o711)
-    try:
-        with (
-            PrivatePostgres(folder / "pg") as postgres,
-            PrivateMosquitto(folder / "mq", stations=stations) as broker,
-        ):
-            url = postgres.create_database("bench")
-            migrate(url)
-            yield Servers(url, broker, folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with (
+        server_folder() as folder,
+        PrivatePostgres(folder / "pg") as postgres,
+        PrivateMosquitto(folder / "mq", stations=stations) as broker,
+    ):
+        url = postgres.create_database("bench")
+        migrate(url)
+        yield Servers(url, broker, folder)
+
+
+def memory_mb(pid: int) -> tuple[float, float]:
+    """Return the resident set of a process now, and its largest."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    now, most = (int(re.findall(rf"{name}:\s+(\d+) kB", status)[0]) / 1000 for name in ("VmRSS", "VmHWM"))
+    return now, most
 
 
 def cpu_seconds(pid: int) -> float:

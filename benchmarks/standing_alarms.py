@@ -7,13 +7,10 @@ rule of one channel, with its messages.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from statistics import median
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -21,14 +18,11 @@ from zoneinfo import ZoneInfo
 from alerts.evaluating.evaluator import Evaluator
 from alerts.rules.rule import ChannelRule, RuleTexts
 from alerts.telling.routes import Routing
-from benchmarks.servers import PROJECT
+from benchmarks.servers import database, scalar, server_folder
 from quantrac.config.notifications import Route
 from quantrac.config.rules import Level, Side
 from quantrac.database.feed import NewChange, append_changes
-from quantrac.database.migration import migrate
 from quantrac.database.pool import Connection, connect
-from quantrac.private_services.place import account_for, runtime_directory
-from quantrac.private_services.postgres import PrivatePostgres
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.words import Words
@@ -50,17 +44,13 @@ class Result(NamedTuple):
 
 def run() -> Iterator[Result]:
     """Yield what was measured: rounds without alarms, rounds with all of them, a new alarm, a restart."""
-    place = runtime_directory(PROJECT, account_for("postgres", "postgresql-17"))
-    folder = Path(tempfile.mkdtemp(prefix="bench-alarms-", dir=place))
-    folder.chmod(0o711)
-    try:
-        with PrivatePostgres(folder / "pg", volatile=True) as postgres:
-            url = postgres.create_database("bench")
-            migrate(url)
-            with connect(url, "benchmark") as conn, connect(url, "benchmark") as own:
-                yield from _measured(conn, own)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with (
+        server_folder() as folder,
+        database(folder, volatile=True) as url,
+        connect(url, "benchmark") as conn,
+        connect(url, "benchmark") as own,
+    ):
+        yield from _measured(conn, own)
 
 
 def _measured(conn: Connection, own: Connection) -> Iterator[Result]:
@@ -71,16 +61,16 @@ def _measured(conn: Connection, own: Connection) -> Iterator[Result]:
     yield Result("round of 100 readings", 0, _round_s(conn, worker, some, minutes, 9.0))
     yield Result("new alarm, with two messages", 0, _alarm_s(conn, worker, some, minutes, 9.0))
     _store(conn, list(ids.values()), START + next(minutes) * MINUTE, 2.5)
-    _run(worker)
+    _run_s(worker)
     conn.execute("vacuum analyze")
-    standing = _standing(conn)
+    standing = scalar(conn, "select count(*) from alarm where cleared_at is null")
     yield Result("round of 100 readings", standing, _round_s(conn, worker, some, minutes, 2.5))
     yield Result("new alarm, with two messages", standing, _alarm_s(conn, worker, some, minutes, 2.5))
     _store(conn, some[:1], START + next(minutes) * MINUTE, 2.5)
     begun = time.perf_counter()
     again = _worker(own, ids)
     again.close_orphans(())
-    _run(again)
+    _run_s(again)
     yield Result("restart to the first round", standing, time.perf_counter() - begun)
 
 
@@ -89,11 +79,9 @@ def _alarm_s(conn: Connection, worker: Evaluator, ids: Sequence[int], minutes: I
     times = []
     for id_ in ids[:ROUNDS]:
         _store(conn, [id_], START + next(minutes) * MINUTE, 1.0)
-        begun = time.perf_counter()
-        _run(worker)
-        times.append(time.perf_counter() - begun)
+        times.append(_run_s(worker))
         _store(conn, [id_], START + next(minutes) * MINUTE, back)
-        _run(worker)
+        _run_s(worker)
     return median(times)
 
 
@@ -134,9 +122,7 @@ def _round_s(conn: Connection, worker: Evaluator, ids: Sequence[int], minutes: I
     times = []
     for _ in range(ROUNDS):
         _store(conn, ids, START + next(minutes) * MINUTE, value)
-        begun = time.perf_counter()
-        _run(worker)
-        times.append(time.perf_counter() - begun)
+        times.append(_run_s(worker))
     return median(times)
 
 
@@ -151,11 +137,8 @@ def _store(conn: Connection, ids: Sequence[int], at: datetime, value: float) -> 
         append_changes(conn, [NewChange("st-1", id_, at, at, 1, "reading") for id_ in ids])
 
 
-def _run(worker: Evaluator) -> None:
+def _run_s(worker: Evaluator) -> float:
+    begun = time.perf_counter()
     while worker.round():
         pass
-
-
-def _standing(conn: Connection) -> int:
-    row = conn.execute("select count(*) from alarm where cleared_at is null").fetchone()
-    return 0 if row is None else int(row[0])
+    return time.perf_counter() - begun

@@ -6,27 +6,21 @@ Generated once into a private cluster and removed afterwards: some 6 GB of disk 
 from __future__ import annotations
 
 import contextlib
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-from benchmarks.servers import PROJECT, scalar
+from benchmarks.servers import PROJECT, database, scalar, server_folder
 from dashboards.console import series, snapshot
 from dashboards.grafana import queries
 from ingest.rollups.consumer import rebuild
 from quantrac.cli.jobs.chunks import order_old_hours
 from quantrac.config.loader import load_network
 from quantrac.database.edition import tune
-from quantrac.database.migration import migrate
 from quantrac.database.pool import Connection, connect
 from quantrac.desks.network import apply_network
-from quantrac.private_services.place import account_for, runtime_directory
-from quantrac.private_services.postgres import PrivatePostgres
 from quantrac.telemetry.parameters import HOUSEKEEPING
 
 WEEK = timedelta(days=7)
@@ -67,19 +61,11 @@ class Year:
 @contextlib.contextmanager
 def filled(say: Callable[[str], None], weeks: int = 52, *, hourly: bool = True) -> Iterator[Year]:
     """Make the cluster and fill it, with hourly and daily values if asked; everything is removed at the end."""
-    place = runtime_directory(PROJECT, account_for("postgres", "postgresql-17"))
-    folder = Path(tempfile.mkdtemp(prefix="bench-year-", dir=place))
-    folder.chmod(0o711)
-    try:
-        with PrivatePostgres(folder / "pg", volatile=True) as postgres:
-            url = postgres.create_database("bench")
-            migrate(url)
-            with connect(url, "benchmark") as conn:
-                tune(conn)
-            with connect(url, "benchmark") as conn:
-                yield _fill(conn, weeks, say, hourly=hourly)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with server_folder() as folder, database(folder, volatile=True) as url:
+        with connect(url, "benchmark") as conn:
+            tune(conn)
+        with connect(url, "benchmark") as conn:
+            yield _fill(conn, weeks, say, hourly=hourly)
 
 
 def _fill(conn: Connection, weeks: int, say: Callable[[str], None], *, hourly: bool) -> Year:

@@ -5,22 +5,18 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.servers import PROJECT, running, wait_until
 from quantrac.config.bus_places import load_wiring
 from quantrac.config.loader import load_network
 from quantrac.config.stations import Station
 
-PROJECT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
-START_S = 30
 
 
 @dataclass(frozen=True)
@@ -56,26 +52,16 @@ class Field:
 @contextlib.contextmanager
 def simulated(stations: Sequence[str], faults: Sequence[str] = (), seed: int = 11) -> Iterator[Field]:
     """Serve stations of `field.yaml` until the block ends."""
-    folder = Path(tempfile.mkdtemp(prefix="edge-bench-"))
-    field = Field(folder, folder / "configs", folder / "wiring.yaml")
-    shutil.copytree(PROJECT / "station_configs", field.configs, ignore=shutil.ignore_patterns("demo", "rules"))
-    for file in HERE.glob("st-*.yaml"):
-        shutil.copy(file, field.configs / "stations")
-    command = [sys.executable, "-m", "quantrac", "simulate", "--field", str(HERE / "field.yaml"), "--seed", str(seed)]
-    command += ["--wiring", str(field.wiring), "--journal", str(folder / "journal")]
-    command += [word for station in stations for word in ("--station", station)]
-    command += [word for fault in faults for word in ("--fault", fault)]
-    log = folder / "simulate.log"
-    try:
-        with log.open("wb") as out, subprocess.Popen(command, cwd=PROJECT, stdout=out, stderr=out) as process:
-            try:
-                until = time.monotonic() + START_S
-                while not field.wiring.exists():
-                    assert process.poll() is None, log.read_text()
-                    assert time.monotonic() < until, log.read_text()
-                    time.sleep(0.05)
-                yield field
-            finally:
-                process.terminate()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="edge-bench-") as made:
+        folder = Path(made)
+        field, log = Field(folder, folder / "configs", folder / "wiring.yaml"), folder / "simulate.log"
+        shutil.copytree(PROJECT / "station_configs", field.configs, ignore=shutil.ignore_patterns("demo", "rules"))
+        for file in HERE.glob("st-*.yaml"):
+            shutil.copy(file, field.configs / "stations")
+        command = ["quantrac", "simulate", "--field", str(HERE / "field.yaml"), "--seed", str(seed)]
+        command += ["--wiring", str(field.wiring), "--journal", str(folder / "journal")]
+        command += [word for station in stations for word in ("--station", station)]
+        command += [word for fault in faults for word in ("--fault", fault)]
+        with running(log, *command) as process:
+            wait_until(field.wiring.exists, process, log)
+            yield field
