@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -22,8 +24,10 @@ from benchmarks import (
     rule_evaluation,
     sensor_to_row,
     standing_alarms,
+    whole_network,
     year,
 )
+from benchmarks.network_figures import NetworkLoad
 from quantrac.observe import logs
 
 
@@ -103,6 +107,15 @@ def backtests(arguments: argparse.Namespace) -> None:
     )
 
 
+def network(arguments: argparse.Namespace) -> None:
+    """Lags, hand-overs, CPU and memory of the whole chain under stations that publish at their interval."""
+    load = NetworkLoad(
+        arguments.stations, arguments.channels, arguments.interval, arguments.seconds, arguments.statements
+    )
+    for line in whole_network.find(load) if arguments.find else whole_network.run(load).lines():
+        say(line)
+
+
 def spool(arguments: argparse.Namespace) -> None:
     """Messages a second into the edge's spool, beside bare SQLite's synced inserts of the same bytes."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
@@ -155,6 +168,7 @@ ON_DEMAND: dict[str, Callable[[argparse.Namespace], None]] = {
     "told": told,
     "compression": compressed_weeks,
     "sustained": sustained,
+    "whole-network": network,
     "steps": steps,
     "million": million,
 }
@@ -165,13 +179,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, *ON_DEMAND, []], help="which; all but year if none")
     parser.add_argument("--messages", type=int, default=180_000, help="messages of 12 readings in each lane")
-    parser.add_argument("--seconds", type=float, default=20, help="how long latency is measured")
+    parser.add_argument("--seconds", type=float, default=20, help="how long latency or whole-network is measured")
+    parser.add_argument(
+        "--stations", type=int, default=50, help="stations of whole-network; with --find the first step"
+    )
+    parser.add_argument("--channels", type=int, default=12, help="channels of each of them, 3 to 14")
+    parser.add_argument("--interval", type=float, default=1, help="seconds between two messages of a station")
+    parser.add_argument(
+        "--find", action="store_true", help="whole-network with more and more stations, until it breaks"
+    )
+    parser.add_argument("--statements", action="store_true", help="name the statements that take the most time in it")
     parser.add_argument("--weeks", type=int, default=52, help="how long the year is")
     parser.add_argument("--readings", type=int, default=1_000_000, help="readings of each course in rules")
     parser.add_argument("--changes", type=int, default=400, help="changes of an alarm in told; at most 800")
     parser.add_argument("--community", metavar="URL", help="server with TimescaleDB Community, for compression")
     parser.add_argument("--spooled", type=int, default=1_000_000, help="messages in the spool of million")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything that was started is stopped
     logs.configure("text", level=logging.ERROR)
     say(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     for name in arguments.names or BENCHMARKS:

@@ -10,9 +10,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import psycopg
 
@@ -30,6 +31,7 @@ class Servers:
     """A migrated database and a broker with users for the benchmark's stations."""
 
     database: str
+    postgres: PrivatePostgres
     broker: PrivateMosquitto
     folder: Path
 
@@ -89,16 +91,19 @@ def database(folder: Path, *, volatile: bool = False) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def servers(stations: list[str]) -> Iterator[Servers]:
-    """Start a cluster and a broker in a folder of their own, and remove both afterwards."""
+def servers(stations: list[str], settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[Servers]:
+    """Start a cluster and a broker in a folder of their own, and remove both afterwards.
+
+    `settings` of postgresql.conf override those of the private cluster.
+    """
     with (
         server_folder() as folder,
-        PrivatePostgres(folder / "pg") as postgres,
+        PrivatePostgres(folder / "pg", settings=settings) as postgres,
         PrivateMosquitto(folder / "mq", stations=stations) as broker,
     ):
         url = postgres.create_database("bench")
         migrate(url)
-        yield Servers(url, broker, folder)
+        yield Servers(url, postgres, broker, folder)
 
 
 def memory_mb(pid: int) -> tuple[float, float]:

@@ -26,6 +26,12 @@ class PrivateServer(ABC):
         return self._port
 
     @property
+    def pid(self) -> int:
+        """The process id of the server that this object has started."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def running(self) -> bool:
         """Whether the process that this object started lives."""
         return self._process is not None and self._process.running

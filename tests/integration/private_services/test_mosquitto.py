@@ -90,7 +90,7 @@ def person(broker: PrivateMosquitto) -> Iterator[Join]:
 
 def test_it_listens_on_the_loopback_address_only(broker: PrivateMosquitto) -> None:
     assert broker._process is not None
-    assert addresses_of(broker._process.pid) == {("127.0.0.1", broker.port)}
+    assert addresses_of(broker.pid) == {("127.0.0.1", broker.port)}
 
 
 def test_a_station_speaks_for_itself_and_never_for_another(person: Join) -> None:

@@ -42,7 +42,7 @@ def one(url: str, query: str) -> object:
 
 def test_it_listens_on_the_loopback_address_only_and_wants_a_password(cluster: PrivatePostgres) -> None:
     assert cluster._process is not None
-    assert addresses_of(cluster._process.pid) == {("127.0.0.1", cluster.port)}
+    assert addresses_of(cluster.pid) == {("127.0.0.1", cluster.port)}
     with pytest.raises(psycopg.OperationalError, match=r"no password supplied|password authentication failed"):
         psycopg.connect(f"postgresql://quantrac@127.0.0.1:{cluster.port}/postgres", passfile="/dev/null")
 
@@ -88,7 +88,7 @@ from pathlib import Path
 from quantrac.private_services.postgres import PrivatePostgres
 cluster = PrivatePostgres(Path(sys.argv[1]), volatile=True, transient=True)
 cluster.start()
-print(cluster._process.pid, flush=True)
+print(cluster.pid, flush=True)
 time.sleep(600)
 """
 
