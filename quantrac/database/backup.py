@@ -6,8 +6,6 @@ allows a superuser only), and its version must be the one of the backup. The own
 
 from __future__ import annotations
 
-import os
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -16,7 +14,7 @@ import psycopg
 
 from quantrac.database.migration import OWNER, ensure_extension, ensure_roles
 from quantrac.database.pool import address, connect, one_line
-from quantrac.database.schema import postgres_program
+from quantrac.database.schema import ProgramFailed, run, run_on
 from quantrac.telemetry.errors import QuantracError
 
 PREFIX: Final = "quantrac-"
@@ -57,10 +55,10 @@ def backup(url: str, file: Path) -> int:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         part.touch(mode=0o600)
-        _run(url, "pg_dump", "--format=custom", "--no-password", "--file", str(part))
-        _run(url, "pg_restore", "--list", str(part), with_database=False)  # can it be read?
+        run_on(url, "pg_dump", "--format=custom", "--no-password", "--file", str(part))
+        run("pg_restore", "--list", str(part))  # can it be read?
         part.replace(file)
-    except (OSError, _ProgramFailed) as error:
+    except (OSError, ProgramFailed) as error:
         raise BackupFailed(f"{file}: {error}") from error
     finally:
         part.unlink(missing_ok=True)
@@ -82,8 +80,8 @@ def restore(url: str, file: Path) -> None:
     if not file.is_file():
         raise RestoreFailed(f"{file}: no such file")
     try:
-        _run(url, "pg_restore", "--list", str(file), with_database=False)
-    except _ProgramFailed as error:
+        run("pg_restore", "--list", str(file))
+    except ProgramFailed as error:
         raise RestoreFailed(f"{file}: no backup that can be read: {error}. Nothing was restored") from error
     with connect(url, "quantrac db restore") as conn:
         occupied = conn.execute(OCCUPIED).fetchone()
@@ -102,8 +100,8 @@ def restore(url: str, file: Path) -> None:
             raise RestoreFailed(f"database {address(url)}: {one_line(error)}. {NEEDS_SUPERUSER}") from error
     try:
         ours = [] if with_roles else ["--no-owner", "--no-privileges"]
-        _run(url, "pg_restore", "--exit-on-error", "--no-password", *ours, str(file))
-    except _ProgramFailed as error:
+        run_on(url, "pg_restore", "--exit-on-error", "--no-password", *ours, str(file))
+    except ProgramFailed as error:
         needs = COMPRESSED if APACHE in str(error) else ""
         raise RestoreFailed(
             f"{file}: {error}.{needs} The database is half filled: drop it and restore into a new one"
@@ -113,23 +111,3 @@ def restore(url: str, file: Path) -> None:
             conn.execute("select timescaledb_post_restore()")
     with connect(url, "quantrac db restore") as conn:
         conn.execute("analyze")
-
-
-class _ProgramFailed(Exception):
-    """pg_dump or pg_restore ended with an error."""
-
-
-def _run(url: str, program: str, *words: str, with_database: bool = True) -> None:
-    parts = psycopg.conninfo.conninfo_to_dict(url)
-    password = parts.pop("password", None)
-    database = ["--dbname", psycopg.conninfo.make_conninfo("", **parts)] if with_database else []
-    done = subprocess.run(
-        [postgres_program(program), *database, *words],
-        env={**os.environ, **({"PGPASSWORD": str(password)} if password else {})},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        errors = [line for line in done.stderr.splitlines() if "error" in line] or [done.stderr]
-        raise _ProgramFailed(one_line(RuntimeError(errors[0])))
