@@ -103,21 +103,17 @@ class Acknowledger:
         """Return the stations whose ack may be published now."""
         return sorted(station for station in self._due if self._next_at.get(station, now) <= now)
 
-    def publish_due(self, conn: Connection, now: float) -> int:
-        """Publish what is due; return how many."""
-        stations = self.due(now)
-        return self._publish(read(conn, stations), stations, now) if stations else 0
+    def publish_due(self, conn: Connection, now: float) -> None:
+        """Publish what is due."""
+        if stations := self.due(now):
+            self._publish(read(conn, stations), stations, now)
 
-    def publish_all(self, conn: Connection, now: float) -> int:
-        """Publish the ack of every station that has a book. Returns how many.
-
-        What the session cannot take now is due, and follows.
-        """
+    def publish_all(self, conn: Connection, now: float) -> None:
+        """Publish the ack of every station that has a book. What the session cannot take now is due, and follows."""
         acks = read(conn)
-        return self._publish(acks, list(acks), now)
+        self._publish(acks, list(acks), now)
 
-    def _publish(self, acks: dict[str, Ack], stations: Sequence[str], now: float) -> int:
-        done = 0
+    def _publish(self, acks: dict[str, Ack], stations: Sequence[str], now: float) -> None:
         for at, station in enumerate(stations):
             ack = acks.get(station)
             if ack is not None:
@@ -127,7 +123,5 @@ class Acknowledger:
                 except QueueFullError:
                     self._due.update(stations[at:])
                     break
-                done += 1
             self._due.discard(station)
             self._next_at[station] = now + INTERVAL_S
-        return done

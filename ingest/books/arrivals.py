@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ingest.books.dead_letter import DeadLetter
+from quantrac.telemetry.slots import EPOCH
 
 UNPARSED: Final = ""
 """Epoch of what could not be parsed."""
 NO_SEQ: Final = 0
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]

@@ -28,27 +28,11 @@ where station = %(station)s and (status_at is null or status_at <= %(at)s)
 def store(conn: Connection, reports: Iterable[StationReport]) -> None:
     """Write reports into the books and the stations, in order of arrival."""
     for report in reports:
-        # A will, and a goodbye, are no sign of life.
-        seen = moment(report.said_us) if report.online else None
+        at = moment(report.said_us)
+        seen = at if report.online else None  # a will, and a goodbye, are no sign of life
         for epoch, held in sorted(report.epochs.items()):
-            conn.execute(
-                REPORT,
-                {
-                    "station": report.station,
-                    "epoch": epoch,
-                    "first": held.first,
-                    "last": held.last,
-                    "refused": "{" + ",".join(f"[{low},{high}]" for low, high in held.refused_ranges) + "}",
-                    "at": moment(report.said_us),
-                    "seen": seen,
-                },
-            )
-        conn.execute(
-            ONLINE,
-            {
-                "online": report.online,
-                "at": moment(report.said_us),
-                "config": report.config,
-                "station": report.station,
-            },
-        )
+            refused = "{" + ",".join(f"[{low},{high}]" for low, high in held.refused_ranges) + "}"
+            book = {"station": report.station, "epoch": epoch, "first": held.first, "last": held.last}
+            conn.execute(REPORT, {**book, "refused": refused, "at": at, "seen": seen})
+        said = {"station": report.station, "online": report.online, "config": report.config, "at": at}
+        conn.execute(ONLINE, said)

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from ingest.books import report
 from ingest.books.dead_letter import DeadLetter
 from ingest.books.receipt import Receipt
 from ingest.books.report import StationReport
-from ingest.receiving import columns, reports
+from ingest.receiving import columns
 from ingest.receiving.checks import Checked, check
-from ingest.receiving.registry import Registry
-from quantrac.telemetry.wire import Misfit
+from ingest.receiving.registry import Registry, unknown_station
+from quantrac.telemetry.topics import BadTopic
+from quantrac.telemetry.wire import Misfit, WireError
 
 CURED_BY_CONFIGURATION = frozenset({Misfit.UNKNOWN_STATION, Misfit.UNKNOWN_CHANNEL, Misfit.BEFORE_SERVICE})
 """Misfits that a newer registry may not see."""
-REPORT_ENDINGS = tuple(f"/{kind}" for kind in reports.KINDS)
+REPORT_ENDINGS = ("/birth", "/status")
 """How the topics of births and statuses end."""
 
 
@@ -42,8 +44,23 @@ def prepare(receipts: Iterable[Receipt], registry: Registry) -> Batch:
     for receipt in receipts:
         (said if receipt.delivery.topic.endswith(REPORT_ENDINGS) else data).append(receipt)
     decoded, undecoded = columns.decode(data, registry)
-    read, unreadable = reports.read(said, registry)
-    return Batch(registry, check(decoded, registry), [*undecoded, *unreadable], read)
+    reports, unreadable = _reports(said, registry)
+    return Batch(registry, check(decoded, registry), [*undecoded, *unreadable], reports)
+
+
+def _reports(receipts: Iterable[Receipt], registry: Registry) -> tuple[list[StationReport], list[DeadLetter]]:
+    """Read births and statuses; those of unknown stations, and what is none, come back as dead letters."""
+    reports: list[StationReport] = []
+    misfits: list[DeadLetter] = []
+    for receipt in receipts:
+        if receipt.station not in registry.stations:
+            misfits.append(receipt.refused(Misfit.UNKNOWN_STATION.value, unknown_station(receipt.station), recurs=True))
+            continue
+        try:
+            reports.append(report.read(receipt))
+        except (WireError, BadTopic) as error:
+            misfits.append(receipt.refused(Misfit.WRONG_TYPE.value, str(error)))
+    return reports, misfits
 
 
 def poisoned(receipt: Receipt, registry: Registry, reason: str, found: str) -> Batch:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -48,9 +49,10 @@ def check(columns: Columns, registry: Registry) -> Checked:
     has_events = np.zeros(columns.messages, np.bool_)
     has_events[[message for message, events in columns.events.items() if events]] = True
     usable = ~bad_message & ((stored_rows > 0) | has_events)
-    misfits = [_whole(columns, message, *why) for message, why in reasons.items()]
+    misfits = [_letter(columns, message, *why) for message, why in reasons.items()]
     for message, refused in _refusals(columns, row_bad, bad_message).items():
-        misfits.append(_partial(columns, message, refused, bool(usable[message])))
+        reason, found = refused[0].reason, f"{len(refused)} of its readings or events"
+        misfits.append(_letter(columns, message, reason, found, refused, partial=bool(usable[message])))
     return Checked(columns, keep, stateless_tests(columns, registry), usable, misfits)
 
 
@@ -130,15 +132,13 @@ def _refusals(
 
 
 def _sent(columns: Columns, message: int) -> list[tuple[int, str]]:
-    """Return place and name of a message's readings, as sent, but those that the lenient decoder refused."""
+    """Return place and name of a message's readings, as sent, but those that the lenient decoder refused.
+
+    The columns hold no name that is not configured. Names are shortened.
+    """
     gone = {each.place for each in columns.refused.get(message, ())}
-    names = _names(columns.payload_of(message))
-    return [(at, name) for at, name in enumerate(names) if f"r[{at}]" not in gone]
-
-
-def _names(payload: bytes) -> list[str]:
-    """Return the names of a message's readings as sent, shortened; the columns hold none that is not configured."""
-    return [str(each[0])[:MOST_NAME] if isinstance(each, list) and each else "" for each in json.loads(payload)["r"]]
+    sent = enumerate(json.loads(columns.payload_of(message))["r"])
+    return [(at, str(reading[0])[:MOST_NAME]) for at, reading in sent if f"r[{at}]" not in gone]
 
 
 def _reason(columns: Columns, row: int) -> Misfit:
@@ -161,20 +161,17 @@ def _found(columns: Columns, row: int) -> str:
     return f"value {'null' if np.isnan(value) else float(value)}, {state}"
 
 
-def _whole(columns: Columns, message: int, reason: Misfit, found: str) -> DeadLetter:
-    return _letter(columns, message, reason, found, partial=False, refused=())
-
-
-def _partial(columns: Columns, message: int, refused: list[Refused], anything_stored: bool) -> DeadLetter:
-    found = f"{len(refused)} of its readings or events"
-    return _letter(columns, message, refused[0].reason, found, partial=anything_stored, refused=tuple(refused))
-
-
 def _letter(
-    columns: Columns, message: int, reason: Misfit, found: str, *, partial: bool, refused: tuple[Refused, ...]
+    columns: Columns,
+    message: int,
+    reason: Misfit,
+    found: str,
+    refused: Sequence[Refused] = (),
+    *,
+    partial: bool = False,
 ) -> DeadLetter:
     key = columns.keys[int(columns.key[message])]
     return DeadLetter(
         columns.source[message][0].topic, columns.payload_of(message), reason.value, found,
-        int(columns.received_us[message]), key.station, key.epoch, int(columns.seq[message]), partial, refused,
+        int(columns.received_us[message]), key.station, key.epoch, int(columns.seq[message]), partial, tuple(refused),
     )  # fmt: skip

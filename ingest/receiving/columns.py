@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ingest.books.arrivals import BookKey
 from ingest.books.dead_letter import DeadLetter
 from ingest.books.receipt import Receipt
-from ingest.receiving.registry import KnownStation, Layout, Registry
+from ingest.receiving.registry import KnownStation, Layout, Registry, unknown_station
 from quantrac.mqtt.delivery import Delivery
 from quantrac.telemetry import topics, wire
 from quantrac.telemetry.states import STATE_OF_WORD
@@ -202,7 +202,7 @@ def _of_unknown_station(receipt: Receipt) -> Iterator[DeadLetter]:
     topic, payload = receipt.delivery.topic, receipt.delivery.payload
     try:
         station = topics.parse(topic).station
-        reason, found = Misfit.UNKNOWN_STATION, f"station {station} is not configured; quantrac stations apply adds it"
+        reason, found = Misfit.UNKNOWN_STATION, unknown_station(station)
     except topics.BadTopic as error:
         reason, found = Misfit.BAD_TOPIC, str(error)
     for data in wire.lines_of(payload) if topic.endswith("/backfill") else [payload]:

@@ -90,6 +90,11 @@ class Registry:
         )
 
 
+def unknown_station(name: str) -> str:
+    """Return what a person should know of a station that is not in the registry."""
+    return f"station {name} is not configured; quantrac stations apply adds it"
+
+
 def _bounds(rows: list[tuple[Any, ...]], at: int) -> Bounds:
     low = np.array([-np.inf if row[at] is None else row[at] for row in rows], np.float64)
     high = np.array([np.inf if row[at + 1] is None else row[at + 1] for row in rows], np.float64)
