@@ -61,10 +61,6 @@ class Callbacks:
     """Whether more messages may be taken in now."""
 
 
-class ConnectionRefusedByBrokerError(ConnectionError):
-    """The broker answered CONNECT with a refusal."""
-
-
 class Connection:
     """One connection: `open` it, call `turn` while `is_open`, then `close` it."""
 
@@ -110,7 +106,7 @@ class Connection:
     def turn(self, wake: int, longest_ms: int) -> None:
         """Wait for the socket or the file `wake`, at most `longest_ms`, then read, write and keep alive once.
 
-        Raises ConnectionRefusedByBrokerError and TimeoutError when the broker says no, or nothing, to CONNECT.
+        Raises ConnectionRefusedError and TimeoutError when the broker says no, or nothing, to CONNECT.
         """
         sock: Any = self._client.socket()
         reads = not self.accepted or self._tell.may_read()
@@ -125,7 +121,7 @@ class Connection:
             self._client.excuse_ping()
         self._client.loop_misc()
         if self._refused is not None:
-            raise ConnectionRefusedByBrokerError(self._refused)
+            raise ConnectionRefusedError(self._refused)
         if not self.accepted and time.monotonic() > self._deadline:
             raise TimeoutError(f"no answer to CONNECT within {CONNECT_TIMEOUT_S:.0f} s")
 

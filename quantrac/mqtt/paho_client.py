@@ -81,7 +81,7 @@ class BufferedClient(Client):
         buffer = self._rest + data if self._rest else data
         at, end = 0, len(buffer)
         while end - at >= 2:
-            header = _fixed_header(buffer, at, end)
+            header = _variable_length(buffer, at + 1, end)
             if header is None:
                 break
             if header == _MALFORMED:
@@ -179,13 +179,11 @@ class _Oversize:
 _MALFORMED: Final = (-1, -1)
 
 
-def _fixed_header(buffer: bytes, at: int, end: int) -> tuple[int, int] | None:
-    """Return where the packet's body starts and its length; None when not all of it is there yet."""
-    return _variable_length(buffer, at + 1, end)
-
-
 def _variable_length(buffer: bytes, at: int, end: int) -> tuple[int, int] | None:
-    """Read a variable byte integer (MQTT 5, 1.5.5): return where what follows it starts, and the number."""
+    """Read a variable byte integer (MQTT 5, 1.5.5): return where what follows it starts, and the number.
+
+    None when not all of it is there yet.
+    """
     length = shift = 0
     for position in range(at, min(end, at + 4)):
         byte = buffer[position]

@@ -9,6 +9,8 @@ The callbacks run on the network thread and must not block: while they run no pi
 from __future__ import annotations
 
 import collections
+import contextlib
+import os
 import select
 import threading
 import time
@@ -20,7 +22,6 @@ from quantrac.mqtt.address import MqttAddress
 from quantrac.mqtt.connection import Callbacks, Connection, Publish
 from quantrac.mqtt.delivery import Delivery, Outcome, SettledPublish
 from quantrac.mqtt.terms import LARGEST_PAYLOAD, PACKET_IDENTIFIERS, Connected, Subscription, Terms, Will
-from quantrac.mqtt.wake import WakePipe
 from quantrac.observe.logs import logger
 from quantrac.telemetry.errors import QuantracError
 
@@ -88,13 +89,11 @@ class Session:
         self._backoff = backoff or Backoff()
         self._waiting: collections.deque[Publish] = collections.deque()
         self._acknowledged: collections.deque[Sequence[tuple[int, int]]] = collections.deque()
-        self._wake = WakePipe()
+        self._wake = _WakePipe()
         self._stopping = threading.Event()
         self._up = threading.Event()
         self._subscribed = threading.Event()
-        self._callbacks = Callbacks(
-            self._connected, self._subscribed.set, on_message, on_publish_settled, may_read
-        )  # fmt: skip
+        self._callbacks = Callbacks(self._connected, self._subscribed.set, on_message, on_publish_settled, may_read)
         self._taken_over = self._served = False
         self._drain_until = 0.0
         self._thread: threading.Thread | None = None
@@ -245,3 +244,28 @@ class Session:
             poll.poll(left * 1000)
             self._wake.drain()
             self._refuse_waiting()
+
+
+class _WakePipe:
+    """A pipe: any thread may `wake` the one that polls `reader`."""
+
+    def __init__(self) -> None:
+        self.reader, self._writer = os.pipe()
+        os.set_blocking(self.reader, False)
+        os.set_blocking(self._writer, False)
+
+    def wake(self) -> None:
+        """Make `reader` readable; after `close` it does nothing."""
+        with contextlib.suppress(OSError):  # a full pipe has woken it already, a closed one has ended
+            os.write(self._writer, b"\0")
+
+    def drain(self) -> None:
+        """Take in what woke the thread, so that it can wait again."""
+        with contextlib.suppress(BlockingIOError):
+            os.read(self.reader, 4096)
+
+    def close(self) -> None:
+        """Close both ends, once the thread has ended."""
+        writer, self._writer = self._writer, -1
+        os.close(writer)
+        os.close(self.reader)

@@ -23,32 +23,28 @@ LATENCY_BUCKETS_S: tuple[float, ...] = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
 _NAME = re.compile(r"quantrac_[a-z][a-z0-9]*(_[a-z0-9]+)+")
 
 
-def counter(name: str, what: str, labels: Sequence[str] = (), registry: CollectorRegistry = REGISTRY) -> Counter:
+def counter(name: str, what: str, labels: Sequence[str] = ()) -> Counter:
     """Make a counter; ``name`` must end in ``_total``."""
     if not name.endswith("_total"):
         raise ValueError(f"metric {name}: a counter's name ends in _total")
-    return Counter(_checked(name), what, labels, registry=registry)
+    return Counter(_checked(name), what, labels, registry=REGISTRY)
 
 
-def gauge(name: str, what: str, labels: Sequence[str] = (), registry: CollectorRegistry = REGISTRY) -> Gauge:
+def gauge(name: str, what: str, labels: Sequence[str] = ()) -> Gauge:
     """Make a gauge: a value that goes up and down."""
-    return Gauge(_checked(name), what, labels, registry=registry)
+    return Gauge(_checked(name), what, labels, registry=REGISTRY)
 
 
 def histogram(
-    name: str,
-    what: str,
-    labels: Sequence[str] = (),
-    buckets: Sequence[float] = LATENCY_BUCKETS_S,
-    registry: CollectorRegistry = REGISTRY,
+    name: str, what: str, labels: Sequence[str] = (), buckets: Sequence[float] = LATENCY_BUCKETS_S
 ) -> Histogram:
     """Make a histogram; ``buckets`` are upper bounds in the unit that ``name`` ends in."""
-    return Histogram(_checked(name), what, labels, buckets=buckets, registry=registry)
+    return Histogram(_checked(name), what, labels, buckets=buckets, registry=REGISTRY)
 
 
-def exposition(registry: CollectorRegistry = REGISTRY) -> bytes:
+def exposition() -> bytes:
     """Render every metric in Prometheus' text format 0.0.4."""
-    return generate_latest(registry)
+    return generate_latest(REGISTRY)
 
 
 def _checked(name: str) -> str:

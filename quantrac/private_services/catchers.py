@@ -12,13 +12,13 @@ import json
 import re
 import signal
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -56,29 +56,43 @@ class Sms:
 Caught = TypeVar("Caught", Mail, Sms)
 
 
-class Basket(Generic[Caught]):
-    """The messages of one catcher: a list, and a file where one is named."""
+class _Catcher(ABC, Generic[Caught]):
+    """The base of both: the messages, in a list, and in a file where one is named."""
 
-    def __init__(self, file: Path | None) -> None:
-        self.messages: list[Caught] = []
+    def __init__(self, file: Path | None, clock: Callable[[], datetime] | None) -> None:
+        self._caught: list[Caught] = []
         self._file = file
+        self._clock = clock or _wall_clock
         self._lock = threading.Lock()
 
-    def put(self, message: Caught) -> None:
-        """Keep one message."""
+    @property
+    def messages(self) -> list[Caught]:
+        """The messages that have been taken so far."""
+        return list(self._caught)
+
+    @abstractmethod
+    def close(self) -> None:
+        """Stop listening."""
+
+    def _keep(self, message: Caught) -> None:
         with self._lock:
-            self.messages.append(message)
+            self._caught.append(message)
             if self._file is not None:
                 with self._file.open("a", encoding="utf-8") as out:
                     out.write(json.dumps(asdict(message), ensure_ascii=False) + "\n")
 
+    def __enter__(self) -> Self:
+        return self
 
-class MailCatcher:
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class MailCatcher(_Catcher[Mail]):
     """An SMTP server on 127.0.0.1; `url` is what QUANTRAC_SMTP_URL takes."""
 
     def __init__(self, port: int = 0, file: Path | None = None, clock: Callable[[], datetime] | None = None) -> None:
-        self._basket: Basket[Mail] = Basket(file)
-        self._clock = clock or _wall_clock
+        super().__init__(file, clock)
         self._loop = asyncio.new_event_loop()
         self._server = self._loop.run_until_complete(
             self._loop.create_server(lambda: SMTP(self, hostname="catcher", loop=self._loop), HOST, port)
@@ -88,17 +102,12 @@ class MailCatcher:
         self._thread = threading.Thread(target=self._loop.run_forever, name="mail-catcher", daemon=True)
         self._thread.start()
 
-    @property
-    def messages(self) -> list[Mail]:
-        """The mails that have arrived so far."""
-        return list(self._basket.messages)
-
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: ARG002, N802
         """Take one mail (the name is aiosmtpd's hook)."""
         content = envelope.content if isinstance(envelope.content, bytes) else (envelope.content or "").encode()
         letter = message_from_bytes(content, policy=policy.default)
         body = letter.get_body(("plain",))
-        self._basket.put(
+        self._keep(
             Mail(
                 at=self._clock().isoformat(),
                 to=[str(address) for address in envelope.rcpt_tos],
@@ -124,21 +133,13 @@ class MailCatcher:
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.sleep(0)  # their transports close
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
-
-
-class SmsCatcher:
+class SmsCatcher(_Catcher[Sms]):
     """An HTTP server that answers like eSMS: a RequestId counts once, a malformed request gets the provider's code."""
 
     def __init__(self, port: int = 0, file: Path | None = None, clock: Callable[[], datetime] | None = None) -> None:
-        self._basket: Basket[Sms] = Basket(file)
-        self._clock = clock or _wall_clock
+        super().__init__(file, clock)
         self._ids: set[str] = set()
-        self._lock = threading.Lock()
         handler = type("Handler", (_EsmsHandler,), {"answer_to": staticmethod(self._answer_to)})
         self._server = LocalHttpServer((HOST, port), handler)
         self.port = int(self._server.server_address[1])
@@ -147,11 +148,6 @@ class SmsCatcher:
             target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, name="sms-catcher", daemon=True
         )
         self._thread.start()
-
-    @property
-    def messages(self) -> list[Sms]:
-        """The short messages that have been accepted so far."""
-        return list(self._basket.messages)
 
     def _answer_to(self, request: dict[str, Any]) -> dict[str, Any]:
         """Return the provider's answer to one request."""
@@ -164,7 +160,7 @@ class SmsCatcher:
             if request_id in self._ids:
                 return {"CodeResult": "124", "ErrorMessage": "RequestId duplicated"}
             self._ids.add(request_id)
-        self._basket.put(
+        self._keep(
             Sms(
                 at=self._clock().isoformat(),
                 phone=str(request["Phone"]),
@@ -180,12 +176,6 @@ class SmsCatcher:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(STOP_WITHIN_S)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
 
 
 class _EsmsHandler(BaseHTTPRequestHandler):
@@ -212,7 +202,7 @@ class _EsmsHandler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class' names)
-        """Stay silent: what was received stands in the basket."""
+        """Stay silent: what was received stands with the catcher."""
 
 
 def _wall_clock() -> datetime:

@@ -12,8 +12,7 @@ from pathlib import Path
 from quantrac.private_services import broker_config, ports
 from quantrac.private_services.broker_config import BrokerPlan
 from quantrac.private_services.errors import MissingPackage, ServiceError, StartFailed
-from quantrac.private_services.private_server import PrivateServer
-from quantrac.private_services.server import ServerPlan, run_as
+from quantrac.private_services.server import PrivateServer, ServerPlan, run_as
 
 SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 """Debian keeps the broker here, and a plain user's PATH has none of it."""

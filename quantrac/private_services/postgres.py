@@ -18,8 +18,7 @@ from psycopg import sql
 
 from quantrac.private_services import ports
 from quantrac.private_services.errors import MissingPackage, StartFailed
-from quantrac.private_services.private_server import PrivateServer
-from quantrac.private_services.server import ServerPlan, run_as
+from quantrac.private_services.server import PrivateServer, ServerPlan, run_as
 
 SUPERUSER = "quantrac"
 OLDEST_MAJOR = 15

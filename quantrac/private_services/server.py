@@ -1,4 +1,4 @@
-"""A server process: runs as its account, in a session of its own, and never outlives its owners."""
+"""A private server: a process that runs as its account, in a session of its own, and never outlives its owners."""
 
 import contextlib
 import fcntl
@@ -6,14 +6,15 @@ import signal
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TypedDict
+from typing import BinaryIO, Self, TypedDict
 
 from quantrac.private_services import watchdog
 from quantrac.private_services.errors import ServiceError, StartFailed
-from quantrac.private_services.place import Account
+from quantrac.private_services.place import Account, account_for
 
 READY_POLL_S = 0.02
 
@@ -126,6 +127,63 @@ class ServerProcess:
         """Send a signal to the server, if it lives."""
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(number)
+
+
+class PrivateServer(ABC):
+    """One server in one folder, on a port of 127.0.0.1; what it holds outlives stop, kill and restart."""
+
+    def __init__(self, folder: Path, *, account: str, package: str) -> None:
+        self.folder = folder
+        self._account = account_for(account, package)
+        self._lock = folder / "owner.lock"
+        self._ownership = Ownership(self._lock)
+        self._process: ServerProcess | None = None
+        self._port = 0
+
+    @property
+    def port(self) -> int:
+        """The port on 127.0.0.1; known after the first start."""
+        return self._port
+
+    @property
+    def pid(self) -> int:
+        """The process id of the server that this object has started."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether the process that this object started lives."""
+        return self._process is not None and self._process.running
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start, and wait until the server answers."""
+
+    def stop(self) -> None:
+        """Stop cleanly: everything is written to disk."""
+        if self._process is not None:
+            process, self._process = self._process, None
+            process.stop()
+        self._ownership.give_up()
+
+    def kill(self) -> None:
+        """End at once (SIGKILL), as a power cut would: what was not on disk is gone."""
+        if self._process is not None:
+            process, self._process = self._process, None
+            process.kill()
+
+    def _run(self, plan: ServerPlan) -> None:
+        process = ServerProcess(plan, self._lock)
+        process.wait_ready()
+        self._process = process
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
 
 def run_as(account: Account, argv: Sequence[str], *, folder: Path) -> None:

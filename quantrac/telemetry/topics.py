@@ -32,9 +32,9 @@ def topic(station: str, kind: TopicKind, request: str | None = None) -> str:
     return f"{PREFIX}/{station}/{kind}" if request is None else f"{PREFIX}/{station}/{kind}/{request}"
 
 
-def subscription(kind: TopicKind, station: str = "+") -> str:
-    """Return the topic filter of one kind, for all stations unless one is named."""
-    return topic(station, kind)
+def subscription(kind: TopicKind) -> str:
+    """Return the topic filter of one kind, for all stations."""
+    return topic("+", kind)
 
 
 def parse(name: str) -> Topic:
