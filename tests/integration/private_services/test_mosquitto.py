@@ -89,7 +89,6 @@ def person(broker: PrivateMosquitto) -> Iterator[Join]:
 
 
 def test_it_listens_on_the_loopback_address_only(broker: PrivateMosquitto) -> None:
-    assert broker._process is not None
     assert addresses_of(broker.pid) == {("127.0.0.1", broker.port)}
 
 

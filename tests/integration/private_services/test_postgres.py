@@ -41,7 +41,6 @@ def one(url: str, query: str) -> object:
 
 
 def test_it_listens_on_the_loopback_address_only_and_wants_a_password(cluster: PrivatePostgres) -> None:
-    assert cluster._process is not None
     assert addresses_of(cluster.pid) == {("127.0.0.1", cluster.port)}
     with pytest.raises(psycopg.OperationalError, match=r"no password supplied|password authentication failed"):
         psycopg.connect(f"postgresql://quantrac@127.0.0.1:{cluster.port}/postgres", passfile="/dev/null")
