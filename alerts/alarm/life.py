@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Final
 
 
@@ -34,62 +34,75 @@ class AlarmState(StrEnum):
 OVER: Final = frozenset({AlarmState.RETURNED, AlarmState.CLEARED})
 
 
-class AlarmAct(StrEnum):
-    """What happens to an alarm that is on record."""
+class AlarmEvent(StrEnum):
+    """The words of an alarm's history."""
 
-    RAISE_AGAIN = "raise again"
-    """A latched alarm rises."""
-    WORSEN = "worsen"
-    """It reaches a more severe level, or another kind of trouble: it must be acknowledged again."""
-    EASE = "ease"
-    """It reaches a milder level."""
-    RETURN = "return"
-    """Its condition is over."""
-    LATCH = "latch"
-    """Its condition is over, and its rule wants a person to reset it."""
-    WITHDRAW = "withdraw"
-    """Nothing watches its subject any more."""
-    ACKNOWLEDGE = "acknowledge"
+    RAISED = "raised"
+    LEVEL = "level"
+    CLEARED = "cleared"
+    RETURNED = "returned to normal"
+    ACKNOWLEDGED = "acknowledged"
     RESET = "reset"
-    SHELVE = "shelve"
-    UNSHELVE = "unshelve"
-    TAKE_OUT = "take out of service"
-    PUT_IN = "put in service"
-    SUPPRESS = "suppress"
-    RELEASE = "release"
-    """Its parent is over, and it still stands."""
-    MARK_FALSE = "mark false"
-    MARK_TRUE = "mark true"
-    QUESTION = "question"
-    """Readings that raised it are in doubt."""
+    SHELVED = "shelved"
+    UNSHELVED = "unshelved"
+    OUT_OF_SERVICE = "out of service"
+    IN_SERVICE = "in service"
+    SUPPRESSED = "suppressed"
+    RELEASED = "released"
+    MARKED_FALSE = "marked false"
+    NOT_FALSE = "not false"
+    QUESTIONED = "questioned"
     COMMENT = "comment"
+    LATE = "late"
+    """Late readings brought an alarm of the past to light."""
+    WIDENED = "widened"
+    """More of them made it longer or worse."""
+    WITHHELD = "withheld"
+    """Something kept its message from people."""
+    TOLD = "told"
+    """What was withheld or late has become a message, or never will."""
+    ESCALATED = "escalated"
+    REPEATED = "repeated"
+    FLAPPING = "flapping"
+    FLAPPING_ENDED = "flapping ended"
+    PICTURE = "picture"
+    NO_PICTURE = "no picture"
+
+
+class AlarmAct(Enum):
+    """What happens to an alarm that is on record: its name, and the word that the history has for it."""
+
+    RAISE_AGAIN = "raise again", AlarmEvent.RAISED
+    """A latched alarm rises."""
+    WORSEN = "worsen", AlarmEvent.LEVEL
+    """It reaches a more severe level, or another kind of trouble: it must be acknowledged again."""
+    EASE = "ease", AlarmEvent.LEVEL
+    """It reaches a milder level."""
+    RETURN = "return", AlarmEvent.CLEARED
+    """Its condition is over."""
+    LATCH = "latch", AlarmEvent.RETURNED
+    """Its condition is over, and its rule wants a person to reset it."""
+    WITHDRAW = "withdraw", AlarmEvent.CLEARED
+    """Nothing watches its subject any more."""
+    ACKNOWLEDGE = "acknowledge", AlarmEvent.ACKNOWLEDGED
+    RESET = "reset", AlarmEvent.RESET
+    SHELVE = "shelve", AlarmEvent.SHELVED
+    UNSHELVE = "unshelve", AlarmEvent.UNSHELVED
+    TAKE_OUT = "take out of service", AlarmEvent.OUT_OF_SERVICE
+    PUT_IN = "put in service", AlarmEvent.IN_SERVICE
+    SUPPRESS = "suppress", AlarmEvent.SUPPRESSED
+    RELEASE = "release", AlarmEvent.RELEASED
+    """Its parent is over, and it still stands."""
+    MARK_FALSE = "mark false", AlarmEvent.MARKED_FALSE
+    MARK_TRUE = "mark true", AlarmEvent.NOT_FALSE
+    QUESTION = "question", AlarmEvent.QUESTIONED
+    """Readings that raised it are in doubt."""
+    COMMENT = "comment", AlarmEvent.COMMENT
 
     @property
-    def event(self) -> str:
+    def event(self) -> AlarmEvent:
         """The word of the history for it."""
-        return EVENTS[self]
-
-
-EVENTS: Final[Mapping[AlarmAct, str]] = {
-    AlarmAct.RAISE_AGAIN: "raised",
-    AlarmAct.WORSEN: "level",
-    AlarmAct.EASE: "level",
-    AlarmAct.RETURN: "cleared",
-    AlarmAct.LATCH: "returned to normal",
-    AlarmAct.WITHDRAW: "cleared",
-    AlarmAct.ACKNOWLEDGE: "acknowledged",
-    AlarmAct.RESET: "reset",
-    AlarmAct.SHELVE: "shelved",
-    AlarmAct.UNSHELVE: "unshelved",
-    AlarmAct.TAKE_OUT: "out of service",
-    AlarmAct.PUT_IN: "in service",
-    AlarmAct.SUPPRESS: "suppressed",
-    AlarmAct.RELEASE: "released",
-    AlarmAct.MARK_FALSE: "marked false",
-    AlarmAct.MARK_TRUE: "not false",
-    AlarmAct.QUESTION: "questioned",
-    AlarmAct.COMMENT: "comment",
-}
+        return self.value[1]
 
 
 @dataclass(frozen=True, slots=True)

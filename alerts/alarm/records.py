@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from alerts.alarm.change import Mark, Purpose, Recorded, Subject
 from alerts.alarm.conditions import STATE_AT_RISE
-from alerts.alarm.life import OVER, AlarmAct, AlarmState, Life, step
+from alerts.alarm.life import OVER, AlarmAct, AlarmEvent, AlarmState, Life, step
 from alerts.rules.rule import RuleTexts
 from quantrac.database.pool import Connection
 from quantrac.telemetry.severity import Severity
@@ -47,9 +47,10 @@ from (select %(rule)s::text as rule, %(station)s::text as station, %(channel)s::
              subject_key(%(rule)s, %(station)s, %(channel)s) as subject) a
 returning alarm_id
 """  # noqa: S608 (words of ours)
-REACHED: Final = """
-select detail->>'level', detail->>'severity' from alarm_event where alarm_id = %s and event in ('raised', 'level')
-"""
+REACHED: Final = f"""
+select detail->>'level', detail->>'severity' from alarm_event
+where alarm_id = %s and event in ('{AlarmEvent.RAISED}', '{AlarmEvent.LEVEL}')
+"""  # noqa: S608 (words of ours)
 EVENT: Final = """
 insert into alarm_event (alarm_id, time, event, person, reason, detail, at, state, acknowledged)
 select alarm_id, %(time)s, %(event)s, %(person)s, %(reason)s, %(detail)s, %(at)s, state, acknowledged_at is not null
@@ -80,7 +81,7 @@ def raise_alarm(
     }
     row = conn.execute(RAISE, values).fetchone()
     assert row is not None
-    event = add_event(conn, row[0], time, "raised", now, detail=_level(mark))
+    event = add_event(conn, row[0], time, AlarmEvent.RAISED, now, detail=_level(mark))
     return Recorded(Purpose.RAISED, row[0], event, time, time, mark.severity, True, texts)
 
 
@@ -198,14 +199,14 @@ def record_late(
     if known is None:
         row = conn.execute(RAISE_LATE, values).fetchone()
         assert row is not None
-        add_event(conn, row[0], period[0], "late", now, detail=_level(mark) | {"to": list(to)})
+        add_event(conn, row[0], period[0], AlarmEvent.LATE, now, detail=_level(mark) | {"to": list(to)})
         return int(row[0])
     alarm_id, late, severity, *before = known
     after = [min(before[0], period[0]), max(before[1], period[1])] if late else before
     worse = _level(mark) if late and mark.severity > Severity.from_word(severity) else {}
     if worse or after != before:
         _save(conn, alarm_id, {"raised_at": after[0], "cleared_at": after[1], **worse})
-        add_event(conn, alarm_id, after[0], "widened", now, detail=worse or None)
+        add_event(conn, alarm_id, after[0], AlarmEvent.WIDENED, now, detail=worse or None)
     return None
 
 
@@ -232,7 +233,7 @@ def add_event(
     conn: Connection,
     alarm_id: int,
     time: datetime,
-    event: str,
+    event: AlarmEvent,
     now: datetime,
     *,
     person: str | None = None,
@@ -291,7 +292,7 @@ def _take(
 ) -> int:
     """Take a step that the table has: the row and its history. Returns the event's id."""
     after = step(row.life, act)
-    assert after is not None, f"alarm {row.alarm_id} is {row.life.state} and refuses to {act}"
+    assert after is not None, f"alarm {row.alarm_id} is {row.life.state} and refuses {act}"
     _save(conn, row.alarm_id, {**_changed(row, act, after, time, now, person), **columns})
     return add_event(conn, row.alarm_id, time, act.event, now, person=person, reason=reason, detail=detail)
 

@@ -13,18 +13,16 @@ import msgspec
 
 from alerts.alarm.change import OnRecord, Purpose, Recorded
 from alerts.alarm.conditions import IS_OUT, IS_SHELVED
-from alerts.alarm.life import AlarmAct, AlarmState
+from alerts.alarm.life import AlarmAct, AlarmEvent, AlarmState
 from alerts.alarm.records import act_on, add_event, stop_waiting
 from alerts.rules.rule import RuleTexts
 from quantrac.database.pool import Connection
 from quantrac.telemetry.severity import Severity
 
-WITHHELD: Final = "withheld"
-FLAPPING: Final = "flapping"
 WITHHELD_BY: Final = f"""
 select case when {IS_SHELVED} then '{AlarmState.SHELVED}' when {IS_OUT} then '{AlarmState.OUT_OF_SERVICE}'
   when a.state = '{AlarmState.SUPPRESSED}' then a.state
-  when exists (select from flapping f where f.subject = a.subject) then '{FLAPPING}' end
+  when exists (select from flapping f where f.subject = a.subject) then '{Purpose.FLAPPING}' end
 from alarm a where a.alarm_id = %(alarm)s
 """  # noqa: S608 (words of ours)
 
@@ -42,7 +40,7 @@ def withhold(
     stop_waiting(conn, change.alarm_id)
     if change.is_news:
         detail = {"to": list(to), "breaks": breaks}
-        add_event(conn, change.alarm_id, change.time, WITHHELD, now, reason=reason, detail=detail)
+        add_event(conn, change.alarm_id, change.time, AlarmEvent.WITHHELD, now, reason=reason, detail=detail)
 
 
 SHELVE: Final = """
@@ -102,12 +100,13 @@ TO_TELL: Final = f"""
 select e.alarm_id, e.alarm_event_id, e.time, a.raised_at, a.severity, a.texts, e.detail->'to',
        coalesce((e.detail->>'breaks')::boolean, false), a.station, coalesce(c.channel, ''), c.parameter, a.value,
        a."limit"
-from (select distinct on (alarm_id) * from alarm_event where event = 'withheld'
+from (select distinct on (alarm_id) * from alarm_event where event = '{AlarmEvent.WITHHELD}'
       order by alarm_id, alarm_event_id desc) e
 join alarm a using (alarm_id) left join channel c using (channel_id)
 where a.state = '{AlarmState.UNACKNOWLEDGED}' and not exists (select from flapping f where f.subject = a.subject)
   and not exists (select from notification n where n.alarm_event_id = e.alarm_event_id) and not exists (
-  select from alarm_event t where t.alarm_id = e.alarm_id and t.event = 'told' and t.alarm_event_id > e.alarm_event_id)
+  select from alarm_event t where t.alarm_id = e.alarm_id and t.event = '{AlarmEvent.TOLD}'
+  and t.alarm_event_id > e.alarm_event_id)
 """  # noqa: S608 (words of ours)
 
 
@@ -138,7 +137,7 @@ def end_withholding(conn: Connection, now: datetime) -> list[Untold]:
     begin_out_of_service(conn, now)
     found = [_untold(*row) for row in conn.execute(TO_TELL).fetchall()]
     for untold in found:
-        add_event(conn, untold.change.alarm_id, now, "told", now)
+        add_event(conn, untold.change.alarm_id, now, AlarmEvent.TOLD, now)
     return found
 
 

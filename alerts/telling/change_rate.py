@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from alerts.alarm.change import Purpose, Recorded
+from alerts.alarm.life import AlarmEvent
 from alerts.alarm.records import add_event
 from alerts.rules.rule import RuleTexts
 from quantrac.config.notifications import Flapping
@@ -57,7 +58,7 @@ def begins_flapping(conn: Connection, change: Recorded, plan: Flapping) -> bool:
 def begin_flapping(conn: Connection, change: Recorded, plan: Flapping, now: datetime) -> None:
     """Put on record that an alarm flaps. In the caller's transaction."""
     conn.execute(BEGIN, [change.time, change.alarm_id])
-    add_event(conn, change.alarm_id, change.time, "flapping", now, detail={"window_ms": plan.window_ms})
+    add_event(conn, change.alarm_id, change.time, AlarmEvent.FLAPPING, now, detail={"window_ms": plan.window_ms})
 
 
 def end_flapping(conn: Connection, plan: Flapping, now: datetime) -> list[tuple[Recorded, str | None]]:
@@ -67,7 +68,7 @@ def end_flapping(conn: Connection, plan: Flapping, now: datetime) -> list[tuple[
         if _rate(conn, alarm_id, now, plan) >= plan.end:
             continue
         conn.execute(END, [subject])
-        event = add_event(conn, alarm_id, now, "flapping ended", now)
+        event = add_event(conn, alarm_id, now, AlarmEvent.FLAPPING_ENDED, now)
         if not stands:
             change = Recorded(
                 Purpose.CLEARED, alarm_id, event, cleared_at or now, raised_at, Severity.from_word(severity), False,

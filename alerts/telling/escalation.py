@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from alerts.alarm.change import OnRecord, Purpose, Recorded
-from alerts.alarm.life import AlarmState
+from alerts.alarm.life import AlarmEvent, AlarmState
 from alerts.alarm.records import add_event, wait_for_answer, waiting_since
 from alerts.rules.rule import RuleTexts
 from alerts.telling.routes import Routing
@@ -91,7 +91,7 @@ def _due(conn: Connection, alarm_id: int, severity: Severity, call: Call, row: l
     raised_at, texts, station, *about = row
     purpose = Purpose.REPEATED if call.step is None else Purpose.ESCALATED
     detail = None if call.step is None else {"to": list(call.step.to), "by": list(call.step.by)}
-    event = add_event(conn, alarm_id, now, purpose.value, now, detail=detail)
+    event = add_event(conn, alarm_id, now, AlarmEvent(purpose), now, detail=detail)
     change = Recorded(
         purpose, alarm_id, event, now, raised_at, severity, is_news=True, texts=msgspec.convert(texts, RuleTexts)
     )

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 from alerts.alarm.change import Purpose, Recorded
+from alerts.alarm.life import AlarmEvent
 from alerts.alarm.records import add_event
 from alerts.alarm.suppression import withheld_by
 from quantrac.database.outage import persist
@@ -110,7 +111,7 @@ def claim(conn: Connection, now: datetime) -> WantedPicture | None:
     with conn.transaction():
         for alarm_id, camera in conn.execute(EXPIRED, [now]).fetchall():
             ASKED.labels("expired").inc()
-            add_event(conn, alarm_id, now, "no picture", now, reason=f"{camera}: nobody asked for it in time")
+            add_event(conn, alarm_id, now, AlarmEvent.NO_PICTURE, now, reason=f"{camera}: nobody asked for it in time")
         row = conn.execute(CLAIM, {"now": now}).fetchone()
     return None if row is None else WantedPicture(*row)
 
@@ -129,8 +130,10 @@ def ask_for(conn: Connection, wanted: WantedPicture, ask: AskPicture, clock: Cal
     now = clock()
     with conn.transaction():
         conn.execute(SETTLE, [outcome, None if error is None else error[:400], wanted.alarm_picture_id])
-        event, said = ("picture", wanted.camera) if error is None else ("no picture", f"{wanted.camera}: {error[:400]}")
-        add_event(conn, wanted.alarm_id, now, event, now, reason=said)
+        if error is None:
+            add_event(conn, wanted.alarm_id, now, AlarmEvent.PICTURE, now, reason=wanted.camera)
+        else:
+            add_event(conn, wanted.alarm_id, now, AlarmEvent.NO_PICTURE, now, reason=f"{wanted.camera}: {error[:400]}")
     ASKED.labels(outcome).inc()
     log.info("picture_asked_for", alarm=wanted.alarm_id, camera=wanted.camera, outcome=outcome, error=error)
     return outcome

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from alerts.alarm.change import Purpose
+from alerts.alarm.life import AlarmEvent
 from alerts.alarm.records import add_event
 from alerts.rules.rule import RuleTexts
 from alerts.telling import summary_texts
@@ -50,14 +51,16 @@ group by a.alarm_id order by a.raised_at, a.alarm_id
 END_HELD: Final = f"""
 update notification set status = %s, error = %s where {HELD_STATUS} and contact_id = %s and medium = %s
 """  # noqa: S608 (words of ours)
-UNTOLD: Final = """
+UNTOLD: Final = f"""
 select a.alarm_id, a.station, a.severity, a.texts, a.raised_at, a.cleared_at, e.detail->'to', c.parameter,
   exists (select from out_of_service o where o.station = a.station and o.since <= a.cleared_at
-          and coalesce(o.ended_at, o.until) > a.raised_at and (o.channels = '{}' or c.name = any(o.channels)))
-from alarm a join alarm_event e on e.alarm_id = a.alarm_id and e.event = 'late' left join channel c using (channel_id)
-where a.late and not exists (select from alarm_event t where t.alarm_id = a.alarm_id and t.event = 'told')
+          and coalesce(o.ended_at, o.until) > a.raised_at and (o.channels = '{{}}' or c.name = any(o.channels)))
+from alarm a join alarm_event e on e.alarm_id = a.alarm_id and e.event = '{AlarmEvent.LATE}'
+left join channel c using (channel_id)
+where a.late
+  and not exists (select from alarm_event t where t.alarm_id = a.alarm_id and t.event = '{AlarmEvent.TOLD}')
 order by a.raised_at, a.alarm_id
-"""
+"""  # noqa: S608 (words of ours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,7 @@ def tell_late(conn: Connection, routing: Routing, now: datetime) -> int:
     recent = [one for one in late if one.untold(now) is None]
     enqueue(conn, _late_summaries(book.contacts if recent else [], recent, routing, now), now)
     for one in late:
-        add_event(conn, one.line.alarm_id, now, "told", now, reason=one.untold(now))
+        add_event(conn, one.line.alarm_id, now, AlarmEvent.TOLD, now, reason=one.untold(now))
     return len(late)
 
 
