@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -17,14 +15,12 @@ from alerts.people.inbox import SmsInbox
 from alerts.rules.watched_network import WatchedNetwork
 from alerts.telling.attachments import attachments
 from alerts.telling.carriers import start_attending
-from alerts.telling.links import links_of
 from alerts.telling.pictures import AskPicture, start_asking
 from alerts.telling.sender import start_senders
 from alerts.watchdogs.carriers import check_carriers
 from alerts.watchdogs.own_rules import OWN_RULES
-from quantrac.config.loader import load_network
 from quantrac.config.settings import Settings
-from quantrac.database.beat import Beat
+from quantrac.database.beat import Beat, worker_name
 from quantrac.database.migration import connect_migrated, refuse_old_database
 from quantrac.database.outage import persist
 from quantrac.database.pool import Connection
@@ -38,12 +34,11 @@ WAIT_AFTER_FAILURE_S: Final = 2.0
 RULES_EVERY: Final = timedelta(seconds=2)
 """How often the files are asked whether they have changed."""
 DUE_EVERY: Final = timedelta(seconds=1)
-"""How often what has waited for its time is told."""
+"""How often messages whose time has come are written."""
 
 DEFECTS = metrics.counter("quantrac_alerts_defects_total", "Times that evaluation began again after a defect.")
 LAG = metrics.gauge("quantrac_alerts_feed_lag_seconds", "Age of the oldest change when it was taken.")
 
-Clock = Callable[[], datetime]
 log = logs.logger(__name__)
 
 
@@ -54,16 +49,14 @@ def run(settings: Settings, *, stop: threading.Event, ask_picture: AskPicture | 
     Of several workers one evaluates (advisory lock) and the others wait to take over; all of them send. `ask_picture`
     gives stations the command to take the pictures that rules ask for; None: nobody does.
     """
-    watched = WatchedNetwork(load_network(settings.config, settings.overlay))
+    watched = WatchedNetwork(settings.config, settings.overlay)
     url = settings.database("alerts")
-    worker = _Worker(url, watched, wall_clock)
+    worker = _Worker(url, watched)
     refuse_old_database(url, "quantrac alerts")
     with ExitStack() as stack:
         if settings.alerts_listen is not None:
             stack.enter_context(health.serve(settings.alerts_listen, ready=worker.is_ready))
-        stack.enter_context(_senders(url, settings, watched, stop))
-        if ask_picture is not None:
-            stack.enter_context(_asker(url, ask_picture, stop))
+        stack.enter_context(_telling(url, settings, watched, ask_picture, stop))
         while not stop.is_set():
             try:
                 persist(lambda: worker.work(stop), "alerts", stop=stop, also=(QuantracError,), away=worker.away)
@@ -80,14 +73,19 @@ def wall_clock() -> datetime:
 
 
 @contextmanager
-def _senders(url: str, settings: Settings, watched: WatchedNetwork, stop: threading.Event) -> Iterator[None]:
+def _telling(
+    url: str, settings: Settings, watched: WatchedNetwork, ask_picture: AskPicture | None, stop: threading.Event
+) -> Iterator[None]:
+    """Run the threads that hand messages over, attend to carriers and ask for pictures."""
     relays = notifiers_of(settings, watched.network.templates, wall_clock, SmsInbox)
-    threads = start_senders(url, relays, wall_clock, stop, attachments(links_of(settings), wall_clock))
+    threads = start_senders(url, relays, wall_clock, stop, attachments(settings, wall_clock))
     threads += [
         start_attending(url, medium, carrier, wall_clock, stop)
         for medium, relay in relays.items()
         for carrier in relay.attended()
     ]
+    if ask_picture is not None:
+        threads.append(start_asking(url, ask_picture, wall_clock, stop))
     try:
         yield
     finally:
@@ -98,25 +96,13 @@ def _senders(url: str, settings: Settings, watched: WatchedNetwork, stop: thread
             relay.close()
 
 
-@contextmanager
-def _asker(url: str, ask: AskPicture, stop: threading.Event) -> Iterator[None]:
-    thread = start_asking(url, ask, wall_clock, stop)
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-
-
 class _Worker:
     """One worker's round: wait for the lock, then evaluate until stopped."""
 
-    def __init__(self, url: str, watched: WatchedNetwork, clock: Clock) -> None:
+    def __init__(self, url: str, watched: WatchedNetwork) -> None:
         self._url = url
         self._watched = watched
-        self._clock = clock
-        self._name = f"{socket.gethostname()}-{os.getpid()}"
-        self._started_at = clock()
+        self._started_at = wall_clock()
         self._state = "starting"
 
     def is_ready(self) -> bool | str:
@@ -130,7 +116,7 @@ class _Worker:
     def work(self, stop: threading.Event) -> None:
         """Hold one connection and do this worker's part on it until stopped."""
         with connect_migrated(self._url, "quantrac alerts") as conn:
-            beat = Beat(conn, "alerts", self._name, self._started_at)
+            beat = Beat(conn, "alerts", worker_name(), self._started_at)
             if self._wait_for_lock(conn, beat, stop):
                 self._evaluate(conn, beat, stop)
             beat.end()
@@ -140,24 +126,24 @@ class _Worker:
         told_at = asked_at = self._started_at
         while not stop.is_set():
             changes = evaluator.round()
-            lag_s = (self._clock() - changes[0].at).total_seconds() if changes else 0.0
+            lag_s = (wall_clock() - changes[0].at).total_seconds() if changes else 0.0
             LAG.set(lag_s)
-            beat.beat(self._clock(), backlog_lag_s=lag_s)
-            if self._clock() - told_at >= DUE_EVERY:
+            beat.beat(wall_clock(), backlog_lag_s=lag_s)
+            if wall_clock() - told_at >= DUE_EVERY:
                 evaluator.tell_what_is_due()
-                check_carriers(conn, self._watched.network, self._clock())
-                told_at = self._clock()
-            if self._clock() - asked_at >= RULES_EVERY:
+                check_carriers(conn, self._watched.network, wall_clock())
+                told_at = wall_clock()
+            if wall_clock() - asked_at >= RULES_EVERY:
                 evaluator.take_normals()
                 if self._watched.changed() is not None:
                     evaluator = self._evaluator(conn)
-                asked_at = self._clock()
+                asked_at = wall_clock()
             if not changes:
                 evaluator.wait(WAIT_FOR_CHANGE_S)
 
     def _evaluator(self, conn: Connection) -> Evaluator:
-        save_contacts(conn, contacts_of(self._watched.network), self._clock())
-        evaluator = Evaluator.of(conn, self._watched.network, self._clock, OWN_RULES)
+        save_contacts(conn, contacts_of(self._watched.network), wall_clock())
+        evaluator = Evaluator.of(conn, self._watched.network, wall_clock, OWN_RULES)
         self._state = "evaluating"
         return evaluator
 
@@ -170,6 +156,6 @@ class _Worker:
             if self._state != "standing by":
                 log.info("standby_begun")
             self._state = "standing by"
-            beat.beat(self._clock())
+            beat.beat(wall_clock())
             stop.wait(WAIT_FOR_LOCK_S)
         return False

@@ -19,12 +19,18 @@ Stamp = frozenset[tuple[Path, int, int]]
 class WatchedNetwork:
     """Says when the files of a network have changed."""
 
-    def __init__(self, network: Network) -> None:
-        self._root = network.root
-        self._overlay = network.overlay
-        self._stamp = _stamp(self._root)
-        self.network = network
+    def __init__(self, root: Path, overlay: str | None = None) -> None:
+        """Read the network. Raises ConfigErrors."""
+        self._root = root
+        self._overlay = overlay
+        self._stamp = _stamp(root)
+        self.network = load_network(root, overlay)
         """The network in force."""
+
+    def current(self) -> Network:
+        """Return the network as its files are now; while they are wrong, as they were before."""
+        self.changed()
+        return self.network
 
     def changed(self) -> Network | None:
         """Return the network as its files are now; None: nothing that alarms depend on has changed, or it is wrong.

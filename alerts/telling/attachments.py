@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from alerts.alarm.change import Purpose
-from alerts.telling.links import Links
+from alerts.telling.links import links_of
+from quantrac.config.settings import Settings
 from quantrac.database.pool import Connection
 from quantrac.database.time_zone import time_zone
 
@@ -32,11 +33,12 @@ def nothing_more(_: Connection, alarm_id: int | None, contact_id: int, facts: Fa
     return facts or {}
 
 
-def attachments(links: Links | None, clock: Callable[[], datetime]) -> Attach:
+def attachments(settings: Settings, clock: Callable[[], datetime]) -> Attach:
     """Return what adds to the facts of a message `link`, and `course` (seconds since 1970, mean of ten minutes).
 
-    With the course goes the `time_zone` in which it is shown.
+    With the course goes the `time_zone` in which it is shown. Without a public address and a secret there is no link.
     """
+    links = links_of(settings)
 
     def attach(conn: Connection, alarm_id: int | None, contact_id: int, facts: Facts | None) -> Facts:
         found = dict(facts or {})

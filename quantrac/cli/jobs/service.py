@@ -26,7 +26,6 @@ from quantrac.cli.jobs.chunks import compress_old, order_old_hours
 from quantrac.cli.jobs.runs import Job, run_if_due
 from quantrac.cli.jobs.schedule import Daily, Due, Every, next_due
 from quantrac.cli.jobs.upkeep import apply_retention, prune_feed, prune_letters, prune_records
-from quantrac.config.loader import load_network
 from quantrac.config.network import Network
 from quantrac.config.settings import Settings
 from quantrac.database.backup import backup_into
@@ -54,19 +53,20 @@ def run(settings: Settings, *, stop: threading.Event) -> None:
 
     due times → APScheduler → claim of a row in `job_run` → the job's work in one transaction → outcome in the row.
     """
-    network = load_network(settings.config, settings.overlay)
+    watched = WatchedNetwork(settings.config, settings.overlay)
+    zone = watched.network.zone
     url = settings.database("jobs")
     refuse_old_database(url, "quantrac jobs")
     pulse = _Pulse(url, wall_clock)
     with ExitStack() as stack:
         if settings.jobs_listen is not None:
             stack.enter_context(health.serve(settings.jobs_listen, ready=pulse.is_ready))
-        stack.callback(start_clock(jobs_of(Current(network)), url, wall_clock, network.zone).shutdown)
+        stack.callback(start_clock(jobs_of(watched.current), url, wall_clock, zone).shutdown)
         # On a clock of their own, one at a time: the search for silent stations never waits for them.
         slow = chunk_jobs(url)
         if settings.backup_dir is not None:
             slow.append(backup_job(url, settings.backup_dir, settings.backups_kept))
-        stack.callback(start_clock(slow, url, wall_clock, network.zone).shutdown)
+        stack.callback(start_clock(slow, url, wall_clock, zone).shutdown)
         pulse.beat_until(stop)
 
 
@@ -75,20 +75,8 @@ def wall_clock() -> datetime:
     return datetime.now(UTC)
 
 
-class Current:
-    """The network as its files are now; files that are wrong change nothing."""
-
-    def __init__(self, network: Network) -> None:
-        self._watched = WatchedNetwork(network)
-
-    def __call__(self) -> Network:
-        """Return the network, read again where its files have changed. Jobs run one at a time: no lock is needed."""
-        self._watched.changed()
-        return self._watched.network
-
-
 def jobs_of(current: Callable[[], Network]) -> list[Job]:
-    """Return every job of the centre; each asks for the network when it runs."""
+    """Return every job of the centre; each asks for the network when it runs, one job at a time."""
 
     def silence(conn: Connection, now: datetime) -> str:
         network = current()

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from pydantic import SecretStr
 
 from alerts import desk
 from alerts.alarm.change import Mark, Purpose, Subject
@@ -16,7 +17,6 @@ from alerts.telling import summary_texts
 from alerts.telling.attachments import attachments
 from alerts.telling.contact import Medium
 from alerts.telling.explanation import on_record
-from alerts.telling.links import Links
 from alerts.telling.messages import Audience, Figures, call_again, tell, tell_withheld
 from alerts.telling.notifier import Outgoing
 from alerts.telling.recent_messages import RecentMessages
@@ -24,6 +24,7 @@ from alerts.telling.stages import Recent
 from alerts.telling.summaries import tell_held, tell_late
 from alerts.telling.summary_texts import SummaryLine
 from quantrac.config.notifications import EscalationStep, Grouping, QuietHours, Route
+from quantrac.config.settings import Settings
 from quantrac.database.pool import Connection
 from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.words import Words
@@ -44,10 +45,10 @@ from tests.unit.alerts.rules import MINUTE, oxygen_rule
 from tests.unit.alerts.series import read_series
 
 
-def handed_over(conn: Connection, medium: Medium, links: Links | None = None) -> list[Outgoing]:
+def handed_over(conn: Connection, medium: Medium, settings: Settings | None = None) -> list[Outgoing]:
     """Hand over what is queued and return it."""
     carrier = KeepingCarrier()
-    send_all(conn, medium, carrier, lambda: START, attachments(links, lambda: START))
+    send_all(conn, medium, carrier, lambda: START, attachments(settings or Settings(), lambda: START))
     return carrier.kept
 
 
@@ -56,7 +57,8 @@ def test_a_mail_about_an_alarm_has_the_course_of_the_day_and_a_link_to_acknowled
     store(conn, channel_id, read_series("4.6x60 2.8x10", MINUTE, start_ms=START_MS))
     while Evaluator(conn, {CHANNEL: [oxygen_rule()]}, ROUTING, lambda: START).round():
         pass
-    (letter,) = handed_over(conn, Medium.EMAIL, Links("https://quantrac.example.vn", "geheim"))
+    linking = Settings(public_url="https://quantrac.example.vn", link_secret=SecretStr("geheim"))
+    (letter,) = handed_over(conn, Medium.EMAIL, linking)
     assert letter.facts["link"].startswith("https://quantrac.example.vn/a/1.2.")
     assert letter.facts["course"][-1][1] == pytest.approx(2.8)
     assert letter.facts["time_zone"] == "Asia/Ho_Chi_Minh"

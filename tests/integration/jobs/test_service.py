@@ -9,8 +9,9 @@ from shutil import copytree
 import psycopg
 import pytest
 
+from alerts.rules.watched_network import WatchedNetwork
 from quantrac.cli.jobs.runs import run_if_due
-from quantrac.cli.jobs.service import Current, jobs_of
+from quantrac.cli.jobs.service import jobs_of
 from quantrac.config.loader import load_network
 from quantrac.database.pool import Connection
 from quantrac.desks.network import apply_network
@@ -39,7 +40,7 @@ def test_every_job_runs_with_the_rights_of_ingest_and_alerts_and_no_more(world: 
 
 def test_changed_files_hold_from_the_next_run_and_wrong_ones_change_nothing(tmp_path: Path) -> None:
     root = Path(copytree(CONFIGS, tmp_path / "configs"))
-    current = Current(load_network(root))
+    current = WatchedNetwork(root).current
     file, text = root / "network.yaml", (CONFIGS / "network.yaml").read_text(encoding="utf-8")
     file.write_text(text.replace("{after: 15m, severity: high,", "{after: 25m, severity: high,"), encoding="utf-8")
     changed = current().settings.silence
