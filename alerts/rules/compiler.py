@@ -8,14 +8,13 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from alerts.rules.rule import ChannelRule, Measure, MeasureKind, RuleTexts, Validity
-from alerts.rules.tide import Tide, TidePhase
+from alerts.rules.tide import Tide
 from quantrac.config import rules as config
 from quantrac.config.network import Network
 from quantrac.config.rules import Level
 from quantrac.config.stations import Channel, Station
 from quantrac.config.tides import TIDE_PHASES, PlaceTide
 from quantrac.telemetry.parameters import CATALOGUE
-from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.words import Words
 
 ON_OR_OFF: Final = (0.0, 1.0)
@@ -78,7 +77,7 @@ def _channel_rule(
         decimals=decimals,
         interval_ms=channel.interval_ms,
         levels=levels,
-        use=frozenset(Quality[word.upper()] for word in rule.use),
+        use=frozenset(rule.use),
         texts=replace(
             texts_of(rule),
             unit=unit,
@@ -128,7 +127,7 @@ def validity_of(valid: config.Valid, tide: Tide | None, zone: ZoneInfo) -> Valid
         from_minute=0 if hours is None else _minute(hours.start),
         to_minute=24 * 60 if hours is None else _minute(hours.end),
         zone=zone,
-        phases=None if valid.tide == TIDE_PHASES else frozenset(TidePhase[word.upper()] for word in valid.tide),
+        phases=None if valid.tide == TIDE_PHASES else frozenset(valid.tide),
         tide=tide,
     )
 

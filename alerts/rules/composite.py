@@ -162,7 +162,7 @@ def _member(
         decimals=0,
         interval_ms=channel.interval_ms,
         levels=(level,),
-        use=frozenset(Quality[word.upper()] for word in condition.use),
+        use=frozenset(condition.use),
         texts=RuleTexts(texts_of(composite).title),
         measure=Measure(MeasureKind(condition.measure), condition.over_ms or 0, frozenset(condition.states)),
         tide=tide,

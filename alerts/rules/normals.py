@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.rules.local_clock import local_ms
-from alerts.rules.tide import Tide, TidePhase
+from alerts.rules.tide import Tide
+from quantrac.config.tides import TidePhase
 
 ALL_PHASES: Final = len(TidePhase)
 """The column of a month as a whole."""
@@ -33,7 +34,7 @@ class Cell:
     month: int
     """1 to 12, local."""
     phase: int
-    """`Phase`, or ALL_PHASES."""
+    """`TidePhase`, or ALL_PHASES."""
     median: float
     mad: float
     count: int

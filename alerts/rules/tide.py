@@ -7,12 +7,13 @@ against Greenwich, so arguments are in UTC. Constants of places stand in `networ
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from quantrac.config.tides import TidePhase
 
 STEP_MS: Final = 600_000
 """Heights are worked out every ten minutes: a phase is some 90 minutes long."""
@@ -25,20 +26,6 @@ DAY_MS: Final = 86_400_000
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
-
-
-class TidePhase(IntEnum):
-    """Where the tide stands. Slack lasts a quarter of the way from one extreme to the next, before and behind it."""
-
-    HIGH = 0
-    FALLING = 1
-    LOW = 2
-    RISING = 3
-
-    @property
-    def word(self) -> str:
-        """`high`, `falling`, `low`, `rising`."""
-        return self.name.lower()
 
 
 class _Term(NamedTuple):
@@ -92,7 +79,7 @@ class Tide:
         return total
 
     def phases(self, t_ms: Times) -> NDArray[np.int8]:
-        """Return the `Phase` at each time, exact to ten minutes."""
+        """Return the `TidePhase` at each time, exact to ten minutes."""
         pages = t_ms // PAGE_MS
         result = np.empty(len(t_ms), dtype=np.int8)
         for page in np.unique(pages):

@@ -15,7 +15,7 @@ from alerts.rules.rule import ChannelRule
 from quantrac.config.network import Network
 from quantrac.config.rule_files import RuleTest, Series
 from quantrac.telemetry.parameters import CATALOGUE
-from quantrac.telemetry.quality import QUALITY_OF_STATE, Quality, worst
+from quantrac.telemetry.quality import QUALITY_OF_STATE, worst
 from quantrac.telemetry.states import State
 
 
@@ -96,11 +96,10 @@ def _composite_alarms(composite: CompositeRule, test: RuleTest) -> list[Alarm]:
 
 def samples_of(series: Series, every_ms: int) -> list[JudgedReading]:
     """Return the readings of a series: the first place at 0, each arriving at its own time."""
-    quality = Quality[series.quality.upper()]
-    if series.state is not None:
-        quality = worst([quality, QUALITY_OF_STATE[series.state]])
+    state = State.OK if series.state is None else series.state
+    quality = worst([series.quality, QUALITY_OF_STATE[state]])
     return [
-        JudgedReading(place * every_ms, value, quality, place * every_ms, series.state or State.OK)
+        JudgedReading(place * every_ms, value, quality, place * every_ms, state)
         for place, value in enumerate(series.values)
         if value is not None
     ]

@@ -7,9 +7,10 @@ from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from quantrac.config.fields import Kebab, Model, PositiveDuration, Real, Snake, StateWord, refused
-from quantrac.config.rules import HoldSpec, MeasureWord, QualityWord, Rationale, Selection
+from quantrac.config.fields import Kebab, Model, PositiveDuration, QualityWord, Real, Snake, StateWord, refused
+from quantrac.config.rules import HoldSpec, MeasureWord, Rationale, Selection
 from quantrac.config.stations import Channel, Station
+from quantrac.telemetry.quality import Quality
 
 MOST_NESTED: Final = 8
 
@@ -25,7 +26,7 @@ class Condition(Model):
     states: tuple[StateWord, ...] = ()
     below: Real | None = None
     above: Real | None = None
-    use: tuple[QualityWord, ...] = ("good",)
+    use: tuple[QualityWord, ...] = (Quality.GOOD,)
     """Qualities that count; with others the condition is unknown."""
 
     @model_validator(mode="after")

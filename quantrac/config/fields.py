@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 from datetime import date
-from typing import Annotated, Any, Final, NamedTuple
+from enum import Enum
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import (
     AfterValidator,
@@ -20,6 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.states import STATE_OF_WORD, State
 from quantrac.telemetry.words import Words
@@ -151,30 +153,27 @@ def parse_state(word: object) -> State:
     return STATE_OF_WORD[word]
 
 
+def word_of(*members: Enum) -> BeforeValidator:
+    """Return what reads the word of one of these members of an enumeration: its name in lower case."""
+    of_word = {member.name.lower(): member for member in members}
+
+    def parse(word: object) -> Enum:
+        if isinstance(word, type(members[0])):
+            return word
+        if not isinstance(word, str) or word not in of_word:
+            raise PydanticCustomError("word", "{allowed}", {"allowed": ", ".join(of_word)})
+        return of_word[word]
+
+    return BeforeValidator(parse, json_schema_input_type=Literal[tuple(of_word)])
+
+
+AS_WORD: Final = PlainSerializer(lambda member: member.name.lower(), return_type=str, when_used="json")
 SEVERITIES: Final = tuple(severity.word for severity in Severity)
-
-
-def parse_severity(word: object) -> Severity:
-    """Return the severity that a word of configuration names."""
-    if isinstance(word, Severity):
-        return word
-    if word not in SEVERITIES:
-        raise PydanticCustomError("word", "{allowed}", {"allowed": ", ".join(SEVERITIES)})
-    return Severity.from_word(str(word))
-
-
-SeverityWord = Annotated[
-    Severity,
-    BeforeValidator(parse_severity),
-    PlainSerializer(lambda severity: severity.word, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "enum": list(SEVERITIES)}),
-]
-
+SeverityWord = Annotated[Severity, word_of(*Severity), AS_WORD]
+QualityWord = Annotated[Quality, word_of(Quality.GOOD, Quality.NOT_EVALUATED, Quality.SUSPECT, Quality.FAIL), AS_WORD]
+"""Of a reading with a value."""
 StateWord = Annotated[
-    State,
-    BeforeValidator(parse_state),
-    PlainSerializer(lambda state: state.word, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "enum": list(STATE_OF_WORD)}),
+    State, BeforeValidator(parse_state), AS_WORD, WithJsonSchema({"type": "string", "enum": list(STATE_OF_WORD)})
 ]
 
 

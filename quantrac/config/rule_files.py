@@ -8,8 +8,9 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from quantrac.config.composites import CompositeSpec
-from quantrac.config.fields import Duration, Kebab, Model, PositiveDuration, Real, StateWord, refused
-from quantrac.config.rules import QualityWord, RuleSpec
+from quantrac.config.fields import Duration, Kebab, Model, PositiveDuration, QualityWord, Real, StateWord, refused
+from quantrac.config.rules import RuleSpec
+from quantrac.telemetry.quality import Quality
 
 RUN: Final = re.compile(r"(_|-?\d+(?:\.\d+)?)(?:x(\d+))?")
 
@@ -32,7 +33,7 @@ class Series(Model):
     """The readings of one channel in a test, one each `every`."""
 
     values: Annotated[tuple[float | None, ...], BeforeValidator(parse_series), WithJsonSchema({"type": "string"})]
-    quality: QualityWord = "good"
+    quality: QualityWord = Quality.GOOD
     state: StateWord | None = None
 
 

@@ -15,6 +15,7 @@ from quantrac.config.fields import (
     Kebab,
     Model,
     PositiveDuration,
+    QualityWord,
     Real,
     SeverityWord,
     StateWord,
@@ -22,11 +23,11 @@ from quantrac.config.fields import (
     refused,
 )
 from quantrac.config.stations import Channel, Station
-from quantrac.config.tides import TIDE_PHASES, TidePhase
+from quantrac.config.tides import TIDE_PHASES, TidePhaseWord
+from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.words import Words
 
-QualityWord = Literal["good", "not_evaluated", "suspect", "fail"]
 PLACEHOLDERS: Final = ("station", "time", "value", "unit", "limit", "trend", "title", "level", "channel")
 """What the text of a message may name in braces."""
 
@@ -86,7 +87,7 @@ class Valid(Model):
 
     months: tuple[Annotated[int, Field(ge=1, le=12)], ...] = Field(default=tuple(range(1, 13)), min_length=1)
     hours: Hours | None = None
-    tide: tuple[TidePhase, ...] = Field(default=TIDE_PHASES, min_length=1)
+    tide: tuple[TidePhaseWord, ...] = Field(default=TIDE_PHASES, min_length=1)
     """Phases of the predicted tide; only at stations that a tide of network.yaml names."""
 
 
@@ -248,7 +249,7 @@ class RuleSpec(Rationale):
     above: dict[Kebab, LevelSpec] | None = None
     instead: tuple[Instead, ...] = ()
     """The first whose selection fits a station counts there."""
-    use: tuple[QualityWord, ...] = ("good",)
+    use: tuple[QualityWord, ...] = (Quality.GOOD,)
     """Qualities that may raise or clear it; others count as no reading."""
 
     @model_validator(mode="after")

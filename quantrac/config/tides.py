@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from quantrac.config.fields import Model, Real, refused
+from quantrac.config.fields import AS_WORD, Model, Real, refused, word_of
 
 ConstituentName = Literal["M2", "S2", "N2", "K2", "K1", "O1", "P1", "Q1", "SA"]
-TidePhase = Literal["high", "falling", "low", "rising"]
-TIDE_PHASES: Final[tuple[TidePhase, ...]] = ("high", "falling", "low", "rising")
+
+
+class TidePhase(IntEnum):
+    """Where the tide stands. Slack lasts a quarter of the way from one extreme to the next, before and behind it."""
+
+    HIGH = 0
+    FALLING = 1
+    LOW = 2
+    RISING = 3
+
+
+TidePhaseWord = Annotated[TidePhase, word_of(*TidePhase), AS_WORD]
+TIDE_PHASES: Final = tuple(TidePhase)
 
 
 class Constituent(NamedTuple):

@@ -14,8 +14,9 @@ from alerts.evaluating.evaluation import RuleState, step
 from alerts.rules.block import JudgedReading, ReadingBlock
 from alerts.rules.normals import ALL_PHASES, LEAST_READINGS, Cell, Normals, normal_cells
 from alerts.rules.rule import UTC_CLOCK, Measure, MeasureKind
-from alerts.rules.tide import Tide, TidePhase
+from alerts.rules.tide import Tide
 from quantrac.config.rules import Level, Side
+from quantrac.config.tides import TidePhase
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.severity import Severity
 from tests.unit.alerts.rules import MINUTE, oxygen_rule, run, told

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from alerts.rules.compiler import tides_of
-from alerts.rules.tide import Tide, TidePhase
+from alerts.rules.tide import Tide
 from quantrac.config.loader import load_network
+from quantrac.config.tides import TidePhase
 
 LOCAL = timezone(timedelta(hours=7))
 MOUTH: Tide = tides_of(load_network(Path(__file__).parents[3] / "station_configs").settings.tides.values())[
