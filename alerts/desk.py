@@ -132,7 +132,7 @@ LONGEST_SHELF: Final = timedelta(days=7)
 
 
 def shelve(conn: Connection, alarm_id: int, person: str, reason: str, until: datetime, now: datetime) -> None:
-    """Let nobody be told of this alarm's rule and channel until then; it goes on being evaluated and recorded.
+    """Send nobody a message about this alarm's rule and channel until then; it goes on being evaluated and recorded.
 
     Raises UnknownAlarm, BadTerm for an end that is past or more than 7 days away.
     """
@@ -179,7 +179,7 @@ def take_out_of_service(
     *,
     since: datetime | None = None,
 ) -> int:
-    """Put a station or a part of it out of service for maintenance: its alarms are recorded, and nobody is told.
+    """Put a station or a part of it out of service for maintenance: its alarms are recorded without a message.
 
     Args:
         conn: a connection in autocommit.

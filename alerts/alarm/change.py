@@ -1,4 +1,4 @@
-"""A change of an alarm: what it is about, which level it reaches, why people are told of it. Pure."""
+"""A change of an alarm: what it is about, which level it reaches, why people get a message. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Purpose(StrEnum):
     LATE = "late"
     """Alarms of the past that late readings brought to light."""
     ESCALATED = "escalated"
-    """Nobody has acknowledged the alarm: others are told."""
+    """Nobody has acknowledged the alarm: others get a message."""
     REPEATED = "repeated"
     """Nobody has acknowledged the alarm: everybody who got a message gets another one."""
     FLAPPING = "flapping"

@@ -99,7 +99,7 @@ def reach_level(
     """Record that the alarm of a subject stands at a level: it rises, worsens or eases. None: it stands there already.
 
     A worse level must be acknowledged again. `is_kind`: levels are kinds of trouble, and one that the alarm has not had
-    is news at any severity. `parent`: an alarm that explains this one while it stands, so that nobody is told of it.
+    is news at any severity. `parent`: an alarm that explains this one while it stands, so that it makes no message.
     """
     row = _locked(conn, STANDING, [subject.rule, subject.station, subject.channel_id])
     if row is None:

@@ -36,7 +36,7 @@ def withheld_by(conn: Connection, alarm_id: int, now: datetime) -> str | None:
 def withhold(
     conn: Connection, change: Recorded, reason: str, to: tuple[str, ...], now: datetime, *, breaks: bool
 ) -> None:
-    """Note that nobody is told of a change; whom it was for, and whether it breaks quiet hours, is in its history."""
+    """Note that a change makes no message; whom it was for, and whether it breaks quiet hours, is in its history."""
     stop_waiting(conn, change.alarm_id)
     if change.is_news:
         detail = {"to": list(to), "breaks": breaks}

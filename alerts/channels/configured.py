@@ -13,12 +13,11 @@ from alerts.channels.sms_modem import Mailbox, ModemNotifier
 from alerts.channels.sms_speedsms import SpeedSmsNotifier
 from alerts.channels.webhook import WebhookNotifier
 from alerts.channels.zalo_zns import ZaloTokens, ZnsNotifier
-from alerts.telling.contact import Medium
 from alerts.telling.links import links_of
 from alerts.telling.notifier import NotConfigured, Notifier
 from alerts.telling.part_journal import PartJournal
 from alerts.telling.relay import Relay
-from quantrac.config.notifications import Templates
+from quantrac.config.notifications import Medium, Templates
 from quantrac.config.settings import MissingSetting, Settings
 
 Clock = Callable[[], datetime]

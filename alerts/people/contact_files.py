@@ -12,8 +12,8 @@ from typing import Final, TypeVar
 import phonenumbers
 
 from alerts.people.contacts import NewContact
-from alerts.telling.contact import Medium
 from quantrac.config.fields import SEVERITIES
+from quantrac.config.notifications import Medium
 from quantrac.telemetry.errors import QuantracError
 from quantrac.telemetry.parameters import CATALOGUE
 

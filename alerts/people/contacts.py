@@ -9,12 +9,13 @@ from typing import Any, Final
 from uuid import uuid4
 
 from alerts.alarm.change import Purpose
-from alerts.telling.contact import MEDIA, Medium
+from alerts.telling.contact import MEDIA
 from alerts.telling.gsm import length, unaccented
 from alerts.telling.notice import clock
 from alerts.telling.notifier import Notifier, Outgoing, UndeliverableError
 from alerts.telling.outbox import Queued, enqueue
 from quantrac.config.network import Network
+from quantrac.config.notifications import Medium
 from quantrac.database import audit
 from quantrac.database.pool import Connection
 from quantrac.database.time_zone import time_zone

@@ -20,7 +20,7 @@ UTC_CLOCK: Final = ZoneInfo("UTC")
 
 @dataclass(frozen=True, slots=True)
 class RuleTexts:
-    """What people are told (rationalisation: cause, consequence, response, time to respond)."""
+    """What people read of an alarm (rationalisation: cause, consequence, response, time to respond)."""
 
     title: Words
     cause: Words | None = None

@@ -10,8 +10,8 @@ from typing import Final
 
 import psycopg
 
-from alerts.telling.contact import Medium
 from alerts.telling.notifier import Attended, Gone, NeedsPerson, Notifier, UndeliverableError
+from quantrac.config.notifications import Medium
 from quantrac.database.pool import Connection, DatabaseUnreachable, connect
 from quantrac.observe import logs
 

@@ -4,22 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import time
-from enum import StrEnum
 from typing import Final, NamedTuple
 
+from quantrac.config.notifications import Medium
 from quantrac.telemetry.severity import Severity
-
-
-class Medium(StrEnum):
-    """How a message reaches a person."""
-
-    SMS = "sms"
-    EMAIL = "email"
-    WEBHOOK = "webhook"
-    """A program that takes signed JSON."""
-    APPRISE = "apprise"
-    """Any service that Apprise knows."""
-
 
 MEDIA: Final = tuple(Medium)
 

@@ -14,7 +14,7 @@ from alerts.rules.rule import RuleTexts
 from alerts.rules.trend import Trend
 from alerts.telling.address_book import AddressBook
 from alerts.telling.change_rate import begin_flapping, begins_flapping, end_flapping
-from alerts.telling.contact import Medium, Recipient
+from alerts.telling.contact import Recipient
 from alerts.telling.escalation import await_answer, due_calls
 from alerts.telling.letter import letter
 from alerts.telling.notice import Notice, facts_of
@@ -24,6 +24,7 @@ from alerts.telling.recent_messages import Story, story_of
 from alerts.telling.routes import Routing
 from alerts.telling.short_message import short_message
 from alerts.telling.stages import Case, Effect, Matter, Person, Ruling, candidates, followers, held_back, outcome
+from quantrac.config.notifications import Medium
 from quantrac.config.rules import Side
 from quantrac.database.pool import Connection
 

@@ -16,8 +16,8 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from alerts.alarm.change import CALLS, ENDS, Purpose
-from alerts.telling.contact import Medium
 from alerts.telling.notification import REACHED, UNSETTLED, MessageStatus, in_sql
+from quantrac.config.notifications import Medium
 from quantrac.database.pool import Connection
 
 OUTBOX_CHANNEL: Final = "quantrac_outbox"

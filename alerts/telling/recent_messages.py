@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from alerts.alarm.change import ENDS, Purpose
-from alerts.telling.contact import Medium
 from alerts.telling.notification import GATHERED, in_sql
 from alerts.telling.outbox import Queued
 from alerts.telling.routes import Routing
 from alerts.telling.stages import Person, Recent
+from quantrac.config.notifications import Medium
 from quantrac.database.pool import Connection
 
 STORIES: Final = ENDS | {Purpose.RAISED, Purpose.LEVEL, Purpose.FLAPPING}

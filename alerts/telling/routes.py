@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from alerts.telling.contact import MEDIA, Addressee, Medium
+from alerts.telling.contact import MEDIA, Addressee
 from quantrac.config.network import Network
 from quantrac.config.notifications import (
     Cap,
@@ -17,6 +17,7 @@ from quantrac.config.notifications import (
     EscalationStep,
     Flapping,
     Grouping,
+    Medium,
     QuietHours,
     Repeat,
     Route,

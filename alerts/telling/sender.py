@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from alerts.telling.attachments import Attach, nothing_more
 from alerts.telling.carriers import CarrierReport, note_reports
-from alerts.telling.contact import Medium
 from alerts.telling.notification import MessageStatus
 from alerts.telling.notifier import OutcomeUnknown, Outgoing, TryAgain, UndeliverableError
 from alerts.telling.outbox import END, OUTBOX_CHANNEL, POSTPONE, TAKE, Claim, claim
 from alerts.telling.relay import Relay
+from quantrac.config.notifications import Medium
 from quantrac.database.outage import persist
 from quantrac.database.pool import Connection, connect
 from quantrac.observe import logs, metrics

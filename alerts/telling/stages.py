@@ -14,9 +14,9 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from alerts.alarm.change import AFTERWARDS, CALLS, Purpose
-from alerts.telling.contact import Addressee, Medium, Recipient
+from alerts.telling.contact import Addressee, Recipient
 from alerts.telling.routes import Routing, end_of_quiet, has_duty, next_clock, shift_on_duty
-from quantrac.config.notifications import Duty
+from quantrac.config.notifications import Duty, Medium
 from quantrac.telemetry.severity import Severity
 
 
@@ -303,7 +303,7 @@ def _rosters(routing: Routing, people: Iterable[Addressee], matter: Matter) -> d
             and has_duty(roster, case.contact.groups, at, routing.zone)
             and who(case) is None
             and consent(case) is None
-            and any(case.contact.address(Medium(word)) is not None for word in roster.by)
+            and any(case.contact.address(medium) is not None for medium in roster.by)
             for case in cases
         )
     }

@@ -16,12 +16,13 @@ from alerts.alarm.records import add_event
 from alerts.rules.rule import RuleTexts
 from alerts.telling import summary_texts
 from alerts.telling.address_book import AddressBook
-from alerts.telling.contact import Addressee, Medium, Recipient
+from alerts.telling.contact import Addressee, Recipient
 from alerts.telling.notification import MessageStatus, in_sql
 from alerts.telling.outbox import Queued, enqueue, wake_senders
 from alerts.telling.routes import Routing
 from alerts.telling.stages import Case, Matter, quiet_hours, recipients
 from alerts.telling.summary_texts import SummaryLine
+from quantrac.config.notifications import Medium
 from quantrac.database.pool import Connection
 from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.words import Words

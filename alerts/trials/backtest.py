@@ -15,9 +15,10 @@ from alerts.evaluating.late import episodes
 from alerts.rules.block import ReadingBlock
 from alerts.rules.composite import CompositeRule
 from alerts.rules.rule import ChannelRule
-from alerts.telling.contact import Addressee, Medium
+from alerts.telling.contact import Addressee
 from alerts.telling.routes import Routing
 from alerts.telling.stages import Matter, recipients
+from quantrac.config.notifications import Medium
 from quantrac.telemetry.severity import Severity
 
 TEN_MINUTES_MS: Final = 600_000

@@ -1,7 +1,7 @@
 """Books that do not balance: the alarm of rule `books`, one a station. Asked by the jobs' clock.
 
 Messages that are missing are no news while they become fewer: a backlog is being drained. Nor are they while the
-station is silent: it has an alarm of its own. Lost messages are told at once, and that alarm ends a day after the last.
+station is silent: it has an alarm of its own. For lost messages the alarm rises at once and ends a day after the last.
 """
 
 from __future__ import annotations

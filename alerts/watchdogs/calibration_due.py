@@ -117,7 +117,7 @@ def _devices(conn: Connection, now: datetime) -> Iterator[Calibrated]:
 
 
 def texts_of(device: Calibrated, level: Stage, zone: ZoneInfo) -> RuleTexts:
-    """Return what people are told of a device whose calibration is due or overdue."""
+    """Return what people read of a device whose calibration is due or overdue."""
     name, due, last = device.device, _day(device.due_at, zone), _day(device.last_at, zone)
     late_vi, late_en = ("Quá", "overdue") if level is Stage.OVERDUE else ("Đến", "due")
     order = f"quantrac edge maint --device {name} --for 30m --cal"

@@ -7,10 +7,10 @@ from typing import Final
 
 from alerts.alarm.change import Mark, Recorded, Subject
 from alerts.rules.rule import RuleTexts
-from alerts.telling.contact import Medium
 from alerts.telling.routes import Routing
 from alerts.watchdogs.settlement import Look, WantedAlarm, settle
 from quantrac.config.network import Carriers, Network
+from quantrac.config.notifications import Medium
 from quantrac.database.pool import Connection
 from quantrac.telemetry.words import Words
 

@@ -1,4 +1,4 @@
-"""Settles what a watchdog wants now with the alarms that stand: they rise, change and end, and people are told.
+"""Settles what a watchdog wants now with the alarms that stand: they rise, change and end, and people get messages.
 
 A watchdog looks and returns what must stand and what is all right; it neither raises nor clears anything itself.
 """
@@ -13,9 +13,9 @@ from typing import Final
 from alerts.alarm.change import Mark, Recorded, Subject
 from alerts.alarm.records import clear_alarm, reach_level, standing_subjects
 from alerts.rules.rule import RuleTexts
-from alerts.telling.contact import Medium
 from alerts.telling.messages import Audience, Figures, tell
 from alerts.telling.routes import Routing
+from quantrac.config.notifications import Medium
 from quantrac.database.pool import Connection
 
 UNWATCHED: Final = "nothing watches it any more"
@@ -23,14 +23,14 @@ UNWATCHED: Final = "nothing watches it any more"
 
 @dataclass(frozen=True, slots=True)
 class WantedAlarm:
-    """An alarm that must stand now, and what people are told when it rises or changes."""
+    """An alarm that must stand now, and what people read when it rises or changes."""
 
     subject: Subject
     mark: Mark
     """Its level: the kind of trouble, each kind worth a message."""
     texts: RuleTexts
     to: tuple[str, ...]
-    """Groups that are told."""
+    """Groups that get the messages."""
     figures: Figures = field(default_factory=Figures)
     parent: int | None = None
     """An alarm that explains this one."""
@@ -64,7 +64,7 @@ def settle(
         conn: in a transaction.
         rules: those whose alarms are wanted or must end.
         look: what the watchdog has found.
-        routing: who is told by which way.
+        routing: who gets messages by which way.
         now: the time.
         breaks: the messages go through quiet hours.
         names_channel: that of the end names the channel.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -21,7 +22,6 @@ from quantrac.config.fields import (
     refused,
 )
 
-Medium = Literal["email", "sms", "webhook", "apprise"]
 FACTS: Final = (
     "station", "channel", "title", "level", "time", "value", "limit", "unit", "trend", "response", "alarm",
 )  # fmt: skip
@@ -30,6 +30,17 @@ Carrier = Literal["zns", "esms", "speedsms"]
 Purpose = Literal[
     "raised", "level", "cleared", "withdrawn", "questioned", "flapping", "escalated", "repeated", "late", "summary"
 ]
+
+
+class Medium(StrEnum):
+    """How a message reaches a person."""
+
+    SMS = "sms"
+    EMAIL = "email"
+    WEBHOOK = "webhook"
+    """A program that takes signed JSON."""
+    APPRISE = "apprise"
+    """Any service that Apprise knows."""
 
 
 class Route(Model):
@@ -59,7 +70,7 @@ class Duty(Model):
     """Local time of the hand-over on that weekday."""
     shifts: tuple[Kebab, ...] = Field(min_length=2)
     """Week by week, then from the beginning."""
-    by: tuple[Medium, ...] = ("sms",)
+    by: tuple[Medium, ...] = (Medium.SMS,)
     """Media by which only the shift on duty gets messages."""
     swaps: dict[str, Kebab] = Field(default_factory=dict)
     """Other shifts for some weeks, by the day on which the week begins."""
@@ -105,7 +116,7 @@ class Cap(Model):
     within_ms: PositiveDuration = Field(default=86_400_000, alias="within", le=7 * 86_400_000)
     digest: TimeOfDay = "07:00"
     """Local time of the digest."""
-    by: tuple[Medium, ...] = ("sms",)
+    by: tuple[Medium, ...] = (Medium.SMS,)
 
 
 class Storm(Model):

@@ -45,6 +45,7 @@ class Selection(Model):
 
 
 MeasureWord = Literal["value", "change", "swing", "state", "departure"]
+"""What a file may say. A rule in force has one measure more (`MeasureKind`): that of a composite rule."""
 FARMING_TAGS: Final = (
     "white-leg-shrimp", "black-tiger-shrimp", "pangasius", "artemia", "rice", "orchard",
     "stage-nursery", "stage-grow-out", "stage-harvest",

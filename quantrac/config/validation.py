@@ -158,7 +158,7 @@ def _size(tree: Tree) -> int:
 def message_of(error: ErrorDetails, found: Any) -> str:
     """Return what pydantic found and what is allowed there, in our form of words."""
     kind, context = error["type"], error.get("ctx", {})
-    if kind == "literal_error":
+    if kind in ("literal_error", "enum"):
         return one_of(_value(found), [word.strip("'") for word in _words(context["expected"])])
     if kind == "word":
         return one_of(_value(found), context["allowed"].split(", "))

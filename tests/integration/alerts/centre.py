@@ -10,12 +10,11 @@ from zoneinfo import ZoneInfo
 from alerts.evaluating.readings import instant
 from alerts.rules.block import JudgedReading
 from alerts.telling.attachments import Attach, nothing_more
-from alerts.telling.contact import Medium
 from alerts.telling.notifier import Notifier, Outgoing
 from alerts.telling.relay import Relay
 from alerts.telling.routes import Routing
 from alerts.telling.sender import Sender
-from quantrac.config.notifications import Route
+from quantrac.config.notifications import Medium, Route
 from quantrac.database.feed import NewChange, append_changes
 from quantrac.database.pool import Connection
 from quantrac.telemetry.severity import Severity

@@ -18,12 +18,12 @@ from alerts.alarm.change import Mark, Purpose, Subject
 from alerts.alarm.records import raise_alarm
 from alerts.channels.sms_modem import ModemNotifier
 from alerts.people.inbox import SmsInbox
-from alerts.telling.contact import Medium
 from alerts.telling.notifier import UndeliverableError
 from alerts.telling.outbox import Queued, enqueue
 from alerts.telling.part_journal import PartJournal
 from alerts.telling.relay import Relay
 from alerts.telling.sender import Sender
+from quantrac.config.notifications import Medium
 from quantrac.database.pool import Connection
 from quantrac.telemetry.severity import Severity
 from simulators.gsm.modem import Faults, GsmModem

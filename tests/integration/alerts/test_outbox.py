@@ -13,15 +13,16 @@ import pytest
 
 from alerts import desk
 from alerts.alarm.change import Mark, Purpose, Subject
+from alerts.alarm.life import AlarmEvent
 from alerts.alarm.records import add_event, raise_alarm
 from alerts.channels.email_smtp import SmtpNotifier
 from alerts.channels.sms_esms import EsmsNotifier
 from alerts.people.contacts import outcomes, queue_test, reached
-from alerts.telling.contact import Medium
 from alerts.telling.notifier import Notifier, Outgoing
 from alerts.telling.outbox import Queued, enqueue
 from alerts.telling.relay import Relay
 from alerts.telling.sender import GIVE_UP_AFTER, start_senders
+from quantrac.config.notifications import Medium
 from quantrac.database.pool import Connection
 from quantrac.private_services.catchers import MailCatcher, SmsCatcher
 from quantrac.telemetry.severity import Severity
@@ -51,7 +52,7 @@ class Outbox:
     ) -> None:
         event_id = self.event_id
         if purpose is not Purpose.RAISED:
-            event_id = add_event(self.conn, self.alarm_id, START, purpose, START)
+            event_id = add_event(self.conn, self.alarm_id, START, AlarmEvent(purpose), START)
         with self.conn.transaction():
             enqueue(self.conn, [Queued([contact], medium, purpose, "Oxy thấp", body, at, self.alarm_id, event_id)], at)
 

@@ -13,12 +13,12 @@ from alerts.evaluating.evaluator import Evaluator
 from alerts.evaluating.stored_normals import with_normals
 from alerts.people.contacts import NewContact, listed, save_contacts
 from alerts.rules.composite import compile_composites
-from alerts.telling.contact import Medium
 from alerts.trials.backtest_run import run_backtest
 from alerts.trials.normals import make_normals
 from alerts.watchdogs.books import check_books
 from alerts.watchdogs.feed_lag import check_feed
 from quantrac.config.loader import load_network
+from quantrac.config.notifications import Medium
 from quantrac.database.beat import Beat
 from quantrac.database.feed import NewChange, append_changes
 from quantrac.database.pool import Connection, connect

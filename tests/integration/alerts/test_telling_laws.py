@@ -16,14 +16,14 @@ from alerts.alarm.records import clear_alarm, raise_alarm
 from alerts.alarm.suppression import withheld_by
 from alerts.rules.rule import RuleTexts
 from alerts.telling.address_book import AddressBook
-from alerts.telling.contact import Addressee, Medium
+from alerts.telling.contact import Addressee
 from alerts.telling.explanation import Explained, explain
 from alerts.telling.messages import Audience, Figures, call_again, tell, tell_withheld
 from alerts.telling.recent_messages import RecentMessages
 from alerts.telling.routes import Routing
 from alerts.telling.stages import Matter
 from alerts.telling.summaries import tell_held
-from quantrac.config.notifications import Route
+from quantrac.config.notifications import Medium, Route
 from quantrac.database.pool import Connection
 from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.words import Words

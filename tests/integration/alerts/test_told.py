@@ -15,7 +15,6 @@ from alerts.alarm.records import raise_alarm, reach_level, record_late
 from alerts.evaluating.evaluator import Evaluator
 from alerts.telling import summary_texts
 from alerts.telling.attachments import attachments
-from alerts.telling.contact import Medium
 from alerts.telling.explanation import on_record
 from alerts.telling.messages import Audience, Figures, call_again, tell, tell_withheld
 from alerts.telling.notifier import Outgoing
@@ -23,7 +22,7 @@ from alerts.telling.recent_messages import RecentMessages
 from alerts.telling.stages import Recent
 from alerts.telling.summaries import tell_held, tell_late
 from alerts.telling.summary_texts import SummaryLine
-from quantrac.config.notifications import EscalationStep, Grouping, QuietHours, Route
+from quantrac.config.notifications import EscalationStep, Grouping, Medium, QuietHours, Route
 from quantrac.config.settings import Settings
 from quantrac.database.pool import Connection
 from quantrac.telemetry.severity import Severity

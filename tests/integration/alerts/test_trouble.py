@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from alerts.telling.carriers import CarrierReport, note_reports
-from alerts.telling.contact import Medium
 from alerts.telling.notifier import Gone, NeedsPerson, TryAgain, UndeliverableError
 from alerts.watchdogs.carriers import PATIENCE, check_carriers
 from quantrac.config.loader import load_network
 from quantrac.config.network import Network
+from quantrac.config.notifications import Medium
 from quantrac.database.pool import Connection
 from tests.integration.alerts.centre import START, add_network, rows
 

@@ -10,7 +10,7 @@ import pytest
 
 from alerts.alarm.change import Purpose
 from alerts.telling import gsm
-from alerts.telling.contact import Addressee, Medium, Wishes
+from alerts.telling.contact import Addressee, Wishes
 from alerts.telling.explanation import explain
 from alerts.telling.letter import letter
 from alerts.telling.notice import Notice
@@ -18,7 +18,7 @@ from alerts.telling.routes import Routing
 from alerts.telling.short_message import short_message
 from alerts.telling.stages import Case, Matter, quiet_hours
 from alerts.watchdogs.calibration_due import Calibrated, Stage, texts_of, wanted
-from quantrac.config.notifications import QuietHours, Repeat, Route
+from quantrac.config.notifications import Medium, QuietHours, Repeat, Route
 from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.words import Words
 

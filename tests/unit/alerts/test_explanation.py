@@ -8,10 +8,9 @@ from datetime import datetime
 
 import pytest
 
-from alerts.telling.contact import Medium
 from alerts.telling.explanation import NothingToExplain, chosen_level, explain
 from alerts.telling.stages import Recent
-from quantrac.config.notifications import EscalationStep
+from quantrac.config.notifications import EscalationStep, Medium
 from quantrac.telemetry.severity import Severity
 from tests.unit.alerts.rules import oxygen_rule
 from tests.unit.alerts.test_stages import DUTY, NIGHT, NOON, ROUTING, ZONE, matter, person

@@ -10,11 +10,21 @@ import pytest
 
 from alerts.alarm.change import Purpose
 from alerts.telling.change_rate import change_rate
-from alerts.telling.contact import Addressee, Medium, Wishes
+from alerts.telling.contact import Addressee, Wishes
 from alerts.telling.escalation import calls, next_call
 from alerts.telling.routes import Routing, shift_on_duty
 from alerts.telling.stages import NOTHING, Case, Effect, Matter, Recent, candidates, outcome
-from quantrac.config.notifications import Cap, Duty, EscalationStep, Flapping, Grouping, QuietHours, Repeat, Route
+from quantrac.config.notifications import (
+    Cap,
+    Duty,
+    EscalationStep,
+    Flapping,
+    Grouping,
+    Medium,
+    QuietHours,
+    Repeat,
+    Route,
+)
 from quantrac.telemetry.severity import Severity
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
