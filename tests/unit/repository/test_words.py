@@ -34,8 +34,8 @@ ONE_MEANING = {
     "slot": ("edge_agent/", "quantrac/telemetry/", "simulators/"),
     "outbox": ("alerts/", "quantrac/cli/commands/contacts.py"),
     "picture image": (
-        "alerts/evaluating/announcement.py", "alerts/service.py", "alerts/telling/pictures.py", "dashboards/console/",
-        "edge_agent/cameras/", "edge_agent/control/", "ingest/", "quantrac/cli/",
+        "alerts/alarm/life.py", "alerts/evaluating/announcement.py", "alerts/service.py", "alerts/telling/pictures.py",
+        "dashboards/console/", "edge_agent/cameras/", "edge_agent/control/", "ingest/", "quantrac/cli/",
         "quantrac/config/", "quantrac/database/", "quantrac/desks/", "simulators/cameras/",
     ),
 }  # fmt: skip
