@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from benchmarks.network_watch import FOLLOWS, ProcessFigures, Spread
@@ -70,7 +70,10 @@ class NetworkFigures:
     rows: int
     duplicates: int
     """Deliveries of messages that were stored already."""
-    statements: list[str] = field(default_factory=list)
+    other_cores: float
+    """What other programs of the machine used."""
+    sessions: list[str]
+    statements: list[str]
 
     @property
     def published_rows(self) -> int:
@@ -122,6 +125,8 @@ class NetworkFigures:
                 f"  {name:22} {use.cores:5.2f} cores, {use.first_mb:6.1f} MB, at the end {use.last_mb:6.1f} MB"
                 f" ({use.mb_a_minute:+.1f} MB a minute)"
             )
-        yield from (f"    {line}" for line in self.statements)
+        yield f"  others on this machine {self.other_cores:5.2f} cores"
+        if load.statements:
+            yield from (f"    {line}" for line in [*self.sessions, *self.statements])
         misses = list(self.misses())
         yield "  every target is met" if not misses else "  missed: " + "; ".join(misses)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections import Counter
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from benchmarks.process_use import use_of
+from benchmarks.process_use import machine_cpu_s, use_of
 from quantrac.database.pool import Connection
 
+MOST_SESSIONS: Final = 12
 LAG_EVERY_S: Final = 0.5
 USE_EVERY_S: Final = 5.0
 FOLLOWS: Final = {"derived": "quality", "alerts": "quality"}
@@ -59,8 +61,14 @@ class _Lag(NamedTuple):
     """Beyond the lag of the consumer that it never passes."""
 
 
+SESSIONS: Final = """
+select application_name, coalesce(wait_event_type || ' ' || wait_event, 'running') from pg_stat_activity
+where state = 'active' and pid <> pg_backend_pid() and backend_type = 'client backend'
+"""
+
+
 class NetworkWatch:
-    """Looks at the feed twice a second and at the processes now and then.
+    """Looks at the feed and the database's sessions twice a second, and at the processes now and then.
 
     Args:
         conn: a connection of its own.
@@ -72,6 +80,9 @@ class NetworkWatch:
         self._conn, self._processes, self._seconds = conn, processes, seconds
         self._lags: dict[str, list[_Lag]] = {}
         self._uses: dict[str, list[_Sample]] = {name: [] for name in processes}
+        self._machine: list[_Sample] = []
+        self._sessions: Counter[tuple[str, str]] = Counter()
+        self._looks = 0
         self._began = time.monotonic()
 
     def run(self) -> None:
@@ -83,11 +94,18 @@ class NetworkWatch:
             for consumer, lag_s in lags.items():
                 own_s = lag_s - lags.get(FOLLOWS.get(consumer, ""), 0.0)
                 self._lags.setdefault(consumer, []).append(_Lag(elapsed, lag_s, own_s))
+            self._sessions.update(self._conn.execute(SESSIONS).fetchall())
+            self._looks += 1
             if elapsed - used_at >= min(USE_EVERY_S, self._seconds / 10):
                 self._look_at_processes(elapsed)
                 used_at = elapsed
             time.sleep(max(0.0, LAG_EVERY_S - (time.monotonic() - self._began - elapsed)))
         self._look_at_processes(time.monotonic() - self._began)
+
+    def other_cores(self) -> float:
+        """Return how many cores other programs of the machine used."""
+        first, last = self._machine[0], self._machine[-1]
+        return (last.cpu_s - first.cpu_s) / (last.at_s - first.at_s) - sum(use.cores for use in self.uses().values())
 
     def lags_now(self) -> dict[str, float]:
         """Return how many seconds each consumer is behind."""
@@ -107,11 +125,19 @@ class NetworkWatch:
         }
         return {name: at_s for name, at_s in found.items() if at_s is not None}
 
+    def sessions(self) -> list[str]:
+        """Return of each service how many of its sessions were at work, on average, and what they waited for."""
+        lines = []
+        for (service, wait), count in self._sessions.most_common(MOST_SESSIONS):
+            lines.append(f"{count / self._looks:5.2f} sessions of {service}: {wait}")
+        return lines
+
     def uses(self) -> dict[str, ProcessFigures]:
         """Return what each process used; memory is the median of a tenth of the run."""
         return {name: self._figures(samples) for name, samples in self._uses.items()}
 
     def _look_at_processes(self, elapsed: float) -> None:
+        self._machine.append(_Sample(elapsed, machine_cpu_s(), 0.0))
         for name, pid in self._processes.items():
             self._uses[name].append(_Sample(elapsed, *use_of(pid)))
 

@@ -30,6 +30,13 @@ def use_of(pid: int) -> Use:
     return Use(cpu_s, memory_mb)
 
 
+def machine_cpu_s() -> float:
+    """Return the CPU seconds of all processes since the machine started, and of what its host took from it."""
+    fields = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    idle_and_waiting = fields[3] + fields[4]
+    return (sum(fields) - idle_and_waiting) / TICKS_A_SECOND
+
+
 def _family(pid: int) -> Iterator[int]:
     yield pid
     for task in Path(f"/proc/{pid}/task").glob("*/children"):

@@ -38,7 +38,8 @@ from quantrac.private_services.catchers import MailCatcher, SmsCatcher
 from quantrac.telemetry.wire import Held
 
 STEPS: Final = (50, 100, 200, 400, 700, 1000, 1500, 2000, 3000, 5000)
-START_S: Final = 120.0
+START_S: Final = 300.0
+"""Every service reads all files: a thousand stations take it ten seconds."""
 SETTLE_S: Final = 30.0
 """How long after the last message the system may take for what is left."""
 STATION = "stations"
@@ -161,6 +162,8 @@ def _measured(
         uses=watch.uses(),
         rows=scalar(conn, "select count(*) from reading"),
         duplicates=scalar(conn, "select coalesce(sum(duplicate), 0) from v_ledger"),
+        other_cores=watch.other_cores(),
+        sessions=watch.sessions(),
         statements=[line for (line,) in conn.execute(STATEMENTS)] if load.statements else [],
     )
 
