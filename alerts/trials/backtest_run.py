@@ -32,8 +32,8 @@ from alerts.trials.backtest import (
 )
 from alerts.trials.history import HistoryStretch, stored_stretches
 from quantrac.config.composites import Composite
-from quantrac.config.loader import LoadedRules
 from quantrac.config.network import Network
+from quantrac.config.rule_files import LoadedRules
 from quantrac.config.rules import Rule
 from quantrac.database.pool import Connection
 

@@ -7,34 +7,26 @@ from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from quantrac.config.fields import Kebab, Model, PositiveDuration, QualityWord, Real, Snake, StateWord, refused
-from quantrac.config.rules import HoldSpec, MeasureWord, Rationale, Selection
+from quantrac.config.fields import Kebab, QualityWord, Real, Snake, refused
+from quantrac.config.rules import HoldSpec, Measured, Rationale, Selection
 from quantrac.config.stations import Channel, Station
 from quantrac.telemetry.quality import Quality
 
 MOST_NESTED: Final = 8
 
 
-class Condition(Model):
+class Condition(Measured):
     """One condition: what of a channel lies beyond a limit. It has no delays and no clear limit: the rule has."""
 
-    parameter: str
     channel: Snake | None = None
     """Name of the channel; without it the first of the parameter."""
-    measure: MeasureWord = Field(default="value", alias="of")
-    over_ms: PositiveDuration | None = Field(default=None, alias="over", le=7 * 86_400_000)
-    states: tuple[StateWord, ...] = ()
     below: Real | None = None
     above: Real | None = None
     use: tuple[QualityWord, ...] = (Quality.GOOD,)
     """Qualities that count; with others the condition is unknown."""
 
     @model_validator(mode="after")
-    def _whole(self) -> Condition:
-        if (self.measure in ("change", "swing")) != (self.over_ms is not None):
-            raise refused("`over` (a duration) with `of: change` or `of: swing`, and only there")
-        if (self.measure == "state") != bool(self.states):
-            raise refused("`states` (such as [fault, comm]) with `of: state`, and only there")
+    def _one_limit(self) -> Condition:
         limits = sum(limit is not None for limit in (self.below, self.above))
         if limits != (0 if self.measure == "state" else 1):
             raise refused("one of `below` and `above` (with `of: state` none)")
@@ -99,10 +91,9 @@ class Composite(CompositeSpec):
 
     name: Kebab
 
-    @classmethod
-    def named(cls, name: str, spec: CompositeSpec) -> Composite:
-        """Return the rule of a checked specification."""
-        return cls.model_construct(name=name, **dict(spec))
+    def level_names(self) -> list[str]:
+        """Return the names of its levels."""
+        return list(self.holds)
 
     def channels_at(self, station: Station) -> dict[str, Channel] | None:
         """Return the channel of each condition; None where the rule watches nothing."""

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from quantrac.config.fields import Code, Model, PositiveDuration, Snake, Whole, refused, several
 from quantrac.config.frames import TextFrame
-from quantrac.config.profiles import DeviceProfile, Signal, TextGolden, one_place
+from quantrac.config.profiles import DeviceProfile, Signal, TextGolden, exactly_one
 
 LINE_PROTOCOLS: Final = ("nmea-0183", "gill-ascii", "line")
 FieldNumber = Annotated[Whole, Field(ge=0, le=99)]
@@ -49,10 +49,7 @@ class LineSignal(Signal):
     """Fields that must read so (status A, unit M), else null, `fault`."""
     status: Annotated[tuple[LineStatus, ...], BeforeValidator(several, json_schema_input_type=Any)] = ()
 
-    @model_validator(mode="after")
-    def _place(self) -> LineSignal:
-        one_place(self, "field", "transducer")
-        return self
+    _place = exactly_one("field", "transducer")
 
 
 class Step(Model):

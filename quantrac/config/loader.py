@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from quantrac.config.composites import Composite
 from quantrac.config.devices import AnyProfile
 from quantrac.config.documents import Tree, key_place, keys_at, merge, read_document
 from quantrac.config.draft import Draft
@@ -16,9 +14,8 @@ from quantrac.config.network import Defaults, Network, NetworkFile
 from quantrac.config.network_checks import check_network
 from quantrac.config.profile_files import make_profile
 from quantrac.config.resolution import resolve
-from quantrac.config.rule_checks import RuleChecks, level_names
-from quantrac.config.rule_files import RulesFile, RuleTest
-from quantrac.config.rules import Rule
+from quantrac.config.rule_checks import RuleChecks
+from quantrac.config.rule_files import LoadedRules, RulesFile
 from quantrac.config.station_files import StationFile
 from quantrac.config.stations import Station
 from quantrac.config.validation import check_stem, validated
@@ -43,15 +40,6 @@ def load_network(root: Path, overlay: str | None = None) -> Network:
     return network
 
 
-@dataclass(frozen=True)
-class LoadedRules:
-    """Rules of one file or of all."""
-
-    rules: Mapping[str, Rule] = field(default_factory=dict)
-    composites: Mapping[str, Composite] = field(default_factory=dict)
-    tests: tuple[RuleTest, ...] = ()
-
-
 def load_rules(path: Path, network: Network) -> LoadedRules:
     """Read and check one more rule file against a network, as if it stood among its own.
 
@@ -61,22 +49,19 @@ def load_rules(path: Path, network: Network) -> LoadedRules:
     findings = Findings()
     tree = read_document(path, str(path), findings)
     file = None if tree is None else validated(RulesFile, tree, findings)
-    if file is not None and tree is not None:
-        rules = {name: Rule.model_construct(name=name, **dict(spec)) for name, spec in file.rules.items()}
-        composites = {name: Composite.named(name, spec) for name, spec in file.composites.items()}
+    loaded = file.loaded() if file is not None else LoadedRules()
+    if tree is not None:
+        known = LoadedRules(network.rules, network.composites) | loaded
         tidal = _tidal(network.settings)
         check = RuleChecks(tree, list(network.settings.groups), network.stations, findings, tidal)
-        check.check(file)
-        known: dict[str, Rule | Composite] = {**network.rules, **network.composites, **rules, **composites}
-        check.check_expectations(file, {name: level_names(rule) for name, rule in known.items()})
-        findings.raise_if_any()
-        return LoadedRules(rules, composites, file.tests)
+        check.check(loaded)
+        check.check_expectations(loaded, known.levels())
     findings.raise_if_any()
-    return LoadedRules()
+    return loaded
 
 
-def _tidal(settings: NetworkFile) -> set[str]:
-    return {station for tide in settings.tides.values() for station in tide.stations}
+def _tidal(settings: NetworkFile | None) -> set[str]:
+    return {station for tide in settings.tides.values() for station in tide.stations} if settings else set()
 
 
 @dataclass
@@ -182,28 +167,25 @@ class _Loader:
         stations: dict[str, Station] | None,
         settings: NetworkFile | None,
     ) -> LoadedRules:
-        rules: dict[str, Rule] = {}
-        composites: dict[str, Composite] = {}
-        tidal = _tidal(settings) if settings is not None else ()
-        checks: list[tuple[RuleChecks, RulesFile]] = []
+        all_rules = LoadedRules()
+        checks: list[tuple[RuleChecks, LoadedRules]] = []
         for tree in self._trees(layers, "rules").values():
             file = validated(RulesFile, tree, self.findings)
             if file is None:
                 continue
-            checks.append((RuleChecks(tree, groups, stations, self.findings, tidal), file))
-            for kind, names in (("rules", file.rules), ("composites", file.composites)):
+            loaded = file.loaded()
+            checks.append((RuleChecks(tree, groups, stations, self.findings, _tidal(settings)), loaded))
+            for kind, names in (("rules", loaded.rules), ("composites", loaded.composites)):
                 for name in names:
-                    if name in rules or name in composites:
+                    if name in all_rules.rules or name in all_rules.composites:
                         message = "found a rule of this name in a second file, allowed once in all rule files"
                         self.findings.add(key_place(tree, (kind, name)).problem((kind, name), message))
-            rules |= {name: Rule.model_construct(name=name, **dict(spec)) for name, spec in file.rules.items()}
-            composites |= {name: Composite.named(name, spec) for name, spec in file.composites.items()}
-        known: dict[str, Rule | Composite] = {**rules, **composites}
-        levels = {name: level_names(rule) for name, rule in known.items()}
-        for check, file in checks:
-            check.check(file)
-            check.check_expectations(file, levels)
-        return LoadedRules(rules, composites, tuple(test for _, file in checks for test in file.tests))
+            all_rules |= loaded
+        levels = all_rules.levels()
+        for check, loaded in checks:
+            check.check(loaded)
+            check.check_expectations(loaded, levels)
+        return all_rules
 
 
 def _whole(path: Path, message: str) -> Problem:

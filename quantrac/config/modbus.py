@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from quantrac.config.fields import Duration, Flag, Model, PositiveDuration, Snake, Whole, refused, several
 from quantrac.config.frames import HexFrame
-from quantrac.config.profiles import DeviceProfile, HexGolden, Signal, one_place
+from quantrac.config.profiles import DeviceProfile, HexGolden, Signal, exactly_one
 
 RegisterTable = Literal["holding", "input", "coil", "discrete"]
 """Function codes 03, 04, 01, 02."""
@@ -43,10 +43,7 @@ class ModbusStatus(Model):
     table: Snake
     """Name of a table under `states`."""
 
-    @model_validator(mode="after")
-    def _place(self) -> ModbusStatus:
-        one_place(self, "at", "offset")
-        return self
+    _place = exactly_one("at", "offset")
 
 
 class WordCheck(Model):
@@ -57,10 +54,7 @@ class WordCheck(Model):
     mask: Mask | None = None
     is_: Whole = Field(alias="is")
 
-    @model_validator(mode="after")
-    def _place(self) -> WordCheck:
-        one_place(self, "at", "offset")
-        return self
+    _place = exactly_one("at", "offset")
 
 
 class Age(Model):
@@ -98,9 +92,10 @@ class ModbusSignal(Signal):
     expect_word: Checks = ()
     age: Age | None = None
 
+    _place = exactly_one("at", "code")
+
     @model_validator(mode="after")
-    def _place(self) -> ModbusSignal:
-        one_place(self, "at", "code")
+    def _only_there(self) -> ModbusSignal:
         if (self.read in ("coil", "discrete")) != (self.type == "bit"):
             raise refused("type bit with read coil or discrete, and only there")
         if self.mask is not None and self.type not in MASKABLE:

@@ -115,29 +115,24 @@ class Group(Model):
     title: Words
 
 
-class ChannelSilence(Model):
+class Watchdog(Model):
+    """After how long something is reported, to whom: books that do not balance, a consumer that falls behind."""
+
+    after_ms: PositiveDuration = Field(alias="after")
+    severity: SeverityWord = Severity.HIGH
+    to: tuple[Kebab, ...] = Field(min_length=1)
+
+
+class ChannelSilence(Watchdog):
     """When a channel without values is reported, while its station speaks."""
 
-    after_ms: PositiveDuration = Field(alias="after")
     severity: SeverityWord = Severity.MEDIUM
-    to: tuple[Kebab, ...] = Field(min_length=1)
 
 
-class Silence(Model):
+class Silence(Watchdog):
     """When a station that sends nothing is reported as silent."""
 
-    after_ms: PositiveDuration = Field(alias="after")
-    severity: SeverityWord = Severity.HIGH
-    to: tuple[Kebab, ...] = Field(min_length=1)
     channels: ChannelSilence | None = None
-
-
-class Watchdog(Model):
-    """When something of the centre itself is reported: books that do not balance, a consumer that falls behind."""
-
-    after_ms: PositiveDuration = Field(alias="after")
-    severity: SeverityWord = Severity.HIGH
-    to: tuple[Kebab, ...] = Field(min_length=1)
 
 
 class Calibrations(Model):

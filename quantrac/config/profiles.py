@@ -87,11 +87,15 @@ class Signal(Model):
     """The fastest that a counter can rise, `unit` a minute: a fall is a roll-over only if it takes no faster a rise."""
 
 
-def one_place(model: Model, *keys: str) -> None:
-    """Refuse a model that does not have exactly one of these keys."""
-    given = [key for key in keys if getattr(model, key) is not None]
-    if len(given) != 1:
-        raise refused(f"exactly one of {', '.join(keys)}")
+def exactly_one(*keys: str) -> Any:
+    """Return the validator of a model that must have exactly one of these keys."""
+
+    def check(model: Model) -> Model:
+        if sum(getattr(model, key) is not None for key in keys) != 1:
+            raise refused(f"exactly one of {', '.join(keys)}")
+        return model
+
+    return model_validator(mode="after")(check)
 
 
 class HexExchange(Model):

@@ -8,7 +8,7 @@ from itertools import pairwise
 from quantrac.config.composites import Composite
 from quantrac.config.documents import Key, Tree, follow, key_place, keys_at
 from quantrac.config.findings import Findings, one_of
-from quantrac.config.rule_files import RulesFile
+from quantrac.config.rule_files import LoadedRules
 from quantrac.config.rules import FARMING_TAGS, Instead, LevelPart, LevelSpec, Rationale, Rule, Selection, Side
 from quantrac.config.stations import Station
 from quantrac.config.tides import TIDE_PHASES
@@ -37,22 +37,21 @@ class RuleChecks:
         self._findings = findings
         self._tidal = tidal
 
-    def check(self, file: RulesFile) -> None:
+    def check(self, file: LoadedRules) -> None:
         """Check every rule of a file, and that its tests name stations and channels that exist."""
-        for name, spec in file.rules.items():
-            rule = Rule.model_construct(name=name, **dict(spec))
+        for rule in file.rules.values():
             self._check_watch(rule)
             for side in Side:
                 self._check_side(rule, side)
-        for name, composite in file.composites.items():
-            self._check_composite(Composite.named(name, composite), file)
+        for composite in file.composites.values():
+            self._check_composite(composite, file)
         if self._stations is not None:
             for number, test in enumerate(file.tests):
                 for key, channels in (("series", test.series), ("normals", test.normals)):
                     for channel in channels:
                         self._check_series(("tests", number, key, channel), channel, self._stations)
 
-    def check_expectations(self, file: RulesFile, levels: Mapping[str, Collection[str]]) -> None:
+    def check_expectations(self, file: LoadedRules, levels: Mapping[str, Collection[str]]) -> None:
         """Check that tests expect alarms of rules and levels that exist: names of levels by rule."""
         for number, test in enumerate(file.tests):
             for place, expected in enumerate(test.expect):
@@ -99,7 +98,7 @@ class RuleChecks:
                 why = "has no camera" if name in watched else "is not watched by the rule"
                 self._refuse((*path, "picture", number), f"found {name}, which {why}, allowed {allowed}")
 
-    def _check_composite(self, rule: Composite, file: RulesFile) -> None:
+    def _check_composite(self, rule: Composite, file: LoadedRules) -> None:
         path: tuple[Key, ...] = ("composites", rule.name)
         if rule.name in file.rules:
             self._refuse_key(path, "found the name of a rule of this file, allowed once in all rule files")
@@ -194,12 +193,3 @@ class RuleChecks:
 
     def _refuse_key(self, path: tuple[Key, ...], message: str) -> None:
         self._findings.add(key_place(self._tree, path).problem(path, message))
-
-
-def level_names(rule: Rule | Composite) -> list[str]:
-    """Return the names of the levels that a rule has at some station."""
-    if isinstance(rule, Composite):
-        return list(rule.holds)
-    sides = [rule.below, rule.above]
-    sides_instead = [side for instead in rule.instead for side in (instead.below, instead.above)]
-    return list(dict.fromkeys(name for side in (*sides, *sides_instead) for name in (side or {})))

@@ -1,15 +1,17 @@
-"""Files of rules: rules, composite rules, and their tests."""
+"""Files of rules: rules, composite rules, and their tests; and what was loaded of one file or of all."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from quantrac.config.composites import CompositeSpec
+from quantrac.config.composites import Composite, CompositeSpec
 from quantrac.config.fields import Duration, Kebab, Model, PositiveDuration, QualityWord, Real, StateWord, refused
-from quantrac.config.rules import RuleSpec
+from quantrac.config.rules import Rule, RuleSpec
 from quantrac.telemetry.quality import Quality
 
 RUN: Final = re.compile(r"(_|-?\d+(?:\.\d+)?)(?:x(\d+))?")
@@ -83,3 +85,30 @@ class RulesFile(Model):
         if not self.rules and not self.composites:
             raise refused("at least one rule under rules or composites")
         return self
+
+    def loaded(self) -> LoadedRules:
+        """Return the rules with their names."""
+        return LoadedRules(
+            {name: Rule.model_construct(name=name, **dict(spec)) for name, spec in self.rules.items()},
+            {name: Composite.model_construct(name=name, **dict(spec)) for name, spec in self.composites.items()},
+            self.tests,
+        )
+
+
+@dataclass(frozen=True)
+class LoadedRules:
+    """Rules of one file or of all, by name."""
+
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+    composites: Mapping[str, Composite] = field(default_factory=dict)
+    tests: tuple[RuleTest, ...] = ()
+
+    def __or__(self, more: LoadedRules) -> LoadedRules:
+        """Return both; of two rules of one name the latter."""
+        rules, composites = {**self.rules, **more.rules}, {**self.composites, **more.composites}
+        return LoadedRules(rules, composites, self.tests + more.tests)
+
+    def levels(self) -> dict[str, list[str]]:
+        """Return the names of the levels that each rule has at some station."""
+        known: dict[str, Rule | Composite] = {**self.rules, **self.composites}
+        return {name: rule.level_names() for name, rule in known.items()}

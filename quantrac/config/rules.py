@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -53,27 +53,32 @@ FARMING_TAGS: Final = (
 """Species, crops and growth stages: tags that rules may name before any station has them."""
 
 
-class Watch(Selection):
-    """What a rule watches: every channel of a parameter at the selected stations, or only the channels named."""
+class Measured(Model):
+    """What of a parameter is compared with limits."""
 
     parameter: str
-    channels: tuple[str, ...] = ()
-    """Names of channels; empty: all of the parameter."""
     measure: MeasureWord = Field(default="value", alias="of")
-    """What is compared with the limits: the value; the rise (`above`) or fall (`below`, negative) within `over`; the
-    swing (greatest less least) within `over`; 1 while the device says one of `states`, else 0; or the departure from
-    the channel's own median of that month and tide phase, in its median absolute deviations."""
+    """The value; the rise (`above`) or fall (`below`, negative) within `over`; the swing (greatest less least) within
+    `over`; 1 while the device says one of `states`, else 0; or the departure from the channel's own median of that
+    month and tide phase, in its median absolute deviations."""
     over_ms: PositiveDuration | None = Field(default=None, alias="over", le=7 * 86_400_000)
     """Window of change and swing; at most 7d."""
     states: tuple[StateWord, ...] = ()
 
     @model_validator(mode="after")
-    def _whole(self) -> Watch:
+    def _whole(self) -> Self:
         if (self.measure in ("change", "swing")) != (self.over_ms is not None):
             raise refused("`over` (a duration) with `of: change` or `of: swing`, and only there")
         if (self.measure == "state") != bool(self.states):
             raise refused("`states` (such as [fault, comm]) with `of: state`, and only there")
         return self
+
+
+class Watch(Measured, Selection):
+    """What a rule watches: every channel of a parameter at the selected stations, or only the channels named."""
+
+    channels: tuple[str, ...] = ()
+    """Names of channels; empty: all of the parameter."""
 
 
 class Hours(Model):
@@ -264,6 +269,11 @@ class Rule(RuleSpec):
     """A rule with its name."""
 
     name: Kebab
+
+    def level_names(self) -> list[str]:
+        """Return the names of the levels that it has at some station."""
+        instead = [side for part in self.instead for side in (part.below, part.above)]
+        return list(dict.fromkeys(name for side in (self.below, self.above, *instead) for name in side or ()))
 
     def channels_at(self, station: Station) -> tuple[Channel, ...]:
         """Return the channels that it watches at a station."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from quantrac.config.fields import Flag, Model, PositiveDuration, Snake, Whole
-from quantrac.config.profiles import DeviceProfile, Signal, TextGolden, one_place
+from quantrac.config.profiles import DeviceProfile, Signal, TextGolden, exactly_one
 
 
 class Sdi12Status(Model):
@@ -88,10 +88,7 @@ class BayernHessenSignal(Signal):
     id: Whole | None = Field(default=None, ge=0, le=999)
     block: Whole | None = Field(default=None, ge=1, le=99)
 
-    @model_validator(mode="after")
-    def _place(self) -> BayernHessenSignal:
-        one_place(self, "id", "block")
-        return self
+    _place = exactly_one("id", "block")
 
 
 class BayernHessenProfile(DeviceProfile):

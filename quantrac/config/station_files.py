@@ -28,29 +28,13 @@ from quantrac.config.fields import (
     Whole,
     refused,
 )
+from quantrac.config.stations import Location, Ministry, Modem
 from quantrac.telemetry.indices.formulas import FormulaName
 from quantrac.telemetry.states import State
 from quantrac.telemetry.words import Words
 
 SERIAL_KINDS = ("modbus-rtu", "sdi-12", "ascii", "bayern-hessen")
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-
-
-class LocationSpec(Model):
-    """Where a station stands: WGS 84 degrees."""
-
-    latitude: Real = Field(ge=-90, le=90)
-    longitude: Real = Field(ge=-180, le=180)
-    commune: str
-    surveyed: Flag
-
-
-class MinistrySpec(Model):
-    """How the station appears in the ministry's files."""
-
-    code: str
-    folder: str = "{code}/{yyyy}/{MM}/{dd}"
-    symbols: dict[Snake, str] = Field(default_factory=dict)
 
 
 class StationDefaults(Model):
@@ -252,19 +236,12 @@ class ClockSpec(Model):
     not_before: Day | None = None
 
 
-class ModemSpec(Model):
-    """An AT port of the modem that nobody else uses."""
-
-    port: str = Field(pattern=r"^/dev/")
-    baud: Whole = Field(default=115_200, ge=1)
-
-
 class BoxSpec(Model):
     """What the agent's own computer has; each gives it a channel."""
 
     cpu_temp: Flag = False
     """A sensor of its own (`/sys/class/thermal`)."""
-    modem: ModemSpec | None = None
+    modem: Modem | None = None
     """Signal strength."""
 
 
@@ -298,10 +275,10 @@ class StationFile(Model):
     name: Words
     tags: tuple[Kebab, ...]
     """Rules and subscriptions select by these."""
-    location: LocationSpec
+    location: Location
     in_service: Day
     """Readings dated earlier (local midnight) are refused."""
-    ministry: MinistrySpec | None = None
+    ministry: Ministry | None = None
     defaults: StationDefaults = StationDefaults()
     buses: dict[Kebab, BusSpec]
     devices: dict[Kebab, DeviceSpec]

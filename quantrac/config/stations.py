@@ -11,7 +11,7 @@ from typing import Final, Literal
 from pydantic import ConfigDict, Field
 
 from quantrac.config.devices import AnyProfile, BusKind
-from quantrac.config.fields import LineSettings, Model, StateWord
+from quantrac.config.fields import LineSettings, Model, Snake, StateWord
 from quantrac.config.profiles import Signal
 from quantrac.telemetry.indices.formulas import FormulaName
 from quantrac.telemetry.states import State
@@ -184,8 +184,8 @@ class Device(Resolved):
 class Location(Resolved):
     """Where a station stands: WGS 84 degrees."""
 
-    latitude: float
-    longitude: float
+    latitude: float = Field(ge=-90, le=90)
+    longitude: float = Field(ge=-180, le=180)
     commune: str
     surveyed: bool
     """False: read from a map or assumed."""
@@ -195,8 +195,8 @@ class Ministry(Resolved):
     """How the station appears in the ministry's files."""
 
     code: str
-    folder: str
-    symbols: dict[str, str]
+    folder: str = "{code}/{yyyy}/{MM}/{dd}"
+    symbols: dict[Snake, str] = Field(default_factory=dict)
     """Channel → name in the file, where it differs from the catalogue's symbol."""
 
 
@@ -249,8 +249,8 @@ class ClockPlan(Resolved):
 class Modem(Resolved):
     """The modem whose signal strength is a channel: an AT port that nobody else uses."""
 
-    port: str
-    baud: int
+    port: str = Field(pattern=r"^/dev/")
+    baud: int = Field(default=115_200, ge=1)
 
 
 class Derived(Resolved):
