@@ -5,36 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
-from quantrac.config.documents import Key, Tree, follow, key_place, keys_at
+from quantrac.config.documents import Key, Tree, follow, keys_at
 from quantrac.config.findings import Findings, one_of
 from quantrac.config.network import NetworkFile, Retention
 from quantrac.config.stations import Station
 from quantrac.telemetry.parameters import CATALOGUE, Kind
 
 WEEK_MS: Final = 7 * 86_400_000
-
-
-def check_retention(keep: Retention, tree: Tree, findings: Findings) -> None:
-    """Refuse what would let a late reading spoil a value whose other readings are gone."""
-    for key, message in _retention_problems(keep):
-        followed, place, _ = follow(tree, ("retention", key))
-        findings.add(place.problem(followed, message))
-
-
-def _retention_problems(keep: Retention) -> Iterator[tuple[str, str]]:
-    if keep.hourly_ms is not None and (keep.readings_ms is None or keep.hourly_ms < keep.readings_ms + WEEK_MS):
-        yield "hourly", "found less than readings and a week, allowed at least 7d more than readings"
-    if keep.daily_ms is not None and (keep.hourly_ms is None or keep.daily_ms < keep.hourly_ms):
-        yield "daily", "found less than hourly, allowed at least as long as hourly"
-
-
-def check_quality(network: NetworkFile, tree: Tree, findings: Findings) -> None:
-    """Refuse limits of quality tests for what has no means."""
-    means = [parameter.id for parameter in CATALOGUE.values() if parameter.kind is Kind.MEAN]
-    for name in network.quality:
-        if name not in means:
-            path = ("quality", name)
-            findings.add(key_place(tree, path).problem(path, one_of(name, means)))
+Named = Iterator[tuple[tuple[Key, ...], str]]
+"""Where a group or a station is named, and its name."""
 
 
 def check_network(
@@ -45,90 +24,73 @@ def check_network(
     findings: Findings,
 ) -> None:
     """Refuse unknown groups and stations (`stations` None: not known yet), and contacts that cannot be reached."""
-    check_retention(network.retention, tree, findings)
-    check_quality(network, tree, findings)
-
-    def known(path: tuple[Key, ...], names: Iterable[str], allowed: Iterable[str] | None) -> None:
-        if allowed is None:
-            return
-        for number, name in enumerate(names):
-            if name not in allowed:
-                refuse((*path, number), one_of(name, allowed))
-
-    def refuse(path: tuple[Key, ...], message: str) -> None:
+    for path, message in _problems(network, tree, groups, stations):
         followed, place, _ = follow(tree, path)
         findings.add(place.problem(followed, message))
 
-    for path, name in _rostered(network):
-        if name not in groups:
-            refuse(path, one_of(name, groups))
-    for path, shift, shifts in _unknown_swaps(network):
-        refuse(path, one_of(shift, shifts))
-    for path, names, kind in _named(network):
-        known(path, names, groups if kind == "group" else stations)
-    for path, station in _in_second_tides(network):
-        refuse(path, f"found {station} in a second tide, allowed in one")
-    for name in _out_of_reach(network, tree):
-        refuse(("contacts", name), "found a contact without email and phone, allowed one of them or both")
 
-
-def _named(network: NetworkFile) -> Iterator[tuple[tuple[Key, ...], tuple[str, ...], str]]:
-    """Yield where groups and stations are named, with the names."""
-    if network.quiet_hours is not None:
-        yield ("quiet_hours", "groups"), network.quiet_hours.groups, "group"
-    for name, duty in network.duty.items():
-        yield ("duty", name, "shifts"), duty.shifts, "group"
-    for number, step in enumerate(network.escalation):
-        yield ("escalation", number, "to"), step.to, "group"
-    for key, told in _told_of_faults(network):
-        yield key, told, "group"
-    for name, tide in network.tides.items():
-        yield ("tides", name, "stations"), tide.stations, "station"
-    for name, contact in network.contacts.items():
-        yield ("contacts", name, "groups"), contact.groups, "group"
-        yield ("contacts", name, "stations"), contact.stations, "station"
-
-
-def _rostered(network: NetworkFile) -> Iterator[tuple[tuple[Key, ...], str]]:
-    """Yield where one group stands alone: routes and duty rosters."""
-    for number, route in enumerate(network.routes):
-        yield ("routes", number, "to"), route.to
-    for name in network.duty:
-        yield ("duty", name), name
-
-
-def _unknown_swaps(network: NetworkFile) -> Iterator[tuple[tuple[Key, ...], str, tuple[str, ...]]]:
+def _problems(
+    network: NetworkFile, tree: Tree, groups: Collection[str], stations: Mapping[str, Station] | None
+) -> Iterator[tuple[tuple[Key, ...], str]]:
+    yield from _of_retention(network.retention)
+    means = [parameter.id for parameter in CATALOGUE.values() if parameter.kind is Kind.MEAN]
+    yield from ((("quality", name), one_of(name, means)) for name in network.quality if name not in means)
+    yield from ((path, one_of(name, groups)) for path, name in _groups(network) if name not in groups)
+    if stations is not None:
+        yield from ((path, one_of(name, stations)) for path, name in _stations(network) if name not in stations)
     for name, duty in network.duty.items():
         for day, shift in duty.swaps.items():
             if shift not in duty.shifts:
-                yield ("duty", name, "swaps", day), shift, duty.shifts
+                yield ("duty", name, "swaps", day), one_of(shift, duty.shifts)
+    for path, station in _in_second_tides(network):
+        yield path, f"found {station} in a second tide, allowed in one"
+    for name in network.contacts:
+        if not {"email", "phone"} & set(keys_at(tree, ("contacts", name))):
+            yield ("contacts", name), "found a contact without email and phone, allowed one of them or both"
 
 
-def _told_of_faults(network: NetworkFile) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """Return where groups stand that are told of what does not work, with the groups."""
-    if network.silence is not None:
-        yield ("silence", "to"), network.silence.to
-        if network.silence.channels is not None:
-            yield ("silence", "channels", "to"), network.silence.channels.to
-    own = {
-        "carriers": network.carriers,
-        "books": network.books,
-        "feed": network.feed,
-        "calibrations": network.calibrations,
-    }
-    for key, told in own.items():
-        if told is not None:
-            yield (key, "to"), told.to
+def _of_retention(keep: Retention) -> Iterator[tuple[tuple[Key, ...], str]]:
+    """Refuse what would let a late reading spoil a value whose other readings are gone."""
+    if keep.hourly_ms is not None and (keep.readings_ms is None or keep.hourly_ms < keep.readings_ms + WEEK_MS):
+        yield ("retention", "hourly"), "found less than readings and a week, allowed at least 7d more than readings"
+    if keep.daily_ms is not None and (keep.hourly_ms is None or keep.daily_ms < keep.hourly_ms):
+        yield ("retention", "daily"), "found less than hourly, allowed at least as long as hourly"
 
 
-def _in_second_tides(network: NetworkFile) -> Iterator[tuple[tuple[Key, ...], str]]:
+def _groups(network: NetworkFile) -> Named:
+    for number, route in enumerate(network.routes):
+        yield ("routes", number, "to"), route.to
+    if network.quiet_hours is not None:
+        yield from _each(("quiet_hours", "groups"), network.quiet_hours.groups)
+    for name, duty in network.duty.items():
+        yield ("duty", name), name
+        yield from _each(("duty", name, "shifts"), duty.shifts)
+    for number, step in enumerate(network.escalation):
+        yield from _each(("escalation", number, "to"), step.to)
+    for key in ("silence", "carriers", "books", "feed", "calibrations"):
+        if (told := getattr(network, key)) is not None:
+            yield from _each((key, "to"), told.to)
+    if network.silence is not None and network.silence.channels is not None:
+        yield from _each(("silence", "channels", "to"), network.silence.channels.to)
+    for name, contact in network.contacts.items():
+        yield from _each(("contacts", name, "groups"), contact.groups)
+
+
+def _stations(network: NetworkFile) -> Named:
+    for name, tide in network.tides.items():
+        yield from _each(("tides", name, "stations"), tide.stations)
+    for name, contact in network.contacts.items():
+        yield from _each(("contacts", name, "stations"), contact.stations)
+
+
+def _each(path: tuple[Key, ...], names: Iterable[str]) -> Named:
+    return (((*path, number), name) for number, name in enumerate(names))
+
+
+def _in_second_tides(network: NetworkFile) -> Named:
     seen: set[str] = set()
     for name, tide in network.tides.items():
-        for place, station in enumerate(tide.stations):
+        for path, station in _each(("tides", name, "stations"), tide.stations):
             if station in seen:
-                yield ("tides", name, "stations", place), station
+                yield path, station
             seen.add(station)
-
-
-def _out_of_reach(network: NetworkFile, tree: Tree) -> list[str]:
-    return [name for name in network.contacts if not {"email", "phone"} & set(keys_at(tree, ("contacts", name)))]
