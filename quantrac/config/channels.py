@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, time
 from typing import Final
 
 from quantrac.config.devices import AnyProfile
@@ -130,10 +129,8 @@ def _span(channel: Channel, signal: Signal, parameter: Parameter) -> tuple[float
 
 
 def _adjust(spec: AdjustSpec, draft: Draft) -> Adjust:
-    begin = datetime.combine(spec.since, time(), draft.zone)
-    return Adjust(
-        scale=spec.scale, offset=spec.offset, begins_ms=round(begin.timestamp() * 1000), by=spec.by, why=spec.why
-    )
+    begins_ms = round(draft.midnight(spec.since).timestamp() * 1000)
+    return Adjust(scale=spec.scale, offset=spec.offset, begins_ms=begins_ms, by=spec.by, why=spec.why)
 
 
 def extras_of(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
 from quantrac.config.devices import AnyProfile
@@ -36,6 +37,10 @@ class Draft:
     def refuse_key(self, path: tuple[Key, ...], message: str) -> None:
         """Note a problem at the key that a path ends with."""
         self.findings.add(key_place(self.tree, path).problem(path, message))
+
+    def midnight(self, day: date) -> datetime:
+        """Return when a day begins in the network's time zone, UTC."""
+        return datetime.combine(day, time(), self.zone).astimezone(UTC)
 
     def is_written(self, path: tuple[Key, ...]) -> bool:
         """Whether the file holds something at a path, be it right or wrong."""

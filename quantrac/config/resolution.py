@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 
-from quantrac.config.buses import check_address, check_buses, check_talkers, make_bus
 from quantrac.config.channels import agent_channels, extras_of, gases_of, make_channel
 from quantrac.config.derived import derived_of
 from quantrac.config.devices import PROTOCOLS
@@ -14,7 +13,7 @@ from quantrac.config.findings import one_of
 from quantrac.config.lines import LineProfile
 from quantrac.config.network import Defaults
 from quantrac.config.profile_files import own_profile
-from quantrac.config.station_files import CalibrationSpec, CameraSpec, DeviceSpec, StationFile
+from quantrac.config.station_files import BusSpec, CalibrationSpec, CameraSpec, DeviceSpec, StationFile
 from quantrac.config.station_json import config_hash
 from quantrac.config.stations import (
     DAY_MS,
@@ -25,6 +24,7 @@ from quantrac.config.stations import (
     ClockPlan,
     Device,
     Maintenance,
+    Rs485,
     SpoolPlan,
     Station,
 )
@@ -38,8 +38,8 @@ READING_BYTES = 32
 
 def resolve(file: StationFile, draft: Draft) -> Station:
     """Return the station as it runs; problems go to the draft's findings, and then the result must not be used."""
-    buses = {name: make_bus(name, spec) for name, spec in file.buses.items()}
-    check_buses(buses, draft)
+    buses = {name: _bus(name, spec) for name, spec in file.buses.items()}
+    _check_buses(buses, draft)
     own = draft.defaults.model_copy(update=file.defaults.model_dump(exclude_none=True))
     devices = {
         name: device
@@ -47,7 +47,7 @@ def resolve(file: StationFile, draft: Draft) -> Station:
         if (device := _device(name, spec, buses, own, draft)) is not None
     }
     _check_addresses(devices, draft)
-    check_talkers(devices, draft)
+    _check_talkers(devices, draft)
     agent = agent_channels(own.housekeeping_ms, devices, file.box)
     _check_names(devices, agent, draft)
     station = Station(
@@ -55,7 +55,7 @@ def resolve(file: StationFile, draft: Draft) -> Station:
         name=file.name,
         tags=file.tags,
         location=file.location,
-        in_service=datetime.combine(file.in_service, datetime.min.time(), draft.zone).astimezone(UTC),
+        in_service=draft.midnight(file.in_service),
         ministry=file.ministry,
         buses=buses,
         devices=devices,
@@ -72,6 +72,22 @@ def resolve(file: StationFile, draft: Draft) -> Station:
     if draft.whole:
         _check_spool(station, draft)
     return station.model_copy(update={"config_hash": config_hash(station)})
+
+
+def _bus(name: str, spec: BusSpec) -> Bus:
+    is_serial = spec.host is None
+    return Bus(
+        name=name,
+        kind=spec.kind,
+        port=str(spec.port) if is_serial else None,
+        line=spec.line,
+        host=spec.host,
+        tcp_port=None if is_serial else int(spec.port),
+        echo=spec.echo,
+        rs485=Rs485(**spec.rs485.model_dump()) if spec.rs485 else None,
+        gap_ms=spec.gap_ms,
+        guard_ms=spec.guard_ms,
+    )
 
 
 def _measured(devices: dict[str, Device]) -> dict[str, Channel]:
@@ -99,7 +115,7 @@ def _device(name: str, spec: DeviceSpec, buses: dict[str, Bus], own: Defaults, d
             f"found bus {bus.name!r} of kind {bus.kind}, allowed for profile {spec.profile}: a bus of kind {kinds}"
         )
         draft.refuse((*path, "bus"), message)
-    check_address((*path, "address"), spec.address, profile.protocol, draft)
+    _check_address((*path, "address"), spec.address, profile.protocol, draft)
     report_ms = spec.report_ms or own.report_ms
     channels = {
         channel_name: channel
@@ -129,21 +145,13 @@ def _device(name: str, spec: DeviceSpec, buses: dict[str, Bus], own: Defaults, d
 
 def _camera(spec: CameraSpec) -> Camera:
     url = spec.url.replace("{width}", str(spec.width)).replace("{height}", str(spec.height))
-    return Camera(
-        url=url,
-        every_ms=spec.every_ms,
-        on_alarm=spec.on_alarm,
-        max_kb=spec.max_kb,
-        width=spec.width,
-        height=spec.height,
-    )
+    return Camera(**spec.model_dump() | {"url": url})
 
 
 def _clock(file: StationFile, draft: Draft) -> ClockPlan:
     """Readings dated before the station was in service would be refused: such a clock is wrong, too."""
     first = file.clock.not_before or max(CLOCKS_BEGIN, file.in_service)
-    begin = datetime.combine(first, datetime.min.time(), draft.zone)
-    return ClockPlan(trust=file.clock.trust, not_before_ms=round(begin.timestamp() * 1000))
+    return ClockPlan(trust=file.clock.trust, not_before_ms=round(draft.midnight(first).timestamp() * 1000))
 
 
 def _calibration(spec: CalibrationSpec | None, draft: Draft) -> Calibration | None:
@@ -174,6 +182,31 @@ def _check_intervals(path: tuple[Key, ...], device: Device, draft: Draft) -> Non
             f"the instrument stamps what it measured in that time"
         )
         draft.refuse((*path, "report"), message)
+
+
+def _check_buses(buses: dict[str, Bus], draft: Draft) -> None:
+    first: dict[str, str] = {}
+    for name, bus in buses.items():
+        other = first.setdefault(bus.place, name)
+        if other != name:
+            draft.refuse(("buses", name, "port"), f"found {bus.place} twice, allowed once (bus {other!r} has it)")
+
+
+def _check_talkers(devices: dict[str, Device], draft: Draft) -> None:
+    """An instrument that talks by itself and one that must be asked would talk at once."""
+    for name, device in devices.items():
+        others = [other for other in devices.values() if other.bus.name == device.bus.name]
+        if device.profile.is_talker and not all(other.profile.is_talker for other in others):
+            message = (
+                f"found a talker on bus {device.bus.name!r} with instruments that are asked, allowed a bus of its own"
+            )
+            draft.refuse(("devices", name, "bus"), message)
+
+
+def _check_address(path: tuple[Key, ...], address: int | str | None, protocol: str, draft: Draft) -> None:
+    if not PROTOCOLS[protocol].has_address(address) and not (address is None and draft.is_written(path)):
+        found = "nothing" if address is None else repr(address)
+        draft.refuse(path, f"found {found}, allowed {PROTOCOLS[protocol].addresses}")
 
 
 def _check_addresses(devices: dict[str, Device], draft: Draft) -> None:

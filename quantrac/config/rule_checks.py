@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 
 from quantrac.config.composites import Composite
@@ -15,27 +16,19 @@ from quantrac.config.tides import TIDE_PHASES
 from quantrac.telemetry.parameters import CATALOGUE
 
 
+@dataclass(frozen=True)
 class RuleChecks:
-    """Checks one rule file against everything else; problems go to the findings.
+    """Checks one rule file against everything else; problems go to the findings."""
 
-    `groups` are the names under `groups` in network.yaml. `stations` is None while stations have problems of their own:
-    what depends on them is then not checked, so that one mistake is not reported again as its consequences. `tidal` are
-    the stations that a tide of network.yaml names.
-    """
-
-    def __init__(
-        self,
-        tree: Tree,
-        groups: Collection[str],
-        stations: Mapping[str, Station] | None,
-        findings: Findings,
-        tidal: Collection[str] = (),
-    ) -> None:
-        self._tree = tree
-        self._groups = groups
-        self._stations = stations
-        self._findings = findings
-        self._tidal = tidal
+    tree: Tree
+    groups: Collection[str]
+    """The names under `groups` in network.yaml."""
+    stations: Mapping[str, Station] | None
+    """None while stations have problems of their own: what depends on them is then not checked, so that one mistake is
+    not reported again as its consequences."""
+    findings: Findings
+    tidal: Collection[str]
+    """The stations that a tide of network.yaml names."""
 
     def check(self, file: LoadedRules) -> None:
         """Check every rule of a file, and that its tests name stations and channels that exist."""
@@ -45,11 +38,11 @@ class RuleChecks:
                 self._check_side(rule, side)
         for composite in file.composites.values():
             self._check_composite(composite, file)
-        if self._stations is not None:
+        if self.stations is not None:
             for number, test in enumerate(file.tests):
                 for key, channels in (("series", test.series), ("normals", test.normals)):
                     for channel in channels:
-                        self._check_series(("tests", number, key, channel), channel, self._stations)
+                        self._check_series(("tests", number, key, channel), channel, self.stations)
 
     def check_expectations(self, file: LoadedRules, levels: Mapping[str, Collection[str]]) -> None:
         """Check that tests expect alarms of rules and levels that exist: names of levels by rule."""
@@ -65,18 +58,20 @@ class RuleChecks:
         path: tuple[Key, ...] = ("rules", rule.name)
         if rule.watch.parameter not in CATALOGUE:
             self._refuse((*path, "watch", "parameter"), one_of(rule.watch.parameter, CATALOGUE))
-        if self._stations is not None:
-            self._check_selection((*path, "watch"), rule.watch, self._stations)
-            channels = sorted({channel.name for s in self._stations.values() for channel in s.all_channels()})
-            self._check_known((*path, "watch", "channels"), rule.watch.channels, channels)
+        if self.stations is not None:
+            self._check_known((*path, "watch", "channels"), rule.watch.channels, _channel_names(self.stations))
             for number, instead in enumerate(rule.instead):
-                self._check_selection((*path, "instead", number), instead, self._stations)
-            watched = [station.station for station in self._stations.values() if rule.channels_at(station)]
-            self._check_tide(path, rule, watched)
-            self._check_picture(path, rule, watched, self._stations)
+                self._check_selection((*path, "instead", number), instead, self.stations)
+            self._check_stations(path, rule, self.stations)
+
+    def _check_stations(self, path: tuple[Key, ...], rule: Rule | Composite, stations: Mapping[str, Station]) -> None:
+        self._check_selection((*path, "watch"), rule.watch, stations)
+        watched = [station.station for station in stations.values() if rule.channels_at(station)]
+        self._check_tide(path, rule, watched)
+        self._check_picture(path, rule, watched, stations)
 
     def _check_tide(self, path: tuple[Key, ...], rule: Rationale, watched: Iterable[str]) -> None:
-        without = [station for station in watched if station not in self._tidal]
+        without = [station for station in watched if station not in self.tidal]
         if rule.valid.tide != TIDE_PHASES and without:
             message = f"found phases for {without[0]}, allowed only at stations that a tide of network.yaml names"
             self._refuse((*path, "valid", "tide"), message)
@@ -112,16 +107,13 @@ class RuleChecks:
         for name in sorted(set(rule.conditions) - named):
             self._refuse_key((*path, "conditions", name), "found a condition that `when` does not name, allowed none")
         for name, level in rule.holds.items():
-            self._check_known((*path, "holds", name, "to"), level.to, self._groups)
-        if self._stations is not None:
-            self._check_selection((*path, "watch"), rule.watch, self._stations)
-            channels = sorted({channel.name for s in self._stations.values() for channel in s.all_channels()})
+            self._check_known((*path, "holds", name, "to"), level.to, self.groups)
+        if self.stations is not None:
+            channels = _channel_names(self.stations)
             for name, condition in rule.conditions.items():
                 if condition.channel is not None and condition.channel not in channels:
                     self._refuse((*path, "conditions", name, "channel"), one_of(condition.channel, channels))
-            watched = [station.station for station in self._stations.values() if rule.channels_at(station)]
-            self._check_tide(path, rule, watched)
-            self._check_picture(path, rule, watched, self._stations)
+            self._check_stations(path, rule, self.stations)
 
     def _check_selection(self, path: tuple[Key, ...], selection: Selection, stations: Mapping[str, Station]) -> None:
         tags = sorted({tag for station in stations.values() for tag in station.tags} | set(FARMING_TAGS))
@@ -138,7 +130,7 @@ class RuleChecks:
         path: tuple[Key, ...] = ("rules", rule.name, side)
         self._check_levels(path, side, base)
         for name, spec in base.items():
-            self._check_known((*path, name, "to"), spec.to, self._groups)
+            self._check_known((*path, name, "to"), spec.to, self.groups)
         for number, instead in enumerate(rule.instead):
             self._check_instead(("rules", rule.name, "instead", number, side), side, base, instead)
 
@@ -146,12 +138,12 @@ class RuleChecks:
         parts: dict[str, LevelPart] = getattr(instead, side) or {}
         levels: dict[str, LevelSpec] = {}
         for name, part in parts.items():
-            self._check_known((*path, name, "to"), part.to or (), self._groups)
+            self._check_known((*path, name, "to"), part.to or (), self.groups)
             said = part.model_dump(exclude_none=True)
             merged = (base[name].model_dump() if name in base else {}) | said
             absent = [field.alias or key for key, field in LevelSpec.model_fields.items() if key not in merged]
             absent = [key for key in absent if key != "breaks_quiet_hours"]
-            if absent and name not in base and name in keys_at(self._tree, (*path[:2], side)):
+            if absent and name not in base and name in keys_at(self.tree, (*path[:2], side)):
                 continue  # the rule's own level was refused
             if absent:
                 message = (
@@ -188,8 +180,12 @@ class RuleChecks:
             self._refuse_key(path, one_of(name, names))
 
     def _refuse(self, path: tuple[Key, ...], message: str) -> None:
-        followed, place, _ = follow(self._tree, path)
-        self._findings.add(place.problem(followed, message))
+        followed, place, _ = follow(self.tree, path)
+        self.findings.add(place.problem(followed, message))
 
     def _refuse_key(self, path: tuple[Key, ...], message: str) -> None:
-        self._findings.add(key_place(self._tree, path).problem(path, message))
+        self.findings.add(key_place(self.tree, path).problem(path, message))
+
+
+def _channel_names(stations: Mapping[str, Station]) -> list[str]:
+    return sorted({channel.name for station in stations.values() for channel in station.all_channels()})
