@@ -53,10 +53,8 @@ def command_of(settings: Settings) -> StationCommand | None:
     def command(
         conn: Connection, station: str, order: Mapping[str, Any], *, person: str, reason: str
     ) -> Mapping[str, Any]:
-        link, key = desk.link_to(settings, station)
-        return desk.give(
-            conn, link, key, station, order, person=person, reason=reason, clock=clock, wait_s=COMMAND_WAIT_S
-        )
+        link = desk.link_to(settings, station)
+        return desk.give(conn, link, station, order, person=person, reason=reason, clock=clock, wait_s=COMMAND_WAIT_S)
 
     return command
 

@@ -8,14 +8,14 @@ from typing import Annotated, Final, Literal, NamedTuple
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from quantrac.config.fields import Kebab, QualityWord, Real, Snake, refused
-from quantrac.config.rules import HoldSpec, Measured, Rationale, Selection
+from quantrac.config.rules import HoldSpec, Measurand, Rationale, Selection
 from quantrac.config.stations import Channel, Station
 from quantrac.telemetry.quality import Quality
 
 MOST_NESTED: Final = 8
 
 
-class Condition(Measured):
+class Condition(Measurand):
     """One condition: what of a channel lies beyond a limit. It has no delays and no clear limit: the rule has."""
 
     channel: Snake | None = None

@@ -53,7 +53,7 @@ FARMING_TAGS: Final = (
 """Species, crops and growth stages: tags that rules may name before any station has them."""
 
 
-class Measured(Model):
+class Measurand(Model):
     """What of a parameter is compared with limits."""
 
     parameter: str
@@ -74,7 +74,7 @@ class Measured(Model):
         return self
 
 
-class Watch(Measured, Selection):
+class Watch(Measurand, Selection):
     """What a rule watches: every channel of a parameter at the selected stations, or only the channels named."""
 
     channels: tuple[str, ...] = ()

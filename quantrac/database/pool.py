@@ -1,14 +1,18 @@
-"""Connections to the database, all set up alike."""
+"""Connections to the database, all set up alike, and rows of it as dataclasses."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any, TypeVar
 
 import psycopg
+from psycopg.rows import class_row
 from psycopg_pool import ConnectionPool
 
 from quantrac.telemetry.errors import QuantracError
 
+Row = TypeVar("Row")
 Connection = psycopg.Connection[tuple[Any, ...]]
 """A connection whose rows are plain tuples."""
 
@@ -67,6 +71,19 @@ def open_pool(url: str, application_name: str, *, most: int = 4) -> ConnectionPo
         name=application_name,
         timeout=CONNECT_TIMEOUT_S,
     )
+
+
+def rows_of(
+    conn: Connection, row: type[Row], query: str, parameters: Mapping[str, object] | Sequence[object] = ()
+) -> list[Row]:
+    """Return the rows of a query as a dataclass whose fields are named as the columns."""
+    with conn.cursor(row_factory=class_row(row)) as cursor:
+        return cursor.execute(query, parameters).fetchall()
+
+
+def columns_of(row: type[Any]) -> str:
+    """Return the fields of a dataclass as a list of columns."""
+    return ", ".join(field.name for field in fields(row))
 
 
 def address(url: str) -> str:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from psycopg.rows import class_row
-
-from quantrac.database.pool import Connection
+from quantrac.database.pool import Connection, columns_of, rows_of
 from quantrac.telemetry.errors import QuantracError
 
 
@@ -48,10 +46,9 @@ class Act:
     withdrawn_at: datetime | None
 
 
-COLUMNS: Final = ", ".join(field.name for field in fields(Act))
-ACT: Final = f"select {COLUMNS} from v_review where review_id = %s"  # noqa: S608  # our own field names
+ACT: Final = f"select {columns_of(Act)} from v_review where review_id = %s"  # noqa: S608  # our own field names
 ACTS: Final = f"""
-select {COLUMNS} from v_review
+select {columns_of(Act)} from v_review
 where (%(place)s::text is null or channel = %(place)s or station = %(place)s) and (%(every)s or state <> 'withdrawn')
 order by review_id desc limit %(limit)s
 """  # noqa: S608
@@ -59,14 +56,12 @@ order by review_id desc limit %(limit)s
 
 def acts(conn: Connection, place: str | None = None, *, every: bool = False, limit: int = 100) -> list[Act]:
     """Return the newest acts, of one channel or station where `place` names one; withdrawn ones only with `every`."""
-    with conn.cursor(row_factory=class_row(Act)) as cursor:
-        return cursor.execute(ACTS, {"place": place, "every": every, "limit": limit}).fetchall()
+    return rows_of(conn, Act, ACTS, {"place": place, "every": every, "limit": limit})
 
 
 def act_of(conn: Connection, review_id: int) -> Act:
     """Return one act; raises NoSuchReview."""
-    with conn.cursor(row_factory=class_row(Act)) as cursor:
-        found = cursor.execute(ACT, [review_id]).fetchone()
-    if found is None:
+    found = rows_of(conn, Act, ACT, [review_id])
+    if not found:
         raise NoSuchReview(f"there is no review {review_id}: quantrac review list")
-    return found
+    return found[0]

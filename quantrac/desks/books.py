@@ -7,10 +7,8 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from psycopg.rows import class_row
-
 from quantrac.database import audit
-from quantrac.database.pool import Connection
+from quantrac.database.pool import Connection, columns_of, rows_of
 from quantrac.telemetry.errors import QuantracError
 
 Status = Literal["open", "partial", "replayed", "discarded"]
@@ -96,13 +94,9 @@ class AlreadyClosed(QuantracError):
     """The dead letter has been replayed or discarded before."""
 
 
-def _columns(row: type[Any]) -> str:
-    return ", ".join(field.name for field in fields(row))
-
-
-LEDGER = f"select {_columns(LedgerRow)} from v_ledger order by station, epoch"  # noqa: S608  # our own field names
+LEDGER = f"select {columns_of(LedgerRow)} from v_ledger order by station, epoch"  # noqa: S608  # our own field names
 DEAD_LETTERS = f"""
-select {_columns(DeadLetterRow)} from v_dead_letter
+select {columns_of(DeadLetterRow)} from v_dead_letter
 where status = any(%(statuses)s) and (%(station)s::text is null or station = %(station)s)
   and (%(misfit)s::text is null or reason = %(misfit)s)
 order by dead_letter_id desc limit %(limit)s
@@ -113,8 +107,8 @@ where status in ('open', 'partial') and (%(station)s::text is null or station = 
   and (%(misfit)s::text is null or reason = %(misfit)s)
 order by dead_letter_id
 """
-DEAD_LETTER = f"select {_columns(DeadLetterRow)} from v_dead_letter where dead_letter_id = %s"  # noqa: S608
-CONFLICTS = f"select {_columns(Conflict)} from v_conflict order by received_at desc, channel, time limit %s"  # noqa: S608
+DEAD_LETTER = f"select {columns_of(DeadLetterRow)} from v_dead_letter where dead_letter_id = %s"  # noqa: S608
+CONFLICTS = f"select {columns_of(Conflict)} from v_conflict order by received_at desc, channel, time limit %s"  # noqa: S608
 FORGET_PICTURE = "delete from dead_picture where dead_letter_id = %s"
 CLOSE = """
 update dead_letter set status = 'discarded', closed_by = %s, closed_reason = %s, closed_at = %s
@@ -124,14 +118,12 @@ where dead_letter_id = %s and status in ('open', 'partial')
 
 def ledger(conn: Connection) -> list[LedgerRow]:
     """Return both books of every station and epoch."""
-    with conn.cursor(row_factory=class_row(LedgerRow)) as cursor:
-        return cursor.execute(LEDGER).fetchall()
+    return rows_of(conn, LedgerRow, LEDGER)
 
 
 def conflicts(conn: Connection, limit: int = 100) -> list[Conflict]:
     """Return the newest second values that arrived for a key."""
-    with conn.cursor(row_factory=class_row(Conflict)) as cursor:
-        return cursor.execute(CONFLICTS, [limit]).fetchall()
+    return rows_of(conn, Conflict, CONFLICTS, [limit])
 
 
 def total(books: Iterable[LedgerRow]) -> LedgerRow:
@@ -151,8 +143,7 @@ def dead_letters(
 ) -> list[DeadLetterRow]:
     """Return the newest dead letters of some statuses, if asked only of one station and with one reason."""
     wanted = {"statuses": list(statuses), "limit": limit, "station": station, "misfit": misfit}
-    with conn.cursor(row_factory=class_row(DeadLetterRow)) as cursor:
-        return cursor.execute(DEAD_LETTERS, wanted).fetchall()
+    return rows_of(conn, DeadLetterRow, DEAD_LETTERS, wanted)
 
 
 def not_closed(conn: Connection, *, station: str | None = None, misfit: str | None = None) -> list[int]:
@@ -162,11 +153,10 @@ def not_closed(conn: Connection, *, station: str | None = None, misfit: str | No
 
 def dead_letter(conn: Connection, dead_letter_id: int) -> DeadLetterRow:
     """Return one dead letter; raises NoSuchDeadLetter."""
-    with conn.cursor(row_factory=class_row(DeadLetterRow)) as cursor:
-        found = cursor.execute(DEAD_LETTER, [dead_letter_id]).fetchone()
-    if found is None:
+    found = rows_of(conn, DeadLetterRow, DEAD_LETTER, [dead_letter_id])
+    if not found:
         raise NoSuchDeadLetter(f"there is no dead letter {dead_letter_id}")
-    return found
+    return found[0]
 
 
 def discard(conn: Connection, dead_letter_id: int, person: str, reason: str, now: datetime) -> None:

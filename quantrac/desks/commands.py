@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 from quantrac.config.settings import Settings
 from quantrac.config.station_json import dumps
@@ -64,19 +64,13 @@ class NoSuchStation(QuantracError):
     exit_code = 2
 
 
-class StationLink(Protocol):
-    """The way to a station."""
-
-    def ask(self, station: str, command_id: str, payload: bytes, expires_s: int, wait_s: float) -> bytes:
-        """Publish a command and return its reply; raises NotSent, NoReply."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class MqttLink:
     """A session of its own for each command, gone when the reply is there; the broker's user must be `console`."""
 
     address: MqttAddress
+    key: bytes
+    """Signs the commands."""
 
     def ask(self, station: str, command_id: str, payload: bytes, expires_s: int, wait_s: float) -> bytes:
         """Publish a command and return its reply; raises NotSent, NoReply."""
@@ -112,9 +106,9 @@ class MqttLink:
                 ) from None
 
 
-def link_to(settings: Settings, station: str) -> tuple[MqttLink, bytes]:
-    """Return the way to a station and the key that signs its commands. Raises MissingSetting, BadKeyFile."""
-    return MqttLink(MqttAddress.parse(settings.command_mqtt())), read_key(settings.keys(), station)
+def link_to(settings: Settings, station: str) -> MqttLink:
+    """Return the way to a station. Raises MissingSetting, BadKeyFile."""
+    return MqttLink(MqttAddress.parse(settings.command_mqtt()), read_key(settings.keys(), station))
 
 
 def _check_sent(station: str, fates: queue.SimpleQueue[SettledPublish]) -> None:
@@ -142,8 +136,7 @@ class Past(NamedTuple):
 
 def give(
     conn: Connection,
-    line: StationLink,
-    key: bytes,
+    line: MqttLink,
     station: str,
     order: Mapping[str, Any],
     *,
@@ -165,7 +158,7 @@ def give(
     with conn.transaction():
         audit.record(conn, now, person, ISSUED, subject, reason, said)
     expires = now + timedelta(seconds=lasts_s)
-    payload = encode_command(key, station, command_id, order, issued_ms=_ms(now), expires_ms=_ms(expires))
+    payload = encode_command(line.key, station, command_id, order, issued_ms=_ms(now), expires_ms=_ms(expires))
     try:
         answer: dict[str, Any] = json.loads(line.ask(station, command_id, payload, lasts_s, wait_s))
     except (NotSent, NoReply) as failure:
@@ -177,8 +170,7 @@ def give(
 
 def push(
     conn: Connection,
-    line: StationLink,
-    key: bytes,
+    line: MqttLink,
     station: Station,
     *,
     person: str,
@@ -200,7 +192,7 @@ def push(
     # Trying the devices and the trial itself take their time, and slots of ten minutes take longer than `within_s`.
     longest_s = max((channel.interval_ms for channel in station.channel_list()), default=0) / 1000
     wait_s = max(within_s, 2 * longest_s) + 180
-    return give(conn, line, key, station.station, order, person=person, reason=reason, clock=clock, wait_s=wait_s)
+    return give(conn, line, station.station, order, person=person, reason=reason, clock=clock, wait_s=wait_s)
 
 
 def history(conn: Connection, station: str | None = None, most: int = 20) -> list[Past]:

@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeVar
-
-from psycopg.rows import class_row
+from typing import Any, Final
 
 from alerts.telling.notification import MessageStatus
-from quantrac.database.pool import Connection
+from quantrac.database.pool import Connection, rows_of
 from quantrac.desks import books
 from quantrac.desks.books import LedgerRow
 from quantrac.telemetry.slots import is_stale
-
-Row = TypeVar("Row")
 
 QUEUED_TOO_LONG: Final = timedelta(minutes=5)
 """A message to a person that has waited so long is stuck."""
@@ -205,15 +201,15 @@ def look(conn: Connection, now: datetime) -> Overview:
         assert row is not None
         return Overview(
             now,
-            workers=_rows(conn, WorkerSeen, SERVICES),
+            workers=rows_of(conn, WorkerSeen, SERVICES),
             stations=_stations(conn, now),
-            consumers=_rows(conn, ConsumerSeen, CONSUMERS),
+            consumers=rows_of(conn, ConsumerSeen, CONSUMERS),
             books=books.ledger(conn),
-            gaps=_rows(conn, Gap, GAPS),
-            strangers=_rows(conn, Stranger, STRANGERS),
-            jobs=_rows(conn, JobSeen, JOBS),
-            calibrations=_rows(conn, DueCalibration, CALIBRATIONS),
-            alarms=_rows(conn, StandingAlarm, ALARMS),
+            gaps=rows_of(conn, Gap, GAPS),
+            strangers=rows_of(conn, Stranger, STRANGERS),
+            jobs=rows_of(conn, JobSeen, JOBS),
+            calibrations=rows_of(conn, DueCalibration, CALIBRATIONS),
+            alarms=rows_of(conn, StandingAlarm, ALARMS),
             stuck_messages=row[0],
             failed_messages=row[1],
             dead_letters=_one(conn, DEAD_LETTERS),
@@ -237,11 +233,6 @@ def _station(
     newest = max((time for _, _, time in channels if time is not None), default=None)
     station, online, last_message_at, applied, reported = row
     return StationSeen(station, online, last_message_at, applied, reported, len(channels), newest, stale)
-
-
-def _rows(conn: Connection, row: type[Row], query: str) -> list[Row]:
-    with conn.cursor(row_factory=class_row(row)) as cursor:
-        return cursor.execute(query).fetchall()
 
 
 def _one(conn: Connection, query: str, **parameters: object) -> Any:

@@ -43,10 +43,10 @@ def by_command(settings: Settings) -> AskPicture:
     from quantrac.desks import commands as desk
 
     def ask(conn: Connection, station: str, camera: str, *, reason: str, lasts_s: int) -> Mapping[str, Any]:
-        link, key = desk.link_to(settings, station)
+        link = desk.link_to(settings, station)
         order = {"do": "picture", "camera": camera}
         return desk.give(
-            conn, link, key, station, order, person=PERSON, reason=reason,
+            conn, link, station, order, person=PERSON, reason=reason,
             clock=lambda: datetime.now(UTC), wait_s=WAIT_S, lasts_s=lasts_s,
         )  # fmt: skip
 

@@ -158,10 +158,10 @@ def give(
 
     settings = Settings()
     logs.configure(settings.log, level=logging.WARNING)
-    link, key = desk.link_to(settings, station)
+    link = desk.link_to(settings, station)
     with database("console", "commands") as conn:
         reply = desk.give(
-            conn, link, key, station, order, person=person, reason=reason,
+            conn, link, station, order, person=person, reason=reason,
             clock=lambda: datetime.now(UTC), wait_s=wait_s,
         )  # fmt: skip
     if not reply.get("ok"):

@@ -115,10 +115,10 @@ def push(
     stations = configured_network(folder, overlay).stations
     if station not in stations:
         raise typer.BadParameter(f"found {station!r}, there are: {', '.join(sorted(stations))}")
-    link, key = commands.link_to(settings, station)
+    link = commands.link_to(settings, station)
     with database("stations", "stations push") as conn:
         reply = commands.push(
-            conn, link, key, stations[station], person=person, reason=why,
+            conn, link, stations[station], person=person, reason=why,
             clock=lambda: datetime.now(UTC), within_s=within,
         )  # fmt: skip
     said = reload_line(station, reply) if reply.get("ok") else f"{station}: refused: {reply.get('error')}"
