@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from fastapi import FastAPI
 from fastapi import Path as PathParameter
@@ -15,6 +16,12 @@ from quantrac.database.pool import Connection
 from quantrac.telemetry.errors import QuantracError
 
 Action = Literal["comment", "shelve", "unshelve", "reset", "false"]
+ACTS: Final[dict[Action, Callable[[Connection, int, str, str, datetime], None]]] = {
+    "comment": desk.comment,
+    "unshelve": desk.unshelve,
+    "reset": desk.reset,
+    "false": desk.mark_false,
+}
 Service = Literal["out-of-service", "in-service"]
 
 
@@ -43,8 +50,13 @@ def add_actions(app: FastAPI, console: Console) -> None:
     @app.post("/api/alarms/{alarm_id}/{action}")
     def act(alarm_id: Annotated[int, PathParameter(gt=0)], action: Action, wish: ActionRequest) -> dict[str, int]:
         """Do something about an alarm, in a person's name."""
+        now = clock()
         with pool.connection() as conn:
-            _act(conn, alarm_id, action, wish, clock())
+            if action == "shelve":
+                until = now + timedelta(hours=wish.hours)
+                desk.shelve(conn, alarm_id, wish.person, wish.reason, until, now)
+            else:
+                ACTS[action](conn, alarm_id, wish.person, wish.reason, now)
         return {"alarm_id": alarm_id}
 
     @app.post("/api/stations/{station}/end-maintenance")
@@ -70,16 +82,3 @@ def add_actions(app: FastAPI, console: Console) -> None:
                 until = now + timedelta(hours=wish.hours)
                 desk.take_out_of_service(conn, station, wish.device, wish.person, wish.reason, until, now)
         return {"station": station}
-
-
-def _act(conn: Connection, alarm_id: int, action: Action, wish: ActionRequest, now: datetime) -> None:
-    if action == "comment":
-        desk.comment(conn, alarm_id, wish.person, wish.reason, now)
-    elif action == "shelve":
-        desk.shelve(conn, alarm_id, wish.person, wish.reason, now + timedelta(hours=wish.hours), now)
-    elif action == "unshelve":
-        desk.unshelve(conn, alarm_id, wish.person, wish.reason, now)
-    elif action == "reset":
-        desk.reset(conn, alarm_id, wish.person, wish.reason, now)
-    else:
-        desk.mark_false(conn, alarm_id, wish.person, wish.reason, now)

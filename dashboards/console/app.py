@@ -24,15 +24,15 @@ from alerts import desk as alerts_desk
 from dashboards.console.alarm_actions import add_actions
 from dashboards.console.context import Console
 from dashboards.console.outside import add_outside, is_linked
-from dashboards.console.pages import page_context
 from dashboards.console.pictures import add_pictures
 from dashboards.console.series import opening_hours, read_series
-from dashboards.console.snapshot import read_alarms
+from dashboards.console.snapshot import ChannelNow, NetworkNow, StationNow, read_alarms
 from dashboards.console.texts import Language, texts
 from dashboards.console.watcher import NothingSeenYet
 from quantrac.database.pool import one_line
 from quantrac.observe.logs import logger
 from quantrac.telemetry.errors import QuantracError
+from quantrac.telemetry.parameters import CATALOGUE, HOUSEKEEPING
 
 log = logger(__name__)
 
@@ -48,6 +48,9 @@ HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+
+ORDER: Final = {name: place for place, name in enumerate(CATALOGUE)}
+HOUSEKEEPING_IDS: Final = {parameter.id for parameter in HOUSEKEEPING}
 
 
 class Acknowledgement(BaseModel):
@@ -93,7 +96,7 @@ def _add_pages(app: FastAPI, console: Console, templates: Jinja2Templates) -> No
         return templates.TemplateResponse(
             request,
             "overview.html",
-            page_context(console.watcher.last, lang) | {"commands": console.command is not None},
+            _page_context(console.watcher.last, lang) | {"commands": console.command is not None},
         )
 
     @app.get("/stations/{station}", response_class=HTMLResponse)
@@ -101,13 +104,62 @@ def _add_pages(app: FastAPI, console: Console, templates: Jinja2Templates) -> No
         """One station: every channel with its chart."""
         if not console.watcher.has_seen:
             return message(request, lang, "not_ready", 503)
-        context = page_context(console.watcher.last, lang, station)
+        context = _page_context(console.watcher.last, lang, station)
         if context["shown"] is None:
             return message(request, lang, "unknown_station", 404)
         with console.pool.connection() as conn:
             context["hours"] = opening_hours(conn, station, console.clock())
         context["commands"] = console.command is not None
         return templates.TemplateResponse(request, "station.html", context)
+
+
+def _page_context(snapshot: NetworkNow, language: Language, station: str | None = None) -> dict[str, Any]:
+    """Return the context of a page; `shown` is the one station it is about, None for the overview or an unknown one."""
+    rows = [_station(one, snapshot, language) for one in snapshot.stations]
+    return {
+        "lang": language,
+        "other": "en" if language == "vi" else "vi",
+        "t": texts(language),
+        "time_zone": snapshot.time_zone,
+        "stations": rows,
+        "shown": next((row for row in rows if row["id"] == station), None),
+    }
+
+
+def _station(station: StationNow, snapshot: NetworkNow, language: Language) -> dict[str, Any]:
+    own = sorted((c for c in snapshot.channels if c.station == station.station), key=_rank)
+    channels = [_channel(channel, language) for channel in own]
+    return {
+        "id": station.station,
+        "name": station.name if language == "vi" else station.name_en,
+        "measured": [channel for channel in channels if not channel["housekeeping"]],
+        "housekeeping": [channel for channel in channels if channel["housekeeping"]],
+    }
+
+
+def _rank(channel: ChannelNow) -> tuple[int, str]:
+    """Order by the catalogue, which begins with what people ask for first."""
+    return ORDER.get(channel.parameter, len(ORDER)), channel.name
+
+
+def _channel(channel: ChannelNow, language: Language) -> dict[str, Any]:
+    parameter = CATALOGUE.get(channel.parameter)
+    if parameter is None:
+        title, unit, decimals = channel.name, channel.unit, 2
+    else:
+        title = parameter.title_vi if language == "vi" else parameter.title_en
+        unit, decimals = parameter.label, parameter.decimals
+    if channel.name != channel.parameter:
+        title = f"{title} ({channel.name})"
+    return {
+        "id": channel.channel,
+        "title": title,
+        "unit": unit,
+        "decimals": decimals,
+        "interval": channel.interval_s,
+        "housekeeping": channel.parameter in HOUSEKEEPING_IDS,
+        "last": parameter is not None and parameter.kind.value == "last",
+    }
 
 
 def _add_api(app: FastAPI, console: Console) -> None:

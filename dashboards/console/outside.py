@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hmac
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from fastapi.templating import Jinja2Templates
+from psycopg.rows import dict_row
 
 from alerts import desk as alerts_desk
 from alerts.people.receipts import note_esms_receipt
@@ -76,27 +76,25 @@ def _page(
         opened = links.opened(token, console.clock())
         person, language = _person(conn, opened)
     except (LinkRefused, ValueError):
-        return _written(templates, request, "vi", {"refused": True}, 410)
+        context = {"lang": "vi", "t": texts("vi"), "refused": True}
+        return templates.TemplateResponse(request, "linked.html", context, 410)
     refused = ""
     if acknowledges:
         try:
             alerts_desk.acknowledge(conn, opened.alarm_id, person, "by the link in a mail", console.clock())
         except QuantracError as error:
             refused = str(error)
-    return _written(
-        templates,
-        request,
-        language,
-        {
-            "alarm": _alarm(conn, opened, language),
-            "zone": time_zone(conn),
-            "pictures": pictures_of(conn, opened.alarm_id),
-            "token": token,
-            "why_not": refused,
-            "person": person,
-        },
-        200,
-    )
+    context = {
+        "lang": language,
+        "t": texts(language),
+        "alarm": _alarm(conn, opened, language),
+        "zone": time_zone(conn),
+        "pictures": pictures_of(conn, opened.alarm_id),
+        "token": token,
+        "why_not": refused,
+        "person": person,
+    }
+    return templates.TemplateResponse(request, "linked.html", context)
 
 
 def _person(conn: Connection, opened: Opened) -> tuple[str, Language]:
@@ -107,18 +105,10 @@ def _person(conn: Connection, opened: Opened) -> tuple[str, Language]:
 
 
 def _alarm(conn: Connection, opened: Opened, language: Language) -> dict[str, Any] | None:
-    cursor = conn.execute(ALARM, {"alarm": opened.alarm_id, "language": language})
-    row = cursor.fetchone()
-    return None if row is None else dict(zip((column.name for column in cursor.description or ()), row, strict=True))
-
-
-def _written(
-    templates: Jinja2Templates, request: Request, language: Language, about: dict[str, Any], status: int
-) -> Response:
-    context = {"lang": language, "t": texts(language), **about}
-    return templates.TemplateResponse(request, "linked.html", context, status)
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(ALARM, {"alarm": opened.alarm_id, "language": language}).fetchone()
 
 
 def is_linked(path: str) -> bool:
     """Whether a path proves itself by a signature."""
-    return urlsplit(path).path.startswith("/a/")
+    return path.startswith("/a/")

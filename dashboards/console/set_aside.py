@@ -39,8 +39,8 @@ class SetAside(msgspec.Struct, frozen=True):
 
 
 SHELVED: Final = """
-select s.station, s.channel, a.alarm_id, coalesce(a.texts->'title', jsonb_build_object('vi', s.rule, 'en', s.rule)),
-       s.person, s.reason, s.since, s.until
+select 'shelved', s.station, null, s.channel, a.alarm_id,
+       coalesce(a.texts->'title', jsonb_build_object('vi', s.rule, 'en', s.rule)), s.person, s.reason, s.since, s.until
 from v_shelf s left join lateral (
   select v.alarm_id, v.texts from v_alarm v
   where v.rule = s.rule and v.station is not distinct from s.station and v.channel is not distinct from s.channel
@@ -48,7 +48,7 @@ from v_shelf s left join lateral (
 where s.until > %s order by s.since
 """
 OUT: Final = """
-select station, device, person, reason, since, until from v_out_of_service
+select 'out', station, device, null, null, null, person, reason, since, until from v_out_of_service
 where ended_at is null and since <= %(now)s and until > %(now)s order by since
 """
 # The newest word of each device: orders last seven days at most. Who gave an order from the centre is in the audit.
@@ -72,8 +72,7 @@ ORDER: Final = re.compile(r"on, (maint|cal) for ([\d.]+(?:e\+\d+)?) min(?:: (.*)
 
 def read_set_aside(conn: Connection, now: datetime) -> list[SetAside]:
     """Return what is set aside now: shelved alarms, what is out of service, then maintenance."""
-    found = [_shelved(*row) for row in conn.execute(SHELVED, [now])]
-    found += [_out(*row) for row in conn.execute(OUT, {"now": now})]
+    found = [SetAside(*with_ms(row)) for row in (*conn.execute(SHELVED, [now]), *conn.execute(OUT, {"now": now}))]
     rows = conn.execute(MAINTENANCE, {"now": now, "since": now - LONGEST})
     return [*found, *in_maintenance(rows, now)]
 
@@ -94,22 +93,15 @@ def in_maintenance(rows: Iterable[tuple[Any, ...]], now: datetime) -> Iterator[S
             kind, place, why = "maint", None, ""
             until = None if switch_ms is None else time + timedelta(milliseconds=switch_ms)
         if until is None or until > now:
-            yield SetAside(
-                kind, station, place, None, None, None, person, why, _ms(time), None if until is None else _ms(until),
-                is_order=order is not None,
-            )  # fmt: skip
+            row = (kind, station, place, None, None, None, person, why, time, until, order is not None)
+            yield SetAside(*with_ms(row))
 
 
-def _shelved(
-    station: str | None, channel: str | None, alarm_id: int | None, title: dict[str, Any], person: str, reason: str,
-    since: datetime, until: datetime,
-) -> SetAside:  # fmt: skip
-    return SetAside("shelved", station, None, channel, alarm_id, title, person, reason, _ms(since), _ms(until))
+def with_ms(row: Iterable[Any]) -> list[Any]:
+    """Return a row of the database with its times in milliseconds since 1970 UTC."""
+    return [ms_of(value) if isinstance(value, datetime) else value for value in row]
 
 
-def _out(station: str, device: str | None, person: str, reason: str, since: datetime, until: datetime) -> SetAside:
-    return SetAside("out", station, device, None, None, None, person, reason, _ms(since), _ms(until))
-
-
-def _ms(time: datetime) -> int:
+def ms_of(time: datetime) -> int:
+    """Return milliseconds since 1970 UTC."""
     return round(time.timestamp() * 1000)

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
-from dashboards.console.set_aside import SetAside, read_set_aside
+from dashboards.console.set_aside import SetAside, ms_of, read_set_aside, with_ms
 from quantrac.database.pool import Connection
 from quantrac.database.time_zone import time_zone
 from quantrac.telemetry.parameters import CATALOGUE
@@ -147,17 +147,16 @@ class NetworkNow(msgspec.Struct, frozen=True):
 
 def read_snapshot(conn: Connection, now: datetime) -> NetworkNow:
     """Read the network's present state."""
-    rows = conn.execute(CHANNELS).fetchall()
-    channels = [_channel(row) for row in rows]
+    channels = [ChannelNow(*with_ms(row)) for row in conn.execute(CHANNELS)]
     standing = conn.execute(STANDING).fetchall()
     stations = [_station(row, channels, standing, now) for row in conn.execute(STATIONS)]
     beats = [IngestBeat(*row) for row in conn.execute(BEATS)]
-    sent = [row for row in rows if row[6] is not None and not row[-1]]
-    times = [row[6] for row in sent]
-    shortest = min((timedelta(seconds=row[5]) for row in sent), default=None)
-    fresh = judge(now, beats, max(times, default=None), shortest)
+    sent = _sent(channels)
+    newest = max((_time(c.t) for c in sent if c.t is not None), default=None)
+    shortest = min((timedelta(seconds=c.interval_s) for c in sent), default=None)
+    fresh = judge(now, beats, newest, shortest)
     return NetworkNow(
-        _ms(now) or 0, fresh, stations, channels, read_alarms(conn, now), time_zone(conn).key,
+        ms_of(now), fresh, stations, channels, read_alarms(conn, now), time_zone(conn).key,
         read_set_aside(conn, now), sum(count for _, _, count in standing),
     )  # fmt: skip
 
@@ -185,8 +184,7 @@ def condition_of(online: bool, channels: Iterable[ChannelNow], severities: Itera
     """Return the worst that can be said of a station: by its alarms' severities, its link, its readings."""
     found: set[Condition] = {"good"}
     found.update(_severity(severity) for severity in severities)
-    sent = [c for c in channels if c.t is not None and not c.derived]
-    fresh = [c for c in sent if not is_stale(now, _time(c.t or 0), timedelta(seconds=c.interval_s))]
+    fresh = [c for c in _sent(channels) if not is_stale(now, _time(c.t or 0), timedelta(seconds=c.interval_s))]
     if not online or not fresh:
         found.add("offline")
     if any(c.state in ("fault", "comm") or c.quality == 4 for c in fresh):
@@ -199,10 +197,10 @@ def condition_of(online: bool, channels: Iterable[ChannelNow], severities: Itera
 def changed(before: NetworkNow, after: NetworkNow) -> dict[str, Any]:
     """Return what a page that shows `before` must hear to show `after`; lists hold only what differs."""
     difference: dict[str, Any] = {"now": after.now, "freshness": after.freshness}
-    if stations := _news(before.stations, after.stations):
-        difference["stations"] = stations
-    if channels := _news(before.channels, after.channels):
-        difference["channels"] = channels
+    for name in ("stations", "channels"):
+        pairs = zip(getattr(before, name), getattr(after, name), strict=True)
+        if news := [new for old, new in pairs if old != new]:
+            difference[name] = news
     if (before.alarms, before.standing) != (after.alarms, after.standing):
         difference |= {"alarms": after.alarms, "standing": after.standing}
     if before.aside != after.aside:
@@ -217,37 +215,23 @@ def same_rows(before: NetworkNow, after: NetworkNow) -> bool:
     ] == [c.channel for c in after.channels]
 
 
-def _news(before: Sequence[Any], after: Sequence[Any]) -> list[Any]:
-    return [new for old, new in zip(before, after, strict=True) if old != new]
+def _sent(channels: Iterable[ChannelNow]) -> list[ChannelNow]:
+    """Return the channels that their stations have sent."""
+    return [channel for channel in channels if channel.t is not None and not channel.derived]
 
 
 def _station(
     row: Sequence[Any], channels: list[ChannelNow], standing: list[tuple[Any, ...]], now: datetime
 ) -> StationNow:
-    station, name, name_en, latitude, longitude, tags, online, last_message_at = row
-    own_channels = [c for c in channels if c.station == station]
-    own = {severity: count for place, severity, count in standing if place == station}
-    condition = condition_of(online, own_channels, own, now)
-    return StationNow(
-        station, name, name_en, latitude, longitude, tags, online, _ms(last_message_at), condition, sum(own.values())
-    )
-
-
-def _channel(row: Sequence[Any]) -> ChannelNow:
-    channel, station, name, parameter, unit, interval_s, time, value, state, quality, tests, derived = row
-    return ChannelNow(
-        channel, station, name, parameter, unit, interval_s, _ms(time), value, state, quality, tests, derived
-    )  # fmt: skip
+    own = {severity: count for place, severity, count in standing if place == row[0]}
+    condition = condition_of(row[6], [c for c in channels if c.station == row[0]], own, now)
+    return StationNow(*(*with_ms(row), condition, sum(own.values())))
 
 
 def _alarm(row: Sequence[Any]) -> AlarmNow:
-    alarm_id, rule, level, station, channel, severity, state, raised, cleared, acknowledged, by, *rest = row
-    value, limit, parameter, unit, texts, pictures = rest
+    *values, parameter, unit, texts, pictures = with_ms(row)
     known = CATALOGUE.get(parameter)
-    return AlarmNow(
-        alarm_id, rule, level, station, channel, severity, state, _ms(raised) or 0, _ms(cleared), _ms(acknowledged),
-        by, value, limit, known.label if known else unit, texts or {}, pictures,
-    )  # fmt: skip
+    return AlarmNow(*(*values, known.label if known else unit, texts or {}, pictures))
 
 
 def _severity(severity: str) -> Condition:
@@ -259,4 +243,4 @@ def _time(t_ms: int) -> datetime:
 
 
 def _ms(time: datetime | None) -> int | None:
-    return None if time is None else round(time.timestamp() * 1000)
+    return None if time is None else ms_of(time)

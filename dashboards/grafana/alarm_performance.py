@@ -10,9 +10,8 @@ from __future__ import annotations
 from typing import Final
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
-from grafana_foundation_sdk.models import dashboard as models
 
-from dashboards.grafana.panels import number_panel, series_panel, table_panel
+from dashboards.grafana.panels import dashboard, number_panel, series_panel, table_panel
 
 UID: Final = "quantrac-alarms"
 
@@ -77,13 +76,8 @@ from v_notification where $__timeFilter(queued_at) group by 1, 2, 3, 4 order by 
 def alarm_performance(time_zone: str) -> Dashboard:
     """Return the dashboard."""
     return (
-        Dashboard("Quantrac · Cảnh báo / Alarms")
-        .uid(UID)
-        .tags(["quantrac"])
-        .timezone(time_zone)
+        dashboard("Quantrac · Cảnh báo / Alarms", UID, time_zone, since="now-30d")
         .refresh("1m")
-        .time("now-30d", "now")
-        .tooltip(models.DashboardCursorSync.CROSSHAIR)
         .with_row(Row("Chỉ số / Figures (ISA-18.2)"))
         .with_panel(number_panel("Nhiều nhất trong 10 phút / Peak in 10 min", PEAK, bad_from=11))
         .with_panel(number_panel("Thời gian ngập / Time in flood", FLOOD, bad_from=0.01, unit="percentunit"))

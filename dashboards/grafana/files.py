@@ -11,9 +11,8 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
 from dashboards.grafana.alarm_performance import alarm_performance
-from dashboards.grafana.network_overview import network_overview
+from dashboards.grafana.network import network_overview, year
 from dashboards.grafana.panels import DATASOURCE_TYPE, DATASOURCE_UID
-from dashboards.grafana.year import year
 
 HERE: Final = Path(__file__).parent
 DATASOURCE_FILE: Final = f"""# The database as quantrac_reader sees it: views only. Values come from the environment.

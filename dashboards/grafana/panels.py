@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from grafana_foundation_sdk.builders import stat, table, timeseries
-from grafana_foundation_sdk.builders.dashboard import QueryVariable, ThresholdsConfig
+from grafana_foundation_sdk.builders.dashboard import Dashboard, QueryVariable, ThresholdsConfig
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models.common import VisibilityMode
 from grafana_foundation_sdk.models.dashboard import (
+    DashboardCursorSync,
     DataSourceRef,
     Threshold,
     ThresholdsMode,
@@ -49,6 +50,12 @@ class _Query(Builder[SqlQuery]):
 
     def build(self) -> SqlQuery:
         return self._query
+
+
+def dashboard(title: str, uid: str, time_zone: str, *, since: str) -> Dashboard:
+    """Return a dashboard without panels, with times of a time zone, that opens from `since` (`now-24h`) to now."""
+    made = Dashboard(title).uid(uid).tags(["quantrac"]).timezone(time_zone).time(since, "now")
+    return made.tooltip(DashboardCursorSync.CROSSHAIR)
 
 
 def table_panel(title: str, sql: str, *, span: int, height: int) -> table.Panel:

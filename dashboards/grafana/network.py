@@ -1,30 +1,23 @@
-"""The dashboard of the network: stations, readings, alarms, books, services, messages to people."""
+"""The dashboards of the network: its present state, and a year of one parameter."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
-from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.grafana import queries
-from dashboards.grafana.panels import number_panel, series_panel, table_panel, variable
+from dashboards.grafana.panels import dashboard, number_panel, series_panel, table_panel, variable
 
 UID: Final = "quantrac-network"
+YEAR_UID: Final = "quantrac-year"
 
 
 def network_overview(time_zone: str) -> Dashboard:
-    """Return the dashboard."""
+    """Return the dashboard of stations, readings, alarms, books, services and messages to people."""
     return (
-        Dashboard("Quantrac · Mạng quan trắc / Network")
-        .uid(UID)
-        .tags(["quantrac"])
-        .timezone(time_zone)
+        _with_choices(dashboard("Quantrac · Mạng quan trắc / Network", UID, time_zone, since="now-24h"))
         .refresh("10s")
-        .time("now-24h", "now")
-        .tooltip(models.DashboardCursorSync.CROSSHAIR)
-        .with_variable(variable("station", "Trạm / Station", queries.STATION_VARIABLE, multi=True))
-        .with_variable(variable("parameter", "Thông số / Parameter", queries.PARAMETER_VARIABLE, multi=False))
         .with_row(Row("Tình trạng / State"))
         .with_panel(number_panel("Trạm kết nối / Stations online, offline", queries.ONLINE, bad_from=1e9))
         .with_panel(number_panel("Cảnh báo / Standing alarms", queries.STANDING_ALARMS, bad_from=1))
@@ -43,3 +36,19 @@ def network_overview(time_zone: str) -> Dashboard:
         .with_panel(table_panel("Dịch vụ / Services", queries.SERVICES, span=12, height=7))
         .with_panel(table_panel("Tin nhắn / Messages to people", queries.NOTIFICATIONS, span=12, height=7))
     )
+
+
+def year(time_zone: str) -> Dashboard:
+    """Return the dashboard of hourly and daily values of one parameter, and of how complete they are."""
+    return (
+        _with_choices(dashboard("Quantrac · Một năm / A year", YEAR_UID, time_zone, since="now-1y"))
+        .with_panel(series_panel("$parameter: theo giờ / hourly", queries.HOURLY))
+        .with_panel(series_panel("$parameter: theo ngày / daily", queries.DAILY))
+        .with_panel(series_panel("Tỉ lệ dữ liệu hợp lệ, % / Completeness, %", queries.COMPLETENESS, height=7))
+    )
+
+
+def _with_choices(made: Dashboard) -> Dashboard:
+    station = variable("station", "Trạm / Station", queries.STATION_VARIABLE, multi=True)
+    parameter = variable("parameter", "Thông số / Parameter", queries.PARAMETER_VARIABLE, multi=False)
+    return made.with_variable(station).with_variable(parameter)
