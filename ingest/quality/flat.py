@@ -8,15 +8,15 @@ at least half of the readings of that time must be there: two equal values on th
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from ingest.quality.spike import Flags
+from ingest.quality.readings import Flags, Floats, Mask, TestedReadings
 from quantrac.telemetry.quality import Quality
-from quantrac.telemetry.states import State
 
 TEST: Final = "flat"
 """Name of the test in `reading_flag` and in `channel.history_tests`."""
@@ -47,38 +47,63 @@ SHARE: Final = 0.5
 """Least share of the expected readings in the time."""
 
 
-def flat_lines(
-    time_us: npt.NDArray[np.int64],
-    value: npt.NDArray[np.float64],
-    state: npt.NDArray[np.int16],
-    after_s: float,
-    interval_s: float,
-) -> Flags:
-    """Judge the readings of one channel.
+def flat_lines(readings: TestedReadings, after_s: Floats, interval_s: Floats) -> Flags:
+    """Judge readings.
 
     Args:
-        time_us: times, ascending, microseconds.
-        value: values, NaN where there is none.
-        state: states; only readings that are ok or suspect are judged, or break a line.
-        after_s: how long a value may stay the same.
-        interval_s: of the channel.
-
-    Returns:
-        A flag a reading: GOOD, SUSPECT or FAIL, or NOT_EVALUATED where it is not judged.
+        readings: of one or more channels.
+        after_s: how long a value may stay the same, one a reading.
+        interval_s: of the channel, one a reading.
     """
-    flags = np.full(len(value), Quality.NOT_EVALUATED, np.int8)
-    fit = np.flatnonzero(~np.isnan(value) & (state <= State.SUSPECT))
-    if not len(fit):
-        return flags
-    time, values = time_us[fit], value[fit]
-    changes = np.flatnonzero(np.r_[True, values[1:] != values[:-1]])
-    start = changes[np.searchsorted(changes, np.arange(len(fit)), side="right") - 1]
-    moved = np.where(start > 0, time[start - 1], np.int64(-(2**62)))
-    found = np.full(len(fit), Quality.GOOD, np.int8)
-    for flag, length_s in ((Quality.SUSPECT, after_s), (Quality.FAIL, FAIL_FACTOR * after_s)):
-        length_us = round(length_s * 1e6)
-        first = np.searchsorted(time, time - length_us, side="left")
-        there = np.arange(len(fit)) - first + 1
-        found[(time - moved > length_us) & (there >= SHARE * length_s / interval_s)] = flag
-    flags[fit] = found
+    flags = np.full(len(readings), Quality.NOT_EVALUATED, np.int8)
+    fit = readings.fit()
+    series = readings.series[fit]
+    bounds = np.flatnonzero(np.r_[True, series[1:] != series[:-1], True]) if len(fit) else np.zeros(0, np.intp)
+    for start, end in pairwise(bounds.tolist()):
+        own = fit[start:end]
+        flags[own] = _of_one(
+            readings.time_us[own], readings.value[own], float(after_s[own[0]]), float(interval_s[own[0]])
+        )
     return flags
+
+
+def _of_one(time: npt.NDArray[np.int64], value: Floats, after_s: float, interval_s: float) -> Flags:
+    """Judge the fit readings of one channel."""
+    changes = np.flatnonzero(np.r_[True, value[1:] != value[:-1]])
+    start = changes[np.searchsorted(changes, np.arange(len(value)), side="right") - 1]
+    moved = np.where(start > 0, time[start - 1], np.int64(-(2**62)))
+    found = np.full(len(value), Quality.GOOD, np.int8)
+    for flag, length_s in ((Quality.SUSPECT, after_s), (Quality.FAIL, FAIL_FACTOR * after_s)):
+        length_us = np.int64(round(length_s * 1e6))
+        first = np.searchsorted(time, time - length_us, side="left")
+        there = np.arange(len(value)) - first + 1
+        found[(time - moved > length_us) & (there >= SHARE * length_s / interval_s)] = flag
+    return found
+
+
+def moving(readings: TestedReadings, since_us: npt.NDArray[np.int64], after_s: Floats) -> Mask:
+    """Tell for each series whether all its readings from a time on moved within the limit, so that none is flat.
+
+    They did where a value before that time differs from the first one after it, and is not older than the limit at the
+    last reading of the series. False: what is loaded does not say.
+
+    Args:
+        readings: of one or more channels, to the newest that there is.
+        since_us: from when on readings may be flat, one a series, microseconds since 1970.
+        after_s: how long a value may stay the same, one a series.
+    """
+    fit = readings.fit()
+    series, time_us, value = readings.series[fit], readings.time_us[fit], readings.value[fit]
+    numbers = np.arange(len(since_us))
+    ends = np.searchsorted(series, numbers, side="right")
+    before = time_us < since_us[series]
+    first = np.searchsorted(series, numbers) + np.bincount(series[before], minlength=len(numbers))
+    there = first < ends
+    first_value = np.full(len(numbers), np.nan)
+    first_value[there] = value[first[there]]
+    other = np.flatnonzero(before & (value != first_value[series]))
+    moved_us = np.full(len(numbers), np.int64(-(2**62)))
+    moved_us[series[other]] = time_us[other]  # of several the last one, for times ascend
+    last_us = np.zeros(len(numbers), np.int64)
+    last_us[readings.series] = readings.time_us
+    return there & (last_us - moved_us <= after_s * 1e6)

@@ -8,19 +8,13 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
-
 from ingest.quality import flat, rate, spike
-from ingest.quality.spike import GAP_INTERVALS, Flags, Thresholds
+from ingest.quality.readings import Flags, Floats, TestedReadings
 from ingest.quality.windows import Reach
 from quantrac.telemetry.quality import Quality
 
-Judge = Callable[
-    [npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.int16], float, float],
-    Flags,
-]
-"""Times (microseconds), values, states, the limit and the channel's interval (seconds) to a flag a reading."""
+Judge = Callable[[TestedReadings, Floats, Floats], Flags]
+"""Readings, and for each its limit and its channel's interval (seconds), to a flag a reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,33 +33,15 @@ class HistoryTest:
     fail_factor: float
 
 
-def _gap_us(interval_s: float) -> int:
-    return round(GAP_INTERVALS * interval_s * 1e6)
-
-
-def _spikes(
-    time_us: npt.NDArray[np.int64], value: npt.NDArray[np.float64], state: npt.NDArray[np.int16],
-    limit: float, interval_s: float,
-) -> Flags:  # fmt: skip
-    return spike.spikes(time_us, value, state, Thresholds(limit, spike.FAIL_FACTOR * limit), _gap_us(interval_s))
-
-
-def _jumps(
-    time_us: npt.NDArray[np.int64], value: npt.NDArray[np.float64], state: npt.NDArray[np.int16],
-    limit: float, interval_s: float,
-) -> Flags:  # fmt: skip
-    return rate.jumps(time_us, value, state, limit, _gap_us(interval_s))
-
-
 TESTS: Final[Mapping[str, HistoryTest]] = MappingProxyType(
     {
         test.name: test
         for test in (
             HistoryTest(
                 name=spike.TEST,
-                usual=lambda parameter: spike.thresholds(parameter).suspect,
+                usual=spike.suspect_from,
                 reach=lambda _, gap: Reach(gap, gap, gap),
-                judge=_spikes,
+                judge=spike.spikes,
                 found="{value:g} stands off from the mean of its neighbours by more than {limit:g}",
                 withdrawn="withdrawn: with the readings that came later it is no spike",
                 fail_factor=spike.FAIL_FACTOR,
@@ -83,7 +59,7 @@ TESTS: Final[Mapping[str, HistoryTest]] = MappingProxyType(
                 name=rate.TEST,
                 usual=rate.MOST_AN_HOUR.get,
                 reach=lambda _, gap: Reach(2 * gap, timedelta(0), gap),
-                judge=_jumps,
+                judge=rate.jumps,
                 found="{value:g} is further from the readings before it than {limit:g} an hour",
                 withdrawn="withdrawn: with the readings that came later it is no jump",
                 fail_factor=rate.FAIL_FACTOR,

@@ -1,4 +1,4 @@
-"""The rate-of-change test: a value that is too far from the ones before it. Pure, on arrays of one channel.
+"""The rate-of-change test: a value that is too far from the ones before it. Pure, on arrays.
 
 Method: the time continuity check of NDBC's Handbook of Automated Data Quality Control Checks (2009) lets a value differ
 from the last one by an amount that grows with the root of the time between. Below a quarter of an hour it shrinks no
@@ -15,9 +15,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ingest.quality.spike import Flags
+from ingest.quality.readings import Flags, Floats, TestedReadings
+from ingest.quality.spike import neighbours_within_us
 from quantrac.telemetry.quality import Quality
-from quantrac.telemetry.states import State
 
 TEST: Final = "rate"
 """Name of the test in `reading_flag` and in `channel.history_tests`."""
@@ -45,44 +45,34 @@ FAIL_FACTOR: Final = 3.0
 """A value fails at three times what makes it suspect, as with spikes."""
 
 
-def jumps(
-    time_us: npt.NDArray[np.int64],
-    value: npt.NDArray[np.float64],
-    state: npt.NDArray[np.int16],
-    most_an_hour: float,
-    gap_us: int,
-) -> Flags:
-    """Judge the readings of one channel.
+def jumps(readings: TestedReadings, most_an_hour: Floats, interval_s: Floats) -> Flags:
+    """Judge readings.
 
     Args:
-        time_us: times, ascending, microseconds.
-        value: values, NaN where there is none.
-        state: states; only readings that are ok or suspect are judged, or serve as predecessors.
-        most_an_hour: limit, in the unit of `value`; in less time less, by the root, down to a quarter of an hour.
-        gap_us: farthest a predecessor may be.
-
-    Returns:
-        A flag a reading: GOOD, SUSPECT or FAIL, or NOT_EVALUATED where it is not judged or lacks a predecessor.
+        readings: of one or more channels.
+        most_an_hour: limit, one a reading, in the unit of its value; in less time less, by the root, down to a quarter
+            of an hour.
+        interval_s: of the channel, one a reading.
     """
-    flags = np.full(len(value), Quality.NOT_EVALUATED, np.int8)
-    fit = np.flatnonzero(~np.isnan(value) & (state <= State.SUSPECT))
+    flags = np.full(len(readings), Quality.NOT_EVALUATED, np.int8)
+    fit = readings.fit()
     if len(fit) < 2:
         return flags
-    excess = _excess(time_us[fit], value[fit], most_an_hour, 1)
-    near = np.r_[False, np.diff(time_us[fit]) <= gap_us]
+    time_us, value, most = readings.time_us[fit], readings.value[fit], most_an_hour[fit]
+    near = readings.follow(fit, neighbours_within_us(interval_s))
+    excess = _excess(time_us, value, most, 1)
     before_last = np.full(len(fit), np.inf)
-    before_last[2:] = np.where(near[2:] & near[1:-1], _excess(time_us[fit], value[fit], most_an_hour, 2)[2:], np.inf)
+    before_last[2:] = np.where(near[2:] & near[1:-1], _excess(time_us, value, most, 2)[2:], np.inf)
     excess = np.minimum(excess, before_last)
     found = np.select([excess > FAIL_FACTOR, excess > 1], [Quality.FAIL, Quality.SUSPECT], Quality.GOOD)
     flags[fit] = np.where(near, found, Quality.NOT_EVALUATED)
     return flags
 
 
-def _excess(
-    time_us: npt.NDArray[np.int64], value: npt.NDArray[np.float64], most_an_hour: float, back: int
-) -> npt.NDArray[np.float64]:
+def _excess(time_us: npt.NDArray[np.int64], value: Floats, most_an_hour: Floats, back: int) -> Floats:
     """Return by how many times the limit each value differs from the one `back` places before; 0: there is none."""
     excess = np.zeros(len(value))
+    # The place before may be another series', with a later time: nobody looks at what comes of it.
     hours = np.maximum((time_us[back:] - time_us[:-back]) / HOUR_US, SHORTEST_H)
-    excess[back:] = np.abs(value[back:] - value[:-back]) / (most_an_hour * np.sqrt(hours))
+    excess[back:] = np.abs(value[back:] - value[:-back]) / (most_an_hour[back:] * np.sqrt(hours))
     return excess

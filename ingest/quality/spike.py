@@ -1,4 +1,4 @@
-"""The spike test: a value that stands off from both its neighbours. Pure, on arrays of one channel.
+"""The spike test: a value that stands off from both its neighbours. Pure, on arrays.
 
 Method: QARTOD, Manual for Real-Time Quality Control of In-situ Temperature and Salinity Data, Test 6, compares
 |V(n) - (V(n-1) + V(n+1)) / 2| with two thresholds. That also blames the neighbours of a spike and both sides of a real
@@ -11,30 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from ingest.quality.readings import Flags, Floats, TestedReadings
 from quantrac.telemetry.parameters import CATALOGUE
 from quantrac.telemetry.quality import Quality
-from quantrac.telemetry.states import State
 
 TEST: Final = "spike"
 """Name of the test in `reading_flag` and in `channel.history_tests`."""
 GAP_INTERVALS: Final = 3
 """A neighbour may be so many intervals away."""
-
-Flags = npt.NDArray[np.int8]
-
-
-class Thresholds(NamedTuple):
-    """Deviation, in the parameter's unit, from which a value is suspect, and from which it fails."""
-
-    suspect: float
-    fail: float
-
-
 CHOSEN: Final[Mapping[str, float]] = MappingProxyType(
     {
         "water_temp": 3.0,
@@ -60,41 +48,35 @@ FAIL_FACTOR: Final = 3.0
 """A value fails at three times what makes it suspect, the ratio the Coastal Monitoring Program of Nova Scotia uses."""
 
 
-def thresholds(parameter: str) -> Thresholds:
-    """Return the thresholds of a parameter of the catalogue."""
+def suspect_from(parameter: str) -> float:
+    """Return the deviation, in the unit of a parameter of the catalogue, from which a value is suspect."""
     low, high = CATALOGUE[parameter].plausible
-    suspect = CHOSEN.get(parameter, SHARE_OF_PLAUSIBLE * (high - low))
-    return Thresholds(suspect, FAIL_FACTOR * suspect)
+    return CHOSEN.get(parameter, SHARE_OF_PLAUSIBLE * (high - low))
 
 
-def spikes(
-    time_us: npt.NDArray[np.int64],
-    value: npt.NDArray[np.float64],
-    state: npt.NDArray[np.int16],
-    limits: Thresholds,
-    gap_us: int,
-) -> Flags:
-    """Judge the readings of one channel.
+def neighbours_within_us(interval_s: Floats) -> Floats:
+    """Return how far a neighbour may be, microseconds."""
+    return np.rint(GAP_INTERVALS * 1e6 * interval_s)
+
+
+def spikes(readings: TestedReadings, suspect: Floats, interval_s: Floats) -> Flags:
+    """Judge readings.
 
     Args:
-        time_us: times, ascending, microseconds.
-        value: values, NaN where there is none.
-        state: states; only readings that are ok or suspect are judged, or serve as neighbours.
-        limits: thresholds in the unit of `value`.
-        gap_us: farthest a neighbour may be.
-
-    Returns:
-        A flag a reading: GOOD, SUSPECT or FAIL, or NOT_EVALUATED where it is not judged or lacks a neighbour.
+        readings: of one or more channels.
+        suspect: deviation from which a reading is suspect, one a reading, in the unit of its value.
+        interval_s: of the channel, one a reading.
     """
-    flags = np.full(len(value), Quality.NOT_EVALUATED, np.int8)
-    fit = np.flatnonzero(~np.isnan(value) & (state <= State.SUSPECT))
+    flags = np.full(len(readings), Quality.NOT_EVALUATED, np.int8)
+    fit = readings.fit()
     if len(fit) < 3:
         return flags
-    near = np.diff(time_us[fit]) <= gap_us
-    before, at, after = value[fit[:-2]], value[fit[1:-1]], value[fit[2:]]
+    value, near = readings.value[fit], readings.follow(fit, neighbours_within_us(interval_s))
+    before, at, after = value[:-2], value[1:-1], value[2:]
     deviation = np.abs(at - (before + after) / 2) - np.abs(after - before) / 2
+    limit = suspect[fit[1:-1]]
     found = np.select(
-        [deviation > limits.fail, deviation > limits.suspect], [Quality.FAIL, Quality.SUSPECT], Quality.GOOD
+        [deviation > FAIL_FACTOR * limit, deviation > limit], [Quality.FAIL, Quality.SUSPECT], Quality.GOOD
     )
-    flags[fit[1:-1]] = np.where(near[:-1] & near[1:], found, Quality.NOT_EVALUATED)
+    flags[fit[1:-1]] = np.where(near[1:-1] & near[2:], found, Quality.NOT_EVALUATED)
     return flags

@@ -7,12 +7,16 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from ingest.quality import flat
+from ingest.quality.spike import GAP_INTERVALS
 from ingest.spans import Span, merged
 from quantrac.database.feed import Change
 from quantrac.database.pool import Connection
 
 MOST_INTERVALS: Final = 50_000
 """A wider window is cut: a change may span years."""
+MOST_READINGS: Final = 500_000
+"""So many readings are loaded at once."""
+MOST_WINDOWS: Final = 4_000
 
 # Nothing in a window is flat when its first value differs from one within the limit before its last reading. What has a
 # finding already is looked at, too: it may have to be withdrawn.
@@ -65,6 +69,10 @@ class JudgedWindow(NamedTuple):
         """Where the readings begin that verdicts look at."""
         return self.judge_from - self.reach.back
 
+    def judges(self, time: datetime) -> bool:
+        """Whether a reading of a time is to be judged."""
+        return self.judge_from <= time <= self.judge_to
+
     @property
     def load_to(self) -> datetime:
         """Where they end."""
@@ -89,6 +97,18 @@ def windows(changes: Iterable[Change], reaches: dict[int, Reach]) -> list[Judged
     ]
 
 
+def in_blocks(every: Sequence[JudgedWindow]) -> Iterator[Sequence[JudgedWindow]]:
+    """Yield the windows some at a time: as many as hold no more than so many readings, and always one."""
+    start, expected = 0, 0.0
+    for at, window in enumerate(every):
+        expected += (window.load_to - window.load_from) / window.reach.gap * GAP_INTERVALS
+        if at > start and (expected > MOST_READINGS or at - start >= MOST_WINDOWS):
+            yield every[start:at]
+            start, expected = at, 0.0
+    if start < len(every):
+        yield every[start:]
+
+
 def _cut(window: JudgedWindow) -> Iterator[JudgedWindow]:
     longest = window.reach.gap * MOST_INTERVALS
     low = window.judge_from
@@ -103,6 +123,8 @@ def still(conn: Connection, some: Sequence[JudgedWindow], after_s: Mapping[int, 
 
     It saves reading half a day for each new minute.
     """
+    if not some:
+        return []
     columns = [
         [each.channel_id for each in some],
         [each.judge_from for each in some],

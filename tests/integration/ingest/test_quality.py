@@ -39,6 +39,11 @@ def store(conn: psycopg.Connection, readings: Sequence[Stored]) -> None:
                 "insert into reading values (%s, %s, %s, %s, 0, %s) on conflict do nothing",
                 [channel, T0 + timedelta(seconds=each.at_s), each.value, each.state, NOW],
             )
+        conn.execute(
+            "insert into latest select distinct on (channel_id) * from reading where channel_id = %s"
+            " order by channel_id, time desc on conflict (channel_id) do update set time = excluded.time",
+            [channel],
+        )
         times = [T0 + timedelta(seconds=each.at_s) for each in readings]
         append_changes(conn, [NewChange("st-test", channel, min(times), max(times), len(times), "reading")])
 

@@ -4,7 +4,6 @@ import csv
 import gzip
 from datetime import datetime
 from importlib import resources
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,27 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.quality.flat import flat_lines
+from ingest.quality.flat import flat_lines, moving
 from ingest.quality.history import TESTS, limits_of
 from ingest.quality.rate import jumps
+from ingest.quality.readings import TestedReadings
 from quantrac.telemetry.parameters import CATALOGUE, Kind
+from tests.unit.ingest.series import Row, S, alone, several
 
 READING = st.tuples(st.integers(1, 12), st.one_of(st.none(), st.integers(0, 2)), st.sampled_from([0, 0, 0, 1, 4]))
-S = 1_000_000
-Rows = list[tuple[int, float | None, int]]
-
-
-def rows_of(steps: list[tuple[int, float | None, int]]) -> Rows:
-    times = np.cumsum([step[0] for step in steps]).tolist() if steps else []
-    return [(time * S, value, state) for time, (_, value, state) in zip(times, steps, strict=True)]
-
-
-def columns(rows: Rows) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
-    return (
-        np.array([row[0] for row in rows], np.int64),
-        np.array([row[1] for row in rows], np.float64),
-        np.array([row[2] for row in rows], np.int16),
-    )
+Rows = list[Row]
 
 
 def flat_one_by_one(rows: Rows, after_s: int, interval_s: int) -> list[int]:
@@ -51,10 +38,30 @@ def flat_one_by_one(rows: Rows, after_s: int, interval_s: int) -> list[int]:
     return flags
 
 
-@given(st.lists(READING, max_size=40))
-def test_a_line_is_flat_when_nothing_else_was_there_for_so_long(steps: list[tuple[int, float | None, int]]) -> None:
-    rows = rows_of(steps)
-    assert flat_lines(*columns(rows), 20, 3).tolist() == flat_one_by_one(rows, 20, 3)
+@given(st.lists(st.lists(READING, max_size=30), max_size=3))
+def test_a_line_is_flat_when_nothing_else_was_there_for_so_long(channels: list[Rows]) -> None:
+    """Several channels at once as each by itself."""
+    series, rows = several(channels)
+    every = np.ones(len(series))
+    assert flat_lines(series, 20 * every, 3 * every).tolist() == [
+        flag for own in rows for flag in flat_one_by_one(own, 20, 3)
+    ]
+
+
+@given(st.lists(st.lists(READING, max_size=30), min_size=1, max_size=3), st.integers(0, 120))
+def test_what_moves_before_all_eyes_has_no_flat_line(channels: list[Rows], since_s: int) -> None:
+    """`moving` saves looking back for hours, so it must be sure: no reading from `since` on is flat."""
+    series, rows = several(channels)
+    moves = moving(series, np.full(len(rows), since_s * S), np.full(len(rows), 20.0))
+    for own, is_moving in zip(rows, moves, strict=True):
+        flags = zip(own, flat_one_by_one(own, 20, 3), strict=True)
+        assert not is_moving or all(flag < 3 for (time, _, _), flag in flags if time >= since_s * S)
+    assert moving(*_one_that_moves()).tolist() == [True]
+
+
+def _one_that_moves() -> tuple[TestedReadings, npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    series, _ = several([[(1, 1.0, 0), (1, 2.0, 0), (1, 2.0, 0)]])
+    return series, np.array([2 * S]), np.array([20.0])
 
 
 def jump_one_by_one(rows: Rows, most: float, gap_s: int) -> list[int]:
@@ -76,10 +83,14 @@ def jump_one_by_one(rows: Rows, most: float, gap_s: int) -> list[int]:
     return flags
 
 
-@given(st.lists(READING, max_size=40), st.sampled_from([0.5, 1.5, 3.0]))
-def test_a_jump_is_far_from_both_readings_before_it(steps: list[tuple[int, float | None, int]], most: float) -> None:
-    rows = rows_of(steps)
-    assert jumps(*columns(rows), most, 8 * S).tolist() == jump_one_by_one(rows, most, 8)
+@given(st.lists(st.lists(READING, max_size=30), max_size=3), st.sampled_from([0.5, 1.5, 3.0]))
+def test_a_jump_is_far_from_both_readings_before_it(channels: list[Rows], most: float) -> None:
+    """Several channels at once as each by itself: the ones before within 9 s, which are three intervals."""
+    series, rows = several(channels)
+    every = np.ones(len(series))
+    assert jumps(series, most * every, 3 * every).tolist() == [
+        flag for own in rows for flag in jump_one_by_one(own, most, 9)
+    ]
 
 
 def test_a_step_is_blamed_once_and_the_way_back_from_a_spike_is_not() -> None:
@@ -87,7 +98,8 @@ def test_a_step_is_blamed_once_and_the_way_back_from_a_spike_is_not() -> None:
     step, spike = [*level, *[23.0] * 5], [*level, 45.0, *level]
     for values, expected in ((step, {5: 3}), (spike, {5: 4})):
         times = np.arange(len(values), dtype=np.int64) * 60 * S
-        found = jumps(times, np.array(values), np.zeros(len(values), np.int16), 4.0, 180 * S)
+        every = np.ones(len(values))
+        found = jumps(alone(times, np.array(values)), 4 * every, 60 * every)
         assert {at: flag for at, flag in enumerate(found.tolist()) if flag > 2} == expected
 
 
@@ -130,7 +142,8 @@ def test_a_recorded_year_of_good_readings_is_hardly_ever_blamed(
     """The thermometer that stood at 50 °C for a week is found; fouling and drift are beyond these tests."""
     time, value, bad = recorded(name)
     limit = limits_of(parameter, {})[test]
-    blamed = TESTS[test].judge(time, value, np.zeros(len(value), np.int16), limit, 900) >= 3
+    every = np.ones(len(value))
+    blamed = TESTS[test].judge(alone(time, value), limit * every, 900 * every) >= 3
     assert blamed[bad].mean() >= hits
     assert blamed[~bad].mean() <= false
 
@@ -140,13 +153,13 @@ def test_a_probe_that_freezes_in_a_recorded_year_is_found_in_time(parameter: str
     """Frozen for three days at twenty places where the experts found all well: suspect from the limit on."""
     time, value, bad = recorded(parameter)
     limit_s = limits_of({"depth": "water_level"}.get(parameter, parameter), {})["flat"]
-    length = 3 * 96
+    length, every = 3 * 96, np.ones(len(value))
     places = [at for at in range(0, len(value) - length - 1, 1700) if not bad[at : at + length + 1].any()]
     assert len(places) > 10
     for place in places:
         frozen = value.copy()
         frozen[place : place + length] = frozen[place]
-        found = flat_lines(time, frozen, np.zeros(len(value), np.int16), limit_s, 900)[place : place + length]
+        found = flat_lines(alone(time, frozen), limit_s * every, 900 * every)[place : place + length]
         first = int(np.argmax(found >= 3))
         assert found[first:].min() >= 3
         assert time[place + first] - time[place] <= (limit_s + 900) * S

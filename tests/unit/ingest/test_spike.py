@@ -5,13 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.quality.spike import Thresholds, spikes, thresholds
+from ingest.quality.spike import spikes, suspect_from
 from quantrac.telemetry.parameters import CATALOGUE
+from tests.unit.ingest.series import several
 
 READING = st.tuples(
     st.integers(1, 40), st.one_of(st.none(), st.floats(-50, 50, allow_subnormal=False)), st.integers(0, 7)
 )
-LIMITS = Thresholds(2.0, 6.0)
+SUSPECT, FAIL = 2.0, 6.0
 
 
 def one_by_one(rows: list[tuple[int, float | None, int]], gap: int) -> list[int]:
@@ -23,25 +24,20 @@ def one_by_one(rows: list[tuple[int, float | None, int]], gap: int) -> list[int]
             continue
         v1, v2, v3 = float(rows[before][1] or 0), float(rows[at][1] or 0), float(rows[after][1] or 0)
         deviation = abs(v2 - (v3 + v1) / 2) - abs((v3 - v1) / 2)
-        flags[at] = 4 if deviation > LIMITS.fail else 3 if deviation > LIMITS.suspect else 1
+        flags[at] = 4 if deviation > FAIL else 3 if deviation > SUSPECT else 1
     return flags
 
 
-@given(st.lists(READING, max_size=40))
-def test_every_reading_is_judged_as_the_formula_says(steps: list[tuple[int, float | None, int]]) -> None:
-    times = np.cumsum([step[0] for step in steps]).tolist() if steps else []
-    rows = [(time, value, state) for time, (_, value, state) in zip(times, steps, strict=True)]
-    got = spikes(
-        np.array([row[0] for row in rows], np.int64),
-        np.array([row[1] for row in rows], np.float64),
-        np.array([row[2] for row in rows], np.int16),
-        LIMITS,
-        30,
-    )
-    assert got.tolist() == one_by_one(rows, 30)
+@given(st.lists(st.lists(READING, max_size=25), max_size=4))
+def test_every_reading_is_judged_as_the_formula_says(channels: list[list[tuple[int, float | None, int]]]) -> None:
+    """Several channels at once as each by itself: neighbours within 30 s, which are three intervals."""
+    series, rows = several(channels)
+    every = np.full(len(series), 1.0)
+    assert spikes(series, SUSPECT * every, 10 * every).tolist() == [
+        flag for own in rows for flag in one_by_one(own, 30 * 1_000_000)
+    ]
 
 
 @pytest.mark.parametrize("parameter", CATALOGUE)
-def test_every_parameter_has_thresholds_in_order(parameter: str) -> None:
-    limits = thresholds(parameter)
-    assert 0 < limits.suspect < limits.fail
+def test_every_parameter_has_a_threshold(parameter: str) -> None:
+    assert suspect_from(parameter) > 0

@@ -1,0 +1,44 @@
+"""Readings of many channels as columns, on which the tests with a history are run. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from quantrac.telemetry.states import State
+
+Flags = npt.NDArray[np.int8]
+"""A flag a reading: GOOD, SUSPECT or FAIL, or NOT_EVALUATED where it is not judged."""
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class TestedReadings:
+    """Readings of several series, each a stretch of one channel: by series, and by time within it."""
+
+    __test__ = False  # it is no test of pytest's
+
+    series: npt.NDArray[np.int32]
+    """Number of the series, ascending."""
+    time_us: npt.NDArray[np.int64]
+    """Time of each reading, microseconds since 1970, ascending within a series."""
+    value: Floats
+    """NaN where there is none."""
+    state: npt.NDArray[np.int16]
+
+    def __len__(self) -> int:
+        return len(self.series)
+
+    def fit(self) -> npt.NDArray[np.intp]:
+        """Return where the readings stand that are judged, or serve as neighbours: the device vouches for them."""
+        return np.flatnonzero(~np.isnan(self.value) & (self.state <= State.SUSPECT))
+
+    def follow(self, fit: npt.NDArray[np.intp], within_us: Floats) -> Mask:
+        """Tell which of the readings `fit` follow another one of their series within a time, one a reading."""
+        series, time_us = self.series[fit], self.time_us[fit]
+        follows = np.zeros(len(fit), np.bool_)
+        follows[1:] = (series[1:] == series[:-1]) & (np.diff(time_us) <= within_us[fit[1:]])
+        return follows
