@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import accumulate
 from typing import Final
 
 from alerts.alarm.change import Subject
@@ -41,9 +39,6 @@ from quantrac.database.pool import Connection
 from quantrac.observe import logs
 
 WANTED: Final = frozenset({Cause.READING, Cause.FLAG, Cause.CORRECTION, Cause.CONFIGURATION})
-CHANGES_A_ROUND: Final = 1000
-READINGS_A_ROUND: Final = 200_000
-"""Many channels may have as many readings again as context."""
 
 CHANNELS: Final = "select channel_id, channel from channel where channel = any(%s)"
 QUALITY_IS_CONFIGURED: Final = """
@@ -91,10 +86,10 @@ class Evaluator:
 
     def round(self) -> list[Change]:
         """Evaluate the next changes of the feed and return them; none: nothing to do, or quality is awaited."""
-        changes = self._take()
+        changes = self._consumer.take()
         if any(change.cause is Cause.CONFIGURATION for change in changes):
             self._learn_network()
-            changes = self._take()
+            changes = self._consumer.take()
         if not changes:
             return []
         try:
@@ -224,12 +219,6 @@ class Evaluator:
             EVENTS.labels("late").inc(new)
         if past.raised is not None:
             announce(self._conn, Event(past.rule, past.channel_id, past.raised), self._routing, now)
-
-    def _take(self) -> list[Change]:
-        """Return the next changes, no more than a round's worth of readings."""
-        changes = self._consumer.take(CHANGES_A_ROUND)
-        total = list(accumulate(change.rows for change in changes))
-        return changes[: max(1, bisect_right(total, READINGS_A_ROUND))]
 
     def _evaluate(self, windows: Mapping[int, list[ReadingWindow]]) -> tuple[dict[Key, RuleState], list[Event]]:
         """Run the rules of the changed channels; return their new states and what they decide, in order of time."""

@@ -19,7 +19,7 @@ from ingest.derived.reach import stretches
 from ingest.rollups.buckets import affordable
 from ingest.rollups.consumer import ROLLUP_LOCK
 from ingest.spans import Span, merged
-from quantrac.database.feed import Cause, Change, Consumer, NewChange, append_changes
+from quantrac.database.feed import MOST_CHANGES, Cause, Change, Consumer, NewChange, append_changes
 from quantrac.database.pool import Connection
 
 NAME: Final = "derived"
@@ -34,7 +34,7 @@ where hypertable_schema = 'public' and hypertable_name = 'reading' order by rang
 """
 
 
-def round_of(conn: Connection, feed: Consumer, most: int) -> list[Change]:
+def round_of(conn: Connection, feed: Consumer, most: int = MOST_CHANGES) -> list[Change]:
     """Make what changed, move the position; return the changes taken (none: nothing to do).
 
     First all values of channels that are made otherwise than they were: the network was applied again.

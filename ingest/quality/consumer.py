@@ -17,7 +17,7 @@ from ingest.quality import flat, rate, spike
 from ingest.quality.history import TESTS, reason
 from ingest.quality.tables import LoadedBlock, NewFlag, TestedChannel, add, load, newest_us, tested_channels
 from ingest.quality.windows import JudgedWindow, Reach, in_blocks, still, widest, windows
-from quantrac.database.feed import Cause, Change, Consumer, NewChange, append_changes
+from quantrac.database.feed import MOST_CHANGES, Cause, Change, Consumer, NewChange, append_changes
 from quantrac.database.pool import Connection
 from quantrac.telemetry.quality import Quality
 
@@ -35,7 +35,7 @@ where hypertable_schema = 'public' and hypertable_name = 'reading' order by rang
 """
 
 
-def round_of(conn: Connection, feed: Consumer, clock: Callable[[], datetime], most: int) -> list[Change]:
+def round_of(conn: Connection, feed: Consumer, clock: Callable[[], datetime], most: int = MOST_CHANGES) -> list[Change]:
     """Judge what changed, add findings, move the position; return the changes taken (none: nothing to do)."""
     changes = feed.take(most)
     if changes:

@@ -7,6 +7,7 @@ computes everything; then it follows from where the feed stood when it began.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,8 +22,9 @@ from quantrac.database.outage import persist
 from quantrac.database.pool import Connection, connect
 from quantrac.observe import logs
 
-CHANGES_A_ROUND: Final = 500
 WAIT_S: Final = 1.0
+LONGEST_REST_S: Final = 0.5
+"""After a round of length the next one waits as long, so that changes gather while others have the machine."""
 
 log = logs.logger(__name__)
 
@@ -35,8 +37,8 @@ class Work:
     causes: tuple[Cause, ...]
     lock: int
     """Advisory lock of the one that works."""
-    round_of: Callable[[Connection, Consumer, int], list[Change]]
-    """Take at most so many changes, write what follows, move the position; return the changes taken."""
+    round_of: Callable[[Connection, Consumer], list[Change]]
+    """Take changes, write what follows, move the position; return the changes taken."""
     make_everything: Callable[[Connection], None]
     """Make all that is derived from what is stored now; may be interrupted and repeated."""
     lag: Gauge
@@ -80,15 +82,17 @@ class Follower:
         self.state = True
         log.info("consumer_started", consumer=self._work.name)
         while not self._stop.is_set():
-            changes = self._work.round_of(conn, feed, CHANGES_A_ROUND)
+            begun = time.monotonic()
+            changes = self._work.round_of(conn, feed)
+            took_s = time.monotonic() - begun
             lag_s = (self._clock() - changes[0].at).total_seconds() if changes else 0.0
             self._work.lag.set(lag_s)
             self._work.changes.inc(len(changes))
             beat.beat(self._clock(), connected=True, backlog_lag_s=lag_s)
             if not changes:
                 feed.wait(WAIT_S)
-            if len(changes) < CHANGES_A_ROUND:
-                self._stop.wait(self._work.rest_s)
+            if not feed.has_more:
+                self._stop.wait(max(self._work.rest_s, min(took_s, LONGEST_REST_S)))
         beat.end()
 
     def consumer(self, conn: Connection) -> Consumer:

@@ -43,7 +43,7 @@ def works(clock: Callable[[], datetime]) -> list[Work]:
             name=quality.NAME,
             causes=(Cause.READING,),
             lock=QUALITY_LOCK,
-            round_of=lambda conn, feed, most: quality.round_of(conn, feed, clock, most),
+            round_of=lambda conn, feed: quality.round_of(conn, feed, clock),
             make_everything=lambda conn: quality.judge_everything(conn, clock),
             lag=QUALITY_LAG,
             changes=QUALITY_CHANGES,

@@ -20,7 +20,7 @@ from psycopg import sql
 
 from ingest.rollups.buckets import affordable, days, hours, since, stretches
 from ingest.spans import Span
-from quantrac.database.feed import Cause, Change, Consumer
+from quantrac.database.feed import MOST_CHANGES, Cause, Change, Consumer
 from quantrac.database.pool import Connection
 from quantrac.database.time_zone import time_zone
 from quantrac.telemetry.local_time import HOUR, INSTANT, Calendar
@@ -52,7 +52,7 @@ DAYS_A_STATEMENT: Final = timedelta(days=30)
 LONGEST_DAY: Final = timedelta(hours=25)
 
 
-def round_of(conn: Connection, feed: Consumer, most: int) -> list[Change]:
+def round_of(conn: Connection, feed: Consumer, most: int = MOST_CHANGES) -> list[Change]:
     """Recompute what changed, move the position; return the changes taken (none: nothing to do)."""
     changes = affordable(feed.take(most), CHANNEL_TIME_A_ROUND)
     if changes:

@@ -8,6 +8,7 @@ the transaction that holds its results, so after any crash it neither skips nor 
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,9 @@ from quantrac.telemetry.errors import QuantracError
 
 FEED_LOCK: Final = 0x5154_0002
 FEED_CHANNEL: Final = "quantrac_change"
+MOST_CHANGES: Final = 20_000
+MOST_ROWS: Final = 200_000
+"""A round takes the whole backlog, up to so many changes and rows: the larger it is, the less a row costs."""
 
 
 class Cause(StrEnum):
@@ -149,7 +153,7 @@ def reached(conn: Connection, leader: str | None) -> int:
 class Consumer:
     """One reader of the feed. The connection is its own (it listens) and should be in autocommit.
 
-    Use: `while not stop: changes = consumer.take(1000)`; none: `consumer.wait(1.0)`; else `with conn.transaction():`
+    Use: `while not stop: changes = consumer.take()`; none: `consumer.wait(1.0)`; else `with conn.transaction():`
     write results, `consumer.advance(changes[-1].id)`.
     """
 
@@ -165,6 +169,8 @@ class Consumer:
         self.name = name
         self._causes = [str(cause) for cause in causes]
         self._position: int | None = None
+        self.has_more = False
+        """Whether the last `take` left wanted changes for the next one."""
         with conn.transaction():
             conn.execute(REGISTER, [name, after, start])
             conn.execute(f"listen {FEED_CHANNEL}")
@@ -173,21 +179,24 @@ class Consumer:
         """Wait until somebody appends, at most `timeout` seconds; return whether woken. Never inside a transaction."""
         return any(True for _ in itertools.islice(self._conn.notifies(timeout=timeout, stop_after=1), 1))
 
-    def take(self, limit: int) -> list[Change]:
-        """Return up to `limit` wanted changes past the position, by id; the position stays where it is.
+    def take(self, most: int = MOST_CHANGES) -> list[Change]:
+        """Return wanted changes past the position, by id; the position stays where it is.
 
+        They are at most `most`, and together have no more than MOST_ROWS rows, unless the first has more by itself.
         When only unwanted ones stand there, the position is moved past them. Raises ConsumerUnregistered.
         """
         found = self._conn.execute(BOUND, [self.name]).fetchone()
         if found is None:
             raise ConsumerUnregistered(f"consumer {self.name!r} is not registered any more: rebuild what it derives")
         self._position, bound = found
-        rows = self._conn.execute(TAKE, [self._position, bound, self._causes, limit]).fetchall()
+        rows = self._conn.execute(TAKE, [self._position, bound, self._causes, most]).fetchall()
         if not rows and bound > found[0]:
             self.advance(bound)
+        whole = max(1, bisect_right(list(itertools.accumulate(row[5] for row in rows)), MOST_ROWS))
+        self.has_more = len(rows) == most or whole < len(rows)
         return [
             Change(number, station, tuple(channels), from_t, to_t, count, Cause(cause), at)
-            for number, station, channels, from_t, to_t, count, cause, at in rows
+            for number, station, channels, from_t, to_t, count, cause, at in rows[:whole]
         ]
 
     def advance(self, to: int) -> None:

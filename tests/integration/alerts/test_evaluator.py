@@ -8,10 +8,11 @@ from datetime import timedelta
 
 import pytest
 
-from alerts.evaluating.evaluator import CHANGES_A_ROUND, Evaluator
+from alerts.evaluating.evaluator import Evaluator
 from alerts.evaluating.past import SETTLE
 from alerts.evaluating.readings import instant
 from alerts.rules.rule import ChannelRule
+from quantrac.database import feed
 from quantrac.database.feed import NewChange, append_changes
 from quantrac.database.pool import Connection, connect
 from quantrac.telemetry.quality import Quality
@@ -296,12 +297,13 @@ def test_several_rules_on_one_channel_have_an_alarm_each(conn: Connection, other
     assert rows(conn, "select rule, level from v_alarm order by rule") == [("do-danger", "danger"), ("do-low", "act")]
 
 
-def test_more_changes_than_a_round_takes_are_taken_in_several(
-    conn: Connection, other: Connection, channel_id: int
+def test_a_backlog_is_taken_in_rounds_of_so_many_rows(
+    conn: Connection, other: Connection, channel_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store(conn, channel_id, read_series(f"2.8x{CHANGES_A_ROUND + 5}", MINUTE, start_ms=START_MS), block=1)
+    store(conn, channel_id, read_series("2.8x105", MINUTE, start_ms=START_MS), block=10)
     worker = evaluator(other)
-    assert [len(worker.round()) for _ in range(3)] == [CHANGES_A_ROUND, 5, 0]
+    monkeypatch.setattr(feed, "MOST_ROWS", 40)
+    assert [len(worker.round()) for _ in range(4)] == [4, 4, 3, 0]
     assert minutes_of(conn) == [("act", 9.0, None)]
 
 

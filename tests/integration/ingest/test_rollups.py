@@ -284,7 +284,7 @@ def test_a_consumer_that_the_feed_does_not_know_makes_everything_first(
         follower = Follower(work, lambda: NOW, threading.Event())
         with psycopg.connect(database, autocommit=True, options="-c TimeZone=UTC") as conn:
             feed = follower.consumer(conn)
-            while work.round_of(conn, feed, 100):
+            while work.round_of(conn, feed):
                 pass
     assert station.execute("select time, flag from reading_flag").fetchall() == [(T0 + timedelta(minutes=30.5), 4)]
     assert hours(station, "st-test/do", "value, count") == [(5.0, 60)]

@@ -145,5 +145,5 @@ def _make_everything(database: str) -> None:
     follower = Follower(work, lambda: utc("2026-07-01"), threading.Event())
     with psycopg.connect(database, autocommit=True, options="-c TimeZone=UTC") as conn:
         feed = follower.consumer(conn)
-        while work.round_of(conn, feed, 100):
+        while work.round_of(conn, feed):
             pass
