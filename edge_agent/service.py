@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from edge_agent.acquiring.acquisition import Sampling, sample
 from edge_agent.acquiring.surroundings import Surroundings
 from edge_agent.clocks.clock import Moment
-from edge_agent.clocks.system_clock import SystemClock, TimeSource
+from edge_agent.clocks.system_clock import SystemClock
 from edge_agent.clocks.timekeeper import Timekeeper
 from edge_agent.control.agent_control import AgentControl
 from edge_agent.control.agent_plan import AgentPlan
@@ -43,7 +43,7 @@ def run(
     stop: threading.Event,
     drain_s: float = 0.0,
     sampling: Sampling = sample,
-    clock: TimeSource | None = None,
+    clock: SystemClock | None = None,
     reload: threading.Event | None = None,
 ) -> bool:
     """Run the agent until `stop` is set or a drain has been asked for at its desk.
@@ -87,7 +87,7 @@ def run(
 
 
 def _cameras(
-    closing: ExitStack, plan: AgentPlan, source: TimeSource, keeper: Timekeeper, uplink: Uplink
+    closing: ExitStack, plan: AgentPlan, source: SystemClock, keeper: Timekeeper, uplink: Uplink
 ) -> Cameras | None:
     """Start the cameras, if the station has any."""
     if not plan.station.cameras:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Final
 
 from edge_agent.acquiring.bus_reader import BusReader
-from edge_agent.acquiring.spot_read import Lend, SpotReading, kept_open, look_at
+from edge_agent.acquiring.spot_read import Lend, SpotReading, look_at
 from edge_agent.acquiring.talker_reader import TalkerReader
 from edge_agent.clocks.clock import NowMs, WallClock
 from edge_agent.instruments.text_instrument import Talker
 from edge_agent.lines.endings import Ending
-from edge_agent.lines.shared_bus import OwnedLine, SharedBus
+from edge_agent.lines.shared_bus import SharedBus
 from edge_agent.readings.misses import NoAnswer
 from quantrac.config.stations import Device
 
@@ -56,7 +56,7 @@ def loan(reader: BusReader | TalkerReader, bus: SharedBus, wall: WallClock, devi
     return lent
 
 
-def loan_of_place(reader: BusReader | TalkerReader, own: OwnedLine, other: OwnedLine, wall: WallClock) -> Lend:
+def loan_of_place(reader: BusReader | TalkerReader, own: SharedBus, other: SharedBus, wall: WallClock) -> Lend:
     """Return the loan of a bus's place to a bus of other line settings; the owner opens its own again."""
 
     @asynccontextmanager
@@ -85,12 +85,6 @@ class Overheard:
         """Take a line that its owner has heard."""
         self._lines.put_nowait(raw)
 
-    async def open(self) -> None:
-        """Its owner has opened it."""
-
-    def close(self) -> None:
-        """Its owner goes on."""
-
     def now_ms(self) -> int:
         """Return the wall clock."""
         return self._clock()
@@ -113,6 +107,6 @@ async def overhear(owner: TalkerReader, device: Device, talker: Talker, clock: N
     overheard = Overheard(clock)
     owner.taps.append(overheard.put)
     try:
-        return await look_at(device, talker.listening_to(overheard), kept_open(overheard), tries)
+        return await look_at(device, talker.listening_to(overheard), lambda _: nullcontext(), tries)
     finally:
         owner.taps.remove(overheard.put)

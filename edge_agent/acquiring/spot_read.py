@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final, NamedTuple
 
 from edge_agent.lines.instrument import Instrument, Part
-from edge_agent.lines.shared_bus import OwnedLine
+from edge_agent.lines.shared_bus import SharedBus
 from edge_agent.readings.misses import Garbled, LateAnswer, LineDown, Miss, NoAnswer
 from edge_agent.readings.samples import Sample
 from edge_agent.slots.channels import feeds_of
@@ -32,7 +32,7 @@ class SpotReading(NamedTuple):
     why: str
 
 
-def kept_open(bus: OwnedLine) -> Lend:
+def kept_open(bus: SharedBus) -> Lend:
     """Return the loan of a bus without another user."""
 
     @asynccontextmanager

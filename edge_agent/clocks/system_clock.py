@@ -6,7 +6,7 @@ import ctypes
 import subprocess
 import time
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from edge_agent.clocks.trust import ClockLook
 
@@ -22,26 +22,6 @@ CHRONYC_S: Final = 2.0
 NOBODY: Final = ClockLook(None, None)
 
 
-class TimeSource(Protocol):
-    """The clocks of a machine."""
-
-    def wall_ms(self) -> int:
-        """Return the wall clock, ms since 1970 UTC."""
-        ...
-
-    def boot_ms(self) -> int:
-        """Return the time since the machine started, standby included, ms."""
-        ...
-
-    def boot_id(self) -> str:
-        """Return a word that changes with each start of the machine; empty where there is none."""
-        ...
-
-    def look(self) -> ClockLook:
-        """Return what is known of the wall clock; may take seconds."""
-        ...
-
-
 class SystemClock:
     """The clocks of this machine."""
 
@@ -54,11 +34,14 @@ class SystemClock:
         return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
 
     def boot_id(self) -> str:
-        """Return the kernel's boot id."""
+        """Return a word that changes with each start of the machine; empty where there is none."""
         return BOOT_ID.read_text("ascii").strip() if BOOT_ID.exists() else ""
 
     def look(self) -> ClockLook:
-        """Ask chrony where it runs, else the kernel; systemd-timesyncd leaves a file when it has set the clock."""
+        """Return what is known of the wall clock; may take seconds.
+
+        Asks chrony where it runs, else the kernel; systemd-timesyncd leaves a file when it has set the clock.
+        """
         if CHRONYD.is_dir() and (found := _ask_chrony()) is not None:
             return found
         kernel = ask_kernel()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Final
 
-from edge_agent.clocks.system_clock import TimeSource
+from edge_agent.clocks.system_clock import SystemClock
 from edge_agent.clocks.trust import ClockLook, ClockStamp, is_trusted
 from edge_agent.readings.samples import Measured
 from quantrac.config.stations import ClockPlan
@@ -21,7 +21,7 @@ LOOK_AT_FIRST_EVERY_S: Final = 1.0
 class Timekeeper:
     """What the agent knows of its clock; any thread may ask."""
 
-    def __init__(self, source: TimeSource, plan: ClockPlan, *, was_synchronised: bool = False) -> None:
+    def __init__(self, source: SystemClock, plan: ClockPlan, *, was_synchronised: bool = False) -> None:
         """`was_synchronised`: an earlier run of the agent has seen it synchronised since the machine started."""
         self._source, self._plan = source, plan
         self.boot_id = source.boot_id()

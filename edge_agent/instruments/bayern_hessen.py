@@ -14,11 +14,10 @@ from itertools import pairwise
 from operator import xor
 from typing import Final, NamedTuple
 
-from edge_agent.clocks.clock import NowMs
-from edge_agent.instruments.text_instrument import AskedInstrument, AskingBus, TextBus, TextPart
+from edge_agent.instruments.text_instrument import AskedInstrument, AskingBus, TextPart
 from edge_agent.lines.endings import Ending
-from edge_agent.lines.instrument import Instrument, Unsuitable
 from edge_agent.lines.instrument import Part as AnyPart
+from edge_agent.lines.instrument import Unsuitable
 from edge_agent.readings.misses import BadCheck, Garbled
 from edge_agent.readings.samples import NO_MEASUREMENT, Measured, Sample, measured
 from quantrac.config.serial import BayernHessenProfile, BayernHessenSignal
@@ -151,11 +150,6 @@ class BayernHessenAnalyser(AskedInstrument):
         tables = ((self._profile.status, block.status), (self._profile.error, block.error))
         state = worst(self._profile.states[table].state_of(byte) for table, byte in tables if table is not None)
         return measured(signal, block.value, state)
-
-
-def instrument(device: Device, bus: TextBus, _: NowMs) -> Instrument:
-    """Return a device's instrument; raises Unsuitable."""
-    return BayernHessenAnalyser(device, bus)
 
 
 def _block_of(signal: BayernHessenSignal, blocks: Sequence[Measurement]) -> Measurement | None:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from edge_agent.clocks.clock import NowMs
-from edge_agent.instruments import bayern_hessen, text_lines, vaisala
-from edge_agent.instruments.poll_window import WindowedInstrument
+from edge_agent.instruments.bayern_hessen import BayernHessenAnalyser
 from edge_agent.instruments.sdi12_sensor import Sdi12Sensor
-from edge_agent.lines.instrument import Instrument, Unsuitable
+from edge_agent.instruments.text_lines import LineTalker, PolledLines
+from edge_agent.instruments.vaisala import VaisalaTalker, VaisalaTransmitter
+from edge_agent.lines.instrument import Instrument, Part, PlannedRequest, Unsuitable
 from edge_agent.lines.serial_bus import SerialBus
 from edge_agent.lines.shared_bus import SharedBus
 from edge_agent.modbus.bus import ModbusBus
 from edge_agent.modbus.instrument import ModbusInstrument
+from edge_agent.readings.samples import Sample
 from quantrac.config.lines import LINE_PROTOCOLS
 from quantrac.config.stations import Device, Station
+
+MINUTE_MS: Final = 60_000
+MINUTES: Final = 60
+
+InstrumentOn = Callable[[Device, Any], Instrument]
+"""Makes a device's instrument on a bus of its driver; raises Unsuitable."""
 
 
 class Driver(NamedTuple):
@@ -23,18 +31,24 @@ class Driver(NamedTuple):
 
     bus: type[ModbusBus | SerialBus]
     """Owns the line."""
-    instrument: Callable[[Device, Any, NowMs], Instrument]
-    """Makes a device's instrument on such a bus; raises Unsuitable."""
+    asked: InstrumentOn
+    talker: InstrumentOn | None = None
+    """For profiles of instruments that send by themselves."""
+
+    def instrument(self, device: Device, bus: Any) -> Instrument:
+        """Return a device's instrument on such a bus; raises Unsuitable."""
+        make = self.talker if self.talker is not None and device.profile.is_talker else self.asked
+        return make(device, bus)
 
 
-_MODBUS: Final = Driver(ModbusBus, lambda device, bus, _: ModbusInstrument(device, bus))
+_MODBUS: Final = Driver(ModbusBus, ModbusInstrument)
 DRIVERS: Final[Mapping[str, Driver]] = {
     "modbus-rtu": _MODBUS,
     "modbus-tcp": _MODBUS,
     "sdi-12": Driver(SerialBus, Sdi12Sensor),
-    "vaisala-ascii": Driver(SerialBus, vaisala.instrument),
-    "bayern-hessen": Driver(SerialBus, bayern_hessen.instrument),
-    **dict.fromkeys(LINE_PROTOCOLS, Driver(SerialBus, text_lines.instrument)),
+    "vaisala-ascii": Driver(SerialBus, VaisalaTransmitter, VaisalaTalker),
+    "bayern-hessen": Driver(SerialBus, BayernHessenAnalyser),
+    **dict.fromkeys(LINE_PROTOCOLS, Driver(SerialBus, PolledLines, LineTalker)),
 }
 """By protocol, as in `quantrac.config.devices.PROTOCOLS`."""
 
@@ -63,5 +77,58 @@ def instrument_on(line: SharedBus, device: Device, clock: NowMs) -> Instrument:
     driver = DRIVERS[protocol]
     if not isinstance(line, driver.bus):
         raise Unsuitable(f"{device.name}: a bus of kind {device.bus.kind} cannot carry {protocol}")
-    instrument, minutes = driver.instrument(device, line, clock), device.profile.poll_minutes
+    instrument, minutes = driver.instrument(device, line), device.profile.poll_minutes
     return instrument if minutes is None else WindowedInstrument(instrument, minutes, clock)
+
+
+class WindowedInstrument(Instrument):
+    """An instrument that outside its minutes of the hour (it moves its tape then) is not asked and not missed."""
+
+    def __init__(self, instrument: Instrument, minutes: tuple[int, int], now_ms: NowMs) -> None:
+        """`minutes`: the first and the last in which it may be asked. Time zones differ by whole hours."""
+        super().__init__()
+        self.notes = instrument.notes
+        self._instrument, self._minutes, self._now_ms = instrument, minutes, now_ms
+
+    @property
+    def try_ms(self) -> int:
+        """Time of its line that a try needs at least, ms."""
+        return self._instrument.try_ms
+
+    @property
+    def owed_ms(self) -> int:
+        """For how long it is better not asked, because an answer that is late may still come."""
+        return self._instrument.owed_ms
+
+    def parts(self) -> Sequence[Part]:
+        """Return what one sample reads: nothing outside the window."""
+        return self._instrument.parts() if self._is_open else ()
+
+    def requests(self) -> list[PlannedRequest]:
+        """Return the requests that one sample sends inside the window."""
+        first, last = self._minutes
+        return [
+            request._replace(text=f"{request.text} (minutes {first}-{last})") for request in self._instrument.requests()
+        ]
+
+    async def read(self, part: Part) -> list[Sample]:
+        """Read one part; raises Miss."""
+        return await self._instrument.read(part) if self._is_open else []
+
+    async def begin(self, part: Part) -> int:
+        """Have a part measured, inside the window."""
+        return await self._instrument.begin(part) if self._is_open else 0
+
+    async def wake(self) -> int:
+        """Wake it, inside the window."""
+        return await self._instrument.wake() if self._is_open else 0
+
+    async def probe(self) -> None:
+        """Find out whether it is there, inside the window; raises Miss."""
+        if self._is_open:
+            await self._instrument.probe()
+
+    @property
+    def _is_open(self) -> bool:
+        first, last = self._minutes
+        return first <= self._now_ms() // MINUTE_MS % MINUTES <= last

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
+from edge_agent.modbus.frames import crc16
 from edge_agent.readings.misses import BadCheck, Garbled
 
 _VALUES: Final = re.compile(r"(?:[+-](?:\d+\.?\d*|\.\d+))*")
@@ -26,11 +27,7 @@ class Announcement(NamedTuple):
 
 def crc_characters(text: str) -> str:
     """Return the three CRC characters of an answer, address included: CRC-16/ARC in three six-bit pieces (4.4.12.3)."""
-    crc = 0
-    for byte in text.encode("ascii"):
-        crc ^= byte
-        for _ in range(8):
-            crc = (crc >> 1) ^ 0xA001 if crc & 1 else crc >> 1
+    crc = int.from_bytes(crc16(text.encode("ascii"), 0), "little")
     return "".join(chr(0x40 | (crc >> shift) & 0x3F) for shift in (12, 6, 0))
 
 

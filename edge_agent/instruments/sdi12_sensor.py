@@ -8,7 +8,7 @@ measure at the same time, and the values of each are fetched when it is ready.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from edge_agent.instruments import sdi12
@@ -41,7 +41,7 @@ class _Begun(NamedTuple):
 class Sdi12Sensor(AskedInstrument):
     """A sensor on an SDI-12 line behind a transparent adapter."""
 
-    def __init__(self, device: Device, bus: AskingBus, now_ms: Callable[[], int]) -> None:
+    def __init__(self, device: Device, bus: AskingBus) -> None:
         super().__init__(device, bus)
         if not isinstance(device.profile, Sdi12Profile) or not isinstance(device.address, str):
             raise Unsuitable(f'{device.name}: an sdi-12 bus needs an SDI-12 profile and an address such as "0"')
@@ -49,7 +49,6 @@ class Sdi12Sensor(AskedInstrument):
         self._address: str = device.address
         self._ending = LINE._replace(head=self._address.encode("ascii"))
         self._fence = Fence(f"{self._address}!".encode("ascii"), bare(self._address))
-        self._now_ms = now_ms
         self._verified_ms: int | None = None
         self._verdict = State.OK
         self._begun: _Begun | None = None
@@ -95,13 +94,13 @@ class Sdi12Sensor(AskedInstrument):
     async def _verify(self) -> None:
         """Ask for the sensor's own verdict (`aV!`) when it is time again."""
         verify = self._profile.verify
-        if verify is None or (self._verified_ms and self._now_ms() - self._verified_ms < verify.every_ms):
+        if verify is None or (self._verified_ms and self._bus.now_ms() - self._verified_ms < verify.every_ms):
             return
         _, values = await self._measure(f"{self._address}V!", "M", crc=False)
         if len(values) < verify.value:
             raise Garbled(f"{self._address}V! gave {len(values)} values, expected {verify.value}")
         self._verdict = self._profile.states[verify.table].state_of(int(values[verify.value - 1]))
-        self._verified_ms = self._now_ms()
+        self._verified_ms = self._bus.now_ms()
 
     def _command_of(self, part: TextPart) -> str:
         return sdi12.measurement_command(self._address, part.command, crc=self._profile.crc)

@@ -25,12 +25,24 @@ class TextPart(NamedTuple):
     signals: tuple[str, ...]
 
 
-class AskingBus(Protocol):
-    """What these instruments need of their line."""
+class ListeningBus(Protocol):
+    """What talkers need of their line."""
+
+    def now_ms(self) -> int:
+        """Return the wall clock."""
+        ...
 
     def try_ms(self, timeout_ms: int) -> int:
-        """Return the longest time that a failing request can hold the line."""
+        """Return the longest time that listening, or a failing request, can hold the line."""
         ...
+
+    async def listen(self, ending: Ending, timeout_ms: int) -> bytes:
+        """Return what comes unasked, such as the next line; raises Miss."""
+        ...
+
+
+class AskingBus(ListeningBus, Protocol):
+    """What instruments that are asked need of theirs."""
 
     async def ask(
         self, request: bytes, ending: Ending, timeout_ms: int, turnaround_ms: int = 0, fence: Fence | None = None
@@ -41,30 +53,6 @@ class AskingBus(Protocol):
     def owed_ms(self, request: bytes) -> int:
         """Return for how long a late answer to a request (to one with a fence: of the fence) may still come."""
         ...
-
-    async def listen(self, ending: Ending, timeout_ms: int) -> bytes:
-        """Return what comes unasked; raises Miss."""
-        ...
-
-
-class ListeningBus(Protocol):
-    """What talkers need of their line."""
-
-    def now_ms(self) -> int:
-        """Return the wall clock."""
-        ...
-
-    def try_ms(self, timeout_ms: int) -> int:
-        """Return the longest time that listening can take."""
-        ...
-
-    async def listen(self, ending: Ending, timeout_ms: int) -> bytes:
-        """Return the next line; raises Miss."""
-        ...
-
-
-class TextBus(AskingBus, ListeningBus, Protocol):
-    """What a line gives to an instrument of either kind."""
 
 
 class AskedInstrument(Instrument):

@@ -8,17 +8,16 @@ version 3; Gill MaxiMet 1957-PS-021 pp. 38-44; WindObserver 1360-PS-0001 p. 46.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from operator import xor
 from typing import Final, NamedTuple
 
-from edge_agent.clocks.clock import NowMs
-from edge_agent.instruments.text_instrument import AskedInstrument, AskingBus, ListeningBus, Talker, TextBus, TextPart
+from edge_agent.instruments.text_instrument import AskedInstrument, AskingBus, ListeningBus, Talker, TextPart
 from edge_agent.lines.endings import Ending
-from edge_agent.lines.instrument import Instrument, Unsuitable
 from edge_agent.lines.instrument import Part as AnyPart
+from edge_agent.lines.instrument import Unsuitable
 from edge_agent.readings.misses import BadCheck, Garbled
 from edge_agent.readings.samples import NO_MEASUREMENT, Measured, Sample, measured
 from quantrac.config.lines import LineProfile, LineSignal, LineStatus, Stamp, Transducer
@@ -28,6 +27,15 @@ from quantrac.telemetry.states import State, worst
 MAX_LINE: Final = 512
 XDR_GROUP: Final = 4
 """Type, value, unit and name of each transducer."""
+_FRAMES: Final = {
+    "nmea-0183": (
+        re.compile(rb"[^$!]*[$!]([^*\r\n]*)\*([0-9A-Fa-f]{2})\s*"), "an NMEA sentence with a checksum",
+    ),
+    "gill-ascii": (
+        re.compile(rb"[^\x02]*\x02([^\x02\x03]*)\x03([0-9A-Fa-f]{2})\s*", re.DOTALL), "a Gill message",
+    ),
+}  # fmt: skip
+"""Framed lines by protocol, and what they are called: the checked characters, and the XOR of them in hexadecimal."""
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,2})?")
 
 
@@ -38,16 +46,11 @@ class TextLine(NamedTuple):
     fields: tuple[str, ...]
 
 
-def exclusive_or(text: bytes) -> int:
-    """Return the XOR of all bytes."""
-    return reduce(xor, text, 0)
-
-
 def parse(raw: bytes, profile: LineProfile) -> TextLine:
     """Return the line in `raw`, its check done; raises Garbled or BadCheck."""
     if len(raw) > MAX_LINE:
         raise Garbled(f"a line of more than {MAX_LINE} characters: {raw[:40]!r}")
-    body = _UNFRAME[profile.protocol](raw)
+    body = _unframed(raw, profile.protocol)
     if not body.isascii() or any(byte < 0x20 and byte != 0x09 for byte in body):
         raise Garbled(f"not printable ASCII: {body[:40]!r}")
     text = body.decode("ascii")
@@ -127,29 +130,18 @@ def _state(line: TextLine | None, status: LineStatus, profile: LineProfile) -> S
     return profile.states[status.table].state_of(word)
 
 
-def _nmea(raw: bytes) -> bytes:
-    found = re.fullmatch(rb"[^$!]*[$!]([^*\r\n]*)\*([0-9A-Fa-f]{2})\s*", raw)
+def _unframed(raw: bytes, protocol: str) -> bytes:
+    """Return what stands between the marks of a line, its check done; raises Garbled or BadCheck."""
+    if protocol not in _FRAMES:
+        return raw.strip(b"\r\n\0 *")
+    pattern, name = _FRAMES[protocol]
+    found = pattern.fullmatch(raw)
     if not found:
-        raise Garbled(f"not an NMEA sentence with a checksum: {raw[:40]!r}")
-    if exclusive_or(found[1]) != int(found[2], 16):
-        raise BadCheck(f"checksum {found[2].decode()} should be {exclusive_or(found[1]):02X}: {raw[:60]!r}")
-    return found[1]
-
-
-def _gill(raw: bytes) -> bytes:
-    found = re.fullmatch(rb"[^\x02]*\x02([^\x02\x03]*)\x03([0-9A-Fa-f]{2})\s*", raw, re.DOTALL)
-    if not found:
-        raise Garbled(f"not a Gill message: {raw[:40]!r}")
-    if exclusive_or(found[1]) != int(found[2], 16):
-        raise BadCheck(f"checksum {found[2].decode()} should be {exclusive_or(found[1]):02X}: {raw[:60]!r}")
-    return found[1]
-
-
-def _bare(raw: bytes) -> bytes:
-    return raw.strip(b"\r\n\0 *")
-
-
-_UNFRAME: Final[Mapping[str, Callable[[bytes], bytes]]] = {"nmea-0183": _nmea, "gill-ascii": _gill, "line": _bare}
+        raise Garbled(f"not {name}: {raw[:40]!r}")
+    check = reduce(xor, found[1], 0)
+    if check != int(found[2], 16):
+        raise BadCheck(f"checksum {found[2].decode()} should be {check:02X}: {raw[:60]!r}")
+    return bytes(found[1])
 
 
 def newest(lines: Sequence[TextLine], signal: LineSignal, profile: LineProfile, address: str | None) -> TextLine | None:
@@ -243,9 +235,3 @@ class LineTalker(Talker):
 
     def _measured(self, line: TextLine, name: str) -> Measured:
         return decode(line, self._profile.signals[name], self._profile, self._newest)
-
-
-def instrument(device: Device, bus: TextBus, _: NowMs) -> Instrument:
-    """Return a device's instrument; raises Unsuitable."""
-    is_talker = isinstance(device.profile, LineProfile) and device.profile.is_talker
-    return LineTalker(device, bus) if is_talker else PolledLines(device, bus)

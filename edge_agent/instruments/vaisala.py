@@ -10,12 +10,11 @@ import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from edge_agent.clocks.clock import NowMs
 from edge_agent.instruments.sdi12 import crc_characters, without_crc
-from edge_agent.instruments.text_instrument import AskedInstrument, AskingBus, ListeningBus, Talker, TextBus, TextPart
+from edge_agent.instruments.text_instrument import AskedInstrument, AskingBus, ListeningBus, Talker, TextPart
 from edge_agent.lines.endings import LINE, Fence, bare
-from edge_agent.lines.instrument import Instrument, Unsuitable
 from edge_agent.lines.instrument import Part as AnyPart
+from edge_agent.lines.instrument import Unsuitable
 from edge_agent.readings.misses import Garbled, RequestRefused
 from edge_agent.readings.samples import NO_MEASUREMENT, Measured, Sample, measured
 from quantrac.config.serial import VaisalaProfile, VaisalaSignal
@@ -125,12 +124,6 @@ class VaisalaTalker(Talker):
             for name in self._wanted
             if signals[name].key in fields
         ]
-
-
-def instrument(device: Device, bus: TextBus, _: NowMs) -> Instrument:
-    """Return a device's instrument; raises Unsuitable."""
-    is_talker = isinstance(device.profile, VaisalaProfile) and device.profile.is_talker
-    return VaisalaTalker(device, bus) if is_talker else VaisalaTransmitter(device, bus)
 
 
 def _measured(signal: VaisalaSignal, fields: dict[str, VaisalaField]) -> Measured:

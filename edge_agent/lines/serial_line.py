@@ -37,15 +37,6 @@ def port_settings(port: str, line: LineSettings | None) -> LineSettings:
     return LineSettings(wanted.baud, 8, "N", 1) if _is_pty(port) else wanted
 
 
-def set_direction(descriptor: int, port: str, options: Rs485 | None) -> None:
-    """Let the driver of an open port switch an RS-485 transceiver, if asked to; raises LineDown if it cannot.
-
-    A pseudo terminal has nothing to switch: on a bench it stands in the place of the port that has.
-    """
-    if options is not None and not _is_pty(port):
-        switch_rs485_on(descriptor, port, options)
-
-
 def rs485_block(options: Rs485) -> bytes:
     """Return the kernel's block of the options: flags, two delays in ms, and five words of padding."""
     flags = ENABLED
@@ -55,8 +46,13 @@ def rs485_block(options: Rs485) -> bytes:
     return struct.pack("=8I", flags, options.before_ms, options.after_ms, 0, 0, 0, 0, 0)
 
 
-def switch_rs485_on(descriptor: int, port: str, options: Rs485) -> None:
-    """Ask the driver of an open port to switch the direction; raises LineDown if it cannot."""
+def set_direction(descriptor: int, port: str, options: Rs485 | None) -> None:
+    """Let the driver of an open port switch an RS-485 transceiver, if asked to; raises LineDown if it cannot.
+
+    A pseudo terminal has nothing to switch: on a bench it stands in the place of the port that has.
+    """
+    if options is None or _is_pty(port):
+        return
     try:
         fcntl.ioctl(descriptor, TIOCSRS485, rs485_block(options))
     except OSError as error:
@@ -86,7 +82,6 @@ class SerialLine(ByteLine):
 
     def __init__(self, port: str, line: LineSettings | None, direction: Rs485 | None = None) -> None:
         super().__init__(port)
-        self._port = port
         self._line = line
         self._direction = direction
         self._serial: serial.Serial | None = None
@@ -100,16 +95,16 @@ class SerialLine(ByteLine):
         """Open the port for ourselves alone; raises LineDown with the reason. Does nothing if it is open."""
         if self._serial is not None:
             return
-        check_port(self._port)
-        settings = port_settings(self._port, self._line)
+        check_port(self._place)
+        settings = port_settings(self._place, self._line)
         try:
             opened = serial.Serial(
-                self._port, settings.baud, settings.bits, settings.parity, settings.stop, timeout=0, exclusive=True
+                self._place, settings.baud, settings.bits, settings.parity, settings.stop, timeout=0, exclusive=True
             )
         except (serial.SerialException, OSError, ValueError) as error:
-            raise LineDown(f"{self._port}: {error}") from error
+            raise LineDown(f"{self._place}: {error}") from error
         try:
-            set_direction(opened.fileno(), self._port, self._direction)
+            set_direction(opened.fileno(), self._place, self._direction)
         except LineDown:
             opened.close()
             raise
@@ -127,12 +122,12 @@ class SerialLine(ByteLine):
     def write(self, data: bytes) -> None:
         """Send bytes; raises LineDown."""
         if self._serial is None:
-            raise LineDown(f"{self._port}: not open")
+            raise LineDown(f"{self._place}: not open")
         try:
             self._serial.write(data)
         except (serial.SerialException, OSError) as error:
             self.close()
-            raise LineDown(f"{self._port}: {error}") from error
+            raise LineDown(f"{self._place}: {error}") from error
 
     def _readable(self) -> None:
         assert self._serial is not None

@@ -4,23 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from typing import Protocol
 
 from edge_agent.clocks.clock import NowMs
 from edge_agent.lines.patience import LONGEST_MS, Allowance, Patience
 from quantrac.config.stations import Bus
-
-
-class OwnedLine(Protocol):
-    """A line or endpoint with one owner."""
-
-    async def open(self) -> None:
-        """Open it if it is not open; raises LineDown."""
-        ...
-
-    def close(self) -> None:
-        """Close it."""
-        ...
 
 
 class SharedBus(ABC):

@@ -76,9 +76,11 @@ class WriteRequest(NamedTuple):
 AnyRequest = Request | WriteRequest
 
 
-def crc16(frame: bytes) -> bytes:
-    """Return the two CRC bytes of a frame, low byte first (MODBUS over serial line V1.02, 6.2.2)."""
-    crc = 0xFFFF
+def crc16(frame: bytes, crc: int = 0xFFFF) -> bytes:
+    """Return the two CRC bytes of a frame, low byte first (MODBUS over serial line V1.02, 6.2.2).
+
+    SDI-12 uses the same polynomial and begins with a `crc` of 0.
+    """
     for byte in frame:
         crc ^= byte
         for _ in range(8):

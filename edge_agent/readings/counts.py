@@ -5,23 +5,11 @@ from __future__ import annotations
 from collections import Counter, deque
 from typing import Final
 
-from edge_agent.readings.misses import BadCheck, Garbled, LateAnswer, LineDown, Miss, RequestRefused
+from edge_agent.readings.misses import Miss
 from quantrac.observe.metrics import counter
 
 MISSES = counter("quantrac_edge_misses_total", "Reads that brought nothing, by device and kind.", ["device", "kind"])
 HOUR_S: Final = 3_600.0
-_KINDS: Final[tuple[tuple[type[Miss], str], ...]] = (
-    (BadCheck, "check"), (Garbled, "frame"), (LateAnswer, "late"), (RequestRefused, "refused"), (LineDown, "line"),
-)  # fmt: skip
-
-
-def kind_of(miss: Miss) -> str:
-    """Return the kind of a miss.
-
-    `check`: CRC, block check or checksum does not fit; `frame`: bytes that are no frame; `late`: an answer after its
-    time; `refused`: an exception; `line`: the port or connection is away; `silent`: nothing came.
-    """
-    return next((kind for cls, kind in _KINDS if isinstance(miss, cls)), "silent")
 
 
 class MissCounts:
@@ -32,9 +20,8 @@ class MissCounts:
 
     def note(self, device: str, miss: Miss) -> None:
         """Count a miss of a device (or of a bus, where the line itself was away)."""
-        kind = kind_of(miss)
-        self._counts[device, kind] += 1
-        MISSES.labels(device, kind).inc()
+        self._counts[device, miss.kind] += 1
+        MISSES.labels(device, miss.kind).inc()
 
     def was_late(self, device: str) -> None:
         """Count as late what was counted as silent: the answer has come after its time."""
@@ -56,9 +43,8 @@ class MissCounts:
         """Return device → kind → count."""
         table: dict[str, dict[str, int]] = {}
         for (device, kind), count in sorted(dict(self._counts).items()):  # a copy: the desk's thread asks, too
-            if not count:
-                continue
-            table.setdefault(device, {})[kind] = count
+            if count:
+                table.setdefault(device, {})[kind] = count
         return table
 
 

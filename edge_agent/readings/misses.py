@@ -1,10 +1,15 @@
 """Misses: why an instrument gave no reading. Each kind needs another reaction of the schedule."""
 
+from typing import ClassVar
+
 from quantrac.telemetry.errors import QuantracError
 
 
 class Miss(QuantracError):
     """A read that brought nothing. The readings it was for are null with state ``comm``."""
+
+    kind: ClassVar[str] = "silent"
+    """What it is counted as."""
 
 
 class NoAnswer(Miss):
@@ -14,9 +19,13 @@ class NoAnswer(Miss):
 class LateAnswer(Miss):
     """An answer came after its time. It was thrown away, and how long it took has been learnt."""
 
+    kind = "late"
+
 
 class Garbled(Miss):
     """Bytes came but not a valid frame: the instrument lives, the frame is bad. Worth another try at once."""
+
+    kind = "frame"
 
     def __init__(self, message: str, heard: bytes = b"") -> None:
         super().__init__(message)
@@ -26,9 +35,13 @@ class Garbled(Miss):
 class BadCheck(Garbled):
     """A whole frame came, and its CRC, block check or checksum does not fit: noise, or two that talked at once."""
 
+    kind = "check"
+
 
 class RequestRefused(Miss):
     """The instrument answered that it will not: a Modbus exception, an aborted measurement. It lives."""
+
+    kind = "refused"
 
     def __init__(self, message: str, code: int | None = None) -> None:
         super().__init__(message)
@@ -37,3 +50,5 @@ class RequestRefused(Miss):
 
 class LineDown(Miss):
     """The port or connection itself is not there; says nothing about the instrument."""
+
+    kind = "line"

@@ -64,9 +64,7 @@ async def one_sweep(place: dict[str, Any], kind: str) -> dict[str, list[float]]:
         one = device(address, bus, kind)
         outlet = StationOutlet(lambda _: None, MaintenanceSwitch(None))
         slots = DeviceSlots(device_plan(one, feeds_of(one)), now_ms())
-        mountings.append(
-            Mounting(one, Sdi12Sensor(one, line, now_ms), DeviceChannels(one.name, feeds_of(one), slots, outlet))
-        )
+        mountings.append(Mounting(one, Sdi12Sensor(one, line), DeviceChannels(one.name, feeds_of(one), slots, outlet)))
     reading = asyncio.create_task(BusReader("level", line, mountings, wall, MissCounts()).run(stop))
     until = time.monotonic() + 60
     while not all(m.channels.last for m in mountings):

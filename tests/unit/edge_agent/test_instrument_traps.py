@@ -6,16 +6,16 @@ import asyncio
 import os
 import pty
 import struct
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.instruments.poll_window import WindowedInstrument, is_open
+from edge_agent.instruments.drivers import WindowedInstrument
+from edge_agent.instruments.text_instrument import TextPart
 from edge_agent.lines import serial_line
-from edge_agent.lines.instrument import Note
+from edge_agent.lines.instrument import Instrument, Part, PlannedRequest
 from edge_agent.lines.serial_line import set_direction
 from edge_agent.modbus.request_plan import Function, RegisterSpan
 from edge_agent.modbus.signals import SampledRegisters, decode
@@ -124,31 +124,21 @@ def test_a_contact_is_believed_when_it_has_held() -> None:
     assert [contact.settled(t * 1000, value) for t, value in said] == [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 0]
 
 
-@pytest.mark.parametrize(
-    ("minute", "opened"), [(0, False), (24, False), (25, True), (50, True), (51, False), (59, False)]
-)
-def test_a_window_of_minutes_holds_in_every_hour(minute: int, opened: bool) -> None:
-    for hour in (0, 7, 23):
-        assert is_open((25, 50), hour * HOUR + minute * 60_000 + 59_999) is opened
-
-
-class Asked:
+class Asked(Instrument):
     """An instrument that counts what it is asked."""
 
-    def __init__(self) -> None:
-        self.notes: list[Note] = []
-        self.count = 0
-        self.try_ms = 100
+    try_ms = 100
+    count = 0
 
-    def parts(self) -> tuple[Any, ...]:
-        return (SimpleNamespace(signals=("x",)),)
+    def parts(self) -> tuple[TextPart, ...]:
+        return (TextPart("M", ("x",)),)
 
-    def requests(self) -> list[Any]:
+    def requests(self) -> list[PlannedRequest]:
         return []
 
-    async def read(self, part: Any) -> list[Sample]:
+    async def read(self, part: Part) -> list[Sample]:
         self.count += 1
-        return [Sample("x", 0, 1.0, State.OK)]
+        return [Sample(part.signals[0], 0, 1.0, State.OK)]
 
     async def wake(self) -> int:
         self.count += 1
@@ -158,17 +148,18 @@ class Asked:
         self.count += 1
 
 
-def test_outside_its_minutes_an_instrument_is_not_asked_at_all() -> None:
-    now, inner = [10 * 60_000], Asked()
-    windowed = WindowedInstrument(cast(Any, inner), (25, 50), lambda: now[0])
-    assert list(windowed.parts()) == []
-    asyncio.run(windowed.probe())
-    assert asyncio.run(windowed.wake()) == 0
-    assert asyncio.run(windowed.read(inner.parts()[0])) == [], "a try that was left over from the window"
-    assert inner.count == 0
-    now[0] = 30 * 60_000
-    assert len(windowed.parts()) == 1
-    assert len(asyncio.run(windowed.read(inner.parts()[0]))) == 1
+@pytest.mark.parametrize(
+    ("minute", "opened"), [(0, False), (24, False), (25, True), (50, True), (51, False), (59, False)]
+)
+def test_outside_its_minutes_of_every_hour_an_instrument_is_not_asked_at_all(minute: int, opened: bool) -> None:
+    for hour in (0, 7, 23):
+        inner = Asked()
+        windowed = WindowedInstrument(inner, (25, 50), lambda: hour * HOUR + minute * 60_000 + 59_999)
+        assert len(windowed.parts()) == opened
+        asyncio.run(windowed.probe())
+        assert asyncio.run(windowed.wake()) == (2_000 if opened else 0)
+        assert len(asyncio.run(windowed.read(inner.parts()[0]))) == opened, "also a try left over from the window"
+        assert inner.count == (3 if opened else 0)
 
 
 def hourly(lag_minutes: int, started_ms: int) -> DeviceSlots:
@@ -230,4 +221,4 @@ def test_a_port_is_asked_to_switch_its_direction_only_if_the_station_says_so(
 
 def test_a_driver_without_rs_485_says_so(tmp_path: Any) -> None:
     with (tmp_path / "no-port").open("wb") as file, pytest.raises(LineDown, match="leave out `rs485:`"):
-        serial_line.switch_rs485_on(file.fileno(), "/dev/ttyUSB0", Rs485())
+        set_direction(file.fileno(), "/dev/ttyUSB0", Rs485())

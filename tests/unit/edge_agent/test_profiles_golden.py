@@ -154,7 +154,7 @@ def _instrument(profile: AnyProfile, golden: Golden, line: ReplayedLine) -> Inst
             wanted_signals=lambda: tuple(sorted(golden.gives)),
         ),
     )
-    return DRIVERS[profile.protocol].instrument(device, line, lambda: 0)
+    return DRIVERS[profile.protocol].instrument(device, line)
 
 
 def _address(profile: AnyProfile, exchange: TextExchange) -> str | int | None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.clocks.clock import Moment
-from edge_agent.clocks.system_clock import chrony_look
+from edge_agent.clocks.system_clock import SystemClock, chrony_look
 from edge_agent.clocks.timekeeper import Timekeeper
 from edge_agent.clocks.trust import ClockLook, ClockStamp, Offered, dated, is_trusted
 from edge_agent.readings.records import SlotReading, SlotRecord, StationEvent
@@ -62,7 +62,7 @@ def test_a_record_is_dated_by_how_long_ago_it_was_measured(showed_ms: int, later
         assert made == record
 
 
-class Source:
+class Source(SystemClock):
     """Clocks that a test moves; the machine started at 0."""
 
     def __init__(self, wall_ms: int, look: ClockLook = UNSYNC, boot: str = "boot-a") -> None:
