@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from edge_agent.acquiring.acquisition import close_slots
-from edge_agent.acquiring.bus_reader import BusReader, Mounting
+from edge_agent.acquiring.bus_owner import Mounting
+from edge_agent.acquiring.bus_reader import BusReader
 from edge_agent.acquiring.device_channels import DeviceChannels, StationOutlet
 from edge_agent.clocks.clock import WallClock
 from edge_agent.lines.instrument import Instrument, Note, Part, PlannedRequest

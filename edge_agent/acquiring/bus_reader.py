@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
 
-from edge_agent.acquiring.device_channels import DeviceChannels
+from edge_agent.acquiring.bus_owner import BusOwner, Mounting
 from edge_agent.acquiring.schedule import BusSchedule, Idle, ScheduledDevice, Turn, TurnOutcome
-from edge_agent.acquiring.symptoms import BusWatch, Lateness
+from edge_agent.acquiring.symptoms import BusWatch
 from edge_agent.acquiring.tasks import pause
 from edge_agent.clocks.clock import WallClock
-from edge_agent.lines.instrument import Instrument, Part
+from edge_agent.lines.instrument import Part
 from edge_agent.lines.shared_bus import SharedBus
 from edge_agent.readings.counts import MissCounts
 from edge_agent.readings.misses import Garbled, LateAnswer, LineDown, Miss, NoAnswer, RequestRefused
 from edge_agent.readings.records import StationEvent
 from edge_agent.readings.samples import NO_MEASUREMENT, Sample
-from quantrac.config.stations import Device
 from quantrac.observe.metrics import counter
 
 LONGEST_SLEEP_MS: Final = 1_000
 """A sleeping bus looks at the wall clock at least so often: it may have been set."""
-REOPEN_S: Final = (1.0, 2.0, 5.0, 10.0)
-"""Waits between tries to open a bus that is away; the last holds on."""
 SLOW_PART_MS: Final = 400
 """A part that takes longer is an instrument's own slowness: at 9600 baud the longest answer takes 0.3 s."""
 QUARANTINE_MS: Final = 1_000
@@ -38,24 +34,7 @@ MISFIRES = counter("quantrac_edge_misfires_total", "Due times that passed becaus
 log = structlog.get_logger()
 
 
-@dataclass(slots=True)
-class Mounting:
-    """One device on this bus."""
-
-    device: Device
-    instrument: Instrument
-    channels: DeviceChannels
-    left: Sequence[Part] = field(default_factory=tuple)
-    """What the last turn did not bring."""
-    unasked: Sequence[Part] = field(default_factory=tuple)
-    """What it did not ask for, because a neighbour would have lost a sample."""
-    ready_in_ms: int = 0
-    """Time that the instrument needs after waking, or to measure."""
-    lost: bool = False
-    lateness: Lateness = field(default_factory=Lateness)
-
-
-class BusReader:
+class BusReader(BusOwner):
     """Reads the devices of one bus when they are due."""
 
     def __init__(
@@ -67,24 +46,14 @@ class BusReader:
         misses: MissCounts,
         beat: Callable[[], None] = lambda: None,
     ) -> None:
-        """Prepare; `misses` counts each read that brought nothing, `beat` is called after each turn or idle wait."""
-        self._name = name
-        self._bus = bus
-        self._wall = wall
-        self._misses = misses
-        self._beat = beat
-        self._watch = BusWatch(mounting.device.name for mounting in mountings)
-        self._mountings = {mounting.device.name: mounting for mounting in mountings}
+        super().__init__(name, bus, mountings, wall, misses, beat)
+        self._watch = BusWatch(self._mountings)
         self._schedule = BusSchedule(
             [ScheduledDevice(m.device.name, m.device.sample_ms, m.instrument.try_ms) for m in mountings], wall.now_ms()
         )
         self._steps = wall.steps
-        self._failed_opens = 0
         self._reopen_at = 0.0
-        self.turn = asyncio.Lock()
-        """Held during a turn; others take it to use the line between two turns."""
         self.idle_until_ms = 0
-        """Nothing is due before this time."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Read until `stop` is set."""
@@ -228,7 +197,7 @@ class BusReader:
             return
         if self._watch.note(turn.device, heard=outcome is not TurnOutcome.SILENT):
             log.warning("bus_reopened", bus=self._name, why="not a byte from any device")
-            self._first_channels.events.append(StationEvent("bus_reopened", None, f"{self._name}: not a byte", now_ms))
+            self._record("bus_reopened", f"{self._name}: not a byte")
             self._bus.close()
             self._schedule.realign(now_ms)
 
@@ -238,44 +207,25 @@ class BusReader:
         if loop.time() < self._reopen_at:
             raise LineDown("waiting to open it again")
         await self._bus.open()
-        if self._failed_opens:
-            log.info("bus_back", bus=self._name)
-            self._first_channels.events.append(StationEvent("bus_back", None, self._name, self._now_ms()))
-        self._failed_opens, self._reopen_at = 0, 0.0
+        self._line_is_back()
+        self._reopen_at = 0.0
 
     def _line_down(self, down: LineDown) -> None:
         self._misses.note(self._name, down)
-        loop = asyncio.get_running_loop()
-        if loop.time() < self._reopen_at:
-            return
-        self._bus.close()
-        if self._failed_opens == 0:
-            log.warning("bus_lost", bus=self._name, why=str(down))
-            self._first_channels.events.append(StationEvent("bus_lost", None, f"{self._name}: {down}", self._now_ms()))
-        self._reopen_at = loop.time() + REOPEN_S[min(self._failed_opens, len(REOPEN_S) - 1)]
-        self._failed_opens += 1
-
-    def _note_miss(self, mounting: Mounting, miss: Miss) -> None:
-        self._misses.note(mounting.device.name, miss)
-        log.debug("read_missed", bus=self._name, device=mounting.device.name, why=str(miss))
+        now_s = asyncio.get_running_loop().time()
+        if now_s >= self._reopen_at:
+            self._reopen_at = now_s + self._line_is_away(down)
 
     def _tell(self, mounting: Mounting, now_ms: int) -> None:
-        """Make events of what the instrument noticed, and of its being lost or back."""
+        """Make events of what the instrument noticed, and of its being lost or back; count misfires."""
         name = mounting.device.name
         for note in mounting.instrument.notes:
             mounting.channels.events.append(StationEvent(note.kind, name, note.detail, now_ms))
         mounting.instrument.notes.clear()
-        lost = self._schedule.is_lost(name)
-        if lost != mounting.lost:
-            mounting.lost = lost
-            log.warning("device_lost" if lost else "device_back", bus=self._name, device=name)
-            mounting.channels.events.append(StationEvent("device_lost" if lost else "device_back", name, "", now_ms))
-        self._count_misfires()
-
-    def _count_misfires(self) -> None:
-        for name, count in self._schedule.misfires.items():
+        self._note_lost(mounting, self._schedule.is_lost(name), now_ms)
+        for device, count in self._schedule.misfires.items():
             MISFIRES.labels(self._name).inc(count)
-            self._schedule.misfires[name] = 0
+            self._schedule.misfires[device] = 0
 
     def _now_ms(self) -> int:
         """Return the wall clock; if it was set, start the schedule afresh."""
@@ -284,10 +234,6 @@ class BusReader:
             self._steps = self._wall.steps
             self._schedule.realign(now_ms)
         return now_ms
-
-    @property
-    def _first_channels(self) -> DeviceChannels:
-        return next(iter(self._mountings.values())).channels
 
 
 def _in_turn(mounting: Mounting) -> Sequence[Part]:

@@ -9,9 +9,10 @@ from edge_agent.readings.records import RecordSink, StationEvent
 from edge_agent.readings.samples import Sample
 from edge_agent.slots.calibrations import KIND as CALIBRATION
 from edge_agent.slots.calibrations import CalibrationWatch
-from edge_agent.slots.channels import ChannelFeed
+from edge_agent.slots.channels import ChannelFeed, device_plan, feeds_of
 from edge_agent.slots.device_slots import ChannelSample, DeviceSlots
 from edge_agent.slots.maintenance import MaintenanceOrders, MaintenanceSwitch
+from quantrac.config.stations import Device
 
 
 @dataclass(slots=True)
@@ -19,7 +20,7 @@ class StationOutlet:
     """What the devices of a station share: sink of closed slots, the station's events, maintenance switch, orders."""
 
     sink: RecordSink
-    switch: MaintenanceSwitch
+    switch: MaintenanceSwitch = field(default_factory=MaintenanceSwitch)
     orders: MaintenanceOrders = field(default_factory=MaintenanceOrders)
     on_event: Callable[[StationEvent], None] | None = None
     events: list[StationEvent] = field(default_factory=list)
@@ -85,3 +86,10 @@ class DeviceChannels:
             self.outlet.events.clear()
             self.events.clear()
             self.outlet.sink(record._replace(events=events))
+
+
+def channels_of(device: Device, outlet: StationOutlet, now_ms: int) -> DeviceChannels:
+    """Return the channels of a device of which nothing has been read yet."""
+    feeds = feeds_of(device)
+    slots = DeviceSlots(device_plan(device, feeds), now_ms)
+    return DeviceChannels(device.name, feeds, slots, outlet, calibration=CalibrationWatch(bool(device.gases)))

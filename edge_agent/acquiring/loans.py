@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from typing import Final
 
-from edge_agent.acquiring.bus_reader import BusReader
+from edge_agent.acquiring.bus_owner import BusOwner
 from edge_agent.acquiring.spot_read import Lend, SpotReading, look_at
 from edge_agent.acquiring.talker_reader import TalkerReader
 from edge_agent.clocks.clock import NowMs, WallClock
@@ -24,12 +24,17 @@ NEARLY: Final = 0.8
 """Share of the longest idle time seen that is good enough in the second half of the waiting."""
 
 
-async def wait_for_room(reader: BusReader, wall: WallClock, room_ms: int) -> None:
-    """Return when nothing is due on a bus for `room_ms`, or for nearly as long as there ever is, or after 3 s."""
+async def wait_for_room(owner: BusOwner, wall: WallClock, room_ms: int) -> None:
+    """Return when nothing is due on a bus for `room_ms`, or for nearly as long as there ever is, or after 3 s.
+
+    At once for an owner that only listens.
+    """
+    if owner.idle_until_ms is None:
+        return
     loop = asyncio.get_running_loop()
     began, longest_ms = loop.time(), 0
     while (waited_s := loop.time() - began) < LONGEST_WAIT_S:
-        idle_ms = 0 if reader.turn.locked() else reader.idle_until_ms - wall.now_ms()
+        idle_ms = 0 if owner.turn.locked() else owner.idle_until_ms - wall.now_ms()
         longest_ms = max(longest_ms, idle_ms)
         enough_ms = room_ms if waited_s < LONGEST_WAIT_S / 2 else min(room_ms, round(NEARLY * longest_ms))
         if idle_ms > 0 and idle_ms >= enough_ms:
@@ -37,15 +42,15 @@ async def wait_for_room(reader: BusReader, wall: WallClock, room_ms: int) -> Non
         await asyncio.sleep(LOOK_S)
 
 
-def loan(reader: BusReader | TalkerReader, bus: SharedBus, wall: WallClock, device: str) -> Lend:
+def loan(owner: BusOwner, bus: SharedBus, wall: WallClock, device: str) -> Lend:
     """Return the loan of the owner's own bus: open, and limited to what its instruments leave."""
 
     @asynccontextmanager
     async def lent(room_ms: int) -> AsyncIterator[None]:
-        if isinstance(reader, BusReader):
-            await wait_for_room(reader, wall, room_ms)
-        async with reader.turn:
-            left_ms = max(0, reader.idle_until_ms - wall.now_ms()) if isinstance(reader, BusReader) else None
+        await wait_for_room(owner, wall, room_ms)
+        async with owner.turn:
+            idle_ms = owner.idle_until_ms
+            left_ms = None if idle_ms is None else max(0, idle_ms - wall.now_ms())
             await bus.open()
             bus.begin(device, left_ms)
             try:
@@ -56,14 +61,13 @@ def loan(reader: BusReader | TalkerReader, bus: SharedBus, wall: WallClock, devi
     return lent
 
 
-def loan_of_place(reader: BusReader | TalkerReader, own: SharedBus, other: SharedBus, wall: WallClock) -> Lend:
+def loan_of_place(owner: BusOwner, own: SharedBus, other: SharedBus, wall: WallClock) -> Lend:
     """Return the loan of a bus's place to a bus of other line settings; the owner opens its own again."""
 
     @asynccontextmanager
     async def lent(room_ms: int) -> AsyncIterator[None]:
-        if isinstance(reader, BusReader):
-            await wait_for_room(reader, wall, room_ms)
-        async with reader.turn:
+        await wait_for_room(owner, wall, room_ms)
+        async with owner.turn:
             own.close()
             try:
                 await other.open()

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from edge_agent.acquiring.bus_reader import BusReader, Mounting
+from edge_agent.acquiring.bus_owner import Mounting
+from edge_agent.acquiring.bus_reader import BusReader
 from edge_agent.acquiring.spot_read import SpotReading
 from edge_agent.acquiring.talker_reader import TalkerReader
 from edge_agent.clocks.clock import WallClock

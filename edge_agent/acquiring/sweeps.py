@@ -10,8 +10,9 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any, Final
 
-from edge_agent.acquiring.bus_reader import BusReader, Mounting
-from edge_agent.acquiring.device_channels import DeviceChannels, StationOutlet
+from edge_agent.acquiring.bus_owner import Mounting
+from edge_agent.acquiring.bus_reader import BusReader
+from edge_agent.acquiring.device_channels import DeviceChannels, StationOutlet, channels_of
 from edge_agent.acquiring.loans import loan, loan_of_place, overhear, wait_for_room
 from edge_agent.acquiring.spot_read import Lend, SpotReading, kept_open, look_at
 from edge_agent.acquiring.surroundings import Surroundings
@@ -22,10 +23,7 @@ from edge_agent.clocks.clock import WallClock
 from edge_agent.instruments.drivers import Mounted, instrument_on, mount
 from edge_agent.instruments.text_instrument import Talker
 from edge_agent.lines.instrument import Instrument
-from edge_agent.slots.calibrations import CalibrationWatch
 from edge_agent.slots.changes import same_channels
-from edge_agent.slots.channels import device_plan, feeds_of
-from edge_agent.slots.device_slots import DeviceSlots
 from edge_agent.slots.maintenance import MaintenanceSwitch
 from quantrac.config.stations import Device, Station
 from quantrac.telemetry.errors import QuantracError
@@ -72,26 +70,30 @@ class Sweeps:
     async def read(self, device: str | None = None) -> list[SpotReading]:
         """Read every device once now, or one of them, beside its schedule; raises NoSuchDevice."""
         if device is not None and device not in self.station.devices:
-            raise NoSuchDevice(f"found device {device!r}, the station has: {', '.join(self.station.devices)}")
-        wanted = [sweep for sweep in self._sweeps.values() for m in sweep.mountings if device in (None, m.device.name)]
-        unique = {id(sweep): sweep for sweep in wanted}.values()
-        found = await asyncio.gather(*(self._read_sweep(sweep, device) for sweep in unique))
+            raise self._no_such(device)
+        found = await asyncio.gather(*(self._read_sweep(sweep, device) for sweep in self._sweeps.values()))
         return [one for bus in found for one in bus]
 
     async def wipe(self, device: str) -> None:
         """Start a sensor's wiper between two turns of its line's owner; raises Miss, NoSuchDevice, Unsuitable."""
-        for sweep in self._sweeps.values():
-            for mounting in sweep.mountings:
-                if mounting.device.name == device:
-                    return await self._wipe(mounting.instrument, self._loan(sweep, device))
-        raise NoSuchDevice(f"found device {device!r}, the station has: {', '.join(self.station.devices)}")
-
-    async def _wipe(self, instrument: Instrument, lend: Lend) -> None:
+        sweep, instrument = self._found(device)
+        lend = self._loan(sweep, device)
         async with lend(instrument.try_ms):
             ready_ms = await instrument.wake()
         await asyncio.sleep(ready_ms / 1000)
         async with lend(instrument.try_ms):
             await instrument.wipe()
+
+    def _found(self, device: str) -> tuple[Sweep, Instrument]:
+        """Return the sweep of a device, and its instrument; raises NoSuchDevice."""
+        for sweep in self._sweeps.values():
+            for mounting in sweep.mountings:
+                if mounting.device.name == device:
+                    return sweep, mounting.instrument
+        raise self._no_such(device)
+
+    def _no_such(self, device: str) -> NoSuchDevice:
+        return NoSuchDevice(f"found device {device!r}, the station has: {', '.join(self.station.devices)}")
 
     async def try_out(self, new: Station, devices: Iterable[str]) -> list[SpotReading]:
         """Read devices of another configuration once, each on its line between two turns of that line's owner.
@@ -189,10 +191,7 @@ class Sweeps:
         return Sweep(mounted, mountings, reader, asyncio.Event())
 
     def _watch(self, device: Device, former: tuple[Device, DeviceChannels] | None) -> DeviceChannels:
-        feeds = feeds_of(device)
-        slots = DeviceSlots(device_plan(device, feeds), self._wall.now_ms())
-        calibration = CalibrationWatch(checks_itself=bool(device.gases))
-        channels = DeviceChannels(device.name, feeds, slots, self._outlet, calibration=calibration)
+        channels = channels_of(device, self._outlet, self._wall.now_ms())
         if former is not None:
             before, was = former
             same = same_channels(before, device)
@@ -209,8 +208,7 @@ class Sweeps:
 
     async def _end(self, sweep: Sweep) -> None:
         """Stop a bus at a moment when nothing is due on it for a while, and let go of its devices."""
-        if isinstance(sweep.reader, BusReader):
-            await wait_for_room(sweep.reader, self._wall, ROOM_MS)
+        await wait_for_room(sweep.reader, self._wall, ROOM_MS)
         sweep.stop.set()
         if sweep.task is not None:
             await sweep.task

@@ -57,14 +57,9 @@ class ByteLine(ABC):
         """
         deadline = asyncio.get_running_loop().time() + timeout_s
         while True:
-            at = self._heard.find(end)
-            if at >= 0 and len(self._heard) >= at + len(end) + more:
-                taken = bytes(self._heard[: at + len(end) + more])
-                del self._heard[: len(taken)]
+            if (taken := self._taken(end, more)) is not None:
                 return taken
-            if not self.is_open:
-                raise LineDown(f"{self._place}: went away")
-            if at < 0 and len(self._heard) > longest:
+            if end not in self._heard and len(self._heard) > longest:
                 heard = self.discard()
                 raise Garbled(f"more than {longest} bytes without an end: {heard[:40]!r}", heard)
             if not await self._wait_for_news(deadline):
@@ -84,13 +79,8 @@ class ByteLine(ABC):
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
         while True:
-            at = self._heard.find(end)
-            if at >= 0:
-                taken = bytes(self._heard[: at + len(end)])
-                del self._heard[: len(taken)]
+            if (taken := self._taken(end)) is not None:
                 return taken
-            if not self.is_open:
-                raise LineDown(f"{self._place}: went away")
             if len(self._heard) > longest or (self._heard and loop.time() - self.last_byte > STALE_S):
                 raise Garbled(f"{len(self._heard)} bytes without an end: {self.discard()[:40]!r}")
             if not await self._wait_for_news(deadline):
@@ -106,6 +96,17 @@ class ByteLine(ABC):
                 break
             await asyncio.sleep(min(0.02, end - now))
         return came + self.discard()
+
+    def _taken(self, end: bytes, more: int = 0) -> bytes | None:
+        """Take what came up to `end` and `more` bytes behind it, None if that is not whole; raises LineDown."""
+        at = self._heard.find(end)
+        if at >= 0 and len(self._heard) >= at + len(end) + more:
+            taken = bytes(self._heard[: at + len(end) + more])
+            del self._heard[: len(taken)]
+            return taken
+        if not self.is_open:
+            raise LineDown(f"{self._place}: went away")
+        return None
 
     def _forget(self) -> None:
         """Begin afresh after opening."""

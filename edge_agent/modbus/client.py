@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from pymodbus import FramerType
 from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
@@ -34,38 +34,25 @@ logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL)
 
 def make_client(bus: Bus, traffic: Traffic) -> Client:
     """Return a client that neither retries nor reconnects, not connected yet."""
-    client = _serial(bus, bus.port, traffic) if bus.port is not None else _network(bus, traffic)
+    common: dict[str, Any] = {"timeout": CONNECT_S, "retries": 0, "reconnect_delay": 0, "trace_packet": traffic}
+    client: Client
+    if bus.port is None:
+        framer = FramerType.SOCKET if bus.kind == "modbus-tcp" else FramerType.RTU
+        client = AsyncModbusTcpClient(bus.host or "", port=bus.tcp_port or 502, framer=framer, **common)
+    else:
+        settings = port_settings(bus.port, bus.line)
+        client = AsyncModbusSerialClient(
+            bus.port,
+            framer=FramerType.RTU,
+            baudrate=settings.baud,
+            bytesize=settings.bits,
+            parity=settings.parity,
+            stopbits=settings.stop,
+            handle_local_echo=bus.echo,
+            **common,
+        )
     client.set_max_no_responses(NEVER)
     return client
-
-
-def _serial(bus: Bus, port: str, traffic: Traffic) -> AsyncModbusSerialClient:
-    settings = port_settings(port, bus.line)
-    return AsyncModbusSerialClient(
-        port,
-        framer=FramerType.RTU,
-        baudrate=settings.baud,
-        bytesize=settings.bits,
-        parity=settings.parity,
-        stopbits=settings.stop,
-        handle_local_echo=bus.echo,
-        timeout=CONNECT_S,
-        retries=0,
-        reconnect_delay=0,
-        trace_packet=traffic,
-    )
-
-
-def _network(bus: Bus, traffic: Traffic) -> AsyncModbusTcpClient:
-    return AsyncModbusTcpClient(
-        bus.host or "",
-        port=bus.tcp_port or 502,
-        framer=FramerType.SOCKET if bus.kind == "modbus-tcp" else FramerType.RTU,
-        timeout=CONNECT_S,
-        retries=0,
-        reconnect_delay=0,
-        trace_packet=traffic,
-    )
 
 
 def switch_direction(client: Client, place: str, options: Rs485) -> None:

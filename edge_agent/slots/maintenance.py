@@ -32,7 +32,7 @@ class MaintenanceSwitch:
     States and voltages (kind `last`) stay what they are: the switch itself is one of them.
     """
 
-    def __init__(self, plan: Maintenance | None) -> None:
+    def __init__(self, plan: Maintenance | None = None) -> None:
         self._plan = plan
         self._since_ms: int | None = None
 

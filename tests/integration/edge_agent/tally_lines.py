@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_agent.acquiring.bus_reader import BusReader, Mounting
+from edge_agent.acquiring.bus_owner import Mounting
+from edge_agent.acquiring.bus_reader import BusReader
 from edge_agent.acquiring.device_channels import DeviceChannels, StationOutlet
 from edge_agent.clocks.clock import WallClock
 from edge_agent.lines.instrument import Instrument, Part, PlannedRequest

@@ -11,7 +11,8 @@ from typing import Any, cast
 
 import pytest
 
-from edge_agent.acquiring.bus_reader import BusReader, Mounting
+from edge_agent.acquiring.bus_owner import Mounting
+from edge_agent.acquiring.bus_reader import BusReader
 from edge_agent.acquiring.device_channels import DeviceChannels, StationOutlet
 from edge_agent.clocks.clock import WallClock
 from edge_agent.instruments import bayern_hessen, sdi12

@@ -232,7 +232,7 @@ def test_a_line_without_a_byte_is_closed_and_opened_again() -> None:
     one, _ = reader(bus, Story([1], [], signals=["tally_0"]), MissCounts())
     opened = opened_of(one)
     records: list[SlotRecord] = []
-    one._first_channels.outlet.sink = records.append
+    next(iter(one._mountings.values())).channels.outlet.sink = records.append
 
     def told() -> list[str]:
         return [event.kind for record in records for event in record.events if event.kind.startswith("bus")]

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from edge_agent.acquiring.bus_reader import BusReader, Mounting
+from edge_agent.acquiring.bus_owner import Mounting
+from edge_agent.acquiring.bus_reader import BusReader
 from edge_agent.acquiring.device_channels import DeviceChannels, StationOutlet
 from edge_agent.clocks.clock import WallClock
 from edge_agent.instruments.sdi12_sensor import Sdi12Sensor

@@ -10,7 +10,8 @@ from typing import cast
 import pytest
 
 from edge_agent.acquiring import bus_reader
-from edge_agent.acquiring.bus_reader import BusReader, Mounting
+from edge_agent.acquiring.bus_owner import Mounting
+from edge_agent.acquiring.bus_reader import BusReader
 from edge_agent.acquiring.device_channels import DeviceChannels, StationOutlet
 from edge_agent.acquiring.symptoms import SLOW_AFTER, Lateness
 from edge_agent.clocks.clock import WallClock

@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 
 from edge_agent.acquiring import loans, spot_read, sweeps
-from edge_agent.acquiring.bus_reader import BusReader
+from edge_agent.acquiring.bus_owner import BusOwner
 from edge_agent.acquiring.device_channels import StationOutlet
 from edge_agent.acquiring.spot_read import Lend, SpotReading, look_at
 from edge_agent.acquiring.surroundings import Surroundings
@@ -113,7 +113,7 @@ def looks_until_room(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> int:
     monkeypatch.setattr(loans, "LOOK_S", 0.0)
     monkeypatch.setattr(loans, "LONGEST_WAIT_S", 0.2)
     wall = WallClock(lambda: T0, lambda: 0.0, lambda *_: None)
-    asyncio.run(loans.wait_for_room(cast(BusReader, owner), wall, 700))
+    asyncio.run(loans.wait_for_room(cast(BusOwner, owner), wall, 700))
     return owner.looks
 
 

@@ -7,7 +7,7 @@ import itertools
 from pathlib import Path
 from typing import cast
 
-from edge_agent.acquiring.bus_reader import Mounting
+from edge_agent.acquiring.bus_owner import Mounting
 from edge_agent.acquiring.device_channels import DeviceChannels, StationOutlet
 from edge_agent.acquiring.loans import overhear
 from edge_agent.acquiring.spot_read import SpotReading
