@@ -12,6 +12,9 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from quantrac.config.fields import parse_duration
+from quantrac.telemetry import local_time
+
 Person = Annotated[
     str,
     typer.Option(
@@ -31,8 +34,6 @@ def group(help_text: str | None = None) -> typer.Typer:
 
 def moment(text: str, option: str, zone: ZoneInfo) -> datetime:
     """Return the time of an option in UTC; without an offset it is that of a zone. Raises BadParameter."""
-    from quantrac.telemetry import local_time
-
     try:
         return local_time.moment(text, zone)
     except ValueError:
@@ -43,8 +44,6 @@ def moment(text: str, option: str, zone: ZoneInfo) -> datetime:
 
 def duration_ms(text: str, option: str) -> int:
     """Return the milliseconds of an option such as 30m or 2h. Raises BadParameter."""
-    from quantrac.config.fields import parse_duration
-
     try:
         return parse_duration(text)
     except ValueError:

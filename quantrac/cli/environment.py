@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+from quantrac.config.loader import load_network
+from quantrac.config.network import Network
+from quantrac.config.settings import Settings
+from quantrac.observe import logs
 
-    from quantrac.config.network import Network
-    from quantrac.config.settings import Settings
+if TYPE_CHECKING:
     from quantrac.database.pool import Connection
 
 
 def configured_network(folder: Path | None = None, overlay: str | None = None) -> Network:
     """Return the network of `folder` with `overlay`; where one is None, that of the settings. Raises ConfigErrors."""
-    from quantrac.config.loader import load_network
-    from quantrac.config.settings import Settings
-
     settings = Settings()
     return load_network(folder or settings.config, overlay or settings.overlay)
 
@@ -29,7 +28,6 @@ def database(service: str, command: str) -> Connection:
 
     Raises MissingSetting, DatabaseUnreachable, NotMigrated.
     """
-    from quantrac.config.settings import Settings
     from quantrac.database.migration import connect_migrated
 
     return connect_migrated(Settings().database(service), f"quantrac {command}")
@@ -45,9 +43,6 @@ def stop_on_signal() -> threading.Event:
 
 def run_until_signalled(run: Callable[[Settings, threading.Event], None]) -> None:
     """Run a service until SIGINT or SIGTERM, with the settings of the environment and logs set up."""
-    from quantrac.config.settings import Settings
-    from quantrac.observe import logs
-
     settings = Settings()
     logs.configure(settings.log)
     run(settings, stop_on_signal())

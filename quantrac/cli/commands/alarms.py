@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -14,8 +15,6 @@ from quantrac.database.time_zone import time_zone
 from quantrac.telemetry.local_time import shown
 
 if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
     from alerts.desk import AlarmRow, EventRow, OutRow
 
 app = group()

@@ -10,6 +10,7 @@ import typer
 
 from quantrac.cli.arguments import group
 from quantrac.cli.environment import stop_on_signal
+from quantrac.cli.processes import CENTRE_SERVICES, Program, Supervisor, quantrac
 
 app = group()
 
@@ -24,8 +25,6 @@ def run(
 
     Needs what they need: QUANTRAC_DATABASE_URL, QUANTRAC_MQTT_URL, the files of QUANTRAC_CONFIG; see their --help.
     """
-    from quantrac.cli.processes import CENTRE_SERVICES, Program, Supervisor, quantrac
-
     stop = stop_on_signal()
     supervisor = Supervisor(logs)
     for service in CENTRE_SERVICES:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import logging
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
 from quantrac.cli.arguments import AsJson, Person, answer, duration_ms, group, moment
 from quantrac.cli.commands.edge_options import maintenance_lines
 from quantrac.cli.environment import database
+from quantrac.config.settings import Settings
 from quantrac.database.time_zone import time_zone
+from quantrac.observe import logs
 from quantrac.telemetry.errors import QuantracError
 from quantrac.telemetry.local_time import shown
-
-if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
 
 app = group()
 
@@ -152,9 +152,7 @@ def give(
     station: str, order: dict[str, Any], *, person: str, wait_s: float, reason: str | None = None
 ) -> dict[str, Any]:
     """Give one command and return the station's answer; raises CommandRefused with its reason."""
-    from quantrac.config.settings import Settings
     from quantrac.desks import commands as desk
-    from quantrac.observe import logs
 
     settings = Settings()
     logs.configure(settings.log, level=logging.WARNING)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
 from quantrac.cli.arguments import Person, answer, group
 from quantrac.cli.environment import configured_network, database
+from quantrac.config.settings import Settings
+from quantrac.database.time_zone import time_zone
+from quantrac.telemetry.local_time import shown
 
 if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
     from alerts.people.contacts import Reached
     from quantrac.database.pool import Connection
 
@@ -71,8 +74,6 @@ WAIT_S = 30.0
 
 def _by_outbox(conn: Connection, number: int) -> dict[str, str | None]:
     """Queue the messages and wait for what becomes of them."""
-    import time
-
     from alerts.people.contacts import outcomes, queue_test
 
     now = datetime.now(UTC)
@@ -93,11 +94,8 @@ def _directly(conn: Connection, number: int) -> dict[str, str | None]:
     from alerts.channels.configured import notifiers_of
     from alerts.people.contacts import send_test
     from alerts.people.inbox import SmsInbox
-    from quantrac.config.settings import Settings
 
-    settings = Settings()
-    templates = configured_network().templates
-    carriers = notifiers_of(settings, templates, lambda: datetime.now(UTC), SmsInbox)
+    carriers = notifiers_of(Settings(), configured_network().templates, lambda: datetime.now(UTC), SmsInbox)
     return send_test(conn, number, carriers, datetime.now(UTC))
 
 
@@ -110,7 +108,6 @@ def log(
 ) -> None:
     """List the messages to people: to whom, by which way, their outcome, who acknowledged; addresses are masked."""
     from alerts.people.contacts import reached
-    from quantrac.database.time_zone import time_zone
 
     with database("alerts", "contacts") as conn:
         rows, zone = reached(conn, contact_id=contact, alarm_id=alarm, limit=limit), time_zone(conn)
@@ -126,8 +123,6 @@ def _line(row: dict[str, Any]) -> str:
 
 
 def _log_line(row: Reached, zone: ZoneInfo) -> str:
-    from quantrac.telemetry.local_time import shown
-
     about = "-" if row.alarm_id is None else f"alarm {row.alarm_id}"
     seen = "" if row.acknowledged_at is None else f"  acknowledged {shown(row.acknowledged_at, zone)}"
     parts = "" if row.parts is None else f"  {row.parts} part{'' if row.parts == 1 else 's'}"

@@ -6,6 +6,7 @@ import sys
 
 from quantrac.cli.arguments import group
 from quantrac.cli.environment import configured_network
+from quantrac.config.settings import Settings
 
 app = group()
 
@@ -41,7 +42,6 @@ def push() -> None:
     """
     from dashboards.grafana.files import rendered
     from dashboards.grafana.push import Grafana
-    from quantrac.config.settings import Settings
 
     with Grafana(*Settings().grafana()) as grafana:
         for place in grafana.push(rendered(configured_network().settings.time_zone)):

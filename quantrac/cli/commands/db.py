@@ -9,13 +9,13 @@ from typing import Annotated
 import typer
 
 from quantrac.cli.arguments import AsJson, answer, group, moment
+from quantrac.config.settings import Settings
+from quantrac.database.time_zone import time_zone
 
 app = group()
 
 
 def _url() -> str:
-    from quantrac.config.settings import Settings
-
     return Settings().database("db")
 
 
@@ -122,7 +122,6 @@ def rebuild(
     from ingest.derived.consumer import rebuild as derive
     from ingest.rollups.consumer import rebuild as roll_up
     from quantrac.database.migration import connect_migrated
-    from quantrac.database.time_zone import time_zone
 
     makers = {"derived": (derive, "values differed"), "rollups": (roll_up, "hours and their days recomputed")}
     if what not in makers:

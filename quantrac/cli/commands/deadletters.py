@@ -11,6 +11,7 @@ import typer
 
 from quantrac.cli.arguments import AsJson, Person, answer, group
 from quantrac.cli.environment import database
+from quantrac.database.time_zone import time_zone
 from quantrac.telemetry.errors import QuantracError
 
 if TYPE_CHECKING:
@@ -62,7 +63,6 @@ def show(number: Number, as_json: Json = False) -> None:
 
     In words, in Vietnamese and English, with what can be read of it.
     """
-    from quantrac.database.time_zone import time_zone
     from quantrac.desks import books, misfits
 
     with database("ingest", "deadletters") as conn:

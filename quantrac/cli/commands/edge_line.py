@@ -6,17 +6,19 @@ import asyncio
 import json
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
+from pydantic_core import PydanticCustomError
 
+from quantrac.config.devices import BusKind
+from quantrac.config.fields import parse_line
+from quantrac.config.profile_files import load_profile
 from quantrac.telemetry.errors import QuantracError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from edge_agent.commissioning.interpretations import Interpretation
-    from quantrac.config.devices import BusKind
 
 BASES = {0: "from 0", 1: "from 1"}
 
@@ -129,11 +131,10 @@ def _conclude(wish: LineOptions, chosen: list[Interpretation]) -> None:
 
 
 def _read_profile(wish: LineOptions) -> None:
+    from edge_agent.commissioning.line_search import LinePlace, bus_at
     from edge_agent.commissioning.probe import read_profile
-    from quantrac.config.profile_files import load_profile
 
     assert wish.profile is not None
-    from edge_agent.commissioning.line_search import LinePlace, bus_at
 
     bus = bus_at(LinePlace.parse(wish.port), _kind(wish), _line(wish))
     rows = read_profile(load_profile(wish.profile), bus, wish.unit, wish.timeout_ms, _clock)
@@ -154,10 +155,6 @@ def _kind(wish: LineOptions) -> BusKind:
 
 
 def _line(wish: LineOptions) -> Any:
-    from pydantic_core import PydanticCustomError
-
-    from quantrac.config.fields import parse_line
-
     if _kind(wish) != "modbus-rtu":
         return None
     try:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:
-    from quantrac.config.settings import Settings
+from quantrac.config.settings import Settings
 
 Station = Annotated[str, typer.Option("--station", help="Id of the station, such as st-my-thanh.")]
 Wiring = Annotated[
@@ -23,8 +22,6 @@ Overlay = Annotated[
 
 def settings(**given: Any) -> Settings:
     """Return the settings of the environment with what was given as options."""
-    from quantrac.config.settings import Settings
-
     return Settings().model_copy(update={name: value for name, value in given.items() if value is not None})
 
 

@@ -13,6 +13,7 @@ import typer
 
 from quantrac.cli.arguments import group, moment
 from quantrac.cli.environment import database
+from quantrac.database.time_zone import time_zone
 
 app = group()
 
@@ -41,7 +42,6 @@ def readings(
 
     A reading bears the end of its slot, so a day is --from 2026-11-24 --to 2026-11-25.
     """
-    from quantrac.database.time_zone import time_zone
     from quantrac.desks.export import ReadingRange, export_readings
 
     if output is None and file_format is FileFormat.XLSX:

@@ -10,6 +10,7 @@ import typer
 
 from quantrac.cli.arguments import AsJson, answer, group, moment
 from quantrac.cli.environment import database
+from quantrac.database.time_zone import time_zone
 
 if TYPE_CHECKING:
     from alerts.performance import Performance
@@ -30,7 +31,6 @@ def alarms(
     stand, the time to acknowledge, and the share that operators marked as false.
     """
     from alerts.performance import measure, read_times
-    from quantrac.database.time_zone import time_zone
 
     with database("alerts", "report alarms") as conn:
         zone = time_zone(conn)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -13,8 +14,6 @@ from quantrac.database.time_zone import time_zone
 from quantrac.telemetry.local_time import shown
 
 if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
     from quantrac.desks.acts import Act
     from quantrac.desks.review import ReviewedReadings
 

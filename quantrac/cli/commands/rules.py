@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,13 +13,12 @@ import typer
 from quantrac.cli.arguments import AsJson, answer, group
 from quantrac.cli.commands.rules_routes import routes
 from quantrac.cli.environment import configured_network, database
+from quantrac.config.loader import load_rules
+from quantrac.config.network import Network
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from alerts.trials.backtest_run import BacktestReport
     from alerts.trials.rule_checks import RuleFinding
-    from quantrac.config.network import Network
 
 app = group()
 app.command(short_help="Show whom an alarm would reach, by which way, when, why.")(routes)
@@ -112,7 +112,6 @@ def backtest(
     Every reading counts at its own time, as if none had come late. Nothing is recorded or sent.
     """
     from alerts.trials.backtest_run import run_backtest
-    from quantrac.config.loader import load_rules
 
     network = configured_network(root, overlay)
     new = None if rules is None else load_rules(rules, network)
@@ -136,8 +135,6 @@ def normals(
 
     Rules of departure (`of: departure`) compare with it; `alerts run` takes it within seconds. Give it a year or more.
     """
-    from datetime import UTC
-
     from alerts.trials.normals import departing_channels, make_normals
 
     network = configured_network(root, overlay)
@@ -185,6 +182,4 @@ def _report_lines(report: BacktestReport) -> Iterator[str]:
 
 
 def _utc(t_ms: int) -> str:
-    from datetime import UTC
-
     return f"{datetime.fromtimestamp(t_ms / 1000, UTC):%Y-%m-%d %H:%M:%SZ}"

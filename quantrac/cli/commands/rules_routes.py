@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -12,8 +13,6 @@ from quantrac.cli.arguments import answer
 from quantrac.cli.environment import configured_network, database
 
 if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
     from alerts.telling.explanation import Explained
     from alerts.telling.stages import Matter
     from quantrac.config.network import Network

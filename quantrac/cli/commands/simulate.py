@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from quantrac.cli.environment import run_until_signalled
-
-if TYPE_CHECKING:
-    import threading
-
-    from quantrac.config.settings import Settings
+from quantrac.config.settings import Settings
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 

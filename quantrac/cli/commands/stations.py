@@ -14,9 +14,15 @@ import typer
 from quantrac.cli.arguments import AsJson, Person, answer, group
 from quantrac.cli.commands.edge_options import reload_line
 from quantrac.cli.environment import configured_network, database
+from quantrac.config.findings import ConfigErrors
+from quantrac.config.loader import load_network
+from quantrac.config.network import Network
+from quantrac.config.schemas import SCHEMAS, json_schema
+from quantrac.config.settings import Settings
+from quantrac.config.station_copy import NewStation, copied
+from quantrac.observe import logs
 
 if TYPE_CHECKING:
-    from quantrac.config.network import Network
     from quantrac.desks.network import Applied, Foreseen
 
 app = group()
@@ -37,14 +43,8 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Check stations, device profiles, rules and network.yaml; one finding a line, exit 2 if there is one."""
-    from quantrac.config.findings import ConfigErrors
-    from quantrac.config.loader import load_network
-    from quantrac.config.settings import Settings
-
-    settings = Settings()
-    root = folder or settings.config
     try:
-        network = load_network(root, overlay or settings.overlay)
+        network = configured_network(folder, overlay)
     except ConfigErrors as errors:
         answer({"ok": False, "problems": errors.problems}, [str(errors)], as_json=as_json)
         raise typer.Exit(2) from None
@@ -106,9 +106,7 @@ def push(
     The agent takes it back by itself if channels that were valid before are not afterwards, or the link stays away.
     Apply it to the database first. Exit code 1: refused, rolled back, or no answer.
     """
-    from quantrac.config.settings import Settings
     from quantrac.desks import commands
-    from quantrac.observe import logs
 
     settings = Settings()
     logs.configure(settings.log, level=logging.WARNING)
@@ -145,11 +143,6 @@ def new(
 
     Left out is what belongs to one place or instrument: ministry, serial numbers, corrections, offsets to a datum.
     """
-    from quantrac.config.findings import ConfigErrors
-    from quantrac.config.loader import load_network
-    from quantrac.config.settings import Settings
-    from quantrac.config.station_copy import NewStation, copied
-
     root = folder or Settings().config
     network = load_network(root)
     known = network.stations
@@ -186,8 +179,6 @@ def schema(
     kind: Annotated[str, typer.Argument(help="Kind of file: station, device, rules, network or wiring.")] = "station",
 ) -> None:
     """Print the JSON schema of a kind of file, for editors that check YAML while it is typed."""
-    from quantrac.config.schemas import SCHEMAS, json_schema
-
     if kind not in SCHEMAS:
         raise typer.BadParameter(f"found {kind!r}, allowed {', '.join(SCHEMAS)}")
     print(json.dumps(json_schema(kind), indent=2, ensure_ascii=False))

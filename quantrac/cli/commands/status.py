@@ -11,6 +11,7 @@ import typer
 
 from quantrac.cli.arguments import answer
 from quantrac.cli.environment import database
+from quantrac.cli.processes import CENTRE_SERVICES
 from quantrac.telemetry.errors import QuantracError
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ def status(
 
     What is not well stands at the end, one line each, with what to do.
     """
-    from quantrac.cli.processes import CENTRE_SERVICES
     from quantrac.desks import status as desk
 
     unknown = sorted(set(service or ()) - set(CENTRE_SERVICES))
