@@ -16,7 +16,7 @@ from benchmarks.servers import PROJECT, database, scalar, server_folder
 from dashboards.console import series, snapshot
 from dashboards.grafana import queries
 from ingest.rollups.consumer import rebuild
-from quantrac.cli.jobs.chunks import order_old_hours
+from quantrac.cli.jobs.upkeep import order_old_hours
 from quantrac.config.loader import load_network
 from quantrac.database.edition import tune
 from quantrac.database.pool import Connection, connect

@@ -17,21 +17,22 @@ from quantrac.telemetry.errors import QuantracError
 
 
 class CommandEntry(NamedTuple):
-    """A command: its module, its purpose, and the extra of the package that installs what it needs."""
+    """A command: its module, its purpose, the extra that installs what it needs, and its name in the module."""
 
     module: str
     help: str
     extra: str = "centre"
+    app: str = "app"
 
 
 COMMANDS: Final[dict[str, CommandEntry]] = {
     "demo": CommandEntry("demo", "The whole system on this machine, with simulated instruments.", "demo"),
     "edge": CommandEntry("edge", "Beside the instruments: the agent, probing, the spool.", "edge"),
-    "ingest": CommandEntry("ingest", "From the broker into the database."),
-    "quality": CommandEntry("quality", "Quality tests that need a history."),
+    "ingest": CommandEntry("services", "From the broker into the database.", app="ingest"),
+    "quality": CommandEntry("services", "Quality tests that need a history.", app="quality"),
     "alerts": CommandEntry("alerts", "Evaluate the rules and tell people."),
-    "jobs": CommandEntry("jobs", "What is due by the clock: silence, pruning, retention."),
-    "console": CommandEntry("console", "The control centre's web pages."),
+    "jobs": CommandEntry("services", "What is due by the clock: silence, pruning, retention.", app="jobs"),
+    "console": CommandEntry("services", "The control centre's web pages.", app="console"),
     "centre": CommandEntry("centre", "All services of the centre under one supervisor."),
     "simulate": CommandEntry("simulate", "The field in a box: simulated instruments on real lines."),
     "stations": CommandEntry("stations", "Check, apply and push what technicians write."),
@@ -90,7 +91,8 @@ class LazyGroup(TyperGroup):
         entry = COMMANDS.get(cmd_name)
         if entry is None:
             return None
-        command = typer.main.get_command(importlib.import_module(f"quantrac.cli.commands.{entry.module}").app)
+        module = importlib.import_module(f"quantrac.cli.commands.{entry.module}")
+        command = typer.main.get_command(getattr(module, entry.app))
         command.name, command.help = cmd_name, command.help or entry.help
         return command
 

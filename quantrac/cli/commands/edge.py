@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import signal
+import sys
+import threading
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from quantrac.cli.arguments import AsJson, answer, duration_ms, group
-from quantrac.cli.commands import edge_spool
+from quantrac.cli.commands import edge_watch
 from quantrac.cli.commands.edge_options import (
     Overlay,
     Station,
@@ -21,9 +26,12 @@ from quantrac.cli.commands.edge_options import (
 from quantrac.cli.commands.edge_options import settings as settings_of
 from quantrac.cli.commands.edge_probe import probe
 from quantrac.cli.environment import stop_on_signal
+from quantrac.observe import logs
+from quantrac.telemetry.states import State
 
 app = group()
-app.add_typer(edge_spool.app, name="spool", help="Look into the spool: what is stored, sent and acknowledged.")
+spool = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+app.add_typer(spool, name="spool", help="Look into the spool: what is stored, sent and acknowledged.")
 
 
 @app.command(short_help="Run the agent: read, store, publish, until stopped.")
@@ -41,11 +49,7 @@ def run(
     Exit code 1: asked to drain, it left something unacknowledged.
     Needs QUANTRAC_MQTT_URL, the files of QUANTRAC_CONFIG, and room in QUANTRAC_STATE_DIR (./state unless set).
     """
-    import signal
-    import threading
-
     from edge_agent.service import run as run_agent
-    from quantrac.observe import logs
 
     settings = settings_of(wiring=wiring, overlay=overlay)
     logs.configure(settings.log)
@@ -111,10 +115,7 @@ def watch(
     check: a CRC or checksum did not fit; frame: bytes that are no frame; late: an answer after its time; silent: no
     answer; refused: an exception; line: the port or connection was away.
     """
-    import contextlib
-
     from edge_agent import desk
-    from quantrac.cli.commands import edge_watch
 
     folder = folder_of(station)
     if as_json:
@@ -142,7 +143,6 @@ def maint(
     Example: quantrac edge maint --station st-my-thanh --device sonde --for 30m --why cleaned
     """
     from edge_agent import desk
-    from quantrac.telemetry.states import State
 
     if off:
         reply = desk.end_maintenance(folder_of(station), device)
@@ -155,3 +155,60 @@ def maint(
     answer(reply, maintenance_lines(station, reply), as_json=as_json)
     if off and not reply["ended"]:
         raise typer.Exit(1)
+
+
+@spool.command("status", short_help="Count what was produced, acknowledged, and waits.")
+def spool_status(station: Station, as_json: AsJson = False) -> None:
+    """Count the messages that were produced, acknowledged end to end, refused, lost, and still wait."""
+    from edge_agent import desk
+    from edge_agent.spooling import inspection
+
+    folder = folder_of(station)
+    try:
+        found = desk.status(folder)
+    except desk.AgentNotRunning:
+        found = inspection.inspect(folder).as_dict()
+    answer(found, spool_lines(found), as_json=as_json)
+
+
+@spool.command("export", short_help="Write the stored messages as JSON Lines.")
+def spool_export(
+    station: Station,
+    out: Annotated[Path | None, typer.Option(help="File to write; default: standard output.")] = None,
+    epoch: Annotated[str | None, typer.Option(help="Only this epoch (the name of a spool).")] = None,
+    first: Annotated[int, typer.Option(min=1, help="First message, by its number in the epoch.")] = 1,
+    last: Annotated[int | None, typer.Option(min=1, help="Last message, by its number in the epoch.")] = None,
+    undated: Annotated[
+        bool, typer.Option("--undated", help="Instead: what was measured before the clock was set.")
+    ] = False,
+) -> None:
+    """Write the stored messages as JSON Lines, as they are published, oldest first.
+
+    With --undated the records without a time: boot (start of the machine), shown (what the clock showed, ms since
+    1970), since_boot (ms). Those of an earlier boot never get one; their readings are kept here.
+    """
+    from edge_agent.spooling import inspection
+
+    folder = folder_of(station)
+    lines = inspection.export_undated(folder) if undated else inspection.export(folder, epoch, first, last or 2**62)
+    if out is None:
+        for line in lines:
+            sys.stdout.buffer.write(line + b"\n")
+    else:
+        with out.open("wb") as file:
+            count = sum(1 for line in lines if file.write(line + b"\n"))
+        print(f"{out}: {count} messages")
+
+
+@spool.command("verify", short_help="Read every stored message and report what is wrong.")
+def spool_verify(station: Station) -> None:
+    """Read every stored message and report what is wrong. Exit code 1: something is."""
+    from edge_agent.spooling import inspection
+
+    folder = folder_of(station)
+    findings = list(inspection.verify(folder))
+    for each in findings:
+        print(f"{folder}: epoch {each.epoch or '-'} seq {each.seq}: {each.what}")
+    if findings:
+        raise typer.Exit(1)
+    print(f"{folder}: all is well")

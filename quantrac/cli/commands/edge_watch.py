@@ -76,7 +76,7 @@ def _link(found: dict[str, Any]) -> str:
 
 
 def _advice(found: dict[str, Any]) -> list[str]:
-    return [f"{device} {text}" for device, text in found.get("advice", {}).items()]
+    return [f"{device} {text}" for device, text in found["advice"].items()]
 
 
 def _maintenance(found: dict[str, Any]) -> list[str]:

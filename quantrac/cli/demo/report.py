@@ -55,6 +55,7 @@ class DemoReport:
     journal: JournalVerdict
     alarms: list[dict[str, str | None]]
     notifications: dict[tuple[str, str], int]
+    """How many messages to people there are by medium and status."""
     seconds_to_first_reading: float
 
     @property
@@ -106,19 +107,12 @@ def make_report(conn: psycopg.Connection[Any], system: DemoSystem, produced: int
     return DemoReport(
         produced=produced,
         books=total(ledger(conn)),
-        counts=_read_counts(conn),
+        counts=Counts(*conn.execute(COUNTS).fetchall()[0]),
         journal=judge(conn, system.network, system.journals),
         alarms=_read_alarms(conn),
-        notifications=_read_notifications(conn),
+        notifications={(medium, status): count for medium, status, count in conn.execute(NOTIFICATIONS)},
         seconds_to_first_reading=first_reading_s,
     )
-
-
-def _read_counts(conn: psycopg.Connection[Any]) -> Counts:
-    """Count what the centre holds."""
-    row = conn.execute(COUNTS).fetchone()
-    assert row is not None
-    return Counts(*row)
 
 
 def _read_alarms(conn: psycopg.Connection[Any]) -> list[dict[str, str | None]]:
@@ -132,11 +126,6 @@ def _read_alarms(conn: psycopg.Connection[Any]) -> list[dict[str, str | None]]:
 
 def _iso(time: datetime | None) -> str | None:
     return None if time is None else time.astimezone(UTC).isoformat()
-
-
-def _read_notifications(conn: psycopg.Connection[Any]) -> dict[tuple[str, str], int]:
-    """Return how many messages to people there are by medium and status."""
-    return {(medium, status): count for medium, status, count in conn.execute(NOTIFICATIONS)}
 
 
 def publish(report: DemoReport, path: Path | None, say: Callable[[str], None]) -> None:

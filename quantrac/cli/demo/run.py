@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 
+from alerts.telling.notification import MessageStatus
 from quantrac.cli.demo import report as reports
-from quantrac.cli.demo.drain import drain_agents, wait_until_quiet
 from quantrac.cli.demo.screen import Caught, Screen
 from quantrac.cli.demo.servers import alone, prepare_database
-from quantrac.cli.demo.system import DemoError, DemoOptions, DemoSystem
+from quantrac.cli.demo.system import OVERLAY, DemoError, DemoOptions, DemoSystem
 from quantrac.config.loader import load_network
 
 FIRST_READING_WITHIN_S: Final = 240.0
 LOOK_EVERY_S: Final = 0.5
+DRAIN_WITHIN_S: Final = 180
+QUIET_WITHIN_S: Final = 180.0
+
+UNDER_WAY: Final = f"""
+select (select coalesce(sum(lag_rows), 0) from v_feed) + (select coalesce(sum(missing), 0) from v_ledger)
+       + (select count(*) from v_notification where status = '{MessageStatus.QUEUED}')
+"""  # noqa: S608 (a word of ours)
 
 
 def run_demo(options: DemoOptions, say: Callable[[str], None], stopped: Callable[[], bool]) -> bool:
@@ -26,7 +36,7 @@ def run_demo(options: DemoOptions, say: Callable[[str], None], stopped: Callable
     `say` takes lines for the person who looks, `stopped` tells whether that person wants it to end.
     """
     began = time.monotonic(), datetime.now(UTC)
-    network = load_network(options.project / "station_configs", options.overlay)
+    network = load_network(options.project / "station_configs", OVERLAY)
     with alone(options.project), DemoSystem(options, network, say) as system:
         system.start_servers()
         prepare_database(system.database_url, network)
@@ -43,8 +53,8 @@ def run_demo(options: DemoOptions, say: Callable[[str], None], stopped: Callable
             if options.seconds is None:
                 return True
             say("draining: no more samples, everything read is sent and acknowledged")
-            produced = drain_agents(system)
-            wait_until_quiet(conn)
+            produced = _drain_agents(system)
+            _wait_until_quiet(conn)
             for message in caught.news():
                 say(message)
             result = reports.make_report(conn, system, produced, first)
@@ -53,13 +63,10 @@ def run_demo(options: DemoOptions, say: Callable[[str], None], stopped: Callable
 
 
 def _wait_for_first_reading(
-    system: DemoSystem,
-    conn: psycopg.Connection[tuple[object, ...]],
-    began: tuple[float, datetime],
-    stopped: Callable[[], bool],
+    system: DemoSystem, conn: psycopg.Connection[Any], began: tuple[float, datetime], stopped: Callable[[], bool]
 ) -> float | None:
     """Return the seconds from the start to the first reading received since; None when stopped before."""
-    while not _has_reading_since(conn, began[1]):
+    while not conn.execute("select from v_latest where received_at > %s limit 1", [began[1]]).rowcount:
         system.watch()
         if stopped():
             return None
@@ -71,7 +78,7 @@ def _wait_for_first_reading(
 
 def _play(
     system: DemoSystem,
-    conn: psycopg.Connection[tuple[object, ...]],
+    conn: psycopg.Connection[Any],
     caught: Caught,
     seconds: float | None,
     stopped: Callable[[], bool],
@@ -86,7 +93,37 @@ def _play(
             time.sleep(LOOK_EVERY_S)
 
 
-def _has_reading_since(conn: psycopg.Connection[tuple[object, ...]], time: datetime) -> bool:
-    """Return whether a reading has been received since a time."""
-    row = conn.execute("select exists (select from v_latest where received_at > %s)", [time]).fetchone()
-    return bool(row and row[0])
+def _drain_agents(system: DemoSystem) -> int:
+    """Let every agent finish; returns how many messages their spools have produced, by the spools' own count."""
+    drains = [_drain(system, station) for station in system.network.stations]
+    failed = [station for station, drain in zip(system.network.stations, drains, strict=True) if _await(system, drain)]
+    if failed:
+        raise DemoError(f"not drained within {DRAIN_WITHIN_S} s: {', '.join(failed)}")
+    return sum(_produced(system, station) for station in system.network.stations)
+
+
+def _drain(system: DemoSystem, station: str) -> subprocess.Popen[bytes]:
+    system.supervisor.let_end(station)
+    argv, env = system.agent_command(station, "drain", "--timeout", str(DRAIN_WITHIN_S))
+    with system.supervisor.log_of(f"{station}-drain").open("ab") as output:
+        return subprocess.Popen(argv, env={**os.environ, **env}, stdout=output, stderr=output)
+
+
+def _await(system: DemoSystem, drain: subprocess.Popen[bytes]) -> bool:
+    while drain.poll() is None:
+        system.watch()
+        time.sleep(0.1)
+    return drain.returncode != 0
+
+
+def _produced(system: DemoSystem, station: str) -> int:
+    argv, env = system.agent_command(station, "spool", "status", "--json")
+    done = subprocess.run(argv, env={**os.environ, **env}, capture_output=True, check=True)
+    return int(json.loads(done.stdout)["produced"])
+
+
+def _wait_until_quiet(conn: psycopg.Connection[Any]) -> None:
+    """Wait until no consumer lags, nothing is missing and no message to a person waits; for three minutes at most."""
+    deadline = time.monotonic() + QUIET_WITHIN_S
+    while conn.execute(UNDER_WAY).fetchone() != (0,) and time.monotonic() < deadline:
+        time.sleep(0.2)

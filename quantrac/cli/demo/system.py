@@ -17,6 +17,8 @@ from quantrac.private_services import ports
 from quantrac.telemetry.errors import QuantracError
 
 POLL_S: Final = 0.05
+OVERLAY: Final = "demo"
+"""The overlay of `station_configs` that sets short intervals."""
 
 
 @dataclass(frozen=True)
@@ -29,14 +31,12 @@ class DemoOptions:
         seconds: how long to run from the first reading; None: until Ctrl-C.
         report: where to write the JSON report; None: nowhere.
         keep: go on with the data of the last run.
-        overlay: the overlay of `station_configs` that sets short intervals.
     """
 
     project: Path
     seconds: float | None = None
     report: Path | None = None
     keep: bool = False
-    overlay: str = "demo"
 
 
 class DemoError(QuantracError):
@@ -132,7 +132,7 @@ class DemoSystem:
             "QUANTRAC_DATABASE_URL": self.database_url,
             "QUANTRAC_MQTT_URL": self.servers.broker.url(user),
             "QUANTRAC_CONFIG": str(self.options.project / "station_configs"),
-            "QUANTRAC_OVERLAY": self.options.overlay,
+            "QUANTRAC_OVERLAY": OVERLAY,
             "QUANTRAC_STATE_DIR": str(self.folder / "state"),
             "QUANTRAC_WIRING": str(self.folder / "wiring.yaml"),
             "QUANTRAC_LOG": "json",

@@ -22,10 +22,16 @@ from alerts.watchdogs.calibration_due import check_calibrations
 from alerts.watchdogs.feed_lag import check_feed
 from alerts.watchdogs.no_data import check_no_data
 from alerts.watchdogs.silence import check_silence
-from quantrac.cli.jobs.chunks import compress_old, order_old_hours
 from quantrac.cli.jobs.runs import Job, run_if_due
 from quantrac.cli.jobs.schedule import Daily, Due, Every, next_due
-from quantrac.cli.jobs.upkeep import apply_retention, prune_feed, prune_letters, prune_records
+from quantrac.cli.jobs.upkeep import (
+    apply_retention,
+    compress_old,
+    order_old_hours,
+    prune_feed,
+    prune_letters,
+    prune_records,
+)
 from quantrac.config.network import Network
 from quantrac.config.settings import Settings
 from quantrac.database.backup import backup_into
@@ -44,7 +50,6 @@ SILENCE_EVERY: Final = timedelta(seconds=30)
 CALIBRATIONS_EVERY: Final = timedelta(minutes=5)
 ROUND_S: Final = 1.0
 
-Clock = Callable[[], datetime]
 log = logs.logger(__name__)
 
 
@@ -57,16 +62,16 @@ def run(settings: Settings, *, stop: threading.Event) -> None:
     zone = watched.network.zone
     url = settings.database("jobs")
     refuse_old_database(url, "quantrac jobs")
-    pulse = _Pulse(url, wall_clock)
+    pulse = _Pulse(url)
     with ExitStack() as stack:
         if settings.jobs_listen is not None:
             stack.enter_context(health.serve(settings.jobs_listen, ready=pulse.is_ready))
-        stack.callback(start_clock(jobs_of(watched.current), url, wall_clock, zone).shutdown)
+        stack.callback(start_clock(jobs_of(watched.current), url, zone).shutdown)
         # On a clock of their own, one at a time: the search for silent stations never waits for them.
         slow = chunk_jobs(url)
         if settings.backup_dir is not None:
             slow.append(backup_job(url, settings.backup_dir, settings.backups_kept))
-        stack.callback(start_clock(slow, url, wall_clock, zone).shutdown)
+        stack.callback(start_clock(slow, url, zone).shutdown)
         pulse.beat_until(stop)
 
 
@@ -133,7 +138,7 @@ def chunk_jobs(url: str) -> list[Job]:
     ]
 
 
-def start_clock(jobs: Sequence[Job], url: str, clock: Clock, zone: ZoneInfo) -> BackgroundScheduler:
+def start_clock(jobs: Sequence[Job], url: str, zone: ZoneInfo) -> BackgroundScheduler:
     """Start APScheduler with each job at its due times, and with what catches up; one job at a time.
 
     Whether one has come is decided by the network's zone at that moment: after an edit of `time_zone` it is caught up.
@@ -144,21 +149,21 @@ def start_clock(jobs: Sequence[Job], url: str, clock: Clock, zone: ZoneInfo) -> 
         timezone=UTC,
     )
     for job in jobs:
-        scheduler.add_job(run_due, _Trigger(job.due, zone), args=[[job], url, clock], id=job.name)
+        scheduler.add_job(run_due, _Trigger(job.due, zone), args=[[job], url], id=job.name)
     scheduler.add_job(
-        run_due, IntervalTrigger(seconds=CATCH_UP.total_seconds()), args=[jobs, url, clock], id="catch-up",
-        next_run_time=clock(),
+        run_due, IntervalTrigger(seconds=CATCH_UP.total_seconds()), args=[jobs, url], id="catch-up",
+        next_run_time=wall_clock(),
     )  # fmt: skip
     scheduler.start()
     return scheduler
 
 
-def run_due(jobs: Sequence[Job], url: str, clock: Clock) -> None:
+def run_due(jobs: Sequence[Job], url: str) -> None:
     """Run those of `jobs` whose latest due time has not been run; without a database they wait for the next try."""
     try:
         with connect(url, "quantrac jobs") as conn:
             for job in jobs:
-                run_if_due(conn, job, clock)
+                run_if_due(conn, job, wall_clock)
     except (DatabaseUnreachable, psycopg.Error) as error:
         if not is_outage(error):
             raise
@@ -180,11 +185,10 @@ class _Trigger(BaseTrigger):  # type: ignore[misc]  # APScheduler ships no types
 class _Pulse:
     """The service's sign of life."""
 
-    def __init__(self, url: str, clock: Clock) -> None:
+    def __init__(self, url: str) -> None:
         self._url = url
-        self._clock = clock
         self._worker = worker_name()
-        self._started_at = clock()
+        self._started_at = wall_clock()
         self._state: bool | str = "starting"
 
     def is_ready(self) -> bool | str:
@@ -199,7 +203,7 @@ class _Pulse:
         with connect(self._url, "quantrac jobs beat") as conn:
             beat = Beat(conn, "jobs", self._worker, self._started_at)
             while not stop.is_set():
-                beat.beat(self._clock())
+                beat.beat(wall_clock())
                 self._state = True
                 stop.wait(ROUND_S)
             beat.end()

@@ -1,12 +1,18 @@
-"""Keeps the database small: prunes feed, dead letters and records, drops old readings. Each job returns one line."""
+"""Keeps the database small and in order: prunes records, drops, compresses and orders old chunks.
+
+Each job returns one line that says what it did.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import Final, LiteralString
 
+import psycopg
+
 from quantrac.config.network import Retention
-from quantrac.database.pool import Connection
+from quantrac.database.pool import Connection, one_line
 from quantrac.observe import logs
 
 FEED_KEPT: Final = timedelta(days=7)
@@ -29,14 +35,39 @@ delete from dead_letter where dead_letter_id in (
 OLD_CONFLICTS = "delete from conflict where received_at < %s"
 OLD_PICTURES = "delete from image where time < %s"
 
-log = logs.logger(__name__)
-
 UNREGISTER = """
 delete from consumer c where exists (select from change n where n.id > c.position and n.at < %s) returning c.consumer
 """
 PRUNE = """
 delete from change where at < %s and id <= coalesce((select min(position) from consumer), 9223372036854775807)
 """
+
+UNCOMPRESSED: Final = timedelta(days=60)
+"""Younger readings stay as they came: what a station's spool keeps, and may send again, goes in at full speed."""
+SETTLED: Final = timedelta(days=7)
+"""Hourly values are left alone so long after the end of their chunk: late data still come for it."""
+
+ENABLED: Final = """
+select compression_enabled from timescaledb_information.hypertables
+where hypertable_schema = 'public' and hypertable_name = 'reading'
+"""
+WEEKS: Final = """
+select range_start from timescaledb_information.chunks
+where hypertable_schema = 'public' and hypertable_name = 'reading' and range_end <= %s
+  and (not is_compressed or pg_relation_size(format('%%I.%%I', chunk_schema, chunk_name)::regclass) > 0)
+order by range_start
+"""
+HOURS: Final = """
+select range_start from timescaledb_information.chunks
+where hypertable_schema = 'public' and hypertable_name = 'hourly' and range_end <= %s order by range_start
+"""
+IN_USE: Final = (
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,  # late readings came while those before them were taken in
+)
+
+log = logs.logger(__name__)
 
 
 def prune_feed(conn: Connection, now: datetime) -> str:
@@ -101,3 +132,37 @@ def _dropped(conn: Connection, what: str, statement: LiteralString, now: datetim
         return f"{what}: all kept"
     dropped = conn.execute(statement, [now - timedelta(milliseconds=keep_ms)]).fetchall()
     return f"{what}: {len(dropped)} chunks dropped"
+
+
+def compress_old(conn: Connection, now: datetime) -> str:
+    """Compress each week of readings older than 60 days that is not, or that got late ones.
+
+    Each chunk is a transaction of its own; one that others use at that moment is left for the next night. Only where
+    TimescaleDB is the Community edition and `db tune` has switched compression on.
+    """
+    if conn.execute(ENABLED).fetchone() != (True,):
+        return "off: see quantrac db tune"
+    return _to_each_chunk(conn, WEEKS, now - UNCOMPRESSED, "select compress_readings(%s)", "weeks compressed")
+
+
+def order_old_hours(conn: Connection, now: datetime) -> str:
+    """Order each chunk of hourly values that ended over 7 days ago and is not ordered, each in its own transaction.
+
+    A year of one channel is then read from few pages. A chunk in use is left for the next night.
+    """
+    return _to_each_chunk(conn, HOURS, now - SETTLED, "select order_hourly(%s)", "chunks ordered")
+
+
+def _to_each_chunk(conn: Connection, chunks: LiteralString, before: datetime, work: LiteralString, done: str) -> str:
+    outcomes = Counter(_done_to_chunk(conn, work, start) for (start,) in conn.execute(chunks, [before]).fetchall())
+    busy = f", {outcomes[None]} in use and left for tomorrow" if outcomes[None] else ""
+    return f"{outcomes[True]} {done}{busy}"
+
+
+def _done_to_chunk(conn: Connection, work: LiteralString, start: datetime) -> bool | None:
+    """Return whether there was something to do; None where the chunk was in use."""
+    try:
+        return conn.execute(work, [start]).fetchone() != (None,)
+    except IN_USE as error:
+        log.warning("chunk_left_in_use", work=work, start=start, error=one_line(error))
+        return None

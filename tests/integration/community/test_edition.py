@@ -10,9 +10,9 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 
-from quantrac.cli.jobs.chunks import compress_old
 from quantrac.cli.jobs.runs import run_if_due
 from quantrac.cli.jobs.service import chunk_jobs
+from quantrac.cli.jobs.upkeep import compress_old
 from quantrac.database.edition import server, tune
 from quantrac.database.migration import migrate, migrations
 from quantrac.database.pool import Connection, connect, open_pool

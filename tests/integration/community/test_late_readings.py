@@ -14,7 +14,7 @@ import pytest
 from ingest.receiving import registry_table
 from ingest.receiving.batch import prepare
 from ingest.storing.transaction import Stored, store
-from quantrac.cli.jobs.chunks import IN_USE
+from quantrac.cli.jobs.upkeep import IN_USE
 from quantrac.database.pool import connect
 from tests.integration.community.conftest import compress_everything, loose_rows
 from tests.integration.ingest.conftest import CHANNELS

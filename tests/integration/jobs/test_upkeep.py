@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from quantrac.cli.jobs.chunks import order_old_hours
-from quantrac.cli.jobs.upkeep import apply_retention, prune_feed, prune_letters, prune_records
+from quantrac.cli.jobs.upkeep import apply_retention, order_old_hours, prune_feed, prune_letters, prune_records
 from quantrac.config.network import Retention
 from quantrac.database.feed import Cause, Consumer, NewChange, append_changes
 from tests.integration.database.conftest import NOON, World, add_channel

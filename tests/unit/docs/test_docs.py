@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ import typer
 from mkdocs.commands.build import build
 from mkdocs.config import load_config
 
-from quantrac.cli.main import COMMANDS
+from quantrac.cli.main import COMMANDS, app
 from quantrac.config.profile_files import load_profile
 from quantrac.config.settings import Settings
 
@@ -46,7 +45,8 @@ def commands_in(path: Path) -> Iterator[list[str]]:
 
 
 def command(group: str) -> Any:
-    return typer.main.get_command(importlib.import_module(f"quantrac.cli.commands.{COMMANDS[group].module}").app)
+    program: Any = typer.main.get_command(app)
+    return program.get_command(typer.Context(program), group)
 
 
 def subcommands(found: Any) -> dict[str, Any]:
