@@ -50,7 +50,7 @@ class Field:
 
 
 @contextlib.contextmanager
-def simulated(stations: Sequence[str], faults: Sequence[str] = (), seed: int = 11) -> Iterator[Field]:
+def simulated(stations: Sequence[str], faults: Sequence[str] = ()) -> Iterator[Field]:
     """Serve stations of `field.yaml` until the block ends."""
     with tempfile.TemporaryDirectory(prefix="edge-bench-") as made:
         folder = Path(made)
@@ -58,7 +58,7 @@ def simulated(stations: Sequence[str], faults: Sequence[str] = (), seed: int = 1
         shutil.copytree(PROJECT / "station_configs", field.configs, ignore=shutil.ignore_patterns("demo", "rules"))
         for file in HERE.glob("st-*.yaml"):
             shutil.copy(file, field.configs / "stations")
-        command = ["quantrac", "simulate", "--field", str(HERE / "field.yaml"), "--seed", str(seed)]
+        command = ["quantrac", "simulate", "--field", str(HERE / "field.yaml"), "--seed", "11"]
         command += ["--wiring", str(field.wiring), "--journal", str(folder / "journal")]
         command += [word for station in stations for word in ("--station", station)]
         command += [word for fault in faults for word in ("--fault", fault)]

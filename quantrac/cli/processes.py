@@ -101,13 +101,12 @@ class Supervisor:
         except subprocess.TimeoutExpired:
             return None
 
-    def stop(self, *names: str, timeout: float = 10.0) -> None:
-        """Ask programs to stop, all at once (every one if none is named); kill what still runs after `timeout` s."""
-        chosen = [self._kept[name] for name in names or tuple(self._kept)]
-        for kept in chosen:
+    def stop(self, timeout: float = 10.0) -> None:
+        """Ask all programs to stop at once; kill what still runs after `timeout` s."""
+        for kept in self._kept.values():
             kept.wanted, kept.due_at = False, None
             _signal(kept.process, signal.SIGTERM)
-        for kept in chosen:
+        for kept in self._kept.values():
             try:
                 kept.process.wait(timeout)
             except subprocess.TimeoutExpired:

@@ -2,7 +2,6 @@
 
 import json
 import queue
-import re
 import resource
 import subprocess
 import sys
@@ -68,20 +67,6 @@ def test_its_help_opens_quickly(edge_box: Path) -> None:
 def test_it_shows_the_help_of_the_agent_and_checks_station_files(edge_box: Path) -> None:
     assert "probe" in run(edge_box / "bin/quantrac", "edge", "--help")
     assert "6 stations" in run(edge_box / "bin/quantrac", "stations", "check", PROJECT / "station_configs")
-
-
-@pytest.mark.parametrize(
-    ("command", "extra"),
-    [(("ledger",), "centre"), (("ingest", "run"), "centre"), (("console", "run"), "centre"), (("demo",), "demo")],
-)
-def test_a_command_of_the_centre_says_which_extra_it_needs(
-    edge_box: Path, tmp_path: Path, command: tuple[str, ...], extra: str
-) -> None:
-    done = subprocess.run(
-        [edge_box / "bin/quantrac", *command], capture_output=True, text=True, check=False, cwd=tmp_path
-    )
-    assert done.returncode == 1
-    assert re.fullmatch(rf"\w+ is not installed: pip install 'quantrac\[{extra}\]'\n", done.stderr)
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 from pydantic_core import PydanticCustomError
 
+from quantrac.cli.commands.edge_options import clock_ms
 from quantrac.config.devices import BusKind
 from quantrac.config.fields import parse_line
 from quantrac.config.profile_files import load_profile
@@ -64,7 +64,7 @@ def _scan(wish: LineOptions) -> None:
     place = LinePlace.parse(wish.port)
     lines = [wish.line] if wish.line else list(COMMON)
     found = find(
-        place, units=_units(wish.units), lines=lines, limit_s=wish.limit_s, clock=_clock,
+        place, units=_units(wish.units), lines=lines, limit_s=wish.limit_s, clock=clock_ms,
         say=lambda text: print(text, file=sys.stderr),
     )  # fmt: skip
     for one in found:
@@ -90,7 +90,7 @@ def _read_registers(wish: LineOptions) -> None:
     function = Function.INPUT if wish.table == "input" else Function.HOLDING
     span = RegisterSpan(function, first, wish.register - first + max(map(width, types)))
     place = LinePlace.parse(wish.port)
-    words = asyncio.run(read_words(place, _kind(wish), _line(wish), wish.unit, span, wish.timeout_ms, _clock))
+    words = asyncio.run(read_words(place, _kind(wish), _line(wish), wish.unit, span, wish.timeout_ms, clock_ms))
     found = readings(words, wish.register, types, wish.expect)
     chosen = best(found)
     if wish.as_json:
@@ -137,7 +137,7 @@ def _read_profile(wish: LineOptions) -> None:
     assert wish.profile is not None
 
     bus = bus_at(LinePlace.parse(wish.port), _kind(wish), _line(wish))
-    rows = read_profile(load_profile(wish.profile), bus, wish.unit, wish.timeout_ms, _clock)
+    rows = read_profile(load_profile(wish.profile), bus, wish.unit, wish.timeout_ms, clock_ms)
     for row in rows:
         if wish.as_json:
             print(json.dumps(row._asdict()))
@@ -170,7 +170,3 @@ def _units(text: str | None) -> list[int] | None:
     if not first.isdecimal() or not (last or first).isdecimal():
         raise typer.BadParameter(f"--units: found {text!r}, allowed a number or a range such as 1-20")
     return list(range(int(first), int(last or first) + 1))
-
-
-def _clock() -> int:
-    return time.time_ns() // 1_000_000

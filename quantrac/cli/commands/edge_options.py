@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +24,11 @@ Overlay = Annotated[
 def settings(**given: Any) -> Settings:
     """Return the settings of the environment with what was given as options."""
     return Settings().model_copy(update={name: value for name, value in given.items() if value is not None})
+
+
+def clock_ms() -> int:
+    """Return the wall clock, milliseconds since 1970 UTC."""
+    return time.time_ns() // 1_000_000
 
 
 def folder_of(station: str) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +10,7 @@ import typer
 
 from quantrac.cli.arguments import AsJson
 from quantrac.cli.commands.edge_line import LineOptions, look_round
-from quantrac.cli.commands.edge_options import Overlay, Wiring, settings
+from quantrac.cli.commands.edge_options import Overlay, Wiring, clock_ms, settings
 from quantrac.config.stations import Station
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ def _station(name: str, wiring: Path | None, overlay: str | None, device: str | 
 def _show_plan(station: Station, device: str | None, as_json: bool) -> None:
     from edge_agent.commissioning import probe as device_probe
 
-    for row in device_probe.plan_of(station, _clock):
+    for row in device_probe.plan_of(station, clock_ms):
         if device not in (None, row.device):
             continue
         if as_json:
@@ -99,7 +98,7 @@ def _read(station: Station, device: str | None, as_json: bool) -> None:
     """Read once and print; exit code 1 if something did not answer."""
     from edge_agent.commissioning import probe as device_probe
 
-    found = device_probe.probe(station, _clock, device)
+    found = device_probe.probe(station, clock_ms, device)
     for row in found:
         print(json.dumps(row._asdict()) if as_json else _reading_line(row))
     if any(row.why for row in found):
@@ -109,7 +108,3 @@ def _read(station: Station, device: str | None, as_json: bool) -> None:
 def _reading_line(row: SpotReading) -> str:
     value = "-" if row.value is None else f"{row.value:g} {row.unit}"
     return f"{row.device}/{row.channel}: {value}  {row.state}  {row.why}".rstrip()
-
-
-def _clock() -> int:
-    return time.time_ns() // 1_000_000

@@ -83,7 +83,8 @@ class DemoSystem:
         wiring.unlink(missing_ok=True)
         argv = quantrac("simulate", "--wiring", str(wiring), "--journal", str(self.journals))
         self._start(Program("simulate", argv))
-        self._wait_for(wiring, "simulate")
+        while not wiring.exists():
+            self._pause_for("simulate")
         self._say(f"instruments   {sum(len(s.devices) for s in self.network.stations.values())}, wired as in {wiring}")
 
     def start_centre(self) -> None:
@@ -149,10 +150,6 @@ class DemoSystem:
             lines = self.supervisor.log_of(program).read_text().splitlines()
             printed = {name: address for name, _, address in (line.partition(" ") for line in lines)}
         return printed
-
-    def _wait_for(self, path: Path, program: str) -> None:
-        while not path.exists():
-            self._pause_for(program)
 
     def _pause_for(self, program: str) -> None:
         if program in self.supervisor.watch(time.monotonic()):

@@ -62,7 +62,7 @@ def test_a_program_that_will_not_stop_is_killed(supervisor: Supervisor) -> None:
     stubborn = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
     supervisor.start(Program("stubborn", (sys.executable, "-c", stubborn)), 0.0)
     eventually(lambda: "up" in supervisor.log_of("stubborn").read_text())
-    supervisor.stop("stubborn", timeout=0.2)
+    supervisor.stop(timeout=0.2)
     assert supervisor.wait("stubborn", 0.0) == -9
 
 
