@@ -6,11 +6,11 @@ none of them watches gets one rule of three levels that its made-up tide crosses
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 
-from alerts.trials.backtest_run import BacktestReport, run_backtest
+from alerts.trials.backtest_run import run_backtest
 from benchmarks.servers import PROJECT
 from benchmarks.year import filled
 from quantrac.config.loader import load_network
@@ -19,14 +19,18 @@ from quantrac.config.rules import Rule
 from quantrac.telemetry.parameters import CATALOGUE
 
 
-def run(say: Callable[[str], None], weeks: int = 52) -> BacktestReport:
-    """Return the report of the back-test; `say` is told how the generation goes."""
+def run(say: Callable[[str], None], weeks: int = 52) -> Iterator[str]:
+    """Yield the figures of the back-test; `say` is told how the generation goes."""
     network = load_network(PROJECT / "station_configs")
     network = replace(network, rules={**network.rules, **dict(_others(network))})
     with filled(say, weeks, hourly=False) as year:
         first = (year.first + timedelta(days=1)).astimezone(network.zone).date()
         last = (year.last - timedelta(days=1)).astimezone(network.zone).date()
-        return run_backtest(year.conn, network, first, last)
+        report = run_backtest(year.conn, network, first, last)
+    yield (
+        f"back-test              {report.readings:,} readings of {report.channels} channels in {report.whole_s:.0f} s,"
+        f" evaluation {report.evaluation_s:.0f} s of it, {report.kpis.alarms:,} alarms"
+    )
 
 
 def _others(network: Network) -> Iterable[tuple[str, Rule]]:

@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -54,8 +54,6 @@ NAMES: Final = "select name from channel where station = %s order by channel_id 
 BYTES: Final = "select sum(total_bytes)::float8 from chunks_detailed_size('reading')"
 COMPRESS: Final = "select compress_chunk(chunk) from show_chunks('reading') chunk"
 
-Say = Callable[[str], None]
-
 
 @dataclass(frozen=True)
 class Weeks:
@@ -67,24 +65,29 @@ class Weeks:
     names: list[str]
 
 
-def run(say: Say, community: str) -> None:
-    """Measure before and after; one line a figure."""
+def run(community: str | None) -> Iterator[str]:
+    """Measure bytes, reads and late readings before and after; one line a figure."""
+    if community is None:
+        raise SystemExit("compression: name a server with TimescaleDB's Community edition: --community URL")
     with filled(community) as weeks:
         readings = scalar(weeks.conn, "select count(*) from reading")
-        say(f"{readings:,} readings")
-        for state in ("as they came", "compressed"):
+        yield f"{readings:,} readings"
+        for half, state in enumerate(("as they came", "compressed")):
             size = scalar(weeks.conn, BYTES) / readings
-            say(f"{state}: {size:.1f} bytes a reading on disk, with key and receive time")
-            _read(weeks, state, say)
-            _come_late(weeks, state, say, 0 if state == "as they came" else 1)
-            if state == "as they came":
+            for line in (
+                f"{size:.1f} bytes a reading on disk, with key and receive time",
+                *_read(weeks),
+                *_come_late(weeks, half),
+            ):
+                yield f"{state}: {line}"
+            if half == 0:
                 begun = time.monotonic()
                 weeks.conn.execute(COMPRESS)
-                say(f"compressing: {readings / (time.monotonic() - begun):,.0f} readings/s")
+                yield f"compressing: {readings / (time.monotonic() - begun):,.0f} readings/s"
                 weeks.conn.execute("vacuum analyze")
         begun = time.monotonic()
         weeks.conn.execute(COMPRESS)
-        say(f"taking in what came late: {(time.monotonic() - begun) * 1000:.0f} ms")
+        yield f"taking in what came late: {(time.monotonic() - begun) * 1000:.0f} ms"
 
 
 @contextlib.contextmanager
@@ -114,18 +117,17 @@ def _fill(conn: Connection) -> Weeks:
     return Weeks(conn, first, gap, [name for (name,) in conn.execute(NAMES, [STATION])])
 
 
-def _read(weeks: Weeks, state: str, say: Say) -> None:
+def _read(weeks: Weeks) -> Iterator[str]:
     """A week raw of one channel as the reader's role, and the roll-ups of a week of all channels."""
     conn, middle = weeks.conn, weeks.first + timedelta(days=3)
     week = [f"st-tran-de/{weeks.names[0]}", middle, middle + timedelta(days=7)]
-    name, median, p95, rows = measured(conn, "a week raw of one channel", RAW_WEEK, week, say)
-    say(f"{state}: {name}, {rows} rows: median {median:.1f} ms, p95 {p95:.1f} ms")
+    yield measured(conn, "a week raw of one channel", RAW_WEEK, week)
     begun = time.monotonic()
     made = sum(hours for _, hours in rebuild(conn, middle, middle + timedelta(days=7)))
-    say(f"{state}: roll-ups of a week, {made * 60 / (time.monotonic() - begun):,.0f} readings/s")
+    yield (f"roll-ups of a week, {made * 60 / (time.monotonic() - begun):,.0f} readings/s")
 
 
-def _come_late(weeks: Weeks, state: str, say: Say, half: int) -> None:
+def _come_late(weeks: Weeks, half: int) -> Iterator[str]:
     """Half a day of a station comes late, then again, then with other values under other seqs."""
     conn = weeks.conn
     first = 720 * half
@@ -136,7 +138,7 @@ def _come_late(weeks: Weeks, state: str, say: Say, half: int) -> None:
         for at in range(0, len(receipts), BATCH):
             store(conn, prepare(receipts[at : at + BATCH], registry))
         rate = len(receipts) * len(weeks.names) / (time.monotonic() - begun)
-        say(f"{state}: {what} readings come late, {rate:,.0f} readings/s")
+        yield f"{what} readings come late, {rate:,.0f} readings/s"
 
 
 def _receipt(weeks: Weeks, epoch: str, minute: int, value: float) -> Receipt:

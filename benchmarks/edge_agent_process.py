@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Final
 
 from benchmarks.edge_field import simulated
@@ -27,25 +27,6 @@ from quantrac.telemetry.wire import Ack, Settled, decode_messages, encode
 STATION: Final = "st-bench-agent"
 WARM_UP_S: Final = 15.0
 IMPORTS: Final = "import edge_agent.service, time; print('up', flush=True); time.sleep(60)"
-
-
-@dataclass(frozen=True)
-class Footprint:
-    """Memory and processor time of the agent."""
-
-    rss_mb: float
-    """At the end."""
-    most_mb: float
-    imports_mb: float
-    core: float
-    """Share of one core, 0..1, after the first seconds."""
-    messages: int
-    readings: int
-    valid: float
-    """Share of the readings that were valid."""
-    without: dict[str, int]
-    """How many readings of which channel were not."""
-    seconds: float
 
 
 class Centre:
@@ -89,7 +70,7 @@ class Centre:
             self._session.publish(topic(STATION, "ack"), payload, retain=True)
 
 
-def run(seconds: float) -> Footprint:
+def run(seconds: float) -> Iterator[str]:
     """Run the agent for `seconds` after its first ones."""
     with (
         simulated([STATION]) as field,
@@ -111,9 +92,12 @@ def run(seconds: float) -> Footprint:
             without = centre.without - without
             assert agent.poll() is None, log.read_text()
             rss, most = memory_mb(agent.pid)
-        return Footprint(
-            rss, most, _imports_mb(), core, messages, readings, 1 - without.total() / readings, dict(without), took
-        )
+    yield (
+        f"agent, ten devices each s   {rss:.1f} MB (at most {most:.1f}; its modules alone {_imports_mb():.1f}),"
+        f" {100 * core:.1f} % of a core over {took:.0f} s; {messages} messages, {readings} readings,"
+        f" {100 * (1 - without.total() / readings):.1f} % valid"
+        + "".join(f"; {count} of {name} without a value" for name, count in without.items())
+    )
 
 
 def _imports_mb() -> float:

@@ -11,9 +11,11 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
+import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -76,25 +78,6 @@ class Cut:
     rate: float = HIGHEST_RATE
     """`backfill.max_rate`."""
     line_bytes_s: float = float("inf")
-
-
-@dataclass(frozen=True)
-class Drained:
-    """The figures of a drain."""
-
-    messages: int
-    seconds: float
-    """From the line's mending until ingest has stored the last old message."""
-    live: int
-    live_median_s: float
-    live_p99_s: float
-    """From the time of a new reading to its receipt by ingest, while old ones were sent."""
-    live_most_s: float
-    published_most: int
-    """Times that any seq was published."""
-    published_twice: int
-    agent_mb: float
-    """The agent's largest resident set."""
 
 
 class Counting:
@@ -163,8 +146,28 @@ def _carry(source: socket.socket, sink: socket.socket, bytes_s: float) -> None:
         sink.shutdown(socket.SHUT_WR)
 
 
-def drain(cut: Cut) -> Drained:
-    """Fill a spool, let the agent send it, and judge what arrived."""
+def cut_of_six_hours() -> Iterator[str]:
+    """What the drain of a cut of six hours costs new readings, on a line of a megabit."""
+    yield f"drain of cut of 6 h    {drain(Cut(21_600, 1000, live_per_s=5.0, rate=500.0, line_bytes_s=128_000))}"
+
+
+def full_spool(messages: int) -> Iterator[str]:
+    """How fast a spool of so many messages opens, and how fast it is emptied with `max_rate` lifted."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        station = Path(folder) / "station"
+        edge_spool.fill(station, messages, 1000, 1_795_490_400_000)
+        mb = sum(file.stat().st_size for file in station.iterdir()) / 1e6
+        seconds = edge_spool.opening(station)
+    yield f"spool of {messages:,}     {mb:.0f} MB, opened in {seconds:.2f} s"
+    yield f"drain of {messages:<13,} {drain(Cut(messages, 1000, live_per_s=5.0))}"
+
+
+def drain(cut: Cut) -> str:
+    """Fill a spool, let the agent send it, and judge what arrived.
+
+    The rate counts from the line's mending until ingest has stored the last old message; a new reading's time is that
+    from the reading to its receipt while old ones were sent.
+    """
     with servers([STATION]) as system, psycopg.connect(system.database, autocommit=True) as conn:
         configure(conn, [STATION])
         state, log = system.folder / "state", system.folder / "agent.log"
@@ -189,9 +192,12 @@ def drain(cut: Cut) -> Drained:
             time.sleep(AFTERWARDS_S)
         line.cut()
         live = _live(conn, began, began + seconds)
-        median, p99, most = (float(np.percentile(live, p)) for p in (50, 99, 100))
-        twice = sum(n > 1 for n in counts.values())
-        return Drained(cut.messages, seconds, len(live), median, p99, most, max(counts.values()), twice, mb)
+        median, p99 = np.percentile(live, [50, 99])
+        return (
+            f"{cut.messages / seconds:>9,.0f} messages/s over {seconds:.0f} s; {len(live)} new ones meanwhile:"
+            f" median {median:.2f} s, p99 {p99:.2f} s; published more than once:"
+            f" {sum(n > 1 for n in counts.values())}, most often {max(counts.values())}; agent {mb:.0f} MB"
+        )
 
 
 def _config(folder: Path, rate: float) -> Path:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import sqlite3
 import statistics
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -46,29 +46,24 @@ def opened(folder: Path) -> Spool:
     return Spool(folder, size_bytes=SIZE_BYTES, keep_ms=KEEP_MS, now_ms=FIRST_MS)
 
 
-@dataclass(frozen=True)
-class Appending:
-    """Messages a second, medians of all turns."""
-
-    together: int
-    """Messages a transaction."""
-    bare: float
-    spool: float
-    ratio: float
-    """Spool over bare SQLite: the median of what neighbouring turns gave."""
-
-
-def appending(folder: Path, messages: int) -> Iterator[Appending]:
-    """Measure appends singly, and gathered as the agent does when many slots end at once."""
-    for together in (1, 20):
-        base = folder / f"by-{together}"
-        base.mkdir(parents=True)
-        with closing(connect(base / "bare.db")) as bare, opened(base / "spool") as spool:
-            records = [record(n, FIRST_MS + n) for n in range(messages // TURNS // together * together)]
-            lines = [line for _, line in spool.append(records, FIRST_MS)]
-            turns = [(_bare_rate(bare, lines, together), _spool_rate(spool, records, together)) for _ in range(TURNS)]
-        columns = zip(*((plain, ours, ours / plain) for plain, ours in turns), strict=True)
-        yield Appending(together, *map(statistics.median, columns))
+def run(messages: int) -> Iterator[str]:
+    """Measure appends singly, and gathered as the agent does when many slots end at once; medians of all turns."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        for together in (1, 20):
+            base = Path(folder) / f"by-{together}"
+            base.mkdir()
+            with closing(connect(base / "bare.db")) as bare, opened(base / "spool") as spool:
+                records = [record(n, FIRST_MS + n) for n in range(messages // TURNS // together * together)]
+                lines = [line for _, line in spool.append(records, FIRST_MS)]
+                turns = [
+                    (_bare_rate(bare, lines, together), _spool_rate(spool, records, together)) for _ in range(TURNS)
+                ]
+            plain, ours = (statistics.median(rates) for rates in zip(*turns, strict=True))
+            ratio = statistics.median(ours / plain for plain, ours in turns)
+            yield (
+                f"spool, {together:>2} a transaction  {ours:>9,.0f} messages/s  {ratio:5.2f} x bare SQLite"
+                f" ({plain:,.0f})"
+            )
 
 
 def _bare_rate(db: sqlite3.Connection, lines: list[bytes], together: int) -> float:

@@ -11,8 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from benchmarks.edge_field import Field, simulated
@@ -36,34 +35,6 @@ SILENT_CHARACTERS: Final = 3.5
 SWEEPS_OF_SINGLES: Final = 3
 
 
-@dataclass(frozen=True)
-class Sweeps:
-    """Milliseconds a sweep of four instruments, means."""
-
-    requests: int
-    registers: int
-    wire_ms: float
-    taken_ms: float
-    worst_ms: float
-    singles_ms: float
-    """One request for each wanted register."""
-    sweeps: int
-
-
-@dataclass(frozen=True)
-class OneDead:
-    """The same line with one of the four silent."""
-
-    healthy_busy_ms: float
-    busy_ms: float
-    """Milliseconds a sampling period in which the line was used: all alive; one dead."""
-    delivered: float
-    """Share of the readings of the other three that came."""
-    samples: float
-    """Share of their samples that came."""
-    seconds: float
-
-
 def wire_ms(blocks: Sequence[RegisterSpan], turnaround_ms: float) -> float:
     """Return the time of requests and replies on the wire, with the silences and the thinking between them."""
     character_ms = 1000 * BITS / BAUD
@@ -72,14 +43,18 @@ def wire_ms(blocks: Sequence[RegisterSpan], turnaround_ms: float) -> float:
     return sum((8 + 5 + count) * character_ms + THINKS_MS + silence_ms for count in data)
 
 
-def run(seconds: float) -> tuple[Sweeps, OneDead]:
-    """Measure both; the dead one takes three times as long, so that all rests but the longest occur."""
+def run(seconds: float) -> Iterator[str]:
+    """How near a sweep comes to its wire time, and what a dead device costs the line.
+
+    Measures both; the dead one takes three times as long, so that all rests but the longest occur.
+    """
     with simulated([STATION]) as field:
-        healthy, sweeps = asyncio.run(_healthy(field, seconds))
+        healthy, lines = asyncio.run(_healthy(field, seconds))
+    yield from lines
     with simulated([STATION], [f"dead@{DEAD}"]) as field:
         station = field.station(STATION)
         line = asyncio.run(_read(station, 3 * seconds))
-    return sweeps, _one_dead(station, healthy, line)
+    yield _one_dead(station, healthy, line)
 
 
 async def _read(station: Station, seconds: float) -> Line:
@@ -87,18 +62,24 @@ async def _read(station: Station, seconds: float) -> Line:
     return await read_line(mounted.bus, mounted.instruments, seconds)
 
 
-async def _healthy(field: Field, seconds: float) -> tuple[Line, Sweeps]:
+async def _healthy(field: Field, seconds: float) -> tuple[Line, list[str]]:
     mounted = mount(field.station(STATION), now_ms)[0]
     line = await read_line(mounted.bus, mounted.instruments, seconds)
-    plans = [(device, instrument) for device, instrument in mounted.instruments]
+    plans = list(mounted.instruments)
     planned_ms, requests, registers = 0.0, 0, 0
     for device, instrument in plans:
         blocks = [block for part in instrument.parts() for block in part.blocks]  # type: ignore[attr-defined]
         planned_ms += wire_ms(blocks, device.profile.turnaround_ms)
         requests, registers = requests + len(blocks), registers + sum(block.count for block in blocks)
     taken = _sweep_times(line, plans[0][0].sample_ms)[1:]
-    singles_ms = await _singles(mounted, {name: _wanted(d, i) for (d, i) in plans for name in [d.name]})
-    return line, Sweeps(requests, registers, planned_ms, sum(taken) / len(taken), max(taken), singles_ms, len(taken))
+    singles_ms = await _singles(mounted, {device.name: _wanted(device, instrument) for device, instrument in plans})
+    mean_ms = sum(taken) / len(taken)
+    return line, [
+        f"sweep of four at 9600 baud  {mean_ms:.0f} ms (worst of {len(taken)} {max(taken):.0f}),"
+        f" {mean_ms / planned_ms:.3f} x the wire time of its {requests} requests and {registers} registers"
+        f" ({planned_ms:.0f} ms)",
+        f"one request a register      {singles_ms:.0f} ms, {singles_ms / mean_ms:.1f} x the sweep",
+    ]
 
 
 def _sweep_times(line: Line, period_ms: int) -> list[float]:
@@ -136,16 +117,15 @@ async def _singles(mounted: Mounted, wanted: dict[str, set[RegisterSpan]]) -> fl
     return (time.perf_counter() - began) * 1000 / SWEEPS_OF_SINGLES
 
 
-def _one_dead(station: Station, healthy: Line, line: Line) -> OneDead:
+def _one_dead(station: Station, healthy: Line, line: Line) -> str:
     others = [name for name in station.devices if name != DEAD]
     period_ms = station.devices[DEAD].sample_ms
     delivered = [line.delivered(name) for name in others]
     wanted = int(line.seconds * 1000 / period_ms) - 1
     got = [len({int(read.began_ms) // period_ms for read in line.instruments[n].reads if read.samples}) for n in others]
-    return OneDead(
-        healthy.busy_ms() * period_ms / healthy.seconds / 1000,
-        line.busy_ms() * period_ms / line.seconds / 1000,
-        sum(delivered) / len(delivered),
-        min(1.0, sum(got) / len(got) / wanted),
-        line.seconds,
+    healthy_ms, busy_ms = (each.busy_ms() * period_ms / each.seconds / 1000 for each in (healthy, line))
+    return (
+        f"one of the four dead        line used {busy_ms:.0f} ms a sweep, {busy_ms / healthy_ms:.2f} x all alive"
+        f" ({healthy_ms:.0f} ms); of the other three {100 * sum(delivered) / len(delivered):.1f} % of the readings and"
+        f" {100 * min(1.0, sum(got) / len(got) / wanted):.1f} % of the samples came in {line.seconds:.0f} s"
     )

@@ -8,7 +8,8 @@ it for this signal between the request and the end of the read.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -40,6 +41,8 @@ BAD: Final = (
     "late:0.02s..1s,0.25@both", "garble:0.25@both", "length:0.05@both", "foreign:0.05@both",
 )  # fmt: skip
 """What befalls the instruments of a line; one is in order."""
+SHOWN: Final = 5
+"""Wrong values that are shown."""
 
 
 @dataclass
@@ -53,7 +56,8 @@ class Judged:
     values: int = 0
     wrong: int = 0
     examples: list[str] = field(default_factory=list)
-    delivered: dict[str, float] = field(default_factory=dict)
+    delivered: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    """Of each instrument, by line: the share of its slots that were valid."""
 
 
 def profile(timeout_ms: int, pairs: Sequence[int]) -> ModbusProfile:
@@ -83,6 +87,19 @@ def device(name: str, unit: int, bus: Bus, sample_ms: int, found: ModbusProfile)
     )  # fmt: skip
 
 
+def run(seconds: float) -> Iterator[str]:
+    """Whether late and garbled answers ever make a wrong value, and what bad devices and their neighbours deliver."""
+    found = never_wrong(seconds)
+    yield (
+        f"late and garbled answers    {found.exchanges:,} exchanges, {found.late:,} late, {found.damaged:,} damaged:"
+        f" {found.values:,} values delivered, {found.wrong} wrong"
+    )
+    yield from (f"  wrong: {example}" for example in found.examples[:SHOWN])
+    beside = neighbours(seconds)
+    shares = ", ".join(f"{name} {100 * share:.1f} %" for name, (share,) in beside.delivered.items())
+    yield f"slow, garbling and dead     {shares} delivered; {beside.values:,} values, {beside.wrong} wrong"
+
+
 def never_wrong(seconds: float) -> Judged:
     """Read five tallies on each of several lines, four of them bad, as often as the line allows."""
     units = {"late": 1, "random": 2, "garbled": 3, "good": 4, "both": 5}
@@ -91,11 +108,10 @@ def never_wrong(seconds: float) -> Judged:
         buses = [_bus(field, f"{TALLIES}/{key}", 115200, GUARD_MS) for key in keys]
         found = profile(TIMEOUT_MS, APART)
         lines = asyncio.run(_read(buses, units, 250, found, seconds))
-        results = [
-            judged(line, units, field.journal(TALLIES, key), field.faults(TALLIES, key))
-            for key, line in zip(keys, lines, strict=True)
-        ]
-    return _together(results)
+        result = Judged()
+        for key, line in zip(keys, lines, strict=True):
+            judge(result, line, units, field.journal(TALLIES, key), field.faults(TALLIES, key))
+    return result
 
 
 def neighbours(seconds: float) -> Judged:
@@ -106,19 +122,9 @@ def neighbours(seconds: float) -> Judged:
         bus = _bus(field, f"{NEIGHBOURS}/line", 9600, 400)
         (line,) = asyncio.run(_read([bus], units, PERIOD_MS, profile(500, TOGETHER), seconds))
         learning = LEARNING_S * 1000 // PERIOD_MS
-        return judged(line, units, field.journal(NEIGHBOURS, "line"), field.faults(NEIGHBOURS, "line"), learning)
-
-
-def _together(results: Sequence[Judged]) -> Judged:
-    whole = Judged(delivered=dict.fromkeys(results[0].delivered, 0.0))
-    for one in results:
-        whole.exchanges, whole.late = whole.exchanges + one.exchanges, whole.late + one.late
-        whole.damaged, whole.values = whole.damaged + one.damaged, whole.values + one.values
-        whole.wrong += one.wrong
-        whole.examples += one.examples
-        for name, share in one.delivered.items():
-            whole.delivered[name] += share / len(results)
-    return whole
+        result = Judged()
+        judge(result, line, units, field.journal(NEIGHBOURS, "line"), field.faults(NEIGHBOURS, "line"), learning)
+        return result
 
 
 def _bus(field: Field, key: str, baud: int, guard_ms: int) -> Bus:
@@ -137,13 +143,13 @@ async def _read(
     return await asyncio.gather(*map(one, buses))
 
 
-def judged(
-    line: Line, units: Mapping[str, int], journal: Iterable[dict[str, Any]], faults: Iterable[dict[str, Any]],
-    skip: int = 0,
-) -> Judged:  # fmt: skip
-    """Hold every value against the journal."""
+def judge(
+    result: Judged, line: Line, units: Mapping[str, int], journal: Iterable[dict[str, Any]],
+    faults: Iterable[dict[str, Any]], skip: int = 0,
+) -> None:  # fmt: skip
+    """Hold every value of a line against its journal, and add to the result."""
     made = {(e["address"], e["signal"], e["value"]): e["t"] for e in journal}
-    result = Judged(exchanges=len({(address, t) for (address, _, _), t in made.items()}))
+    result.exchanges += len({(address, t) for (address, _, _), t in made.items()})
     for entry in faults:
         result.late += "late" in entry["faults"] or "latency" in entry["faults"]
         result.damaged += entry["made"] != entry["wire"]
@@ -155,5 +161,4 @@ def judged(
                 if t is None or not sample.t_ms - SLACK_MS <= t <= read.ended_ms + SLACK_MS:
                     result.wrong += 1
                     result.examples.append(f"{name} {sample} made at {t}, read from {read.began_ms:.0f}")
-        result.delivered[name] = line.delivered(name, skip)
-    return result
+        result.delivered[name].append(line.delivered(name, skip))

@@ -41,17 +41,21 @@ STEPS: Final = (
 )
 
 
-def run(messages: int) -> Iterator[tuple[str, float]]:
-    """Yield steps and their microseconds a message."""
+def run(messages: int) -> Iterator[str]:
+    """Yield the microseconds of each step, a message of 12 readings."""
     batches = max(2, messages // BATCH)
     deliveries, cut_s = receive(batches * BATCH)
-    yield "receive: cut PUBLISH packets, put in the inbox", cut_s / len(deliveries) * 1e6
+    yield _line("receive: cut PUBLISH packets, put in the inbox", cut_s / len(deliveries))
     with servers(STATIONS) as system:
         with psycopg.connect(system.database, autocommit=True) as conn:
             configure(conn)
         with connect(system.database, "steps") as conn:
             for name, seconds in store(conn, deliveries).items():
-                yield name, seconds / len(deliveries) * 1e6
+                yield _line(name, seconds / len(deliveries))
+
+
+def _line(step: str, seconds: float) -> str:
+    return f"{step:44} {seconds * 1e6:7.2f} us a message"
 
 
 def receive(messages: int) -> tuple[list[Receipt], float]:

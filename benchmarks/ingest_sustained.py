@@ -11,7 +11,7 @@ import multiprocessing
 import selectors
 import struct
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,19 +66,6 @@ class EndlessLine(Line):
             self.sent += room
 
 
-@dataclass(frozen=True)
-class Sustained:
-    """The figures of a sustained run."""
-
-    readings: int
-    seconds: float
-    slowest_rate: float
-    """Of the ten-second pieces, readings a second."""
-    rss_first_mb: float
-    rss_last_mb: float
-    rss_most_mb: float
-
-
 def _publish(lines: list[EndlessLine], window: int, stored: Any, stop: Any, sent: multiprocessing.Queue[int]) -> None:
     selector = selectors.DefaultSelector()
     for line in lines:
@@ -95,15 +82,15 @@ def _publish(lines: list[EndlessLine], window: int, stored: Any, stop: Any, sent
     sent.put(sum(line.sent for line in lines))
 
 
-def run(seconds: float) -> Sustained:
-    """Publish for so long and watch ingest."""
+def run(seconds: float) -> Iterator[str]:
+    """Publish for so long; readings a second, and ingest's memory meanwhile."""
     with servers(STATIONS) as system, psycopg.connect(system.database, autocommit=True) as conn:
         configure(conn)
         with system.ingest() as process:
-            return _watch(system, conn, process.pid, seconds)
+            yield _watch(system, conn, process.pid, seconds)
 
 
-def _watch(system: Servers, conn: psycopg.Connection, pid: int, seconds: float) -> Sustained:
+def _watch(system: Servers, conn: psycopg.Connection, pid: int, seconds: float) -> str:
     lines = [
         EndlessLine(
             MqttAddress.parse(system.broker.url(station)), f"bench-{station}", topics.topic(station, "readings"), []
@@ -133,5 +120,9 @@ def _watch(system: Servers, conn: psycopg.Connection, pid: int, seconds: float) 
     assert scalar(conn, "select sum(received - new) from ledger") == 0
     tens = [(marks[i], marks[i + 10]) for i in range(0, len(marks) - 10, 10)]
     slowest = min((b[1] - a[1]) * READINGS / (b[0] - a[0]) for a, b in tens) if tens else 0.0
-    readings = (marks[-1][1] - marks[0][1]) * READINGS
-    return Sustained(readings, marks[-1][0] - marks[0][0], slowest, rss[0], rss[-1], max(rss))
+    took = marks[-1][0] - marks[0][0]
+    return (
+        f"sustained, live        {(marks[-1][1] - marks[0][1]) * READINGS / took:>9,.0f} readings/s over {took:.0f} s,"
+        f" slowest ten seconds {slowest:,.0f}; ingest's memory {rss[0]:.0f} MB, at the end {rss[-1]:.0f} MB,"
+        f" at most {max(rss):.0f} MB"
+    )

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from benchmarks.servers import PROJECT, database, running, server_folder, wait_until
 from quantrac.config.loader import load_network
@@ -56,16 +56,7 @@ select n.medium, e.time, n.sent_at from notification n join alarm_event e using 
 """
 
 
-class Result(NamedTuple):
-    """Milliseconds of one medium."""
-
-    medium: str
-    median: float
-    p99: float
-    messages: int
-
-
-def run(changes: int) -> Iterator[Result]:
+def run(changes: int) -> Iterator[str]:
     """Yield what each medium took over so many changes of an alarm, half of them rises and half of them ends."""
     with server_folder() as folder, database(folder) as url, MailCatcher() as mail, SmsCatcher() as sms:
         config = _config(folder / "configs")
@@ -91,7 +82,7 @@ def _config(folder: Path) -> Path:
     return folder
 
 
-def _measured(conn: Connection, changes: int) -> Iterator[Result]:
+def _measured(conn: Connection, changes: int) -> Iterator[str]:
     """Store readings that are a second apart, each at most minutes old, turn by turn low and good."""
     channel_id = conn.execute("select channel_id from channel where channel = %s", [CHANNEL]).fetchone()
     assert channel_id is not None
@@ -107,7 +98,8 @@ def _measured(conn: Connection, changes: int) -> Iterator[Result]:
     rows = _all_handed_over(conn, 2 * changes)
     for medium in sorted({row[0] for row in rows}):
         took = sorted((sent_at - committed[at]).total_seconds() * 1000 for word, at, sent_at in rows if word == medium)
-        yield Result(medium, took[len(took) // 2], took[int(len(took) * 0.99)], len(took))
+        median, p99 = took[len(took) // 2], took[int(len(took) * 0.99)]
+        yield f"row to hand-over, {medium:5} median {median:.0f} ms, p99 {p99:.0f} ms of {len(took)} messages"
 
 
 def _all_handed_over(conn: Connection, messages: int) -> list[tuple[str, datetime, datetime]]:

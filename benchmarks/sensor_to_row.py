@@ -8,6 +8,7 @@ and compares the clock with the readings' times.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 import numpy as np
 import psycopg
@@ -27,15 +28,17 @@ where c.id > %s and c.id <= %s and ch.name = any(%s)
 """
 
 
-def run(seconds: float) -> tuple[float, float, int]:
-    """Return the median and the 99th percentile in milliseconds, and how many messages they are of."""
+def run(seconds: float) -> Iterator[str]:
+    """Publish for so long; the median and the 99th percentile of the time to the row."""
     with servers(STATIONS) as system, psycopg.connect(system.database, autocommit=True) as conn:
         configure(conn)
         with system.ingest():
-            return _measure(system, conn, seconds)
+            took = _latencies_ms(system, conn, seconds)
+    median, p99 = np.percentile(took, [50, 99])
+    yield f"sensor to row          median {median:.0f} ms, p99 {p99:.0f} ms of {len(took)} messages"
 
 
-def _measure(system: Servers, conn: psycopg.Connection, seconds: float) -> tuple[float, float, int]:
+def _latencies_ms(system: Servers, conn: psycopg.Connection, seconds: float) -> list[float]:
     sessions = [
         Session(MqttAddress.parse(system.broker.url(station)), f"latency-{station}", expiry_s=60, receive_maximum=10)
         for station in STATIONS
@@ -61,7 +64,7 @@ def _measure(system: Servers, conn: psycopg.Connection, seconds: float) -> tuple
             position = newest
     for session in sessions:
         session.stop()
-    return float(np.percentile(latencies, 50)), float(np.percentile(latencies, 99)), len(latencies)
+    return latencies
 
 
 def _publish(session: Session, station: str, number: int, due_ms: int) -> None:

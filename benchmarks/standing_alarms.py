@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from statistics import median
-from typing import Final, NamedTuple
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from alerts.evaluating.evaluator import Evaluator
@@ -34,16 +34,8 @@ ROUTING: Final = Routing((Route(to="operators", severity=(Severity.HIGH,), by=("
 START: Final = datetime(2026, 11, 24, tzinfo=UTC)
 
 
-class Result(NamedTuple):
-    """Seconds of one thing, with how many alarms stood."""
-
-    name: str
-    standing: int
-    seconds: float
-
-
-def run() -> Iterator[Result]:
-    """Yield what was measured: rounds without alarms, rounds with all of them, a new alarm, a restart."""
+def run() -> Iterator[str]:
+    """Yield the time of what was measured: rounds without alarms, rounds with all of them, a new alarm, a restart."""
     with (
         server_folder() as folder,
         database(folder, volatile=True) as url,
@@ -53,25 +45,29 @@ def run() -> Iterator[Result]:
         yield from _measured(conn, own)
 
 
-def _measured(conn: Connection, own: Connection) -> Iterator[Result]:
+def _measured(conn: Connection, own: Connection) -> Iterator[str]:
     ids = _fill(conn)
     minutes = iter(range(10**6))
     worker = _worker(own, ids)
     some = list(ids.values())[: STATIONS * CHANNELS // 10]
-    yield Result("round of 100 readings", 0, _round_s(conn, worker, some, minutes, 9.0))
-    yield Result("new alarm, with two messages", 0, _alarm_s(conn, worker, some, minutes, 9.0))
+    yield _line("round of 100 readings", 0, _round_s(conn, worker, some, minutes, 9.0))
+    yield _line("new alarm, with two messages", 0, _alarm_s(conn, worker, some, minutes, 9.0))
     _store(conn, list(ids.values()), START + next(minutes) * MINUTE, 2.5)
     _run_s(worker)
     conn.execute("vacuum analyze")
     standing = scalar(conn, "select count(*) from alarm where cleared_at is null")
-    yield Result("round of 100 readings", standing, _round_s(conn, worker, some, minutes, 2.5))
-    yield Result("new alarm, with two messages", standing, _alarm_s(conn, worker, some, minutes, 2.5))
+    yield _line("round of 100 readings", standing, _round_s(conn, worker, some, minutes, 2.5))
+    yield _line("new alarm, with two messages", standing, _alarm_s(conn, worker, some, minutes, 2.5))
     _store(conn, some[:1], START + next(minutes) * MINUTE, 2.5)
     begun = time.perf_counter()
     again = _worker(own, ids)
     again.close_orphans(())
     _run_s(again)
-    yield Result("restart to the first round", standing, time.perf_counter() - begun)
+    yield _line("restart to the first round", standing, time.perf_counter() - begun)
+
+
+def _line(name: str, standing: int, seconds: float) -> str:
+    return f"{name:34} {seconds * 1000:8.1f} ms with {standing:>6,} standing alarms"
 
 
 def _alarm_s(conn: Connection, worker: Evaluator, ids: Sequence[int], minutes: Iterator[int], back: float) -> float:

@@ -113,18 +113,17 @@ def asked(year: Year) -> Iterator[tuple[str, str, Any]]:
     yield "console a day's chart", series.SERIES, day
 
 
-def run(say: Callable[[str], None], weeks: int = 52) -> list[tuple[str, float, float, int]]:
-    """Return name, median and p95 in milliseconds, and rows of each query."""
+def run(say: Callable[[str], None], weeks: int = 52) -> Iterator[str]:
+    """Yield the median and p95 of every query behind dashboard and console; `say` is told how the filling goes."""
     with filled(say, weeks) as year:
         reading, hourly = year.conn.execute(SIZE).fetchone() or (0, 0)
         say(f"{reading / year.readings:.0f} bytes a reading on disk; hourly values {hourly / 1e6:.0f} MB")
-        return [measured(year.conn, *each, say) for each in asked(year)]
+        for each in asked(year):
+            yield measured(year.conn, *each, say)
 
 
-def measured(
-    conn: Connection, name: str, text: str, parameters: Any, say: Callable[[str], None]
-) -> tuple[str, float, float, int]:
-    """Run a query RUNS times as the reader's role, until all rows are here; the plan of a slow one is said."""
+def measured(conn: Connection, name: str, text: str, parameters: Any, say: Callable[[str], None] | None = None) -> str:
+    """Run a query RUNS times as the reader's role, until all rows are here; `say` is told the plan of a slow one."""
     times, rows = [], 0
     conn.execute("set role quantrac_reader")
     for _ in range(RUNS):
@@ -132,8 +131,9 @@ def measured(
         result = conn.execute(text, parameters)
         times.append(1000 * (time.perf_counter() - begun))
         rows = result.rowcount
-    if sorted(times)[-2] > 100:
+    times.sort()
+    if say is not None and times[-2] > 100:
         for (line,) in conn.execute(f"explain (analyze, buffers) {text}", parameters):
             say(f"    {line}")
     conn.execute("reset role")
-    return name, sorted(times)[RUNS // 2], sorted(times)[-2], rows
+    return f"{name:32} median {times[RUNS // 2]:6.1f} ms, p95 {times[-2]:6.1f} ms, {rows} rows"
