@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from quantrac.cli.arguments import AsJson, answer, group, moment
+from quantrac.cli.environment import database
 from quantrac.config.settings import Settings
 from quantrac.database.time_zone import time_zone
 
@@ -40,9 +41,8 @@ def migrate() -> None:
 def tune() -> None:
     """Switch on what this edition of TimescaleDB allows (compression); may be repeated."""
     from quantrac.database.edition import tune as switch_on
-    from quantrac.database.migration import connect_migrated
 
-    with connect_migrated(_url(), "quantrac db tune") as conn:
+    with database("db", "db tune") as conn:
         for line in switch_on(conn):
             print(line)
 
@@ -121,14 +121,13 @@ def rebuild(
     """
     from ingest.derived.consumer import rebuild as derive
     from ingest.rollups.consumer import rebuild as roll_up
-    from quantrac.database.migration import connect_migrated
 
     makers = {"derived": (derive, "values differed"), "rollups": (roll_up, "hours and their days recomputed")}
     if what not in makers:
         raise typer.BadParameter(f"found {what!r}, allowed {', '.join(makers)}", param_hint="WHAT")
     make, done = makers[what]
     total = 0
-    with connect_migrated(_url(), "quantrac db rebuild") as conn:
+    with database("db", "db rebuild") as conn:
         zone = time_zone(conn)
         low = None if after is None else moment(after, "--from", zone)
         high = None if until is None else moment(until, "--to", zone)
