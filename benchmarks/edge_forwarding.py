@@ -80,27 +80,23 @@ class Cut:
     line_bytes_s: float = float("inf")
 
 
-class Counting:
-    """Hears everything the station publishes and counts each seq."""
+@contextlib.contextmanager
+def counted(url: str) -> Iterator[Counter[int]]:
+    """Hear everything the station publishes; gives how often each seq came."""
+    counts: Counter[int] = Counter()
 
-    def __init__(self, url: str) -> None:
-        self.counts: Counter[int] = Counter()
-        self._session = Session(
-            MqttAddress.parse(url), "bench-counting", expiry_s=60, receive_maximum=1000, on_message=self._hear,
-            subscriptions=[Subscription(topic(STATION, kind)) for kind in ("readings", "backfill")],
-        )  # fmt: skip
+    def hear(delivery: Delivery) -> None:
+        counts.update(map(int, SEQ.findall(delivery.payload)))
+        session.acknowledge([(delivery.generation, delivery.mid)])
 
-    def __enter__(self) -> Counter[int]:
-        self._session.start()
-        assert self._session.wait_subscribed(10)
-        return self.counts
-
-    def __exit__(self, *_: object) -> None:
-        self._session.stop()
-
-    def _hear(self, delivery: Delivery) -> None:
-        self.counts.update(map(int, SEQ.findall(delivery.payload)))
-        self._session.acknowledge([(delivery.generation, delivery.mid)])
+    session = Session(
+        MqttAddress.parse(url), "bench-counting", expiry_s=60, receive_maximum=1000, on_message=hear,
+        subscriptions=[Subscription(topic(STATION, kind)) for kind in ("readings", "backfill")],
+    )  # fmt: skip
+    session.start()
+    assert session.wait_subscribed(10)
+    yield counts
+    session.stop()
 
 
 class ThinLine:
@@ -178,7 +174,7 @@ def drain(cut: Cut) -> str:
         command = ("benchmarks.numbered_agent", STATION, str(cut.live_per_s))
         with (
             system.ingest(),
-            Counting(system.broker.url("ingest")) as counts,
+            counted(system.broker.url("ingest")) as counts,
             running(log, *command, mqtt_url=url, config=config, state_dir=state) as agent,
         ):
             time.sleep(CUT_S)
