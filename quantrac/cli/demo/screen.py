@@ -16,7 +16,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from alerts.telling.notification import MessageStatus, in_sql
+from quantrac.cli.demo.report import TOLD
 from quantrac.database.time_zone import time_zone
 
 STATIONS: Final = """
@@ -32,10 +32,6 @@ ALARMS: Final = """
 select station, rule, level, state, raised_at, cleared_at
 from v_alarm where not late order by raised_at desc limit 5
 """
-MESSAGES: Final = f"""
-select medium, count(*) filter (where status in {in_sql((MessageStatus.SENT, MessageStatus.DELIVERED))})
-from v_notification group by 1
-"""  # noqa: S608 (words of ours)
 
 
 class Screen:
@@ -89,7 +85,7 @@ def _alarms(conn: psycopg.Connection[Any]) -> Table:
 
 
 def _messages(conn: psycopg.Connection[Any]) -> Text:
-    sent = dict(conn.execute(MESSAGES).fetchall())
+    sent = dict(conn.execute(TOLD).fetchall())
     return Text(f"told people: {sent.get('email', 0)} e-mails, {sent.get('sms', 0)} SMS    Ctrl-C stops everything")
 
 
