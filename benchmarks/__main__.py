@@ -36,8 +36,8 @@ Lines = Iterable[str]
 
 
 def say(line: str) -> None:
-    """Print a line at once, with the load that it was measured under."""
-    print(f"{line}; load {os.getloadavg()[0]:.1f}", flush=True)
+    """Print a line at once."""
+    print(line, flush=True)
 
 
 def network(asked: argparse.Namespace) -> Lines:
@@ -93,10 +93,10 @@ def main() -> None:
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything that was started is stopped
     logs.configure("text", level=logging.ERROR)
-    say(f"{os.cpu_count()} cores")
+    say(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     for name in arguments.names or BENCHMARKS:
         for line in {**BENCHMARKS, **ON_DEMAND}[name](arguments):
-            say(line)
+            say(f"{line}; load {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":

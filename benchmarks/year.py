@@ -108,7 +108,8 @@ def asked(year: Year) -> Iterator[tuple[str, str, Any]]:
     yield "a week raw of one channel", RAW_WEEK, ["st-my-thanh/do", middle, middle + WEEK]
     for name, text in (("stations", snapshot.STATIONS), ("channels", snapshot.CHANNELS), ("beats", snapshot.BEATS)):
         yield f"console {name}", text, None
-    yield "console alarms", snapshot.ALARMS, [year.last]
+    page = {"cleared": year.last, "station": None, "page": snapshot.ALARMS_A_PAGE, "offset": 0}
+    yield "console alarms", snapshot.ALARMS, page
     day = {"channel": "st-my-thanh/do", "width": timedelta(minutes=1), "since": year.last - timedelta(days=1)}
     yield "console a day's chart", series.SERIES, day
 
