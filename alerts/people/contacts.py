@@ -71,7 +71,7 @@ def contacts_of(network: Network) -> list[NewContact]:
             None if c.quiet is None else time.fromisoformat(c.quiet.end),
             _word(c.wake), c.cap, accented=c.accents,
         )
-        for c in network.contacts.values()
+        for c in network.settings.contacts.values()
     ]  # fmt: skip
 
 

@@ -57,7 +57,7 @@ class Routing:
         """Return the routing of a network."""
         says = network.settings
         return cls(
-            routes=network.routes,
+            routes=network.settings.routes,
             quiet_hours=says.quiet_hours,
             zone=network.zone,
             storm=says.storm,

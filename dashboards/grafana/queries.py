@@ -28,37 +28,17 @@ ONLINE: Final = (
 STANDING_ALARMS: Final = "select count(*) as standing from v_alarm where cleared_at is null and not late"
 MISSING: Final = "select coalesce(sum(missing), 0) as missing, coalesce(sum(lost), 0) as lost from v_ledger"
 FEED_LAG: Final = "select max(lag_s) as lag from v_feed"
-READINGS: Final = """
-select time, station || '/' || split_part(channel, '/', 2) as metric, value
-from v_reading
-where $__timeFilter(time) and station in (${station:sqlstring}) and parameter = ${parameter:sqlstring} and quality <= 2
+_SERIES: Final = """
+select time, station || '/' || split_part(channel, '/', 2) as metric, {value}
+from {view}
+where $__timeFilter(time) and station in (${{station:sqlstring}}) and parameter = ${{parameter:sqlstring}}{condition}
 order by time
 """
-DOUBTFUL: Final = """
-select time, station || '/' || split_part(channel, '/', 2) as metric, value
-from v_reading
-where $__timeFilter(time) and station in (${station:sqlstring}) and parameter = ${parameter:sqlstring}
-  and quality between 3 and 8
-order by time
-"""
-HOURLY: Final = """
-select time, station || '/' || split_part(channel, '/', 2) as metric, value
-from v_hourly
-where $__timeFilter(time) and station in (${station:sqlstring}) and parameter = ${parameter:sqlstring} and valid
-order by time
-"""
-DAILY: Final = """
-select time, station || '/' || split_part(channel, '/', 2) as metric, value
-from v_daily
-where $__timeFilter(time) and station in (${station:sqlstring}) and parameter = ${parameter:sqlstring} and valid
-order by time
-"""
-COMPLETENESS: Final = """
-select time, station || '/' || split_part(channel, '/', 2) as metric, 100 * completeness as value
-from v_daily
-where $__timeFilter(time) and station in (${station:sqlstring}) and parameter = ${parameter:sqlstring}
-order by time
-"""
+READINGS: Final = _SERIES.format(value="value", view="v_reading", condition=" and quality <= 2")
+DOUBTFUL: Final = _SERIES.format(value="value", view="v_reading", condition="\n  and quality between 3 and 8")
+HOURLY: Final = _SERIES.format(value="value", view="v_hourly", condition=" and valid")
+DAILY: Final = _SERIES.format(value="value", view="v_daily", condition=" and valid")
+COMPLETENESS: Final = _SERIES.format(value="100 * completeness as value", view="v_daily", condition="")
 LATEST: Final = """
 select station, channel, parameter, value, unit, state, quality, age_s as "age"
 from v_latest where station in (${station:sqlstring}) order by station, channel

@@ -230,16 +230,6 @@ class Network:
     composites: Mapping[str, Composite] = field(default_factory=dict)
 
     @property
-    def contacts(self) -> Mapping[str, Contact]:
-        """Contacts that stand in network.yaml."""
-        return self.settings.contacts
-
-    @property
-    def routes(self) -> tuple[Route, ...]:
-        """The media by which groups are told."""
-        return self.settings.routes
-
-    @property
     def templates(self) -> Templates:
         """Messages registered with providers."""
         return {carrier: dict(registered.items()) for carrier, registered in self.settings.templates.items()}

@@ -74,17 +74,11 @@ on conflict (station) do update set name_vi = excluded.name_vi, name_en = exclud
   latitude = excluded.latitude, longitude = excluded.longitude, tags = excluded.tags, in_service = excluded.in_service,
   active = true, config = excluded.config, config_applied = excluded.config_applied, applied_at = excluded.applied_at
 """
-CHANNEL = """
-insert into channel (station, name, parameter, unit, kind, interval_s, span_low, span_high, plausible_low,
-                     plausible_high, expect_low, expect_high, history_tests, history_limits, derived, active)
-values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-on conflict (station, name) do update set parameter = excluded.parameter, unit = excluded.unit, kind = excluded.kind,
-  interval_s = excluded.interval_s, span_low = excluded.span_low, span_high = excluded.span_high,
-  plausible_low = excluded.plausible_low, plausible_high = excluded.plausible_high, expect_low = excluded.expect_low,
-  expect_high = excluded.expect_high, history_tests = excluded.history_tests,
-  history_limits = excluded.history_limits, derived = excluded.derived,
-  active = excluded.active
-"""
+CHANNEL = f"""
+insert into channel (station, {", ".join(ChannelRow._fields)})
+values (%s{", %s" * len(ChannelRow._fields)})
+on conflict (station, name) do update set {", ".join(f"{name} = excluded.{name}" for name in ChannelRow._fields[1:])}
+"""  # noqa: S608
 SETTINGS = """
 update network set valid_share = %(share)s, time_zone = %(zone)s
 where (valid_share, time_zone) is distinct from (%(share)s, %(zone)s)
@@ -151,12 +145,7 @@ def _agent(network: Network, station: str, reported: str | None) -> Literal["sam
     return "same" if wanted is not None and wanted.config_hash == reported else "other"
 
 
-def channel_rows(station: Station) -> list[ChannelRow]:
-    """Return the rows of every channel: those that the edge sends, and those that the centre makes."""
-    return [_channel_row(channel) for channel in station.all_channels()]
-
-
-def history_tests(channel: Channel) -> list[str]:
+def _history_tests(channel: Channel) -> list[str]:
     """Return the tests with a history that run on a channel: on everything measured that has a mean."""
     housekeeping = channel.device == AGENT or any(entry.id == channel.parameter for entry in HOUSEKEEPING)
     measured = channel.statistic is None and not housekeeping and channel.device != CENTRE
@@ -164,7 +153,7 @@ def history_tests(channel: Channel) -> list[str]:
     return sorted(limits_of(channel.parameter, channel.quality)) if has_mean and measured else []
 
 
-def compare(
+def _compare(
     existing: Iterable[ChannelRow], wanted: Iterable[ChannelRow]
 ) -> tuple[list[ChannelRow], list[str], list[str]]:
     """Return the rows to write, the names among them that are new, and the names to deactivate."""
@@ -192,7 +181,7 @@ def _channel_row(channel: Channel) -> ChannelRow:
         plausible_high=plausible_high,
         expect_low=expect_low,
         expect_high=expect_high,
-        history_tests=history_tests(channel),
+        history_tests=_history_tests(channel),
         history_limits={name: limit for name, limit in channel.quality.items() if limit},
         derived=channel.device == CENTRE,
     )
@@ -200,14 +189,14 @@ def _channel_row(channel: Channel) -> ChannelRow:
 
 def _apply_station(conn: Connection, station: Station, applied: str | None, now: datetime) -> Applied:
     existing = [ChannelRow._make(row) for row in conn.execute(CHANNELS, [station.station]).fetchall()]
-    write, added, removed = compare(existing, channel_rows(station))
+    write, added, removed = _compare(existing, [_channel_row(channel) for channel in station.all_channels()])
     if applied != station.config_hash or write or removed:
         _keep_meaning(conn, station, existing, write)
         conn.execute(STATION, _station_row(station, now))
         for row in write:
             conn.execute(CHANNEL, [station.station, *(Jsonb(each) if isinstance(each, dict) else each for each in row)])
         conn.execute(CHANNELS_OFF, [station.station, removed])
-    redefined = define_derived(conn, station)
+    redefined = _define_derived(conn, station)
     if applied == station.config_hash and not write and not removed and not redefined:
         return Applied(station.station, "unchanged")
     changed = tuple(sorted({row.name for row in write}.union(redefined).difference(added, removed)))
@@ -264,7 +253,7 @@ def _announce(conn: Connection, done: list[Applied], network: Network, person: s
     append_changes(conn, [NewChange(applied.station, None, now, now, 0, Cause.CONFIGURATION) for applied in news])
 
 
-def define_derived(conn: Connection, station: Station) -> list[str]:
+def _define_derived(conn: Connection, station: Station) -> list[str]:
     """Write how the station's derived channels are made; its channels must be there. Return the names that changed.
 
     A consumer recomputes values whose definition is not the one that they were made with; of a channel that is derived

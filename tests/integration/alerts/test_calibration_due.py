@@ -93,7 +93,7 @@ def test_one_alarm_a_device_that_gets_worse_and_ends_with_the_calibration(
 def test_at_night_the_telephone_keeps_still_and_nobody_is_called_again(station: Connection, network: Network) -> None:
     plan = network.settings.calibrations
     assert plan is not None
-    sms = tuple(r.model_copy(update={"by": ("sms",)}) if r.to == "technicians" else r for r in network.routes)
+    sms = tuple(r.model_copy(update={"by": ("sms",)}) if r.to == "technicians" else r for r in network.settings.routes)
     says = {"routes": sms, "calibrations": plan.model_copy(update={"severity": Severity.MEDIUM}), "quiet_hours": None}
     ringing = replace(network, settings=network.settings.model_copy(update=says))
     check_calibrations(station, ringing, NIGHT + 7 * DAY)

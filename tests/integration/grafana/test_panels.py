@@ -12,13 +12,16 @@ from quantrac.database.pool import Connection
 NOW = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 ZONE = "Asia/Ho_Chi_Minh"
 
-SQL = {name: value for name, value in vars(queries).items() if name.isupper() and isinstance(value, str)}
-ALARM_SQL = {
-    name: value
-    for name, value in vars(alarm_performance).items()
-    if name.isupper() and not name.startswith("_") and "select" in str(value)
-}
 
+def queries_of(module: object) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if name.isupper() and not name.startswith("_") and "select" in str(value)
+    }
+
+
+SQL, ALARM_SQL = queries_of(queries), queries_of(alarm_performance)
 FILL = """
 insert into reading select channel_id, %(now)s - n * interval '1 minute', n, 0, 0, %(now)s
 from channel, generate_series(0, 9) n;

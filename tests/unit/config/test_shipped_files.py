@@ -71,8 +71,8 @@ def test_the_demo_shows_an_alarm_within_seconds() -> None:
 
 
 def test_nobody_real_stands_in_the_files() -> None:
-    assert not BASE.contacts
-    for contact in DEMO.contacts.values():
+    assert not BASE.settings.contacts
+    for contact in DEMO.settings.contacts.values():
         assert contact.email is None or contact.email.endswith("@example.org")
         assert contact.phone is None or contact.phone.startswith("+849000000")
 
