@@ -80,7 +80,8 @@ def channel(
 
 def alarm(severity: str) -> AlarmNow:
     return AlarmNow(
-        1, "do-low", "act", "st-x", "st-x/do", severity, "unacknowledged", NOW_MS, None, None, None, 2.4, 3.0, "mg/L", {}
+        1, "do-low", "act", "st-x", "st-x/do", severity, "unacknowledged", NOW_MS, None, None, None, 2.4, 3.0, "mg/L",
+        {},
     )  # fmt: skip
 
 
