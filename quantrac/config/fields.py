@@ -44,6 +44,30 @@ def refused(allowed: str) -> PydanticCustomError:
     return PydanticCustomError("refused", "{allowed}", {"allowed": allowed})
 
 
+def matched(pattern: str, text: object, allowed: str) -> re.Match[str]:
+    """Return how a whole text matches a pattern; raise what says what is allowed where it does not."""
+    match = re.fullmatch(pattern, text) if isinstance(text, str) else None
+    if match is None:
+        raise refused(allowed)
+    return match
+
+
+def matching(pattern: str, allowed: str) -> AfterValidator:
+    """Return what lets through texts of a pattern."""
+    return AfterValidator(lambda text: matched(pattern, text, allowed)[0])
+
+
+def pair(allowed: str) -> BeforeValidator:
+    """Return what lets through a list of two, as a tuple."""
+
+    def parse(value: object) -> object:
+        if not isinstance(value, (list, tuple)) or len(value) != 2:
+            raise refused(allowed)
+        return tuple(value)
+
+    return BeforeValidator(parse)
+
+
 Whole = Annotated[int, Strict()]
 
 
@@ -56,15 +80,12 @@ Code = Annotated[Whole, BeforeValidator(_code)]
 Real = Annotated[float, Strict()]
 Flag = Annotated[bool, Strict()]
 
-DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 MS_OF_UNIT: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
 def parse_duration(text: object) -> int:
     """Return the milliseconds of a duration such as `250ms`, `1.5s`, `10s`, `5m`, `1h`, `30d`; zero is `0s`."""
-    match = DURATION.fullmatch(text) if isinstance(text, str) else None
-    if match is None:
-        raise refused("a duration such as 250ms, 10s, 5m, 1h, 30d")
+    match = matched(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", text, "a duration such as 250ms, 10s, 5m, 1h, 30d")
     return round(float(match[1]) * MS_OF_UNIT[match[2]])
 
 
@@ -88,9 +109,7 @@ BYTES_OF_UNIT: Final = {"KB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000}
 
 def parse_size(text: object) -> int:
     """Return the bytes of a size such as `500MB`, `4GB`."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)(KB|MB|GB)", text) if isinstance(text, str) else None
-    if match is None:
-        raise refused("a size such as 500MB, 4GB")
+    match = matched(r"(\d+(?:\.\d+)?)(KB|MB|GB)", text, "a size such as 500MB, 4GB")
     return round(float(match[1]) * BYTES_OF_UNIT[match[2]])
 
 
@@ -99,10 +118,10 @@ Size = Annotated[int, BeforeValidator(parse_size), WithJsonSchema({"type": "stri
 
 def parse_rate(text: object) -> float:
     """Return the number a second of a rate such as `50/s`."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)/s", text) if isinstance(text, str) else None
-    if match is None or float(match[1]) <= 0:
+    rate = float(matched(r"(\d+(?:\.\d+)?)/s", text, "a rate such as 50/s")[1])
+    if rate <= 0:
         raise refused("a rate such as 50/s")
-    return float(match[1])
+    return rate
 
 
 Rate = Annotated[float, BeforeValidator(parse_rate), WithJsonSchema({"type": "string"})]
@@ -127,12 +146,6 @@ def _ordered(span: tuple[float, float]) -> tuple[float, float]:
     return span
 
 
-def _pair(value: object) -> object:
-    if not isinstance(value, (list, tuple)) or len(value) != 2:
-        raise refused("[low, high], two numbers")
-    return tuple(value)
-
-
 def several(value: Any) -> Any:
     """One mapping is a list of one; nothing is an empty list."""
     if isinstance(value, dict):
@@ -140,7 +153,7 @@ def several(value: Any) -> Any:
     return () if value is None else tuple(value) if isinstance(value, list) else value
 
 
-Span = Annotated[tuple[Real, Real], BeforeValidator(_pair), AfterValidator(_ordered)]
+Span = Annotated[tuple[Real, Real], pair("[low, high], two numbers"), AfterValidator(_ordered)]
 """`[low, high]`, both inclusive."""
 
 
@@ -204,31 +217,18 @@ DurationOrOff = Annotated[float, BeforeValidator(_limit_duration), WithJsonSchem
 """Seconds of a duration; off is 0."""
 
 
-def _matching(pattern: str, allowed: str) -> Any:
-    compiled = re.compile(pattern)
-
-    def check(value: str) -> str:
-        if compiled.fullmatch(value) is None:
-            raise refused(allowed)
-        return value
-
-    return AfterValidator(check)
-
-
 Kebab = Annotated[
-    str, _matching(r"[a-z0-9]+(-[a-z0-9]+)*", "lower-case letters, digits and single hyphens, such as st-my-thanh")
+    str, matching(r"[a-z0-9]+(-[a-z0-9]+)*", "lower-case letters, digits and single hyphens, such as st-my-thanh")
 ]
 """Names of stations, profiles, rules, groups."""
 Snake = Annotated[
-    str, _matching(r"[a-z][a-z0-9_]*", "lower-case letters, digits and underscores, such as wind_speed_max")
+    str, matching(r"[a-z][a-z0-9_]*", "lower-case letters, digits and underscores, such as wind_speed_max")
 ]
 """Names of channels and signals."""
 
 
 def _time_of_day(text: object) -> object:
-    if not isinstance(text, str) or re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text) is None:
-        raise refused('a time of day in quotes, such as "22:00"')
-    return text
+    return matched(r"([01]\d|2[0-3]):[0-5]\d", text, 'a time of day in quotes, such as "22:00"')[0]
 
 
 TimeOfDay = Annotated[str, BeforeValidator(_time_of_day)]
@@ -251,9 +251,7 @@ class LineSettings(NamedTuple):
 
 def parse_line(text: object) -> LineSettings:
     """Return the settings written as `19200 8E1`."""
-    match = re.fullmatch(r"(\d{3,6}) ([78])([NEO])([12])", text) if isinstance(text, str) else None
-    if match is None:
-        raise refused("line settings such as 9600 8N1 or 19200 8E1")
+    match = matched(r"(\d{3,6}) ([78])([NEO])([12])", text, "line settings such as 9600 8N1 or 19200 8E1")
     return LineSettings(int(match[1]), int(match[2]), match[3], int(match[4]))
 
 

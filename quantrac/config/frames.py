@@ -7,16 +7,15 @@ from typing import Annotated, Final
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
-from quantrac.config.fields import refused
+from quantrac.config.fields import matched, refused
 
 CONTROL: Final = {"<STX>": b"\x02", "<ETX>": b"\x03", "<CR>": b"\r", "<LF>": b"\n", "<ESC>": b"\x1b"}
 
 
 def parse_hex(text: object) -> bytes:
     """Return the bytes of `01 03 15 CF`."""
-    if not isinstance(text, str) or re.fullmatch(r"[0-9A-Fa-f]{2}( ?[0-9A-Fa-f]{2})*", text) is None:
-        raise refused('hexadecimal pairs in quotes, such as "01 03 15 CF"')
-    return bytes.fromhex(text)
+    allowed = 'hexadecimal pairs in quotes, such as "01 03 15 CF"'
+    return bytes.fromhex(matched(r"[0-9A-Fa-f]{2}( ?[0-9A-Fa-f]{2})*", text, allowed)[0])
 
 
 def parse_text(text: object) -> bytes:

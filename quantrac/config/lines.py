@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from quantrac.config.fields import Code, Model, PositiveDuration, Snake, Whole, refused, several
+from quantrac.config.fields import Code, Model, PositiveDuration, Snake, Whole, matching, refused, several
 from quantrac.config.frames import TextFrame
 from quantrac.config.profiles import DeviceProfile, Signal, TextGolden, exactly_one
 
@@ -60,19 +59,15 @@ class Step(Model):
     until: TextFrame
 
 
-def _zone(text: str) -> str:
-    if re.fullmatch(r"[+-](0\d|1[0-4]):[0-5]\d", text) is None:
-        raise refused('an offset from UTC in quotes, such as "+07:00"')
-    return text
-
-
 class Stamp(Model):
     """The instrument's own time in its line: the reading belongs to that time, not to when it was fetched."""
 
     field: FieldNumber = 0
     format: str
     """As `strptime` has it: `%m/%d/%y %H:%M`."""
-    zone: Annotated[str, AfterValidator(_zone)] = "+07:00"
+    zone: Annotated[str, matching(r"[+-](0\d|1[0-4]):[0-5]\d", 'an offset from UTC in quotes, such as "+07:00"')] = (
+        "+07:00"
+    )
     means: Literal["end", "start"] = "end"
     """Whether the instrument stamps the end or the beginning of what it measured."""
     covers_ms: PositiveDuration = Field(alias="covers")

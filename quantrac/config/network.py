@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,7 @@ from pydantic import AfterValidator, Field
 
 from quantrac.config.composites import Composite
 from quantrac.config.devices import AnyProfile
-from quantrac.config.fields import Flag, Kebab, Model, PositiveDuration, Real, SeverityWord, Snake, refused
+from quantrac.config.fields import Flag, Kebab, Model, PositiveDuration, Real, SeverityWord, Snake, matching, refused
 from quantrac.config.notifications import (
     Cap,
     Carrier,
@@ -47,16 +46,8 @@ def _zone(name: str) -> str:
     return name
 
 
-def _phone(number: str) -> str:
-    if re.fullmatch(r"\+[1-9]\d{7,14}", number) is None:
-        raise refused('an international number in quotes, such as "+84912345678"')
-    return number
-
-
-def _email(address: str) -> str:
-    if re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", address) is None:
-        raise refused("an e-mail address")
-    return address
+Phone = Annotated[str, matching(r"\+[1-9]\d{7,14}", 'an international number in quotes, such as "+84912345678"')]
+Email = Annotated[str, matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")]
 
 
 def _mild(severity: Severity) -> Severity:
@@ -82,8 +73,8 @@ class Contact(Model):
 
     name: str
     language: Literal["vi", "en"] = "vi"
-    email: Annotated[str, AfterValidator(_email)] | None = None
-    phone: Annotated[str, AfterValidator(_phone)] | None = None
+    email: Email | None = None
+    phone: Phone | None = None
     webhook: str | None = Field(default=None, pattern=r"^https?://")
     """A program that receives signed JSON."""
     apprise: str | None = None

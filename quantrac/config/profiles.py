@@ -25,6 +25,7 @@ from quantrac.config.fields import (
     Span,
     StateWord,
     Whole,
+    pair,
     refused,
 )
 from quantrac.config.frames import HexFrame, TextFrame
@@ -112,14 +113,10 @@ class TextExchange(Model):
     reply: TextFrame
 
 
-def _reading(value: object) -> object:
-    """A golden reading is written `[4.21, ok]`."""
-    if not isinstance(value, (list, tuple)) or len(value) != 2:
-        raise refused("[value or null, state]")
-    return tuple(value)
-
-
-GoldenReading = Annotated[tuple[Real | None, StateWord], BeforeValidator(_reading), WithJsonSchema({"type": "array"})]
+GoldenReading = Annotated[
+    tuple[Real | None, StateWord], pair("[value or null, state]"), WithJsonSchema({"type": "array"})
+]
+"""Written `[4.21, ok]`."""
 
 
 def _single_exchange(schema: dict[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
@@ -26,6 +25,7 @@ from quantrac.config.fields import (
     Span,
     StateWord,
     Whole,
+    matched,
     refused,
 )
 from quantrac.config.stations import Location, Ministry, Modem
@@ -148,14 +148,12 @@ class ChannelSpec(Model):
         return self
 
 
-WINDOW = re.compile(r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun) ([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
+WINDOW = r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun) ([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)"
 
 
 def parse_window(text: object) -> tuple[int, int, int]:
     """Return weekday (0 Monday), first and last minute after midnight of `Mon 08:00-09:00`."""
-    match = WINDOW.fullmatch(text) if isinstance(text, str) else None
-    if match is None:
-        raise refused('a weekly window such as "Mon 08:00-09:00"')
+    match = matched(WINDOW, text, 'a weekly window such as "Mon 08:00-09:00"')
     start, end = int(match[2]) * 60 + int(match[3]), int(match[4]) * 60 + int(match[5])
     if start >= end:
         raise refused("a window that begins before it ends, on one day")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Annotated, Final, Literal, NamedTuple
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import Field, WithJsonSchema, model_validator
 
-from quantrac.config.fields import AS_WORD, Model, Real, refused, word_of
+from quantrac.config.fields import AS_WORD, Model, Real, pair, refused, word_of
 
 ConstituentName = Literal["M2", "S2", "N2", "K2", "K1", "O1", "P1", "Q1", "SA"]
 
@@ -34,14 +34,10 @@ class Constituent(NamedTuple):
     """Phase against Greenwich, degrees."""
 
 
-def _pair(value: object) -> object:
-    if not isinstance(value, (list, tuple)) or len(value) != 2:
-        raise refused("[amplitude in m, phase lag against Greenwich in degrees]")
-    return value
-
-
 AnyConstituent = Annotated[
-    Constituent, BeforeValidator(_pair), WithJsonSchema({"type": "array", "items": {"type": "number"}})
+    Constituent,
+    pair("[amplitude in m, phase lag against Greenwich in degrees]"),
+    WithJsonSchema({"type": "array", "items": {"type": "number"}}),
 ]
 
 
