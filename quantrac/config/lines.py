@@ -99,11 +99,6 @@ class LineProfile(DeviceProfile):
                 raise refused("`transducer:` in line XDR of nmea-0183, and only there")
         return self
 
-    @property
-    def is_talker(self) -> bool:
-        """Whether it sends its lines by itself."""
-        return self.mode == "talker"
-
     def tables(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
         """Yield the tables of the signals' statuses."""
         for name, signal in self.signals.items():

@@ -194,8 +194,8 @@ class DeviceProfile(Model):
 
     @property
     def is_talker(self) -> bool:
-        """Whether the instrument sends by itself instead of being asked."""
-        return False
+        """Whether the instrument sends by itself (`mode: talker`) instead of being asked."""
+        return getattr(self, "mode", None) == "talker"
 
     def tables(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
         """Yield every table of `states` that the profile names, and where."""

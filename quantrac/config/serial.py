@@ -76,11 +76,6 @@ class VaisalaProfile(DeviceProfile):
     signals: dict[Snake, VaisalaSignal]
     golden: tuple[TextGolden, ...] = Field(default=(), exclude=True)
 
-    @property
-    def is_talker(self) -> bool:
-        """Whether it is in automatic mode."""
-        return self.mode == "talker"
-
 
 class BayernHessenSignal(Signal):
     """One value of an `MD` answer: by its measuring address (`id`) or by its place (`block`, the first is 1)."""

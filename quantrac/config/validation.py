@@ -179,10 +179,9 @@ def _value(found: Any) -> Any:
 
 def shown(found: Any) -> str:
     """Return how a value is named in a message: text in quotes, numbers bare, collections by their kind."""
-    if isinstance(found, dict):
-        return "a mapping of " + (", ".join(found) or "nothing")
-    if isinstance(found, Map):
-        return "a mapping of " + (", ".join(map(str, found.entries)) or "nothing")
+    if isinstance(found, dict | Map):
+        keys = found.entries if isinstance(found, Map) else found
+        return "a mapping of " + (", ".join(map(str, keys)) or "nothing")
     if isinstance(found, Row):
         items = ", ".join(shown(item) for item in found.items)
         return f"[{items}]" if len(items) < 60 else f"a list of {len(found.items)}"
@@ -243,27 +242,16 @@ def _fields(model: type[Any]) -> dict[str, FieldInfo]:
 
 def _models_at(annotation: Any, location: tuple[Key, ...]) -> list[type[Any]]:
     """Return the models that an annotation leads to along a location."""
+    origin, inner, rest = get_origin(annotation), get_args(annotation), location
     if _is_model(annotation):
-        return _models_below(annotation, location)
-    inner, rest = _unwrapped(annotation, location)
+        if not location:
+            return [annotation]
+        named = (field for name, field in _fields(annotation).items() if location[0] in (name, field.alias))
+        inner, rest = tuple(field.annotation for field in named), location[1:]
+    elif origin is Annotated:
+        inner = inner[:1]
+    elif origin in (tuple, list, dict):
+        rest = location[1:]
+    elif origin not in (Union, types.UnionType):
+        return []
     return [found for argument in inner for found in _models_at(argument, rest)]
-
-
-def _unwrapped(annotation: Any, location: tuple[Key, ...]) -> tuple[tuple[Any, ...], tuple[Key, ...]]:
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        return get_args(annotation)[:1], location
-    if origin in (Union, types.UnionType):
-        return get_args(annotation), location
-    if origin in (tuple, list, dict):
-        return get_args(annotation), location[1:]
-    return (), location
-
-
-def _models_below(model: type[Any], location: tuple[Key, ...]) -> list[type[Any]]:
-    if not location:
-        return [model]
-    for name, field in _fields(model).items():
-        if location[0] in (name, field.alias):
-            return _models_at(field.annotation, location[1:])
-    return []

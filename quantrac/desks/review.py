@@ -148,11 +148,7 @@ def correct(
     with _transaction(conn):
         asked = _asked(conn, stretch, person, reason, now, from_raw=by_formula)
         signed = {"approved_by": None if proposed else person, "approved_at": None if proposed else now}
-        made_by = {
-            "value": formula.value,
-            "factor": formula.factor if by_formula else None,
-            "added": formula.added if by_formula else None,
-        }
+        made_by = formula._asdict() if by_formula else {**_NO_FORMULA, "value": formula.value}
         review = {**asked, **signed, **made_by, "kind": "correction", "flag": None}
         if not proposed:
             _refuse_second(conn, review)
@@ -212,10 +208,7 @@ def _asked(
         raise BadReview(f"found channel {stretch.channel}, which is not known: see v_channel")
     if channel[2]:
         raise BadReview(f"found channel {stretch.channel}, which is derived: review the readings that it is made of")
-    span = conn.execute(SPAN, {
-        "channel": stretch.channel, "after": stretch.after, "until": stretch.until, "from_raw": from_raw,
-        "most": MOST_READINGS + 1,
-    }).fetchone()  # fmt: skip
+    span = conn.execute(SPAN, {**stretch._asdict(), "from_raw": from_raw, "most": MOST_READINGS + 1}).fetchone()
     assert span is not None
     from_t, to_t, readings = span
     if not readings:
