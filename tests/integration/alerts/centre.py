@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ from alerts.telling.notifier import Notifier, Outgoing
 from alerts.telling.relay import Relay
 from alerts.telling.routes import Routing
 from alerts.telling.sender import Sender
+from quantrac.config.network import Network
 from quantrac.config.notifications import Medium, Route
 from quantrac.database.feed import NewChange, append_changes
 from quantrac.database.pool import Connection
@@ -82,21 +84,31 @@ def add_network(conn: Connection) -> int:
         """,
         [STATION, START - timedelta(days=1000), START - timedelta(days=1)],
     )
-    row = conn.execute(
-        """
-        insert into channel (station, name, parameter, unit, kind, interval_s)
-        values (%s, 'do', 'do', 'mg/L', 'mean', 60) returning channel_id
-        """,
-        [STATION],
-    ).fetchone()
     conn.execute(
         """
         insert into contact (name, phone_e164, email, language, groups) values
         ('Ông Sáu', '+84912345678', null, 'vi', '{farmers}'), ('Operator', null, 'op@example.org', 'en', '{operators}')
         """
     )
+    return add_channel(conn, "do")
+
+
+def add_channel(conn: Connection, name: str, *, parameter: str | None = None, interval_s: int = 60) -> int:
+    """Add a channel of the station, of the parameter of its name if no other is given; return its id."""
+    row = conn.execute(
+        """
+        insert into channel (station, name, parameter, unit, kind, interval_s) values (%s, %s, %s, '1', 'mean', %s)
+        returning channel_id
+        """,
+        [STATION, name, parameter or name, interval_s],
+    ).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def saying(network: Network, **settings: Any) -> Network:
+    """Return a network whose `network.yaml` says something else."""
+    return replace(network, settings=network.settings.model_copy(update=settings))
 
 
 def store(conn: Connection, channel_id: int, samples: Iterable[JudgedReading], *, block: int = 1_000_000) -> None:
@@ -111,15 +123,8 @@ def _store(conn: Connection, channel_id: int, rows: list[JudgedReading]) -> None
         cursor.executemany(
             "insert into reading (channel_id, time, value, state, tests, received_at) values (%s, %s, %s, %s, %s, %s)",
             [
-                (
-                    channel_id,
-                    instant(s.t_ms),
-                    s.value,
-                    7 if s.value is None else 0,
-                    int(s.value is None),
-                    instant(s.received_ms),
-                )
-                for s in rows
+                (channel_id, instant(t), value, 7 if value is None else 0, int(value is None), instant(received))
+                for t, value, _, received, _ in rows
             ],
         )
         times = [instant(s.t_ms) for s in rows]

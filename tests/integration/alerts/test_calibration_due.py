@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 from psycopg.types.json import Jsonb
@@ -13,11 +11,10 @@ from alerts import desk
 from alerts.telling.messages import call_again
 from alerts.telling.routes import Routing
 from alerts.watchdogs.calibration_due import check_calibrations
-from quantrac.config.loader import load_network
 from quantrac.config.network import Network
 from quantrac.database.pool import Connection
 from quantrac.telemetry.severity import Severity
-from tests.integration.alerts.centre import CHANNEL, START, STATION, add_network, rows
+from tests.integration.alerts.centre import CHANNEL, START, STATION, add_channel, add_network, rows, saying
 
 DAY = timedelta(days=1)
 DUE = START + 30 * DAY
@@ -25,21 +22,12 @@ NIGHT = DUE + timedelta(hours=15)  # 23:00 in Vietnam
 EVERY = {"devices": {"sonde": {"calibration": {"every_ms": 30 * 86_400_000}, "channels": {"do": {}, "ph": {}}}}}
 
 
-@pytest.fixture(scope="module")
-def network() -> Network:
-    return load_network(Path(__file__).parents[3] / "station_configs")
-
-
 @pytest.fixture
 def station(conn: Connection) -> Connection:
     """A station whose sonde was calibrated at START; a technician with telephone and mail. Only rights of alerts."""
     add_network(conn)
     conn.execute("update station set config = %s", [Jsonb(EVERY)])
-    conn.execute(
-        "insert into channel (station, name, parameter, unit, kind, interval_s) "
-        "values (%s, 'ph', 'ph', '', 'mean', 60)",
-        [STATION],
-    )
+    add_channel(conn, "ph")
     conn.execute(
         "insert into contact (name, phone_e164, email, language, groups) "
         "values ('Lan', '+84912345679', 'lan@example.org', 'vi', '{technicians}')"
@@ -56,11 +44,6 @@ def calibrate(conn: Connection, at: datetime) -> None:
         {"at": at, "station": STATION},
     )
     conn.execute("set role quantrac_alerts")
-
-
-def events(conn: Connection) -> list[tuple[str, str | None]]:
-    query = "select e.event, e.detail->>'level' from alarm_event e order by alarm_event_id"
-    return [row for row in rows(conn, query) if row[0] != "withheld"]
 
 
 def told(conn: Connection) -> list[tuple[str, str, str]]:
@@ -86,7 +69,8 @@ def test_one_alarm_a_device_that_gets_worse_and_ends_with_the_calibration(
     calibrate(station, DUE + 8 * DAY)
     assert len(check_calibrations(station, network, DUE + 8 * DAY + timedelta(minutes=5))) == 1
     assert rows(station, "select cleared_at from v_alarm") == [(DUE + 8 * DAY,)]
-    assert [event for event, _ in events(station)] == ["raised", "acknowledged", "level", "cleared"]
+    events = [line.event for line in desk.history(station, alarm_id)]
+    assert events == ["raised", "acknowledged", "level", "cleared"]
     assert [purpose for purpose, *_ in told(station)] == ["raised", "level", "cleared"]
 
 
@@ -94,8 +78,7 @@ def test_at_night_the_telephone_keeps_still_and_nobody_is_called_again(station: 
     plan = network.settings.calibrations
     assert plan is not None
     sms = tuple(r.model_copy(update={"by": ("sms",)}) if r.to == "technicians" else r for r in network.settings.routes)
-    says = {"routes": sms, "calibrations": plan.model_copy(update={"severity": Severity.MEDIUM}), "quiet_hours": None}
-    ringing = replace(network, settings=network.settings.model_copy(update=says))
+    ringing = saying(network, routes=sms, calibrations=plan.model_copy(update={"severity": Severity.MEDIUM}))
     check_calibrations(station, ringing, NIGHT + 7 * DAY)
     (row,) = rows(
         station, "select severity, n.status, held_for, held_until from notification n join alarm using (alarm_id)"
@@ -120,7 +103,7 @@ def test_out_of_service_raises_none_and_shelved_tells_nobody(station: Connection
 
 def test_what_is_asked_for_no_more_ends(station: Connection, network: Network) -> None:
     check_calibrations(station, network, DUE)
-    silent = replace(network, settings=network.settings.model_copy(update={"calibrations": None}))
+    silent = saying(network, calibrations=None)
     assert len(check_calibrations(station, silent, DUE + DAY)) == 1
     assert check_calibrations(station, silent, DUE + DAY) == []
     assert rows(station, "select reason from v_alarm_event where event = 'cleared'") == [

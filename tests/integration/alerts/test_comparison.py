@@ -20,7 +20,17 @@ from alerts.evaluating.readings import instant
 from alerts.rules.block import JudgedReading
 from alerts.rules.rule import ChannelRule
 from quantrac.database.pool import Connection, connect
-from tests.integration.alerts.centre import CHANNEL, ROUTING, START, START_MS, STATION, Clock, add_network, rows, store
+from tests.integration.alerts.centre import (
+    CHANNEL,
+    ROUTING,
+    START,
+    START_MS,
+    Clock,
+    add_channel,
+    add_network,
+    rows,
+    store,
+)
 from tests.unit.alerts.rules import small_rule
 from tests.unit.alerts.series import read_series
 
@@ -172,15 +182,8 @@ def test_an_alarm_of_the_past_overlapping_one_that_was_told_is_nothing_new(
 def test_three_hundred_alarms_at_once_are_three_messages_to_a_person(
     conn: Connection, database: str, rule: ChannelRule, channel_id: int, clock: Clock
 ) -> None:
-    ids = [channel_id]
-    for number in range(1, 300):
-        row = conn.execute(
-            "insert into channel (station, name, parameter, unit, kind, interval_s) "
-            "values (%s, %s, 'do', 'mg/L', 'mean', 1) returning channel_id",
-            [STATION, f"do_{number}"],
-        ).fetchone()
-        assert row is not None
-        ids.append(row[0])
+    added = [add_channel(conn, f"do_{number}", parameter="do", interval_s=1) for number in range(1, 300)]
+    ids = [channel_id, *added]
     names = [CHANNEL] + [f"{CHANNEL}_{number}" for number in range(1, 300)]
     with connect(database, "test storm") as other:
         worker = Evaluator(other, {name: [replace(rule, channel=name)] for name in names}, ROUTING, clock)

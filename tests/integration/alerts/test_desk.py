@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,11 +15,11 @@ from alerts.people.contacts import NewContact, save_contacts
 from quantrac.database.pool import Connection
 from quantrac.private_services.catchers import MailCatcher, SmsCatcher
 from quantrac.telemetry.severity import Severity
+from tests.fixtures.program import quantrac
 from tests.integration.alerts.centre import START, STATION, add_network, rows
 from tests.unit.alerts.rules import TEXTS
 
 LATER = START + timedelta(minutes=5)
-PROJECT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -33,18 +30,6 @@ def subject(conn: Connection) -> Subject:
 @pytest.fixture
 def alarm(conn: Connection, subject: Subject) -> int:
     return raise_alarm(conn, subject, Mark("act", Severity.HIGH, 2.8, 3.0), START, TEXTS, START).alarm_id
-
-
-def quantrac(database: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "quantrac", *arguments],
-        env={**os.environ, "QUANTRAC_DATABASE_URL": database, **environment},
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=180,
-    )
 
 
 def test_acknowledging_says_who_when_and_why_and_is_audited(conn: Connection, alarm: int) -> None:
@@ -73,12 +58,6 @@ def test_an_alarm_that_is_over_may_be_acknowledged_and_stays_over(
     assert [row.alarm_id for row in desk.alarms(conn, standing_only=False)] == [alarm]
 
 
-def test_an_acknowledged_alarm_clears(conn: Connection, alarm: int, subject: Subject) -> None:
-    desk.acknowledge(conn, alarm, "lan", None, LATER)
-    clear_alarm(conn, subject, 4.6, LATER, LATER)
-    assert desk.alarm(conn, alarm).cleared_at == LATER
-
-
 def test_an_unknown_alarm_is_said_to_be_one(conn: Connection) -> None:
     with pytest.raises(desk.UnknownAlarm, match="no alarm 99"):
         desk.acknowledge(conn, 99, "lan", None, LATER)
@@ -98,47 +77,50 @@ def test_contacts_are_found_again_by_phone_or_mail(conn: Connection) -> None:
 class TestCommandLine:
     """The same by `quantrac …`."""
 
-    def test_alarms_are_listed_acknowledged_and_shown(self, conn: Connection, database: str, alarm: int) -> None:
-        (listed,) = json.loads(quantrac(database, "alarms", "list", "--json").stdout)
+    @pytest.fixture(autouse=True)
+    def _database(self, database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("QUANTRAC_DATABASE_URL", database)
+
+    def test_alarms_are_listed_acknowledged_and_shown(self, alarm: int) -> None:
+        (listed,) = json.loads(quantrac("alarms", "list", "--json").stdout)
         assert (listed["alarm_id"], listed["channel"], listed["state"]) == (alarm, "st-my-thanh/do", "unacknowledged")
-        done = quantrac(database, "alarms", "ack", str(alarm), "--person", "lan", "--reason", "aerators on")
+        done = quantrac("alarms", "ack", alarm, "--person", "lan", "--reason", "aerators on")
         assert (done.returncode, done.stdout) == (0, f"alarm {alarm}: acknowledged by lan\n")
-        again = quantrac(database, "alarms", "ack", str(alarm), "--person", "minh")
+        again = quantrac("alarms", "ack", str(alarm), "--person", "minh")
         assert again.returncode == 1
         assert f"alarm {alarm} was acknowledged by lan" in again.stderr
-        shown = quantrac(database, "alarms", "show", str(alarm)).stdout
+        shown = quantrac("alarms", "show", str(alarm)).stdout
         assert "acknowledged by lan: aerators on" in shown
         assert "2026-11-24 08:00:00" in shown  # local time
 
-    def test_contacts_are_imported_and_listed_masked(self, conn: Connection, database: str, tmp_path: Path) -> None:
+    def test_contacts_are_imported_and_listed_masked(self, conn: Connection, tmp_path: Path) -> None:
         file = tmp_path / "people.csv"
         file.write_text("name,phone,email,groups\nÔng Sáu,0912345678,sau@example.org,farmers\n", "utf-8")
-        done = quantrac(database, "contacts", "import", str(file), "--person", "lan")
+        done = quantrac("contacts", "import", str(file), "--person", "lan")
         assert (done.returncode, done.stdout) == (0, "1 contacts read, 1 added or changed\n"), done.stderr
-        (listed,) = json.loads(quantrac(database, "contacts", "list", "--json").stdout)
+        (listed,) = json.loads(quantrac("contacts", "list", "--json").stdout)
         assert (listed["phone"], listed["email"]) == ("+84•••678", "s•••@example.org")
         file.write_text("name,phone,groups\nX,12,farmer\n", "utf-8")
-        refused = quantrac(database, "contacts", "import", str(file), "--person", "lan")
+        refused = quantrac("contacts", "import", str(file), "--person", "lan")
         assert refused.returncode == 2
         assert f"{file}:2: phone: found '12'" in refused.stderr
 
-    def test_a_test_message_goes_out_by_every_way(self, conn: Connection, database: str) -> None:
+    def test_a_test_message_goes_out_by_every_way(self, conn: Connection) -> None:
         save_contacts(conn, [NewContact("Lan", "+84912345678", "lan@example.org", "vi", ("operators",))], START)
         with MailCatcher() as mail, SmsCatcher() as sms:
             done = quantrac(
-                database, "contacts", "test", "1",
-                QUANTRAC_SMTP_URL=mail.url, QUANTRAC_SMS_PROVIDER="esms", QUANTRAC_SMS_URL=sms.url,
-                QUANTRAC_SMS_KEY="k", QUANTRAC_SMS_SECRET="s",
+                "contacts", "test", "1",
+                smtp_url=mail.url, sms_provider="esms", sms_url=sms.url, sms_key="k", sms_secret="s",
             )  # fmt: skip
             assert sorted(done.stdout.splitlines()) == ["email: handed over", "sms: handed over"], done.stderr
             assert "tin nhan thu" in sms.messages[0].text
             assert mail.messages[0].subject == "Quantrac: tin nhắn thử"
-        failed = quantrac(database, "contacts", "test", "1")
+        failed = quantrac("contacts", "test", "1")
         assert failed.returncode == 1
         assert "QUANTRAC_SMTP_URL is not set" in failed.stdout
 
-    def test_rules_are_checked_and_tested(self, database: str) -> None:
-        assert quantrac(database, "rules", "check").returncode == 0
-        tested = quantrac(database, "rules", "test")
+    def test_rules_are_checked_and_tested(self) -> None:
+        assert quantrac("rules", "check").returncode == 0
+        tested = quantrac("rules", "test")
         assert tested.returncode == 0
         assert "passed  a 20-minute gap neither counts as alarm time nor as recovery" in tested.stdout

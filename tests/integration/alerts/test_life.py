@@ -21,7 +21,7 @@ from quantrac.config.notifications import Cap, EscalationStep, Grouping, QuietHo
 from quantrac.database.pool import Connection
 from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.words import Words
-from tests.integration.alerts.centre import ROUTING, START, STATION, add_network, rows
+from tests.integration.alerts.centre import ROUTING, START, STATION, add_channel, add_network, rows
 
 MINUTE = timedelta(minutes=1)
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -105,7 +105,7 @@ def test_an_alarm_that_is_over_is_escalated_no_more(conn: Connection, channel_id
 def test_quiet_hours_end_in_one_digest_and_a_single_message_stays_as_it_is(conn: Connection, channel_id: int) -> None:
     quiet = QuietHours.model_validate({"from": "21:00", "to": "04:30", "groups": ["farmers"]})
     plan = replace(PLAN, quiet_hours=quiet)
-    night = datetime(2026, 11, 24, 23, 0, tzinfo=ZoneInfo("Asia/Ho_Chi_Minh"))
+    night = datetime(2026, 11, 24, 23, 0, tzinfo=ZONE)
     morning = night + timedelta(hours=5, minutes=30)
     rise(conn, channel_id, night, to=("farmers",), routing=plan)
     assert rows(conn, "select held_for, next_attempt_at from v_notification") == [("quiet hours", morning)]
@@ -165,13 +165,7 @@ def test_one_channel_is_out_of_service_and_the_rest_of_its_device_is_not(conn: C
     with pytest.raises(desk.UnknownPlace, match="has no channel ph; its channels: do"):
         desk.take_out_of_service(conn, STATION, "sonde/ph", "lan", "x", START + HOUR, START)
     desk.take_out_of_service(conn, STATION, "sonde/do", "lan", "membrane", START + HOUR, START)
-    other = conn.execute(
-        "insert into channel (station, name, parameter, unit, kind, interval_s) "
-        "values (%s, 'ph', 'ph', '1', 'mean', 60) returning channel_id",
-        [STATION],
-    ).fetchone()
-    assert other is not None
-    alarms = [rise(conn, id_, START + MINUTE).alarm_id for id_ in (channel_id, other[0])]
+    alarms = [rise(conn, id_, START + MINUTE).alarm_id for id_ in (channel_id, add_channel(conn, "ph"))]
     assert [desk.alarm(conn, alarm).state for alarm in alarms] == ["out of service", "unacknowledged"]
     desk.put_in_service(conn, STATION, "sonde/do", "lan", None, START + 2 * MINUTE)
     end_withholding(conn, START + 2 * MINUTE)

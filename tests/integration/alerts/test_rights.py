@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -17,7 +16,7 @@ from alerts.trials.backtest_run import run_backtest
 from alerts.trials.normals import make_normals
 from alerts.watchdogs.books import check_books
 from alerts.watchdogs.feed_lag import check_feed
-from quantrac.config.loader import load_network
+from quantrac.config.network import Network
 from quantrac.config.notifications import Medium
 from quantrac.database.beat import Beat
 from quantrac.database.feed import NewChange, append_changes
@@ -37,8 +36,6 @@ from tests.integration.alerts.centre import (
 )
 from tests.unit.alerts.rules import MINUTE, oxygen_rule
 from tests.unit.alerts.series import read_series
-
-PROJECT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -63,10 +60,11 @@ def test_the_whole_path_runs_with_the_rights_of_alerts(conn: Connection, service
     assert Evaluator(service, {}, ROUTING, lambda: START).close_orphans(own_rules=()) == 0
 
 
-def test_composites_normals_back_tests_books_and_feed_need_no_more(conn: Connection, service: Connection) -> None:
+def test_composites_normals_back_tests_books_and_feed_need_no_more(
+    conn: Connection, service: Connection, network: Network
+) -> None:
     channel_id = add_network(conn)
     store(conn, channel_id, read_series("3x20", MINUTE, start_ms=START_MS))
-    network = load_network(PROJECT / "station_configs")
     composites = compile_composites(network)
     worker = Evaluator(service, with_normals(service, {CHANNEL: [oxygen_rule()]}), ROUTING, lambda: START, composites)
     with conn.transaction():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -11,7 +10,6 @@ from alerts import desk
 from alerts.evaluating.evaluator import Evaluator
 from alerts.telling.messages import tell_withheld
 from alerts.telling.routes import Routing
-from quantrac.config.loader import load_network
 from quantrac.config.network import Network
 from quantrac.database.pool import Connection
 from tests.integration.alerts.centre import CHANNEL, ROUTING, START, START_MS, add_network, rows, store
@@ -20,11 +18,6 @@ from tests.unit.alerts.series import read_series
 
 HOUR = timedelta(hours=1)
 TOLD = "select purpose, count(*) from notification group by 1 order by 1"
-
-
-@pytest.fixture(scope="module")
-def network() -> Network:
-    return load_network(Path("station_configs"))
 
 
 @pytest.fixture

@@ -39,14 +39,7 @@ def test_every_sequence_of_acts_leads_to_states_of_the_table_that_agree_with_the
         assert life.is_acknowledged or life.state is not State.ACKNOWLEDGED
         assert not (life.is_acknowledged and life.state in (State.UNACKNOWLEDGED, State.RETURNED))
         assert before.state not in OVER or life.state in OVER, "what is over never stands again"
-
-
-@given(NEW, st.lists(st.sampled_from(list(Act)), max_size=40))
-def test_an_alarm_can_always_be_ended(born: State, acts: list[Act]) -> None:
-    life = Life(born)
-    for act in acts:
-        life = step(life, act) or life
-    assert life.state in OVER or after(life, Act.WITHDRAW).state in OVER
+        assert life.state in OVER or after(life, Act.WITHDRAW).state in OVER, "an alarm can always be ended"
 
 
 def test_each_state_that_stands_can_be_reached_and_each_act_is_possible_somewhere() -> None:
@@ -72,12 +65,7 @@ def test_what_worsens_must_be_acknowledged_again_and_what_eases_need_not() -> No
 
 
 @pytest.mark.parametrize(
-    ("away", "back"),
-    [
-        (Act.SHELVE, Act.UNSHELVE),
-        (Act.TAKE_OUT, Act.PUT_IN),
-        (Act.SUPPRESS, Act.RELEASE),
-    ],
+    ("away", "back"), [(Act.SHELVE, Act.UNSHELVE), (Act.TAKE_OUT, Act.PUT_IN), (Act.SUPPRESS, Act.RELEASE)]
 )
 def test_what_was_withheld_comes_back_as_it_was_acknowledged_meanwhile_or_not(away: Act, back: Act) -> None:
     new = Life(State.UNACKNOWLEDGED)

@@ -44,19 +44,11 @@ def test_shipped_rules_have_no_findings(overlay: str | None) -> None:
 def test_levels_stand_from_mild_to_severe_and_instead_replaces_the_set(network: Network) -> None:
     compiled = compile_rules([network.rules["do-low"]], network.stations.values(), network.zone)
     river = compiled["st-my-thanh/do"][0]
-    assert [(level.name, level.side, level.limit) for level in river.levels] == [
-        ("watch", Side.BELOW, 4.0),
-        ("act", Side.BELOW, 3.0),
-        ("danger", Side.BELOW, 2.0),
-    ]
+    assert [(level.name, level.limit) for level in river.levels] == [("watch", 4.0), ("act", 3.0), ("danger", 2.0)]
+    assert {level.side for level in river.levels} == {Side.BELOW}
     (canal,) = compiled["st-vinh-chau/do"][0].levels
-    assert (canal.name, canal.limit, canal.clear, canal.severity, canal.on_delay_ms) == (
-        "danger",
-        1.0,
-        1.3,
-        Severity.CRITICAL,
-        5 * 60_000,
-    )
+    found = canal.name, canal.limit, canal.clear, canal.severity, canal.on_delay_ms
+    assert found == ("danger", 1.0, 1.3, Severity.CRITICAL, 5 * 60_000)
     assert "st-dai-ngai/do" not in compiled  # no shrimp-intake there
 
 
@@ -93,9 +85,8 @@ def test_a_message_that_needs_two_parts_is_found(network: Network) -> None:
 def test_a_rule_that_watches_nothing_is_found(network: Network) -> None:
     rule = network.rules["do-low"]
     nowhere = rule.model_copy(update={"watch": rule.watch.model_copy(update={"parameter": "h2s"})})
-    assert [(one.rule, one.where) for one in findings(replace(network, rules={"do-low": nowhere}))] == [
-        ("do-low", "watch")
-    ]
+    (one,) = findings(replace(network, rules={"do-low": nowhere}))
+    assert (one.rule, one.where) == ("do-low", "watch")
 
 
 @pytest.mark.parametrize(
@@ -175,8 +166,7 @@ def test_a_level_that_no_contact_would_be_told_of_is_found(network: Network) -> 
     assert "watch at st-my-thanh" in untold  # for operators only
 
 
-def test_shipped_short_messages_say_where_before_the_value_and_the_time_last() -> None:
-    network = load_network(CONFIG)
+def test_shipped_short_messages_say_where_before_the_value_and_the_time_last(network: Network) -> None:
     for rule in (*network.rules.values(), *network.composites.values()):
         for message in (rule.sms, rule.sms_cleared):
             for text in (message.vi, message.en) if message is not None else ():
