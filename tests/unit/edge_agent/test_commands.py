@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import threading
-import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+import pytest
 
 from edge_agent.control.commands import FILE, MOST_REFUSALS, Commands
+from edge_agent.slots.kept_file import replace_file
 from quantrac.mqtt.delivery import Delivery
 from quantrac.telemetry.commands import encode_command
 from quantrac.telemetry.errors import QuantracError
 from quantrac.telemetry.topics import topic
+from tests.fixtures.timing import eventually
 
 KEY, NOW = bytes(32), 1_795_490_400_000
 
@@ -41,9 +45,7 @@ class Station:
         self.commanding.offer(
             Delivery(topic("st-test", "cmd", name), payload, 1, 1, False, False, len(payload), None, ())
         )
-        until = time.monotonic() + 60
-        while any(t.name.startswith("command ") for t in threading.enumerate()) and time.monotonic() < until:
-            time.sleep(0.005)
+        eventually(lambda: not any(t.name.startswith("command ") for t in threading.enumerate()))
 
 
 def command(name: str, order: dict[str, Any]) -> bytes:
@@ -92,3 +94,41 @@ def test_what_stands_in_no_list_is_refused(tmp_path: Path) -> None:
         station.hear(f"command-{number}", command(f"command-{number}", {"do": do}))
     assert station.done == []
     assert all(answer["refused"] for _, answer in station.replies)
+
+
+def test_a_command_is_refused_with_its_reason_and_carried_out_when_there_is_room(tmp_path: Path) -> None:
+    folder = tmp_path / "not mounted"
+    station = Station(folder)
+    station.hear("command-1", command("command-1", {"do": "maint"}))
+    assert station.done == []
+    (name, answer) = station.replies[0]
+    assert (name, answer["refused"]) == ("command-1", True)
+    assert "disk cannot be written" in answer["error"]
+    assert [kind for kind, _ in station.events] == ["command_refused"]
+    folder.mkdir()
+    station.hear("command-1", command("command-1", {"do": "maint"}))  # the centre has been told that it was refused
+    assert station.done == []
+    station.hear("command-2", command("command-2", {"do": "maint"}))
+    assert station.done == [{"do": "maint"}]
+    assert set(json.loads((folder / FILE).read_text())) == {"command-1", "command-2"}
+
+
+def test_what_changes_nothing_is_carried_out_all_the_same_and_once(tmp_path: Path) -> None:
+    station = Station(tmp_path / "not mounted")
+    for _ in range(2):
+        station.hear("command-1", command("command-1", {"do": "status"}))
+    assert station.done == [{"do": "status"}]
+
+
+def test_a_file_that_cannot_be_replaced_stays_what_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / FILE
+    replace_file(path, f'{{"command-1": {NOW}}}')
+
+    def full(_: int) -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        replace_file(path, "{}")
+    assert [file.name for file in tmp_path.iterdir()] == [FILE]
+    assert path.read_text() == f'{{"command-1": {NOW}}}'

@@ -1,37 +1,47 @@
-"""A look into a spool without an agent."""
+"""A look into a spool without an agent, by functions and by `quantrac edge spool …`."""
 
 import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
 from edge_agent.clocks.trust import ClockStamp, Offered
 from edge_agent.readings.records import SlotReading, SlotRecord, StationEvent
-from edge_agent.spooling.inspection import NoSpool, export, export_undated, inspect, verify
+from edge_agent.spooling.inspection import NoSpool, export, verify
 from edge_agent.spooling.ranges import Range
-from edge_agent.spooling.spool import DATABASE, Spool
+from edge_agent.spooling.spool import DATABASE
+from quantrac.cli.commands.edge import app
 from quantrac.telemetry.states import State
 from quantrac.telemetry.wire import decode_message
+from tests.unit.edge_agent.test_spool import NOW, opened, record
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two epochs: 300 messages, 250 of them acknowledged and 100 of these dropped; then 20 said again."""
+    monkeypatch.setenv("QUANTRAC_STATE_DIR", str(tmp_path))
     made = tmp_path / "st-test"
-    with Spool(made, size_bytes=10**9, keep_ms=10**9, now_ms=1) as spool:
-        records = [SlotRecord(n, (SlotReading("do", float(n), State.OK),)) for n in range(1, 301)]
-        spool.append(records, 1)
+    with opened(made) as spool:
+        spool.append([record(n) for n in range(1, 301)], NOW)
         spool.fate.settled.add(1, 250)
-        spool.make_room(1, at_least_rows=100)
-        spool.begin_epoch([Range(281, 300)], 2)
+        spool.make_room(NOW, at_least_rows=100)
+        spool.begin_epoch([Range(281, 300)], NOW)
     return made
 
 
-def test_it_counts(folder: Path) -> None:
-    report = inspect(folder)
-    assert (report.station, report.running) == ("st-test", False)
-    assert (report.produced, report.acknowledged, report.waiting) == (320, 250, 70)
-    assert [each.produced for each in report.epochs] == [300, 20]
+def called(*words: str, station: str = "st-test") -> Result:
+    return CliRunner().invoke(app, ["spool", *words, "--station", station])
+
+
+@pytest.mark.usefixtures("folder")
+def test_status_counts_for_programs_and_for_people() -> None:
+    found = json.loads(called("status", "--json").stdout)
+    assert (found["station"], found["running"]) == ("st-test", False)
+    assert (found["produced"], found["acknowledged"], found["waiting"], found["lost"]) == (320, 250, 70, 0)
+    assert [each["produced"] for each in found["epochs"]] == [300, 20]
+    counts = "st-test: not running, produced 320, acknowledged 250, waiting 70, refused 0, lost 0"
+    assert called("status").stdout.startswith(counts)
 
 
 def test_it_exports_what_is_still_held_oldest_first(folder: Path) -> None:
@@ -39,25 +49,29 @@ def test_it_exports_what_is_still_held_oldest_first(folder: Path) -> None:
     assert len({message.epoch for message in messages}) == 2
     old, new = messages[0].epoch, messages[-1].epoch
     assert [m.seq for m in messages if m.epoch == new] == list(range(1, 21))
-    assert [m.t for m in messages if m.epoch == new] == list(range(281, 301))
+    assert [m.t - NOW for m in messages if m.epoch == new] == list(range(281, 301))
     held = [m.seq for m in messages if m.epoch == old]
     assert held == list(range(held[0], 301))
-    assert [decode_message(line).seq for line in export(folder, old, 290, 292)] == [290, 291, 292]
+    lines = called("export", "--epoch", old, "--first", "290", "--last", "292").stdout.splitlines()
+    assert [json.loads(line)["seq"] for line in lines] == [290, 291, 292]
+    called("export", "--out", str(folder / "out.jsonl"))
+    assert len((folder / "out.jsonl").read_text().splitlines()) == len(messages)
 
 
-def test_a_sound_spool_is_called_sound(folder: Path) -> None:
-    assert [*verify(folder)] == []
+@pytest.mark.usefixtures("folder")
+def test_a_sound_spool_is_called_sound() -> None:
+    assert called("verify").exit_code == 0
 
 
 def test_a_hole_and_a_stranger_are_found(folder: Path) -> None:
-    with Spool(folder, size_bytes=10**9, keep_ms=10**9, now_ms=1) as spool:
+    with opened(folder) as spool:
         spool._db.execute("DELETE FROM message WHERE n IN (270, 271)")
         spool._db.execute("UPDATE message SET line = (SELECT line FROM message WHERE n = 300) WHERE n = 299")
     assert [(each.seq, each.what[:12]) for each in verify(folder)] == [(299, "found epoch "), (270, "2 messages a")]
 
 
 def test_damage_is_found(folder: Path) -> None:
-    with Spool(folder, size_bytes=10**9, keep_ms=10**9, now_ms=1) as spool:
+    with opened(folder) as spool:
         spool._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     with (folder / DATABASE).open("r+b") as file:
         file.seek(4096)
@@ -65,18 +79,21 @@ def test_damage_is_found(folder: Path) -> None:
     assert "damaged" in next(verify(folder)).what
 
 
-def test_no_spool_says_where_it_was_looked_for(tmp_path: Path) -> None:
-    with pytest.raises(NoSpool, match="QUANTRAC_STATE_DIR"):
-        inspect(tmp_path / "st-nowhere")
+@pytest.mark.usefixtures("folder")
+def test_an_unknown_station_is_told_where_it_was_looked_for() -> None:
+    found = called("status", station="st-nowhere").exception
+    assert isinstance(found, NoSpool)
+    assert "st-nowhere" in str(found)
+    assert "QUANTRAC_STATE_DIR" in str(found)
 
 
-def test_records_that_never_got_a_time_can_be_taken_out(tmp_path: Path) -> None:
+def test_records_that_never_got_a_time_are_counted_and_can_be_taken_out(folder: Path) -> None:
     """Measured at 5 s after the machine's start, when its clock showed 1970."""
-    with Spool(tmp_path / "st-test", size_bytes=10**9, keep_ms=10**9, now_ms=1) as spool:
-        record = SlotRecord(65_000, (SlotReading("do", 6.5, State.OK),), (StationEvent("door", "io", "open", 64_000),))
-        spool.keep_undated("boot-a", [Offered(record, ClockStamp(60_000, trusted=False))])
-    assert [json.loads(line) for line in export_undated(tmp_path / "st-test")] == [
+    with opened(folder) as spool:
+        made = SlotRecord(65_000, (SlotReading("do", 6.5, State.OK),), (StationEvent("door", "io", "open", 64_000),))
+        spool.keep_undated("boot-a", [Offered(made, ClockStamp(60_000, trusted=False))])
+    assert "1 records without a time" in called("status").stdout
+    assert [json.loads(line) for line in called("export", "--undated").stdout.splitlines()] == [
         {"boot": "boot-a", "shown": 65_000, "since_boot": 5_000, "r": [["do", 6.5, "ok"]],
          "e": [["door", "io", "open", 64_000]]}
     ]  # fmt: skip
-    assert inspect(tmp_path / "st-test").undated == 1

@@ -1,9 +1,11 @@
 """Pictures have a spool, an epoch and a slow lane of their own; each reaches the centre once it acknowledges."""
 
-import time
+import itertools
 from collections.abc import Iterator
 from contextlib import ExitStack
+from http.client import HTTPResponse
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -11,22 +13,29 @@ from edge_agent.cameras.cameras import Cameras, NoPicturesYet, RunningCameras
 from edge_agent.cameras.lane import PictureLane
 from edge_agent.cameras.photographer import Departures, Photographer, Timetable
 from edge_agent.cameras.picture_spool import FILE, PictureSpool
-from edge_agent.cameras.snapshot import LARGEST, NoPicture, checked, scaled
+from edge_agent.cameras.snapshot import LARGEST, NoPicture, _read_whole, checked, scaled
 from edge_agent.clocks.clock import Moment
 from edge_agent.clocks.trust import ClockStamp
-from edge_agent.readings.records import SlotReading, SlotRecord, StationEvent
+from edge_agent.readings.records import SlotRecord, StationEvent
 from edge_agent.spooling.settlement import MOST_FAILURES, RESEND_AFTER_S
 from edge_agent.spooling.spool_file import SpoolDamaged, SpoolUnwritable
 from quantrac.config.stations import Camera
 from quantrac.mqtt.delivery import Outcome, SettledPublish
 from quantrac.telemetry import wire
-from quantrac.telemetry.states import State
 from quantrac.telemetry.wire import Ack
 from simulators.cameras.camera import grey_jpeg, size_of
+from tests.fixtures.timing import eventually
+from tests.unit.edge_agent.test_trial import record
 
 T0 = 1_795_490_400_000
 MINUTE = 60_000
 JPEG = grey_jpeg(64, 48, lambda x, y: x + y)
+
+
+def take(spool: PictureSpool, count: int = 1) -> None:
+    """Store pictures of T0, T0 + 1 …"""
+    for n in range(count):
+        spool.put(T0 + n, "river", "scheduled", JPEG)
 
 
 @pytest.fixture
@@ -77,8 +86,7 @@ def test_a_picture_says_its_epoch_seq_time_camera_and_cause(spool: PictureSpool)
 
 
 def test_one_at_a_time_oldest_first_and_a_rest_as_long_as_it_took(spool: PictureSpool) -> None:
-    for n in range(3):
-        spool.put(T0 + n, "river", "scheduled", JPEG)
+    take(spool, 3)
     line = Line(spool)
     line.turn()
     line.turn(8)
@@ -91,8 +99,7 @@ def test_one_at_a_time_oldest_first_and_a_rest_as_long_as_it_took(spool: Picture
 
 
 def test_only_the_centre_s_ack_empties_the_album(spool: PictureSpool) -> None:
-    for n in range(3):
-        spool.put(T0 + n, "river", "scheduled", JPEG)
+    take(spool, 3)
     line = Line(spool)
     for _ in range(3):
         line.turn(1)
@@ -111,7 +118,7 @@ def test_only_the_centre_s_ack_empties_the_album(spool: PictureSpool) -> None:
 
 
 def test_a_connection_that_ends_under_a_picture_costs_nothing(spool: PictureSpool) -> None:
-    spool.put(T0, "river", "scheduled", JPEG)
+    take(spool)
     line = Line(spool)
     line.turn()
     line.lane.connected = False
@@ -125,8 +132,7 @@ def test_a_connection_that_ends_under_a_picture_costs_nothing(spool: PictureSpoo
 def test_what_the_broker_refuses_is_given_up_and_said_in_the_status_until_it_is_booked(
     spool: PictureSpool,
 ) -> None:
-    spool.put(T0, "river", "scheduled", JPEG)
-    spool.put(T0, "river", "scheduled", JPEG)
+    take(spool, 2)
     line = Line(spool)
     line.turn()
     line.answer(Outcome.REFUSED, 0x95)
@@ -139,7 +145,7 @@ def test_what_the_broker_refuses_is_given_up_and_said_in_the_status_until_it_is_
 
 
 def test_five_losses_give_a_picture_up(spool: PictureSpool) -> None:
-    spool.put(T0, "river", "scheduled", JPEG)
+    take(spool)
     line = Line(spool)
     for _ in range(MOST_FAILURES):
         line.turn(1)
@@ -153,8 +159,7 @@ def test_five_losses_give_a_picture_up(spool: PictureSpool) -> None:
 
 def test_numbers_go_on_after_a_restart_and_what_waited_is_sent(tmp_path: Path) -> None:
     first = PictureSpool(tmp_path)
-    for _ in range(2):
-        first.put(T0, "river", "scheduled", JPEG)
+    take(first, 2)
     line = Line(first)
     line.turn()
     line.answer()
@@ -170,8 +175,7 @@ def test_numbers_go_on_after_a_restart_and_what_waited_is_sent(tmp_path: Path) -
 
 
 def test_a_restored_card_begins_a_new_epoch_and_says_its_pictures_again(spool: PictureSpool) -> None:
-    for _ in range(2):
-        spool.put(T0, "river", "scheduled", JPEG)
+    take(spool, 2)
     line, old = Line(spool), spool.epoch
     line.ack(1)
     line.ack(7, epoch=old)
@@ -183,8 +187,7 @@ def test_a_restored_card_begins_a_new_epoch_and_says_its_pictures_again(spool: P
 
 def test_the_album_is_bounded_and_drops_the_oldest(tmp_path: Path) -> None:
     spool = PictureSpool(tmp_path, most_bytes=3 * len(JPEG))
-    for n in range(5):
-        spool.put(T0 + n, "river", "scheduled", JPEG)
+    take(spool, 5)
     assert [*spool.held()] == [(3, 5)]
     line = Line(spool)
     assert [h.first for h in line.lane.said().values()] == [3]
@@ -236,7 +239,7 @@ def test_an_album_damaged_while_it_is_used_keeps_what_can_be_read_and_the_centre
 
 def test_damage_of_a_spool_that_shows_at_the_start_ends_nobody(tmp_path: Path) -> None:
     spool = PictureSpool(tmp_path)
-    spool.put(T0, "river", "scheduled", JPEG)
+    take(spool)
     (page,) = spool._db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'picture'").fetchone()
     old = spool.epoch
     spool.close()
@@ -273,10 +276,7 @@ def test_cameras_of_a_full_disk_begin_when_it_has_room() -> None:
         assert cameras.said() == {}
         with pytest.raises(NoPicturesYet, match="no room"):
             cameras.photograph("river", "asked")
-        until = time.monotonic() + 60
-        while not cameras.said():
-            assert time.monotonic() < until
-            time.sleep(0.01)
+        eventually(cameras.said)
         assert cameras.photograph("river", "asked") == {"taken": True}
         look(SlotRecord(T0 + 1, ()))
     assert (len(tries), ended, seen) == (3, ["ended"], [SlotRecord(T0 + 1, ())])
@@ -338,9 +338,34 @@ def test_a_picture_becomes_small_enough_or_the_reason_is_said() -> None:
         scaled(b"\xff\xd8\xff" + bytes(5_000) + b"\xff\xd9", 64, 48, 1_000)
 
 
-def record(t_ms: int, **values: float | None) -> SlotRecord:
-    readings = [SlotReading(name, v, State.COMM if v is None else State.OK) for name, v in values.items()]
-    return SlotRecord(t_ms, tuple(readings))
+class Dripping:
+    """Sends a byte each time that it is read, without end."""
+
+    def read1(self, _: int) -> bytes:
+        return b"\xff"
+
+
+class Whole:
+    """Sends a picture in pieces."""
+
+    def __init__(self, pieces: list[bytes]) -> None:
+        self.pieces = pieces
+
+    def read1(self, _: int) -> bytes:
+        return self.pieces.pop(0) if self.pieces else b""
+
+
+def test_a_camera_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = itertools.count(1_000)
+    monkeypatch.setattr("time.monotonic", lambda: float(next(seconds)))
+    with pytest.raises(TimeoutError, match="not whole after 60 s"):
+        _read_whole(cast(HTTPResponse, Dripping()), 1_060.0)
+
+
+def test_a_snapshot_that_comes_in_pieces_is_put_together_and_a_stream_is_cut() -> None:
+    assert _read_whole(cast(HTTPResponse, Whole([b"ab", b"c"])), float("inf")) == b"abc"
+    stream = Whole([bytes(1_000_000)] * 20)
+    assert LARGEST < len(_read_whole(cast(HTTPResponse, stream), float("inf"))) < 14_000_000
 
 
 def test_a_channel_that_leaves_its_expected_range_is_an_alarm_once() -> None:

@@ -10,18 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.readings.records import SlotReading, SlotRecord
 from edge_agent.spooling import inspection
 from edge_agent.spooling.ranges import Range
-from edge_agent.spooling.spool import DATABASE, Spool
-from quantrac.telemetry.states import State
+from edge_agent.spooling.spool import DATABASE
 from quantrac.telemetry.wire import decode_message
-
-NOW = 1_795_490_400_000
-
-
-def record(number: int) -> SlotRecord:
-    return SlotRecord(NOW + number, tuple(SlotReading(f"c{i}", float(number), State.OK) for i in range(8)))
+from tests.unit.edge_agent.test_spool import NOW, opened, record
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +22,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[tuple[
     """A spool as it is while its agent runs, and how long its log was after each append: (bytes, seq)."""
     live, copy = tmp_path_factory.mktemp("live"), tmp_path_factory.mktemp("cut")
     synced: list[tuple[int, int]] = []
-    with Spool(live, size_bytes=10**9, keep_ms=10**9, now_ms=NOW) as spool:
+    with opened(live) as spool:
         for number in range(1, 61):
-            spool.append([record(number)], NOW)
+            spool.append([record(number, width=8)], NOW)
             synced.append(((live / f"{DATABASE}-wal").stat().st_size, spool.last))
         for suffix in ("", "-wal"):
             shutil.copy(live / (DATABASE + suffix), copy)
@@ -54,7 +47,7 @@ def test_whatever_of_the_last_write_reached_the_disk(
         rest = {"nothing": b"", "zeros": bytes(lost), "noise": chance.randbytes(lost)}[tail]
         (folder / f"{DATABASE}-wal").write_bytes(log[:cut] + rest)
         kept = max(seq for size, seq in synced if size <= cut)
-        with Spool(folder, size_bytes=10**9, keep_ms=10**9, now_ms=NOW) as spool:
+        with opened(folder) as spool:
             assert spool.last == kept
             assert spool.append([record(kept + 1)], NOW)[0].n == kept + 1
             assert [decode_message(line).seq for _, line in spool.read(1, kept + 1, 100)] == [*range(1, kept + 2)]
@@ -63,14 +56,14 @@ def test_whatever_of_the_last_write_reached_the_disk(
 
 def test_a_disk_that_had_lied_about_a_sync_costs_a_new_epoch_and_no_seq_twice(tmp_path: Path) -> None:
     """The centre has what the card forgot: its ack is beyond what the spool holds (0053)."""
-    with Spool(tmp_path, size_bytes=10**9, keep_ms=10**9, now_ms=NOW) as spool:
-        spool.append([record(number) for number in range(1, 31)], NOW)
+    with opened(tmp_path) as spool:
+        spool.append([record(number, width=8) for number in range(1, 31)], NOW)
         epoch = spool.epoch
         log = (tmp_path / f"{DATABASE}-wal").read_bytes()
-        spool.append([record(number) for number in range(31, 61)], NOW)
+        spool.append([record(number, width=8) for number in range(31, 61)], NOW)
         shutil.copytree(tmp_path, tmp_path / "after")
     (tmp_path / "after" / f"{DATABASE}-wal").write_bytes(log)
-    with Spool(tmp_path / "after", size_bytes=10**9, keep_ms=10**9, now_ms=NOW) as spool:
+    with opened(tmp_path / "after") as spool:
         assert (spool.epoch, spool.last) == (epoch, 30)
         assert spool.begin_epoch([Range(29, 30)], NOW) != epoch
         assert [decode_message(line).seq for _, line in spool.append([record(61)], NOW)] == [3]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import pytest
 
@@ -15,20 +15,12 @@ from edge_agent.acquiring.spot_read import SpotReading
 from edge_agent.clocks.clock import Moment
 from edge_agent.control.reconfiguration import ChangeRefused, Reconfiguration
 from edge_agent.control.trial import Deliveries
-from edge_agent.readings.records import SlotReading, SlotRecord
 from edge_agent.sending.uplink import Uplink
-from quantrac.config.loader import load_network
 from quantrac.config.station_json import config_hash
 from quantrac.config.stations import Station
-from quantrac.telemetry.states import State
+from tests.unit.edge_agent.test_trial import MINUTE, STATION, record
 
-STATION = load_network(Path(__file__).parents[3] / "station_configs").stations["st-my-thanh"]
-MINUTE = 60_000
 T0 = 1_795_490_400_000
-
-
-def record(t_ms: int, do: float | None) -> SlotRecord:
-    return SlotRecord(t_ms, (SlotReading("do", do, State.OK if do is not None else State.RANGE),))
 
 
 class Field:
@@ -49,14 +41,14 @@ class Field:
     def switch(self, new: Station) -> None:
         self.switches += 1
         self.in_force.append(new)
-        self.deliveries.note(record(self.now().ms, 5.0))
+        self.deliveries.note(record(self.now().ms, do=5.0))
 
 
 class Rig:
     def __init__(self) -> None:
         self.ms = T0
         self.deliveries = Deliveries()
-        self.deliveries.note(record(T0, 5.0))
+        self.deliveries.note(record(T0, do=5.0))
         self.field = Field(self.deliveries, self.now)
         self.said: list[str] = []
         self.kept: list[bool] = []
@@ -73,7 +65,7 @@ class Rig:
     def wait(self, _: float) -> bool:
         """Stand in for the pause between two looks: a slot ends."""
         self.ms += MINUTE
-        self.deliveries.note(record(self.ms, self.slots.pop(0) if self.slots else None))
+        self.deliveries.note(record(self.ms, do=self.slots.pop(0) if self.slots else None))
         return False
 
     def is_set(self) -> bool:
@@ -121,3 +113,23 @@ def test_a_device_that_does_not_answer_leaves_everything_as_it_is() -> None:
     assert rig.field.switches == 0
     assert rig.configuring.station is STATION
     assert "refused: sonde: unit 77" in rig.said[-1]
+
+
+def full() -> NoReturn:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_configuration_that_cannot_be_kept_for_the_next_start_is_taken_back() -> None:
+    rig, new = Rig(), changed()
+    rig.slots = [5.1, 5.2, 5.3]
+    outcome = rig.configuring.change(new, "push", 3_000, full)
+    assert outcome["outcome"] == "rolled back"
+    assert "the disk does not keep it" in outcome["why"]
+    assert rig.field.in_force == [new, STATION]
+    rig.slots = [5.1, 5.2, 5.3]
+    assert rig.change(changed())["outcome"] == "confirmed"
+
+
+def test_one_that_is_in_force_already_and_cannot_be_kept_says_so() -> None:
+    with pytest.raises(ChangeRefused, match="it is in force, but the disk does not keep it"):
+        Rig().configuring.change(STATION, "push", 3_000, full)

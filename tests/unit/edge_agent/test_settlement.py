@@ -31,65 +31,63 @@ def settling(*ranges: tuple[int, int]) -> AckedPlaces:
     return AckedPlaces(RangeSet(ranges), RangeSet(), beyond=False)
 
 
+def deliver(settlement: Settlement, part: Range, published_s: float, delivered_s: float) -> None:
+    settlement.publish(part, published_s)
+    settlement.deliver(part, delivered_s)
+
+
 def due(settlement: Settlement, last: int, now_s: float) -> Range | None:
     return settlement.next_due(1, last, NONE, now_s)
 
 
-class TestReadingAnAck:
-    def test_all_up_to_upto_is_settled_but_the_missing(self) -> None:
-        answer = read_ack(Ack(5, {"e1": Settled(40, [(3, 5), (40, 40)])}), ONE)
-        assert [*answer.settled] == [(1, 2), (6, 39)]
+@pytest.mark.parametrize(
+    ("epochs", "spans", "settled", "beyond"),
+    [
+        pytest.param({"e1": Settled(40, [(3, 5), (40, 40)])}, ONE, [(1, 2), (6, 39)], False, id="all but the missing"),
+        pytest.param({"other": Settled(40)}, ONE, [], False, id="an epoch that is not named has nothing settled"),
+        pytest.param(
+            {"import-9f31c2ab0c1d": Settled(5_000_000, [(2, 9)]), "e1": Settled(40)}, ONE, [(1, 40)], False,
+            id="epochs that the spool never had change nothing: of an import, of a card that was replaced",
+        ),
+        pytest.param(
+            {"e1": Settled(100), "e2": Settled(4, [(2, 2)])}, [*ONE, EpochSpan("e2", 100, 1, 10)],
+            [(1, 101), (103, 104)], False, id="epochs lie behind one another",
+        ),
+        pytest.param({"e1": Settled(100)}, ONE, [(1, 100)], False, id="all that was ever made"),
+        pytest.param({"e1": Settled(101)}, ONE, [(1, 100)], True, id="more than was ever made"),
+        pytest.param(
+            {"e1": Settled(300)}, [*ONE, EpochSpan("e2", 100, 1, 0)], [(1, 100)], False,
+            id="of a closed epoch a damaged spool may read back less than was sent",
+        ),
+    ],
+)  # fmt: skip
+def test_an_ack_is_read_as_places_of_the_spool(
+    epochs: dict[str, Settled], spans: list[EpochSpan], settled: list[tuple[int, int]], beyond: bool
+) -> None:
+    assert read_ack(Ack(5, epochs), spans) == AckedPlaces(RangeSet(settled), RangeSet(), beyond)
 
-    def test_an_absent_epoch_counts_as_nothing(self) -> None:
-        assert not len(read_ack(Ack(5, {"other": Settled(40)}), ONE).settled)
 
-    def test_epochs_that_the_spool_never_had_change_nothing(self) -> None:
-        """Of an import, of another card that was replaced: they settle nothing and are not beyond anything."""
-        answer = read_ack(Ack(5, {"import-9f31c2ab0c1d": Settled(5_000_000, [(2, 9)]), "e1": Settled(40)}), ONE)
-        assert answer == read_ack(Ack(5, {"e1": Settled(40)}), ONE)
-        assert not answer.beyond
-
-    def test_epochs_lie_behind_one_another(self) -> None:
-        spans = [EpochSpan("e1", 0, 1, 100), EpochSpan("e2", 100, 1, 10)]
-        answer = read_ack(Ack(5, {"e1": Settled(100), "e2": Settled(4, [(2, 2)])}), spans)
-        assert [*answer.settled] == [(1, 101), (103, 104)]
-
-    @pytest.mark.parametrize(("upto", "beyond"), [(100, False), (101, True)])
-    def test_more_than_was_ever_made_is_told(self, upto: int, beyond: bool) -> None:
-        answer = read_ack(Ack(5, {"e1": Settled(upto)}), ONE)
-        assert answer.beyond == beyond
-        assert [*answer.settled] == [(1, 100)]
-
-    def test_a_closed_epoch_may_be_longer_at_the_centre(self) -> None:
-        """A damaged spool reads back less than was sent."""
-        spans = [EpochSpan("e1", 0, 1, 100), EpochSpan("e2", 100, 1, 0)]
-        assert not read_ack(Ack(5, {"e1": Settled(300)}), spans).beyond
-
-    def test_a_full_list_says_nothing_of_what_lies_above(self) -> None:
-        missing = [(n, n) for n in range(1, 400, 2)]
-        spans = [EpochSpan("e1", 0, 1, 1000)]
-        assert [*read_ack(Ack(5, {"e1": Settled(400, missing)}), spans).unsaid] == [(401, 1000)]
+def test_a_full_list_of_an_ack_says_nothing_of_what_lies_above() -> None:
+    missing = [(n, n) for n in range(1, 400, 2)]
+    spans = [EpochSpan("e1", 0, 1, 1000)]
+    assert [*read_ack(Ack(5, {"e1": Settled(400, missing)}), spans).unsaid] == [(401, 1000)]
 
 
 class TestResending:
     def test_silence_of_the_centre_never_counts(self) -> None:
         settlement = fresh()
-        settlement.publish(Range(1, 9), 0.0)
-        settlement.deliver(Range(1, 9), 1.0)
+        deliver(settlement, Range(1, 9), 0.0, 1.0)
         assert due(settlement, 9, 1e6) is None
 
     def test_an_ack_older_than_the_puback_does_not_count(self) -> None:
         settlement = fresh()
-        settlement.publish(Range(1, 9), 0.0)
-        settlement.deliver(Range(1, 9), 10.0)
+        deliver(settlement, Range(1, 9), 0.0, 10.0)
         assert settlement.obey(settling(), age_s=95.0, now_s=100.0).failed == 0
 
     def test_what_an_ack_has_overtaken_has_failed_and_goes_again_after_a_minute(self) -> None:
         settlement = fresh()
-        settlement.publish(Range(1, 1), 0.0)
-        settlement.deliver(Range(1, 1), 0.1)
-        settlement.publish(Range(2, 2), GRAIN_S)
-        settlement.deliver(Range(2, 2), GRAIN_S + 0.1)
+        deliver(settlement, Range(1, 1), 0.0, 0.1)
+        deliver(settlement, Range(2, 2), GRAIN_S, GRAIN_S + 0.1)
         assert settlement.obey(settling((2, 2)), age_s=0.0, now_s=GRAIN_S + 1).failed == 1
         assert due(settlement, 2, 0.0 + RESEND_AFTER_S - 0.1) is None
         assert due(settlement, 2, 0.0 + RESEND_AFTER_S) == (1, 1)
@@ -109,8 +107,7 @@ class TestResending:
 
     def test_without_new_messages_an_ack_newer_than_the_puback_is_enough(self) -> None:
         settlement = fresh()
-        settlement.publish(Range(1, 9), 0.0)
-        settlement.deliver(Range(1, 9), 1.0)
+        deliver(settlement, Range(1, 9), 0.0, 1.0)
         assert settlement.obey(settling(), age_s=0.0, now_s=RESEND_AFTER_S - 1).failed == 0
         assert settlement.obey(settling(), age_s=0.0, now_s=RESEND_AFTER_S + 1).failed == 9
         assert due(settlement, 9, RESEND_AFTER_S + 1) == (1, 9)
@@ -118,8 +115,7 @@ class TestResending:
     def test_an_edge_whose_clock_is_behind_does_not_judge_too_early(self) -> None:
         """Ages are negative there; the overtaking still decides."""
         settlement = fresh()
-        settlement.publish(Range(1, 1), 0.0)
-        settlement.deliver(Range(1, 1), 0.1)
+        deliver(settlement, Range(1, 1), 0.0, 0.1)
         settlement.publish(Range(2, 2), 0.2)
         assert settlement.obey(settling(), age_s=-600.0, now_s=1.0).failed == 0
 
@@ -141,8 +137,7 @@ class TestResending:
         settlement, now_s = fresh(), 0.0
         for attempt in range(1, MOST_FAILURES + 1):
             assert due(settlement, 1, now_s) == (1, 1)
-            settlement.publish(Range(1, 1), now_s)
-            settlement.deliver(Range(1, 1), now_s + 1)
+            deliver(settlement, Range(1, 1), now_s, now_s + 1)
             now_s += RESEND_AFTER_S + 1
             change = settlement.obey(settling(), age_s=0.0, now_s=now_s)
             assert change.failed == 1
@@ -152,8 +147,7 @@ class TestResending:
 
     def test_an_ack_may_go_back(self) -> None:
         settlement = fresh()
-        settlement.publish(Range(1, 9), 0.0)
-        settlement.deliver(Range(1, 9), 1.0)
+        deliver(settlement, Range(1, 9), 0.0, 1.0)
         settlement.obey(settling((1, 9)), age_s=0.0, now_s=2.0)
         assert settlement.obey(settling((1, 4)), age_s=1e5, now_s=3.0).reverted == 5
         assert due(settlement, 9, 3.0) == (5, 9)
@@ -162,8 +156,7 @@ class TestResending:
         settlement = fresh()
         for n in range(1, MOST_SENDS * 3):
             now_s = n * GRAIN_S * 1.01
-            settlement.publish(Range(n, n), now_s)
-            settlement.deliver(Range(n, n), now_s)
+            deliver(settlement, Range(n, n), now_s, now_s)
         assert settlement.remembered() <= MOST_SENDS
         assert due(settlement, MOST_SENDS * 3 - 1, 1e9) is None
 

@@ -22,6 +22,7 @@ from edge_agent.spooling.spool_file import SpoolUnwritable, connect
 from quantrac.config.stations import ClockPlan, SpoolPlan
 from quantrac.telemetry.states import State
 from quantrac.telemetry.wire import decode_message
+from tests.fixtures.timing import eventually
 
 
 class Agent:
@@ -87,9 +88,7 @@ def test_what_is_measured_before_the_disk_has_room_is_stored_when_it_has(disk: D
     seen = agent.loop.report()
     assert (seen.in_memory, seen.connected, "disk is full" in seen.disk) == (5, True, True)
     disk.full = False
-    until = time.monotonic() + 60
-    while agent.loop.forwarder is None and time.monotonic() < until:
-        time.sleep(0.01)
+    eventually(lambda: agent.loop.forwarder)
     agent.measure(range(6, 8))
     agent.end()
     with Spool(tmp_path, size_bytes=10**9, keep_ms=10**10, now_ms=0) as stored:
