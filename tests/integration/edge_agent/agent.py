@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any, Self
 
 from edge_agent import desk
 from edge_agent.acquiring.field_link import FieldLink
@@ -16,9 +17,12 @@ from edge_agent.service import run
 from quantrac.config.settings import Settings
 from quantrac.config.stations import Station
 from quantrac.telemetry.states import State
+from tests.fixtures.timing import eventually
 
 STATION = "st-dai-ngai"
 PROJECT = Path(__file__).parents[3]
+RESEND_AFTER_S = 1.5
+"""In place of a minute, where a test is impatient."""
 
 
 class Numbers:
@@ -48,22 +52,22 @@ def settings(url: str, state: Path) -> Settings:
     return Settings(mqtt_url=url, state_dir=state, config=config)
 
 
-class Running:
-    """The agent in a thread of this process."""
+class AgentThread:
+    """The agent of a station in a thread of this process; a context manager that ends it."""
 
-    def __init__(self, url: str, state: Path, sampling: Numbers) -> None:
-        self.sampling = sampling
+    def __init__(self, found: Settings, station: str, **more: Any) -> None:
+        """Start it; `more` goes to `edge_agent.service.run`."""
         self.stop = threading.Event()
         self.drained: bool | None = None
-        self.folder = state / STATION
-        self._thread = threading.Thread(target=self._run, args=(settings(url, state),), daemon=True)
+        self.folder = found.state_dir / station
+        self._thread = threading.Thread(target=self._run, args=(found, station, more), daemon=True)
         self._thread.start()
 
-    def wait_made(self, count: int) -> None:
-        deadline = time.monotonic() + 120
-        while self.sampling.made < count:
-            assert time.monotonic() < deadline, f"{self.sampling.made} of {count}"
-            time.sleep(0.01)
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
 
     def answers(self) -> bool:
         """Whether its desk is open; the socket of one that was killed refuses until then."""
@@ -76,9 +80,21 @@ class Running:
     def end(self) -> None:
         self.stop.set()
         self._thread.join(60)
+        assert not self._thread.is_alive()
 
-    def _run(self, found: Settings) -> None:
-        self.drained = run(found, STATION, stop=self.stop, sampling=self.sampling)
+    def _run(self, found: Settings, station: str, more: dict[str, Any]) -> None:
+        self.drained = run(found, station, stop=self.stop, **more)
+
+
+class Running(AgentThread):
+    """The agent of STATION with numbered records."""
+
+    def __init__(self, url: str, state: Path, sampling: Numbers) -> None:
+        self.sampling = sampling
+        super().__init__(settings(url, state), STATION, sampling=sampling)
+
+    def wait_made(self, count: int) -> None:
+        eventually(lambda: self.sampling.made >= count)
 
 
 if __name__ == "__main__":

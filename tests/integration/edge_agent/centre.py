@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import Self
 
 from quantrac.mqtt.address import MqttAddress
 from quantrac.mqtt.delivery import Delivery
@@ -40,8 +41,18 @@ class Centre:
         self._session.start()
         assert self._session.wait_subscribed(60)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         self._session.stop()
+
+    def has_all(self, made: int) -> bool:
+        """Whether every one of so many numbered records and the agent's restart is here, under one epoch."""
+        return [*self.seqs.values()] == [set(range(1, made + 2))]
 
     def say(self, upto: int | None = None) -> None:
         """Publish the ack of what is here, or one that goes back (or beyond) to `upto`."""

@@ -23,7 +23,6 @@ from edge_agent.health.modem import ModemWatch, signal_of
 from edge_agent.readings.counts import MissCounts
 from edge_agent.readings.records import SlotRecord
 from edge_agent.readings.samples import NO_MEASUREMENT, Measured
-from edge_agent.service import run
 from edge_agent.spooling import inspection
 from quantrac.cli.commands.edge import app
 from quantrac.config.settings import Settings
@@ -31,6 +30,7 @@ from quantrac.config.stations import Bus, Modem
 from quantrac.telemetry.states import State
 from quantrac.telemetry.wire import Message, decode_message
 from tests.fixtures.timing import eventually
+from tests.integration.edge_agent.agent import AgentThread
 from tests.integration.edge_agent.tally_lines import Story, reader
 
 STATION = "st-box"
@@ -75,7 +75,7 @@ class MovedClock(SystemClock):
         return self.said
 
 
-class Box:
+class Box(AgentThread):
     """An agent without instruments that answer and without a broker: its own channels each second."""
 
     def __init__(self, folder: Path, clock: MovedClock) -> None:
@@ -86,12 +86,7 @@ class Box:
             (config / "network.yaml").write_text(NETWORK_FILE)
             (config / "devices").symlink_to(ROOT / "station_configs" / "devices")
         settings = Settings(mqtt_url="mqtt://127.0.0.1:1", state_dir=folder / "state", config=config)
-        self.folder = folder / "state" / STATION
-        self._stop = threading.Event()
-        self._thread = threading.Thread(
-            target=run, args=(settings, STATION), kwargs={"stop": self._stop, "clock": clock}, daemon=True
-        )
-        self._thread.start()
+        super().__init__(settings, STATION, clock=clock)
 
     def messages(self) -> list[Message]:
         return [decode_message(line) for line in inspection.export(self.folder)]
@@ -102,10 +97,9 @@ class Box:
     def undated(self) -> int:
         return inspection.inspect(self.folder).undated
 
-    def end(self) -> list[Message]:
-        self._stop.set()
-        self._thread.join(60)
-        assert not self._thread.is_alive()
+    def ended(self) -> list[Message]:
+        """End it, and return all that it has stored."""
+        self.end()
         return self.messages()
 
 
@@ -132,7 +126,7 @@ def test_a_clock_set_back_repeats_slots_and_both_are_kept(tmp_path: Path) -> Non
     eventually(lambda: box.there() and len(agent_times(box.messages())) >= 5)
     clock.moved_ms = -10_000
     eventually(lambda: len(repeated(box.messages())) >= 3)
-    messages = box.end()
+    messages = box.ended()
     (said,) = events(messages, "clock")
     assert abs(int(said[1].split()[2]) + 10_000) < CLOCK_MS
 
@@ -143,7 +137,7 @@ def test_a_clock_set_forward_an_hour_leaves_slots_that_are_null_and_an_event_tha
     eventually(lambda: box.there() and len(agent_times(box.messages())) >= 3)
     clock.moved_ms = HOUR_MS
     eventually(lambda: len(skipped(box.messages())) >= 1_700)
-    messages = box.end()
+    messages = box.ended()
     times = agent_times(messages)
     assert max(b - a for a, b in itertools.pairwise(times)) <= 2 * WIDTH_MS, "every second one of 3,600 slots is sent"
     assert len(skipped(messages)) <= 2_000
@@ -158,13 +152,13 @@ def test_a_box_that_wakes_up_in_1970_dates_what_it_measured_when_its_clock_is_se
     clock = MovedClock(moved_ms=-began_ms, look=ClockLook(False, None))
     box = Box(tmp_path, clock)
     eventually(lambda: box.there() and box.undated() >= 5)
-    assert box.end() == [], "no time, so no seq"
+    assert box.ended() == [], "no time, so no seq"
     before = box.undated()
     box = Box(tmp_path, clock)
     eventually(lambda: box.undated() >= before + 4)
     clock.moved_ms = 0
     eventually(lambda: len(events(box.messages(), "clock")) >= 2)
-    messages = box.end()
+    messages = box.ended()
     now_ms = time.time_ns() // 1_000_000
     assert box.undated() == 0
     assert all(began_ms - 1_000 < m.t <= now_ms + 1_000 for m in messages)
@@ -200,7 +194,7 @@ def test_a_person_orders_maintenance_at_the_desk_and_it_is_on_record(
     assert maint("--off") == (0, "st-box: no maintenance\n")
     assert maint("--off")[0] == 1
     eventually(lambda: len(maintenance(box.messages())) >= 4)
-    assert maintenance(box.end()) == [
+    assert maintenance(box.ended()) == [
         ("io", "on, maint for 0.1 min: lau đầu đo"),
         (None, "on, cal for 30 min"),
         ("io", "off, its time is over"),

@@ -4,11 +4,9 @@ import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from edge_agent import desk
@@ -18,14 +16,13 @@ from edge_agent.cameras.picture_spool import FILE, PictureSpool
 from edge_agent.cameras.snapshot import HttpSnapshot, Login, NoPicture
 from edge_agent.readings.records import StationEvent
 from quantrac.config.stations import Station
+from quantrac.mqtt import Delivery, MqttAddress, Session, Subscription
 from quantrac.private_services.mosquitto import PrivateMosquitto
+from quantrac.telemetry.topics import TopicKind, parse, topic
 from quantrac.telemetry.wire import decode_message, lines_of
 from simulators.cameras.camera import Scheme, SimulatedCamera, size_of
-from tests.fixtures.stations import add_channel, add_station
 from tests.fixtures.timing import eventually
 from tests.integration.edge_agent.agent import STATION, Numbers, Running, settings
-from tests.integration.edge_agent.listener import Listener
-from tests.integration.ingest.conftest import RunningIngest
 
 TRIES = 3
 
@@ -48,14 +45,6 @@ def test_what_goes_wrong_says_what_to_do() -> None:
         nobody.bind(("127.0.0.1", 0))  # nobody else can listen there
         with pytest.raises(NoPicture, match="refused"):
             HttpSnapshot()(f"http://127.0.0.1:{nobody.getsockname()[1]}/")
-
-
-@pytest.fixture
-def conn(database: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(database, autocommit=True, options="-c TimeZone=UTC") as made:
-        add_station(made, STATION)
-        add_channel(made, STATION, "do")
-        yield made
 
 
 def with_camera(broker: PrivateMosquitto, state: Path, url: str, more: str = "") -> None:
@@ -84,22 +73,9 @@ def settled(folder: Path) -> int:
     return int(last) - int(held)
 
 
-@contextmanager
-def running_ingest(database: str, broker: PrivateMosquitto, folder: Path) -> Iterator[None]:
-    ingest = RunningIngest(database, broker, folder / "ingest.log")
-    ingest.start()
-    try:
-        yield
-    finally:
-        ingest.stop()
-
-
+@pytest.mark.usefixtures("ingest")
 def test_pictures_arrive_in_the_database_and_leave_the_album(
-    broker: PrivateMosquitto,
-    database: str,
-    conn: psycopg.Connection,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    broker: PrivateMosquitto, conn: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("QUANTRAC_CAMERA_LOGIN", "tram:m@t")
     query = "select camera, cause, bytes from v_image where station = %s order by time"
@@ -107,18 +83,15 @@ def test_pictures_arrive_in_the_database_and_leave_the_album(
     def causes() -> set[str]:
         return {cause for _, cause, _ in conn.execute(query, [STATION]).fetchall()}
 
-    with SimulatedCamera("digest-sha256", "tram", "m@t") as camera, running_ingest(database, broker, tmp_path):
+    with SimulatedCamera("digest-sha256", "tram", "m@t") as camera:
         with_camera(broker, tmp_path / "state", camera.url, more=", on_alarm: true")
-        agent = Running(broker.url(STATION), tmp_path / "state", DoorOpens(0.1))
-        try:
+        with Running(broker.url(STATION), tmp_path / "state", DoorOpens(0.1)) as agent:
             eventually(lambda: causes() >= {"scheduled", "door"})
             told = desk.ask(agent.folder, {"do": "picture", "camera": "river"}, 60)
             with pytest.raises(desk.AgentRefused, match="no camera 'gate'; it has: river"):
                 desk.ask(agent.folder, {"do": "picture", "camera": "gate"}, 60)
             eventually(lambda: "asked" in causes())
             eventually(lambda: settled(tmp_path / "state" / STATION) >= 2)
-        finally:
-            agent.end()
     pictures = conn.execute(query, [STATION]).fetchall()
     found = {(name, cause) for name, cause, _ in pictures}
     assert found - {("river", "alarm")} == {("river", why) for why in ("scheduled", "door", "asked")}
@@ -143,15 +116,28 @@ def lateness_beside_a_backlog(broker: PrivateMosquitto, state: Path) -> int:
     for n in range(100):  # 15 MB
         spool.put(time.time_ns() // 1_000_000 - n, "river", "scheduled", b"\xff\xd8\xff" + bytes(150_000) + b"\xff\xd9")
     spool.close()
-    with SimulatedCamera() as camera, Listener(broker.url("ingest"), STATION, ("readings", "image")) as listener:
+    late: list[int] = []
+    pictures: list[bytes] = []
+
+    def hear(delivery: Delivery) -> None:
+        if parse(delivery.topic).kind == "image":
+            pictures.append(delivery.payload)
+        else:
+            now_ms = time.time_ns() // 1_000_000
+            late.extend(now_ms - decode_message(line).t for line in lines_of(delivery.payload))
+        session.acknowledge([(delivery.generation, delivery.mid)])
+
+    kinds: tuple[TopicKind, ...] = ("readings", "image")
+    session = Session(
+        MqttAddress.parse(broker.url("ingest")), "listener", expiry_s=60, receive_maximum=1000,
+        subscriptions=[Subscription(topic(STATION, kind)) for kind in kinds], on_message=hear,
+    )  # fmt: skip
+    session.start()
+    assert session.wait_subscribed(60)
+    with SimulatedCamera() as camera:
         with_camera(broker, state, camera.url)
-        agent = Running(broker.url(STATION), state, Numbers(0.02))
-        eventually(lambda: listener.count("readings") >= 200 and listener.count("image") >= 6)
-        agent.end()
-    late = sorted(
-        at_ms - decode_message(line).t
-        for kind, at_ms, payload in listener.heard
-        if kind == "readings"
-        for line in lines_of(payload)
-    )
+        with Running(broker.url(STATION), state, Numbers(0.02)):
+            eventually(lambda: len(late) >= 200 and len(pictures) >= 6)
+    session.stop()
+    late.sort()
     return late[int(len(late) * 0.99)]

@@ -24,7 +24,6 @@ from typing import Any
 import pytest
 
 from edge_agent import desk
-from edge_agent.service import run
 from edge_agent.spooling import inspection
 from quantrac.config.loader import load_network
 from quantrac.config.settings import Settings
@@ -38,6 +37,9 @@ from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.telemetry.commands import encode_command
 from quantrac.telemetry.topics import topic
 from quantrac.telemetry.wire import decode_message
+from tests.fixtures.simulation import simulated
+from tests.fixtures.timing import eventually
+from tests.integration.edge_agent.agent import AgentThread
 from tests.integration.edge_agent.centre import Centre
 
 ROOT = Path(__file__).parents[3]
@@ -52,16 +54,8 @@ DEFAULTS = "defaults: {sample: 500ms, report: 2s, housekeeping: 2s}\n"
 @pytest.fixture(scope="module")
 def wiring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("field")
-    command = [sys.executable, "-m", "quantrac", "simulate", "--with-parent", "--station", STATION]
-    command += ["--wiring", str(folder / "wiring.yaml"), "--journal", str(folder / "journal")]
-    with subprocess.Popen(command, cwd=ROOT) as process:
-        until = time.monotonic() + 60
-        while not (folder / "wiring.yaml").exists():
-            assert process.poll() is None
-            assert time.monotonic() < until
-            time.sleep(0.05)
+    with simulated(folder, "--station", STATION):
         yield folder / "wiring.yaml"
-        process.terminate()
 
 
 class Rig:
@@ -99,48 +93,34 @@ class Rig:
         return self.config / "stations" / f"{STATION}.yaml"
 
     def start(self) -> None:
-        self.stop, self.hup = threading.Event(), threading.Event()
-        self._thread = threading.Thread(
-            target=run, args=(self.settings, STATION), kwargs={"stop": self.stop, "reload": self.hup}, daemon=True
-        )
-        self._thread.start()
+        self.hup = threading.Event()
+        self._agent = AgentThread(self.settings, STATION, reload=self.hup)
 
     def wait_for_its_desk(self) -> None:
         """Return when the agent answers at its desk."""
-        until = time.monotonic() + 60
-        while True:
-            with contextlib.suppress(desk.AgentNotRunning):
-                desk.status(self.folder)
-                return
-            assert time.monotonic() < until
-            time.sleep(0.05)
+        eventually(self._agent.answers)
 
     def end(self) -> None:
-        self.stop.set()
-        self._thread.join(60)
+        self._agent.end()
 
     def close(self) -> None:
         self.end()
         self._console.stop()
         self.centre.close()
 
-    def order(self, order: dict[str, Any], within_s: float = 60.0) -> dict[str, Any]:
+    def order(self, order: dict[str, Any]) -> dict[str, Any]:
         self._count += 1
         name, now_ms = f"command-{self._count}", time.time_ns() // 1_000_000
         payload = encode_command(KEY, STATION, name, order, issued_ms=now_ms, expires_ms=now_ms + 60_000)
-        return self.send(name, payload, within_s)
+        return self.send(name, payload)
 
-    def send(self, name: str, payload: bytes, within_s: float = 60.0) -> dict[str, Any]:
+    def send(self, name: str, payload: bytes) -> dict[str, Any]:
         self.replies.pop(name, None)
         self._console.publish(topic(STATION, "cmd", name), payload)
-        until = time.monotonic() + within_s
-        while name not in self.replies:
-            assert time.monotonic() < until, f"no reply to {name}"
-            time.sleep(0.02)
-        return self.replies[name]
+        return eventually(lambda: self.replies.get(name))
 
     def push(self, station: Station, within_s: float = 60.0) -> dict[str, Any]:
-        return self.order({"do": "push", "station": json.loads(dumps(station)), "within_s": within_s}, 120)
+        return self.order({"do": "push", "station": json.loads(dumps(station)), "within_s": within_s})
 
     def events(self, kind: str) -> list[str]:
         return [detail for found, detail in list(self.centre.events) if found == kind]
@@ -191,7 +171,7 @@ def test_a_good_change_is_put_in_force_without_losing_a_reading(rig: Rig) -> Non
     assert (answer["ok"], answer["outcome"], answer["changes"]["changed"]) == (True, "confirmed", [device.name])
     others = [c for d in rig.station.devices.values() for c in d.channels if c != name and d.report_ms == REPORT_MS]
     assert rig.centre.holds(lambda c: any((v or 0) > 900 for (n, _), v in c.values.items() if n == name), 60)
-    status = desk.ask(rig.folder, {"do": "live"}, 60)
+    status = desk.live(rig.folder)
     assert status["config"] == new.config_hash
     rig.end()
     assert_no_slot_is_missing(rig, [name, *others])
@@ -204,7 +184,7 @@ def test_a_good_change_is_put_in_force_without_losing_a_reading(rig: Rig) -> Non
         assert len(found) <= 0.5 * len(rig.slots(other)), other
     rig.start()  # and it outlives the agent
     rig.wait_for_its_desk()
-    assert desk.ask(rig.folder, {"do": "live"}, 60)["config"] == new.config_hash
+    assert desk.live(rig.folder)["config"] == new.config_hash
 
 
 def test_a_device_that_does_not_answer_is_refused_with_its_reason(rig: Rig) -> None:
@@ -212,7 +192,7 @@ def test_a_device_that_does_not_answer_is_refused_with_its_reason(rig: Rig) -> N
     answer = rig.push(changed(rig.station, device.name, address=77))
     assert answer["ok"] is False
     assert f"{device.name}: unit 77: no answer" in answer["error"]
-    assert desk.ask(rig.folder, {"do": "live"}, 60)["config"] == rig.station.config_hash
+    assert desk.live(rig.folder)["config"] == rig.station.config_hash
     assert rig.centre.holds(lambda _: any("refused" in detail for detail in rig.events("configuration")), 60)
     rig.end()
     assert_no_slot_is_missing(rig, list(device.channels))
@@ -273,10 +253,7 @@ def test_a_wiper_turns_once_and_what_the_sonde_reads_meanwhile_is_maintenance(ri
     assert answer["ok"] is True, answer
     orders = desk.maintenance(rig.folder)["maintenance"]
     assert orders == {"sonde": {"state": "maint", "until": answer["until"]}}
-    until = time.monotonic() + 60
-    while not turning():
-        assert time.monotonic() < until
-        time.sleep(0.2)
+    eventually(turning)
     said = "on, maint for 2 min: its wiper"
     assert rig.centre.holds(lambda c: said in [d for kind, d in c.events if kind == "maintenance"], 60)
     longer = rig.order({"do": "maint", "device": "sonde", "for_ms": 3_600_000, "state": "cal"})
@@ -345,13 +322,10 @@ def test_a_wrong_file_is_refused_by_line_and_a_right_one_put_in_force(rig: Rig) 
     rig.file.write_text(text.replace(f"profile: {device.profile.device}", "profile: no-such", 1))
     with pytest.raises(desk.AgentRefused, match=rf"{STATION}.yaml:\d+:\d+: devices.{device.name}.profile"):
         desk.ask(rig.folder, {"do": "reload"}, 60)
-    assert desk.ask(rig.folder, {"do": "live"}, 60)["config"] == rig.station.config_hash
+    assert desk.live(rig.folder)["config"] == rig.station.config_hash
     rig.file.write_text(text.replace("sample: 500ms", "sample: 1s"))
     rig.hup.set()  # what SIGHUP does
     new = load_network(rig.config).stations[STATION].config_hash
-    until = time.monotonic() + 60
-    while desk.ask(rig.folder, {"do": "live"}, 60)["config"] != new:
-        assert time.monotonic() < until
-        time.sleep(0.1)
+    eventually(lambda: desk.live(rig.folder)["config"] == new)
     assert rig.centre.holds(lambda _: any("confirmed" in said for said in rig.events("configuration")), 60)
     assert signal.SIGHUP

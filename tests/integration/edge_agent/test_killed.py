@@ -23,6 +23,7 @@ from quantrac.cli.demo.journals import ABSENCE, channel_series, milliseconds, re
 from quantrac.config.loader import load_network
 from quantrac.telemetry.slots import slot_end
 from quantrac.telemetry.states import State
+from tests.fixtures.simulation import simulated
 from tests.fixtures.timing import eventually
 
 ROOT = Path(__file__).parents[3]
@@ -37,15 +38,8 @@ def field(tmp_path: Path) -> Iterator[Path]:
     shutil.copytree(ROOT / "station_configs", tmp_path / "config")
     file = tmp_path / "config" / "stations" / f"{STATION}.yaml"
     file.write_text(file.read_text().replace("\nbuses:", f"\n{DEFAULTS}buses:", 1).replace("sample: 1m", "sample: 2s"))
-    command = [sys.executable, "-m", "quantrac", "simulate", "--with-parent", "--wiring", str(tmp_path / "wiring.yaml")]
-    command += ["--journal", str(tmp_path / "journal"), "--station", STATION]
-    with (
-        (tmp_path / "simulate.log").open("wb") as log,
-        subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log) as process,
-    ):
-        eventually((tmp_path / "wiring.yaml").exists)
+    with simulated(tmp_path, "--station", STATION):
         yield tmp_path
-        process.terminate()
 
 
 @contextmanager

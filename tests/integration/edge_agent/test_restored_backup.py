@@ -7,15 +7,12 @@ import psycopg
 import pytest
 
 from edge_agent import desk
-from edge_agent.control import run_end
-from edge_agent.sending import lanes
-from edge_agent.spooling import settlement
 from ingest.rollups import consumer as rollups
 from quantrac.database.backup import backup, restore
 from quantrac.database.feed import Consumer
+from quantrac.database.pool import Connection
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.private_services.postgres import PrivatePostgres
-from tests.fixtures.stations import add_channel, add_station
 from tests.fixtures.timing import eventually
 from tests.integration.edge_agent.agent import STATION, Numbers, Running
 from tests.integration.ingest.conftest import RunningIngest
@@ -33,7 +30,7 @@ def empty(postgres: PrivatePostgres) -> Iterator[str]:
     postgres.drop_database("yesterday")
 
 
-def roll_up(conn: psycopg.Connection) -> None:
+def roll_up(conn: Connection) -> None:
     feed = Consumer(conn, rollups.NAME, rollups.CAUSES)
     while rollups.round_of(conn, feed, 50):
         pass
@@ -45,24 +42,19 @@ def count(url: str) -> int:
         return int(found)
 
 
+@pytest.mark.usefixtures("_impatient")
 def test_the_network_heals_itself(
-    broker: PrivateMosquitto, database: str, empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    broker: PrivateMosquitto,
+    database: str,
+    conn: Connection,
+    empty: str,
+    ingest: RunningIngest,
+    tmp_path: Path,
 ) -> None:
-    for module in (settlement, lanes):
-        monkeypatch.setattr(module, "RESEND_AFTER_S", 2.0)
-    monkeypatch.setattr(settlement, "GRAIN_S", 0.2)
-    monkeypatch.setattr(run_end, "ASK_AGAIN_S", 1.0)
-    with psycopg.connect(database, autocommit=True, options="-c TimeZone=UTC") as conn:
-        add_station(conn, STATION)
-        add_channel(conn, STATION, "do")
-    ingest = RunningIngest(database, broker, tmp_path / "ingest.log")
-    ingest.start()
-    agent = Running(broker.url(STATION), tmp_path / "state", Numbers(0.005))
-    try:
+    with Running(broker.url(STATION), tmp_path / "state", Numbers(0.005)) as agent:
         agent.wait_made(150)
         eventually(lambda: count(database) > 50)
-        with psycopg.connect(database, autocommit=True, options="-c TimeZone=UTC") as conn:
-            roll_up(conn)
+        roll_up(conn)
         backup(database, tmp_path / "yesterday.dump")  # while everything runs
         yesterday = count(database)
         eventually(lambda: count(database) > yesterday + 200)
@@ -73,18 +65,16 @@ def test_the_network_heals_itself(
         ingest.start(QUANTRAC_DATABASE_URL=empty)
         agent.wait_made(agent.sampling.made + 200)
         outcome = desk.drain(agent.folder, 60)
-    finally:  # a thread left running would keep pytest from ending
-        agent.end()
-        ingest.stop()
+    ingest.stop()
     made = agent.sampling.made
     assert outcome["drained"], outcome
-    with psycopg.connect(empty, autocommit=True, options="-c TimeZone=UTC") as conn:
-        assert conn.execute(LEDGER, [STATION]).fetchall() == [(made + 1, made + 1, 0, 0, 0, 0, True)]
-        values = conn.execute("select value from v_reading where station = %s order by time", [STATION]).fetchall()
+    with psycopg.connect(empty, autocommit=True, options="-c TimeZone=UTC") as restored:
+        assert restored.execute(LEDGER, [STATION]).fetchall() == [(made + 1, made + 1, 0, 0, 0, 0, True)]
+        values = restored.execute("select value from v_reading where station = %s order by time", [STATION]).fetchall()
         assert [value for (value,) in values] == [float(n) for n in range(1, made + 1)]
-        roll_up(conn)
-        rolled = everything(conn)
-        assert conn.execute("select sum(received) from v_hourly").fetchone() == (made,)
-        conn.execute("truncate hourly, daily")
-        rollups.make_everything(conn)
-        assert everything(conn) == rolled
+        roll_up(restored)
+        rolled = everything(restored)
+        assert restored.execute("select sum(received) from v_hourly").fetchone() == (made,)
+        restored.execute("truncate hourly, daily")
+        rollups.make_everything(restored)
+        assert everything(restored) == rolled

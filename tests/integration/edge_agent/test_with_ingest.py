@@ -1,24 +1,18 @@
 """Agent, broker, ingest and database, each killed in turn: the spool's book and the ledger agree to the message."""
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from edge_agent import desk
-from edge_agent.control import run_end
-from edge_agent.sending import lanes
-from edge_agent.spooling import settlement
 from quantrac.config.loader import load_network
-from quantrac.database.pool import connect
+from quantrac.database.pool import Connection, connect
 from quantrac.desks.network import apply_network
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.telemetry.wire import Message
-from tests.fixtures.stations import add_channel, add_station
 from tests.fixtures.timing import eventually
 from tests.integration.edge_agent.agent import STATION, Numbers, Running
 from tests.integration.ingest.conftest import Edge, RunningIngest
@@ -27,29 +21,11 @@ from tests.unit.edge_agent import test_gases
 LEDGER = "select highest_seq, stored, dead, lost, missing, conflict from v_ledger where station = %s and epoch <> ''"
 
 
-@pytest.fixture
-def conn(database: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(database, autocommit=True, options="-c TimeZone=UTC") as made:
-        add_station(made, STATION)
-        add_channel(made, STATION, "do")
-        yield made
-
-
+@pytest.mark.usefixtures("_impatient")
 def test_broker_and_ingest_killed(
-    broker: PrivateMosquitto,
-    database: str,
-    conn: psycopg.Connection,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    broker: PrivateMosquitto, conn: Connection, ingest: RunningIngest, tmp_path: Path
 ) -> None:
-    for module in (settlement, lanes):
-        monkeypatch.setattr(module, "RESEND_AFTER_S", 2.0)
-    monkeypatch.setattr(settlement, "GRAIN_S", 0.2)
-    monkeypatch.setattr(run_end, "ASK_AGAIN_S", 1.0)
-    ingest = RunningIngest(database, broker, tmp_path / "ingest.log")
-    ingest.start()
-    agent = Running(broker.url(STATION), tmp_path / "state", Numbers(0.005))
-    try:
+    with Running(broker.url(STATION), tmp_path / "state", Numbers(0.005)) as agent:
         agent.wait_made(200)
         ingest.kill()
         agent.wait_made(400)
@@ -59,9 +35,6 @@ def test_broker_and_ingest_killed(
         ingest.start()
         agent.wait_made(600)
         outcome = desk.drain(agent.folder, 60)
-    finally:  # a thread left running would keep pytest from ending
-        agent.end()
-        ingest.stop()
     made = agent.sampling.made
     assert outcome["drained"], outcome
     assert outcome["produced"] == outcome["acknowledged"] == made + 1
