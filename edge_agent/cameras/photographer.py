@@ -6,7 +6,8 @@ import queue
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from edge_agent.acquiring.schedule import next_due
 from edge_agent.cameras.picture_spool import PictureSpool
@@ -95,10 +96,11 @@ class Departures:
         return True
 
 
-class _Wish(NamedTuple):
+@dataclass(frozen=True)
+class _Wish:
     camera: str
     cause: str
-    answer: Future[dict[str, Any]]
+    answer: Future[dict[str, Any]] = field(default_factory=Future)
     """Read by the caller of `ask`; unread for other pictures."""
 
 
@@ -113,7 +115,7 @@ class Photographer:
         clock: Callable[[], int],
         stamp: Callable[[], ClockStamp],
         on_taken: Callable[[], None],
-        departures: Departures | None = None,
+        departures: Departures,
     ) -> None:
         """`snapshot` fetches the JPEG at a camera's address.
 
@@ -121,7 +123,7 @@ class Photographer:
         """
         self._cameras, self._spool, self._snapshot = cameras, spool, snapshot
         self._clock, self._stamp, self._on_taken = clock, stamp, on_taken
-        self._departures = departures or Departures({})
+        self._departures = departures
         self._timetable = Timetable(cameras, clock())
         self._wishes: queue.SimpleQueue[_Wish | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="cameras", daemon=True)
@@ -138,14 +140,14 @@ class Photographer:
     def note(self, event: StationEvent) -> None:
         """Take an event of the station; returns at once."""
         for camera in self._timetable.asked(event):
-            self._wishes.put(_wish(camera, event.kind))
+            self._wishes.put(_Wish(camera, event.kind))
 
     def look(self, record: SlotRecord) -> None:
         """Take note of a record on its way to the spool; returns at once."""
         if self._departures.of(record):
             for name, camera in self._cameras.items():
                 if camera.on_alarm:
-                    self._wishes.put(_wish(name, ALARM))
+                    self._wishes.put(_Wish(name, ALARM))
 
     def ask(self, camera: str, cause: str) -> dict[str, Any]:
         """Take a picture now, and return its time, size and number when it is in the spool; blocking, any thread.
@@ -154,7 +156,7 @@ class Photographer:
         """
         if camera not in self._cameras:
             raise NoPicture(f"the station has no camera {camera!r}; it has: {', '.join(sorted(self._cameras))}")
-        wish = _wish(camera, cause)
+        wish = _Wish(camera, cause)
         self._wishes.put(wish)
         try:
             return wish.answer.result(ASKED_S)
@@ -167,7 +169,7 @@ class Photographer:
                 wish = self._wishes.get(timeout=LOOK_EVERY_S)
             except queue.Empty:
                 for camera in self._timetable.due(self._clock()):
-                    self._fulfil(_wish(camera, SCHEDULED))
+                    self._fulfil(_Wish(camera, SCHEDULED))
                 continue
             if wish is None:
                 return
@@ -196,7 +198,3 @@ class Photographer:
             raise NoPicture("the station's clock is not believed yet, so a picture would have no time")
         jpeg = scaled(self._snapshot(camera.url), camera.width, camera.height, camera.max_kb * 1024)
         return {"camera": name, "t": t_ms, "bytes": len(jpeg), "seq": self._spool.put(t_ms, name, cause, jpeg)}
-
-
-def _wish(camera: str, cause: str) -> _Wish:
-    return _Wish(camera, cause, Future())

@@ -10,6 +10,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from edge_agent.spooling import salvage
 from edge_agent.spooling.ranges import Range, RangeSet
 from edge_agent.spooling.spool_file import SpoolDamaged, SpoolErrors
 from quantrac.observe.logs import logger
@@ -66,12 +67,7 @@ class PictureSpool:
         """
         with self._lock:
             self._db.close()
-            aside = self._path.with_name(f"{FILE}.damaged-{secrets.token_hex(4)}")
-            for suffix in ("-wal", ""):
-                part = self._path.with_name(FILE + suffix)
-                if part.exists():
-                    part.rename(aside.with_name(aside.name + suffix))
-            self._path.with_name(f"{FILE}-shm").unlink(missing_ok=True)
+            aside = salvage.set_aside(self._path, secrets.token_hex(4))
             self._open()
             with SpoolErrors(), self._db:
                 saved = self._take_over(aside)

@@ -133,9 +133,6 @@ def _device_plan(device: Device, instrument: Instrument) -> DevicePlan:
     wire_ms = load = None
     if device.bus.line is not None and None not in lengths:
         wire_ms = sum(length or 0 for length in lengths) * device.bus.line.bits_per_byte / device.bus.line.baud * 1000
-        load = (wire_ms + len(requests) * (ANSWER_MS + _gap_ms(device, device.bus))) / device.sample_ms
+        pause_ms = ANSWER_MS + device.bus.gap_ms + device.profile.turnaround_ms
+        load = (wire_ms + len(requests) * pause_ms) / device.sample_ms
     return DevicePlan(device.name, device.bus.name, device.bus.place, device.sample_ms, requests, wire_ms, load)
-
-
-def _gap_ms(device: Device, bus: Bus) -> float:
-    return bus.gap_ms + device.profile.turnaround_ms

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Final
 
 from edge_agent.clocks.clock import Moment
-from edge_agent.readings.records import SlotRecord, StationEvent
 from edge_agent.sending.announcement import Identity, identity_of
 from edge_agent.sending.lanes import Lanes, Parcel, Publisher
 from edge_agent.sending.presence import Presence
@@ -227,7 +226,7 @@ class Forwarder:
 
     def record_event(self, kind: str, detail: str, now: Moment) -> None:
         """Put an event of the station itself on record."""
-        self._intake.offer(SlotRecord(now.ms, (), (StationEvent(kind, None, detail, now.ms),)))
+        self._intake.tell(kind, detail, now.ms)
 
     def _adopt(self) -> None:
         """Take the spool as it is now."""

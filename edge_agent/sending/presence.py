@@ -6,12 +6,11 @@ from collections.abc import Callable
 from typing import Final
 
 from edge_agent.clocks.clock import Moment
-from edge_agent.sending import announcement
-from edge_agent.sending.announcement import Identity
+from edge_agent.sending.announcement import Identity, held
 from edge_agent.sending.lanes import Publisher
 from edge_agent.spooling.spool import Spool
 from quantrac.telemetry.topics import topic
-from quantrac.telemetry.wire import Held
+from quantrac.telemetry.wire import Birth, Held, Status, encode
 
 STATUS_EVERY_S: Final = 60.0
 
@@ -28,14 +27,15 @@ class Presence:
 
     def announce(self, now: Moment) -> None:
         """Publish birth and status, to which the centre answers with an ack."""
-        birth = announcement.birth(self.identity, self._spool.epoch, self._held(), now.ms)
-        self._transport.publish(topic(self.identity.station, "birth"), birth, retain=True)
+        who = self.identity
+        birth = Birth(self._spool.epoch, self._held(), now.ms, who.agent, who.config, who.channels)
+        self._transport.publish(topic(who.station, "birth"), encode(birth), retain=True)
         self.say_status(now)
 
     def say_status(self, now: Moment, *, online: bool = True) -> None:
         """Publish the status."""
-        payload = announcement.status(self._spool.epoch, self._held(), now.ms, online=online)
-        self._transport.publish(topic(self.identity.station, "status"), payload, retain=True)
+        status = Status(online, now.ms, self._spool.epoch, self._held())
+        self._transport.publish(topic(self.identity.station, "status"), encode(status), retain=True)
         self._status_s = now.s
 
     def say_status_if_due(self, now: Moment) -> None:
@@ -48,4 +48,4 @@ class Presence:
         self._status_s = float("-inf")
 
     def _held(self) -> dict[str, Held]:
-        return announcement.held(self._spool.spans(), self._spool.fate) | self.others()
+        return held(self._spool.spans(), self._spool.fate) | self.others()

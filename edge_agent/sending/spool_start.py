@@ -10,7 +10,6 @@ from typing import Final
 
 from edge_agent.clocks.clock import Moment, Now
 from edge_agent.clocks.timekeeper import Timekeeper
-from edge_agent.readings.records import SlotRecord, StationEvent
 from edge_agent.sending.forwarder import Forwarder
 from edge_agent.sending.forwarding_loop import ForwardingLoop
 from edge_agent.slots.continuity import Continuity, SlotSeries, last_slots
@@ -81,7 +80,7 @@ class SpoolStart:
         log.warning("spool_recovered", in_memory=len(self._intake))
         detail = f"{why}; {start}, {now.s - since.s:.0f} s in memory from the start"
         forwarder = self._made(spool)
-        self._intake.offer(SlotRecord(now.ms, (), (StationEvent("spool_unwritable", None, detail, now.ms),)))
+        self._intake.tell("spool_unwritable", detail, now.ms)
         return forwarder
 
     def _unopened(self, why: str) -> SpoolReport:
@@ -100,8 +99,7 @@ class SpoolStart:
     def _made(self, spool: Spool) -> Forwarder:
         self._spool = spool
         if spool.damage:  # met while it was opened
-            now_ms, detail = self._now().ms, f"{spool.damage}; new epoch {spool.epoch}"
-            self._intake.offer(SlotRecord(now_ms, (), (StationEvent("spool_damaged", None, detail, now_ms),)))
+            self._intake.tell("spool_damaged", f"{spool.damage}; new epoch {spool.epoch}", self._now().ms)
         self._keeper.remember(spool.synchronised_boot())
         return self._forwarder_of(spool)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import NamedTuple
 
 from edge_agent.spooling.ranges import RangeSet
@@ -32,17 +31,3 @@ class SpoolFate(NamedTuple):
     def unknown(cls) -> SpoolFate:
         """Nothing is known yet."""
         return cls(RangeSet(), RangeSet(), RangeSet())
-
-
-def read_fate(saved: str) -> SpoolFate:
-    """Return what was saved as JSON; what cannot be read is unknown, and then sent again.
-
-    The centre's next ack says what of it is settled.
-    """
-    try:
-        found = json.loads(saved)
-        return SpoolFate(
-            *(RangeSet((int(lo), int(hi)) for lo, hi in found.get(name, ())) for name in SpoolFate._fields)
-        )
-    except (ValueError, TypeError, AttributeError):
-        return SpoolFate.unknown()

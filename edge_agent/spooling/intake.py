@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from edge_agent.clocks.trust import ALWAYS, ClockStamp, Offered
-from edge_agent.readings.records import SlotRecord
+from edge_agent.readings.records import SlotRecord, StationEvent
 
 MOST_RECORDS: Final = 10_000
 """About 20 MB: seventeen minutes of ten devices each second, a week of ten devices each ten minutes."""
@@ -38,6 +38,10 @@ class Intake:
             self._records.append(offered)
             self._trim()
         self._wake()
+
+    def tell(self, kind: str, detail: str, now_ms: int) -> None:
+        """Take an event of the station itself, as a record of its own."""
+        self.offer(SlotRecord(now_ms, (), (StationEvent(kind, None, detail, now_ms),)))
 
     def take(self) -> list[Offered]:
         """Return what waits and empty the queue."""

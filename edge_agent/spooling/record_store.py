@@ -7,7 +7,6 @@ from typing import Final, Protocol
 
 from edge_agent.clocks.clock import Moment
 from edge_agent.clocks.trust import ALWAYS, ClockStamp, Offered, dated
-from edge_agent.readings.records import SlotRecord, StationEvent
 from edge_agent.slots.continuity import Continuity, SlotSeries
 from edge_agent.spooling.intake import Intake
 from edge_agent.spooling.spool import Spool, Spooled
@@ -120,12 +119,13 @@ class RecordStore:
             self._undated = self._spool.count_undated(self._clock.boot_id)
         if count:
             log.info("clock_believed", dated=count)
-            self._say("clock", f"believed now; {count} records measured before have got their time", now)
+            self._intake.tell("clock", f"believed now; {count} records measured before have got their time", now.ms)
         if not self._looked_at_earlier_boots:
             self._looked_at_earlier_boots = True
             if stranded := self._spool.count_undated():
                 log.error("records_stranded", count=stranded, why="the machine went down before its clock was set")
-                self._say("undated", f"{stranded} records of an earlier start of the machine never got a time", now)
+                detail = f"{stranded} records of an earlier start of the machine never got a time"
+                self._intake.tell("undated", detail, now.ms)
 
     def _note_synchronised(self) -> None:
         """Remember over a restart of the agent that this machine's clock is right."""
@@ -134,6 +134,3 @@ class RecordStore:
                 self._noted_boot = self._spool.synchronised_boot(self._clock.boot_id)
             except SpoolUnwritable as full:
                 log.debug("spool_unwritable", error=str(full))
-
-    def _say(self, kind: str, detail: str, now: Moment) -> None:
-        self._intake.offer(SlotRecord(now.ms, (), (StationEvent(kind, None, detail, now.ms),)))

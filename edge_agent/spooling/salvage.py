@@ -13,7 +13,6 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -38,14 +37,13 @@ class FoundEpoch(NamedTuple):
     last: int
 
 
-def set_aside(path: Path, now_ms: int) -> Path:
-    """Rename a damaged database and its write-ahead log, and return the new name."""
-    stamp = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y%m%dT%H%M%S")
-    aside = path.with_name(f"{path.name}.damaged-{stamp}")
+def set_aside(path: Path, mark: str) -> Path:
+    """Rename a damaged database and its write-ahead log to `….damaged-<mark>`, and return the new name."""
+    aside = path.with_name(f"{path.name}.damaged-{mark}")
     number = 1
     while aside.exists():
         number += 1
-        aside = path.with_name(f"{path.name}.damaged-{stamp}-{number}")
+        aside = path.with_name(f"{path.name}.damaged-{mark}-{number}")
     for suffix in ("-wal", ""):
         part = path.with_name(path.name + suffix)
         if part.exists():

@@ -10,6 +10,7 @@ import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
@@ -293,7 +294,8 @@ class Spool:
         self.damage = reason
         with suppress(AttributeError, sqlite3.Error):
             self._db.close()
-        aside = salvage.set_aside(self.folder / DATABASE, now_ms)
+        stamp = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y%m%dT%H%M%S")
+        aside = salvage.set_aside(self.folder / DATABASE, stamp)
         log.error("spool_damaged", reason=reason, set_aside=str(aside))
         self._open(now_ms, salvaged=aside)
         log.warning("spool_salvaged", messages=self._last, epochs=[span.name for span in self.spans()])

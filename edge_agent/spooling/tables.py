@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from edge_agent.spooling.fate import EpochSpan, SpoolFate, read_fate
+from edge_agent.spooling.fate import EpochSpan, SpoolFate
 from edge_agent.spooling.ranges import RangeSet
 
 AT_ONCE: Final = 500
@@ -63,9 +63,15 @@ def unstored(db: sqlite3.Connection) -> int:
 
 
 def fate(db: sqlite3.Connection) -> SpoolFate:
-    """Return what was known of the messages when it was saved last."""
-    saved = note(db, "fate")
-    return SpoolFate.unknown() if saved is None else read_fate(saved)
+    """Return what was known of the messages when it was saved last; what cannot be read is unknown, and sent again.
+
+    The centre's next ack says what of it is settled.
+    """
+    try:
+        saved = msgspec.json.decode(note(db, "fate") or "{}", type=dict[str, list[tuple[int, int]]])
+    except msgspec.DecodeError:
+        saved = {}
+    return SpoolFate(*(RangeSet(saved.get(name, ())) for name in SpoolFate._fields))
 
 
 def set_fate(db: sqlite3.Connection, known: SpoolFate) -> None:

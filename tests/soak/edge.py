@@ -15,24 +15,24 @@ import json
 import logging
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
 import psycopg
 
 from quantrac.cli.demo.servers import prepare_database
-from quantrac.cli.processes import end_with_parent
 from quantrac.config.loader import load_network
 from quantrac.observe import logs
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.private_services.place import account_for, runtime_directory
 from quantrac.private_services.postgres import PrivatePostgres
+from tests.fixtures.simulation import simulated
 from tests.integration.ingest.conftest import RunningIngest
 from tests.soak.edge_agent_process import AgentProcess
 from tests.soak.edge_publishes import Publishes, Trouble
@@ -66,7 +66,8 @@ class Soak:
         self.broker.start()
         self.database = self.postgres.create_database("soak")
         prepare_database(self.database, self.network)
-        self._simulate = self._start_instruments()
+        self._closing = ExitStack()
+        self._simulate = self._closing.enter_context(simulated(folder, *(f"--station={name}" for name in STATIONS)))
         self.ingest = RunningIngest(self.database, self.broker, folder / "ingest.log")
         self.ingest.start(wait=False)
         self.publishes = Publishes(self.broker.url("ingest"))
@@ -104,8 +105,7 @@ class Soak:
         """Stop all of it."""
         for agent in self.agents:
             agent.stop()
-        self._simulate.terminate()
-        self._simulate.wait(20)
+        self._closing.close()
         self.publishes.stop()
         self.ingest.stop()
         self.broker.stop()
@@ -189,19 +189,6 @@ class Soak:
 
         self._later(self._rng.uniform(0.1, 5), mend)
         return True
-
-    def _start_instruments(self) -> subprocess.Popen[bytes]:
-        wiring = self.folder / "wiring.yaml"
-        command = [sys.executable, "-m", "quantrac", "simulate", "--wiring", str(wiring)]
-        command += ["--journal", str(self.folder / "journal"), *(f"--station={name}" for name in STATIONS)]
-        with (self.folder / "simulate.log").open("wb") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=end_with_parent)  # noqa: PLW1509
-        until = time.monotonic() + 60
-        while not wiring.exists():
-            assert process.poll() is None, "the instruments did not come up"
-            assert time.monotonic() < until, "the instruments did not come up"
-            time.sleep(0.1)
-        return process
 
 
 def configuration(folder: Path) -> Path:

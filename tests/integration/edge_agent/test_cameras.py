@@ -16,6 +16,7 @@ from edge_agent.cameras.picture_spool import FILE, PictureSpool
 from edge_agent.cameras.snapshot import HttpSnapshot, Login, NoPicture
 from edge_agent.readings.records import StationEvent
 from quantrac.config.stations import Station
+from quantrac.database.pool import Connection
 from quantrac.mqtt import Delivery, MqttAddress, Session, Subscription
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.telemetry.topics import TopicKind, parse, topic
