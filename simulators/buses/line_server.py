@@ -26,14 +26,14 @@ class LineServer(ABC):
     def _receive(self, data: bytes) -> None:
         """Take what came over the line."""
 
-    def _ask(self, mount: Mount[Any], request: str, answer: Callable[[Treatment], None]) -> None:
-        """Have an instrument answer a command, if it hears it, when it has thought."""
+    def _ask(self, mount: Mount[Any], request: str, answer: Callable[[Treatment], None], more_s: float = 0.0) -> None:
+        """Have an instrument answer a command, if it hears it, when it has thought, and `more_s` later."""
         now = self._clock()
         treatment = mount.asked(now)
         if not mount.hear(now) or treatment.mute:
             mount.keep_silent(now, request.encode(), treatment)
         else:
-            self._loop.call_later(treatment.wait_s, answer, treatment)
+            self._loop.call_later(treatment.wait_s + more_s, answer, treatment)
 
     def _send_text(
         self,

@@ -104,13 +104,10 @@ class Sdi12Bus(LineServer):
         if sensor.running is not None:  # a new command aborts a measurement
             sensor.running.cancel()
             sensor.running = None
-        now = self._clock()
-        treatment = sensor.mount.asked(now)
-        if not sensor.mount.hear(now) or treatment.mute:
-            sensor.mount.keep_silent(now, f"{address}{body}!".encode(), treatment)
-            return
-        thinking_s = treatment.wait_s - sensor.mount.latency_s
-        self._loop.call_later(RESPONSE_S + thinking_s, self._answer, sensor, body, treatment)
+        self._ask(
+            sensor.mount, f"{address}{body}!", lambda treatment: self._answer(sensor, body, treatment),
+            RESPONSE_S - sensor.mount.latency_s,
+        )  # fmt: skip
 
     def _answer(self, sensor: _Sensor, body: str, treatment: Treatment) -> None:
         address, t = sensor.mount.address, sensor.mount.seen(self._clock())

@@ -6,12 +6,13 @@ How they are written: `fault_grammar`. What they do to an answer: `treatment`; t
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from quantrac.telemetry.errors import QuantracError
 
 FOREVER: Final = float("inf")
-STATES: Final = ("ok", "suspect", "cal", "maint", "warmup", "range", "fault")
+ReportedState = Literal["ok", "suspect", "cal", "maint", "warmup", "range", "fault"]
+STATES: Final[tuple[str, ...]] = get_args(ReportedState)
 MODBUS: Final = ("modbus-rtu", "modbus-tcp")
 
 

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 from pydantic import ConfigDict
 
-from simulators.faults.fault import ScriptWindow
+from simulators.faults.fault import ReportedState, ScriptWindow
 from simulators.signals.source import ProbeValue, Source
 
 
@@ -55,7 +54,7 @@ class ScriptedState:
     __pydantic_config__ = ConfigDict(extra="forbid")
 
     signal: str
-    state: Literal["ok", "suspect", "cal", "maint", "warmup", "range", "fault"]
+    state: ReportedState
     start_s: float
     for_s: float
     every_s: float | None = None

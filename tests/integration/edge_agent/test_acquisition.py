@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 import json
 import math
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter, defaultdict
@@ -29,6 +27,7 @@ from quantrac.config.stations import Station
 from quantrac.telemetry.parameters import CATALOGUE, Kind
 from quantrac.telemetry.slots import slot_end
 from quantrac.telemetry.states import State
+from tests.fixtures.simulation import simulated
 from tests.integration.edge_agent.served_means import Match, match
 
 STATIONS = ("st-my-thanh", "st-tran-de", "st-tp-soc-trang")
@@ -60,22 +59,8 @@ class Run:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     tmp_path = tmp_path_factory.mktemp("field")
     field = Field(tmp_path / "wiring.yaml", tmp_path / "journal")
-    command = [sys.executable, "-m", "quantrac", "simulate", "--with-parent", "--wiring", str(field.wiring)]
-    command += ["--journal", str(field.journal)]
-    stations = [word for station in STATIONS for word in ("--station", station)]
-    with (
-        (tmp_path / "simulate.log").open("wb") as log,
-        subprocess.Popen([*command, *stations], cwd=ROOT, stdout=log, stderr=log) as process,
-    ):
-        try:
-            until = time.monotonic() + 60
-            while not field.wiring.exists():
-                assert process.poll() is None, (tmp_path / "simulate.log").read_text()
-                assert time.monotonic() < until
-                time.sleep(0.05)
-            yield Run(acquired(field), field)
-        finally:
-            process.terminate()
+    with simulated(tmp_path, *(f"--station={station}" for station in STATIONS)):
+        yield Run(acquired(field), field)
 
 
 def quick(station: Station) -> Station:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import math
 import shutil
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter, defaultdict
@@ -28,6 +26,7 @@ from quantrac.config.loader import load_network
 from quantrac.config.stations import Channel, Device, Station
 from quantrac.telemetry.parameters import CATALOGUE, Kind
 from quantrac.telemetry.states import State
+from tests.fixtures.simulation import simulated
 from tests.integration.edge_agent.served_means import STALL_MS, Match, match
 
 HERE = Path(__file__).parent / "every_bus"
@@ -60,21 +59,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     folder = tmp_path_factory.mktemp("every-bus")
     shutil.copytree(ROOT / "station_configs", folder / "configs", ignore=shutil.ignore_patterns("demo", "rules"))
     shutil.copy(HERE / f"{STATION}.yaml", folder / "configs" / "stations")
-    command = [sys.executable, "-m", "quantrac", "simulate", "--with-parent", "--field", str(HERE / "field.yaml")]
-    command += ["--wiring", str(folder / "wiring.yaml"), "--journal", str(folder / "journal")]
-    with (
-        (folder / "simulate.log").open("wb") as log,
-        subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log) as process,
-    ):
-        try:
-            until = time.monotonic() + 60
-            while not (folder / "wiring.yaml").exists():
-                assert process.poll() is None, (folder / "simulate.log").read_text()
-                assert time.monotonic() < until
-                time.sleep(0.05)
-            yield acquired(folder)
-        finally:
-            process.terminate()
+    with simulated(folder, "--field", str(HERE / "field.yaml")):
+        yield acquired(folder)
 
 
 def acquired(folder: Path) -> Run:

@@ -46,13 +46,12 @@ stations:
   st-b:
     water: {oxygen: 4.5, oxygen_swing: 0}
     buses:
-      silent: {kind: modbus-rtu, instruments: [{instrument: exo2, address: 1, codes: [212]}]}
-      garbled: {kind: modbus-rtu, instruments: [{instrument: exo2, address: 1, codes: [212]}]}
-      busy: {kind: modbus-rtu, instruments: [{instrument: exo2, address: 1, codes: [212]}]}
-      late: {kind: modbus-rtu, instruments: [{instrument: exo2, address: 1, codes: [212]}]}
-      asleep: {kind: modbus-rtu, instruments: [{instrument: exo2, address: 1, codes: [212], sleep_after_s: 30}]}
-    script:
-      faults: [dead@silent, garble@garbled/1, busy@busy/1, "late:2s@st-b/late+0s.."]
+      sondes:
+        kind: modbus-rtu
+        instruments:
+          - {instrument: exo2, address: 1, codes: [212]}
+          - {instrument: exo2, address: 2, codes: [212], sleep_after_s: 30}
+    script: {faults: [busy@sondes/1]}
   st-c:
     water: {oxygen: 4.5, oxygen_swing: 0}
     buses:
@@ -259,34 +258,18 @@ def test_the_journal_equals_what_a_dust_master_read(
     assert [entry["value"] for entry in simulation.journal("st-a", "dust", "")] == read
 
 
-@pytest.mark.parametrize("kind", ["silent", "garbled", "late"])
-def test_a_reply_that_was_damaged_or_left_late_is_marked_in_the_journal(
-    simulation: Simulation, rtu: Callable[..., ModbusSerialClient], kind: str
-) -> None:
-    with pytest.raises(ModbusIOException):
-        rtu(f"st-b/{kind}", timeout=SILENCE_S).read_holding_registers(384, count=2, device_id=1)
-    if kind != "silent":
-        eventually(lambda: bool(simulation.journal("st-b", kind)))
-    entries = simulation.journal("st-b", kind)
-    if kind == "silent":
-        assert entries == []
-    else:
-        (entry,) = entries
-        assert entry.get("sent", True) is (kind == "late")
-        assert round(entry.get("left", entry["t"]) - entry["t"], -2) == (2000 if kind == "late" else 0)
-
-
-def test_a_busy_instrument_says_so_and_a_sleeping_one_misses_the_first_request(
+def test_a_fault_of_the_field_file_is_in_force_and_a_sleeping_instrument_misses_the_first_request(
     simulation: Simulation, rtu: Callable[..., ModbusSerialClient]
 ) -> None:
-    assert rtu("st-b/busy").read_holding_registers(384, count=2, device_id=1).exception_code == 6
-    asleep = rtu("st-b/asleep", timeout=SILENCE_S)
+    client = rtu("st-b/sondes", timeout=SILENCE_S)
     with pytest.raises(ModbusIOException):
-        asleep.read_holding_registers(384, count=2, device_id=1)
-    asleep.close()  # type: ignore[no-untyped-call]
-    assert not rtu("st-b/asleep").read_holding_registers(384, count=2, device_id=1).isError()
-    assert len(simulation.journal("st-b", "asleep")) == 1
-    assert simulation.journal("st-b", "busy") == []
+        client.read_holding_registers(384, count=2, device_id=2)
+    client.close()  # type: ignore[no-untyped-call]
+    awake = rtu("st-b/sondes")
+    assert not awake.read_holding_registers(384, count=2, device_id=2).isError()
+    assert len(simulation.journal("st-b", "sondes", "2")) == 1
+    assert awake.read_holding_registers(384, count=2, device_id=1).exception_code == 6
+    assert simulation.journal("st-b", "sondes") == []
 
 
 def test_the_script_runs_from_the_first_reading(simulation: Simulation, rtu: Callable[..., ModbusSerialClient]) -> None:

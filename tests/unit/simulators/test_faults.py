@@ -263,14 +263,9 @@ def test_an_address_moves(tmp_path: Path) -> None:
     assert (mount.unit(1001.0), mount.unit(1011.0)) == ("1", "5")
 
 
-def test_every_kind_can_be_written_as_its_help_shows_it() -> None:
-    for name, kind in KINDS.items():
-        fault = parse_fault(f"{name}{kind.sample}@x")
-        assert fault.kind == name
-        assert kind.takes is Takes.NOTHING or kind.sample
-
-
-def test_every_kind_is_on_the_page_of_the_simulators() -> None:
+def test_every_kind_can_be_written_as_its_help_and_the_page_of_the_simulators_show_it() -> None:
     page = (Path(__file__).parents[3] / "docs/simulators.md").read_text("utf-8")
     for name, kind in KINDS.items():
+        assert parse_fault(f"{name}{kind.sample}@x").kind == name
+        assert kind.takes is Takes.NOTHING or kind.sample
         assert f"| `{name}{kind.sample}` | {kind.does}" in page, name
