@@ -64,6 +64,10 @@ class _PacedEnd:
         """Begin: `receive` is called with what the client sent, when it has crossed the line."""
         self._loop = asyncio.get_running_loop()
         self._receive = receive
+        self._listen()
+
+    def _listen(self) -> None:
+        raise NotImplementedError
 
     def pace(self, baud: float | None) -> None:
         """Carry bytes at this rate, None for the line's own."""
@@ -98,9 +102,7 @@ class PtyLine(_PacedEnd):
         self._name()
         self.path = self._port.path if link is None else str(link)
 
-    def open(self, receive: Callable[[bytes], None]) -> None:
-        """Begin: `receive` is called with what the client sent, when it has crossed the line."""
-        super().open(receive)
+    def _listen(self) -> None:
         if self._port is not None:
             self._port.listen(self._loop, self._from_client)
 
@@ -125,7 +127,7 @@ class PtyLine(_PacedEnd):
         if self._port is None:
             self._port = Port()
             self._name()
-            self._port.listen(self._loop, self._from_client)
+            self._listen()
 
     def hang_up(self) -> None:
         """A serial line has no connection to close."""
@@ -151,11 +153,6 @@ class ServedLine(_PacedEnd):
         self.half_open = False
         self._deaf = False
         self._client: socket.socket | None = None
-
-    def open(self, receive: Callable[[bytes], None]) -> None:
-        """Begin: `receive` is called with what the client sent, when it has crossed the line."""
-        super().open(receive)
-        self._listen()
 
     def _listen(self) -> None:
         if self._listener is not None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -108,30 +109,22 @@ def simulation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulation]
 
 @pytest.fixture
 def rtu(simulation: Simulation) -> Iterator[Callable[..., ModbusSerialClient]]:
-    clients: list[ModbusSerialClient] = []
+    with ExitStack() as closing:
 
-    def connect(bus: str, baud: int = 9600, timeout: float = LONGEST_S) -> ModbusSerialClient:
-        client = ModbusSerialClient(simulation.buses[bus]["port"], baudrate=baud, timeout=timeout, retries=0)
-        assert client.connect()
-        clients.append(client)
-        return client
+        def connect(bus: str, baud: int = 9600, timeout: float = LONGEST_S) -> ModbusSerialClient:
+            client = ModbusSerialClient(simulation.buses[bus]["port"], baudrate=baud, timeout=timeout, retries=0)
+            closing.enter_context(client)
+            return client
 
-    yield connect
-    for client in clients:
-        client.close()  # type: ignore[no-untyped-call]
+        yield connect
 
 
 @pytest.fixture
 def line(simulation: Simulation) -> Iterator[Callable[[str, int], serial.Serial]]:
-    ports: list[serial.Serial] = []
-
-    def connect(bus: str, baud: int) -> serial.Serial:
-        ports.append(serial.Serial(simulation.buses[bus]["port"], baud, timeout=LONGEST_S))
-        return ports[-1]
-
-    yield connect
-    for port in ports:
-        port.close()
+    with ExitStack() as closing:
+        yield lambda bus, baud: closing.enter_context(
+            serial.Serial(simulation.buses[bus]["port"], baud, timeout=LONGEST_S)
+        )
 
 
 def floats(registers: Sequence[int], low_first: bool = False) -> list[float]:
