@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import sqlite3
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import IO, Final
 
+from edge_agent.slots.kept_file import sync_folder
 from quantrac.telemetry.errors import QuantracError
 
 _DAMAGE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -49,11 +49,7 @@ def connect(path: Path) -> sqlite3.Connection:
             if statement.strip():
                 db.execute(statement)
         opened.pop_all()  # open from here on; until here a failure closes it
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)
     return db
 
 

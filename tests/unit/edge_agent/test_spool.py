@@ -4,9 +4,7 @@ import errno
 import json
 import os
 import random
-import resource
 import sqlite3
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -279,24 +277,6 @@ def test_a_read_error_of_the_disk_is_damage_and_a_full_one_is_not() -> None:
         error.sqlite_errorcode = code
         with pytest.raises(expected), SpoolErrors():
             raise error
-
-
-def test_a_spool_is_opened_as_soon_as_its_disk_has_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spool_start, "TRY_AGAIN_S", 0.02)
-    plan, stop = SpoolPlan(size_bytes=10**9, keep_ms=DAY_MS), threading.Event()
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
-    try:
-        threading.Timer(0.1, stop.set).start()
-        assert spool_start.open_when_there_is_room(tmp_path, plan, lambda: Moment(0.0, NOW), stop) is None
-        stop.clear()
-        threading.Timer(0.1, resource.setrlimit, (resource.RLIMIT_FSIZE, (soft, hard))).start()
-        spool = spool_start.open_when_there_is_room(tmp_path, plan, lambda: Moment(0.0, NOW), stop)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert spool is not None
-    with spool:
-        assert spool.append([record(1)], NOW)[0].n == 1
 
 
 def test_damage_that_only_shows_when_it_is_read_is_met_at_the_start(tmp_path: Path) -> None:
