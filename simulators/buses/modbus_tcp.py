@@ -18,9 +18,9 @@ class TcpSlaves:
     `most` bounds the connections, `half_open` makes those that exist deaf for good, `unplug` takes the listener away.
     """
 
-    def __init__(self, units: Units, clock: Clock, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, units: Units, clock: Clock, port: int = 0) -> None:
         self._units, self._clock = units, clock
-        self.host, self.port = host, port
+        self.host, self.port = "127.0.0.1", port
         self.most: int | None = None
         self.half_open = False
         self._clients: set[asyncio.StreamWriter] = set()

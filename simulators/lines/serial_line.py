@@ -144,9 +144,9 @@ class ServedLine(_PacedEnd):
     `half_open` makes the connection that exists deaf for good.
     """
 
-    def __init__(self, settings: WireSettings, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, settings: WireSettings, port: int = 0) -> None:
         super().__init__(settings)
-        self._listener: socket.socket | None = socket.create_server((host, port))
+        self._listener: socket.socket | None = socket.create_server(("127.0.0.1", port))
         self._listener.setblocking(False)
         self.host, self.port = self._listener.getsockname()[:2]
         self.most: int | None = None
