@@ -35,7 +35,7 @@ from quantrac.private_services.postgres import PrivatePostgres
 from tests.fixtures.simulation import simulated
 from tests.integration.ingest.conftest import RunningIngest
 from tests.soak.edge_agent_process import AgentProcess
-from tests.soak.edge_publishes import Publishes, Trouble
+from tests.soak.edge_publishes import Publishes
 from tests.soak.edge_verdict import judge
 
 PROJECT: Final = Path(__file__).parents[2]
@@ -58,7 +58,7 @@ class Soak:
         self.folder, self._rng = folder, rng
         self.faults: Counter[str] = Counter()
         self._mends: list[tuple[float, int, Callable[[], None]]] = []
-        self._broker_is_down = self._ingest_is_down = False
+        self._away: set[str] = set()
         self.network = load_network(configuration(folder / "config"), "soak")
         self.postgres = PrivatePostgres(folder / "pg")
         self.broker = PrivateMosquitto(folder / "mq", stations=STATIONS)
@@ -99,7 +99,7 @@ class Soak:
         for agent in self.agents:
             assert not agent.has_ended, f"the agent of {agent.station} has ended by itself: {self.folder}"
         assert self._simulate.poll() is None, "the instruments have ended"
-        assert self._ingest_is_down or self.ingest.process.poll() is None, self.ingest.log.read_text()[-3000:]
+        assert "ingest" in self._away or self.ingest.process.poll() is None, self.ingest.log.read_text()[-3000:]
 
     def stop(self) -> None:
         """Stop all of it."""
@@ -163,31 +163,29 @@ class Soak:
         return True
 
     def _broker(self, end: Callable[[], None]) -> bool:
-        if self._broker_is_down:
-            return False
-        began_s, self._broker_is_down = time.time(), True
-        end()
+        began_s = time.time()
 
-        def mend() -> None:
+        def start() -> None:
             self.broker.start()
-            self._broker_is_down = False
             for agent in self.agents:
                 agent.note_trouble(began_s)
 
-        self._later(self._rng.uniform(0.1, 3), mend)
-        return True
+        return self._outage("broker", end, start, 3)
 
     def _kill_ingest(self) -> bool:
-        if self._ingest_is_down:
+        return self._outage("ingest", self.ingest.kill, lambda: self.ingest.start(wait=False), 5)
+
+    def _outage(self, name: str, end: Callable[[], None], start: Callable[[], None], longest_s: float) -> bool:
+        if name in self._away:
             return False
-        self._ingest_is_down = True
-        self.ingest.kill()
+        self._away.add(name)
+        end()
 
         def mend() -> None:
-            self.ingest.start(wait=False)
-            self._ingest_is_down = False
+            start()
+            self._away.discard(name)
 
-        self._later(self._rng.uniform(0.1, 5), mend)
+        self._later(self._rng.uniform(0.1, longest_s), mend)
         return True
 
 
@@ -231,25 +229,14 @@ def verdict(soak: Soak, wrong: list[str]) -> dict[str, object]:
             station = soak.network.stations[agent.station]
             spool, journal = soak.folder / "state" / agent.station, soak.folder / "journal" / f"{agent.station}.jsonl"
             found = judge(conn, agent, station, spool, journal)
-            told = found.pop("wrong")
-            assert isinstance(told, list)
-            wrong += told
+            wrong += found.pop("wrong")
             stations.append(found)
-    troubles: dict[str, list[Trouble]] = {agent.station: sorted(agent.troubles, key=_to_s) for agent in soak.agents}
+    troubles = {agent.station: sorted(agent.troubles, key=lambda trouble: trouble.to_s) for agent in soak.agents}
     publishes = soak.publishes.judge(troubles)
     if publishes["needless"]:
         wrong.append(f"{publishes['needless']} publishes that nothing explains")
-    return {
-        "faults": dict(soak.faults),
-        "stations": stations,
-        **publishes,
-        "wrong": wrong[:50],
-        "all wrong": len(wrong),
-    }
-
-
-def _to_s(trouble: Trouble) -> float:
-    return trouble.to_s
+    figures = {"faults": dict(soak.faults), "stations": stations, **publishes}
+    return {**figures, "wrong": wrong[:50], "all wrong": len(wrong)}
 
 
 def run(minutes: float, faults: int | None, seed: int, keep: bool) -> dict[str, object]:

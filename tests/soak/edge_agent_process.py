@@ -41,8 +41,7 @@ class AgentProcess:
 
     def start(self) -> None:
         """Start the agent; its life begins when its log says so."""
-        command = [sys.executable, "-m", "quantrac", "edge", "run", "--station", self.station]
-        self._process = subprocess.Popen(command, env=self._env, stderr=subprocess.PIPE)
+        self._process = subprocess.Popen(self._command("run"), env=self._env, stderr=subprocess.PIPE)
         self.lives.append(Life())
         self.is_down = False
         threading.Thread(target=self._read_log, args=(self._process, self.lives[-1]), daemon=True).start()
@@ -78,10 +77,9 @@ class AgentProcess:
     @property
     def disk_serves(self) -> bool:
         """Whether the agent says that its disk can be written."""
-        try:
-            return bool(self.asked("spool", "status", "--json")["disk"] == "ok")
-        except subprocess.CalledProcessError:
-            return False
+        status = self._command("spool", "status", "--json")
+        done = subprocess.run(status, env=self._env, check=False, capture_output=True)
+        return done.returncode == 0 and json.loads(done.stdout)["disk"] == "ok"
 
     @property
     def has_ended(self) -> bool:
@@ -90,15 +88,8 @@ class AgentProcess:
 
     def drain(self, within_s: float) -> bool:
         """Let it send everything and end; tell whether all of it was acknowledged."""
-        command = [sys.executable, "-m", "quantrac", "edge", "drain", "--station", self.station]
-        command += ["--timeout", str(within_s)]
+        command = self._command("drain", "--timeout", str(within_s))
         return subprocess.run(command, check=False, env=self._env, stdout=self._log).returncode == 0
-
-    def asked(self, *words: str) -> dict[str, object]:
-        """Return what a command about this station says."""
-        command = [sys.executable, "-m", "quantrac", "edge", *words, "--station", self.station]
-        done = subprocess.run(command, env=self._env, check=True, capture_output=True)
-        return dict(json.loads(done.stdout))
 
     def stop(self) -> None:
         """End it, and its line."""
@@ -106,6 +97,9 @@ class AgentProcess:
             self._process.kill()
             self._process.wait()
         self.line.close()
+
+    def _command(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "quantrac", "edge", *words, "--station", self.station]
 
     def _limit_files(self, most: int) -> None:
         assert self._process is not None

@@ -7,7 +7,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 
@@ -32,7 +32,7 @@ where station = %s order by 1, 2
 
 def judge(
     conn: psycopg.Connection, agent: AgentProcess, station: Station, spool: Path, journal: Path
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Return figures of one station; `wrong` lists what does not agree."""
     produced = inspection.inspect(spool).produced
     books = conn.execute(BOOKS, [station.station]).fetchall()
