@@ -27,7 +27,7 @@ from edge_agent import desk
 from edge_agent.spooling import inspection
 from quantrac.config.loader import load_network
 from quantrac.config.settings import Settings
-from quantrac.config.station_json import config_hash, dumps
+from quantrac.config.station_json import dumps
 from quantrac.config.stations import Device, Station
 from quantrac.mqtt.address import MqttAddress
 from quantrac.mqtt.delivery import Delivery
@@ -41,6 +41,7 @@ from tests.fixtures.simulation import simulated
 from tests.fixtures.timing import eventually
 from tests.integration.edge_agent.agent import AgentThread
 from tests.integration.edge_agent.centre import Centre
+from tests.unit.edge_agent.test_trial import changed
 
 ROOT = Path(__file__).parents[3]
 STATION = "st-tran-de"
@@ -140,12 +141,6 @@ def rig(broker: PrivateMosquitto, wiring: Path, tmp_path: Path) -> Iterator[Rig]
     made = Rig(broker, wiring, tmp_path)
     yield made
     made.close()
-
-
-def changed(station: Station, name: str, **update: object) -> Station:
-    device: Device = station.devices[name].model_copy(update=update)
-    new = station.model_copy(update={"devices": {**station.devices, name: device}})
-    return new.model_copy(update={"config_hash": config_hash(new)})
 
 
 def first_modbus(station: Station) -> Device:

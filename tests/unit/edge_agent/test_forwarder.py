@@ -17,16 +17,15 @@ from edge_agent.spooling.intake import Intake
 from edge_agent.spooling.settlement import MOST_FAILURES, RESEND_AFTER_S
 from edge_agent.spooling.spool import Spool, Spooled
 from edge_agent.spooling.spool_file import SpoolUnwritable
-from quantrac.config.loader import load_network
 from quantrac.config.stations import SpoolPlan
 from quantrac.mqtt.delivery import Outcome, SettledPublish
 from quantrac.telemetry import wire
 from quantrac.telemetry.states import State
 from quantrac.telemetry.topics import parse
 from quantrac.telemetry.wire import Ack, decode_birth, decode_message, decode_status, lines_of
+from tests.unit.edge_agent.test_trial import STATION
 
 START_MS = 1_795_490_400_000
-SHIPPED = load_network(Path(__file__).parents[3] / "station_configs").stations["st-my-thanh"]
 
 
 class Session:
@@ -442,7 +441,7 @@ def test_another_configuration_brings_another_bound_of_the_spool(station: Statio
         station.turn(0.1)
     station.ack(2000)
     before = station.spool.used_bytes()
-    smaller = SHIPPED.model_copy(update={"spool": SpoolPlan(size_bytes=before // 2, keep_ms=1)})
+    smaller = STATION.model_copy(update={"spool": SpoolPlan(size_bytes=before // 2, keep_ms=1)})
     station.forwarder.become(smaller, station.now)
     station.turn(ROOM_EVERY_S)
     assert station.spool.used_bytes() <= before // 2

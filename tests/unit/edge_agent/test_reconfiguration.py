@@ -16,9 +16,8 @@ from edge_agent.clocks.clock import Moment
 from edge_agent.control.reconfiguration import ChangeRefused, Reconfiguration
 from edge_agent.control.trial import Deliveries
 from edge_agent.sending.uplink import Uplink
-from quantrac.config.station_json import config_hash
 from quantrac.config.stations import Station
-from tests.unit.edge_agent.test_trial import MINUTE, STATION, record
+from tests.unit.edge_agent.test_trial import MINUTE, STATION, changed, record
 
 T0 = 1_795_490_400_000
 
@@ -82,14 +81,8 @@ class Rig:
         return self.configuring.change(new, "push", 3_000, lambda: self.kept.append(True))
 
 
-def changed() -> Station:
-    sonde = STATION.devices["sonde"].model_copy(update={"serial": "another"})
-    new = STATION.model_copy(update={"devices": {**STATION.devices, "sonde": sonde}})
-    return new.model_copy(update={"config_hash": config_hash(new)})
-
-
 def test_what_the_old_one_delivers_while_the_switch_waits_proves_nothing() -> None:
-    rig, new = Rig(), changed()
+    rig, new = Rig(), changed(STATION, "sonde", serial="another")
     outcome = rig.change(new)
     assert (outcome["outcome"], outcome["why"]) == ("rolled back", "no valid reading of do")
     assert rig.field.in_force == [new, STATION]
@@ -98,7 +91,7 @@ def test_what_the_old_one_delivers_while_the_switch_waits_proves_nothing() -> No
 
 
 def test_a_valid_slot_behind_the_switch_confirms_it() -> None:
-    rig, new = Rig(), changed()
+    rig, new = Rig(), changed(STATION, "sonde", serial="another")
     rig.slots = [5.1, 5.2, 5.3]
     assert rig.change(new)["outcome"] == "confirmed"
     assert rig.field.in_force == [new]
@@ -109,7 +102,7 @@ def test_a_device_that_does_not_answer_leaves_everything_as_it_is() -> None:
     rig = Rig()
     rig.field.trial = [SpotReading("sonde", "do", None, "mg/L", "comm", "unit 77: no answer")]
     with pytest.raises(ChangeRefused, match="sonde: unit 77: no answer"):
-        rig.change(changed())
+        rig.change(changed(STATION, "sonde", serial="another"))
     assert rig.field.switches == 0
     assert rig.configuring.station is STATION
     assert "refused: sonde: unit 77" in rig.said[-1]
@@ -120,14 +113,14 @@ def full() -> NoReturn:
 
 
 def test_a_configuration_that_cannot_be_kept_for_the_next_start_is_taken_back() -> None:
-    rig, new = Rig(), changed()
+    rig, new = Rig(), changed(STATION, "sonde", serial="another")
     rig.slots = [5.1, 5.2, 5.3]
     outcome = rig.configuring.change(new, "push", 3_000, full)
     assert outcome["outcome"] == "rolled back"
     assert "the disk does not keep it" in outcome["why"]
     assert rig.field.in_force == [new, STATION]
     rig.slots = [5.1, 5.2, 5.3]
-    assert rig.change(changed())["outcome"] == "confirmed"
+    assert rig.change(changed(STATION, "sonde", serial="another"))["outcome"] == "confirmed"
 
 
 def test_one_that_is_in_force_already_and_cannot_be_kept_says_so() -> None:

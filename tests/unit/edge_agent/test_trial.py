@@ -11,7 +11,7 @@ from edge_agent.readings.records import SlotReading, SlotRecord
 from edge_agent.slots.changes import changes, same_channels
 from edge_agent.slots.device_slots import ChannelPlan, ChannelSample, DeviceSlots, SlotPlan
 from quantrac.config.loader import load_network
-from quantrac.config.station_json import dumps, loads
+from quantrac.config.station_json import config_hash, dumps, loads
 from quantrac.config.stations import Station
 from quantrac.telemetry.parameters import Kind
 from quantrac.telemetry.states import State
@@ -71,16 +71,20 @@ def test_a_link_that_was_there_must_be_there_again(deliveries: Deliveries, linke
     assert verdict.rolled_back is linked
 
 
-def renamed(station: Station, **update: object) -> Station:
-    device = station.devices["sonde"].model_copy(update=update)
-    return station.model_copy(update={"devices": {**station.devices, "sonde": device}})
+def changed(station: Station, name: str, **update: object) -> Station:
+    """The station with another configuration of a device."""
+    device = station.devices[name].model_copy(update=update)
+    new = station.model_copy(update={"devices": {**station.devices, name: device}})
+    return new.model_copy(update={"config_hash": config_hash(new)})
 
 
 def test_changes_are_named() -> None:
     assert not changes(STATION, STATION).any
     derives = load_network(Path(__file__).parents[3] / "station_configs").stations["st-dai-ngai"]
     assert not changes(derives, loads(dumps(derives))).any, "what the centre makes of a station's channels stays there"
-    found = changes(STATION, renamed(STATION, address=2).model_copy(update={"backfill_rate": 9.0, "cameras": {}}))
+    found = changes(
+        STATION, changed(STATION, "sonde", address=2).model_copy(update={"backfill_rate": 9.0, "cameras": {}})
+    )
     assert (found.changed, found.to_try, found.other) == (["sonde"], ["sonde"], ["backfill_rate"])
     rest = {name: device for name, device in STATION.devices.items() if name != "gauge"}
     found = changes(STATION, STATION.model_copy(update={"devices": rest}))
