@@ -73,9 +73,13 @@ class SpoolStart:
             self._spool.close()
 
     def _opened_late(self, why: str, since: Moment) -> Forwarder | None:
-        spool = open_when_there_is_room(self._folder, self._plan, self._now, self._ends)
-        if spool is None:
-            return None
+        """Open the spool as soon as its disk can be written; None when the agent ends before."""
+        spool: Spool | None = None
+        while spool is None:
+            if self._ends.wait(TRY_AGAIN_S):
+                return None
+            with suppress(SpoolUnwritable):
+                spool = open_spool(self._folder, self._plan, self._now)
         now, start = self._now(), restart_text(spool, self._keeper.boot_id)
         log.warning("spool_recovered", in_memory=len(self._intake))
         detail = f"{why}; {start}, {now.s - since.s:.0f} s in memory from the start"
@@ -113,14 +117,6 @@ def open_spool(folder: Path, plan: SpoolPlan, now: Now) -> Spool:
         spool.close()
         raise
     return spool
-
-
-def open_when_there_is_room(folder: Path, plan: SpoolPlan, now: Now, stop: threading.Event) -> Spool | None:
-    """Open the spool as soon as its disk can be written; None when `stop` is set before. Raises SpoolLocked."""
-    while not stop.wait(TRY_AGAIN_S):
-        with suppress(SpoolUnwritable):
-            return open_spool(folder, plan, now)
-    return None
 
 
 def _prove(spool: Spool, now: Now) -> None:

@@ -6,7 +6,7 @@ is sent.
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from simulators.faults.fault import Fault
 
@@ -32,7 +32,6 @@ class Treatment:
     exception: int | None = None
     draw: int = 0
     """Decides which bytes are changed."""
-    damages: tuple[str, ...] = field(default=())
 
     def hit_by(self, kind: str) -> bool:
         """Whether this exchange suffers a kind of fault."""
@@ -50,7 +49,7 @@ class Treatment:
         in a protocol without a check could be noticed by nobody.
         """
         chance = random.Random(self.draw)
-        for kind in self.damages:
+        for kind in (kind for kind in self.faults if kind in BYTE_FAULTS):
             frame = _damage(kind, frame, EIGHTH_BIT if text else 0, chance)
         return frame
 
@@ -77,7 +76,6 @@ def treat(faults: Sequence[Fault], latency_s: float, elapsed_s: float, chance: r
         gap_s=amounts.get("split", 0.0),
         exception=exception,
         draw=chance.getrandbits(32),
-        damages=tuple(fault.kind for fault in hit if fault.kind in BYTE_FAULTS),
     )
 
 

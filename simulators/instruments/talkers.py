@@ -26,16 +26,20 @@ def _served(signal: str, value: float | None, unit: str) -> ServedValue:
     return ServedValue(signal, value, unit, "fault" if value is None else "ok")
 
 
-class MaxiMet:
+class _Measuring:
+    """An instrument that measures what its `sources` have."""
+
+    def __init__(self, sources: Mapping[str, Source]) -> None:
+        self._sources = sources
+
+
+class MaxiMet(_Measuring):
     """A Gill MaxiMet, once a second.
 
     It is set to NODE DIR SPEED CDIR PRESS RH TEMP DEWPOINT PRECIPT PRECIPI TIME VOLT STATUS.
     """
 
     intervals_s: ClassVar[Mapping[str, float]] = {"": 1.0}
-
-    def __init__(self, sources: Mapping[str, Source]) -> None:
-        self._sources = sources
 
     def message(self, kind: str, t: float) -> TalkerMessage:  # noqa: ARG002 (it has one)
         """The line of this second; what was not measured is an empty field."""
@@ -53,13 +57,10 @@ class MaxiMet:
         return TalkerMessage(b"\x02" + body + b"\x03" + xor(body) + b"\r\n", served)
 
 
-class NmeaWeather:
+class NmeaWeather(_Measuring):
     """A weather sensor: relative wind each second in MWV, and true wind, which is not the same; the rest in XDR."""
 
     intervals_s: ClassVar[Mapping[str, float]] = {"MWV": 1.0, "MWVT": 1.0, "XDR": 2.0}
-
-    def __init__(self, sources: Mapping[str, Source]) -> None:
-        self._sources = sources
 
     def message(self, kind: str, t: float) -> TalkerMessage:
         """One sentence."""
@@ -104,13 +105,10 @@ class AutomaticWxt:
         return TalkerMessage((text + crc_characters(text)).encode("ascii") + b"\r\n", served)
 
 
-class GrimmLines:
+class GrimmLines(_Measuring):
     """A GRIMM EDM 180 on RS-232: how it is each six seconds here, masses each second."""
 
     intervals_s: ClassVar[Mapping[str, float]] = {"P": 6.0, "N": 1.0}
-
-    def __init__(self, sources: Mapping[str, Source]) -> None:
-        self._sources = sources
 
     def message(self, kind: str, t: float) -> TalkerMessage:
         """A P line or a mass line."""
