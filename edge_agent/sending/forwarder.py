@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from edge_agent.clocks.clock import Moment
+from edge_agent.clocks.timekeeper import Timekeeper
 from edge_agent.sending.announcement import Identity, identity_of
 from edge_agent.sending.lanes import Lanes, Parcel, Publisher
 from edge_agent.sending.presence import Presence
@@ -17,7 +18,7 @@ from edge_agent.slots.continuity import Continuity, series_of
 from edge_agent.spooling import settlement
 from edge_agent.spooling.intake import Intake
 from edge_agent.spooling.ranges import Range, RangeSet
-from edge_agent.spooling.record_store import Believed, RecordStore, Timekeeping
+from edge_agent.spooling.record_store import RecordStore
 from edge_agent.spooling.report import SpoolReport, report, waiting
 from edge_agent.spooling.settlement import read_ack
 from edge_agent.spooling.spool import Spool
@@ -67,14 +68,14 @@ class Forwarder:
         identity: Identity,
         *,
         rate: float,
-        continuity: Continuity | None = None,
-        clock: Timekeeping | None = None,
+        continuity: Continuity,
+        clock: Timekeeper,
     ) -> None:
         """Forward what `spool` holds and what comes by `intake`; old messages at most `rate` a second."""
         self._spool, self._intake, self._transport = spool, intake, transport
         self._presence = Presence(identity, spool, transport)
         self._rate = rate
-        self._storing = RecordStore(spool, intake, continuity or Continuity(), clock or Believed())
+        self._storing = RecordStore(spool, intake, continuity, clock)
         self._connected_s: float | None = None
         self._heard_s: float | None = None
         self._ack_t = 0

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from edge_agent.clocks.clock import Moment
-from edge_agent.clocks.trust import ALWAYS, ClockStamp, Offered, dated
+from edge_agent.clocks.timekeeper import Timekeeper
+from edge_agent.clocks.trust import ClockStamp, Offered, dated
 from edge_agent.slots.continuity import Continuity, SlotSeries
 from edge_agent.spooling.intake import Intake
 from edge_agent.spooling.spool import Spool, Spooled
@@ -21,32 +22,10 @@ DATED_AT_ONCE: Final = 500
 APPENDED = counter("quantrac_edge_appended_total", "Messages written to the spool.")
 
 
-class Timekeeping(Protocol):
-    """What is known of the machine's clock."""
-
-    boot_id: str
-    was_synchronised: bool
-
-    def stamp(self) -> ClockStamp:
-        """Return the clocks now."""
-        ...
-
-
-class Believed:
-    """A clock that is always believed."""
-
-    boot_id = ""
-    was_synchronised = False
-
-    def stamp(self) -> ClockStamp:
-        """Return that it is believed."""
-        return ALWAYS
-
-
 class RecordStore:
     """Takes records from the intake into the spool; one thread calls everything here."""
 
-    def __init__(self, spool: Spool, intake: Intake, continuity: Continuity, clock: Timekeeping) -> None:
+    def __init__(self, spool: Spool, intake: Intake, continuity: Continuity, clock: Timekeeper) -> None:
         self._spool, self._intake, self._continuity, self._clock = spool, intake, continuity, clock
         self._undated = spool.count_undated(clock.boot_id)
         self._noted_boot = spool.synchronised_boot()

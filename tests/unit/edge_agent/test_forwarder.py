@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from edge_agent.clocks.clock import Moment
+from edge_agent.clocks.system_clock import SystemClock
+from edge_agent.clocks.timekeeper import Timekeeper
 from edge_agent.readings.records import SlotReading, SlotRecord
 from edge_agent.sending.announcement import Identity
 from edge_agent.sending.forwarder import FIRST_ACK_WAIT_S, GATHER_S, ROOM_EVERY_S, Forwarder
@@ -17,7 +19,7 @@ from edge_agent.spooling.intake import Intake
 from edge_agent.spooling.settlement import MOST_FAILURES, RESEND_AFTER_S
 from edge_agent.spooling.spool import Spool, Spooled
 from edge_agent.spooling.spool_file import SpoolUnwritable
-from quantrac.config.stations import SpoolPlan
+from quantrac.config.stations import ClockPlan, SpoolPlan
 from quantrac.mqtt.delivery import Outcome, SettledPublish
 from quantrac.telemetry import wire
 from quantrac.telemetry.states import State
@@ -53,7 +55,16 @@ class Station:
         self.session = Session()
         self.intake = Intake()
         identity = Identity("st-test", "quantrac 0", "cafe", [])
-        self.forwarder = Forwarder(self.spool, self.intake, self.session, identity, rate=rate, continuity=continuity)
+        clock = Timekeeper(SystemClock(), ClockPlan(trust="date", not_before_ms=0))
+        self.forwarder = Forwarder(
+            self.spool,
+            self.intake,
+            self.session,
+            identity,
+            rate=rate,
+            continuity=continuity or Continuity(),
+            clock=clock,
+        )
         self.made = 0
         self.arrived: set[tuple[str, int]] = set()
 

@@ -15,6 +15,7 @@ from edge_agent.sending.announcement import Identity
 from edge_agent.sending.forwarder import Forwarder
 from edge_agent.sending.forwarding_loop import ForwardingLoop
 from edge_agent.sending.spool_start import NOT_OPENED, SpoolStart
+from edge_agent.slots.continuity import Continuity
 from edge_agent.spooling import spool
 from edge_agent.spooling.intake import Intake
 from edge_agent.spooling.spool import DATABASE, Spool
@@ -32,9 +33,9 @@ class Agent:
         self.failed = False
         self.loop = ForwardingLoop(self._now, on_failure=self._fail)
         self.intake = Intake(wake=self.loop.wake)
-        keeper = Timekeeper(SystemClock(), ClockPlan(trust="date", not_before_ms=0))
+        self.keeper = Timekeeper(SystemClock(), ClockPlan(trust="date", not_before_ms=0))
         plan = SpoolPlan(size_bytes=10**9, keep_ms=10**10)
-        self.opening = SpoolStart(folder, plan, keeper, self.intake, self._forwarder, self._now, lambda: True)
+        self.opening = SpoolStart(folder, plan, self.keeper, self.intake, self._forwarder, self._now, lambda: True)
 
     def measure(self, numbers: range) -> None:
         for n in numbers:
@@ -47,7 +48,8 @@ class Agent:
         assert not self.failed
 
     def _forwarder(self, opened: Spool) -> Forwarder:
-        return Forwarder(opened, self.intake, self, Identity("st-test", "quantrac 0", "cafe", []), rate=500)
+        identity = Identity("st-test", "quantrac 0", "cafe", [])
+        return Forwarder(opened, self.intake, self, identity, rate=500, continuity=Continuity(), clock=self.keeper)
 
     def publish(self, topic: str, payload: bytes, tag: object = None, *, retain: bool = False) -> None:
         """There is no link."""
