@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from edge_agent.spooling.fate import EpochSpan, SpoolFate
 from edge_agent.spooling.ranges import RangeSet
 from quantrac.config.stations import Station
-from quantrac.telemetry.wire import BirthChannel, Held, Status, encode
+from quantrac.telemetry.wire import Birth, BirthChannel, Held, Status, encode
 
 MOST_REFUSED: Final = 2000
 """Seqs given up that one status names; the rest follow when these are settled."""
@@ -36,6 +36,11 @@ def held(spans: Iterable[EpochSpan], fate: SpoolFate) -> dict[str, Held]:
     """Return for every epoch the range of seq held, and what of it is given up and not yet settled."""
     given_up = RangeSet([*fate.refused, *fate.lost]).minus(fate.settled)
     return {span.name: Held(span.first, span.last, _seqs(span, given_up)) for span in spans}
+
+
+def birth(identity: Identity, epoch: str, epochs: dict[str, Held], now_ms: int) -> bytes:
+    """Return the payload of `birth`."""
+    return encode(Birth(epoch, epochs, now_ms, identity.agent, identity.config, identity.channels))
 
 
 def last_will(now_ms: int) -> bytes:

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Final
 
 from edge_agent.clocks.clock import Moment
-from edge_agent.sending.announcement import Identity, held
+from edge_agent.sending.announcement import Identity, birth, held
 from edge_agent.sending.lanes import Publisher
 from edge_agent.spooling.spool import Spool
 from quantrac.telemetry.topics import topic
-from quantrac.telemetry.wire import Birth, Held, Status, encode
+from quantrac.telemetry.wire import Held, Status, encode
 
 STATUS_EVERY_S: Final = 60.0
 
@@ -27,9 +27,8 @@ class Presence:
 
     def announce(self, now: Moment) -> None:
         """Publish birth and status, to which the centre answers with an ack."""
-        who = self.identity
-        birth = Birth(self._spool.epoch, self._held(), now.ms, who.agent, who.config, who.channels)
-        self._transport.publish(topic(who.station, "birth"), encode(birth), retain=True)
+        payload = birth(self.identity, self._spool.epoch, self._held(), now.ms)
+        self._transport.publish(topic(self.identity.station, "birth"), payload, retain=True)
         self.say_status(now)
 
     def say_status(self, now: Moment, *, online: bool = True) -> None:
