@@ -33,7 +33,7 @@ COMMANDS: Final[dict[str, CommandEntry]] = {
     "alerts": CommandEntry("alerts", "Evaluate the rules and tell people."),
     "jobs": CommandEntry("services", "What is due by the clock: silence, pruning, retention.", app="jobs"),
     "console": CommandEntry("services", "The control centre's web pages.", app="console"),
-    "centre": CommandEntry("centre", "All services of the centre under one supervisor."),
+    "centre": CommandEntry("services", "All services of the centre under one supervisor.", app="centre"),
     "simulate": CommandEntry("simulate", "The field in a box: simulated instruments on real lines."),
     "stations": CommandEntry("stations", "Check, apply and push what technicians write."),
     "commands": CommandEntry("commands", "Commands to a running station: signed, answered, audited."),

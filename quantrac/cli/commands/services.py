@@ -1,11 +1,18 @@
-"""`quantrac ingest run`, `quality run`, `jobs run`, `console run`: services of the centre, each until stopped."""
+"""`quantrac ingest run`, `quality run`, `jobs run`, `console run`, `centre run`: a service of the centre, or all."""
 
 from __future__ import annotations
 
-from quantrac.cli.arguments import group
-from quantrac.cli.environment import run_until_signalled
+import time
+from pathlib import Path
+from typing import Annotated
 
-ingest, quality, jobs, console = group(), group(), group(), group()
+import typer
+
+from quantrac.cli.arguments import group
+from quantrac.cli.environment import run_until_signalled, stop_on_signal
+from quantrac.cli.processes import CENTRE_SERVICES, Program, Supervisor, quantrac
+
+ingest, quality, jobs, console, centre = group(), group(), group(), group(), group()
 
 
 @ingest.command("run", short_help="Store what the stations publish, until stopped.")
@@ -53,3 +60,25 @@ def run_console() -> None:
     from dashboards.console import service
 
     run_until_signalled(service.run)
+
+
+@centre.command("run", short_help="Run all services of the centre, until stopped.")
+def run_centre(
+    logs: Annotated[Path, typer.Option(help="Folder for one log a service, and processes.json.")] = Path(
+        "state/centre"
+    ),
+) -> None:
+    """Run ingest, quality, alerts, jobs and the console; what ends is started again, with growing delays.
+
+    Needs what they need: QUANTRAC_DATABASE_URL, QUANTRAC_MQTT_URL, the files of QUANTRAC_CONFIG; see their --help.
+    """
+    stop = stop_on_signal()
+    supervisor = Supervisor(logs)
+    for service in CENTRE_SERVICES:
+        supervisor.start(Program(service, quantrac(service, "run")), time.monotonic())
+        print(f"{service:8} log: {supervisor.log_of(service)}", flush=True)
+    try:
+        while not stop.wait(0.5):
+            supervisor.watch(time.monotonic())
+    finally:
+        supervisor.stop()
