@@ -19,34 +19,6 @@ class DeskRefused(QuantracError):
     """What was asked cannot be done; the text says why."""
 
 
-class UnknownAlarm(DeskRefused):
-    """There is no alarm of that number."""
-
-
-class BadTerm(DeskRefused):
-    """A shelf must end, and soon enough."""
-
-
-class NotShelved(DeskRefused):
-    """The alarm is not shelved."""
-
-
-class NotLatched(DeskRefused):
-    """Only a latched alarm whose readings have returned to normal is reset."""
-
-
-class NotOut(DeskRefused):
-    """The station, device or channel is not out of service."""
-
-
-class UnknownPlace(DeskRefused):
-    """There is no such station, device or channel."""
-
-
-class AlreadyAcknowledged(DeskRefused):
-    """Somebody has acknowledged the alarm; the text says who and when."""
-
-
 @dataclass(frozen=True, slots=True)
 class AlarmRow:
     """An alarm as `v_alarm` shows it."""
@@ -95,34 +67,34 @@ LOCKED: Final = "select state, acknowledged_at, acknowledged_by from alarm where
 def acknowledge(conn: Connection, alarm_id: int, person: str, reason: str | None, now: datetime) -> None:
     """Note that a person has seen the alarm and looks after it; one that has cleared may still be acknowledged.
 
-    Raises UnknownAlarm, AlreadyAcknowledged.
+    Raises DeskRefused where there is no such alarm, or somebody has acknowledged it already.
     """
     with conn.transaction():
         _, at, by = _locked(conn, alarm_id)
         if not _act(conn, alarm_id, AlarmAct.ACKNOWLEDGE, person, reason, now):
-            raise AlreadyAcknowledged(f"alarm {alarm_id} was acknowledged by {by} at {at:%Y-%m-%d %H:%M:%SZ}")
+            raise DeskRefused(f"alarm {alarm_id} was acknowledged by {by} at {at:%Y-%m-%d %H:%M:%SZ}")
         call_off(conn, alarm_id, f"acknowledged by {person}")
 
 
 def comment(conn: Connection, alarm_id: int, person: str, text: str, now: datetime) -> None:
-    """Add a remark to the alarm's history. Raises UnknownAlarm."""
+    """Add a remark to the alarm's history. Raises DeskRefused where there is no such alarm."""
     with conn.transaction():
         _locked(conn, alarm_id)
         _act(conn, alarm_id, AlarmAct.COMMENT, person, text, now)
 
 
 def reset(conn: Connection, alarm_id: int, person: str, reason: str | None, now: datetime) -> None:
-    """End a latched alarm whose readings have returned to normal. Raises UnknownAlarm, NotLatched."""
+    """End a latched alarm whose readings have returned to normal. Raises DeskRefused for any other."""
     with conn.transaction():
         state, _, _ = _locked(conn, alarm_id)
         if not _act(conn, alarm_id, AlarmAct.RESET, person, reason, now):
-            raise NotLatched(f"alarm {alarm_id} is {state}; only one that is latched and back to normal is reset")
+            raise DeskRefused(f"alarm {alarm_id} is {state}; only one that is latched and back to normal is reset")
 
 
 def mark_false(
     conn: Connection, alarm_id: int, person: str, reason: str | None, now: datetime, *, undo: bool = False
 ) -> None:
-    """Note that nothing was wrong, for the share of false alarms; `undo` takes it back. Raises UnknownAlarm."""
+    """Note that nothing was wrong, for the share of false alarms; `undo` takes it back. Raises DeskRefused."""
     with conn.transaction():
         _locked(conn, alarm_id)
         _act(conn, alarm_id, AlarmAct.MARK_TRUE if undo else AlarmAct.MARK_FALSE, person, reason, now)
@@ -134,10 +106,10 @@ LONGEST_SHELF: Final = timedelta(days=7)
 def shelve(conn: Connection, alarm_id: int, person: str, reason: str, until: datetime, now: datetime) -> None:
     """Send nobody a message about this alarm's rule and channel until then; it goes on being evaluated and recorded.
 
-    Raises UnknownAlarm, BadTerm for an end that is past or more than 7 days away.
+    Raises DeskRefused where there is no such alarm, and for an end that is past or more than 7 days away.
     """
     if not now < until <= now + LONGEST_SHELF:
-        raise BadTerm(f"an alarm is shelved for at most 7 days: found {until:%Y-%m-%d %H:%M:%SZ} as the end")
+        raise DeskRefused(f"an alarm is shelved for at most 7 days: found {until:%Y-%m-%d %H:%M:%SZ} as the end")
     with conn.transaction():
         _locked(conn, alarm_id)
         term = f"until {until:%Y-%m-%d %H:%M:%SZ}: {reason}"
@@ -146,11 +118,11 @@ def shelve(conn: Connection, alarm_id: int, person: str, reason: str, until: dat
 
 
 def unshelve(conn: Connection, alarm_id: int, person: str, reason: str | None, now: datetime) -> None:
-    """End a shelf before its time; people then get what still stands. Raises UnknownAlarm, NotShelved."""
+    """End a shelf before its time; people then get what still stands. Raises DeskRefused without one."""
     with conn.transaction():
         _locked(conn, alarm_id)
         if not suppression.unshelve(conn, alarm_id, person, reason, now):
-            raise NotShelved(f"alarm {alarm_id} is not shelved")
+            raise DeskRefused(f"alarm {alarm_id} is not shelved")
         audit.record(conn, now, person, AlarmAct.UNSHELVE.event, f"alarm {alarm_id}", reason)
 
 
@@ -191,11 +163,12 @@ def take_out_of_service(
         now: the time.
         since: when it begins; None: now. A window of the same place that it overlaps is replaced.
 
-    Returns the number of the entry. Raises UnknownPlace, BadTerm for an end that is past or more than 90 days away.
+    Returns the number of the entry. Raises DeskRefused for an unknown place, and for an end that is past or more than
+    90 days away.
     """
     begins = now if since is None else since
     if not max(begins, now) < until <= now + LONGEST_OUT:
-        raise BadTerm(f"out of service ends within 90 days and after it began: found {until:%Y-%m-%d %H:%M:%SZ}")
+        raise DeskRefused(f"out of service ends within 90 days and after it began: found {until:%Y-%m-%d %H:%M:%SZ}")
     with conn.transaction():
         channels = _channels_of(conn, station, device)
         window = {"station": station, "device": device, "since": begins, "until": until}
@@ -211,11 +184,11 @@ def take_out_of_service(
 def put_in_service(
     conn: Connection, station: str, device: str | None, person: str, reason: str | None, now: datetime
 ) -> None:
-    """End a time out of service, or call off a planned one; people then get what still stands. Raises NotOut."""
+    """End a time out of service, or call off a planned one; people then get what still stands. Raises DeskRefused."""
     ever = {"station": station, "device": device, "since": None, "until": None}
     with conn.transaction():
         if not conn.execute(PUT_IN, {**ever, "now": now, "person": person}).fetchall():
-            raise NotOut(f"{_place(station, device)} is not out of service")
+            raise DeskRefused(f"{_place(station, device)} is not out of service")
         audit.record(conn, now, person, "in service", _place(station, device), reason)
 
 
@@ -246,20 +219,20 @@ def out_of_service(conn: Connection) -> list[OutRow]:
 def _channels_of(conn: Connection, station: str, device: str | None) -> list[str]:
     """Return the channels of a device, or the one that is named with it; none for the whole station.
 
-    Raises UnknownPlace.
+    Raises DeskRefused where there is no such place.
     """
     row = conn.execute(PLACE, [station]).fetchone()
     if row is None:
-        raise UnknownPlace(f"there is no station {station}; see `quantrac status`")
+        raise DeskRefused(f"there is no station {station}; see `quantrac status`")
     if device is None:
         return []
     devices = row[0] or {}
     name, _, channel = device.partition("/")
     if not (channels := devices.get(name, {}).get("channels")):
         known = ", ".join(devices) or "none"
-        raise UnknownPlace(f"{station} has no device {name} with channels; its devices: {known}")
+        raise DeskRefused(f"{station} has no device {name} with channels; its devices: {known}")
     if channel and channel not in channels:
-        raise UnknownPlace(f"{station}/{name} has no channel {channel}; its channels: {', '.join(sorted(channels))}")
+        raise DeskRefused(f"{station}/{name} has no channel {channel}; its channels: {', '.join(sorted(channels))}")
     return [channel] if channel else sorted(channels)
 
 
@@ -286,15 +259,15 @@ def alarms(
 
 
 def alarm(conn: Connection, alarm_id: int) -> AlarmRow:
-    """Return one alarm. Raises UnknownAlarm."""
+    """Return one alarm. Raises DeskRefused where there is none of that number."""
     row = conn.execute(f"select {COLUMNS} from v_alarm where alarm_id = %s", [alarm_id]).fetchone()  # noqa: S608
     if row is None:
-        raise UnknownAlarm(f"there is no alarm {alarm_id}; see `quantrac alarms list --all`")
+        raise DeskRefused(f"there is no alarm {alarm_id}; see `quantrac alarms list --all`")
     return AlarmRow(*row)
 
 
 def history(conn: Connection, alarm_id: int) -> list[EventRow]:
-    """Return what happened to an alarm, in order. Raises UnknownAlarm."""
+    """Return what happened to an alarm, in order. Raises DeskRefused where there is none of that number."""
     alarm(conn, alarm_id)
     rows = conn.execute(
         "select time, event, person, reason from v_alarm_event where alarm_id = %s order by alarm_event_id", [alarm_id]
@@ -305,7 +278,7 @@ def history(conn: Connection, alarm_id: int) -> list[EventRow]:
 def _locked(conn: Connection, alarm_id: int) -> tuple[str, datetime | None, str | None]:
     row: tuple[Any, ...] | None = conn.execute(LOCKED, [alarm_id]).fetchone()
     if row is None:
-        raise UnknownAlarm(f"there is no alarm {alarm_id}; see `quantrac alarms list --all`")
+        raise DeskRefused(f"there is no alarm {alarm_id}; see `quantrac alarms list --all`")
     return row[0], row[1], row[2]
 
 

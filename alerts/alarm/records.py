@@ -69,16 +69,7 @@ def raise_alarm(
 
     `time` is that of the reading that completed it, `texts` what people read of it.
     """
-    values = {
-        "rule": subject.rule,
-        "station": subject.station,
-        "channel": subject.channel_id,
-        **_level(mark),
-        "time": time,
-        "texts": Jsonb(msgspec.to_builtins(texts)),
-        "latched": texts.latched,
-        "now": now,
-    }
+    values = _columns(subject, mark, texts) | {"time": time, "latched": texts.latched, "now": now}
     row = conn.execute(RAISE, values).fetchone()
     assert row is not None
     event = add_event(conn, row[0], time, AlarmEvent.RAISED, now, detail=_level(mark))
@@ -186,15 +177,7 @@ def record_late(
     One that overlaps an alarm that was told as it happened is nothing new; one that overlaps another alarm of the past
     widens it: late readings come in pieces. `to` are the groups that its summary goes to.
     """
-    values = {
-        "rule": subject.rule,
-        "station": subject.station,
-        "channel": subject.channel_id,
-        **_level(mark),
-        "raised": period[0],
-        "cleared": period[1],
-        "texts": Jsonb(msgspec.to_builtins(texts)),
-    }
+    values = _columns(subject, mark, texts) | {"raised": period[0], "cleared": period[1]}
     known = conn.execute(OVERLAPPING, values).fetchone()
     if known is None:
         row = conn.execute(RAISE_LATE, values).fetchone()
@@ -347,6 +330,12 @@ def _reached(conn: Connection, row: _Row) -> tuple[set[str], list[Severity]]:
     """Return the levels and the severities that the alarm has had."""
     found = conn.execute(REACHED, [row.alarm_id]).fetchall()
     return {level for level, _ in found}, [row.severity, *(Severity.from_word(word) for _, word in found)]
+
+
+def _columns(subject: Subject, mark: Mark, texts: RuleTexts) -> dict[str, Any]:
+    """Return what an alarm is born with, by the names that the queries have for it."""
+    about = {"rule": subject.rule, "station": subject.station, "channel": subject.channel_id}
+    return {**about, **_level(mark), "texts": Jsonb(msgspec.to_builtins(texts))}
 
 
 def _level(mark: Mark) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -21,23 +21,18 @@ ON_OR_OFF: Final = (0.0, 1.0)
 """Span of a parameter that is either."""
 
 
-def compile_rules(
-    rules: Iterable[config.Rule], stations: Iterable[Station], zone: ZoneInfo, tides: Mapping[str, Tide] | None = None
-) -> dict[str, list[ChannelRule]]:
-    """Return the rules of each watched channel, by `<station>/<name>`; their hours in `zone`, `tides` by station."""
-    compiled: dict[str, list[ChannelRule]] = {}
-    places = list(stations)
-    for rule in rules:
-        for station in places:
-            for channel_rule in _at_station(rule, station, (tides or {}).get(station.station), zone):
-                compiled.setdefault(channel_rule.channel, []).append(channel_rule)
-    return compiled
-
-
 def compile_network(network: Network, rules: Iterable[config.Rule] | None = None) -> dict[str, list[ChannelRule]]:
-    """Return the rules of each watched channel of a network; `rules`: these in place of its own."""
-    own = network.rules.values() if rules is None else rules
-    return compile_rules(own, network.stations.values(), network.zone, tides_of(network.settings.tides.values()))
+    """Return the rules of each watched channel, by `<station>/<name>`; `rules`: these in place of the network's own."""
+    compiled: dict[str, list[ChannelRule]] = {}
+    tides = tides_of(network.settings.tides.values())
+    for rule in network.rules.values() if rules is None else rules:
+        for station in network.stations.values():
+            if (there := rule.for_station(station)) is None:
+                continue
+            for channel in there.channels:
+                made = _channel_rule(rule, station, channel, there.levels, tides.get(station.station), network.zone)
+                compiled.setdefault(made.channel, []).append(made)
+    return compiled
 
 
 def tides_of(places: Iterable[PlaceTide]) -> dict[str, Tide]:
@@ -47,14 +42,6 @@ def tides_of(places: Iterable[PlaceTide]) -> dict[str, Tide]:
         tide = Tide(tuple((name, c.amplitude, c.lag) for name, c in sorted(place.constituents.items())))
         tides |= dict.fromkeys(place.stations, tide)
     return tides
-
-
-def _at_station(rule: config.Rule, station: Station, tide: Tide | None, zone: ZoneInfo) -> Iterator[ChannelRule]:
-    there = rule.for_station(station)
-    if there is None:
-        return
-    for channel in there.channels:
-        yield _channel_rule(rule, station, channel, there.levels, tide, zone)
 
 
 def _channel_rule(

@@ -114,12 +114,23 @@ def run_backtest(
     in_force = _trial(conn, network, _only(network.rules, names), _only(network.composites, names))
     tried = None if new is None else _trial(conn, network, new.rules, new.composites)
     trials = [trial for trial in (in_force, tried) if trial is not None]
-    effort = _run(conn, trials, start, end)
+    readings, seen, evaluation_s = _run(conn, trials, start, end)
     people = load_contacts(conn), Routing.of(network)
     before = in_force.courses(*people)
     after = before if tried is None else tried.courses(*people)
-    effort = replace(effort, whole_s=time.perf_counter() - begun)
-    return _report(before, after, effort, milliseconds(start), milliseconds(end), is_trial=new is not None)
+    from_ms, to_ms = milliseconds(start), milliseconds(end)
+    alarms = sorted((alarm for course in after for alarm in course.alarms), key=lambda alarm: alarm.raised_ms)
+    return BacktestReport(
+        lines=lines_of(alarms, to_ms),
+        kpis=kpis_of(alarms, from_ms, to_ms),
+        people=people_of((message for course in after for message in course.messages), from_ms, to_ms),
+        difference=None if new is None else difference([a for course in before for a in course.alarms], alarms),
+        alarms=alarms,
+        readings=readings,
+        channels=seen,
+        evaluation_s=evaluation_s,
+        whole_s=time.perf_counter() - begun,
+    )
 
 
 R = TypeVar("R")
@@ -129,16 +140,8 @@ def _only(rules: Mapping[str, R], names: set[str] | None) -> dict[str, R]:
     return {name: rule for name, rule in rules.items() if names is None or name in names}
 
 
-@dataclass(frozen=True, slots=True)
-class _Effort:
-    readings: int
-    channels: int
-    evaluation_s: float
-    whole_s: float = 0.0
-
-
-def _run(conn: Connection, trials: Sequence[_Trial], start: datetime, end: datetime) -> _Effort:
-    """Run trials over what is stored, each week read once."""
+def _run(conn: Connection, trials: Sequence[_Trial], start: datetime, end: datetime) -> tuple[int, int, float]:
+    """Run trials over what is stored, each week read once; return readings, channels and seconds of evaluation."""
     channels = sorted(set().union(*(trial.channels for trial in trials)))
     readings, evaluation_s, seen = 0, 0.0, set[str]()
     for stretch in stored_stretches(conn, channels, start, end):
@@ -148,7 +151,7 @@ def _run(conn: Connection, trials: Sequence[_Trial], start: datetime, end: datet
         evaluation_s += time.perf_counter() - read
         readings += sum(len(block) for block in stretch.blocks.values())
         seen |= stretch.blocks.keys()
-    return _Effort(readings, len(seen), evaluation_s)
+    return readings, len(seen), evaluation_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,27 +170,3 @@ def too_often(conn: Connection, network: Network, first: date, last: date) -> li
     lines = run_backtest(conn, network, first, last).lines
     found = [TooOften(line.rule, line.station, min(1.0, line.days_with_alarms / days)) for line in lines]
     return [one for one in found if one.share > TOO_OFTEN]
-
-
-def _report(
-    before: Sequence[RuleHistory],
-    after: Sequence[RuleHistory],
-    effort: _Effort,
-    from_ms: int,
-    to_ms: int,
-    *,
-    is_trial: bool,
-) -> BacktestReport:
-    alarms = sorted((alarm for course in after for alarm in course.alarms), key=lambda alarm: alarm.raised_ms)
-    in_force = [alarm for course in before for alarm in course.alarms]
-    return BacktestReport(
-        lines=lines_of(alarms, to_ms),
-        kpis=kpis_of(alarms, from_ms, to_ms),
-        people=people_of((message for course in after for message in course.messages), from_ms, to_ms),
-        difference=difference(in_force, alarms) if is_trial else None,
-        alarms=alarms,
-        readings=effort.readings,
-        channels=effort.channels,
-        evaluation_s=effort.evaluation_s,
-        whole_s=effort.whole_s,
-    )

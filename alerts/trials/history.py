@@ -101,10 +101,12 @@ def _read(conn: Connection, names: Mapping[int, str], first: datetime, last: dat
             found[_whole(result.get_value(row, 0))] = _block(times // 1000 + EPOCH_MS, values, words)
         flags = conn.execute(FLAGS, window).fetchall()
         corrections = conn.execute(CORRECTIONS, window).fetchall()
-    for channel_id, time, person, test in flags:
-        _flag(found, channel_id, milliseconds(time), person, test)
+    for channel_id, time, person, test in flags:  # a person's overrides, a test's counts where it is worse
+        for block, place in _reading_at(found, channel_id, time):
+            block.quality[place] = person or max(test, int(block.quality[place]))
     for channel_id, time, value in corrections:
-        _correct(found, channel_id, milliseconds(time), value)
+        for block, place in _reading_at(found, channel_id, time):
+            block.value[place] = value
     return HistoryStretch(milliseconds(first), milliseconds(last), {names[id_]: block for id_, block in found.items()})
 
 
@@ -132,21 +134,11 @@ def _block(t_ms: NDArray[np.int64], value: NDArray[np.float64], word: NDArray[np
     return ReadingBlock(t_ms=t_ms, value=value, quality=quality, received_ms=t_ms, state=state.astype(np.int8))
 
 
-def _flag(found: dict[int, ReadingBlock], channel_id: int, t_ms: int, person: int, test: int) -> None:
-    """Lay flags over a reading: a person's overrides, a test's counts where it is worse."""
-    block = found.get(channel_id)
-    place = None if block is None else _place(block, t_ms)
-    if block is not None and place is not None:
-        block.quality[place] = person or max(test, int(block.quality[place]))
-
-
-def _correct(found: dict[int, ReadingBlock], channel_id: int, t_ms: int, value: float) -> None:
-    block = found.get(channel_id)
-    place = None if block is None else _place(block, t_ms)
-    if block is not None and place is not None:
-        block.value[place] = value
-
-
-def _place(block: ReadingBlock, t_ms: int) -> int | None:
-    place = int(np.searchsorted(block.t_ms, t_ms))
-    return place if place < len(block) and block.t_ms[place] == t_ms else None
+def _reading_at(
+    found: Mapping[int, ReadingBlock], channel_id: int, time: datetime
+) -> Iterator[tuple[ReadingBlock, int]]:
+    """Yield the block and the place of a reading, where there is one."""
+    if (block := found.get(channel_id)) is not None:
+        place = int(np.searchsorted(block.t_ms, milliseconds(time)))
+        if place < len(block) and block.t_ms[place] == milliseconds(time):
+            yield block, place

@@ -15,7 +15,6 @@ from typing import Final
 from alerts.alarm.change import Mark, Recorded, Subject
 from alerts.rules.rule import RuleTexts
 from alerts.telling.messages import Figures
-from alerts.telling.routes import Routing
 from alerts.watchdogs.settlement import Look, WantedAlarm, settle
 from quantrac.config.network import Network, Watchdog
 from quantrac.database.pool import Connection
@@ -136,7 +135,7 @@ def check_books(conn: Connection, network: Network, now: datetime) -> list[Recor
     plan = network.settings.books
     with conn.transaction():
         look = Look() if plan is None else _look(_read(conn, now), plan, now)
-        return list(settle(conn, [RULE], look, Routing.of(network), now).values())
+        return list(settle(conn, network, [RULE], look, now).values())
 
 
 def _look(books: Iterable[tuple[StationBooks, Watched]], plan: Watchdog, now: datetime) -> Look:

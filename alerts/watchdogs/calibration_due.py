@@ -16,7 +16,6 @@ from zoneinfo import ZoneInfo
 
 from alerts.alarm.change import Mark, Recorded, Subject
 from alerts.rules.rule import RuleTexts
-from alerts.telling.routes import Routing
 from alerts.watchdogs.settlement import Look, WantedAlarm, settle
 from quantrac.config.network import Calibrations, Network
 from quantrac.database.pool import Connection
@@ -92,7 +91,7 @@ def check_calibrations(conn: Connection, network: Network, now: datetime) -> lis
     plan = network.settings.calibrations
     with conn.transaction():
         look = Look() if plan is None else _look(_devices(conn, now), plan, network.zone, now)
-        return list(settle(conn, [RULE], look, Routing.of(network), now).values())
+        return list(settle(conn, network, [RULE], look, now).values())
 
 
 def _look(devices: Iterable[Calibrated], plan: Calibrations, zone: ZoneInfo, now: datetime) -> Look:

@@ -7,7 +7,6 @@ from typing import Final
 
 from alerts.alarm.change import Mark, Recorded, Subject
 from alerts.rules.rule import RuleTexts
-from alerts.telling.routes import Routing
 from alerts.watchdogs.settlement import Look, WantedAlarm, settle
 from quantrac.config.network import Carriers, Network
 from quantrac.config.notifications import Medium
@@ -33,7 +32,7 @@ def check_carriers(conn: Connection, network: Network, now: datetime) -> list[Re
     plan = network.settings.carriers
     with conn.transaction():
         look = Look() if plan is None else _look(conn, plan, now)
-        return list(settle(conn, list(RULES), look, Routing.of(network), now, breaks=True).values())
+        return list(settle(conn, network, list(RULES), look, now, breaks=True).values())
 
 
 def _look(conn: Connection, plan: Carriers, now: datetime) -> Look:

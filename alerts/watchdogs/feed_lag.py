@@ -7,7 +7,6 @@ from typing import Final
 
 from alerts.alarm.change import Mark, Recorded, Subject
 from alerts.rules.rule import RuleTexts
-from alerts.telling.routes import Routing
 from alerts.watchdogs.settlement import Look, WantedAlarm, settle
 from quantrac.config.network import Network, Watchdog
 from quantrac.database.pool import Connection
@@ -31,7 +30,7 @@ def check_feed(conn: Connection, network: Network, now: datetime) -> list[Record
     plan = network.settings.feed
     with conn.transaction():
         look = Look() if plan is None else _look(conn, plan, now)
-        return list(settle(conn, [RULE], look, Routing.of(network), now, breaks=True).values())
+        return list(settle(conn, network, [RULE], look, now, breaks=True).values())
 
 
 def _look(conn: Connection, plan: Watchdog, now: datetime) -> Look:

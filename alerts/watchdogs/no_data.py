@@ -15,7 +15,6 @@ from typing import Final
 from alerts.alarm.change import Mark, Recorded, Subject
 from alerts.rules.rule import RuleTexts
 from alerts.telling.messages import Figures
-from alerts.telling.routes import Routing
 from alerts.watchdogs.settlement import Look, WantedAlarm, settle
 from quantrac.config.network import ChannelSilence, Network
 from quantrac.database.pool import Connection
@@ -91,7 +90,7 @@ def check_no_data(conn: Connection, network: Network, now: datetime) -> list[Rec
             speaks = timedelta(milliseconds=silence.after_ms)
             rows = conn.execute(LIVES, {"now": now, "rule": RULE, "speaks": speaks}).fetchall()
             look = _look(network, {row[1]: ChannelLife(*row) for row in rows}, silence.channels)
-        found = settle(conn, [RULE], look, Routing.of(network), now, names_channel=True)
+        found = settle(conn, network, [RULE], look, now, names_channel=True)
     return list(found.values())
 
 

@@ -15,6 +15,7 @@ from alerts.alarm.records import clear_alarm, reach_level, standing_subjects
 from alerts.rules.rule import RuleTexts
 from alerts.telling.messages import Audience, Figures, tell
 from alerts.telling.routes import Routing
+from quantrac.config.network import Network
 from quantrac.config.notifications import Medium
 from quantrac.database.pool import Connection
 
@@ -50,9 +51,9 @@ class Look:
 
 def settle(
     conn: Connection,
+    network: Network,
     rules: Sequence[str],
     look: Look,
-    routing: Routing,
     now: datetime,
     *,
     breaks: bool = False,
@@ -62,13 +63,14 @@ def settle(
 
     Args:
         conn: in a transaction.
+        network: says who gets messages by which way.
         rules: those whose alarms are wanted or must end.
         look: what the watchdog has found.
-        routing: who gets messages by which way.
         now: the time.
         breaks: the messages go through quiet hours.
         names_channel: that of the end names the channel.
     """
+    routing = Routing.of(network)
     must_stand = {one.subject: one for one in look.wanted}
     found: dict[Subject, Recorded] = {}
     for subject, one in must_stand.items():

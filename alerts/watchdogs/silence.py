@@ -12,7 +12,6 @@ from typing import Final
 
 from alerts.alarm.change import Mark, Recorded, Subject
 from alerts.rules.rule import RuleTexts
-from alerts.telling.routes import Routing
 from alerts.watchdogs.settlement import Look, WantedAlarm, settle
 from quantrac.config.network import Network, Silence
 from quantrac.database.pool import Connection
@@ -73,7 +72,7 @@ def check_silence(conn: Connection, network: Network, now: datetime) -> list[Rec
     with conn.transaction():
         rows = [] if plan is None else conn.execute(LIVES, {"now": now, "rule": RULE}).fetchall()
         look = Look() if plan is None else _look([StationLife(*row) for row in rows], plan)
-        found = settle(conn, [RULE], look, Routing.of(network), now)
+        found = settle(conn, network, [RULE], look, now)
         for subject, change in found.items():
             since = None if change.purpose.is_end else look.well[subject]
             conn.execute("update station set silent_since = %s where station = %s", [since, subject.station])

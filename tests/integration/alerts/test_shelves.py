@@ -70,11 +70,11 @@ def test_a_shelf_ends_early_by_hand(conn: Connection, shelved: int, network: Net
     desk.unshelve(conn, row.alarm_id, "lan", "cleaned", START + HOUR)
     assert desk.alarm(conn, row.alarm_id).state == "unacknowledged"
     assert tell_withheld(conn, Routing.of(network), START + HOUR) == 1
-    with pytest.raises(desk.NotShelved):
+    with pytest.raises(desk.DeskRefused, match="is not shelved"):
         desk.unshelve(conn, row.alarm_id, "lan", None, START + HOUR)
 
 
 @pytest.mark.parametrize("until", [timedelta(0), timedelta(days=7, seconds=1)])
 def test_a_shelf_has_an_end_within_a_week(conn: Connection, shelved: int, until: timedelta) -> None:
-    with pytest.raises(desk.BadTerm):
+    with pytest.raises(desk.DeskRefused, match="at most 7 days"):
         desk.shelve(conn, 1, "lan", "for good", START + until, START)

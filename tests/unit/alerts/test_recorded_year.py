@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from alerts.rules.block import JudgedReading, ReadingBlock
-from alerts.rules.compiler import compile_rules
+from alerts.rules.compiler import compile_network
 from alerts.rules.composite import CompositeRule, compile_composites
 from alerts.rules.rule import ChannelRule
 from alerts.telling.contact import Addressee
@@ -28,7 +28,7 @@ from quantrac.telemetry.quality import Quality
 PROJECT = Path(__file__).parents[3]
 QUARTER = 15 * 60_000
 NETWORK = load_network(PROJECT / "station_configs")
-RULES = compile_rules(NETWORK.rules.values(), NETWORK.stations.values(), NETWORK.zone)
+RULES = compile_network(NETWORK)
 NAMES = ("water_temp", "ec", "salinity", "do_sat", "do", "ph", "turbidity")
 VERDICT = {"<0>": 1, "<1>": 3, "<4>": 1, "<5>": 1, "<-1>": 9, "<-2>": 9, "<-3>": 4}
 PEOPLE = [

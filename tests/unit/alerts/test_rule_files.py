@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts.rules.compiler import compile_rules
+from alerts.rules.compiler import compile_network
 from alerts.telling.contact import Addressee
 from alerts.trials.rule_checks import findings, people_findings
 from alerts.trials.rule_tests import Alarm, TestResult, run_rule_tests
@@ -42,7 +42,7 @@ def test_shipped_rules_have_no_findings(overlay: str | None) -> None:
 
 
 def test_levels_stand_from_mild_to_severe_and_instead_replaces_the_set(network: Network) -> None:
-    compiled = compile_rules([network.rules["do-low"]], network.stations.values(), network.zone)
+    compiled = compile_network(network, [network.rules["do-low"]])
     river = compiled["st-my-thanh/do"][0]
     assert [(level.name, level.limit) for level in river.levels] == [("watch", 4.0), ("act", 3.0), ("danger", 2.0)]
     assert {level.side for level in river.levels} == {Side.BELOW}
@@ -107,7 +107,7 @@ def test_limits_follow_species_stage_and_crop(
     network: Network, rule: str, tags: tuple[str, ...], limits: list[float]
 ) -> None:
     station = network.stations["st-my-thanh"].model_copy(update={"tags": tags})
-    found = compile_rules([network.rules[rule]], [station], network.zone)
+    found = compile_network(replace(network, stations={station.station: station}), [network.rules[rule]])
     assert found
     assert all([level.limit for level in one.levels] == limits for (one,) in found.values())
 
