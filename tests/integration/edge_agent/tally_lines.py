@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_agent.acquiring.bus_owner import Mounting
 from edge_agent.acquiring.bus_reader import BusReader
-from edge_agent.acquiring.device_channels import DeviceChannels, StationOutlet
-from edge_agent.clocks.clock import WallClock
-from edge_agent.lines.instrument import Instrument, Part, PlannedRequest
 from edge_agent.modbus.bus import ModbusBus
 from edge_agent.modbus.instrument import ModbusInstrument
 from edge_agent.readings.counts import MissCounts
 from edge_agent.readings.samples import Sample
-from edge_agent.slots.channels import feeds_of, slot_plan
-from edge_agent.slots.device_slots import DeviceSlots
-from edge_agent.slots.maintenance import MaintenanceSwitch
 from quantrac.config.devices import BusKind
-from quantrac.config.modbus import ModbusProfile
-from quantrac.config.stations import Bus, Channel, Device
+from quantrac.config.stations import Bus
 from quantrac.private_services.ports import free_port
 from simulators.single_bus import SingleBus
+from tests.fixtures.instruments import device, mounting, now_ms, profile, recorded, wall_clock
 
 SIGNALS = ("tally_0", "tally_40")
 """Too far apart for one request: two requests of one shape."""
@@ -34,10 +26,6 @@ STALL_MS = 50
 """A machine that lets nobody run for so long makes answers late that were in time."""
 LONGEST_S = 60.0
 """A line that has not told what it should by then never will."""
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True)
@@ -54,41 +42,6 @@ class Story:
     seed: int = 1
     goes_on: Callable[[Sequence[Sample], Sequence[dict[str, Any]]], bool] = lambda _samples, _served: False
     """Whether the samples of unit 1 and what was served do not yet tell what they should."""
-
-
-@dataclass
-class Recorder(Instrument):
-    """An instrument that remembers what it was read as."""
-
-    def __init__(self, inner: ModbusInstrument) -> None:
-        super().__init__()
-        self.inner = inner
-        self.samples: list[Sample] = []
-
-    @property
-    def try_ms(self) -> int:
-        return self.inner.try_ms
-
-    @property
-    def owed_ms(self) -> int:
-        return self.inner.owed_ms
-
-    def parts(self) -> Sequence[Part]:
-        return self.inner.parts()
-
-    def requests(self) -> list[PlannedRequest]:
-        return self.inner.requests()
-
-    async def read(self, part: Part) -> list[Sample]:
-        samples = await self.inner.read(part)
-        self.samples += samples
-        return samples
-
-    async def wake(self) -> int:
-        return await self.inner.wake()
-
-    async def probe(self) -> None:
-        await self.inner.probe()
 
 
 @dataclass
@@ -137,45 +90,21 @@ class Told:
         return sum(all((signal, one) in came for signal in self.story.signals) for one in periods) / len(periods)
 
 
-def profile(story: Story) -> ModbusProfile:
-    signals = {s: {"at": 2 * int(s.partition("_")[2]), "type": "uint32", "unit": "1"} for s in story.signals}
-    return ModbusProfile.model_validate(
-        {
-            "schema": "quantrac/device/1", "device": "tally", "title": "Numbers its answers", "source": "simulators",
-            "verified": False, "protocol": "modbus-rtu", "timeout": f"{story.timeout_ms}ms",
-            "signals": signals, "golden": [{"from": "computed", "ask": "00", "reply": "00", "gives": {}}],
-        }
-    )  # fmt: skip
-
-
-def device(unit: int, bus: Bus, story: Story) -> Device:
-    channels = [
-        Channel(
-            name=f"{signal}_of_{unit}", parameter="spool_depth", unit="1", device=f"d{unit}", signal=signal,
-            interval_ms=story.period_ms, span=(0, 1e12),
-        )
-        for signal in story.signals
-    ]  # fmt: skip
-    return Device(
-        name=f"d{unit}", profile=profile(story), bus=bus, address=unit, sample_ms=story.period_ms,
-        report_ms=story.period_ms, valid_share=0.75, timeout_ms=story.timeout_ms,
-        channels={channel.name: channel for channel in channels},
-    )  # fmt: skip
-
-
-def reader(bus: Bus, story: Story, misses: MissCounts) -> tuple[BusReader, dict[int, Recorder]]:
+def reader(bus: Bus, story: Story, misses: MissCounts) -> tuple[BusReader, dict[int, list[Sample]]]:
+    """Return the reader of a line and, by unit, the samples that it will take."""
     modbus = ModbusBus(bus, now_ms)
-    wall = WallClock(now_ms, time.monotonic, lambda _now, _by: None)
-    recorders, mountings = {}, []
+    of = profile("modbus-rtu", {s: {"at": 2 * int(s.partition("_")[2]), "type": "uint32"} for s in story.signals})
+    period_ms = story.period_ms
+    samples, mountings = {}, []
     for unit in story.units:
-        one = device(unit, bus, story)
-        recorders[unit] = Recorder(ModbusInstrument(one, modbus))
-        plan = slot_plan(feeds_of(one), one.sample_ms, one.report_ms, one.valid_share)
-        watched = DeviceChannels(
-            one.name, feeds_of(one), DeviceSlots(plan, now_ms()), StationOutlet(lambda _: None, MaintenanceSwitch(None))
-        )
-        mountings.append(Mounting(one, recorders[unit], watched))
-    return BusReader("line", modbus, mountings, wall, misses), recorders
+        one = device(
+            of, {f"{signal}_of_{unit}": signal for signal in story.signals}, unit, bus, f"d{unit}",
+            sample_ms=period_ms, report_ms=period_ms, timeout_ms=story.timeout_ms,
+        )  # fmt: skip
+        instrument = ModbusInstrument(one, modbus)
+        samples[unit] = recorded(instrument)
+        mountings.append(mounting(one, instrument))
+    return BusReader("line", modbus, mountings, wall_clock(), misses), samples
 
 
 class Stalls:
@@ -203,16 +132,15 @@ async def told(story: Story, seconds: float, folder: Path, stalls: Stalls) -> To
     stop, misses, began_ms = asyncio.Event(), MissCounts(), now_ms()
     with SingleBus(line, story.faults, journal_dir=folder, seed=story.seed) as field:
         bus = Bus(name="line", kind=story.kind, guard_ms=300, echo=story.echo, **_place(field))
-        one, recorders = reader(bus, story, misses)
+        one, samples = reader(bus, story, misses)
         reading = asyncio.create_task(one.run(stop))
         await asyncio.sleep(seconds)
-        while story.goes_on(recorders[1].samples, field.served()):
+        while story.goes_on(samples[1], field.served()):
             assert now_ms() - began_ms < 1000 * LONGEST_S, misses.by_device()
             await asyncio.sleep(0.5)
         stop.set()
         await reading
         served, struck = field.served(), field.struck()
-    samples = {unit: recorder.samples for unit, recorder in recorders.items()}
     return Told(story, samples, served, struck, misses.by_device(), began_ms, now_ms(), stalls.found)
 
 

@@ -14,7 +14,8 @@ from edge_agent.modbus.bus import ModbusBus
 from edge_agent.readings.misses import LineDown
 from edge_agent.readings.samples import Sample
 from quantrac.config.stations import Bus
-from tests.integration.edge_agent.tally_lines import SIGNALS, Story, Told, now_ms, told_at_once
+from tests.fixtures.instruments import now_ms
+from tests.integration.edge_agent.tally_lines import SIGNALS, Story, Told, told_at_once
 
 SECONDS = int(os.environ.get("QUANTRAC_TEST_LINE_SECONDS", "26"))
 LEARNING = 4

@@ -11,21 +11,16 @@ from typing import Any, cast
 
 import pytest
 
-from edge_agent.acquiring.bus_owner import Mounting
 from edge_agent.acquiring.bus_reader import BusReader
-from edge_agent.acquiring.device_channels import DeviceChannels, StationOutlet
-from edge_agent.clocks.clock import WallClock
 from edge_agent.instruments import bayern_hessen, sdi12
 from edge_agent.instruments.drivers import mount
 from edge_agent.readings.counts import MissCounts
 from edge_agent.readings.samples import Sample
-from edge_agent.slots.channels import feeds_of, slot_plan
-from edge_agent.slots.device_slots import DeviceSlots
-from edge_agent.slots.maintenance import MaintenanceSwitch
-from quantrac.config.devices import PROTOCOLS, BusKind
-from quantrac.config.stations import Bus, Channel, Device, Station
+from quantrac.config.devices import BusKind
+from quantrac.config.stations import Bus, Station
 from simulators.lines.serial_line import PtyLine
 from simulators.lines.wire import WireSettings
+from tests.fixtures.instruments import device, mounting, now_ms, profile, recorded, wall_clock
 
 PERIOD_MS, SECONDS = 500, 13
 LEAST, LONGEST_S = 4, 60.0
@@ -34,10 +29,6 @@ LATENCIES = [*[0.02] * 12, 0.35, 0.9, 3.6]
 """Seconds; the timeout is 0.2, the guard 0.3: the last two come when everybody has stopped waiting and asks again."""
 
 CLOCK_MS = 5
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def dust(number: int) -> bytes:
@@ -100,33 +91,18 @@ class Talker:
         self._loop.call_at(self._free_at, self.line.send, frame)
 
 
-async def read(kind: BusKind, profile: Any, talker: Talker) -> list[Sample]:
+async def read(kind: BusKind, protocol: str, fields: dict[str, Any], talker: Talker) -> list[Sample]:
     talker.start()
     bus = Bus(name="line", kind=kind, port=talker.line.path, guard_ms=300)
-    channel = Channel(
-        name="n", parameter="spool_depth", unit="1", device="d", signal="n", interval_ms=PERIOD_MS, span=(0, 1e9)
-    )
-    address = None if kind == "bayern-hessen" else "0"
-    device = Device(
-        name="d", profile=profile, bus=bus, address=address, sample_ms=PERIOD_MS, report_ms=PERIOD_MS,
-        valid_share=0.75, timeout_ms=200, channels={"n": channel},
+    one = device(
+        profile(protocol, **fields), {"n": "n"}, None if kind == "bayern-hessen" else "0", bus,
+        sample_ms=PERIOD_MS, report_ms=PERIOD_MS, timeout_ms=200,
     )  # fmt: skip
-    station = cast(Station, SimpleNamespace(buses={"line": bus}, devices={"d": device}))
-    (mounted,) = mount(station, now_ms)
-    (_, instrument), samples = mounted.instruments[0], list[Sample]()
-    plan = slot_plan(feeds_of(device), PERIOD_MS, PERIOD_MS, 0.75)
-    outlet = StationOutlet(lambda _: None, MaintenanceSwitch(None))
-    watched = DeviceChannels("d", feeds_of(device), DeviceSlots(plan, now_ms()), outlet)
-    plain_read = instrument.read
-
-    async def recorded(part: Any) -> list[Sample]:
-        samples.extend(taken := await plain_read(part))
-        return taken
-
-    instrument.read = recorded  # type: ignore[method-assign]
+    (mounted,) = mount(cast(Station, SimpleNamespace(buses={"line": bus}, devices={"d": one})), now_ms)
+    ((_, instrument),) = mounted.instruments
+    samples = recorded(instrument)
     stop = asyncio.Event()
-    wall = WallClock(now_ms, time.monotonic, lambda _now, _by: None)
-    reader = BusReader("line", mounted.bus, [Mounting(device, instrument, watched)], wall, MissCounts())
+    reader = BusReader("line", mounted.bus, [mounting(one, instrument)], wall_clock(), MissCounts())
     reading, until = asyncio.create_task(reader.run(stop)), time.monotonic() + LONGEST_S
     await asyncio.sleep(SECONDS)
     while len(samples) < LEAST:
@@ -138,17 +114,6 @@ async def read(kind: BusKind, profile: Any, talker: Talker) -> list[Sample]:
     return samples
 
 
-def profile(protocol: str, fields: dict[str, Any]) -> Any:
-    signals = {name: {**signal, "unit": "1"} for name, signal in fields["signals"].items()}
-    return PROTOCOLS[protocol].profile.model_validate(
-        {
-            "schema": "quantrac/device/1", "device": "talker", "title": "t", "source": "this test", "verified": False,
-            "protocol": protocol, "timeout": "200ms",
-            "golden": [{"from": "computed", "ask": "x", "reply": "x", "gives": {}}], **fields, "signals": signals,
-        }
-    )  # fmt: skip
-
-
 async def read_all() -> dict[str, tuple[Talker, list[Sample]]]:
     """Read one line of each protocol, side by side."""
 
@@ -157,7 +122,7 @@ async def read_all() -> dict[str, tuple[Talker, list[Sample]]]:
     ) -> tuple[Talker, list[Sample]]:
         kind, protocol, fields, answer, end = row
         talker = Talker(answer, end)
-        return talker, await read(kind, profile(protocol, fields), talker)
+        return talker, await read(kind, protocol, fields, talker)
 
     return dict(zip((row[1] for row in SPOKEN), await asyncio.gather(*map(one, SPOKEN)), strict=True))
 

@@ -23,10 +23,10 @@ from edge_agent.readings.misses import LineDown
 from edge_agent.readings.samples import Measured, Sample
 from edge_agent.slots.channels import Debounce
 from edge_agent.slots.device_slots import ChannelPlan, ChannelSample, CounterReading, DeviceSlots, SlotPlan
-from quantrac.config.modbus import ModbusProfile
 from quantrac.config.stations import Rs485
 from quantrac.telemetry.parameters import Kind
 from quantrac.telemetry.states import State
+from tests.fixtures.instruments import profile
 
 HOUR = 3_600_000
 
@@ -34,16 +34,10 @@ HOUR = 3_600_000
 def registers(
     signal: dict[str, Any], words: list[int], at: int = 0, now_ms: int | None = None, **more: Any
 ) -> Measured:
-    profile = ModbusProfile.model_validate(
-        {
-            "schema": "quantrac/device/1", "device": "x", "title": "x", "source": "this test", "verified": False,
-            "protocol": "modbus-rtu", "signals": {"x": {"unit": "1", **signal}},
-            "golden": [{"from": "computed", "ask": "00", "reply": "00", "gives": {}}], **more,
-        }
-    )  # fmt: skip
+    of = profile("modbus-rtu", {"x": signal}, **more)
     sampled = SampledRegisters()
     sampled.put(RegisterSpan(Function.HOLDING, at, len(words)), words)
-    found = decode(profile, "x", sampled, now_ms)
+    found = decode(of, "x", sampled, now_ms)
     assert found is not None
     return found
 

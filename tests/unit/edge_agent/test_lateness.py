@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 from typing import cast
 
 import pytest
 
 from edge_agent.acquiring import bus_reader
-from edge_agent.acquiring.bus_owner import Mounting
 from edge_agent.acquiring.bus_reader import BusReader
-from edge_agent.acquiring.device_channels import DeviceChannels, StationOutlet
 from edge_agent.acquiring.symptoms import SLOW_AFTER, Lateness
 from edge_agent.clocks.clock import WallClock
 from edge_agent.instruments.text_instrument import TextPart
@@ -21,13 +18,9 @@ from edge_agent.lines.shared_bus import SharedBus
 from edge_agent.readings.counts import MissCounts
 from edge_agent.readings.misses import NoAnswer
 from edge_agent.readings.samples import Sample
-from edge_agent.slots.channels import device_plan, feeds_of
-from edge_agent.slots.device_slots import DeviceSlots
-from edge_agent.slots.maintenance import MaintenanceSwitch
-from quantrac.config.loader import load_network
 from quantrac.telemetry.states import State
+from tests.fixtures.instruments import device, mounting, profile
 
-STATION = load_network(Path(__file__).parents[3] / "station_configs").stations["st-my-thanh"]
 T0 = 1_795_490_400_000
 SECONDS = 60
 
@@ -117,20 +110,18 @@ def test_one_whose_parts_take_longer_than_its_neighbours_leave_gives_the_line_ba
 ) -> None:
     stop = asyncio.Event()
     line = Line(stop)
-    wall = WallClock(lambda: line.now_ms, lambda: line.now_ms / 1000, lambda *_: None)
     quick, slow = Taking(line, 25), Taking(line, 900)
-    outlet = StationOutlet(lambda _: None, MaintenanceSwitch(None))
-    device = STATION.devices["sonde"].model_copy(update={"sample_ms": 1_000, "report_ms": 1_000})
-    mountings = []
-    for name, instrument in (("quick", quick), ("slow", slow)):
-        one = device.model_copy(update={"name": name})
-        slots = DeviceSlots(device_plan(one, feeds_of(one)), line.now_ms)
-        mountings.append(Mounting(one, instrument, DeviceChannels(name, feeds_of(one), slots, outlet)))
+    of = profile("vaisala-ascii", {"do": {"key": "Do", "letter": "M"}, "ph": {"key": "Ph", "letter": "M"}})
+    mountings = [
+        mounting(device(of, {"do": "do", "ph": "ph"}, name=name), instrument, lambda: line.now_ms)
+        for name, instrument in (("quick", quick), ("slow", slow))
+    ]
 
     async def advance(seconds: float, _: asyncio.Event) -> None:
         line.take(max(1, round(seconds * 1000)))
 
     monkeypatch.setattr(bus_reader, "pause", advance)
+    wall = WallClock(lambda: line.now_ms, lambda: line.now_ms / 1000, lambda *_: None)
     asyncio.run(BusReader("b", cast("SharedBus", line), mountings, wall, MissCounts()).run(stop))
     for part in quick.read_at.values():
         assert len({(t - T0) // 1_000 for t in part}) >= SECONDS - 1, "none of its samples is lost"

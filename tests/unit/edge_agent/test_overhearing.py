@@ -7,21 +7,17 @@ import itertools
 from pathlib import Path
 from typing import cast
 
-from edge_agent.acquiring.bus_owner import Mounting
-from edge_agent.acquiring.device_channels import DeviceChannels, StationOutlet
+from edge_agent.acquiring.device_channels import DeviceChannels
 from edge_agent.acquiring.loans import overhear
 from edge_agent.acquiring.spot_read import SpotReading
 from edge_agent.acquiring.talker_reader import TalkerReader
-from edge_agent.clocks.clock import WallClock
 from edge_agent.instruments.text_lines import LineTalker
 from edge_agent.lines.endings import Ending
 from edge_agent.lines.serial_bus import SerialBus
 from edge_agent.readings.counts import MissCounts
-from edge_agent.slots.channels import device_plan, feeds_of
-from edge_agent.slots.device_slots import DeviceSlots
-from edge_agent.slots.maintenance import MaintenanceSwitch
 from quantrac.config.loader import load_network
-from quantrac.config.stations import Bus, Channel, Device
+from quantrac.config.stations import Device
+from tests.fixtures.instruments import device, mounting, wall_clock
 
 NOW_MS = 1_795_490_400_000
 LINES = (b"$WIMWV,214,R,3.4,M,A*3E\r\n", b"$WIXDR,C,28.4,C,0,H,71.2,P,0,P,1006.3,H,0*70\r\n")
@@ -45,28 +41,12 @@ class Line:
         return next(self.lines)
 
 
-def device(name: str, signals: dict[str, str], address: str | None = None) -> Device:
-    channels = {
-        signal: Channel(
-            name=signal, parameter=signal, unit=unit, device=name, signal=signal, interval_ms=60_000, span=(-90, 2_000)
-        )
-        for signal, unit in signals.items()
-    }
-    bus = Bus(name="mast", kind="ascii", port="/dev/ttyS1")
-    return Device(
-        name=name, profile=PROFILE, bus=bus, address=address, sample_ms=1_000, report_ms=60_000, valid_share=0.75,
-        timeout_ms=1_000, channels=channels,
-    )  # fmt: skip
-
-
 def tried(new: Device) -> tuple[list[SpotReading], DeviceChannels, int]:
     async def story() -> tuple[list[SpotReading], DeviceChannels, int]:
         bus = cast("SerialBus", Line())
-        old = device("wind", {"wind_speed": "m/s"})
-        outlet = StationOutlet(lambda _: None, MaintenanceSwitch(None))
-        watched = DeviceChannels(old.name, feeds_of(old), DeviceSlots(device_plan(old, feeds_of(old)), NOW_MS), outlet)
-        wall = WallClock(lambda: NOW_MS, lambda: 0.0, lambda _now, _by: None)
-        reader = TalkerReader("mast", bus, [Mounting(old, LineTalker(old, bus), watched)], wall, MissCounts())
+        old = device(PROFILE, {"wind_speed": "wind_speed"}, report_ms=60_000)
+        mounted = mounting(old, LineTalker(old, bus), lambda: NOW_MS)
+        reader = TalkerReader("mast", bus, [mounted], wall_clock(lambda: NOW_MS), MissCounts())
         stop = asyncio.Event()
         listening = asyncio.create_task(reader.run(stop))
         talker = LineTalker(new, cast("SerialBus", None))
@@ -74,19 +54,19 @@ def tried(new: Device) -> tuple[list[SpotReading], DeviceChannels, int]:
         found = await overhear(reader, new, talker, lambda: NOW_MS, 1)
         stop.set()
         await listening
-        return found, watched, len(reader.taps)
+        return found, mounted.channels, len(reader.taps)
 
     return asyncio.run(story())
 
 
 def test_a_new_talker_is_found_among_the_lines_of_the_old_one_which_goes_on() -> None:
-    found, watched, taps = tried(device("air", {"air_temp": "Cel", "humidity": "%"}))
+    found, watched, taps = tried(device(PROFILE, {"air_temp": "air_temp", "humidity": "humidity"}))
     assert {one.channel: (one.value, one.why) for one in found} == {"air_temp": (28.4, ""), "humidity": (71.2, "")}
     assert watched.last["wind_speed"].value == 3.4
     assert taps == 0, "nobody listens any more"
 
 
 def test_a_new_talker_that_is_not_heard_is_said_to_be_silent() -> None:
-    found, _, _ = tried(device("air", {"air_temp": "Cel"}, address="YX"))
+    found, _, _ = tried(device(PROFILE, {"air_temp": "air_temp"}, "YX"))
     assert [(one.value, one.state) for one in found] == [(None, "comm")]
     assert "no line of this instrument" in found[0].why

@@ -9,8 +9,7 @@ import asyncio
 import re
 import struct
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -27,7 +26,7 @@ from quantrac.config.modbus import ModbusProfile
 from quantrac.config.profile_files import load_profile
 from quantrac.config.profiles import Golden, HexExchange, TextExchange
 from quantrac.config.serial import Sdi12Profile, VaisalaProfile
-from quantrac.config.stations import Device
+from tests.fixtures.instruments import device
 
 DEVICES = Path(__file__).parents[3] / "station_configs" / "devices"
 PROFILES = [load_profile(path) for path in sorted(DEVICES.glob("*.yaml"))]
@@ -138,23 +137,11 @@ def _by_text(profile: AnyProfile, golden: Golden) -> dict[str, Measured]:
 
 
 def _instrument(profile: AnyProfile, golden: Golden, line: ReplayedLine) -> Instrument:
-    channels = {name: SimpleNamespace(signal=name) for name in golden.gives}
     first: Any = golden.exchanges[0]  # type: ignore[attr-defined]
     if isinstance(profile, Sdi12Profile) and b"V!" not in first.ask:
         profile = profile.model_copy(update={"verify": None})
-    address = _address(profile, first)
-    device = cast(
-        Device,
-        SimpleNamespace(
-            name="d",
-            profile=profile,
-            address=address,
-            timeout_ms=1000,
-            channels=channels,
-            wanted_signals=lambda: tuple(sorted(golden.gives)),
-        ),
-    )
-    return DRIVERS[profile.protocol].instrument(device, line)
+    made = device(profile, {name: name for name in golden.gives}, _address(profile, first))
+    return DRIVERS[profile.protocol].instrument(made, line)
 
 
 def _address(profile: AnyProfile, exchange: TextExchange) -> str | int | None:

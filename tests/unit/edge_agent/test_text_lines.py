@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from types import SimpleNamespace
-from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -18,28 +16,18 @@ from edge_agent.instruments.vaisala import VaisalaTalker
 from edge_agent.lines.endings import Ending
 from edge_agent.readings.misses import BadCheck, Garbled, NoAnswer
 from edge_agent.readings.samples import Measured
-from quantrac.config.devices import PROTOCOLS
 from quantrac.config.lines import LineProfile, Stamp
-from quantrac.config.serial import VaisalaProfile
-from quantrac.config.stations import Device
 from quantrac.telemetry.states import State
-
-
-def profile(protocol: str, signals: dict[str, Any], **more: Any) -> LineProfile:
-    made = PROTOCOLS[protocol].profile.model_validate(
-        {
-            "schema": "quantrac/device/1", "device": "x", "title": "x", "source": "this test", "verified": False,
-            "protocol": protocol, "golden": [{"from": "computed", "ask": "", "reply": "x", "gives": {}}],
-            "signals": {name: {"unit": "1", **signal} for name, signal in signals.items()}, **more,
-        }
-    )  # fmt: skip
-    assert isinstance(made, LineProfile)
-    return made
-
+from tests.fixtures.instruments import device, profile
 
 NMEA = profile("nmea-0183", {"x": {"line": "MWV", "field": 3}})
 GILL = profile("gill-ascii", {"x": {"field": 1}})
 LINE = profile("line", {"x": {"field": 1}})
+DUST = profile(
+    "line", {"x": {"line": "N_,", "field": 1, "status": {"line": "P", "field": 1, "table": "e"}}},
+    states={"e": {0: "ok", "other": "fault"}}, separator=" ",
+)  # fmt: skip
+"""A mass whose status stands in another line."""
 
 GOOD_NMEA = [  # WXT536 user's guide, and sentences of the public standard
     b"$IIMWV,191,R,000.55,M,A*19\r\n", b"$IIMWV,,R,,M,V*29\r\n",
@@ -122,14 +110,8 @@ def test_a_row_of_flags_is_one_word_and_a_status_may_be_hexadecimal() -> None:
 
 
 def test_a_status_in_another_line_that_never_came_is_a_fault() -> None:
-    of = profile(
-        "line",
-        {"x": {"line": "N_,", "field": 1, "status": {"line": "P", "field": 1, "table": "e"}}},
-        states={"e": {0: "ok", "other": "fault"}},
-        separator=" ",
-    )
-    assert decoded(of, b"N_, 412\n") == Measured(None, State.FAULT)
-    assert decoded(of, b"N_, 412\n", others={"P": text_lines.parse(b"P 0\n", of)}) == Measured(412, State.OK)
+    assert decoded(DUST, b"N_, 412\n") == Measured(None, State.FAULT)
+    assert decoded(DUST, b"N_, 412\n", others={"P": text_lines.parse(b"P 0\n", DUST)}) == Measured(412, State.OK)
 
 
 @pytest.mark.parametrize(
@@ -163,18 +145,9 @@ class Said:
         return self._lines.pop(0)
 
 
-def device(of: LineProfile | VaisalaProfile, address: str | None, *signals: str) -> Device:
-    channels = {name: SimpleNamespace(signal=name) for name in signals}
-    made = SimpleNamespace(
-        name="d", profile=of, address=address, timeout_ms=100, channels=channels, wanted_signals=lambda: sorted(signals)
-    )
-    made.wanted_signals = lambda: tuple(sorted(signals))
-    return cast(Device, made)
-
-
 def test_only_the_talker_and_the_sentence_that_are_meant_are_heard() -> None:
     of = profile("nmea-0183", {"x": {"line": "MWV", "field": 1, "where": {2: "R"}}})
-    talker = LineTalker(device(of, "WI", "x"), Said())
+    talker = LineTalker(device(of, {"x": "x"}, "WI"), Said())
     assert [s.value for s in talker.hear(b"$WIMWV,214,R,3.4,M,A*3E\r\n", 7)] == [214]
     assert talker.hear(b"$IIMWV,191,R,000.55,M,A*19\r\n", 7) == [], "another talker"
     assert talker.hear(b"$WIMWV,214,T,3.4,M,A*38\r\n", 7) == [], "true wind, not relative"
@@ -183,13 +156,7 @@ def test_only_the_talker_and_the_sentence_that_are_meant_are_heard() -> None:
 
 
 def test_a_mass_is_not_heard_before_the_line_that_says_how_the_monitor_is() -> None:
-    of = profile(
-        "line",
-        {"x": {"line": "N_,", "field": 1, "status": {"line": "P", "field": 1, "table": "e"}}},
-        states={"e": {0: "ok", "other": "fault"}},
-        separator=" ",
-    )
-    talker = LineTalker(device(of, None, "x"), Said())
+    talker = LineTalker(device(DUST, {"x": "x"}), Said())
     heard = [talker.hear(raw, 7) for raw in (b"N_, 412\n", b"P 0\n", b"N_, 413\n", b"P 2\n", b"N_, 414\n")]
     assert [[(s.value, s.state) for s in samples] for samples in heard] == [
         [], [], [(413, State.OK)], [], [(None, State.FAULT)],
@@ -199,7 +166,7 @@ def test_a_mass_is_not_heard_before_the_line_that_says_how_the_monitor_is() -> N
 def test_a_probe_of_a_talker_waits_for_all_that_is_wanted() -> None:
     of = profile("nmea-0183", {"x": {"line": "MWV", "field": 1}, "y": {"line": "MTW", "field": 1}})
     said = Said(b"half a line\r\n", b"$WIMWV,214,R,3.4,M,A*3E\r\n", b"$SDMTW,26.8,C*08\r\n")
-    talker = LineTalker(device(of, None, "x", "y"), said)
+    talker = LineTalker(device(of, {"x": "x", "y": "y"}), said)
     found = asyncio.run(talker.read(talker.parts()[0]))
     assert {sample.signal: sample.value for sample in found} == {"x": 214, "y": 26.8}
     with pytest.raises(NoAnswer):
@@ -208,25 +175,9 @@ def test_a_probe_of_a_talker_waits_for_all_that_is_wanted() -> None:
 
 def test_a_transmitter_in_automatic_mode_is_heard_message_by_message() -> None:
     """Messages and checksums of the WXT520 user's guide."""
-    made = PROTOCOLS["vaisala-ascii"].profile.model_validate(
-        {
-            "schema": "quantrac/device/1",
-            "device": "x",
-            "title": "x",
-            "source": "x",
-            "verified": False,
-            "protocol": "vaisala-ascii",
-            "mode": "talker",
-            "crc": True,
-            "signals": {
-                "ta": {"key": "Ta", "letter": "C", "unit": "Cel"},
-                "sm": {"key": "Sm", "letter": "M", "unit": "m/s"},
-            },
-            "golden": [{"from": "computed", "ask": "", "reply": "x", "gives": {}}],
-        }
-    )
-    assert isinstance(made, VaisalaProfile)
-    talker = VaisalaTalker(device(made, "0", "ta", "sm"), Said())
+    signals = {"ta": {"key": "Ta", "letter": "C"}, "sm": {"key": "Sm", "letter": "M"}}
+    of = profile("vaisala-ascii", signals, mode="talker", crc=True)
+    talker = VaisalaTalker(device(of, {"ta": "ta", "sm": "sm"}, "0"), Said())
     assert [(s.signal, s.value) for s in talker.hear(b"0r2,Ta=22.7C,Ua=55.5P,Pa=1004.7H@Fn\r\n", 1)] == [("ta", 22.7)]
     assert [(s.signal, s.value) for s in talker.hear(b"0r1,Sn=0.1M,Sm=0.1M,Sx=0.1MGOG\r\n", 1)] == [("sm", 0.1)]
     assert talker.hear(b"1r2,Ta=22.7C,Ua=55.5P,Pa=1004.7H@Fn\r\n", 1) == [], "another transmitter"
