@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import functools
-import json
 import math
-import threading
-import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from edge_agent.acquiring.acquisition import sample
-from edge_agent.acquiring.field_link import FieldLink
-from edge_agent.acquiring.surroundings import Surroundings
-from edge_agent.clocks.system_clock import SystemClock
-from edge_agent.health.agent_channels import AgentChannels
-from edge_agent.readings.records import SlotRecord
 from quantrac.config.bus_places import load_wiring
 from quantrac.config.loader import load_network
 from quantrac.config.network import Network
@@ -28,39 +19,31 @@ from quantrac.telemetry.parameters import CATALOGUE, Kind
 from quantrac.telemetry.slots import slot_end
 from quantrac.telemetry.states import State
 from tests.fixtures.simulation import simulated
-from tests.integration.edge_agent.served_means import Match, match
+from tests.integration.edge_agent.served_means import SPOOLED, Match, Records, acquired, journaled, matches
 
 STATIONS = ("st-my-thanh", "st-tran-de", "st-tp-soc-trang")
 """Between them every protocol: Modbus RTU (Aqua TROLL, EXO2), SDI-12, Modbus TCP, Bayern-Hessen, Vaisala."""
 SAMPLE_MS, REPORT_MS = 1_000, 5_000
 SLOTS, MEANS = 4, 60
 """So many slots of each device, and so many means, are recorded at least."""
-LONGEST_S = 120.0
 ROOT = Path(__file__).parents[3]
 
 
 @dataclass
-class Field:
-    """A running simulation."""
-
-    wiring: Path
-    journal: Path
-
-
-@dataclass
 class Run:
-    """What was recorded of each station, and where the journals are."""
+    """What was recorded of each station, and the folder of the simulation."""
 
-    records: dict[str, list[SlotRecord]]
-    field: Field
+    records: Records
+    folder: Path
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    tmp_path = tmp_path_factory.mktemp("field")
-    field = Field(tmp_path / "wiring.yaml", tmp_path / "journal")
-    with simulated(tmp_path, *(f"--station={station}" for station in STATIONS)):
-        yield Run(acquired(field), field)
+    folder = tmp_path_factory.mktemp("field")
+    with simulated(folder, *(word for name in STATIONS for word in ("--station", name))):
+        network, wiring = load_network_once(), load_wiring(folder / "wiring.yaml")
+        stations = {name: quick(wiring.wire(network.stations[name])) for name in STATIONS}
+        yield Run(acquired(stations, folder, _is_enough), folder)
 
 
 def quick(station: Station) -> Station:
@@ -73,44 +56,13 @@ def quick(station: Station) -> Station:
     return station.model_copy(update={"devices": devices, "agent_channels": agent})
 
 
-def acquired(field: Field) -> dict[str, list[SlotRecord]]:
-    network, wiring = load_network_once(), load_wiring(field.wiring)
-    records: dict[str, list[SlotRecord]] = {name: [] for name in STATIONS}
-    stop = threading.Event()
-    threads = [
-        threading.Thread(
-            target=sample,
-            args=(
-                quick(wiring.wire(network.stations[name])),
-                Surroundings(
-                    SystemClock().wall_ms, AgentChannels(field.journal, lambda: 3), records[name].append, "boot 1"
-                ),
-                stop,
-                FieldLink(),
-            ),
-        )
-        for name in STATIONS
-    ]
-    for thread in threads:
-        thread.start()
-    until = time.monotonic() + LONGEST_S
-    while not _is_enough(records):
-        assert time.monotonic() < until, {name: len(found) for name, found in records.items()}
-        time.sleep(0.2)
-    stop.set()
-    for thread in threads:
-        thread.join(60)
-        assert not thread.is_alive()
-    return records
-
-
-def _is_enough(records: dict[str, list[SlotRecord]]) -> bool:
+def _is_enough(records: Records) -> bool:
     """Whether there are slots of every device, the first one and some with values, and means to compare."""
     network, means = load_network_once(), 0
     for name in STATIONS:
         for device in network.stations[name].devices.values():
             names = {channel.name for channel in device.channels.values()}
-            own = [record for record in list(records[name]) if {r.name for r in record.readings} == names]
+            own = [record for record in records[name] if {r.name for r in record.readings} == names]
             valid = [record for record in own if any(r.state.is_valid for r in record.readings)]
             if len(own) < SLOTS or not valid:
                 return False
@@ -124,36 +76,22 @@ def load_network_once() -> Network:
     return load_network(ROOT / "station_configs")
 
 
-def journaled(field: Field, station: str) -> dict[tuple[str, str, str], list[tuple[int, float]]]:
-    """Return (bus, address, signal) → time and value of each entry with a value."""
-    entries = defaultdict(list)
-    for line in (field.journal / f"{station}.jsonl").read_text().splitlines():
-        entry = json.loads(line)
-        if entry["value"] is not None:
-            entries[entry["bus"], str(entry["address"]), entry["signal"]].append((entry["t"], entry["value"]))
-    return entries
-
-
 def test_every_recorded_mean_is_the_mean_of_what_the_instruments_served(run: Run) -> None:
     """And of all that they served, for most: in the others a busy machine brought an answer too late."""
-    matches: Counter[Match] = Counter()
+    found: Counter[Match] = Counter()
     for name in STATIONS:
-        station, entries = load_network_once().stations[name], journaled(run.field, name)
-        valid = [(record.t_ms, r) for record in run.records[name] for r in record.readings if r.state.is_valid]
+        station, entries = load_network_once().stations[name], journaled(run.folder, name)
         for device in station.devices.values():
             least = math.ceil(device.valid_share * REPORT_MS / SAMPLE_MS)
             for channel in device.channels.values():
                 if CATALOGUE[channel.parameter].kind is not Kind.MEAN:
                     continue
-                key = (device.bus.name, str(device.address or ""), channel.signal)
-                served = [(t, channel.published(value)) for t, value in entries[key]]
-                for t_ms, reading in valid:
-                    if reading.name == channel.name and reading.value is not None:
-                        found = match(served, t_ms, REPORT_MS, reading.value, least)
-                        assert found is not Match.NONE, (t_ms, reading, served)
-                        matches[found] += 1
-    assert matches.total() >= MEANS
-    assert matches[Match.WHOLE] >= matches.total() / 2, matches
+                own = entries[device.bus.name, str(device.address or ""), channel.signal]
+                served = [(e["t"], channel.published(e["value"])) for e in own if e["value"] is not None]
+                readings = [(rec.t_ms, r) for rec in run.records[name] for r in rec.readings if r.name == channel.name]
+                found += matches(served, readings, REPORT_MS, least)
+    assert found.total() >= MEANS
+    assert found[Match.WHOLE] >= found.total() / 2, found
 
 
 def test_each_device_reports_every_slot_and_only_the_first_is_warmup(run: Run) -> None:
@@ -172,5 +110,5 @@ def test_each_device_reports_every_slot_and_only_the_first_is_warmup(run: Run) -
     events = [event for record in records for event in record.events]
     assert [(event.device, event.detail) for event in events if event.kind == "restart"] == [(None, "boot 1")]
     agent = [r for record in records for r in record.readings if r.name == "spool_depth"]
-    assert {reading.value for reading in agent[1:]} == {3.0}
+    assert {reading.value for reading in agent[1:]} == {SPOOLED}
     assert all(record.t_ms == slot_end(record.t_ms, REPORT_MS) for record in records)

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
-import threading
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from edge_agent.acquiring.acquisition import sample
-from edge_agent.acquiring.field_link import FieldLink
-from edge_agent.acquiring.surroundings import Surroundings
-from edge_agent.clocks.system_clock import SystemClock
-from edge_agent.health.agent_channels import AgentChannels
 from edge_agent.readings.records import SlotReading, SlotRecord
 from quantrac.config.bus_places import load_wiring
 from quantrac.config.loader import load_network
@@ -27,14 +21,13 @@ from quantrac.config.stations import Channel, Device, Station
 from quantrac.telemetry.parameters import CATALOGUE, Kind
 from quantrac.telemetry.states import State
 from tests.fixtures.simulation import simulated
-from tests.integration.edge_agent.served_means import STALL_MS, Match, match
+from tests.integration.edge_agent.served_means import STALL_MS, Match, acquired, journaled, matches
 
 HERE = Path(__file__).parent / "every_bus"
 ROOT = Path(__file__).parents[3]
 STATION = "st-every-bus"
 REPORT_MS, SECONDS = 5_000, 26
 """The instruments' script is over after so long."""
-LONGEST_S = 120.0
 SLOTS = 3
 """So many slots of each device, behind its first, have values."""
 MODULUS, DEBOUNCE_MS = 65_536, 2_500
@@ -46,7 +39,7 @@ class Run:
 
     station: Station
     records: list[SlotRecord]
-    entries: dict[tuple[str, str, str], list[dict[str, object]]]
+    entries: dict[tuple[str, str, str], list[dict[str, Any]]]
 
     def readings(self, channel: str) -> list[tuple[int, SlotReading]]:
         """Return a channel's closed slots but the first, which nobody knows whole."""
@@ -60,32 +53,18 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     shutil.copytree(ROOT / "station_configs", folder / "configs", ignore=shutil.ignore_patterns("demo", "rules"))
     shutil.copy(HERE / f"{STATION}.yaml", folder / "configs" / "stations")
     with simulated(folder, "--field", str(HERE / "field.yaml")):
-        yield acquired(folder)
-
-
-def acquired(folder: Path) -> Run:
-    station = load_wiring(folder / "wiring.yaml").wire(load_network(folder / "configs").stations[STATION])
-    records: list[SlotRecord] = []
-    stop = threading.Event()
-    around = Surroundings(SystemClock().wall_ms, AgentChannels(folder, lambda: 0), records.append, "boot 1")
-    thread = threading.Thread(target=sample, args=(station, around, stop, FieldLink()))
-    thread.start()
-    began = time.monotonic()
-    while not (_is_enough(station, records) and time.monotonic() - began >= SECONDS):
-        assert time.monotonic() - began < LONGEST_S, len(records)
-        time.sleep(0.2)
-    stop.set()
-    thread.join(60)
-    assert not thread.is_alive()
-    entries = defaultdict(list)
-    for line in (folder / "journal" / f"{STATION}.jsonl").read_text().splitlines():
-        entry = json.loads(line)
-        entries[entry["bus"], str(entry["address"]), entry["signal"]].append(entry)
-    return Run(station, records, entries)
+        station = load_wiring(folder / "wiring.yaml").wire(load_network(folder / "configs").stations[STATION])
+        began = time.monotonic()
+        records = acquired(
+            {STATION: station},
+            folder,
+            lambda so_far: time.monotonic() - began >= SECONDS and _is_enough(station, so_far[STATION]),
+        )[STATION]
+        yield Run(station, records, journaled(folder, STATION))
 
 
 def _is_enough(station: Station, records: list[SlotRecord]) -> bool:
-    run = Run(station, list(records), {})
+    run = Run(station, records, {})
     return all(
         sum(reading.state.is_valid for _, reading in run.readings(channel.name)) >= SLOTS
         for _, channel in mean_channels(station)
@@ -103,27 +82,22 @@ def mean_channels(station: Station) -> Iterator[tuple[Device, Channel]]:
 def test_every_recorded_mean_is_the_mean_of_what_the_instrument_served(run: Run) -> None:
     """And of all that it served, for most: in the others a busy machine brought an answer too late."""
     compared: Counter[str] = Counter()
-    matches: Counter[Match] = Counter()
+    found: Counter[Match] = Counter()
     for device, channel in mean_channels(run.station):
         address = "" if device.address is None else str(device.address)
-        entries = run.entries[device.bus.name, address, channel.signal]
         scale = device.profile.signals[channel.signal].scale if device.profile.device == "grimm-edm180-lines" else 1.0
         served = [
-            (int(str(e["t"])), channel.published(float(str(e["value"])) * scale))
-            for e in entries
+            (e["t"], channel.published(e["value"] * scale))
+            for e in run.entries[device.bus.name, address, channel.signal]
             if e["value"] is not None and e.get("sent", True) and e["state"] in ("ok", "suspect")
         ]
-        for t_ms, reading in run.readings(channel.name):
-            if reading.state.is_valid:
-                assert reading.value is not None
-                least = math.ceil(device.valid_share * REPORT_MS / device.sample_ms)
-                found = match(served, t_ms, REPORT_MS, reading.value, least)
-                assert found is not Match.NONE, (channel.name, t_ms, reading, served)
-                matches[found] += 1
-                compared[device.name] += 1
-    assert set(compared) == set(run.station.devices) - {"bucket", "io"}, "every bus has brought something"
-    assert all(count >= SLOTS for count in compared.values()), compared
-    assert matches[Match.WHOLE] >= matches.total() / 2, matches
+        least = math.ceil(device.valid_share * REPORT_MS / device.sample_ms)
+        own = matches(served, run.readings(channel.name), REPORT_MS, least)
+        compared[device.name] += own.total()
+        found += own
+    assert set(+compared) == set(run.station.devices) - {"bucket", "io"}, "every bus has brought something"
+    assert all(count >= SLOTS for count in (+compared).values()), compared
+    assert found[Match.WHOLE] >= found.total() / 2, found
 
 
 def test_every_channel_reports_every_slot(run: Run) -> None:
@@ -146,9 +120,9 @@ def test_what_the_sensor_net_calls_invalid_cleaned_or_over_range_is_no_value(run
         assert all(reading.value is None for _, reading in run.readings(name) if not reading.state.is_valid)
 
 
-def fallen(entries: list[dict[str, object]], mm: float, from_ms: float, to_ms: float) -> float:
+def fallen(entries: list[dict[str, Any]], mm: float, from_ms: float, to_ms: float) -> float:
     """What a counter that was served says that fell, over roll-overs at 65536 and from 0 after a reset."""
-    counts = [(int(str(e["t"])), float(str(e["value"]))) for e in entries]
+    counts = [(e["t"], e["value"]) for e in entries]
     total = 0.0
     for (_, before), (t, count) in pairwise(counts):
         if from_ms < t <= to_ms:
@@ -181,7 +155,7 @@ def test_rain_is_what_fell_through_a_roll_over_and_a_loss_of_power(
 
 def test_a_rattling_door_is_opened_once(run: Run) -> None:
     """It rattles from the fourth to the ninth second and is opened in the twelfth, for good."""
-    served = [(int(str(e["t"])), e["value"]) for e in run.entries["cabinet", "5", "door"]]
+    served = [(e["t"], e["value"]) for e in run.entries["cabinet", "5", "door"]]
     assert [b for (_, a), (_, b) in pairwise(served) if a != b].count(1.0) >= 1, "it did rattle"
     values = [reading.value for _, reading in run.readings("door")]
     if all(later - t < DEBOUNCE_MS / 2 for (t, _), (later, _) in pairwise(served)):
