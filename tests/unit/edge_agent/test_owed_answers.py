@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,24 +40,18 @@ def test_a_request_that_the_late_answer_would_fit_waits_for_a_fence_of_another_l
     assert owed.fence(NEIGHBOUR, 1.0) is None
 
 
-def test_units_answer_in_order_so_an_answered_fence_ends_the_doubt() -> None:
+@pytest.mark.parametrize(
+    ("owed_s", "settled_s", "asked_s", "in_doubt"),
+    [(0.0, 1.0, 1.1, False), (2.0, 1.0, 2.5, True), (0.0, -1.0, OWED_S + 0.1, False), (0.0, -1.0, OWED_S - 0.1, True)],
+    ids=["it has answered a later request", "an earlier one", "nobody answers after ten seconds", "but before"],
+)
+def test_units_answer_in_order_so_an_answered_fence_ends_the_doubt(
+    owed_s: float, settled_s: float, asked_s: float, in_doubt: bool
+) -> None:
     owed = OwedAnswers()
-    owed.owe(FIRST, 0.0)
-    owed.settle(1, 1.0)
-    assert owed.fence(ALIKE, 1.1) is None
-
-
-def test_what_was_sent_after_the_answered_request_is_still_owed() -> None:
-    owed = OwedAnswers()
-    owed.owe(FIRST, 2.0)
-    owed.settle(1, 1.0)
-    assert owed.fence(FIRST, 2.5) is not None
-
-
-def test_after_ten_seconds_nobody_answers_any_more() -> None:
-    owed = OwedAnswers()
-    owed.owe(FIRST, 0.0)
-    assert owed.fence(FIRST, OWED_S + 0.1) is None
+    owed.owe(FIRST, owed_s)
+    owed.settle(1, settled_s)
+    assert (owed.fence(ALIKE, asked_s) is not None) is in_doubt
 
 
 def test_a_late_answer_is_known_by_whom_it_is_from_while_a_neighbour_is_asked() -> None:
@@ -78,11 +73,20 @@ def test_a_refusal_ends_the_doubt_about_one_answer_only() -> None:
     assert owed.fence(NEIGHBOUR, 2.1) is None, "who owes nothing else has refused what was asked"
 
 
-@given(st.lists(REQUESTS, max_size=6), REQUESTS)
-def test_a_unit_that_refuses_every_fence_is_asked_in_the_end(unanswered: list[Request], asked: Request) -> None:
+UNANSWERED = st.lists(REQUESTS, max_size=6)
+
+
+def owing(unanswered: list[Request]) -> OwedAnswers:
+    """Return what is owed when these have not been answered, one each tenth of a second."""
     owed = OwedAnswers()
     for number, request in enumerate(unanswered):
-        owed.owe(request, float(number) / 10)
+        owed.owe(request, number / 10)
+    return owed
+
+
+@given(UNANSWERED, REQUESTS)
+def test_a_unit_that_refuses_every_fence_is_asked_in_the_end(unanswered: list[Request], asked: Request) -> None:
+    owed = owing(unanswered)
     for number in range(len(unanswered) + 1):
         fence = owed.fence(asked, 1.0)
         if fence is None:
@@ -91,20 +95,16 @@ def test_a_unit_that_refuses_every_fence_is_asked_in_the_end(unanswered: list[Re
     raise AssertionError("one fence for each answer owed")
 
 
-@given(st.lists(REQUESTS, max_size=6), REQUESTS)
+@given(UNANSWERED, REQUESTS)
 def test_no_answer_owed_fits_the_fence_or_what_is_asked_without_one(unanswered: list[Request], asked: Request) -> None:
-    owed = OwedAnswers()
-    for number, request in enumerate(unanswered):
-        owed.owe(request, float(number) / 10)
+    owed = owing(unanswered)
     sent = owed.fence(asked, 1.0) or asked
     for request in unanswered:
         assert find_reply(answer(request), sent) is None
 
 
-@given(st.lists(REQUESTS, min_size=1, max_size=6), REQUESTS)
+@given(UNANSWERED, REQUESTS)
 def test_the_answer_to_what_is_asked_is_never_called_late(unanswered: list[Request], asked: Request) -> None:
-    owed = OwedAnswers()
-    for number, request in enumerate(unanswered):
-        owed.owe(request, float(number) / 10)
+    owed = owing(unanswered)
     late = owed.late(answer(asked, 0x17), asked)
     assert late is None or late[0] != answer(asked, 0x17)

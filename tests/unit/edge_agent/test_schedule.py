@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 
 from hypothesis import given, settings
@@ -20,9 +20,11 @@ Behaviour = Callable[[int], tuple[TurnOutcome, int]]
 class Line:
     """Plays a schedule against devices that behave as told."""
 
-    def __init__(self, watches: list[ScheduledDevice], behaviours: dict[str, Behaviour], start: int = START) -> None:
+    def __init__(self, devices: Mapping[str, tuple[int, int, Behaviour]], start: int = START) -> None:
+        """`devices`: name → period, ms; time that a try needs at least, ms; what it does."""
+        watches = [ScheduledDevice(name, period_ms, try_ms) for name, (period_ms, try_ms, _) in devices.items()]
         self.schedule = BusSchedule(watches, start)
-        self.behaviours = behaviours
+        self.behaviours = {name: behaviour for name, (_, _, behaviour) in devices.items()}
         self.needs = {watch.device: watch.try_ms for watch in watches}
         self.now = start
         self.turns: list[tuple[int, Turn, TurnOutcome]] = []
@@ -53,47 +55,45 @@ class Line:
         return [at for at, turn, _ in self.turns if turn.device == device]
 
 
-def healthy(_: int) -> tuple[TurnOutcome, int]:
-    return TurnOutcome.READ, 80
+def always(outcome: TurnOutcome, took_ms: int) -> Behaviour:
+    return lambda _: (outcome, took_ms)
 
 
-def dead(_: int) -> tuple[TurnOutcome, int]:
-    return TurnOutcome.SILENT, 1_900
+healthy, dead = always(TurnOutcome.READ, 80), always(TurnOutcome.SILENT, 1_900)
 
 
-def telling(story: list[tuple[TurnOutcome, int]]) -> Behaviour:
-    return lambda number: story[number - 1] if number <= len(story) else (TurnOutcome.READ, 60)
+def telling(story: list[tuple[TurnOutcome, int]], usual_ms: int = 80) -> Behaviour:
+    """One that ends its first turns so, and is read in all others."""
+    return lambda number: story[number - 1] if number <= len(story) else (TurnOutcome.READ, usual_ms)
 
 
 def test_due_times_lie_on_the_wall_clock_and_a_read_starts_just_behind_its_slot_s_beginning() -> None:
-    line = Line([ScheduledDevice("a", 10_000, 500)], {"a": healthy}, START + 3_210)
+    line = Line({"a": (10_000, 500, healthy)}, START + 3_210)
     line.run(35_000)
     assert line.tries("a") == [START + 10_001, START + 20_001, START + 30_001]
 
 
 def test_the_earliest_deadline_goes_first() -> None:
-    line = Line(
-        [ScheduledDevice("slow", 60_000, 500), ScheduledDevice("fast", 1_000, 500)], {"slow": healthy, "fast": healthy}
-    )
+    line = Line({"slow": (60_000, 500, healthy), "fast": (1_000, 500, healthy)})
     line.run(500)
     assert [turn.device for _, turn, _ in line.turns] == ["fast", "slow"]
 
 
 @given(st.lists(st.sampled_from([1_000, 2_000, 5_000, 10_000]), min_size=1, max_size=8), st.integers(5, 100))
 def test_on_a_line_with_room_every_due_time_is_served_once_and_in_time(periods: list[int], took: int) -> None:
-    watches = [ScheduledDevice(f"d{i}", period, 500) for i, period in enumerate(periods)]
-    line = Line(watches, {watch.device: lambda _: (TurnOutcome.READ, took) for watch in watches})
+    line = Line({f"d{i}": (period, 500, always(TurnOutcome.READ, took)) for i, period in enumerate(periods)})
     line.run(60_000)
-    for watch in watches:
-        dues = [turn.due_ms for _, turn, _ in line.turns if turn.device == watch.device]
-        assert dues == list(range(START, dues[-1] + 1, watch.period_ms))
-        assert dues[-1] >= START + 60_000 - 2 * watch.period_ms
-        assert all(t.due_ms < at <= t.due_ms + watch.period_ms for at, t, _ in line.turns if t.device == watch.device)
+    for i, period in enumerate(periods):
+        turns = [(at, turn.due_ms) for at, turn, _ in line.turns if turn.device == f"d{i}"]
+        last = turns[-1][1]
+        assert [due for _, due in turns] == list(range(START, last + 1, period))
+        assert last >= START + 60_000 - 2 * period
+        assert all(due < at <= due + period for at, due in turns)
     assert not any(line.schedule.misfires.values())
 
 
 def test_a_busy_line_skips_due_times_and_counts_them() -> None:
-    line = Line([ScheduledDevice("a", 1_000, 500)], {"a": lambda _: (TurnOutcome.READ, 2_500)})
+    line = Line({"a": (1_000, 500, always(TurnOutcome.READ, 2_500))})
     line.run(10_000)
     served = line.read("a")
     assert served == {START, START + 2_000, START + 5_000, START + 7_000}
@@ -101,7 +101,7 @@ def test_a_busy_line_skips_due_times_and_counts_them() -> None:
 
 
 def test_a_dead_device_is_asked_less_and_less_often() -> None:
-    line = Line([ScheduledDevice("a", 1_000, 1_900)], {"a": dead})
+    line = Line({"a": (1_000, 1_900, dead)})
     line.run(3_600_000)
     rests = [b - a for a, b in pairwise(line.tries("a"))]
     assert len(line.tries("a")) < 25
@@ -111,28 +111,21 @@ def test_a_dead_device_is_asked_less_and_less_often() -> None:
 
 
 def test_a_dead_neighbour_costs_a_healthy_device_less_than_a_hundredth() -> None:
-    line = Line(
-        [ScheduledDevice("good", 1_000, 500), ScheduledDevice("dead", 1_000, 1_900)], {"good": healthy, "dead": dead}
-    )
+    line = Line({"good": (1_000, 500, healthy), "dead": (1_000, 1_900, dead)})
     line.run(3_600_000)
     assert len(line.read("good")) >= 0.99 * 3_600
 
 
 def test_one_dead_from_the_start_with_a_timeout_longer_than_a_period_takes_only_what_is_left_over() -> None:
-    line = Line(
-        [ScheduledDevice("dead", 1_000, 700), ScheduledDevice("good", 1_000, 340)], {"good": healthy, "dead": dead}
-    )
-    line.behaviours["dead"] = lambda _: (TurnOutcome.SILENT, 0)  # as long as it may, see `run`
+    silent = always(TurnOutcome.SILENT, 0)  # as long as it may, see `run`
+    line = Line({"dead": (1_000, 700, silent), "good": (1_000, 340, healthy)})
     line.run(600_000)
     assert len(line.read("good")) >= 599
     assert len(line.tries("dead")) > 5
 
 
 def test_who_always_takes_long_goes_last_and_is_waited_for_until_a_neighbour_would_lose_a_sample() -> None:
-    line = Line(
-        [ScheduledDevice("slow", 1_000, 700), ScheduledDevice("good", 1_000, 340)],
-        {"slow": lambda _: (TurnOutcome.READ, 800), "good": healthy},
-    )
+    line = Line({"slow": (1_000, 700, always(TurnOutcome.READ, 800)), "good": (1_000, 340, healthy)})
     line.run(20_000)
     settled = [(turn.device, turn.free_by_ms) for at, turn, _ in line.turns if at > START + 5_000]
     assert [device for device, _ in settled[:4]] in (["good", "slow"] * 2, ["slow", "good"] * 2)
@@ -143,12 +136,8 @@ def test_who_always_takes_long_goes_last_and_is_waited_for_until_a_neighbour_wou
 def slow_line() -> Line:
     """One that takes 0.78 of its second, and once so long that it is given up before its answer comes."""
 
-    def slow(number: int) -> tuple[TurnOutcome, int]:
-        return (TurnOutcome.SILENT, 1_000) if number == 5 else (TurnOutcome.READ, 780)
-
-    line = Line(
-        [ScheduledDevice(name, 1_000, 1_000) for name in ("slow", "a", "b")], {"slow": slow, "a": healthy, "b": healthy}
-    )
+    slow = telling([*[(TurnOutcome.READ, 780)] * 4, (TurnOutcome.SILENT, 1_000)], usual_ms=780)
+    line = Line({"slow": (1_000, 1_000, slow), "a": (1_000, 1_000, healthy), "b": (1_000, 1_000, healthy)})
     while len(line.tries("slow")) < 5:
         line.run(1)
     return line
@@ -182,10 +171,8 @@ def test_a_quick_device_that_was_held_up_once_is_still_read_before_a_slow_one() 
         lambda number: (TurnOutcome.GARBLED, 80) if number == 5 else (TurnOutcome.READ, 30),
     ]
     for behaviour in held_up:
-        line = Line(
-            [ScheduledDevice("slow", 1_000, 1_000), ScheduledDevice("a", 1_000, 300), ScheduledDevice("b", 1_000, 300)],
-            {"slow": lambda _: (TurnOutcome.READ, 780), "a": healthy, "b": behaviour},
-        )
+        slow = always(TurnOutcome.READ, 780)
+        line = Line({"slow": (1_000, 1_000, slow), "a": (1_000, 300, healthy), "b": (1_000, 300, behaviour)})
         line.run(20_000)
         late = [
             at - turn.due_ms for at, turn, outcome in line.turns if turn.device == "b" and outcome is TurnOutcome.READ
@@ -195,7 +182,7 @@ def test_a_quick_device_that_was_held_up_once_is_still_read_before_a_slow_one() 
 
 
 def test_an_answer_that_comes_late_ends_a_rest() -> None:
-    line = Line([ScheduledDevice("a", 1_000, 500)], {"a": dead})
+    line = Line({"a": (1_000, 500, dead)})
     line.run(120_000)
     before = len(line.tries("a"))
     line.run(2_000)
@@ -218,9 +205,7 @@ def test_one_whose_answers_carry_nothing_that_tells_them_apart_is_left_alone_whi
 
 
 def test_at_usual_periods_a_dead_neighbour_costs_nothing_at_all() -> None:
-    line = Line(
-        [ScheduledDevice("good", 10_000, 500), ScheduledDevice("dead", 10_000, 1_900)], {"good": healthy, "dead": dead}
-    )
+    line = Line({"good": (10_000, 500, healthy), "dead": (10_000, 1_900, dead)})
     line.run(3_600_000)
     assert len(line.read("good")) == 360
     assert all(at - turn.due_ms == 1 for at, turn, _ in line.turns if turn.device == "good")
@@ -230,35 +215,27 @@ def test_a_device_that_garbles_half_of_its_frames_is_tried_again_until_it_is_rea
     def garbling(number: int) -> tuple[TurnOutcome, int]:
         return (TurnOutcome.READ if number % 4 in (0, 1) else TurnOutcome.GARBLED), 150
 
-    line = Line(
-        [ScheduledDevice("good", 5_000, 500), ScheduledDevice("bad", 5_000, 500)], {"good": healthy, "bad": garbling}
-    )
+    line = Line({"good": (5_000, 500, healthy), "bad": (5_000, 500, garbling)})
     line.run(600_000)
     assert len(line.read("bad")) >= 0.98 * 120
     assert all(at - turn.due_ms == 1 for at, turn, _ in line.turns if turn.device == "good")
 
 
 def test_tries_of_one_sweep_are_bounded() -> None:
-    line = Line([ScheduledDevice("bad", 60_000, 500)], {"bad": lambda _: (TurnOutcome.GARBLED, 150)})
+    line = Line({"bad": (60_000, 500, always(TurnOutcome.GARBLED, 150))})
     line.run(59_000)
     assert len(line.turns) == 6
 
 
 def test_a_single_silence_is_tried_again_after_the_quarantine() -> None:
-    line = Line(
-        [ScheduledDevice("a", 10_000, 500)],
-        {"a": lambda n: (TurnOutcome.SILENT, 500) if n == 1 else (TurnOutcome.READ, 80)},
-    )
+    line = Line({"a": (10_000, 500, telling([(TurnOutcome.SILENT, 500)]))})
     line.run(9_000)
     assert line.tries("a") == [START + 1, START + 1 + 500 + 1_000]
     assert not line.schedule.is_lost("a")
 
 
 def test_a_device_that_comes_back_is_read_at_its_next_due_times_again() -> None:
-    line = Line(
-        [ScheduledDevice("a", 1_000, 500)],
-        {"a": lambda n: (TurnOutcome.SILENT, 500) if n <= 4 else (TurnOutcome.READ, 80)},
-    )
+    line = Line({"a": (1_000, 500, telling([(TurnOutcome.SILENT, 500)] * 4))})
     line.run(200_000)
     back = next(at for at, _, outcome in line.turns if outcome is TurnOutcome.READ)
     assert line.turns[4][1].probe
@@ -266,13 +243,7 @@ def test_a_device_that_comes_back_is_read_at_its_next_due_times_again() -> None:
 
 
 def test_while_a_sleeper_wakes_its_neighbours_are_read_and_then_it_is_too() -> None:
-    def sleeper(number: int) -> tuple[TurnOutcome, int]:
-        return (TurnOutcome.WAKING, 5) if number == 1 else (TurnOutcome.READ, 80)
-
-    line = Line(
-        [ScheduledDevice("good", 200, 100), ScheduledDevice("sonde", 10_000, 1_900)],
-        {"good": healthy, "sonde": sleeper},
-    )
+    line = Line({"good": (200, 100, healthy), "sonde": (10_000, 1_900, telling([(TurnOutcome.WAKING, 5)]))})
     line.run(5_000)
     woken = [turn for _, turn, _ in line.turns if turn.device == "sonde"]
     assert [turn.woken for turn in woken] == [False, True]
@@ -280,17 +251,14 @@ def test_while_a_sleeper_wakes_its_neighbours_are_read_and_then_it_is_too() -> N
 
 
 def test_a_line_that_is_down_puts_no_blame_on_its_devices() -> None:
-    line = Line(
-        [ScheduledDevice("a", 1_000, 500)],
-        {"a": lambda n: (TurnOutcome.LINE_DOWN, 1) if n <= 20 else (TurnOutcome.READ, 80)},
-    )
+    line = Line({"a": (1_000, 500, telling([(TurnOutcome.LINE_DOWN, 1)] * 20))})
     line.run(30_000)
     assert len(line.turns) == 30
     assert not line.schedule.is_lost("a")
 
 
 def test_after_the_clock_was_set_back_reading_goes_on_at_once() -> None:
-    line = Line([ScheduledDevice("a", 10_000, 500)], {"a": healthy})
+    line = Line({"a": (10_000, 500, healthy)})
     line.run(25_000)
     line.now -= 3_600_000
     line.schedule.realign(line.now)
@@ -316,12 +284,9 @@ def test_the_next_due_time_is_the_first_multiple_not_before_now(now: int, period
 )
 @settings(deadline=None)
 def test_whatever_happens_no_device_is_ever_forgotten(stories: list[list[tuple[TurnOutcome, int]]]) -> None:
-    watches = [ScheduledDevice(f"d{i}", 5_000, 1_000) for i in range(len(stories))]
-    ends = {watch.device: telling(story) for watch, story in zip(watches, stories, strict=True)}
-    line = Line(watches, ends)
+    line = Line({f"d{i}": (5_000, 1_000, telling(story)) for i, story in enumerate(stories)})
     line.run(sum(len(story) for story in stories) * 400_000)
-    for watch in watches:
-        assert line.read(watch.device)
+    assert all(line.read(f"d{i}") for i in range(len(stories)))
 
 
 def test_while_one_measures_its_neighbours_have_the_line_and_it_is_fetched_when_it_is_ready() -> None:
@@ -330,7 +295,7 @@ def test_while_one_measures_its_neighbours_have_the_line_and_it_is_fetched_when_
     def measuring(number: int) -> tuple[TurnOutcome, int]:
         return (TurnOutcome.MEASURING, 100) if number % 2 else (TurnOutcome.READ, 200)
 
-    line = Line([ScheduledDevice(name, 10_000, 500) for name in "abc"], dict.fromkeys("abc", measuring))
+    line = Line(dict.fromkeys("abc", (10_000, 500, measuring)))
     line.run(9_000)
     assert [(turn.device, turn.measuring) for _, turn, _ in line.turns] == [
         ("a", False), ("b", False), ("c", False), ("a", True), ("b", True), ("c", True),
@@ -343,9 +308,6 @@ def test_while_one_measures_its_neighbours_have_the_line_and_it_is_fetched_when_
 
 
 def test_a_measurement_under_way_is_not_begun_again_by_the_next_due_time() -> None:
-    def slow(number: int) -> tuple[TurnOutcome, int]:
-        return (TurnOutcome.MEASURING, 100) if number == 1 else (TurnOutcome.READ, 100)
-
-    line = Line([ScheduledDevice("a", 500, 200)], {"a": slow})
+    line = Line({"a": (500, 200, telling([(TurnOutcome.MEASURING, 100)]))})
     line.run(2_000)
     assert [turn.measuring for _, turn, _ in line.turns[:2]] == [False, True]

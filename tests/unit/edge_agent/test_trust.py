@@ -1,5 +1,6 @@
 """What is measured before the clock can be believed gets its real time afterwards, and never an invented one."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -118,13 +119,26 @@ class Agent:
         return [(kind, detail) for m in self.messages() for kind, _, detail, _ in m.e]
 
 
+Runs = Callable[[Source, ClockPlan], Agent]
+"""Begins a run of the agent over the same spool; the run before it ends."""
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path
+def runs(tmp_path: Path) -> Iterator[Runs]:
+    begun: list[Agent] = []
+
+    def run(source: Source, plan: ClockPlan = BY_DATE) -> Agent:
+        for before in begun[-1:]:
+            before.spool.close()
+        begun.append(Agent(tmp_path, source, plan))
+        return begun[-1]
+
+    yield run
+    begun[-1].spool.close()
 
 
-def test_readings_wait_in_the_spool_and_get_seq_and_time_when_the_clock_is_set(folder: Path) -> None:
-    agent = Agent(folder, Source(10_000), BY_DATE)
+def test_readings_wait_in_the_spool_and_get_seq_and_time_when_the_clock_is_set(runs: Runs) -> None:
+    agent = runs(Source(10_000), BY_DATE)
     for value in (1.0, 2.0):
         agent.source.passes(60_000)
         agent.measures(value)
@@ -135,37 +149,32 @@ def test_readings_wait_in_the_spool_and_get_seq_and_time_when_the_clock_is_set(f
     assert agent.values() == [(TRUE_MS - 90_000, 1.0), (TRUE_MS - 30_000, 2.0)]
     assert agent.spool.count_undated() == 0
     assert agent.events() == [("clock", "believed now; 2 records measured before have got their time")]
-    agent.spool.close()
 
 
-def test_they_survive_a_restart_of_the_agent_within_the_same_start_of_the_machine(folder: Path) -> None:
-    first = Agent(folder, Source(10_000), BY_DATE)
+def test_they_survive_a_restart_of_the_agent_within_the_same_start_of_the_machine(runs: Runs) -> None:
+    first = runs(Source(10_000), BY_DATE)
     first.measures(1.0)
-    first.spool.close()
     first.source.passes(600_000)
-    second = Agent(folder, first.source, BY_DATE)
+    second = runs(first.source, BY_DATE)
     second.measures(2.0)
     first.source.wall = TRUE_MS
     second.turn()
     assert second.values()[0] == (TRUE_MS - 600_000, 1.0)
     assert second.values()[-1] == (TRUE_MS, 2.0)
-    second.spool.close()
 
 
-def test_after_a_restart_of_the_machine_they_are_kept_and_reported_without_a_time(folder: Path) -> None:
-    first = Agent(folder, Source(10_000), BY_DATE)
+def test_after_a_restart_of_the_machine_they_are_kept_and_reported_without_a_time(runs: Runs) -> None:
+    first = runs(Source(10_000), BY_DATE)
     first.measures(1.0)
-    first.spool.close()
-    second = Agent(folder, Source(TRUE_MS, boot="boot-b"), BY_DATE)
+    second = runs(Source(TRUE_MS, boot="boot-b"), BY_DATE)
     second.measures(2.0)
     assert second.values() == [(TRUE_MS, 2.0)]
     assert second.spool.count_undated() == 1
     assert second.events() == [("undated", "1 records of an earlier start of the machine never got a time")]
-    second.spool.close()
 
 
-def test_a_clock_that_proves_right_keeps_the_slots_it_has_made(folder: Path) -> None:
-    agent = Agent(folder, Source(TRUE_MS), BY_SYNC)
+def test_a_clock_that_proves_right_keeps_the_slots_it_has_made(runs: Runs) -> None:
+    agent = runs(Source(TRUE_MS), BY_SYNC)
     agent.measures(1.0)
     assert agent.spool.last == 0
     agent.source.passes(60_000)
@@ -173,24 +182,20 @@ def test_a_clock_that_proves_right_keeps_the_slots_it_has_made(folder: Path) -> 
     agent.source.said = SYNC
     agent.turn()
     assert agent.values() == [(TRUE_MS, 1.0)]
-    agent.spool.close()
 
 
 def test_a_clock_once_synchronised_is_believed_over_a_restart_of_the_agent_though_the_network_is_gone(
-    folder: Path,
+    runs: Runs,
 ) -> None:
-    first = Agent(folder, Source(TRUE_MS, SYNC), BY_SYNC)
+    first = runs(Source(TRUE_MS, SYNC), BY_SYNC)
     first.measures(1.0)
-    first.spool.close()
     first.source.said = UNSYNC
-    second = Agent(folder, first.source, BY_SYNC)
+    second = runs(first.source, BY_SYNC)
     second.measures(2.0)
     assert [value for _, value in second.values()] == [1.0, 2.0]
-    second.spool.close()
-    rebooted = Agent(folder, Source(TRUE_MS + 600_000, UNSYNC, "boot-b"), BY_SYNC)
+    rebooted = runs(Source(TRUE_MS + 600_000, UNSYNC, "boot-b"), BY_SYNC)
     rebooted.measures(3.0)
     assert rebooted.spool.count_undated() == 1
-    rebooted.spool.close()
 
 
 def test_the_offset_is_a_number_or_null_with_why() -> None:
