@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from edge_agent.readings.records import RecordSink, StationEvent
 from edge_agent.readings.samples import Sample
 from edge_agent.slots.calibrations import KIND as CALIBRATION
-from edge_agent.slots.calibrations import CalibrationWatch
+from edge_agent.slots.calibrations import CalibrationWatch, GasWatch
 from edge_agent.slots.channels import ChannelFeed, device_plan, feeds_of
 from edge_agent.slots.device_slots import ChannelSample, DeviceSlots
 from edge_agent.slots.maintenance import MaintenanceOrders, MaintenanceSwitch
@@ -46,6 +46,7 @@ class DeviceChannels:
     last: dict[str, ChannelSample] = field(default_factory=dict)
     """The newest sample of each channel."""
     calibration: CalibrationWatch = field(default_factory=lambda: CalibrationWatch(checks_itself=False))
+    gases: GasWatch = field(default_factory=GasWatch)
     by_signal: dict[str, list[ChannelFeed]] = field(default_factory=dict)
     """The channels that use a signal."""
 
@@ -57,8 +58,7 @@ class DeviceChannels:
         """Put samples of signals into the slots of the channels that use them."""
         samples = [*samples]
         for sample in samples:
-            for feed in self.feeds[:1]:  # a device's feeds share their watch
-                feed.gases.note(sample)
+            self.gases.note(sample)
         for sample in samples:
             if (calibrated := self.calibration.note(sample)) is not None:
                 self.outlet.tell(StationEvent(CALIBRATION, self.name, calibrated, sample.t_ms))
@@ -72,7 +72,7 @@ class DeviceChannels:
             self.outlet.tell(StationEvent("maintenance", self.name, turned, taken.t_ms))
         if (said := feed.turned(taken)) is not None:
             self.outlet.tell(StationEvent(feed.parameter, self.name, said, taken.t_ms))
-        if (gas := feed.gases.of(feed.kind, taken)) is not None and taken.value is not None:
+        if (gas := self.gases.of(feed.kind, taken)) is not None and taken.value is not None:
             self.slots.add_beside(f"{feed.name}_{gas}", taken.t_ms, taken.value)
         taken = self.outlet.switch.marked(feed.kind, taken)
         taken = self.outlet.orders.marked(self.name, feed.kind, taken)
@@ -92,4 +92,5 @@ def channels_of(device: Device, outlet: StationOutlet, now_ms: int) -> DeviceCha
     """Return the channels of a device of which nothing has been read yet."""
     feeds = feeds_of(device)
     slots = DeviceSlots(device_plan(device, feeds), now_ms)
-    return DeviceChannels(device.name, feeds, slots, outlet, calibration=CalibrationWatch(bool(device.gases)))
+    calibration, gases = CalibrationWatch(bool(device.gases)), GasWatch(device.gases)
+    return DeviceChannels(device.name, feeds, slots, outlet, calibration=calibration, gases=gases)

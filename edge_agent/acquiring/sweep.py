@@ -55,7 +55,15 @@ class Sweep:
 
     def newest(self, mounting: Mounting) -> list[SpotReading]:
         """Return the newest sample of each channel of one device, as a reading."""
-        return [_newest(mounting, name, channel.unit) for name, channel in mounting.device.channels.items()]
+        found = []
+        for name, channel in mounting.device.channels.items():
+            taken = mounting.channels.last.get(name)
+            if taken is None:
+                value, state, why = None, "comm", "nothing was heard of it yet"
+            else:
+                value, state, why = taken.value, taken.state.word, ""
+            found.append(SpotReading(mounting.device.name, name, value, channel.unit, state, why))
+        return found
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the newest sample of each channel, for people."""
@@ -70,13 +78,6 @@ def reader_of(
     if isinstance(bus, SerialBus) and all(isinstance(mounting.instrument, Talker) for mounting in mountings):
         return TalkerReader(mounted.name, bus, mountings, wall, misses, beat)
     return BusReader(mounted.name, bus, mountings, wall, misses, beat)
-
-
-def _newest(mounting: Mounting, name: str, unit: str) -> SpotReading:
-    taken = mounting.channels.last.get(name)
-    if taken is None:
-        return SpotReading(mounting.device.name, name, None, unit, "comm", "nothing was heard of it yet")
-    return SpotReading(mounting.device.name, name, taken.value, unit, taken.state.word, "")
 
 
 def _rows(mounting: Mounting) -> list[dict[str, Any]]:

@@ -41,8 +41,6 @@ class Measurement(NamedTuple):
     value: float
     status: int
     error: int
-    serial: str
-    spare: str
 
 
 def block_check(frame: bytes) -> bytes:
@@ -111,8 +109,7 @@ def _block(tokens: list[str]) -> Measurement:
     address = int(tokens.pop(0)) if _ADDRESS.fullmatch(tokens[0]) else None
     if len(tokens) < 3 or not (_BYTE.fullmatch(tokens[1]) and _BYTE.fullmatch(tokens[2])):
         raise Garbled(f"block without status and error bytes: {' '.join(tokens)!r}")
-    serial, spare = [*tokens[3:5], "", ""][:2]
-    return Measurement(address, parse_value(tokens[0]), int(tokens[1], 16), int(tokens[2], 16), serial, spare)
+    return Measurement(address, parse_value(tokens[0]), int(tokens[1], 16), int(tokens[2], 16))
 
 
 class BayernHessenAnalyser(AskedInstrument):

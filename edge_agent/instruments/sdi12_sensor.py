@@ -70,7 +70,7 @@ class Sdi12Sensor(AskedInstrument):
         if self._begun is None or self._begun.part != part or now > self._begun.ready + KEPT_S:
             self._begun = None
             await self._verify()
-            _, announced = await self._announced(self._command_of(part))
+            announced = await self._announced(self._command_of(part))
             self._begun = _Begun(part, announced, asyncio.get_running_loop().time() + announced.seconds)
         return max(0, round((self._begun.ready - asyncio.get_running_loop().time()) * 1000))
 
@@ -132,17 +132,17 @@ class Sdi12Sensor(AskedInstrument):
         if kind == "R":
             sent_ms, line = await self._command(command)
             return sent_ms, sdi12.parse_data(line, self._address, crc=checked)
-        _, announced = await self._announced(command)
+        announced = await self._announced(command)
         if announced.seconds:
             await self._service_request(announced.seconds)
         return await self._data(announced.values, crc=checked)
 
-    async def _announced(self, command: str) -> tuple[int, Announcement]:
-        sent_ms, line = await self._command(command)
+    async def _announced(self, command: str) -> Announcement:
+        _, line = await self._command(command)
         announced = sdi12.parse_announcement(line, self._address)
         if announced.values == 0:
             raise RequestRefused(f"{command} announces no values")
-        return sent_ms, announced
+        return announced
 
     async def _service_request(self, seconds: int) -> None:
         """Wait for the sensor's service request, or until its time has passed."""

@@ -144,11 +144,6 @@ def _unframed(raw: bytes, protocol: str) -> bytes:
     return bytes(found[1])
 
 
-def newest(lines: Sequence[TextLine], signal: LineSignal, profile: LineProfile, address: str | None) -> TextLine | None:
-    """Return the last of some lines that carries a signal; None if none does."""
-    return next((line for line in reversed(lines) if carries(line, signal, profile, address)), None)
-
-
 class PolledLines(AskedInstrument):
     """An instrument that answers a conversation with lines of fields."""
 
@@ -195,7 +190,7 @@ class PolledLines(AskedInstrument):
 
     def _sample(self, name: str, lines: Sequence[TextLine], sent_ms: int) -> Sample:
         signal, stamp = self._profile.signals[name], self._profile.stamp
-        line = newest(lines, signal, self._profile, None)
+        line = next((line for line in reversed(lines) if carries(line, signal, self._profile, None)), None)
         if line is None:
             return Sample(name, sent_ms, *NO_MEASUREMENT)
         t_ms = sent_ms if stamp is None else stamped_ms(line, stamp)

@@ -31,11 +31,6 @@ class VaisalaField(NamedTuple):
     value: float
     unit: str
 
-    @property
-    def is_valid(self) -> bool:
-        """Whether the instrument vouches for the value."""
-        return self.unit != "#"
-
 
 def request(address: str, message: str = "R0") -> bytes:
     """Return the poll: ``R1`` wind, ``R2`` air, ``R3`` rain, ``R5`` supervisor, ``R0`` composite; ``r…`` with CRC."""
@@ -128,6 +123,6 @@ class VaisalaTalker(Talker):
 
 def _measured(signal: VaisalaSignal, fields: dict[str, VaisalaField]) -> Measured:
     field = fields.get(signal.key)
-    if field is None or not field.is_valid or field.unit.upper() != signal.letter.upper():
+    if field is None or field.unit.upper() != signal.letter.upper():
         return NO_MEASUREMENT
     return measured(signal, field.value, State.OK)

@@ -113,12 +113,8 @@ def is_frame(heard: bytes, request: AnyRequest) -> bool:
     Silence within a frame ends it (MODBUS over serial line V1.02, 2.5.1.1); a few stray bytes are only a glitch, and
     the answer may still come.
     """
-    return has_begun(heard, request) or len(heard) >= request.reply_length
-
-
-def has_begun(heard: bytes, request: AnyRequest) -> bool:
-    """Return whether unit and function of an answer are among what was heard."""
-    return bytes((request.unit, request.code)) in heard or bytes((request.unit, request.code | 0x80)) in heard
+    heads = bytes((request.unit, request.code)), bytes((request.unit, request.code | 0x80))
+    return any(head in heard for head in heads) or len(heard) >= request.reply_length
 
 
 def has_come(heard: bytes, request: AnyRequest) -> bool:

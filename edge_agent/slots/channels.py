@@ -8,7 +8,6 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from edge_agent.readings.samples import Sample
-from edge_agent.slots.calibrations import GasWatch
 from edge_agent.slots.device_slots import ChannelPlan, ChannelSample, SlotPlan
 from edge_agent.slots.statistics import Statistic
 from quantrac.config.lines import LineProfile
@@ -26,14 +25,7 @@ TURNS: Final = {"door": ("closed", "open"), "mains": ("off", "on")}
 class ChannelFeed:
     """Makes samples of one signal samples of one channel."""
 
-    def __init__(
-        self,
-        channel: Channel,
-        signal: Signal | None,
-        calibration: Calibration | None = None,
-        gases: GasWatch | None = None,
-    ) -> None:
-        self.gases = gases or GasWatch()
+    def __init__(self, channel: Channel, signal: Signal | None, calibration: Calibration | None = None) -> None:
         self.name = channel.name
         self.signal = channel.signal
         self.parameter = channel.parameter
@@ -120,9 +112,8 @@ def in_window(calibration: Calibration, t_ms: int) -> bool:
 
 def feeds_of(device: Device) -> list[ChannelFeed]:
     """Return the feeds of a device's channels."""
-    gases = GasWatch(device.gases)
     return [
-        ChannelFeed(channel, device.profile.signals[channel.signal], device.calibration, gases)
+        ChannelFeed(channel, device.profile.signals[channel.signal], device.calibration)
         for channel in device.channels.values()
     ]
 

@@ -41,15 +41,13 @@ class Continuity:
 
     def __init__(self, series: Iterable[SlotSeries] = (), last: Mapping[str, int] | None = None) -> None:
         """`last`: end of the newest slot of each device that an earlier run of the agent has stored."""
-        self._series = list(series)
-        self._owner = {channel: one for one in self._series for channel in one.channels}
+        self.become(series)
         self._last = dict(last or {})
         self._heard: set[str] = set()
 
     def become(self, series: Iterable[SlotSeries]) -> None:
         """Go on with the slots of another configuration; what is known of the devices that both have stays known."""
-        self._series = list(series)
-        self._owner = {channel: one for one in self._series for channel in one.channels}
+        self._owner = {channel: one for one in series for channel in one.channels}
 
     def completed(self, records: Sequence[SlotRecord]) -> list[Placed]:
         """Return the records with what is missing before each of them; call `note` when they are stored."""

@@ -48,13 +48,11 @@ class MaintenanceSwitch:
 
     def marked(self, kind: Kind, taken: ChannelSample) -> ChannelSample:
         """Return a sample with the state of the switch."""
-        if kind is Kind.LAST or not self._holds(taken.t_ms):
-            return taken
-        return taken._replace(state=worst((taken.state, self._plan.state if self._plan else State.OK)))
-
-    def _holds(self, t_ms: int) -> bool:
         plan, since_ms = self._plan, self._since_ms
-        return plan is not None and since_ms is not None and 0 <= t_ms - since_ms < plan.ends_after_ms
+        if kind is Kind.LAST or plan is None or since_ms is None:
+            return taken
+        holds = 0 <= taken.t_ms - since_ms < plan.ends_after_ms
+        return taken._replace(state=worst((taken.state, plan.state))) if holds else taken
 
 
 class BadOrder(QuantracError):

@@ -3,12 +3,10 @@
 import shutil
 from pathlib import Path
 
-from edge_agent.acquiring.device_channels import DeviceChannels, StationOutlet
+from edge_agent.acquiring.device_channels import StationOutlet, channels_of
 from edge_agent.readings.records import SlotRecord
 from edge_agent.readings.samples import Sample
-from edge_agent.slots.channels import device_plan, feeds_of
 from edge_agent.slots.continuity import series_of
-from edge_agent.slots.device_slots import DeviceSlots
 from edge_agent.slots.maintenance import MaintenanceSwitch
 from quantrac.config.loader import load_network
 from quantrac.config.stations import Station
@@ -35,11 +33,8 @@ def records_of_a_check(found: Station) -> list[SlotRecord]:
     (so2,) = [device for device in found.devices.values() if device.gases]
     channel = next(iter(so2.channels))
     records: list[SlotRecord] = []
-    feeds = feeds_of(so2)
-    plan = device_plan(so2, feeds)._replace(expected=4, width_ms=60_000)
-    watched = DeviceChannels(
-        so2.name, feeds, DeviceSlots(plan, T0), StationOutlet(records.append, MaintenanceSwitch(found.maintenance))
-    )
+    minutely = so2.model_copy(update={"sample_ms": 15_000, "report_ms": 60_000})
+    watched = channels_of(minutely, StationOutlet(records.append, MaintenanceSwitch(found.maintenance)), T0)
     signal = so2.channels[channel].signal
 
     def reads(second: int, value: float, state: State, zero: int = 0, span: int = 0) -> None:
