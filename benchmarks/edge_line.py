@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from edge_agent.acquiring.acquisition import close_slots
 from edge_agent.acquiring.bus_owner import Mounting
 from edge_agent.acquiring.bus_reader import BusReader
-from edge_agent.acquiring.device_channels import DeviceChannels, StationOutlet
+from edge_agent.acquiring.device_channels import StationOutlet, channels_of
 from edge_agent.clocks.clock import WallClock
 from edge_agent.lines.instrument import Instrument, Note, Part, PlannedRequest
 from edge_agent.lines.shared_bus import SharedBus
@@ -20,9 +20,6 @@ from edge_agent.readings.counts import MissCounts
 from edge_agent.readings.misses import Miss
 from edge_agent.readings.records import SlotRecord
 from edge_agent.readings.samples import Sample
-from edge_agent.slots.channels import device_plan, feeds_of
-from edge_agent.slots.device_slots import DeviceSlots
-from edge_agent.slots.maintenance import MaintenanceSwitch
 from quantrac.config.stations import Device
 
 
@@ -130,14 +127,12 @@ async def read_line(bus: SharedBus, instruments: Iterable[tuple[Device, Instrume
     misses = MissCounts()
     mountings = []
     for device, instrument in timed.values():
-        outlet = StationOutlet(records[device.name].append, MaintenanceSwitch(None))
-        feeds = feeds_of(device)
-        channels = DeviceChannels(device.name, feeds, DeviceSlots(device_plan(device, feeds), now_ms()), outlet)
-        mountings.append(Mounting(device, instrument, channels))
+        outlet = StationOutlet(records[device.name].append)
+        mountings.append(Mounting(device, instrument, channels_of(device, outlet, now_ms())))
     reader = BusReader("line", bus, mountings, wall, misses)
     stop = asyncio.Event()
     asyncio.get_running_loop().call_later(seconds, stop.set)
-    outlet = StationOutlet(lambda _: None, MaintenanceSwitch(None))
+    outlet = StationOutlet(lambda _: None)
     await asyncio.gather(reader.run(stop), close_slots([m.channels for m in mountings], outlet, wall, stop))
     by_device = {name: slots[1:] for name, slots in records.items()}
     return Line({name: one for name, (_, one) in timed.items()}, by_device, misses.by_device(), seconds)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from pathlib import Path
 
 import pytest
@@ -13,18 +11,17 @@ from edge_agent.modbus.request_plan import Function, RegisterSpan
 from edge_agent.readings.misses import NoAnswer, RequestRefused
 from quantrac.config.stations import Bus
 from simulators.single_bus import SingleBus
+from tests.fixtures.instruments import now_ms
 
 PATIENT = Timing(60_000)
 SIX, TWO, OTHER_TWO = (RegisterSpan(Function.HOLDING, at, count) for at, count in ((0, 6), (0, 2), (80, 2)))
 
 
-def test_the_answer_behind_a_late_refusal_is_not_taken_for_the_next_register_s(tmp_path: Path) -> None:
+async def test_the_answer_behind_a_late_refusal_is_not_taken_for_the_next_register_s(tmp_path: Path) -> None:
     """Of the tally the second register of pair k in answer n holds 64 n + k: 0 and 40 here."""
     line = {"kind": "modbus-rtu", "line": "19200 8N1", "instruments": [{"instrument": "tally", "address": 2}]}
-
-    async def story(field: SingleBus) -> None:
-        port = str(field.place["port"])
-        bus = ModbusBus(Bus(name="b", kind="modbus-rtu", port=port, guard_ms=50), lambda: time.time_ns() // 1_000_000)
+    with SingleBus(line, journal_dir=tmp_path) as field:
+        bus = ModbusBus(Bus(name="b", kind="modbus-rtu", port=str(field.place["port"]), guard_ms=50), now_ms)
         await bus.open()
         field.switch(["late:1.2s@2", "busy@2"])
         with pytest.raises(NoAnswer):
@@ -36,6 +33,3 @@ def test_the_answer_behind_a_late_refusal_is_not_taken_for_the_next_register_s(t
         (word, pair) = (await bus.read(2, OTHER_TWO, PATIENT)).words
         assert (word, pair % 64) == (0, 40)
         bus.close()
-
-    with SingleBus(line, journal_dir=tmp_path) as field:
-        asyncio.run(story(field))

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import shutil
 import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,7 @@ from edge_agent.lines.serial_bus import SerialBus
 from edge_agent.readings.misses import LineDown, NoAnswer
 from edge_agent.readings.records import SlotRecord
 from quantrac.config.loader import load_network
-from quantrac.config.stations import Bus, Device
+from quantrac.config.stations import Bus
 from quantrac.private_services.ports import free_port
 from quantrac.telemetry.states import State
 from simulators.buses.journal import Journal
@@ -28,13 +30,10 @@ from simulators.buses.mount import Mount
 from simulators.instruments.bam_1020 import Bam1020, BamTerminal
 from simulators.lines.serial_line import PtyLine, ServedLine
 from simulators.lines.wire import WireSettings
-from simulators.signals.source import ProbeValue
+from simulators.signals.source import ProbeValue, Source
+from tests.fixtures.instruments import device, now_ms
 
 ROOT = Path(__file__).parents[3]
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 async def asked_again_and_again(bus: SerialBus, answers: int) -> list[bytes]:
@@ -68,41 +67,37 @@ def answering(line: PtyLine | ServedLine, text: bytes) -> None:
     line.open(lambda data: line.send(text) if b"?" in data else None)
 
 
+async def found_again(
+    bus: SerialBus, plug: Callable[[], PtyLine | ServedLine], unplug: Callable[[], None] = lambda: None
+) -> None:
+    """Ask what is plugged in until it is unplugged, and then what is plugged in instead."""
+    for text in (b"first\n", b"second\n"):
+        line = plug()
+        answering(line, text)
+        assert await asked_again_and_again(bus, 2) == [text] * 2
+        line.close()
+        unplug()
+        with pytest.raises(LineDown):
+            await asked_in_vain(bus)
+        bus.close()
+
+
 async def test_an_adapter_unplugged_and_plugged_in_again_is_found_at_its_stable_name(tmp_path: Path) -> None:
     """`/dev/serial/by-id/…` is a symlink: after a replug it leads to another device node."""
     name = tmp_path / "usb-FTDI_by-id"
-    first = PtyLine(WireSettings.parse("19200 8N1"))
-    name.symlink_to(first.path)
-    answering(first, b"first\n")
-    bus = SerialBus(Bus(name="b", kind="ascii", port=str(name), guard_ms=50), now_ms)
-    assert await asked_again_and_again(bus, 2) == [b"first\n"] * 2
-    first.close()
-    name.unlink()
-    with pytest.raises(LineDown):
-        await asked_in_vain(bus)
-    bus.close()
-    second = PtyLine(WireSettings.parse("19200 8N1"))
-    name.symlink_to(second.path)
-    answering(second, b"second\n")
-    assert await asked_again_and_again(bus, 2) == [b"second\n"] * 2
-    bus.close()
-    second.close()
+
+    def plug() -> PtyLine:
+        line = PtyLine(WireSettings.parse("19200 8N1"))
+        name.symlink_to(line.path)
+        return line
+
+    await found_again(SerialBus(Bus(name="b", kind="ascii", port=str(name), guard_ms=50), now_ms), plug, name.unlink)
 
 
 async def test_a_serial_device_server_that_was_restarted_is_connected_to_again() -> None:
-    first = ServedLine(WireSettings.parse("19200 8N1"), port=free_port())
-    answering(first, b"first\n")
-    bus = SerialBus(Bus(name="b", kind="ascii", host="127.0.0.1", tcp_port=first.port, guard_ms=50), now_ms)
-    assert await asked_again_and_again(bus, 2) == [b"first\n"] * 2
-    first.close()
-    with pytest.raises(LineDown):
-        await asked_in_vain(bus)
-    bus.close()
-    second = ServedLine(WireSettings.parse("19200 8N1"), port=first.port)
-    answering(second, b"second\n")
-    assert await asked_again_and_again(bus, 2) == [b"second\n"] * 2
-    bus.close()
-    second.close()
+    port = free_port()
+    bus = SerialBus(Bus(name="b", kind="ascii", host="127.0.0.1", tcp_port=port, guard_ms=50), now_ms)
+    await found_again(bus, lambda: ServedLine(WireSettings.parse("19200 8N1"), port=port))
 
 
 def said(records: list[SlotRecord]) -> set[float]:
@@ -144,16 +139,24 @@ async def test_a_talker_that_is_unplugged_is_heard_again_at_its_stable_name(tmp_
     assert ["bus_lost", "bus_back"] in [kinds[at : at + 2] for at in range(len(kinds))]
 
 
-def monitor(path: str) -> Device:
-    """The shipped profile of the BAM-1020 on a line."""
-    profile = load_network(ROOT / "station_configs").profiles["met-one-bam-1020"]
-    station = load_network(ROOT / "station_configs").stations["st-tp-soc-trang"]
-    channel = station.channel("pm2_5")
-    bus = Bus(name="dust", kind="ascii", port=path, guard_ms=100)
-    return Device(
-        name="bam", profile=profile, bus=bus, address=None, sample_ms=300_000, report_ms=3_600_000, valid_share=0.75,
-        timeout_ms=60_000, channels={"pm2_5": channel.model_copy(update={"device": "bam", "interval_ms": 3_600_000})},
+@asynccontextmanager
+async def asked_at(
+    t: float, folder: Path, sources: Mapping[str, Source], timeout_ms: int = 60_000
+) -> AsyncIterator[PolledLines]:
+    """The shipped profile of the BAM-1020 and a monitor at `t`, seconds since 1970 UTC."""
+    line = PtyLine(WireSettings.parse("9600 8N1"))
+    mount = Mount("dust", "", Bam1020(sources), Journal(folder / "journal.jsonl"))
+    BamTerminal(line, mount, lambda: t).start()
+    of = load_network(ROOT / "station_configs").profiles["met-one-bam-1020"]
+    made = device(
+        of, {"pm2_5": "pm2_5"}, None, Bus(name="dust", kind="ascii", port=line.path, guard_ms=100),
+        sample_ms=300_000, report_ms=3_600_000, timeout_ms=timeout_ms,
     )  # fmt: skip
+    bus = SerialBus(made.bus, lambda: round(t * 1000))
+    await bus.open()
+    yield PolledLines(made, bus)
+    bus.close()
+    line.close()
 
 
 @pytest.mark.parametrize(
@@ -163,31 +166,15 @@ async def test_a_beta_monitor_s_last_hour_comes_with_the_monitor_s_own_time(
     tmp_path: Path, micrograms: float | None, state: str, value: float | None
 ) -> None:
     t = 1_795_487_400.0  # 2026-11-24 02:30 UTC: 09:30 at the monitor
-    line = PtyLine(WireSettings.parse("9600 8N1"))
     sources = {"pm2_5": lambda _: ProbeValue(micrograms), "air_temp": lambda _: ProbeValue(28.4)}
-    mount = Mount("dust", "", Bam1020(sources), Journal(tmp_path / "journal.jsonl"))
-    BamTerminal(line, mount, lambda: t).start()
-    device = monitor(line.path)
-    bus = SerialBus(device.bus, lambda: round(t * 1000))
-    instrument = PolledLines(device, bus)
-    await bus.open()
-    (sample,) = await instrument.read(instrument.parts()[0])
+    async with asked_at(t, tmp_path, sources) as instrument:
+        (sample,) = await instrument.read(instrument.parts()[0])
     assert (sample.value, sample.state.word) == (value, state)
     assert sample.t_ms == 1_795_485_600_000, "02:00 UTC, the end of the hour it measured"
-    bus.close()
-    line.close()
 
 
 async def test_a_beta_monitor_that_moves_its_tape_answers_nobody(tmp_path: Path) -> None:
     t = 1_795_485_720.0  # 09:02
-    line = PtyLine(WireSettings.parse("9600 8N1"))
-    mount = Mount("dust", "", Bam1020({}), Journal(tmp_path / "journal.jsonl"))
-    BamTerminal(line, mount, lambda: t).start()
-    device = monitor(line.path).model_copy(update={"timeout_ms": 300})
-    bus = SerialBus(device.bus, lambda: round(t * 1000))
-    await bus.open()
-    instrument = PolledLines(device, bus)
-    with pytest.raises(NoAnswer):
-        await instrument.read(instrument.parts()[0])
-    bus.close()
-    line.close()
+    async with asked_at(t, tmp_path, {}, timeout_ms=300) as instrument:
+        with pytest.raises(NoAnswer):
+            await instrument.read(instrument.parts()[0])

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import struct
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -15,6 +17,7 @@ from edge_agent.modbus.request_plan import Function, RegisterSpan
 from edge_agent.readings.misses import Garbled, LineDown, NoAnswer, RequestRefused
 from quantrac.config.stations import Bus
 from quantrac.private_services.ports import free_port
+from tests.fixtures.instruments import now_ms
 
 TWO = RegisterSpan(Function.INPUT, 18, 2)
 QUICK = Timing(200)
@@ -60,9 +63,15 @@ class Gateway:
         return struct.pack(">BB", 4, 2 * count) + struct.pack(">HH", 0, self.requests)[-2 * count :]
 
 
-def bus_to(gateway: Gateway) -> ModbusBus:
-    bus = Bus(name="analysers", kind="modbus-tcp", host="127.0.0.1", tcp_port=gateway.port)
-    return ModbusBus(bus, lambda: time.time_ns() // 1_000_000)
+@asynccontextmanager
+async def connected() -> AsyncIterator[tuple[Gateway, ModbusBus]]:
+    gateway = Gateway()
+    await gateway.start()
+    bus = ModbusBus(Bus(name="analysers", kind="modbus-tcp", host="127.0.0.1", tcp_port=gateway.port), now_ms)
+    await bus.open()
+    yield gateway, bus
+    bus.close()
+    await gateway.stop()
 
 
 async def learnt(bus: ModbusBus, until: float) -> list[int]:
@@ -73,12 +82,8 @@ async def learnt(bus: ModbusBus, until: float) -> list[int]:
             return (await bus.read(SLOW, TWO, QUICK)).words
 
 
-def test_a_late_answer_is_never_taken_for_another_holds_nobody_up_and_is_waited_for_from_then_on() -> None:
-    async def story() -> None:
-        gateway = Gateway()
-        await gateway.start()
-        bus = bus_to(gateway)
-        await bus.open()
+async def test_a_late_answer_is_never_taken_for_another_holds_nobody_up_and_is_waited_for_from_then_on() -> None:
+    async with connected() as (gateway, bus):
         bus.begin("slow", None)
         with pytest.raises(NoAnswer):
             await bus.read(SLOW, TWO, QUICK)
@@ -90,18 +95,10 @@ def test_a_late_answer_is_never_taken_for_another_holds_nobody_up_and_is_waited_
             late = bus.heard_late()
         assert late == {"slow"}
         assert await learnt(bus, until) == [0, gateway.requests]
-        bus.close()
-        await gateway.stop()
-
-    asyncio.run(story())
 
 
-def test_each_kind_of_answer_is_told_apart() -> None:
-    async def story() -> None:
-        gateway = Gateway()
-        await gateway.start()
-        bus = bus_to(gateway)
-        await bus.open()
+async def test_each_kind_of_answer_is_told_apart() -> None:
+    async with connected() as (_, bus):
         with pytest.raises(NoAnswer, match="gateway got no answer"):
             await bus.read(DEAD, TWO, PATIENT)
         with pytest.raises(RequestRefused) as refused:
@@ -109,10 +106,6 @@ def test_each_kind_of_answer_is_told_apart() -> None:
         assert refused.value.code == 6
         with pytest.raises(Garbled, match="another length"):
             await bus.read(SHORT, TWO, PATIENT)
-        bus.close()
-        await gateway.stop()
-
-    asyncio.run(story())
 
 
 async def read_in_vain(bus: ModbusBus) -> None:
@@ -124,12 +117,8 @@ async def read_in_vain(bus: ModbusBus) -> None:
         await asyncio.sleep(0.05)
 
 
-def test_a_server_that_is_restarted_is_read_again_on_the_next_open() -> None:
-    async def story() -> None:
-        gateway = Gateway()
-        await gateway.start()
-        bus = bus_to(gateway)
-        await bus.open()
+async def test_a_server_that_is_restarted_is_read_again_on_the_next_open() -> None:
+    async with connected() as (gateway, bus):
         await bus.read(PLAIN, TWO, PATIENT)
         await gateway.stop()
         with pytest.raises(LineDown):
@@ -139,7 +128,3 @@ def test_a_server_that_is_restarted_is_read_again_on_the_next_open() -> None:
         await gateway.start()
         await bus.open()
         assert (await bus.read(PLAIN, TWO, PATIENT)).words == [0, gateway.requests]
-        bus.close()
-        await gateway.stop()
-
-    asyncio.run(story())
