@@ -45,15 +45,6 @@ def test_the_slot_in_which_the_agent_starts_is_null_with_warmup() -> None:
     assert (record.t_ms, record.readings[0]) == (START, ("x", None, State.WARMUP))
 
 
-@given(st.lists(st.floats(-1e6, 1e6), min_size=10, max_size=10))
-def test_a_mean_is_the_arithmetic_mean(values: list[float]) -> None:
-    device = slots()
-    fill(device, values)
-    value, state = closed(device)
-    assert value == pytest.approx(statistics.fmean(values), abs=1e-9)
-    assert state is State.OK
-
-
 def test_one_suspect_sample_makes_the_mean_suspect_and_no_bad_sample_enters_it() -> None:
     device = slots()
     fill(device, [2.0] * 8)

@@ -1,6 +1,5 @@
 """Zero and span readings are a series of their own, and in no mean."""
 
-import shutil
 from pathlib import Path
 
 from edge_agent.acquiring.device_channels import StationOutlet, channels_of
@@ -11,21 +10,17 @@ from edge_agent.slots.maintenance import MaintenanceSwitch
 from quantrac.config.loader import load_network
 from quantrac.config.stations import Station
 from quantrac.telemetry.states import State
+from tests.fixtures.instruments import edited_configs
 
 T0 = 1_795_490_400_000
 STATION = "st-tp-soc-trang"
 WINDOW = 'calibration: {window: "Mon 09:00-10:00"}'
-ROOT = Path(__file__).parents[3]
 
 
 def station(tmp_path: Path) -> Station:
     """The air station, its SO2 analyser with zero and span series."""
-    shutil.copytree(ROOT / "station_configs", tmp_path / "configs")
-    file = tmp_path / "configs" / "stations" / f"{STATION}.yaml"
-    text = file.read_text()
-    assert WINDOW in text, "the example has changed"
-    file.write_text(text.replace(WINDOW, WINDOW.replace("}", ", zero: zero_gas, span: span_gas}")))
-    return load_network(tmp_path / "configs").stations[STATION]
+    configs = edited_configs(tmp_path, STATION, WINDOW, WINDOW.replace("}", ", zero: zero_gas, span: span_gas}"))
+    return load_network(configs).stations[STATION]
 
 
 def records_of_a_check(found: Station) -> list[SlotRecord]:

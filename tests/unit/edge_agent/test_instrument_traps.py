@@ -13,9 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.instruments.drivers import WindowedInstrument
-from edge_agent.instruments.text_instrument import TextPart
 from edge_agent.lines import serial_line
-from edge_agent.lines.instrument import Instrument, Part, PlannedRequest
+from edge_agent.lines.instrument import Part
 from edge_agent.lines.serial_line import set_direction
 from edge_agent.modbus.request_plan import Function, RegisterSpan
 from edge_agent.modbus.signals import SampledRegisters, decode
@@ -26,7 +25,7 @@ from edge_agent.slots.device_slots import ChannelPlan, ChannelSample, CounterRea
 from quantrac.config.stations import Rs485
 from quantrac.telemetry.parameters import Kind
 from quantrac.telemetry.states import State
-from tests.fixtures.instruments import profile
+from tests.fixtures.instruments import PartedInstrument, profile
 
 HOUR = 3_600_000
 
@@ -118,17 +117,10 @@ def test_a_contact_is_believed_when_it_has_held() -> None:
     assert [contact.settled(t * 1000, value) for t, value in said] == [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 0]
 
 
-class Asked(Instrument):
+class Asked(PartedInstrument):
     """An instrument that counts what it is asked."""
 
-    try_ms = 100
     count = 0
-
-    def parts(self) -> tuple[TextPart, ...]:
-        return (TextPart("M", ("x",)),)
-
-    def requests(self) -> list[PlannedRequest]:
-        return []
 
     async def read(self, part: Part) -> list[Sample]:
         self.count += 1
@@ -147,7 +139,7 @@ class Asked(Instrument):
 )
 def test_outside_its_minutes_of_every_hour_an_instrument_is_not_asked_at_all(minute: int, opened: bool) -> None:
     for hour in (0, 7, 23):
-        inner = Asked()
+        inner = Asked(["x"])
         windowed = WindowedInstrument(inner, (25, 50), lambda: hour * HOUR + minute * 60_000 + 59_999)
         assert len(windowed.parts()) == opened
         asyncio.run(windowed.probe())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import cast
 
 import pytest
@@ -12,14 +11,13 @@ from edge_agent.acquiring import bus_reader
 from edge_agent.acquiring.bus_reader import BusReader
 from edge_agent.acquiring.symptoms import SLOW_AFTER, Lateness
 from edge_agent.clocks.clock import WallClock
-from edge_agent.instruments.text_instrument import TextPart
-from edge_agent.lines.instrument import Instrument, Part, PlannedRequest
+from edge_agent.lines.instrument import Part
 from edge_agent.lines.shared_bus import SharedBus
 from edge_agent.readings.counts import MissCounts
 from edge_agent.readings.misses import NoAnswer
 from edge_agent.readings.samples import Sample
 from quantrac.telemetry.states import State
-from tests.fixtures.instruments import device, mounting, profile
+from tests.fixtures.instruments import PartedInstrument, device, mounting, profile
 
 T0 = 1_795_490_400_000
 SECONDS = 60
@@ -82,21 +80,13 @@ class Line:
     def inherit(self, former: SharedBus) -> None: ...
 
 
-class Taking(Instrument):
+class Taking(PartedInstrument):
     """An instrument of two parts, each of which takes `part_ms`."""
 
-    try_ms = 705
-
     def __init__(self, line: Line, part_ms: int) -> None:
+        super().__init__(["do"], ["ph"])
         self._line, self._part_ms = line, part_ms
-        super().__init__()
         self.read_at: dict[str, list[int]] = {"do": [], "ph": []}
-
-    def parts(self) -> Sequence[TextPart]:
-        return [TextPart("M0", ("do",)), TextPart("M1", ("ph",))]
-
-    def requests(self) -> list[PlannedRequest]:
-        return []
 
     async def read(self, part: Part) -> list[Sample]:
         (name,) = part.signals

@@ -18,16 +18,15 @@ from edge_agent.acquiring.surroundings import Surroundings
 from edge_agent.acquiring.sweeps import Sweeps
 from edge_agent.clocks.clock import WallClock
 from edge_agent.health.agent_channels import AgentChannels
-from edge_agent.instruments.text_instrument import TextPart
-from edge_agent.lines.instrument import Instrument, Part, PlannedRequest
+from edge_agent.lines.instrument import Instrument, Part
 from edge_agent.modbus.bus import ModbusBus, Timing
 from edge_agent.readings.misses import LateAnswer, NoAnswer
 from edge_agent.readings.samples import Sample
-from edge_agent.slots.maintenance import MaintenanceSwitch
 from quantrac.config.fields import LineSettings
 from quantrac.config.loader import load_network
 from quantrac.config.stations import Bus, Device, Station
 from quantrac.telemetry.states import State
+from tests.fixtures.instruments import PartedInstrument
 
 STATION = load_network(Path(__file__).parents[3] / "station_configs").stations["st-my-thanh"]
 SONDE = STATION.devices["sonde"]
@@ -36,21 +35,13 @@ LINE = LineSettings(baud=9600, bits=8, parity="N", stop=1)
 BUS = Bus(name="b", kind="modbus-rtu", port="/dev/ttyS1", line=LINE)
 
 
-class Told(Instrument):
+class Told(PartedInstrument):
     """An instrument that misses as often as it is told, and then answers."""
 
-    try_ms = 700
-
-    def __init__(self, misses: Sequence[type[NoAnswer] | type[LateAnswer]], parts: Sequence[Sequence[str]]) -> None:
-        self.misses, self._parts = list(misses), [TextPart("M", tuple(part)) for part in parts]
-        super().__init__()
+    def __init__(self, misses: Sequence[type[NoAnswer] | type[LateAnswer]], *parts: Sequence[str]) -> None:
+        super().__init__(*parts)
+        self.misses = list(misses)
         self.asked: list[tuple[str, ...]] = []
-
-    def parts(self) -> Sequence[TextPart]:
-        return self._parts
-
-    def requests(self) -> list[PlannedRequest]:
-        return []
 
     async def read(self, part: Part) -> list[Sample]:
         self.asked.append(tuple(part.signals))
@@ -83,7 +74,7 @@ def look(instrument: Told, line: Line, monkeypatch: pytest.MonkeyPatch) -> list[
 def test_a_dead_device_is_asked_for_one_part_and_gives_the_line_back_between_its_tries(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    dead, line = Told([NoAnswer] * 9, [["do", "ph"], ["ec"]]), Line()
+    dead, line = Told([NoAnswer] * 9, ["do", "ph"], ["ec"]), Line()
     found = look(dead, line, monkeypatch)
     assert dead.asked == [("do", "ph")] * 3
     assert line.rooms == [700] * 4, "to wake it, and for each try"
@@ -91,7 +82,7 @@ def test_a_dead_device_is_asked_for_one_part_and_gives_the_line_back_between_its
 
 
 def test_one_that_answers_late_at_first_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    slow, line = Told([LateAnswer, NoAnswer], [["do"]]), Line()
+    slow, line = Told([LateAnswer, NoAnswer], ["do"]), Line()
     (do,) = [one for one in look(slow, line, monkeypatch) if one.channel == "do"]
     assert (do.value, do.state, do.why) == (7.0, "ok", "")
 
@@ -131,7 +122,7 @@ def sweeps_of(station: Station) -> Sweeps:
     def clock() -> int:
         return T0
 
-    outlet = StationOutlet(lambda _: None, MaintenanceSwitch(None))
+    outlet = StationOutlet(lambda _: None)
     around = Surroundings(clock, AgentChannels(Path("/tmp"), lambda: 0), outlet.sink, "boot 1")
     return Sweeps(station, [], outlet, WallClock(clock, lambda: 0.0, lambda *_: None), around)
 

@@ -31,13 +31,6 @@ def test_the_modbus_reply_of_25_33_degrees_decodes() -> None:
     assert codec.decode([0x41CA, 0xA3D7], "float32") == pytest.approx(25.33, abs=1e-6)
 
 
-def test_wider_numbers_follow_the_same_two_questions() -> None:
-    assert codec.decode([0x0001, 0x0002, 0x0003, 0x0004], "uint64") == 0x0001000200030004
-    assert codec.decode([0x0004, 0x0003, 0x0002, 0x0001], "uint64", "CDAB") == 0x0001000200030004
-    assert codec.decode([0x0100, 0x0200, 0x0300, 0x0400], "uint64", "BADC") == 0x0001000200030004
-    assert codec.decode([0x0400, 0x0300, 0x0200, 0x0100], "uint64", "DCBA") == 0x0001000200030004
-
-
 def on_the_wire(value: int, kind: codec.NumberType, order: codec.ByteOrder) -> list[int]:
     """Registers of a whole number, made apart from the codec."""
     size = 2 * codec.width(kind)

@@ -1,7 +1,6 @@
 """Count, least, greatest and spread beside a mean; NumPy's formulas are the judge."""
 
 import math
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +15,8 @@ from quantrac.config.findings import ConfigErrors
 from quantrac.config.loader import load_network
 from quantrac.telemetry.parameters import Kind
 from quantrac.telemetry.states import State
+from tests.fixtures.instruments import edited_configs
 
-ROOT = Path(__file__).parents[3]
 ASKED = (Statistic("do_count", "count"), Statistic("do_min", "min"), Statistic("do_sd", "sd"))
 
 
@@ -42,16 +41,10 @@ def test_they_are_made_of_the_valid_samples_of_the_slot_and_null_where_the_mean_
     assert [(r.value, r.state) for r in poor.readings] == [(None, State.COMM)] * 4
 
 
-def stations(tmp_path: Path, old: str, new: str) -> Path:
-    shutil.copytree(ROOT / "station_configs", tmp_path / "configs")
-    file = tmp_path / "configs" / "stations" / "st-my-thanh.yaml"
-    assert old in file.read_text(), "the example has changed"
-    file.write_text(file.read_text().replace(old, new))
-    return tmp_path / "configs"
-
-
 def test_a_station_file_asks_for_them_and_they_become_channels(tmp_path: Path) -> None:
-    configs = stations(tmp_path, "do: {expect: [0.2, 14]}", "do: {expect: [0.2, 14], statistics: [count, min, sd]}")
+    configs = edited_configs(
+        tmp_path, "st-my-thanh", "do: {expect: [0.2, 14]}", "do: {expect: [0.2, 14], statistics: [count, min, sd]}"
+    )
     station = load_network(configs).stations["st-my-thanh"]
     made = {name: station.channel(name) for name in ("do_count", "do_min", "do_sd")}
     assert [(c.parameter, c.unit, c.expect) for c in made.values()] == [
@@ -66,6 +59,6 @@ def test_a_station_file_asks_for_them_and_they_become_channels(tmp_path: Path) -
 
 
 def test_what_has_no_least_value_is_refused_with_its_line(tmp_path: Path) -> None:
-    configs = stations(tmp_path, "      mains: {}", "      mains: {statistics: [min]}")
+    configs = edited_configs(tmp_path, "st-my-thanh", "      mains: {}", "      mains: {statistics: [min]}")
     with pytest.raises(ConfigErrors, match=r"st-my-thanh.yaml:\d+:\d+: devices.io.channels.mains.statistics.0: found"):
         load_network(configs)
