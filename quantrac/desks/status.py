@@ -31,6 +31,10 @@ class StatusFinding:
     what: str
 
 
+Pairs = Iterator[tuple[str, str]]
+"""Findings of one kind: what each is about, and its line."""
+
+
 @dataclass(frozen=True)
 class Judgement:
     """The overview and what is wrong in it."""
@@ -52,10 +56,14 @@ def status(conn: Connection, services: Sequence[str], now: datetime) -> Judgemen
 
 def findings(overview: Overview, services: Sequence[str]) -> Iterator[StatusFinding]:
     """Yield what is not well, the causes before what follows from them."""
+    yield from (StatusFinding(about, what) for about, what in _not_well(overview, services))
+
+
+def _not_well(overview: Overview, services: Sequence[str]) -> Pairs:
     for service in services:
         yield from _of_service(service, [one for one in overview.workers if one.service == service], overview.now)
     if not overview.stations:
-        yield StatusFinding("stations", "the database knows no station: quantrac stations apply")
+        yield "stations", "the database knows no station: quantrac stations apply"
     for station in overview.stations:
         yield from _of_station(station, overview.now)
     yield from _of_strangers(overview)
@@ -63,61 +71,51 @@ def findings(overview: Overview, services: Sequence[str]) -> Iterator[StatusFind
     for consumer in overview.consumers:
         if consumer.lag_s > BACKLOG_S:
             behind = f"{consumer.lag_rows} changes, {duration(consumer.lag_s)} behind"
-            yield StatusFinding(f"feed {consumer.consumer}", f"{behind}: look at the log of this service")
+            yield f"feed {consumer.consumer}", f"{behind}: look at the log of this service"
     yield from _of_jobs(overview)
     yield from _of_calibrations(overview)
     yield from _of_people(overview)
 
 
-def _of_service(service: str, workers: Sequence[WorkerSeen], now: datetime) -> Iterator[StatusFinding]:
-    alive = [one for one in workers if _is_alive(one, now)]
+def _of_service(service: str, workers: Sequence[WorkerSeen], now: datetime) -> Pairs:
+    alive = [one for one in workers if now - one.beat_at <= BEAT_MISSED_AFTER]
     about, start = f"service {service}", f"start it (quantrac {service} run) or look at its log"
     if not workers:
-        yield StatusFinding(about, f"gives no sign of life: {start}")
+        yield about, f"gives no sign of life: {start}"
     elif not alive:
-        yield StatusFinding(about, f"no sign of life for {age(now, max(one.beat_at for one in workers))}: {start}")
+        yield about, f"no sign of life for {age(now, max(one.beat_at for one in workers))}: {start}"
     elif not any(one.connected for one in alive):
-        yield StatusFinding(
-            about, "runs but is not connected: see whether the broker runs and QUANTRAC_MQTT_URL is right"
-        )
+        yield about, "runs but is not connected: see whether the broker runs and QUANTRAC_MQTT_URL is right"
     else:
         yield from _of_workers(about, alive)
 
 
-def _of_workers(about: str, alive: Sequence[WorkerSeen]) -> Iterator[StatusFinding]:
+def _of_workers(about: str, alive: Sequence[WorkerSeen]) -> Pairs:
     for one in alive:
         if not one.connected:
-            yield StatusFinding(about, f"its worker {one.worker} is not connected to the broker: look at its log")
+            yield about, f"its worker {one.worker} is not connected to the broker: look at its log"
     if (lag_s := max(one.backlog_lag_s or 0.0 for one in alive)) > BACKLOG_S:
-        yield StatusFinding(about, f"its oldest work waits for {duration(lag_s)}: is the database slow, the disk full?")
+        yield about, f"its oldest work waits for {duration(lag_s)}: is the database slow, the disk full?"
 
 
-def _is_alive(worker: WorkerSeen, now: datetime) -> bool:
-    return now - worker.beat_at <= BEAT_MISSED_AFTER
-
-
-def _of_station(station: StationSeen, now: datetime) -> Iterator[StatusFinding]:
+def _of_station(station: StationSeen, now: datetime) -> Pairs:
     about = f"station {station.station}"
     if station.last_message_at is None:
-        yield StatusFinding(
-            about, "has never sent anything: does its agent run (quantrac edge run), is its password set?"
-        )
+        yield about, "has never sent anything: does its agent run (quantrac edge run), is its password set?"
         return
     if not station.online:
-        yield StatusFinding(
-            about, f"offline, last message {age(now, station.last_message_at)} ago: see its link and power"
-        )
+        yield about, f"offline, last message {age(now, station.last_message_at)} ago: see its link and power"
     elif station.stale:
         names = ", ".join(name.partition("/")[2] for name in station.stale)
-        yield StatusFinding(about, f"{len(station.stale)} of {station.channels} channels get no new readings: {names}")
+        yield about, f"{len(station.stale)} of {station.channels} channels get no new readings: {names}"
     if station.config_reported is not None and station.config_applied != station.config_reported:
-        yield StatusFinding(
+        yield (
             about,
             "runs with another configuration than the centre: quantrac stations apply here, or the new file there",
         )
 
 
-def _of_strangers(overview: Overview) -> Iterator[StatusFinding]:
+def _of_strangers(overview: Overview) -> Pairs:
     configured = {station.station for station in overview.stations}
     for one in overview.strangers:
         since, last = age(overview.now, one.first_at), age(overview.now, one.last_at)
@@ -126,63 +124,55 @@ def _of_strangers(overview: Overview) -> Iterator[StatusFinding]:
             what = f"sent {sent} before it was configured: quantrac deadletters replay (or discard) them"
         else:
             what = f"sends and no file names it ({sent}): quantrac stations apply, or refuse it at the broker"
-        yield StatusFinding(f"station {one.station}", what)
+        yield f"station {one.station}", what
 
 
-def _of_books(overview: Overview) -> Iterator[StatusFinding]:
+def _of_books(overview: Overview) -> Pairs:
     for book in overview.books:
         where = f"{book.station or '(unknown)'} {book.epoch or '-'}"
         if not book.balanced:
-            yield StatusFinding("books", f"{where} do not balance: quantrac ledger; please report this as a defect")
+            yield "books", f"{where} do not balance: quantrac ledger; please report this as a defect"
     for gap in overview.gaps:
         where = f"{gap.station or '(unknown)'} {gap.epoch}"
         if gap.missing and gap.missing_since is not None and overview.now - gap.missing_since >= MISSING_AFTER:
             since = age(overview.now, gap.missing_since)
-            yield StatusFinding(
-                "books", f"{where}: {gap.missing} messages are missing for {since}: see the station's log"
-            )
+            yield "books", f"{where}: {gap.missing} messages are missing for {since}: see the station's log"
         if gap.lost and gap.lost_at is not None and overview.now - gap.lost_at < LOST_SHOWN_FOR:
             since = age(overview.now, gap.lost_at)
-            yield StatusFinding(
-                "books", f"{where}: {gap.lost} messages are lost for good, the last {since} ago: see its disk"
-            )
+            yield "books", f"{where}: {gap.lost} messages are lost for good, the last {since} ago: see its disk"
     if overview.dead_letters:
-        yield StatusFinding("dead letters", f"{overview.dead_letters} messages were refused: quantrac deadletters list")
+        yield "dead letters", f"{overview.dead_letters} messages were refused: quantrac deadletters list"
 
 
-def _of_jobs(overview: Overview) -> Iterator[StatusFinding]:
+def _of_jobs(overview: Overview) -> Pairs:
     for run in overview.jobs:
         if run.outcome == "failed" and overview.now - run.started_at < FAILED_RUN_SHOWN_FOR:
             since, why = age(overview.now, run.finished_at or run.started_at), run.detail or "no reason was given"
-            yield StatusFinding(f"job {run.job}", f"failed {since} ago: {why}")
+            yield f"job {run.job}", f"failed {since} ago: {why}"
         elif run.outcome == "running" and overview.now - run.started_at > RUNS_TOO_LONG:
             since = age(overview.now, run.started_at)
-            yield StatusFinding(f"job {run.job}", f"has been running for {since}: see the log of jobs")
+            yield f"job {run.job}", f"has been running for {since}: see the log of jobs"
 
 
-def _of_calibrations(overview: Overview) -> Iterator[StatusFinding]:
+def _of_calibrations(overview: Overview) -> Pairs:
     for one in overview.calibrations:
         if one.due_at is not None and one.due_at <= overview.now:
             last = "none on record" if one.last_at is None else f"the last {age(overview.now, one.last_at)} ago"
             what = f"due for {age(overview.now, one.due_at)} (every {duration(one.every_s)}, {last})"
             do = "calibrate it, and say so: quantrac edge maint --device … --for … --cal"
-            yield StatusFinding(f"calibration of {one.station} {one.device}", f"{what}: {do}")
+            yield f"calibration of {one.station} {one.device}", f"{what}: {do}"
 
 
-def _of_people(overview: Overview) -> Iterator[StatusFinding]:
+def _of_people(overview: Overview) -> Pairs:
     for alarm in overview.alarms:
         if alarm.acknowledged_by is None:
             what = f"{alarm.severity}, {alarm.rule} at {alarm.channel or alarm.station or 'the centre'}"
             since = f"for {age(overview.now, alarm.raised_at)}, not acknowledged: quantrac alarms ack {alarm.alarm_id}"
-            yield StatusFinding(f"alarm {alarm.alarm_id}", f"{what} {since}")
+            yield f"alarm {alarm.alarm_id}", f"{what} {since}"
     if overview.failed_messages:
-        yield StatusFinding(
-            "messages", f"{overview.failed_messages} to people failed within a day: see the log of alerts"
-        )
+        yield "messages", f"{overview.failed_messages} to people failed within a day: see the log of alerts"
     if overview.stuck_messages:
-        yield StatusFinding(
-            "messages", f"{overview.stuck_messages} to people wait for over 5 min: see the log of alerts"
-        )
+        yield "messages", f"{overview.stuck_messages} to people wait for over 5 min: see the log of alerts"
 
 
 def age(now: datetime, then: datetime) -> str:
