@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from quantrac.config.devices import AnyProfile
 from quantrac.config.documents import Tree, key_place, keys_at, merge, read_document
 from quantrac.config.draft import Draft
-from quantrac.config.findings import Findings, Place, Problem, one_of
+from quantrac.config.findings import Findings, Problem, one_of
 from quantrac.config.network import Defaults, Network, NetworkFile
 from quantrac.config.network_checks import check_network
 from quantrac.config.profile_files import make_profile
@@ -71,86 +71,81 @@ class _Loader:
     root: Path
     overlay: str | None
     findings: Findings = field(default_factory=Findings)
+    layers: list[Path] = field(default_factory=list)
+    """The folder, and the overlay in it."""
 
     def load(self) -> Network | None:
-        layers = self._layers()
-        if not layers:
+        self.layers = self._layers()
+        if not self.layers:
             return None
-        settings_tree = self._merged(layers, "network.yaml")
+        settings_tree = self._merged("network.yaml")
         if settings_tree is None and not self.findings.problems:
-            self.findings.add(_whole(self.root / "network.yaml", "found nothing, allowed the settings of the network"))
+            self._refuse(self.root / "network.yaml", "found nothing, allowed the settings of the network")
         settings = None if settings_tree is None else validated(NetworkFile, settings_tree, self.findings)
-        trees = self._trees(layers, "devices")
-        profiles, broken = self._profiles(layers, trees)
-        stations = self._stations(layers, profiles, trees, broken, settings)
+        trees = self._trees("devices")
+        profiles, broken = self._profiles(trees)
+        stations = self._stations(profiles, trees, broken, settings)
         known_stations = None if self.findings.problems else stations
         groups = keys_at(settings_tree, ("groups",)) if settings_tree else []
-        loaded = self._rules(layers, groups, known_stations, settings)
+        loaded = self._rules(groups, known_stations, settings)
         if settings is None or settings_tree is None:
             return None
         check_network(settings, settings_tree, groups, known_stations, self.findings)
         return Network(
-            self.root,
-            self.overlay,
-            settings,
-            profiles,
-            stations,
-            loaded.rules,
-            loaded.tests,
-            loaded.composites,
+            self.root, self.overlay, settings, profiles, stations, loaded.rules, loaded.tests, loaded.composites
         )
 
     def _layers(self) -> list[Path]:
         if not self.root.is_dir():
-            self.findings.add(
-                _whole(self.root, "found no such folder, allowed the folder with stations/ and network.yaml")
-            )
+            self._refuse(self.root, "found no such folder, allowed the folder with stations/ and network.yaml")
             return []
         if self.overlay is None:
             return [self.root]
         folder = self.root / self.overlay
         if not folder.is_dir():
             known = [path.name for path in sorted(self.root.iterdir()) if (path / "stations").is_dir()]
-            self.findings.add(_whole(folder, f"overlay: {one_of(self.overlay, known)}"))
+            self._refuse(folder, f"overlay: {one_of(self.overlay, known)}")
             return []
         return [self.root, folder]
 
-    def _trees(self, layers: list[Path], folder: str) -> dict[str, Tree]:
-        files = [path for layer in layers if (layer / folder).is_dir() for path in sorted((layer / folder).iterdir())]
+    def _refuse(self, path: Path, message: str) -> None:
+        """Note a problem of a file or folder as a whole."""
+        self.findings.add(Problem(str(path), 1, 1, "", message))
+
+    def _trees(self, folder: str) -> dict[str, Tree]:
+        files = [
+            path for layer in self.layers if (layer / folder).is_dir() for path in sorted((layer / folder).iterdir())
+        ]
         for path in files:
             if path.suffix != ".yaml" and not path.name.startswith("."):
-                self.findings.add(_whole(path, "found another kind of file, allowed names that end in .yaml"))
+                self._refuse(path, "found another kind of file, allowed names that end in .yaml")
         names = sorted({path.name for path in files if path.suffix == ".yaml"})
-        trees = {name: self._merged(layers, f"{folder}/{name}") for name in names}
+        trees = {name: self._merged(f"{folder}/{name}") for name in names}
         return {name.removesuffix(".yaml"): tree for name, tree in trees.items() if tree is not None}
 
-    def _merged(self, layers: list[Path], name: str) -> Tree | None:
+    def _merged(self, name: str) -> Tree | None:
         tree: Tree | None = None
-        for path in (layer / name for layer in layers):
+        for path in (layer / name for layer in self.layers):
             if path.exists():
                 tree = merge(tree, read_document(path, str(path), self.findings))
         return tree
 
-    def _profiles(self, layers: list[Path], trees: dict[str, Tree]) -> tuple[dict[str, AnyProfile], frozenset[str]]:
+    def _profiles(self, trees: dict[str, Tree]) -> tuple[dict[str, AnyProfile], frozenset[str]]:
         before = len(self.findings.problems)
         made = {stem: make_profile(stem, tree, self.findings) for stem, tree in trees.items()}
         good = {stem: profile for stem, profile in made.items() if profile is not None}
-        unread = {path.stem for layer in layers for path in (layer / "devices").glob("*.yaml")} - good.keys()
+        unread = {path.stem for layer in self.layers for path in (layer / "devices").glob("*.yaml")} - good.keys()
         return good, frozenset(unread if len(self.findings.problems) > before else ())
 
     def _stations(
-        self,
-        layers: list[Path],
-        profiles: dict[str, AnyProfile],
-        profile_trees: dict[str, Tree],
-        broken: frozenset[str],
+        self, profiles: dict[str, AnyProfile], profile_trees: dict[str, Tree], broken: frozenset[str],
         settings: NetworkFile | None,
-    ) -> dict[str, Station]:
+    ) -> dict[str, Station]:  # fmt: skip
         defaults = settings.defaults if settings else Defaults()
         zone = ZoneInfo(settings.time_zone if settings else "UTC")
         quality = {name: spec.limits() for name, spec in settings.quality.items()} if settings else {}
         stations = {}
-        for stem, tree in self._trees(layers, "stations").items():
+        for stem, tree in self._trees("stations").items():
             before = len(self.findings.problems)
             file = validated(StationFile, tree, self.findings)
             if file is not None:
@@ -161,15 +156,11 @@ class _Loader:
         return stations
 
     def _rules(
-        self,
-        layers: list[Path],
-        groups: list[str],
-        stations: dict[str, Station] | None,
-        settings: NetworkFile | None,
+        self, groups: list[str], stations: dict[str, Station] | None, settings: NetworkFile | None
     ) -> LoadedRules:
         all_rules = LoadedRules()
         checks: list[tuple[RuleChecks, LoadedRules]] = []
-        for tree in self._trees(layers, "rules").values():
+        for tree in self._trees("rules").values():
             file = validated(RulesFile, tree, self.findings)
             if file is None:
                 continue
@@ -186,7 +177,3 @@ class _Loader:
             check.check(loaded)
             check.check_expectations(loaded, levels)
         return all_rules
-
-
-def _whole(path: Path, message: str) -> Problem:
-    return Place(str(path), 1, 1).problem((), message)
