@@ -1,4 +1,4 @@
-"""What the console decides without a server: alive or not, how bad, what is new."""
+"""What the console decides without a server: alive or not, how bad, what is new, which maintenance is in force."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -7,6 +7,7 @@ import pytest
 
 from dashboards.console import series, texts
 from dashboards.console.hub import QUEUE, Hub
+from dashboards.console.set_aside import in_maintenance
 from dashboards.console.snapshot import (
     AlarmNow,
     ChannelNow,
@@ -126,6 +127,30 @@ def test_an_alarm_that_went_away_is_told_too() -> None:
 
 def test_a_new_channel_calls_for_the_whole_picture() -> None:
     assert not same_rows(snapshot(channel("do")), snapshot(channel("do"), channel("ph")))
+
+
+@pytest.mark.parametrize(
+    ("detail", "ago", "switch_ms", "expected"),
+    [
+        ("on, maint for 30 min: wiper: new", 10 * MINUTE, None, ("maint", "sonde", "wiper: new", 20, True)),
+        ("on, cal for 90 min", 10 * MINUTE, 86_400_000, ("cal", "sonde", "", 80, True)),
+        ("on, maint for 0.5 min", 0 * MINUTE, None, ("maint", "sonde", "", 0.5, True)),
+        ("on, maint for 30 min", 30 * MINUTE, None, None),
+        ("on", 60 * MINUTE, 7_200_000, ("maint", None, "", 60, False)),  # the switch in the cabinet: the whole station
+        ("on", 60 * MINUTE, None, ("maint", None, "", None, False)),
+        ("on", 60 * MINUTE, 3_600_000, None),
+    ],
+)
+def test_an_order_holds_for_its_time_and_the_switch_until_it_is_forgotten(
+    detail: str, ago: timedelta, switch_ms: float | None, expected: tuple[object, ...] | None
+) -> None:
+    found = list(in_maintenance([("st-a", "sonde", NOW - ago, detail, switch_ms, None)], NOW))
+    if expected is None:
+        assert found == []
+        return
+    (row,) = found
+    left = None if row.until is None else (row.until / 1000 - NOW.timestamp()) / 60
+    assert (row.kind, row.device, row.reason, left, row.is_order) == expected
 
 
 async def test_a_page_that_comes_late_gets_the_whole_picture_first() -> None:
