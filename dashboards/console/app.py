@@ -24,7 +24,7 @@ from alerts import desk as alerts_desk
 from dashboards.console.alarm_actions import add_actions
 from dashboards.console.context import Console
 from dashboards.console.outside import add_outside, is_linked
-from dashboards.console.pictures import add_pictures
+from dashboards.console.pictures import picture
 from dashboards.console.series import opening_hours, read_series
 from dashboards.console.snapshot import ChannelNow, NetworkNow, StationNow, read_alarms
 from dashboards.console.texts import Language, texts
@@ -195,8 +195,13 @@ def _add_api(app: FastAPI, console: Console) -> None:
             alerts_desk.acknowledge(conn, alarm_id, body.person, body.reason, console.clock())
         return {"alarm_id": alarm_id}
 
+    @app.get("/api/alarms/{alarm_id}/pictures/{camera}")
+    def show_picture(alarm_id: int, camera: str) -> Response:
+        """One picture, as the camera made it."""
+        with console.pool.connection() as conn:
+            return picture(conn, alarm_id, camera)
+
     add_actions(app, console)
-    add_pictures(app, console.pool)
 
     @app.get("/healthz")
     def healthz() -> dict[str, int]:

@@ -1,11 +1,10 @@
-"""Serves the pictures that cameras took when an alarm rose."""
+"""Reads the pictures that cameras took when an alarm rose."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from fastapi import FastAPI, HTTPException, Response
-from psycopg_pool import ConnectionPool
+from fastapi import HTTPException, Response
 
 from quantrac.database.pool import Connection
 
@@ -32,13 +31,3 @@ def picture(conn: Connection, alarm_id: int, camera: str) -> Response:
     if row is None:
         raise HTTPException(404, f"no picture of {camera} for alarm {alarm_id}")
     return Response(bytes(row[0]), media_type="image/jpeg")
-
-
-def add_pictures(app: FastAPI, pool: ConnectionPool[Connection]) -> None:
-    """Add the request to the application."""
-
-    @app.get("/api/alarms/{alarm_id}/pictures/{camera}")
-    def show(alarm_id: int, camera: str) -> Response:
-        """One picture, as the camera made it."""
-        with pool.connection() as conn:
-            return picture(conn, alarm_id, camera)
