@@ -1,4 +1,4 @@
-"""From raised to reset: escalation, what is held, out of service, flapping, latching, false alarms; in the database."""
+"""From raised to reset: escalation, what is held, shelves, out of service, flapping, latching; in the database."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from alerts.alarm.records import clear_alarm, raise_alarm
 from alerts.alarm.suppression import end_withholding
 from alerts.rules.rule import RuleTexts
 from alerts.telling.change_rate import end_flapping
-from alerts.telling.messages import Audience, Figures, call_again, tell
+from alerts.telling.messages import Audience, Figures, call_again, tell, tell_withheld
 from alerts.telling.routes import Routing
 from alerts.telling.summaries import tell_held
 from quantrac.config.notifications import Cap, EscalationStep, Grouping, QuietHours, Repeat, Storm
@@ -73,6 +73,10 @@ def end(conn: Connection, channel_id: int, at: datetime, *, rule: str = "low-oxy
 
 def sent(conn: Connection, where: str = "true") -> list[tuple[str, str, str]]:
     return rows(conn, f"select purpose, medium, status from notification where {where} order by notification_id")
+
+
+def purposes(conn: Connection) -> list[str]:
+    return [purpose for purpose, _, _ in sent(conn)]
 
 
 def test_escalation_tells_the_next_once_and_then_repeats_to_whoever_was_told(conn: Connection, channel_id: int) -> None:
@@ -208,9 +212,8 @@ def test_an_alarm_that_comes_and_goes_is_told_once_and_once_that_it_is_over(conn
         rise(conn, channel_id, at)
         end(conn, channel_id, at + 3 * MINUTE)
         at += 10 * MINUTE
-    purposes = [purpose for purpose, _, _ in sent(conn)]
-    told = purposes.index("flapping")
-    assert purposes == ["raised", "cleared"] * (told // 2) + ["flapping"]
+    told = purposes(conn).index("flapping")
+    assert purposes(conn) == ["raised", "cleared"] * (told // 2) + ["flapping"]
     assert 3 <= told // 2 <= 7  # above 30 % of 20 bins: with six or seven changes, depending on their age
     assert end_flapping(conn, PLAN.flapping, at) == []
     ((change, _),) = end_flapping(conn, PLAN.flapping, at + 100 * MINUTE)
@@ -229,7 +232,7 @@ def test_a_latched_alarm_stands_until_a_person_resets_it(conn: Connection, chann
     desk.reset(conn, alarm, "lan", "pump repaired", START + HOUR)
     assert (desk.alarm(conn, alarm).state, desk.alarm(conn, alarm).cleared_at) == ("cleared", START + HOUR)
     assert [e.event for e in desk.history(conn, alarm)] == ["raised", "returned to normal", "reset"]
-    assert [purpose for purpose, _, _ in sent(conn)] == ["raised", "cleared"]
+    assert purposes(conn) == ["raised", "cleared"]
 
 
 def test_a_person_marks_a_false_alarm_and_takes_it_back(conn: Connection, channel_id: int) -> None:
@@ -238,3 +241,44 @@ def test_a_person_marks_a_false_alarm_and_takes_it_back(conn: Connection, channe
     assert desk.alarm(conn, alarm).false_by == "lan"
     desk.mark_false(conn, alarm, "lan", None, START, undo=True)
     assert desk.alarm(conn, alarm).false_at is None
+
+
+@pytest.fixture
+def shelved(conn: Connection, channel_id: int) -> int:
+    """An alarm of a subject that is shelved for three hours, since an alarm before it that is over."""
+    first = rise(conn, channel_id).alarm_id
+    desk.shelve(conn, first, "lan", "sensor is being cleaned", START + 3 * HOUR, START)
+    assert desk.alarm(conn, first).state == "shelved"
+    end(conn, channel_id, START + MINUTE)
+    alarm = rise(conn, channel_id, START + 2 * MINUTE).alarm_id
+    assert (desk.alarm(conn, alarm).state, purposes(conn)) == ("shelved", ["raised", "cleared"])
+    return alarm
+
+
+def test_a_shelved_alarm_is_recorded_and_told_when_the_shelf_ends(conn: Connection, shelved: int) -> None:
+    assert [tell_withheld(conn, PLAN, START + hours * HOUR) for hours in (2, 3, 3)] == [0, 1, 0]
+    assert desk.alarm(conn, shelved).state == "unacknowledged"
+    assert purposes(conn) == ["raised", "cleared", "raised"]
+    assert [e.event for e in desk.history(conn, shelved)] == ["raised", "withheld", "unshelved", "told"]
+
+
+def test_what_is_over_before_the_shelf_ends_is_told_to_nobody(conn: Connection, shelved: int, channel_id: int) -> None:
+    end(conn, channel_id, START + HOUR)
+    assert tell_withheld(conn, PLAN, START + 3 * HOUR) == 0
+    assert desk.alarm(conn, shelved).cleared_at == START + HOUR
+    assert purposes(conn) == ["raised", "cleared"]
+    assert rows(conn, "select count(*) from v_shelf") == [(0,)]
+
+
+def test_a_shelf_ends_early_by_hand(conn: Connection, shelved: int) -> None:
+    desk.unshelve(conn, shelved, "lan", "cleaned", START + HOUR)
+    assert desk.alarm(conn, shelved).state == "unacknowledged"
+    assert tell_withheld(conn, PLAN, START + HOUR) == 1
+    with pytest.raises(desk.DeskRefused, match="is not shelved"):
+        desk.unshelve(conn, shelved, "lan", None, START + HOUR)
+
+
+@pytest.mark.parametrize("until", [timedelta(0), timedelta(days=7, seconds=1)])
+def test_a_shelf_has_an_end_within_a_week(conn: Connection, shelved: int, until: timedelta) -> None:
+    with pytest.raises(desk.DeskRefused, match="at most 7 days"):
+        desk.shelve(conn, shelved, "lan", "for good", START + until, START)
