@@ -11,6 +11,7 @@ from quantrac.cli.processes import CENTRE_SERVICES
 from tests.fixtures.program import quantrac
 
 ALIVE = "insert into service select service, 'box', now(), now(), true, 0 from unnest(%s::text[]) service"
+LATE = "update service set beat_at = now() - case when service = 'console' then interval '20 s' else '0 s' end"
 READINGS = """
 insert into latest select channel_id, now(), 1, 0, 0, now() from channel;
 insert into ledger (station, epoch, highest_arrived, stored, received, new, last_seen_at)
@@ -40,12 +41,13 @@ def test_a_centre_that_works_is_well_until_something_is_not(database: str) -> No
         done = status(database)
         assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "all is well"), done.stdout
         assert done.stdout.count(" online, ") == 6
-        conn.execute("update service set beat_at = now() - interval '20 s' where service = 'console'")
+        conn.execute(LATE)
         found = json.loads(status(database, "--json").stdout)
         assert found["well"] is False
         assert [finding["about"] for finding in found["findings"]] == ["service console"]
         assert found["balanced"] is True
         assert found["total"]["stored"] == 12
+        conn.execute(LATE)
         assert status(database, "--service", "ingest", "--service", "jobs").returncode == 0
     assert status(database, "--service", "ingets").returncode == 2
 
