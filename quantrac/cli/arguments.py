@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from quantrac.config.fields import parse_duration
 from quantrac.telemetry import local_time
 
 Person = Annotated[
@@ -44,6 +43,8 @@ def moment(text: str, option: str, zone: ZoneInfo) -> datetime:
 
 def duration_ms(text: str, option: str) -> int:
     """Return the milliseconds of an option such as 30m or 2h. Raises BadParameter."""
+    from quantrac.config.fields import parse_duration
+
     try:
         return parse_duration(text)
     except ValueError:

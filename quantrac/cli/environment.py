@@ -8,17 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from quantrac.config.loader import load_network
-from quantrac.config.network import Network
 from quantrac.config.settings import Settings
-from quantrac.observe import logs
 
 if TYPE_CHECKING:
+    from quantrac.config.network import Network
     from quantrac.database.pool import Connection
 
 
 def configured_network(folder: Path | None = None, overlay: str | None = None) -> Network:
     """Return the network of `folder` with `overlay`; where one is None, that of the settings. Raises ConfigErrors."""
+    from quantrac.config.loader import load_network
+
     settings = Settings()
     return load_network(folder or settings.config, overlay or settings.overlay)
 
@@ -43,6 +43,8 @@ def stop_on_signal() -> threading.Event:
 
 def run_until_signalled(run: Callable[[Settings, threading.Event], None]) -> None:
     """Run a service until SIGINT or SIGTERM, with the settings of the environment and logs set up."""
+    from quantrac.observe import logs
+
     settings = Settings()
     logs.configure(settings.log)
     run(settings, stop_on_signal())

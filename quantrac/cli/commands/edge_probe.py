@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quantrac.cli.arguments import AsJson
-from quantrac.cli.commands.edge_line import LineOptions, look_round
 from quantrac.cli.commands.edge_options import Overlay, Wiring, clock_ms, settings
-from quantrac.config.stations import Station
 
 if TYPE_CHECKING:
     from edge_agent.acquiring.spot_read import SpotReading
     from edge_agent.commissioning.probe import DevicePlan
+    from quantrac.config.stations import Station
 
 
 def probe(
@@ -53,6 +52,8 @@ def probe(
     if table not in ("holding", "input"):
         raise typer.BadParameter(f"--table: found {table!r}, allowed holding, input")
     if port is not None:
+        from quantrac.cli.commands.edge_line import LineOptions, look_round
+
         timeout_ms = round(timeout * 1000)
         look_round(
             LineOptions(
