@@ -14,6 +14,18 @@ from tests.fixtures.stations import add_channel, add_station
 from tests.integration.edge_agent.agent import RESEND_AFTER_S, STATION
 from tests.integration.ingest.conftest import RunningIngest
 
+LEDGER = """
+select highest_seq, stored, dead, lost, missing, conflict, received = new + duplicate + rejected from v_ledger
+where station = %s and epoch <> ''
+"""
+
+
+def assert_stored_once(conn: Connection, made: int) -> None:
+    """Each of so many numbered records is in the database once, and both books balance."""
+    assert conn.execute(LEDGER, [STATION]).fetchall() == [(made + 1, made + 1, 0, 0, 0, 0, True)]
+    values = conn.execute("select value from v_reading where station = %s order by time", [STATION]).fetchall()
+    assert [value for (value,) in values] == [float(n) for n in range(1, made + 1)]
+
 
 @pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,13 +15,9 @@ from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.private_services.postgres import PrivatePostgres
 from tests.fixtures.timing import eventually
 from tests.integration.edge_agent.agent import STATION, Numbers, Running
+from tests.integration.edge_agent.conftest import assert_stored_once
 from tests.integration.ingest.conftest import RunningIngest
 from tests.integration.ingest.test_rollups import everything
-
-LEDGER = """
-select highest_seq, stored, dead, lost, missing, conflict, received = new + duplicate + rejected from v_ledger
-where station = %s and epoch <> ''
-"""
 
 
 @pytest.fixture
@@ -69,9 +65,7 @@ def test_the_network_heals_itself(
     made = agent.sampling.made
     assert outcome["drained"], outcome
     with psycopg.connect(empty, autocommit=True, options="-c TimeZone=UTC") as restored:
-        assert restored.execute(LEDGER, [STATION]).fetchall() == [(made + 1, made + 1, 0, 0, 0, 0, True)]
-        values = restored.execute("select value from v_reading where station = %s order by time", [STATION]).fetchall()
-        assert [value for (value,) in values] == [float(n) for n in range(1, made + 1)]
+        assert_stored_once(restored, made)
         roll_up(restored)
         rolled = everything(restored)
         assert restored.execute("select sum(received) from v_hourly").fetchone() == (made,)

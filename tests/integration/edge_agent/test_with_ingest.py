@@ -15,10 +15,9 @@ from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.telemetry.wire import Message
 from tests.fixtures.timing import eventually
 from tests.integration.edge_agent.agent import STATION, Numbers, Running
+from tests.integration.edge_agent.conftest import assert_stored_once
 from tests.integration.ingest.conftest import Edge, RunningIngest
 from tests.unit.edge_agent import test_gases
-
-LEDGER = "select highest_seq, stored, dead, lost, missing, conflict from v_ledger where station = %s and epoch <> ''"
 
 
 @pytest.mark.usefixtures("_impatient")
@@ -38,9 +37,7 @@ def test_broker_and_ingest_killed(
     made = agent.sampling.made
     assert outcome["drained"], outcome
     assert outcome["produced"] == outcome["acknowledged"] == made + 1
-    assert conn.execute(LEDGER, [STATION]).fetchall() == [(made + 1, made + 1, 0, 0, 0, 0)]
-    values = conn.execute("select value from v_reading where station = %s order by time", [STATION]).fetchall()
-    assert [value for (value,) in values] == [float(n) for n in range(1, made + 1)]
+    assert_stored_once(conn, made)
 
 
 def test_zero_and_span_readings_are_series_of_their_own_in_the_database(

@@ -38,10 +38,7 @@ def port_of(bus: SingleBus) -> Iterator[serial.Serial]:
 def answered(port: serial.Serial, count: int = ANSWER) -> bytes:
     """So many bytes that come after a request, and what comes behind them until the line is silent."""
     port.write(ASK)
-    port.timeout = LONGEST_S
-    answer = bytes(port.read(count))
-    port.timeout = SILENCE_S
-    return answer + bytes(port.read(64))
+    return _read(port, count)
 
 
 def damaged(port: serial.Serial, bus: SingleBus) -> bytes:
@@ -49,8 +46,12 @@ def damaged(port: serial.Serial, bus: SingleBus) -> bytes:
     before = len(bus.struck())
     port.write(ASK)
     eventually(lambda: len(bus.struck()) > before)
+    return _read(port, len(bytes.fromhex(bus.struck()[-1]["wire"])))
+
+
+def _read(port: serial.Serial, count: int) -> bytes:
     port.timeout = LONGEST_S
-    answer = bytes(port.read(len(bytes.fromhex(bus.struck()[-1]["wire"]))))
+    answer = bytes(port.read(count))
     port.timeout = SILENCE_S
     return answer + bytes(port.read(64))
 

@@ -43,29 +43,16 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
 
 
 def test_a_message_is_stored_as_the_wire_has_it(spool: Spool) -> None:
-    made = spool.append(
-        [
-            SlotRecord(
-                NOW,
-                (
-                    SlotReading("water_temp", 28.41, State.OK),
-                    SlotReading("do", None, State.COMM),
-                    SlotReading("ph", float("nan"), State.OK),
-                ),
-                (StationEvent("restart", None, "boot 17", NOW - 1),),
-            )
-        ],
-        NOW,
-    )
-    assert [json.loads(line) for _, line in made] == [
-        {
-            "epoch": spool.epoch,
-            "seq": 1,
-            "t": NOW,
-            "r": [["water_temp", 28.41, "ok"], ["do", None, "comm"], ["ph", None, "fault"]],
-            "e": [["restart", None, "boot 17", NOW - 1]],
-        }
-    ]
+    readings = [("water_temp", 28.41, State.OK), ("do", None, State.COMM), ("ph", float("nan"), State.OK)]
+    restart = StationEvent("restart", None, "boot 17", NOW - 1)
+    made = spool.append([SlotRecord(NOW, tuple(SlotReading(*reading) for reading in readings), (restart,))], NOW)
+    assert json.loads(made[0].line) == {
+        "epoch": spool.epoch,
+        "seq": 1,
+        "t": NOW,
+        "r": [["water_temp", 28.41, "ok"], ["do", None, "comm"], ["ph", None, "fault"]],
+        "e": [["restart", None, "boot 17", NOW - 1]],
+    }
     assert spool.read(1, 1, 5) == made
 
 
