@@ -15,6 +15,7 @@ settings.load_profile("quantrac")
 
 pytest_plugins = [
     "tests.fixtures.broker",
+    "tests.fixtures.party",
     "tests.fixtures.postgres",
     "tests.fixtures.proxy",
     "tests.fixtures.console",  # uses what stands above

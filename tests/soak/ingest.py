@@ -12,12 +12,11 @@ import argparse
 import json
 import logging
 import random
-import shutil
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -25,13 +24,12 @@ import psycopg
 from quantrac.database.migration import migrate
 from quantrac.observe import logs
 from quantrac.private_services.mosquitto import PrivateMosquitto
-from quantrac.private_services.place import account_for, runtime_directory
 from quantrac.private_services.postgres import PrivatePostgres
+from tests.fixtures.broker import private_folder
 from tests.fixtures.stations import add_channel, add_station
 from tests.integration.ingest.conftest import RunningIngest
 from tests.soak.station import READINGS, Station, channel, is_dead
 
-PROJECT = Path(__file__).parents[2]
 STATIONS = [f"st-soak-{number}" for number in range(4)]
 RATE = 100.0
 """Messages a second of each station."""
@@ -120,7 +118,7 @@ class Soak:
         for station in self.stations:
             station.send_again(1, max(1, station.produced - 1))
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """Stop all of it."""
         for station in self.stations:
             station.stop()
@@ -163,11 +161,7 @@ def judge(conn: psycopg.Connection, stations: list[Station]) -> dict[str, object
 
 def run(minutes: float, seed: int) -> dict[str, object]:
     """Soak for so long, let everything settle, and judge."""
-    place = runtime_directory(PROJECT, account_for("postgres", "postgresql-17"), account_for("mosquitto", "mosquitto"))
-    folder = Path(tempfile.mkdtemp(prefix="soak-", dir=place))
-    folder.chmod(0o711)
-    soak = Soak(folder, random.Random(seed))
-    try:
+    with private_folder("soak-") as folder, closing(Soak(folder, random.Random(seed))) as soak:
         for station in soak.stations:
             station.start()
         until = time.monotonic() + minutes * 60
@@ -186,9 +180,6 @@ def run(minutes: float, seed: int) -> dict[str, object]:
         time.sleep(5)  # what was sent twice is still under way
         with psycopg.connect(soak.database, autocommit=True) as conn:
             return {"minutes": minutes, "faults": dict(soak.faults), "settled": settled, **judge(conn, soak.stations)}
-    finally:
-        soak.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def main() -> None:

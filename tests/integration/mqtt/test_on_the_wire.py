@@ -28,7 +28,7 @@ class Packet(NamedTuple):
 class ToldBroker:
     """Accepts connections, keeps the packets it gets, answers CONNECT and SUBSCRIBE, and PUBACKs when told to."""
 
-    def __init__(self, receive_maximum: int) -> None:
+    def __init__(self, receive_maximum: int = 65_535) -> None:
         self.packets: list[Packet] = []
         self._connack = bytes([0x20, 6, 0, 0, 3, RECEIVE_MAXIMUM]) + struct.pack("!H", receive_maximum)
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -54,20 +54,28 @@ class ToldBroker:
         if self._line is not None:
             self._line.close()
 
+    def wants_more(self) -> bool:
+        """Whether it goes on reading after the packet it has just got."""
+        return True
+
     def _serve(self) -> None:
         with suppress(OSError, ValueError):  # the session may leave without a word, or never come
-            self._line, _ = self._listener.accept()
-            self._answer(self._line)
+            while True:
+                self._line, _ = self._listener.accept()
+                with self._line, self._line.makefile("rb") as stream:
+                    while first := stream.read(1):
+                        self.packets.append(
+                            Packet(first[0] >> 4, first[0] & 15, stream.read(variable_length(stream.read)))
+                        )
+                        self._answer(self._line, self.packets[-1])
+                        if not self.wants_more():
+                            break
 
-    def _answer(self, line: socket.socket) -> None:
-        with line.makefile("rb") as stream:
-            while first := stream.read(1):
-                packet = Packet(first[0] >> 4, first[0] & 15, stream.read(variable_length(stream.read)))
-                self.packets.append(packet)
-                if packet.kind == CONNECT:
-                    line.sendall(self._connack)
-                elif packet.kind == SUBSCRIBE:
-                    line.sendall(b"\x90\x04" + packet.body[:2] + b"\x00\x01")
+    def _answer(self, line: socket.socket, packet: Packet) -> None:
+        if packet.kind == CONNECT:
+            line.sendall(self._connack)
+        elif packet.kind == SUBSCRIBE:
+            line.sendall(b"\x90\x04" + packet.body[:2] + b"\x00\x01")
 
 
 def variable_length(read: Callable[[int], bytes]) -> int:
@@ -150,37 +158,18 @@ def test_more_than_a_session_keeps_is_refused_at_once(broker: ToldBroker) -> Non
         party.publish("a/readings", b"x")
 
 
-class FickleBroker:
+class FickleBroker(ToldBroker):
     """Accepts every CONNECT, and hangs up: at once, or after the first message, which it takes."""
 
     def __init__(self, *, takes_one: bool) -> None:
-        self.connects = 0
         self._takes_one = takes_one
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        threading.Thread(target=self._serve, daemon=True).start()
+        super().__init__()
 
-    @property
-    def url(self) -> str:
-        return f"mqtt://127.0.0.1:{self._listener.getsockname()[1]}"
-
-    def close(self) -> None:
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _serve(self) -> None:
-        with suppress(OSError):
-            while True:
-                line, _ = self._listener.accept()
-                with line, line.makefile("rb") as stream:
-                    stream.read(1)
-                    stream.read(variable_length(stream.read))
-                    self.connects += 1
-                    line.sendall(b"\x20\x03\x00\x00\x00")
-                    if self._takes_one and (head := stream.read(1)) and head[0] >> 4 == PUBLISH:
-                        body = stream.read(variable_length(stream.read))
-                        topic = struct.unpack_from("!H", body)[0]
-                        line.sendall(b"\x40\x02" + body[2 + topic : 4 + topic])
+    def wants_more(self) -> bool:
+        if self.packets[-1].kind == PUBLISH:
+            self.puback(self.packets[-1])
+            return False
+        return self._takes_one
 
 
 @pytest.mark.parametrize("takes_one", [False, True])
@@ -194,7 +183,7 @@ def test_a_broker_that_accepts_and_hangs_up_is_asked_less_and_less_often_unless_
     )  # fmt: skip
     fickle.start()
     try:
-        eventually(lambda: broker.connects >= 6)
+        eventually(lambda: len(broker.of(CONNECT)) >= 6)
         assert (backoff.failures >= 5) is not takes_one
     finally:
         fickle.stop(drain_s=0)

@@ -2,55 +2,16 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
 
 import pytest
 
-from quantrac.mqtt import Connected, Delivery, MqttAddress, Outcome, Session, SettledPublish, Subscription, Will
+from quantrac.mqtt import Outcome, SettledPublish, Subscription, Will
 from quantrac.private_services.mosquitto import PrivateMosquitto
+from tests.fixtures.party import Meet, Party
 from tests.fixtures.proxy import TcpProxy
 from tests.fixtures.timing import eventually
 
 TOPIC = "quantrac/v1/st-test/readings"
-
-
-class Party:
-    """A session and all it was told."""
-
-    def __init__(self, address: str, client_id: str, **more: object) -> None:
-        self.connects: list[Connected] = []
-        self.messages: list[Delivery] = []
-        self.settled: list[SettledPublish] = []
-        options = {"expiry_s": 3600, "receive_maximum": 100, **more}
-        self.session = Session(
-            MqttAddress.parse(address),
-            client_id,
-            on_connect=self.connects.append,
-            on_message=self.messages.append,
-            on_publish_settled=self.settled.append,
-            **options,  # type: ignore[arg-type]
-        )
-        self.session.start()
-        assert self.session.wait_subscribed(60)
-
-    def acknowledge(self, *messages: Delivery) -> None:
-        self.session.acknowledge([(each.generation, each.mid) for each in messages])
-
-
-Meet = Callable[..., Party]
-
-
-@pytest.fixture
-def meet() -> Iterator[Meet]:
-    parties: list[Party] = []
-
-    def make(address: str, client_id: str, **more: object) -> Party:
-        parties.append(Party(address, client_id, **more))
-        return parties[-1]
-
-    yield make
-    for party in parties:
-        party.session.stop()
 
 
 def edge(meet: Meet, broker: PrivateMosquitto, **more: object) -> Party:

@@ -1,31 +1,25 @@
 """The private cluster keeps its promises: own data, loopback only, a password, and it never outlives its owners."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from quantrac.private_services.place import account_for, runtime_directory
 from quantrac.private_services.postgres import PrivatePostgres
+from tests.fixtures.broker import PROJECT, private_folder
 from tests.fixtures.timing import eventually
 from tests.integration.private_services.listening import addresses_of
-
-PROJECT = Path(__file__).parents[3]
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    place = runtime_directory(PROJECT, account_for("postgres", "postgresql-17"))
-    made = Path(tempfile.mkdtemp(prefix="tests-cluster-", dir=place))
-    yield made
-    shutil.rmtree(made, ignore_errors=True)
+    with private_folder("tests-cluster-") as made:
+        yield made / "pg"
 
 
 @pytest.fixture
