@@ -21,7 +21,8 @@ from ingest.importing.line import ImportLine, LineProblem
 from ingest.importing.names import Names, TargetChannel
 from ingest.receiving import registry_table
 from ingest.receiving.batch import prepare
-from ingest.storing.transaction import Stored, store
+from ingest.receiving.checks import FUTURE_ALLOWED_MS
+from ingest.storing.transaction import store
 from quantrac.config.units import Conversion
 from quantrac.database import audit
 from quantrac.database.pool import Connection
@@ -34,7 +35,6 @@ from quantrac.telemetry.wire import Message, WireReading
 
 LINES_A_BATCH: Final = 20_000
 MOST_IN_BUNDLE: Final = 500
-FUTURE_ALLOWED_MS: Final = 300_000
 US: Final = timedelta(microseconds=1)
 
 CHANNELS: Final = "select name, parameter, unit, channel_id, interval_s from channel where station = %s and not derived"
@@ -43,7 +43,7 @@ insert into import as i (station, epoch, format, source, sha256, interval_s, per
 values (%(station)s, %(epoch)s, %(format)s, %(source)s, %(sha256)s, %(interval_s)s, %(person)s,
         greatest(%(now)s, (select max(started_at) + interval '1 microsecond' from import)))
 on conflict (station, sha256) do update set person = i.person
-returning import_id, epoch, started_at, finished_at, lines, messages, readings, refused
+returning import_id, epoch, started_at, lines, messages, readings, refused, finished_at is not null
 """
 MOVE: Final = """
 update import set lines = %s, messages = %s, readings = %s, refused = %s,
@@ -92,7 +92,7 @@ class Progress:
     messages: int
     readings: int
     refused: int
-    was_finished: bool = False
+    was_finished: bool
     repeated: int = 0
     """Messages of this run that brought nothing new."""
     conflicts: int = 0
@@ -228,9 +228,10 @@ def _begin(conn: Connection, order: Order, sha256: str, now: datetime) -> Progre
             },
         ).fetchone()
         assert row is not None
-        import_id, epoch, started_at, finished_at, lines, made, readings, refused = row
-        audit.record(conn, now, order.person, "import", f"station {order.station}", detail={"import": import_id})
-    return Progress(import_id, epoch, started_at, lines, made, readings, refused, was_finished=finished_at is not None)
+        progress = Progress(*row)
+        detail = {"import": progress.import_id}
+        audit.record(conn, now, order.person, "import", f"station {order.station}", detail=detail)
+    return progress
 
 
 def _store(
@@ -249,7 +250,10 @@ def _store(
         if made:
             registry = registry_table.load_in(conn)
             _note_interval(conn, order, station, made, min(times), max(times))
-            _count(progress, store(conn, prepare(receipts, registry)))
+            stored = store(conn, prepare(receipts, registry))
+            progress.readings += stored.readings
+            progress.repeated += stored.duplicate
+            progress.conflicts += stored.conflict
         progress.lines += lines
         progress.messages += len(made)
         first, last = (min(times), max(times)) if times else (None, None)
@@ -257,12 +261,6 @@ def _store(
             MOVE,
             [progress.lines, progress.messages, progress.readings, progress.refused, first, last, progress.import_id],
         )
-
-
-def _count(progress: Progress, stored: Stored) -> None:
-    progress.readings += stored.readings
-    progress.repeated += stored.duplicate
-    progress.conflicts += stored.conflict
 
 
 def _note_interval(

@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 from ingest.importing.line import FilePlace, ImportLine, LineProblem, moment_ms, number, state
 
 SUFFIX: Final = ".txt"
-INTERVAL_MS: Final = 300_000
 EXPECTED: Final = "name, value, unit, yyyyMMddHHmmss and state 00, 01 or 02, parted by tabs"
 
 
