@@ -1,7 +1,7 @@
 """The broker's configuration as text; what Mosquitto makes of it is tested in tests/integration/private_services."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -9,17 +9,7 @@ from quantrac.private_services import broker_config
 from quantrac.private_services.broker_config import BrokerPlan
 
 FOLDER = Path("/etc/mosquitto/quantrac")
-
-
-def plan(**changes: Any) -> BrokerPlan:
-    known: dict[str, Any] = {
-        "host": "127.0.0.1",
-        "port": 1883,
-        "persistence": FOLDER / "p",
-        "passwords": FOLDER / "passwords",
-        "acl": FOLDER / "acl",
-    }
-    return BrokerPlan(**{**known, **changes})
+PLAN = BrokerPlan("127.0.0.1", 1883, FOLDER / "p", FOLDER / "passwords", FOLDER / "acl")
 
 
 def settings(text: str) -> dict[str, str]:
@@ -29,7 +19,7 @@ def settings(text: str) -> dict[str, str]:
 
 def test_the_settings_without_which_mosquitto_drops_what_it_acknowledged_are_there() -> None:
     """Expected values: docs/wire.md, "Facts of MQTT behind this"."""
-    found = settings(broker_config.render_config(plan()))
+    found = settings(broker_config.render_config(PLAN))
     expected = {
         "persistence": "true",
         "autosave_on_changes": "false",
@@ -46,19 +36,16 @@ def test_the_settings_without_which_mosquitto_drops_what_it_acknowledged_are_the
 
 
 def test_tls_is_on_when_a_certificate_is_given() -> None:
-    found = settings(broker_config.render_config(plan(certificate=FOLDER / "c.pem", key=FOLDER / "k.pem")))
+    found = settings(broker_config.render_config(replace(PLAN, certificate=FOLDER / "c.pem", key=FOLDER / "k.pem")))
     assert (found["certfile"], found["keyfile"]) == (str(FOLDER / "c.pem"), str(FOLDER / "k.pem"))
 
 
 def test_a_station_may_write_its_own_kinds_and_read_its_acks_and_commands() -> None:
     acl = broker_config.render_acl(["st-a"])
-    block = acl.split("\n\n")[0].splitlines()
-    assert block == [
+    written = ("readings", "backfill", "birth", "status", "image", "reply/#")
+    assert acl.split("\n\n")[0].splitlines() == [
         "user st-a",
-        *(
-            f"topic write quantrac/v1/st-a/{kind}"
-            for kind in ("readings", "backfill", "birth", "status", "image", "reply/#")
-        ),
+        *(f"topic write quantrac/v1/st-a/{kind}" for kind in written),
         "topic read quantrac/v1/st-a/ack",
         "topic read quantrac/v1/st-a/cmd/#",
     ]

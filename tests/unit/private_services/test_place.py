@@ -12,17 +12,12 @@ from quantrac.private_services import place, ports
 from quantrac.private_services.errors import ServiceError
 from quantrac.private_services.place import Account
 
-
-def nobody() -> Account:
-    return Account("nobody", 65534, 65534)
-
-
-def me() -> Account:
-    return Account("me", os.geteuid(), os.getegid())
+NOBODY = Account("nobody", 65534, 65534)
+ME = Account("me", os.geteuid(), os.getegid())
 
 
 def test_an_open_project_folder_keeps_its_servers_inside(tmp_path: Path) -> None:
-    assert place.runtime_directory(tmp_path, me()) == tmp_path / ".quantrac"
+    assert place.runtime_directory(tmp_path, ME) == tmp_path / ".quantrac"
 
 
 @pytest.fixture
@@ -41,13 +36,13 @@ def test_a_home_closed_to_the_server_user_moves_the_servers_to_the_same_folder_o
     (open_folder / "var").mkdir()
     monkeypatch.setattr(place, "SHARED_TEMPORARY", open_folder / "var")
     if os.geteuid() == 0:  # root asks as the server's user; only root can, and so only root needs to
-        assert not place.can_enter(nobody(), closed)
-        assert place.can_enter(nobody(), open_folder / "var")
+        assert not place.can_enter(NOBODY, closed)
+        assert place.can_enter(NOBODY, open_folder / "var")
     monkeypatch.setattr(place, "can_enter", lambda account, folder: closed not in folder.parents)
-    chosen = place.runtime_directory(closed, nobody())
+    chosen = place.runtime_directory(closed, NOBODY)
     assert chosen.parent == open_folder / "var"
-    assert place.runtime_directory(closed, nobody()) == chosen
-    assert place.runtime_directory(open_folder / "var", nobody()) != chosen
+    assert place.runtime_directory(closed, NOBODY) == chosen
+    assert place.runtime_directory(open_folder / "var", NOBODY) != chosen
 
 
 def test_a_folder_that_somebody_else_put_in_our_place_is_refused(
@@ -55,12 +50,12 @@ def test_a_folder_that_somebody_else_put_in_our_place_is_refused(
 ) -> None:
     monkeypatch.setattr(place, "SHARED_TEMPORARY", tmp_path)
     monkeypatch.setattr(place, "can_enter", lambda account, folder: False)
-    chosen = place.runtime_directory(tmp_path, me())
+    chosen = place.runtime_directory(tmp_path, ME)
     chosen.rmdir()
     (tmp_path / "elsewhere").mkdir()
     chosen.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(ServiceError, match="belongs to somebody else; remove it"):
-        place.runtime_directory(tmp_path, me())
+        place.runtime_directory(tmp_path, ME)
 
 
 def test_a_free_port_lies_below_those_of_outgoing_connections() -> None:
