@@ -82,9 +82,11 @@ def main() -> None:
     parser.add_argument("--channels", type=int, default=12, help="channels of each of them, 3 to 14")
     parser.add_argument("--interval", type=float, default=1, help="seconds between two messages of a station")
     parser.add_argument(
-        "--find", action="store_true", help="whole-network with more and more stations, until it breaks"
+        "--find", action="store_true", help="whole-network with more and more stations, until people are told late"
     )
-    parser.add_argument("--statements", action="store_true", help="name the statements that take the most time in it")
+    parser.add_argument(
+        "--statements", action="store_true", help="name the statements of whole-network that take the most time"
+    )
     parser.add_argument("--weeks", type=int, default=52, help="how long the year is")
     parser.add_argument("--readings", type=int, default=1_000_000, help="readings of each course in rules")
     parser.add_argument("--changes", type=int, default=400, help="changes of an alarm in told; at most 800")

@@ -16,8 +16,8 @@ HANDOVER_MOST_S: Final = 5.0
 GROWTH_MOST_MB: Final = 1.0
 """A minute, of one process; judged in runs of JUDGED_MEMORY_S and more."""
 JUDGED_MEMORY_S: Final = 300.0
-GENERATOR_LATE_S: Final = 1.0
-"""Later than this the stations, not the system, are what is measured."""
+STATIONS_LATE_MS: Final = 1000.0
+"""Later than this (p99) the stations, not the system, are what is measured."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,13 @@ class NetworkLoad:
         wanted = min(self.stations, max(1, int(self.seconds / 2)))
         each = self.stations // wanted
         return {n * each: first + (last - first) * n // wanted for n in range(wanted)} if last >= first else {}
+
+
+class Miss(NamedTuple):
+    """A target that is missed."""
+
+    target: str
+    words: str
 
 
 class Alarms(NamedTuple):
@@ -67,6 +74,8 @@ class NetworkFigures:
     first_beyond: Mapping[str, float]
     alarms: Alarms
     uses: Mapping[str, ProcessFigures]
+    online: int
+    """Stations that count as online at the end."""
     rows: int
     duplicates: int
     """Deliveries of messages that were stored already."""
@@ -80,27 +89,27 @@ class NetworkFigures:
         """Readings that the stations published."""
         return self.stations.published * self.load.channels
 
-    def misses(self) -> Iterator[str]:
+    def misses(self) -> Iterator[Miss]:
         """Yield what misses a target, consumers in the order in which they fell behind."""
-        if self.stations.late_p99 > GENERATOR_LATE_S * 1000:
-            yield f"the stations themselves are late, p99 {self.stations.late_p99 / 1000:.1f} s: this load says nothing"
+        if self.stations.late_p99 > STATIONS_LATE_MS:
+            yield Miss("stations", f"are late themselves, p99 {self.stations.late_p99:.0f} ms: this load says nothing")
         for name in sorted(CONSUMERS, key=lambda each: self.first_beyond.get(each, float("inf"))):
             if not self.lags[name].p99 < LAG_MOST_S:
                 at_s = self.first_beyond.get(name)
                 since = f"with {FOLLOWS.get(name)}" if at_s is None else f"by itself from second {at_s:.0f}"
-                yield f"{name} is behind, p99 {self.lags[name].p99:.1f} s, {since}"
-        if self.alarms.came < self.alarms.expected:
-            yield f"{self.alarms.expected - self.alarms.came} of {self.alarms.expected} alarms did not come"
-        if self.alarms.false:
-            yield f"{len(self.alarms.false)} false alarms: {dict(Counter(self.alarms.false).most_common(5))}"
-        if self.alarms.came and not self.alarms.handover.p99 < HANDOVER_MOST_S:
-            yield f"alarms are handed over late, p99 {self.alarms.handover.p99:.1f} s"
+                yield Miss(name, f"is behind, p99 {self.lags[name].p99:.1f} s, {since}")
+        expected, came, false, handover = self.alarms
+        if came < expected or false:
+            wrong = dict(Counter(false).most_common(5))
+            yield Miss("alarms", f"{expected - came} of {expected} did not come, {len(false)} false {wrong or ''}")
+        elif expected and not handover.p99 < HANDOVER_MOST_S:
+            yield Miss("alarms", f"are handed over late, p99 {handover.p99:.1f} s")
         if self.rows != self.published_rows:
-            yield f"{self.published_rows - self.rows} of {self.published_rows} readings are not stored"
+            yield Miss("readings", f"{self.published_rows - self.rows} of {self.published_rows} are not stored")
         if self.load.seconds >= JUDGED_MEMORY_S:
             for name, use in self.uses.items():
                 if use.mb_a_minute > GROWTH_MOST_MB:
-                    yield f"memory of {name} grows by {use.mb_a_minute:.1f} MB a minute"
+                    yield Miss(f"memory of {name}", f"grows by {use.mb_a_minute:.1f} MB a minute")
 
     def lines(self) -> Iterator[str]:
         """Yield all figures and the verdict, a line each."""
@@ -115,6 +124,7 @@ class NetworkFigures:
         )
         stored = f"{self.rows:,} of {self.published_rows:,} readings, {self.duplicates} messages again"
         yield f"  stored                 {stored}"
+        yield f"  online at the end      {self.online} stations"
         yield f"  sensor to row          {self.row}"
         for name in CONSUMERS:
             yield f"  lag of {name:15} {self.lags[name]}"
@@ -128,5 +138,5 @@ class NetworkFigures:
         yield f"  others on this machine {self.other_cores:5.2f} cores"
         if load.statements:
             yield from (f"    {line}" for line in [*self.sessions, *self.statements])
-        misses = list(self.misses())
-        yield "  every target is met" if not misses else "  missed: " + "; ".join(misses)
+        misses = [f"  missed: {target} {words}" for target, words in self.misses()]
+        yield from misses or ["  every target is met"]

@@ -15,6 +15,7 @@ def test_two_stations_are_stored_and_their_alarms_handed_over() -> None:
     assert figures.stations.published == 2 * 40
     assert (figures.stations.unanswered, figures.stations.refused) == (0, 0)
     assert figures.stations.acks > 0
+    assert figures.online == 2
     assert figures.rows == 2 * 40 * 12
     assert (figures.alarms.expected, figures.alarms.came, figures.alarms.false) == (2, 2, [])
     assert 0 < figures.alarms.handover.median < 30
