@@ -43,7 +43,7 @@ def say(line: str) -> None:
 def network(asked: argparse.Namespace) -> Lines:
     """Lags, hand-overs, CPU and memory of the whole chain under stations that publish at their interval."""
     load = NetworkLoad(asked.stations, asked.channels, asked.interval, asked.seconds, asked.statements)
-    return whole_network.find(load) if asked.find else whole_network.run(load).lines()
+    return whole_network.find(load) if asked.find else [str(whole_network.run(load))]
 
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], Lines]] = {

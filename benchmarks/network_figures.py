@@ -111,8 +111,11 @@ class NetworkFigures:
                 if use.mb_a_minute > GROWTH_MOST_MB:
                     yield Miss(f"memory of {name}", f"grows by {use.mb_a_minute:.1f} MB a minute")
 
-    def lines(self) -> Iterator[str]:
-        """Yield all figures and the verdict, a line each."""
+    def __str__(self) -> str:
+        """All figures and the verdict, a line each."""
+        return "\n".join(self._lines())
+
+    def _lines(self) -> Iterator[str]:
         load, stations, alarms = self.load, self.stations, self.alarms
         rate = load.stations * load.channels / load.interval_s
         yield f"{load.stations} stations x {load.channels} channels each {load.interval_s:g} s for {load.seconds:g} s"

@@ -65,7 +65,7 @@ def find(load: NetworkLoad) -> Iterator[str]:
     missed: dict[str, str] = {}
     for stations in (each for each in STEPS if each >= load.stations):
         figures = run(dataclasses.replace(load, stations=stations))
-        yield from figures.lines()
+        yield str(figures)
         for target, words in figures.misses():
             missed.setdefault(target, f"{target} from {stations} stations on: {words}")
         if missed.keys() & ENDS_FINDING:

@@ -24,7 +24,7 @@ def test_two_stations_are_stored_and_their_alarms_handed_over() -> None:
     processes = {"ingest", "quality", "alerts", "jobs", "console", "stations", "broker", "postgresql"}
     assert figures.uses.keys() == processes
     assert all(use.last_mb > 1 for use in figures.uses.values())
-    assert "80 messages" in "".join(figures.lines())
+    assert "80 messages" in str(figures)
 
 
 def test_oxygen_falls_at_stations_of_the_whole_network_and_returns_before_the_end() -> None:
