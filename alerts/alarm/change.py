@@ -88,8 +88,22 @@ class Recorded:
 class OnRecord:
     """What the row of an alarm knows of its measurement."""
 
-    channel: str
+    channel: str = ""
     """Empty: the station or the centre as a whole."""
-    parameter: str | None
-    value: float | None
-    limit: float | None
+    parameter: str | None = None
+    value: float | None = None
+    limit: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """A change that people must be told of later than it came: withheld, not acknowledged, flapping until now."""
+
+    change: Recorded
+    station: str | None
+    to: tuple[str, ...] = ()
+    """Groups; none: whoever was told before."""
+    by: tuple[str, ...] | None = None
+    """These media, in place of what the routes say."""
+    breaks_quiet_hours: bool = False
+    about: OnRecord = OnRecord()

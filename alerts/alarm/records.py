@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -193,18 +193,18 @@ def record_late(
     return None
 
 
-def waiting_since(conn: Connection, alarm_id: int, now: datetime) -> datetime | None:
-    """Return since when people wait for somebody to acknowledge a standing alarm, from now on if not before."""
+def wait_for_answer(
+    conn: Connection, alarm_id: int, now: datetime, next_call: Callable[[datetime], datetime | None]
+) -> None:
+    """Note that people are called about a standing alarm, and when they are called next.
+
+    `next_call` says so of the time since when they wait for somebody to acknowledge: from now on if not before.
+    """
     query = "select coalesce(unanswered_since, %s) from alarm where alarm_id = %s and cleared_at is null for update"
     row = conn.execute(query, [now, alarm_id]).fetchone()
-    return None if row is None else row[0]
-
-
-def wait_for_answer(
-    conn: Connection, alarm_id: int, since: datetime, called_at: datetime, call_at: datetime | None
-) -> None:
-    """Note since when nobody has acknowledged an alarm, when people were called last, and when they are called next."""
-    _save(conn, alarm_id, {"unanswered_since": since, "called_at": called_at, "call_at": call_at})
+    if row is not None:
+        columns = {"unanswered_since": row[0], "called_at": now, "call_at": next_call(row[0])}
+        _save(conn, alarm_id, columns)
 
 
 def stop_waiting(conn: Connection, alarm_id: int) -> None:

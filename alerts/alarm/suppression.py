@@ -5,13 +5,12 @@ Withheld alarms are still recorded. When the withholding ends, people get those 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 
-from alerts.alarm.change import OnRecord, Purpose, Recorded
+from alerts.alarm.change import OnRecord, Purpose, Recorded, Untold
 from alerts.alarm.conditions import IS_OUT, IS_SHELVED
 from alerts.alarm.life import AlarmAct, AlarmEvent, AlarmState
 from alerts.alarm.records import act_on, add_event, stop_waiting
@@ -110,17 +109,6 @@ where a.state = '{AlarmState.UNACKNOWLEDGED}' and not exists (select from flappi
 """  # noqa: S608 (words of ours)
 
 
-@dataclass(frozen=True, slots=True)
-class Untold:
-    """An alarm that was withheld, and stands."""
-
-    change: Recorded
-    to: tuple[str, ...]
-    breaks_quiet_hours: bool
-    station: str | None
-    about: OnRecord
-
-
 def begin_out_of_service(conn: Connection, now: datetime) -> None:
     """Put the standing alarms of what is out of service from now on out of service too. In a transaction."""
     for alarm_id, person, reason in conn.execute(OUT_BEGUN, {"now": now}).fetchall():
@@ -149,4 +137,4 @@ def _untold(
     change = Recorded(
         Purpose.RAISED, alarm_id, event_id, time, raised_at, Severity.from_word(severity), is_news=True, texts=words
     )
-    return Untold(change, tuple(to), breaks, station, OnRecord(*about))
+    return Untold(change, station, tuple(to), breaks_quiet_hours=breaks, about=OnRecord(*about))

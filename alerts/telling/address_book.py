@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
 
-from alerts.telling.contact import Addressee, Wishes
-from alerts.telling.recent_messages import RecentMessages
+from alerts.alarm.change import AFTERWARDS, Purpose
+from alerts.telling.contact import Addressee, Recipient, Wishes
+from alerts.telling.recent_messages import MessagesSoFar, RecentMessages
 from alerts.telling.routes import Routing
+from alerts.telling.stages import Case, Matter, candidates, followers
 from quantrac.database.pool import Connection
 from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.words import Words
@@ -54,7 +57,17 @@ class AddressBook:
         """Return what people call a station; None: the centre."""
         return CENTRE if station is None else self._names.get(station, Words(station, station))
 
-    def concerned(self, station: str | None, groups: frozenset[str]) -> Sequence[Addressee]:
+    def cases(self, matter: Matter, before: MessagesSoFar, routing: Routing, now: datetime) -> Iterator[Case]:
+        """Yield each message that may go: to the groups of a matter, or to whoever was told of its alarm before."""
+        recent = self.recent(routing)
+        if matter.purpose in AFTERWARDS or matter.purpose is Purpose.REPEATED:
+            told = [Recipient(self.by_id[id_], medium) for id_, medium in before.told if id_ in self.by_id]
+            late = recent.of(before.story, {one.contact.contact_id for one in told}, now)
+            return followers(routing, told, matter, late, before.waiting)
+        people = self._concerned(matter.station, matter.groups)
+        return candidates(routing, people, matter, recent.of(before.story, {one.contact_id for one in people}, now))
+
+    def _concerned(self, station: str | None, groups: frozenset[str]) -> Sequence[Addressee]:
         """Return the members of groups who may hear of a station."""
         key = station, groups
         if key not in self._chosen:

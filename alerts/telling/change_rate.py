@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from alerts.alarm.change import Purpose, Recorded
+from alerts.alarm.change import Purpose, Recorded, Untold
 from alerts.alarm.life import AlarmEvent
 from alerts.alarm.records import add_event
 from alerts.rules.rule import RuleTexts
@@ -61,8 +61,8 @@ def begin_flapping(conn: Connection, change: Recorded, plan: Flapping, now: date
     add_event(conn, change.alarm_id, change.time, AlarmEvent.FLAPPING, now, detail={"window_ms": plan.window_ms})
 
 
-def end_flapping(conn: Connection, plan: Flapping, now: datetime) -> list[tuple[Recorded, str | None]]:
-    """End what flaps no more; return the ends that people must be told of, with their stations. In a transaction."""
+def end_flapping(conn: Connection, plan: Flapping, now: datetime) -> list[Untold]:
+    """End what flaps no more; return the ends that people must be told of. In a transaction."""
     found = []
     for subject, station, alarm_id, raised_at, severity, texts, cleared_at, stands in conn.execute(FLAPPING).fetchall():
         if _rate(conn, alarm_id, now, plan) >= plan.end:
@@ -74,7 +74,7 @@ def end_flapping(conn: Connection, plan: Flapping, now: datetime) -> list[tuple[
                 Purpose.CLEARED, alarm_id, event, cleared_at or now, raised_at, Severity.from_word(severity), False,
                 msgspec.convert(texts, RuleTexts),
             )  # fmt: skip
-            found.append((change, station))
+            found.append(Untold(change, station))
     return found
 
 

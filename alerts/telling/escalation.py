@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
-from alerts.alarm.change import OnRecord, Purpose, Recorded
+from alerts.alarm.change import OnRecord, Purpose, Recorded, Untold
 from alerts.alarm.life import AlarmEvent, AlarmState
-from alerts.alarm.records import add_event, wait_for_answer, waiting_since
+from alerts.alarm.records import add_event, wait_for_answer
 from alerts.rules.rule import RuleTexts
 from alerts.telling.routes import Routing
 from quantrac.config.notifications import EscalationStep
@@ -60,39 +61,28 @@ order by a.call_at limit 200 for update of a
 
 def await_answer(conn: Connection, alarm_id: int, severity: Severity, routing: Routing, now: datetime) -> None:
     """Begin to wait for somebody to acknowledge an alarm that people are told of. In the caller's transaction."""
-    since = waiting_since(conn, alarm_id, now)
-    if since is not None:
-        wait_for_answer(conn, alarm_id, since, now, next_call(routing, severity, since, now))
+    wait_for_answer(conn, alarm_id, now, partial(next_call, routing, severity, after=now))
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A call that is due."""
-
-    change: Recorded
-    step: EscalationStep | None
-    station: str | None
-    about: OnRecord
-
-
-def due_calls(conn: Connection, routing: Routing, now: datetime) -> Iterator[Due]:
+def due_calls(conn: Connection, routing: Routing, now: datetime) -> Iterator[Untold]:
     """Record the calls that are due and yield them, in the caller's transaction. Several repeats missed are one."""
     for row in conn.execute(DUE, [now]).fetchall():
         alarm_id, word, since, called_at, *rest = row
         severity = Severity.from_word(word)
         missed = [call for call in calls(routing, severity, since) if called_at < call.at <= now]
-        wait_for_answer(conn, alarm_id, since, now, next_call(routing, severity, since, now))
+        await_answer(conn, alarm_id, severity, routing, now)
         repeated = [call for call in missed if call.step is None][-1:]
         for call in [call for call in missed if call.step is not None] + repeated:
             yield _due(conn, alarm_id, severity, call, rest, now)
 
 
-def _due(conn: Connection, alarm_id: int, severity: Severity, call: Call, row: list[Any], now: datetime) -> Due:
+def _due(conn: Connection, alarm_id: int, severity: Severity, call: Call, row: list[Any], now: datetime) -> Untold:
     raised_at, texts, station, *about = row
     purpose = Purpose.REPEATED if call.step is None else Purpose.ESCALATED
-    detail = None if call.step is None else {"to": list(call.step.to), "by": list(call.step.by)}
+    to, by = ((), None) if call.step is None else (call.step.to, call.step.by)
+    detail = None if by is None else {"to": list(to), "by": list(by)}
     event = add_event(conn, alarm_id, now, AlarmEvent(purpose), now, detail=detail)
     change = Recorded(
         purpose, alarm_id, event, now, raised_at, severity, is_news=True, texts=msgspec.convert(texts, RuleTexts)
     )
-    return Due(change, call.step, station, OnRecord(*about))
+    return Untold(change, station, to, by, breaks_quiet_hours=True, about=OnRecord(*about))

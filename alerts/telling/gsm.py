@@ -5,6 +5,7 @@ Source: 3GPP TS 23.038 6.2.1 (alphabet and extension table), 23.040 9.2.3.24.1 (
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from typing import Final
@@ -31,6 +32,9 @@ PLAIN: Final = str.maketrans(
 
 SINGLE_SEPTETS, PART_SEPTETS = 160, 153
 SINGLE_UCS2, PART_UCS2 = 70, 67
+MOST_PARTS: Final = 3
+"""What Vietnamese networks take of a service message: 459 septets, or 201 UCS-2 units."""
+TIME_AT_END: Final = re.compile(r"(.*?)\s*(\d\d:\d\d \d\d/\d\d)?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,11 @@ def unaccented(text: str) -> str:
     return "".join(sign if sign in BASIC or sign in EXTENSION else "?" for sign in letters)
 
 
+def aired(text: str, *, accented: bool) -> str:
+    """Return a text as it goes on the air: composed signs where diacritics are asked for, else GSM-7."""
+    return unicodedata.normalize("NFC", text) if accented else unaccented(text)
+
+
 def length(text: str) -> Length:
     """Return alphabet, units and segments of a text as a network would send it."""
     if all(sign in BASIC or sign in EXTENSION for sign in text):
@@ -58,6 +67,19 @@ def length(text: str) -> Length:
         return Length("GSM-7", units, _segments(units, SINGLE_SEPTETS, PART_SEPTETS))
     units = len(text.encode("utf-16-be")) // 2
     return Length("UCS-2", units, _segments(units, SINGLE_UCS2, PART_UCS2))
+
+
+def capped(text: str) -> str:
+    """Return a text of at most three parts: words are left out before the time at its end, which stays whole."""
+    if length(text).segments <= MOST_PARTS:
+        return text
+    found = TIME_AT_END.fullmatch(text)
+    body, time = (text, None) if found is None else (found[1], found[2])
+    end = "..." if time is None else f"... {time}"
+    while length(body + end).segments > MOST_PARTS:
+        kept, _, _ = body.rpartition(" ")
+        body = kept or body[:-1]
+    return body + end
 
 
 def _segments(units: int, single: int, part: int) -> int:

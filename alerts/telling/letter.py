@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from alerts.alarm.change import Purpose
-from alerts.telling.notice import (
-    REMARKS,
-    SEVERITY_WORDS,
-    UNANSWERED,
-    Notice,
-    clock,
-    limit_words,
-    remark,
-    value_words,
-)
+from alerts.telling.notice import SEVERITY_WORDS, Wording, clock
 from quantrac.telemetry.words import Words
 
 REMARK_HEADS: Final = {
@@ -51,66 +41,56 @@ RESPONSE: Final = Words("Việc cần làm", "What to do")
 WITHIN, MINUTES = Words("Xử lý trong vòng", "Respond within"), Words("phút", "minutes")
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(NamedTuple):
     """An e-mail."""
 
     subject: str
     body: str
 
 
-def letter(notice: Notice, language: str) -> Letter:
-    """Return subject and plain-text body."""
-    title, station, number = notice.title(language), notice.station.in_language(language), notice.alarm_id
-    if notice.purpose in REMARKS:
-        kind, time = REMARK_HEADS[notice.purpose].in_language(language), notice.raised_at
-        more = (ENDED if notice.purpose.is_end else WATCHED).in_language(language).format(number)
-        lines, where = [remark(notice, language), "", more], station
+def letter(said: Wording, *, end_follows: bool = True) -> Letter:
+    """Return subject and plain-text body; `end_follows`: the reader will be told that the alarm is over."""
+    notice, language, title = said.notice, said.language, said.title
+    time, where, follows = said.time, said.station, ""
+    if said.remark:
+        kind, time = REMARK_HEADS[notice.purpose], clock(notice.raised_at, notice.zone)
+        lines, number = [said.remark], ENDED if notice.purpose.is_end else WATCHED
     elif notice.purpose is Purpose.CLEARED:
-        kind, time = ALL_CLEAR.in_language(language), notice.time
-        lines, where = [*_ended(notice, language), "", ENDED.in_language(language).format(number)], station
+        kind, lines, number = ALL_CLEAR, [*_ended(said)], ENDED
     else:
-        kind, time = SEVERITY_WORDS[notice.severity].in_language(language), notice.time
-        known = {**UNANSWERED, Purpose.LEVEL: WORSE}
-        if notice.purpose in known:
-            title = f"{known[notice.purpose].in_language(language)}: {title}"
-        follows = END_FOLLOWS.in_language(language) if notice.end_follows else ""
-        lines = [*_standing(notice, language), "", NUMBER.in_language(language).format(number) + follows]
-        where = f"{station} {value_words(notice, language)}".rstrip()
-    return Letter(f"[{kind}] {title}: {where}, {clock(time, notice.zone)}", "\n".join(lines) + "\n")
+        kind, lines, number = SEVERITY_WORDS[notice.severity], [*_standing(said)], NUMBER
+        where = f"{said.station} {said.value}".rstrip()
+        unanswered = WORSE.in_language(language) if notice.purpose is Purpose.LEVEL else said.unanswered
+        title = f"{unanswered}: {title}" if unanswered else title
+        follows = END_FOLLOWS.in_language(language) if end_follows else ""
+    body = [*lines, "", number.in_language(language).format(notice.alarm_id) + follows]
+    return Letter(f"[{kind.in_language(language)}] {title}: {where}, {time}", "\n".join(body) + "\n")
 
 
-def _ended(notice: Notice, language: str) -> Iterator[str]:
-    yield f"{notice.station.in_language(language)}: {IS_OVER.in_language(language).format(notice.title(language))}"
+def _ended(said: Wording) -> Iterator[str]:
+    notice, language = said.notice, said.language
+    yield f"{said.station}: {IS_OVER.in_language(language).format(said.title)}"
     yield _line(FROM, _moment(notice.raised_at, notice.zone), language)
     yield _line(UNTIL, _moment(notice.time, notice.zone), language)
-    if notice.value is not None:
-        yield _line(_measure(notice, VALUE_NOW), value_words(notice, language), language)
+    if said.value:
+        yield _line(notice.texts.measure or VALUE_NOW, said.value, language)
 
 
-def _standing(notice: Notice, language: str) -> Iterator[str]:
-    texts, moment = notice.texts, _moment(notice.time, notice.zone)
-    yield f"{notice.station.in_language(language)}: {notice.title(language)}"
-    yield _line(SEVERITY, SEVERITY_WORDS[notice.severity].in_language(language), language)
+def _standing(said: Wording) -> Iterator[str]:
+    notice, language, texts = said.notice, said.language, said.notice.texts
+    moment = _moment(notice.time, notice.zone)
+    yield f"{said.station}: {said.title}"
+    yield _line(SEVERITY, said.severity, language)
     yield _line(TIME, f"{moment} ({LOCAL_TIME.in_language(language)})", language)
     if notice.purpose is Purpose.LEVEL:
         yield _line(SINCE, _moment(notice.raised_at, notice.zone), language)
-    if notice.value is not None:
-        yield _line(_measure(notice, VALUE), value_words(notice, language), language)
-    if notice.limit is not None:
-        yield _line(LIMIT, limit_words(notice, language), language)
-    if notice.trend is not None:
-        yield _line(TREND, notice.trend.words.in_language(language), language)
+    found = ((texts.measure or VALUE, said.value), (LIMIT, said.limit), (TREND, said.trend))
+    yield from (_line(label, words, language) for label, words in found if words)
     known = [(CAUSE, texts.cause), (CONSEQUENCE, texts.consequence), (RESPONSE, texts.response)]
     advice = [_line(label, words.in_language(language), language) for label, words in known if words is not None]
     yield from ["", *advice] if advice else []
     if texts.respond_within_ms is not None:
         yield _line(WITHIN, f"{texts.respond_within_ms // 60_000} {MINUTES.in_language(language)}", language)
-
-
-def _measure(notice: Notice, otherwise: Words) -> Words:
-    """Return what stands before the value: what it is, where it is not a reading."""
-    return notice.texts.measure or otherwise
 
 
 def _line(label: Words, says: str, language: str) -> str:

@@ -70,49 +70,92 @@ class Notice:
     decimals: int = 2
     trend: Trend | None = None
     """None: too few readings to say."""
-    end_follows: bool = True
-    """Whether the reader will be told that the alarm is over."""
-
-    def title(self, language: str) -> str:
-        """Return what the rule says is wrong."""
-        return self.texts.title.in_language(language)
 
 
-def placeholders(notice: Notice, language: str) -> dict[str, str]:
-    """Return what may stand in `{…}` of a rule's own short message, in a language."""
-    return {
-        "title": notice.title(language),
-        "level": SEVERITY_WORDS[notice.severity].in_language(language),
-        "channel": notice.channel,
-        "station": notice.station.in_language(language),
-        "time": clock(notice.time, notice.zone),
-        "value": "" if notice.value is None else _value(notice, notice.value, language),
-        "limit": "" if notice.limit is None else _comma(f"{notice.limit:.10g}", language),
-        "unit": notice.unit,
-        "trend": "" if notice.trend is None else notice.trend.words.in_language(language),
-    }
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A notice in one language: what its texts are made of. Empty: there is nothing to say."""
+
+    notice: Notice
+    language: str
+    """`vi` or `en`."""
+    title: str
+    """What the rule says is wrong."""
+    station: str
+    severity: str
+    unanswered: str
+    """That nobody has acknowledged the alarm."""
+    remark: str
+    """What is said about the alarm, in place of what is said of it; see `REMARKS`."""
+    time: str
+    """`05:10 01/03`, local."""
+    measure: str
+    """What the value is, where it is not a reading."""
+    value: str
+    """`2,80 mg/l`."""
+    limit: str
+    """`dưới 3 mg/l`."""
+    trend: str
+    response: str
+    """What to do."""
+    template: str
+    """The rule's own short message, with its placeholders."""
+    placeholders: Mapping[str, str]
+    """What may stand in `{…}` of a rule's own short message."""
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """The notice as data: numbers and UTC times for programs, `words` for registered templates."""
+        notice = self.notice
+        return {
+            "purpose": notice.purpose.value,
+            "language": self.language,
+            "alarm_id": notice.alarm_id,
+            "severity": notice.severity.word,
+            "channel": notice.channel or None,
+            "time": _utc(notice.time),
+            "raised_at": _utc(notice.raised_at),
+            "value": notice.value,
+            "limit": notice.limit,
+            "unit": notice.unit or None,
+            "words": {**self.placeholders, "alarm": str(notice.alarm_id), "response": self.response},
+        }
 
 
-def facts_of(notice: Notice, language: str) -> Mapping[str, Any]:
-    """Return a notice as data: numbers and UTC times for programs, `words` in a language for registered templates."""
-    response = notice.texts.response
-    return {
-        "purpose": notice.purpose.value,
-        "language": language,
-        "alarm_id": notice.alarm_id,
-        "severity": notice.severity.word,
-        "channel": notice.channel or None,
-        "time": _utc(notice.time),
-        "raised_at": _utc(notice.raised_at),
-        "value": notice.value,
-        "limit": notice.limit,
-        "unit": notice.unit or None,
-        "words": {
-            **placeholders(notice, language),
-            "alarm": str(notice.alarm_id),
-            "response": "" if response is None else response.in_language(language),
-        },
-    }
+def worded(notice: Notice, language: str) -> Wording:
+    """Return a notice in a language."""
+
+    def said(words: Words | None) -> str:
+        return "" if words is None else words.in_language(language)
+
+    texts, unit, purpose = notice.texts, notice.unit, notice.purpose
+    title, station = said(texts.title), said(notice.station)
+    trend = "" if notice.trend is None else said(notice.trend.words)
+    severity, time = said(SEVERITY_WORDS[notice.severity]), clock(notice.time, notice.zone)
+    value = "" if notice.value is None else _value(notice, notice.value, language)
+    limit = "" if notice.limit is None else _comma(f"{notice.limit:.10g}", language)
+    side = "" if notice.side is None else said(SIDE_WORDS[notice.side])
+    known = {
+        "title": title, "level": severity, "channel": notice.channel, "station": station, "time": time,
+        "value": value, "limit": limit, "unit": unit, "trend": trend,
+    }  # fmt: skip
+    return Wording(
+        notice=notice,
+        language=language,
+        title=title,
+        station=station,
+        severity=severity,
+        unanswered=said(UNANSWERED.get(purpose)),
+        remark=fill(said(REMARKS.get(purpose)), {**known, "time": clock(notice.raised_at, notice.zone)}),
+        time=time,
+        measure=said(texts.measure),
+        value=value and f"{value} {unit}".rstrip(),
+        limit=limit and f"{side} {limit} {unit}".strip(),
+        trend=trend,
+        response=said(texts.response),
+        template=said(texts.sms_cleared if purpose is Purpose.CLEARED else texts.sms),
+        placeholders=known,
+    )
 
 
 def fill(template: str, texts: Mapping[str, str]) -> str:
@@ -120,30 +163,9 @@ def fill(template: str, texts: Mapping[str, str]) -> str:
     return re.sub(r"\{(\w+)\}", lambda match: texts.get(match[1], match[0]), template)
 
 
-def remark(notice: Notice, language: str) -> str:
-    """Return what is said about an alarm; KeyError for a purpose that is none of `REMARKS`."""
-    filled = {**placeholders(notice, language), "time": clock(notice.raised_at, notice.zone)}
-    return fill(REMARKS[notice.purpose].in_language(language), filled)
-
-
 def clock(time: datetime, zone: ZoneInfo) -> str:
     """Return `05:10 01/03`, local."""
     return time.astimezone(zone).strftime("%H:%M %d/%m")
-
-
-def value_words(notice: Notice, language: str) -> str:
-    """Return `2,80 mg/l`; empty without a value."""
-    if notice.value is None:
-        return ""
-    return f"{_value(notice, notice.value, language)} {notice.unit}".rstrip()
-
-
-def limit_words(notice: Notice, language: str) -> str:
-    """Return `dưới 3 mg/l`; empty without a limit."""
-    if notice.limit is None:
-        return ""
-    side = "" if notice.side is None else SIDE_WORDS[notice.side].in_language(language) + " "
-    return f"{side}{_comma(f'{notice.limit:.10g}', language)} {notice.unit}".rstrip()
 
 
 def _value(notice: Notice, value: float, language: str) -> str:

@@ -7,7 +7,7 @@ order, and an all-clear goes only to whom the alarm reached.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -84,6 +84,19 @@ def enqueue(conn: Connection, messages: Sequence[Queued], now: datetime) -> None
     }
     conn.execute(ENQUEUE, values)
     wake_senders(conn)
+
+
+SUPERSEDE: Final = f"""
+update notification set status = '{MessageStatus.SUMMARISED}'
+where alarm_id = %s and status = '{MessageStatus.HELD}'
+  and (contact_id, medium) in (select * from unnest(%s::int4[], %s::text[]))
+"""  # noqa: S608 (words of ours)
+
+
+def supersede(conn: Connection, alarm_id: int, people: Collection[tuple[int, Medium]]) -> None:
+    """Let a message that goes at once take the place of those about its alarm that people's numbers and media hold."""
+    if people:
+        conn.execute(SUPERSEDE, [alarm_id, *map(list, zip(*people, strict=True))])
 
 
 def wake_senders(conn: Connection) -> None:

@@ -1,17 +1,17 @@
-"""The recent messages of each person, which decide whether a further one is held."""
+"""The messages so far: those about an alarm, and the recent ones of each person, for which a further one is held."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from alerts.alarm.change import ENDS, Purpose
-from alerts.telling.notification import GATHERED, in_sql
+from alerts.telling.notification import GATHERED, LOST, MessageStatus, in_sql
 from alerts.telling.outbox import Queued
 from alerts.telling.routes import Routing
-from alerts.telling.stages import Person, Recent
+from alerts.telling.stages import Effect, Person, Recent, Ruling
 from quantrac.config.notifications import Medium
 from quantrac.database.pool import Connection
 
@@ -43,6 +43,40 @@ Story = tuple[str | None, str]
 def story_of(rule: str, station: str | None, channel_id: int | None) -> Story:
     """Return what an alarm has in common with its worse levels, its end, and its next rise."""
     return station, f"{rule} {'' if channel_id is None else channel_id}"
+
+
+class MessagesSoFar(NamedTuple):
+    """The messages that there are about an alarm."""
+
+    story: Story
+    told: list[Person]
+    """Who got one that says that it stands."""
+    waiting: dict[Person, Ruling]
+    """Who has one that is held."""
+
+
+ALARM: Final = "select rule, station, channel_id from alarm where alarm_id = %s"
+SO_FAR: Final = f"""
+select contact_id, medium,
+  bool_or(purpose not in {in_sql(ENDS)} and status not in {LOST}),
+  (array_agg(held_for order by held_until) filter (where status = '{MessageStatus.HELD}'))[1],
+  min(held_until) filter (where status = '{MessageStatus.HELD}')
+from notification where alarm_id = %s group by 1, 2 order by 1, 2
+"""  # noqa: S608 (words of ours)
+
+
+def messages_so_far(conn: Connection, alarm_id: int) -> MessagesSoFar:
+    """Return the messages that there are about an alarm on record."""
+    alarm = conn.execute(ALARM, [alarm_id]).fetchone()
+    assert alarm is not None
+    found = MessagesSoFar(story_of(*alarm), [], {})
+    for contact_id, word, was_told, held_for, held_until in conn.execute(SO_FAR, [alarm_id]):
+        person = contact_id, Medium(word)
+        if was_told:
+            found.told.append(person)
+        if held_for is not None:
+            found.waiting[person] = Ruling(Effect.MERGE, "waiting", held_for, held_until)
+    return found
 
 
 @dataclass(slots=True)

@@ -1,8 +1,8 @@
 """The stages that a message to one person passes, from the change of an alarm to the outbox. Pure.
 
 Routes name the candidates, or the alarm's earlier messages do. Each stage lets a candidate pass (None), or says what
-becomes of the message and why; the first stage that speaks decides, and what all let pass is sent. `tell` writes what
-they decide, `quantrac rules routes` prints it.
+becomes of the message and why; the first stage that speaks decides, and what all let pass is sent. What is not dropped
+has a `text`. `tell` writes what they decide, `quantrac rules routes` prints it.
 """
 
 from __future__ import annotations
@@ -279,6 +279,22 @@ def outcome(case: Case) -> Ruling:
         if (ruling := stage(case)) is not None:
             return ruling
     return Ruling(Effect.SEND, "route", case.way)
+
+
+class TextForm(NamedTuple):
+    """Which text a person reads."""
+
+    language: str
+    is_short: bool
+    accented: bool
+    end_follows: bool
+
+
+def text(case: Case) -> TextForm:
+    """Return which text a message has: the last step of every message that is not dropped, which rules nothing."""
+    contact, is_short = case.contact, case.medium is Medium.SMS
+    end_follows = is_short or case.routing.wants_the_end(contact, case.medium, case.matter.severity)
+    return TextForm(contact.language, is_short, contact.wishes.accented, end_follows)
 
 
 def recipients(routing: Routing, contacts: Iterable[Addressee], matter: Matter) -> list[Recipient]:

@@ -13,7 +13,6 @@ from alerts.alarm.change import Purpose
 from alerts.telling import gsm
 from alerts.telling.letter import Letter
 from alerts.telling.notice import SEVERITY_WORDS, clock
-from alerts.telling.short_message import capped, plain
 from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.words import Words
 
@@ -40,7 +39,7 @@ def sms(lines: Sequence[SummaryLine], purpose: Purpose, now: datetime, language:
     vi = language == "vi"
     accented = accented and vi
     if purpose is Purpose.SUMMARY and len(lines) == 1:
-        return capped(plain(_alone(lines[0], language), accented=accented))
+        return gsm.capped(gsm.aired(_alone(lines[0], language), accented=accented))
     over = sum(line.cleared_at is not None for line in lines)
     worst = max(lines, key=lambda line: (line.cleared_at is None, line.severity))
     if purpose is Purpose.LATE:
@@ -54,7 +53,7 @@ def sms(lines: Sequence[SummaryLine], purpose: Purpose, now: datetime, language:
         tail = f"{'Nặng nhất' if vi else 'Worst'}: {worst.title.in_language(language)}."
         told = [f"{name} {count}" for name, count in _by_station(lines, language)]
     more = "còn nữa" if vi else "and more"
-    return capped(plain(_fitting(head, told, tail, more, accented=accented), accented=accented))
+    return gsm.capped(gsm.aired(_fitting(head, told, tail, more, accented=accented), accented=accented))
 
 
 def _alone(line: SummaryLine, language: str) -> str:
@@ -86,7 +85,7 @@ def _fitting(head: str, told: Sequence[str], tail: str, more: str, *, accented: 
     for count in range(len(told), 0, -1):
         shown = "; ".join(told[:count]) + (f"; {more}" if count < len(told) else "")
         text = f"{head}: {shown}. {tail}"
-        if count == 1 or gsm.length(plain(text, accented=accented)).segments <= 1 + accented:
+        if count == 1 or gsm.length(gsm.aired(text, accented=accented)).segments <= 1 + accented:
             return text
     return f"{head}. {tail}"
 

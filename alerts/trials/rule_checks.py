@@ -16,7 +16,7 @@ from alerts.rules.rule import ChannelRule, MeasureKind
 from alerts.rules.trend import Trend
 from alerts.telling import gsm
 from alerts.telling.contact import Addressee
-from alerts.telling.notice import Notice
+from alerts.telling.notice import Notice, worded
 from alerts.telling.routes import Routing
 from alerts.telling.short_message import short_message
 from alerts.telling.stages import Matter, recipients
@@ -130,7 +130,8 @@ def _too_long(rule: ChannelRule, station: Words, zone: ZoneInfo) -> Iterator[Rul
     for level in rule.levels:
         for purpose in (Purpose.RAISED, Purpose.LEVEL, Purpose.CLEARED):
             for language in ("vi", "en"):
-                size = gsm.length(short_message(_example(rule, level, purpose, station, zone), language))
+                example = worded(_example(rule, level, purpose, station, zone), language)
+                size = gsm.length(short_message(example))
                 if size.segments > 1:
                     yield RuleFinding(
                         rule.rule,

@@ -216,8 +216,8 @@ def test_an_alarm_that_comes_and_goes_is_told_once_and_once_that_it_is_over(conn
     assert purposes(conn) == ["raised", "cleared"] * (told // 2) + ["flapping"]
     assert 3 <= told // 2 <= 7  # above 30 % of 20 bins: with six or seven changes, depending on their age
     assert end_flapping(conn, PLAN.flapping, at) == []
-    ((change, _),) = end_flapping(conn, PLAN.flapping, at + 100 * MINUTE)
-    tell(conn, change, Audience(STATION, (), PLAN), Figures(), at + 100 * MINUTE)
+    (ended,) = end_flapping(conn, PLAN.flapping, at + 100 * MINUTE)
+    tell(conn, ended.change, Audience(STATION, (), PLAN), Figures(), at + 100 * MINUTE)
     assert sent(conn)[-1] == ("cleared", "email", "queued")
     assert rows(conn, "select count(*) from v_flapping") == [(0,)]
 

@@ -13,7 +13,7 @@ from alerts.telling import gsm
 from alerts.telling.contact import Addressee, Wishes
 from alerts.telling.explanation import explain
 from alerts.telling.letter import letter
-from alerts.telling.notice import Notice
+from alerts.telling.notice import Notice, worded
 from alerts.telling.routes import Routing
 from alerts.telling.short_message import short_message
 from alerts.telling.stages import Case, Matter, quiet_hours
@@ -54,14 +54,14 @@ def test_out_of_service_nothing_rises_and_nothing_gets_worse_but_what_is_over_en
 def test_the_message_says_which_device_since_when_and_what_to_do(level: Stage, language: str, purpose: Purpose) -> None:
     texts = texts_of(replace(DEVICE, device="water-quality-2"), level, ZONE)
     station = Words("Khu nuôi tôm Vĩnh Châu - Lai Hòa", "Vinh Chau - Lai Hoa shrimp area")
-    notice = Notice(purpose, 17, Severity.LOW, station, DUE_AT, DUE_AT, ZONE, texts)
-    short = short_message(notice, language)
+    said = worded(Notice(purpose, 17, Severity.LOW, station, DUE_AT, DUE_AT, ZONE, texts), language)
+    short = short_message(said)
     assert gsm.length(short).segments == 1, short
     assert "water-quality-2" in short
     if purpose is Purpose.RAISED:
         assert "24/11/2026" in short
         assert "edge maint --cal" in short
-        assert "25/10/2026" in letter(notice, language).body
+        assert "25/10/2026" in letter(said).body
 
 
 def test_nobody_is_woken_for_it_nor_called_again() -> None:

@@ -13,9 +13,10 @@ from alerts.alarm.change import Purpose
 from alerts.rules.rule import RuleTexts
 from alerts.rules.trend import Trend
 from alerts.telling import gsm
-from alerts.telling.letter import Letter, letter
-from alerts.telling.notice import Notice
-from alerts.telling.short_message import short_message
+from alerts.telling import letter as letters
+from alerts.telling import short_message as short_messages
+from alerts.telling.letter import Letter
+from alerts.telling.notice import Notice, worded
 from quantrac.config.rules import Side
 from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.words import Words
@@ -42,6 +43,14 @@ NOTICE = Notice(
 OVER = replace(NOTICE, purpose=Purpose.CLEARED, time=datetime(2026, 3, 1, 0, 40, tzinfo=UTC), value=4.6, trend=None)
 SILENT = replace(NOTICE, texts=RuleTexts(title=Words("Trạm không gửi dữ liệu", "Station sends no data")), value=None,
                  limit=None, side=None, trend=None)  # fmt: skip
+
+
+def short_message(notice: Notice, language: str, *, accented: bool = False) -> str:
+    return short_messages.short_message(worded(notice, language), accented=accented)
+
+
+def letter(notice: Notice, language: str) -> Letter:
+    return letters.letter(worded(notice, language))
 
 
 @pytest.mark.parametrize(
