@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from alerts.alarm.change import AFTERWARDS, Purpose
-from alerts.telling.contact import Addressee, Recipient, Wishes
+from alerts.telling.contact import Addressee, Recipient
 from alerts.telling.recent_messages import MessagesSoFar, RecentMessages
 from alerts.telling.routes import Routing
 from alerts.telling.stages import Case, Matter, candidates, followers
@@ -85,16 +85,9 @@ def load_contacts(conn: Connection) -> list[Addressee]:
 def _contact(row: tuple[Any, ...]) -> Addressee:
     id_, name, language, phone, email, groups, stations, webhook, apprise, *says = row
     tags, parameters, media, severity, start, end, wake, cap, consent, accented = says
-    wishes = Wishes(
-        frozenset(tags),
-        frozenset(parameters),
-        frozenset(media),
-        severity and Severity.from_word(severity),
+    return Addressee(
+        id_, name, language, phone, email, frozenset(groups), frozenset(stations), webhook, apprise, frozenset(tags),
+        frozenset(parameters), frozenset(media), severity and Severity.from_word(severity),
         None if start is None or end is None else (start, end),
-        wake and Severity.from_word(wake),
-        cap,
-        consent,
-        accented,
-    )
-    own = frozenset(groups), frozenset(stations)
-    return Addressee(id_, name, language, phone, email, *own, webhook, apprise, wishes)
+        wake and Severity.from_word(wake), cap, consent, accented,
+    )  # fmt: skip

@@ -13,9 +13,21 @@ MEDIA: Final = tuple(Medium)
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """What a person wants to hear, and when. Empty and None: no limit."""
+class Addressee:
+    """A contact that may be told, and what the person wants to hear. Empty and None: no limit."""
 
+    contact_id: int
+    name: str
+    language: str
+    """`vi` or `en`."""
+    phone: str | None
+    """E.164, e.g. +84912345678."""
+    email: str | None
+    groups: frozenset[str]
+    stations: frozenset[str] = frozenset()
+    """Alarms of these stations."""
+    webhook: str | None = None
+    apprise: str | None = None
     tags: frozenset[str] = frozenset()
     """Alarms of stations with one of these: areas, species."""
     parameters: frozenset[str] = frozenset()
@@ -30,25 +42,6 @@ class Wishes:
     """`given`, `refused`; None: not recorded."""
     accented: bool = False
     """Short messages with diacritics."""
-
-
-@dataclass(frozen=True, slots=True)
-class Addressee:
-    """A contact that may be told."""
-
-    contact_id: int
-    name: str
-    language: str
-    """`vi` or `en`."""
-    phone: str | None
-    """E.164, e.g. +84912345678."""
-    email: str | None
-    groups: frozenset[str]
-    stations: frozenset[str]
-    """Stations this person is told about; empty: all."""
-    webhook: str | None = None
-    apprise: str | None = None
-    wishes: Wishes = Wishes()
 
     def address(self, medium: Medium) -> str | None:
         """Return where a medium reaches the contact; None: nowhere."""

@@ -142,21 +142,21 @@ def followers(
 
 def who(case: Case) -> Ruling | None:
     """Drop what a contact does not want to hear of: other stations, tags, parameters, milder severities."""
-    contact, wishes, matter = case.contact, case.contact.wishes, case.matter
+    contact, matter = case.contact, case.matter
     if contact.stations and matter.station not in contact.stations:
         return Ruling(Effect.DROP, "who", "other stations only")
-    if wishes.tags and not wishes.tags & case.routing.tags.get(matter.station or "", frozenset()):
+    if contact.tags and not contact.tags & case.routing.tags.get(matter.station or "", frozenset()):
         return Ruling(Effect.DROP, "who", "stations with other tags only")
-    if wishes.parameters and matter.parameter is not None and matter.parameter not in wishes.parameters:
+    if contact.parameters and matter.parameter is not None and matter.parameter not in contact.parameters:
         return Ruling(Effect.DROP, "who", "other parameters only")
-    if wishes.severity is not None and matter.severity < wishes.severity:
-        return Ruling(Effect.DROP, "who", f"wants {wishes.severity.word} and worse only")
+    if contact.severity is not None and matter.severity < contact.severity:
+        return Ruling(Effect.DROP, "who", f"wants {contact.severity.word} and worse only")
     return None
 
 
 def consent(case: Case) -> Ruling | None:
     """Drop what a contact has not agreed to get."""
-    given = case.contact.wishes.consent
+    given = case.contact.consent
     if given == "refused" or (case.routing.consent_required and given is None):
         return Ruling(Effect.DROP, "consent", f"consent {given or 'not recorded'}")
     return None
@@ -164,7 +164,7 @@ def consent(case: Case) -> Ruling | None:
 
 def route(case: Case) -> Ruling | None:
     """Drop what cannot go by this medium: not wished, no address, its carrier in trouble."""
-    medium, media = case.medium, case.contact.wishes.media
+    medium, media = case.medium, case.contact.media
     if media and medium not in media:
         return Ruling(Effect.DROP, "route", f"does not want {medium}")
     if case.contact.address(medium) is None:
@@ -223,13 +223,13 @@ def quiet_hours(case: Case) -> Ruling | None:
     Quiet hours are about what rings: a mail is never held. What can wait for the morning keeps the hours of the
     network for every group, and goes through nobody's.
     """
-    matter, wishes, routing = case.matter, case.contact.wishes, case.routing
+    matter, contact, routing = case.matter, case.contact, case.routing
     if case.medium is not Medium.SMS or matter.at is None:
         return None
-    wakes = _breaks(case) or (wishes.wake is not None and matter.severity >= wishes.wake)
+    wakes = _breaks(case) or (contact.wake is not None and matter.severity >= contact.wake)
     if wakes and not matter.by_day:
         return None
-    hours = wishes.quiet or (routing.night if matter.by_day else routing.hours_of(case.contact))
+    hours = contact.quiet or (routing.night if matter.by_day else routing.hours_of(contact))
     until = None if hours is None else end_of_quiet(matter.at, hours, routing.zone)
     return None if until is None else Ruling(Effect.HOLD, "quiet hours", "quiet hours", until)
 
@@ -250,7 +250,7 @@ def cap(case: Case) -> Ruling | None:
     plan, at = case.routing.cap, case.matter.at
     if plan is None or at is None or case.medium not in plan.by or _breaks(case):
         return None
-    if case.recent.messages < (case.contact.wishes.cap or plan.messages):
+    if case.recent.messages < (case.contact.cap or plan.messages):
         return None
     return Ruling(Effect.HOLD, "cap", "cap", next_clock(at, time.fromisoformat(plan.digest), case.routing.zone))
 
@@ -294,7 +294,7 @@ def text(case: Case) -> TextForm:
     """Return which text a message has: the last step of every message that is not dropped, which rules nothing."""
     contact, is_short = case.contact, case.medium is Medium.SMS
     end_follows = is_short or case.routing.wants_the_end(contact, case.medium, case.matter.severity)
-    return TextForm(contact.language, is_short, contact.wishes.accented, end_follows)
+    return TextForm(contact.language, is_short, contact.accented, end_follows)
 
 
 def recipients(routing: Routing, contacts: Iterable[Addressee], matter: Matter) -> list[Recipient]:

@@ -144,7 +144,7 @@ def _summary(
 ) -> Queued:
     language = person.contact.language
     if person.medium is Medium.SMS:
-        accented = person.contact.wishes.accented
+        accented = person.contact.accented
         subject, body = None, summary_texts.sms(lines, purpose, now, language, accented=accented)
     else:
         letter = summary_texts.email(lines, purpose, language)

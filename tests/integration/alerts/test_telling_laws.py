@@ -161,8 +161,7 @@ def everything_ended(conn: Connection) -> None:
 
 
 def add(conn: Connection, one: Addressee, place: int) -> None:
-    wishes = one.wishes
-    start, end = wishes.quiet or (None, None)
+    start, end = one.quiet or (None, None)
     conn.execute(
         """
         insert into contact (name, language, phone_e164, email, webhook, groups, stations, tags, parameters, media,
@@ -172,8 +171,8 @@ def add(conn: Connection, one: Addressee, place: int) -> None:
         [
             one.name, one.language,
             one.phone and f"+8498765432{place}", f"x{place}@example.org", one.webhook and f"{one.webhook}/{place}",
-            *(sorted(words) for words in (one.groups, one.stations, wishes.tags, wishes.parameters, wishes.media)),
-            None if wishes.severity is None else wishes.severity.word, start, end,
-            None if wishes.wake is None else wishes.wake.word, wishes.cap, wishes.consent,
+            *(sorted(words) for words in (one.groups, one.stations, one.tags, one.parameters, one.media)),
+            None if one.severity is None else one.severity.word, start, end,
+            None if one.wake is None else one.wake.word, one.cap, one.consent,
         ],
     )  # fmt: skip

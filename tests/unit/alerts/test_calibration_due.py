@@ -10,7 +10,7 @@ import pytest
 
 from alerts.alarm.change import Purpose
 from alerts.telling import gsm
-from alerts.telling.contact import Addressee, Wishes
+from alerts.telling.contact import Addressee
 from alerts.telling.explanation import explain
 from alerts.telling.letter import letter
 from alerts.telling.notice import Notice, worded
@@ -90,5 +90,5 @@ def test_nobody_is_woken_for_it_nor_called_again() -> None:
     assert held_until(technician, morning) is None
     never = replace(routing, quiet_hours=None)
     assert held_until(technician, night, never) == datetime(2026, 11, 24, 6, tzinfo=zone)
-    own = replace(technician, wishes=Wishes(quiet=(time(0), time(7)), wake=Severity.LOW))
+    own = replace(technician, quiet=(time(0), time(7)), wake=Severity.LOW)
     assert held_until(own, morning) == datetime(2026, 11, 24, 7, tzinfo=zone)

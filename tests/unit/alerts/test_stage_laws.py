@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.alarm.change import AFTERWARDS, CALLS, Purpose
-from alerts.telling.contact import MEDIA, Addressee, Wishes
+from alerts.telling.contact import MEDIA, Addressee
 from alerts.telling.explanation import explain
 from alerts.telling.routes import Routing
 from alerts.telling.stages import STAGES, Case, Effect, Matter, Person, Recent, Ruling, candidates, followers, outcome
@@ -60,17 +60,6 @@ networks = st.builds(
     tags=st.just({"st-my-thanh": frozenset({"estuary"})}),
     consent_required=st.booleans(),
 )
-wishes = st.builds(
-    Wishes,
-    tags=st.sets(st.sampled_from(["estuary", "pangasius"]), max_size=1).map(frozenset),
-    parameters=st.sets(st.sampled_from(["do", "ph"]), max_size=1).map(frozenset),
-    media=st.sets(st.sampled_from([medium.value for medium in MEDIA]), max_size=2).map(frozenset),
-    severity=st.none() | severities,
-    quiet=st.none() | st.tuples(clocks, clocks),
-    wake=st.none() | severities,
-    cap=st.none() | st.integers(1, 4),
-    consent=st.sampled_from([None, "given", "refused"]),
-)
 people = st.lists(
     st.builds(
         Addressee,
@@ -82,7 +71,14 @@ people = st.lists(
         groups=some_groups,
         stations=st.sets(st.sampled_from(STATIONS), max_size=1).map(frozenset),
         webhook=st.none() | st.just("https://example.org"),
-        wishes=wishes,
+        tags=st.sets(st.sampled_from(["estuary", "pangasius"]), max_size=1).map(frozenset),
+        parameters=st.sets(st.sampled_from(["do", "ph"]), max_size=1).map(frozenset),
+        media=st.sets(st.sampled_from([medium.value for medium in MEDIA]), max_size=2).map(frozenset),
+        severity=st.none() | severities,
+        quiet=st.none() | st.tuples(clocks, clocks),
+        wake=st.none() | severities,
+        cap=st.none() | st.integers(1, 4),
+        consent=st.sampled_from([None, "given", "refused"]),
     ),
     max_size=6,
     unique_by=lambda one: one.contact_id,
@@ -144,7 +140,7 @@ def test_everybody_that_a_route_names_has_one_outcome_with_its_stage_and_reason(
 def test_nobody_is_told_without_address_and_consent_nor_against_their_wishes(situation: Situation) -> None:
     routing, _, matter, _ = situation
     for case in situation.cases():
-        wants = case.contact.wishes
+        wants = case.contact
         if outcome(case).effect is Effect.DROP:
             continue
         assert case.contact.address(case.medium) is not None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from alerts.alarm.change import Purpose
 from alerts.telling.change_rate import change_rate
-from alerts.telling.contact import Addressee, Wishes
+from alerts.telling.contact import Addressee
 from alerts.telling.escalation import calls, next_call
 from alerts.telling.routes import Routing, shift_on_duty
 from alerts.telling.stages import NOTHING, Case, Effect, Matter, Recent, candidates, outcome
@@ -28,7 +29,6 @@ from quantrac.config.notifications import (
 from quantrac.telemetry.severity import Severity
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
-ANYTHING = Wishes()
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=ZONE)
 NIGHT = datetime(2026, 11, 24, 23, 0, tzinfo=ZONE)
 DUTY = Duty.model_validate({"from": "2026-11-23", "shifts": ["shift-a", "shift-b"], "swaps": {"2026-12-07": "shift-b"}})
@@ -44,15 +44,9 @@ ROUTING = Routing(
 )
 
 
-def person(
-    id_: int = 1,
-    *groups: str,
-    wishes: Wishes = ANYTHING,
-    phone: str | None = "+84912345678",
-    stations: frozenset[str] = frozenset(),
-) -> Addressee:
+def person(id_: int = 1, *groups: str, **wishes: Any) -> Addressee:
     own = frozenset(groups or ("operators",))
-    return Addressee(id_, "x", "vi", phone, "x@example.org", own, stations, wishes=wishes)
+    return replace(Addressee(id_, "x", "vi", "+84912345678", "x@example.org", own), **wishes)
 
 
 def matter(severity: Severity = Severity.MEDIUM, *groups: str, at: datetime = NOON) -> Matter:
@@ -130,12 +124,12 @@ def test_the_end_is_told_where_a_route_says_so() -> None:
 @pytest.mark.parametrize(
     ("one", "is_told"),
     [
-        (person(wishes=Wishes(tags=frozenset({"estuary"}))), True),
-        (person(wishes=Wishes(tags=frozenset({"pangasius"}))), False),
-        (person(wishes=Wishes(parameters=frozenset({"salinity"}))), False),
-        (person(wishes=Wishes(parameters=frozenset({"do", "salinity"}))), True),
-        (person(wishes=Wishes(severity=Severity.MEDIUM)), True),
-        (person(wishes=Wishes(media=frozenset({"sms"}))), True),
+        (person(tags=frozenset({"estuary"})), True),
+        (person(tags=frozenset({"pangasius"})), False),
+        (person(parameters=frozenset({"salinity"})), False),
+        (person(parameters=frozenset({"do", "salinity"})), True),
+        (person(severity=Severity.MEDIUM), True),
+        (person(media=frozenset({"sms"})), True),
         (person(stations=frozenset({"st-my-thanh", "st-tran-de"})), True),
     ],
 )
@@ -145,18 +139,18 @@ def test_people_hear_of_what_they_want_to_hear(one: Addressee, is_told: bool) ->
 
 
 def test_where_consent_is_required_it_is_enough_on_record() -> None:
-    assert told(replace(ROUTING, consent_required=True), [person(wishes=Wishes(consent="given"))], matter())
+    assert told(replace(ROUTING, consent_required=True), [person(consent="given")], matter())
 
 
 def hold(
     now: datetime,
     severity: Severity = Severity.MEDIUM,
     so_far: Recent = NOTHING,
-    wishes: Wishes = ANYTHING,
     medium: Medium = Medium.SMS,
     routing: Routing = ROUTING,
+    **wishes: Any,
 ) -> tuple[str, datetime | None] | None:
-    ruling = outcome(Case(person(wishes=wishes), medium, ("operators",), matter(severity, at=now), routing, {}, so_far))
+    ruling = outcome(Case(person(**wishes), medium, ("operators",), matter(severity, at=now), routing, {}, so_far))
     return None if ruling.effect is Effect.SEND else (ruling.stage, ruling.until)
 
 
@@ -192,10 +186,10 @@ def test_quiet_hours_hold_nobody_who_is_also_in_another_group() -> None:
 
 
 def test_a_person_has_quiet_hours_and_a_waking_severity_of_their_own() -> None:
-    own = Wishes(quiet=(time(11, 30), time(13)), wake=Severity.HIGH)
-    assert hold(NOON, wishes=own) == ("quiet hours", datetime(2026, 11, 24, 13, 0, tzinfo=ZONE))
-    assert hold(NOON, Severity.HIGH, wishes=own) is None
-    assert hold(NIGHT, wishes=own) is None
+    own: dict[str, Any] = {"quiet": (time(11, 30), time(13)), "wake": Severity.HIGH}
+    assert hold(NOON, **own) == ("quiet hours", datetime(2026, 11, 24, 13, 0, tzinfo=ZONE))
+    assert hold(NOON, Severity.HIGH, **own) is None
+    assert hold(NIGHT, **own) is None
 
 
 def test_what_is_more_than_the_cap_waits_for_the_digest_unless_it_breaks_through() -> None:
@@ -203,7 +197,7 @@ def test_what_is_more_than_the_cap_waits_for_the_digest_unless_it_breaks_through
     assert hold(NOON, so_far=Recent(messages=2)) is None
     assert hold(NOON, so_far=Recent(messages=3)) == ("cap", digest)
     assert hold(NOON, Severity.CRITICAL, Recent(messages=30)) is None
-    assert hold(NOON, so_far=Recent(messages=3), wishes=Wishes(cap=5)) is None
+    assert hold(NOON, so_far=Recent(messages=3), cap=5) is None
     assert hold(NOON, so_far=Recent(messages=3), medium=Medium.EMAIL) is None
 
 
