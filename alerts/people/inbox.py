@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Final
 
 import psycopg
 
 from alerts import desk
 from alerts.channels.pdu import Deliver
-from alerts.people.sms_answers import Meaning, SmsAnswer, read_answer
+from alerts.telling.gsm import unaccented
 from alerts.telling.notification import TAKEN
 from alerts.telling.notifier import TryAgain
 from quantrac.database import audit
@@ -30,6 +33,43 @@ order by a.raised_at desc, a.alarm_id desc limit 1
 """  # noqa: S608 (words of ours)
 
 log = logs.logger(__name__)
+
+
+class Meaning(StrEnum):
+    """What the answer asks for."""
+
+    ACKNOWLEDGE = "acknowledge"
+    STOP = "stop"
+    START = "start"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class SmsAnswer:
+    """A wish and, for an acknowledgement, the alarm it names (None: the newest that the person was told of)."""
+
+    meaning: Meaning
+    alarm_id: int | None = None
+    remark: str = ""
+
+
+ACKNOWLEDGE: Final = re.compile(r"(?:OK|DA NHAN|NHAN|ACK)\b[\s#:]*(\d{1,12})?\b[\s.,:]*(.*)", re.DOTALL)
+STOP: Final = re.compile(r"(?:STOP|HUY|TU CHOI|TC)[\s.!]*")
+START: Final = re.compile(r"(?:START|BAT DAU|NHAN LAI)[\s.!]*")
+
+
+def read_answer(text: str) -> SmsAnswer:
+    """Read an answer, with or without diacritics, upper or lower case."""
+    plain = unaccented(text).strip()
+    upper = plain.upper()
+    if STOP.fullmatch(upper):
+        return SmsAnswer(Meaning.STOP)
+    if START.fullmatch(upper):
+        return SmsAnswer(Meaning.START)
+    found = ACKNOWLEDGE.fullmatch(upper)
+    if found is None:
+        return SmsAnswer(Meaning.NOTHING)
+    return SmsAnswer(Meaning.ACKNOWLEDGE, int(found[1]) if found[1] else None, plain[found.start(2) :].strip())
 
 
 class SmsInbox:

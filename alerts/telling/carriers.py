@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-import psycopg
-
-from alerts.telling.notifier import Attended, Gone, NeedsPerson, Notifier, UndeliverableError
+from alerts.telling.notifier import Attended, Gone, NeedsPerson, UndeliverableError
 from quantrac.config.notifications import Medium
-from quantrac.database.pool import Connection, DatabaseUnreachable, connect
+from quantrac.database.outage import persist
+from quantrac.database.pool import Connection, connect
 from quantrac.observe import logs
 
 OK_IS_NEWS_AFTER: Final = timedelta(minutes=1)
@@ -56,7 +55,7 @@ def note_reports(conn: Connection, medium: Medium, reports: Iterable[CarrierRepo
 
 
 def start_attending(
-    url: str, medium: Medium, carrier: Notifier, clock: Callable[[], datetime], stop: threading.Event
+    url: str, medium: Medium, carrier: Attended, clock: Callable[[], datetime], stop: threading.Event
 ) -> threading.Thread:
     """Start the thread that looks after a carrier and return it; it ends after `stop` is set."""
     thread = threading.Thread(target=attend, args=(url, medium, carrier, clock, stop), name=f"attend-{carrier.name}")
@@ -64,26 +63,23 @@ def start_attending(
     return thread
 
 
-def attend(url: str, medium: Medium, carrier: Notifier, clock: Callable[[], datetime], stop: threading.Event) -> None:
+def attend(url: str, medium: Medium, carrier: Attended, clock: Callable[[], datetime], stop: threading.Event) -> None:
     """Look after a carrier until stopped: what comes back, and whether it lives. Runs in its own thread."""
-    if not isinstance(carrier, Attended):
-        return
     while not stop.is_set():
-        error = _attended(carrier)
-        try:
-            with connect(url, f"quantrac alerts {carrier.name}") as conn:
-                note_reports(conn, medium, [CarrierReport(carrier.name, error)], clock())
-        except (DatabaseUnreachable, psycopg.OperationalError) as failure:
-            log.warning("carrier_report_failed", carrier=carrier.name, error=str(failure))
+        error = persist(lambda: _attended(url, medium, carrier, clock), "carriers", stop=stop)
         stop.wait(ATTEND_EVERY_S if error is None else ATTEND_AFTER_FAILURE_S)
 
 
-def _attended(carrier: Attended) -> UndeliverableError | None:
+def _attended(url: str, medium: Medium, carrier: Attended, clock: Callable[[], datetime]) -> UndeliverableError | None:
+    """Look after a carrier once, note how it did, and return what is wrong with it."""
+    wrong: UndeliverableError | None = None
     try:
         carrier.attend()
     except UndeliverableError as error:
-        return error
+        wrong = error
     except Exception as error:  # the boundary of the task: the carrier is looked after again
         log.exception("carrier_attendance_failed")
-        return NeedsPerson(f"defect: {error}")
-    return None
+        wrong = NeedsPerson(f"defect: {error}")
+    with connect(url, f"quantrac alerts {carrier.name}") as conn:
+        note_reports(conn, medium, [CarrierReport(carrier.name, wrong)], clock())
+    return wrong

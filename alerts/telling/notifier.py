@@ -95,7 +95,7 @@ class Notifier(Protocol):
 
 
 @runtime_checkable
-class Attended(Protocol):
+class Attended(Notifier, Protocol):
     """A carrier that must be looked after between messages: what comes back, and whether it lives."""
 
     def attend(self) -> None:

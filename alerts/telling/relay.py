@@ -73,7 +73,7 @@ class Relay:
                 return HandedOver(carrier.name, reference)
         raise _together(errors)
 
-    def attended(self) -> list[Notifier]:
+    def attended(self) -> list[Attended]:
         """Return the carriers that must be looked after."""
         return [carrier for carrier in self.carriers if isinstance(carrier, Attended)]
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from alerts.channels.chart import LIMIT, LINE, day_chart
-from alerts.channels.letter_html import letter_html
+from alerts.channels.email_smtp import letter_html
 from alerts.people.receipts import outcome
 from alerts.telling.links import LASTS, LinkRefused, Links, Opened
 

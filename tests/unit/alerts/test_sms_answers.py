@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from alerts.people.sms_answers import Meaning, SmsAnswer, read_answer
+from alerts.people.inbox import Meaning, SmsAnswer, read_answer
 
 
 @pytest.mark.parametrize(
