@@ -75,18 +75,22 @@ def test_a_rule_that_tells_nobody_is_found(network: Network) -> None:
     assert {(one.rule, one.where) for one in findings(deaf)} >= {("do-low", "act"), ("do-low", "danger")}
 
 
+def findings_of(network: Network, **changes: object) -> list[tuple[str, str]]:
+    """Findings of `do-low` alone, changed: where and what."""
+    rule = network.rules["do-low"].model_copy(update=changes)
+    return [(one.where, one.what) for one in findings(replace(network, rules={"do-low": rule}, composites={}))]
+
+
 def test_a_message_that_needs_two_parts_is_found(network: Network) -> None:
-    rule = network.rules["do-low"]
-    long = rule.model_copy(update={"sms": rule.sms.model_copy(update={"vi": "{station} " + "a" * 160})})
-    found = findings(replace(network, rules={"do-low": long}))
-    assert {one.where for one in found} == {"sms (raised, vi)", "sms (level, vi)"}
+    sms = network.rules["do-low"].sms
+    assert sms is not None
+    found = findings_of(network, sms=sms.model_copy(update={"vi": "{station} " + "a" * 160}))
+    assert {where for where, _ in found} == {"sms (raised, vi)", "sms (level, vi)"}
 
 
 def test_a_rule_that_watches_nothing_is_found(network: Network) -> None:
-    rule = network.rules["do-low"]
-    nowhere = rule.model_copy(update={"watch": rule.watch.model_copy(update={"parameter": "h2s"})})
-    (one,) = findings(replace(network, rules={"do-low": nowhere}))
-    assert (one.rule, one.where) == ("do-low", "watch")
+    nowhere = network.rules["do-low"].watch.model_copy(update={"parameter": "h2s"})
+    assert findings_of(network, watch=nowhere) == [("watch", "no station has a channel that it watches")]
 
 
 @pytest.mark.parametrize(
@@ -113,11 +117,9 @@ def test_limits_follow_species_stage_and_crop(
 
 
 def with_levels(network: Network, **changes: object) -> list[tuple[str, str]]:
-    """Findings of `do-low` alone, its danger level changed."""
-    rule = network.rules["do-low"]
-    danger = (rule.below or {})["danger"].model_copy(update=changes)
-    changed = rule.model_copy(update={"below": {"danger": danger}, "instead": ()})
-    return [(one.where, one.what) for one in findings(replace(network, rules={"do-low": changed}, composites={}))]
+    """Findings of `do-low` alone, with nothing but its danger level, changed."""
+    danger = (network.rules["do-low"].below or {})["danger"].model_copy(update=changes)
+    return findings_of(network, below={"danger": danger}, instead=())
 
 
 def test_a_limit_that_no_reading_can_pass_is_found(network: Network) -> None:
@@ -136,10 +138,8 @@ def test_a_limit_beyond_what_the_instrument_measures_is_found(network: Network) 
 
 
 def test_a_delay_longer_than_the_hours_in_force_is_found(network: Network) -> None:
-    rule = network.rules["do-low"]
     night = Valid.model_validate({"hours": {"from": "23:30", "to": "00:30"}})
-    changed = replace(network, rules={"do-low": rule.model_copy(update={"valid": night})}, composites={})
-    assert [(one.where, one.what) for one in findings(changed)] == [
+    assert findings_of(network, valid=night) == [
         ("watch", "on_delay is longer than the 60 minutes in force: never rises")
     ]
 
