@@ -20,8 +20,8 @@ from quantrac.observe import health, logs, metrics
 QUALITY_LOCK: Final = 0x5154_0011
 ROLLUPS_LOCK: Final = 0x5154_0013
 DERIVED_LOCK: Final = 0x5154_0015
-GATHER_S: Final = 5.0
-"""Roll-ups let changes gather: otherwise each message of a minute would recompute its hour."""
+GATHER_S: Final = 1.0
+"""Roll-ups let changes gather: an hour is written once for several messages."""
 DERIVED_GATHER_S: Final = 0.5
 """Inputs of one time come in several messages."""
 CHECK_S: Final = 0.5

@@ -23,6 +23,7 @@ grant delete on change, ingest_health, job_run to quantrac_ingest;
 grant execute on function drop_readings_before(timestamptz), drop_rollups_before(text, timestamptz),
   compress_readings(timestamptz), order_hourly(timestamptz) to quantrac_ingest;
 grant select, insert, update on hourly, daily, import, channel_interval to quantrac_ingest;
+grant select, insert, delete on owed_day to quantrac_ingest;
 grant select on network, dropped to quantrac_ingest, quantrac_alerts, quantrac_console;
 grant delete on dead_letter, conflict to quantrac_ingest;
 grant select, insert, delete on image, dead_picture to quantrac_ingest;

@@ -693,7 +693,11 @@ CREATE TABLE public.hourly (
     north double precision,
     count integer NOT NULL,
     received integer NOT NULL,
-    expected integer NOT NULL
+    expected integer NOT NULL,
+    newest timestamp with time zone,
+    pivot double precision,
+    offsets double precision,
+    squares double precision
 )
 WITH (fillfactor='80');
 
@@ -847,6 +851,12 @@ ALTER TABLE public.out_of_service ALTER COLUMN out_of_service_id ADD GENERATED A
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE public.owed_day (
+    channel_id integer NOT NULL,
+    "time" timestamp with time zone NOT NULL,
+    since timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
 
 CREATE TABLE public.reading (
@@ -1748,6 +1758,9 @@ ALTER TABLE ONLY public.notification
 ALTER TABLE ONLY public.out_of_service
     ADD CONSTRAINT out_of_service_pkey PRIMARY KEY (out_of_service_id);
 
+ALTER TABLE ONLY public.owed_day
+    ADD CONSTRAINT owed_day_pkey PRIMARY KEY (channel_id, "time");
+
 ALTER TABLE ONLY public.reading_flag
     ADD CONSTRAINT reading_flag_pkey PRIMARY KEY (flag_id);
 
@@ -2041,6 +2054,8 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.notification TO quantrac_console;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.out_of_service TO quantrac_alerts;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.out_of_service TO quantrac_console;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.owed_day TO quantrac_ingest;
 
 GRANT SELECT,INSERT ON TABLE public.reading TO quantrac_ingest;
 GRANT SELECT ON TABLE public.reading TO quantrac_alerts;

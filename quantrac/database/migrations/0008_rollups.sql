@@ -15,13 +15,26 @@ create table hourly (
   count       int4 not null,
   received    int4 not null,           -- readings that arrived, whatever their quality
   expected    int4 not null,
+  newest      timestamptz,             -- of the readings that are in it; with what follows it goes on with later ones
+  pivot       float8,                  -- the first value that counts
+  offsets     float8,                  -- sum of what values differ from it
+  squares     float8,                  -- sum of the squares of that
   primary key (channel_id, time)
 ) with (fillfactor = 80);
 select create_hypertable('hourly', 'time', chunk_time_interval => interval '90 days', create_default_indexes => false);
 
 create table daily (like hourly including all);
 alter table daily set (fillfactor = 80);
+alter table daily drop column newest, drop column pivot, drop column offsets, drop column squares;
 select create_hypertable('daily', 'time', chunk_time_interval => interval '1000 days', create_default_indexes => false);
+
+-- Days to be made again from their hours, which still grow: made a little later, for many hours at once.
+create table owed_day (
+  channel_id  int4 not null,
+  time        timestamptz not null,    -- when the day begins
+  since       timestamptz not null default clock_timestamp(),
+  primary key (channel_id, time)
+);
 
 create function drop_rollups_before(relation text, before timestamptz) returns setof text language plpgsql security definer
 set search_path = public, pg_temp as $$

@@ -32,7 +32,8 @@ def fill(world: World) -> None:
     world.conn.execute(
         """insert into hourly (channel_id, time, value, count, received, expected)
              select %(c)s, %(t)s - n * interval '1 day', n, 60, 60, 60 from generate_series(1, 400) n;
-           insert into daily select * from hourly;
+           insert into daily (channel_id, time, value, count, received, expected)
+             select channel_id, time, value, count, received, expected from hourly;
            insert into ledger (station, epoch, highest_arrived, stored, received, new)
              values ('st-test', 'e1', 10, '{[1,10]}', 10, 10);
            insert into station_event values ('st-test', 'e1', 1, 0, %(t)s, null, 'restart', 'boot', %(t)s);

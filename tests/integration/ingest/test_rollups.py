@@ -309,7 +309,7 @@ def pieces(readings: Sequence[Given], size: int) -> Iterable[Sequence[Given]]:
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10**6), way=st.sampled_from(["live", "shuffled", "backfill"]))
 def test_a_month_gives_equal_bits_however_it_comes(station: psycopg.Connection, seed: int, way: str) -> None:
-    for table in ("reading", "reading_flag", "correction", "change", "hourly", "daily", "consumer"):
+    for table in ("reading", "reading_flag", "correction", "change", "hourly", "daily", "owed_day", "consumer"):
         station.execute(f"truncate {table}")
     chance = random.Random(seed)
     readings = month(chance, 31)
