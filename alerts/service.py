@@ -10,7 +10,7 @@ from typing import Final
 
 from alerts.channels.configured import notifiers_of
 from alerts.evaluating.evaluator import Evaluator
-from alerts.people.contacts import contacts_of, save_contacts
+from alerts.people.contacts import save_contacts
 from alerts.people.inbox import SmsInbox
 from alerts.rules.watched_network import WatchedNetwork
 from alerts.telling.attachments import attachments
@@ -142,7 +142,7 @@ class _Worker:
                 evaluator.wait(WAIT_FOR_CHANGE_S)
 
     def _evaluator(self, conn: Connection) -> Evaluator:
-        save_contacts(conn, contacts_of(self._watched.network), wall_clock())
+        save_contacts(conn, self._watched.network.settings.contacts.values(), wall_clock())
         evaluator = Evaluator.of(conn, self._watched.network, wall_clock, OWN_RULES)
         self._state = "evaluating"
         return evaluator

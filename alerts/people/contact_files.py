@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 import phonenumbers
 
-from alerts.people.contacts import NewContact
+from alerts.people.contacts import ImportedContact
 from quantrac.config.fields import SEVERITIES
 from quantrac.config.notifications import Medium
 from quantrac.telemetry.errors import QuantracError
@@ -62,7 +62,7 @@ def phone_e164(text: str) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
-def read_csv(path: Path, *, groups: Collection[str], stations: Collection[str]) -> list[NewContact]:
+def read_csv(path: Path, *, groups: Collection[str], stations: Collection[str]) -> list[ImportedContact]:
     """Return the contacts of a CSV file (UTF-8, header as COLUMNS).
 
     Raises ContactsRefused with `file:line: column: what was found, what is allowed` for every mistake.
@@ -75,9 +75,8 @@ def read_csv(path: Path, *, groups: Collection[str], stations: Collection[str]) 
             raise ContactsRefused(problems)
         reader.fieldnames = header
         lines = [_Line(row, f"{path}:{reader.line_num}", groups, stations) for row in reader]
-    contacts = [line.contact() for line in lines]
-    problems = [problem for line in lines for problem in line.problems]
-    problems += _twice((one for line, one in zip(lines, contacts, strict=True) if not line.problems), path)
+    contacts = [contact for line in lines if (contact := line.contact()) is not None]
+    problems = [problem for line in lines for problem in line.problems] + _twice(contacts, path)
     if problems:
         raise ContactsRefused(problems)
     return contacts
@@ -98,24 +97,27 @@ class _Line:
         self._place, self._groups, self._stations = place, groups, stations
         self.problems: list[str] = []
 
-    def contact(self) -> NewContact:
-        """Return the contact; what is wrong with it is left out, and noted."""
+    def contact(self) -> ImportedContact | None:
+        """Return the contact; None where something is wrong with it, which is noted."""
         phone = self._parsed("phone", phone_e164, "a phone number")
         self._check_cells()
         groups, stations = self._named("groups", self._groups), self._named("stations", self._stations)
         parameters, media = self._named("parameters", CATALOGUE), self._named("media", MEDIA)
-        start, end = self._parsed("quiet", _hours, "local hours such as 21:00-04:30") or (None, None)
+        quiet = self._parsed("quiet", _hours, "local hours such as 21:00-04:30")
         cap = self._parsed("cap", _count, "how many short messages a day, such as 10")
-        consent, given_on = self._parsed("consent", _consent, "the day it was given such as 2026-11-24, or no") or (
-            None,
-            None,
-        )
+        agreed = self._parsed("consent", _consent, "the day it was given such as 2026-11-24, or no")
+        consent, consent_on = agreed or (None, None)
+        if self.problems:
+            return None
         text = {name: cell or None for name, cell in self._cells.items()}
-        return NewContact(
-            self._cells["name"], phone, text["email"], text["language"] or "vi", groups, stations, text["webhook"],
-            text["apprise"], tuple(_words(self._cells["tags"])), parameters, media, text["severity"], start, end,
-            text["wake"], cap, consent, given_on, text["accents"] == "yes",
-        )  # fmt: skip
+        read = {
+            "name": text["name"], "phone": phone, "email": text["email"], "language": text["language"] or "vi",
+            "groups": groups, "stations": stations, "webhook": text["webhook"], "apprise": text["apprise"],
+            "tags": _words(self._cells["tags"]), "parameters": parameters, "media": media,
+            "severity": text["severity"], "quiet": quiet, "wake": text["wake"], "cap": cap,
+            "accents": text["accents"] == "yes", "consent": consent, "consent_on": consent_on,
+        }  # fmt: skip
+        return ImportedContact.model_validate(read)
 
     def _refuse(self, column: str, problem: str) -> None:
         self.problems.append(f"{self._place}: {column}: {problem}")
@@ -155,9 +157,9 @@ class _Line:
         return names
 
 
-def _hours(text: str) -> tuple[time, time]:
+def _hours(text: str) -> dict[str, str]:
     start, _, end = text.partition("-")
-    return time.fromisoformat(start.strip()), time.fromisoformat(end.strip())
+    return {name: f"{time.fromisoformat(clock.strip()):%H:%M}" for name, clock in (("from", start), ("to", end))}
 
 
 def _count(text: str) -> int:
@@ -174,11 +176,11 @@ def _words(text: str) -> list[str]:
     return [word for word in re.split(r"[;\s]+", text) if word]
 
 
-def _addresses(contact: NewContact) -> Iterator[str]:
-    yield from filter(None, (contact.phone_e164, (contact.email or "").lower(), contact.webhook, contact.apprise))
+def _addresses(contact: ImportedContact) -> Iterator[str]:
+    yield from filter(None, (contact.phone, (contact.email or "").lower(), contact.webhook, contact.apprise))
 
 
-def _twice(contacts: Iterable[NewContact], path: Path) -> list[str]:
+def _twice(contacts: Iterable[ImportedContact], path: Path) -> list[str]:
     """Nobody may stand twice in a file: one would overwrite the other."""
     seen: set[str] = set()
     problems = []

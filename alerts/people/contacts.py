@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
-from typing import Any, Final
+from typing import Any, Final, Literal
 from uuid import uuid4
 
 from alerts.alarm.change import Purpose
@@ -14,13 +14,12 @@ from alerts.telling.gsm import length, unaccented
 from alerts.telling.notice import clock
 from alerts.telling.notifier import Notifier, Outgoing, UndeliverableError
 from alerts.telling.outbox import Queued, enqueue
-from quantrac.config.network import Network
+from quantrac.config.network import Contact
 from quantrac.config.notifications import Medium
 from quantrac.database import audit
 from quantrac.database.pool import Connection
 from quantrac.database.time_zone import time_zone
 from quantrac.telemetry.errors import QuantracError
-from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.words import Words
 
 TEST_SUBJECT: Final = Words("Quantrac: tin nhắn thử", "Quantrac: test message")
@@ -33,55 +32,15 @@ class UnknownContact(QuantracError):
     """There is no active contact of that number."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewContact:
-    """A contact as it is to stand in the database; fields have the names of the columns."""
+class ImportedContact(Contact):
+    """A person who stands in no file of ours: a contact, and the consent that is on record."""
 
-    name: str
-    phone_e164: str | None
-    """Such as +84912345678."""
-    email: str | None
-    language: str = "vi"
-    groups: tuple[str, ...] = ()
-    stations: tuple[str, ...] = ()
-    webhook: str | None = None
-    apprise: str | None = None
-    tags: tuple[str, ...] = ()
-    parameters: tuple[str, ...] = ()
-    media: tuple[str, ...] = ()
-    severity: str | None = None
-    quiet_from: time | None = None
-    quiet_to: time | None = None
-    wake: str | None = None
-    cap: int | None = None
-    consent: str | None = None
-    """`given` or `refused`; None: not recorded."""
+    consent: Literal["given", "refused"] | None = None
+    """None: not recorded."""
     consent_on: date | None = None
-    accented: bool = False
-    """Short messages with diacritics."""
 
 
-def contacts_of(network: Network) -> list[NewContact]:
-    """Return the contacts that stand in network.yaml."""
-    return [
-        NewContact(
-            c.name, c.phone, c.email, c.language, c.groups, c.stations, c.webhook, c.apprise, c.tags, c.parameters,
-            c.media, _word(c.severity),
-            None if c.quiet is None else time.fromisoformat(c.quiet.start),
-            None if c.quiet is None else time.fromisoformat(c.quiet.end),
-            _word(c.wake), c.cap, accented=c.accents,
-        )
-        for c in network.settings.contacts.values()
-    ]  # fmt: skip
-
-
-def _word(severity: Severity | None) -> str | None:
-    return None if severity is None else severity.word
-
-
-def save_contacts(
-    conn: Connection, contacts: Iterable[NewContact], now: datetime, person: str = "configuration"
-) -> int:
+def save_contacts(conn: Connection, contacts: Iterable[Contact], now: datetime, person: str = "configuration") -> int:
     """Add the contacts, or bring those with the same phone or e-mail up to date; return how many changed."""
     changed = 0
     with conn.transaction():
@@ -178,7 +137,10 @@ def _try(notifier: Notifier, message: Outgoing) -> str | None:
     return None
 
 
-SAVED: Final = tuple(field.name for field in fields(NewContact))
+SAVED: Final = (
+    "name", "phone_e164", "email", "language", "groups", "stations", "webhook", "apprise", "tags", "parameters",
+    "media", "severity", "quiet_from", "quiet_to", "wake", "cap", "consent", "consent_on", "accented",
+)  # fmt: skip
 FIND: Final = f"""
 select contact_id, {", ".join(SAVED)} from contact
 where active and (phone_e164 = %s or lower(email) = lower(%s) or webhook = %s or apprise = %s)
@@ -190,12 +152,22 @@ insert into contact ({", ".join(SAVED)}) values ({", ".join(["%s"] * len(SAVED))
 CHANGE: Final = f"update contact set {', '.join(f'{name} = %s' for name in SAVED)} where contact_id = %s"  # noqa: S608
 
 
-def _save(conn: Connection, contact: NewContact, now: datetime, person: str) -> bool:
-    wanted = [
-        list(value) if isinstance(value, tuple) else value for value in (getattr(contact, name) for name in SAVED)
-    ]
-    phone = contact.phone_e164
-    sought = [phone, contact.email, contact.webhook, contact.apprise, phone]
+def _row(contact: Contact) -> list[Any]:
+    """Return a contact as the columns of `SAVED`."""
+    quiet = contact.quiet
+    hours = (None, None) if quiet is None else (time.fromisoformat(quiet.start), time.fromisoformat(quiet.end))
+    severity, wake = (None if one is None else one.word for one in (contact.severity, contact.wake))
+    consent = (contact.consent, contact.consent_on) if isinstance(contact, ImportedContact) else (None, None)
+    return [
+        contact.name, contact.phone, contact.email, contact.language, list(contact.groups), list(contact.stations),
+        contact.webhook, contact.apprise, list(contact.tags), list(contact.parameters), list(contact.media),
+        severity, *hours, wake, contact.cap, *consent, contact.accents,
+    ]  # fmt: skip
+
+
+def _save(conn: Connection, contact: Contact, now: datetime, person: str) -> bool:
+    wanted = _row(contact)
+    sought = [contact.phone, contact.email, contact.webhook, contact.apprise, contact.phone]
     found = conn.execute(FIND, sought).fetchone()
     if found is None:
         row = conn.execute(ADD, wanted).fetchone()

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from alerts.people.contacts import contacts_of, save_contacts
+from alerts.people.contacts import save_contacts
 from quantrac.config.network import Network
 from quantrac.database.edition import tune
 from quantrac.database.migration import migrate
@@ -93,4 +93,4 @@ def prepare_database(url: str, network: Network) -> None:
     with connect(url, PERSON) as conn:
         tune(conn)
         apply_network(conn, network, PERSON, now)
-        save_contacts(conn, contacts_of(network), now, PERSON)
+        save_contacts(conn, network.settings.contacts.values(), now, PERSON)

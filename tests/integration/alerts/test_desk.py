@@ -11,7 +11,8 @@ import pytest
 from alerts import desk
 from alerts.alarm.change import Mark, Subject
 from alerts.alarm.records import clear_alarm, raise_alarm
-from alerts.people.contacts import NewContact, save_contacts
+from alerts.people.contacts import save_contacts
+from quantrac.config.network import Contact
 from quantrac.database.pool import Connection
 from quantrac.private_services.catchers import MailCatcher, SmsCatcher
 from quantrac.telemetry.severity import Severity
@@ -63,11 +64,14 @@ def test_an_unknown_alarm_is_said_to_be_one(conn: Connection) -> None:
         desk.acknowledge(conn, 99, "lan", None, LATER)
 
 
+LAN = Contact(name="Lan", phone="+84912345678", email="lan@example.org", groups=("operators",))
+
+
 def test_contacts_are_found_again_by_phone_or_mail(conn: Connection) -> None:
-    lan = NewContact("Lan", "+84912345678", "lan@example.org", "vi", ("operators",))
-    assert save_contacts(conn, [lan], START) == 1
-    assert save_contacts(conn, [lan], START) == 0
-    moved = NewContact("Lan", "+84987654321", "LAN@example.org", "en", ("operators", "farmers"))
+    assert save_contacts(conn, [LAN], START) == 1
+    assert save_contacts(conn, [LAN], START) == 0
+    new = {"phone": "+84987654321", "email": "LAN@example.org", "language": "en", "groups": ("operators", "farmers")}
+    moved = LAN.model_copy(update=new)
     assert save_contacts(conn, [moved], START) == 1
     assert rows(conn, "select phone_e164, language, groups from contact") == [
         ("+84987654321", "en", ["operators", "farmers"])
@@ -106,7 +110,7 @@ class TestCommandLine:
         assert f"{file}:2: phone: found '12'" in refused.stderr
 
     def test_a_test_message_goes_out_by_every_way(self, conn: Connection) -> None:
-        save_contacts(conn, [NewContact("Lan", "+84912345678", "lan@example.org", "vi", ("operators",))], START)
+        save_contacts(conn, [LAN], START)
         with MailCatcher() as mail, SmsCatcher() as sms:
             done = quantrac(
                 "contacts", "test", "1",

@@ -10,13 +10,13 @@ import pytest
 from alerts import desk
 from alerts.evaluating.evaluator import Evaluator
 from alerts.evaluating.stored_normals import with_normals
-from alerts.people.contacts import NewContact, listed, save_contacts
+from alerts.people.contacts import listed, save_contacts
 from alerts.rules.composite import compile_composites
 from alerts.trials.backtest_run import run_backtest
 from alerts.trials.normals import make_normals
 from alerts.watchdogs.books import check_books
 from alerts.watchdogs.feed_lag import check_feed
-from quantrac.config.network import Network
+from quantrac.config.network import Contact, Network
 from quantrac.config.notifications import Medium
 from quantrac.database.beat import Beat
 from quantrac.database.feed import NewChange, append_changes
@@ -48,7 +48,7 @@ def service(database: str) -> Iterator[Connection]:
 def test_the_whole_path_runs_with_the_rights_of_alerts(conn: Connection, service: Connection) -> None:
     channel_id = add_network(conn)
     store(conn, channel_id, read_series("2.8x10 4.6x30", MINUTE, start_ms=START_MS))
-    save_contacts(service, [NewContact("Lan", None, "lan@example.org", "vi", ("operators",))], START)
+    save_contacts(service, [Contact(name="Lan", email="lan@example.org", groups=("operators",))], START)
     Beat(service, "alerts", "test", START).beat(START)
     worker = Evaluator(service, {CHANNEL: [oxygen_rule()]}, ROUTING, lambda: START)
     while worker.round():

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from alerts.people.contact_files import ContactsRefused, PhoneRefused, phone_e164, read_csv
-from alerts.people.contacts import NewContact
+from alerts.people.contacts import ImportedContact
 
 GROUPS, STATIONS = {"farmers", "operators"}, {"st-my-thanh", "st-tran-de"}
 
 
-def read(tmp_path: Path, text: str) -> list[NewContact]:
+def read(tmp_path: Path, text: str) -> list[ImportedContact]:
     file = tmp_path / "contacts.csv"
     file.write_text(text, "utf-8")
     return read_csv(file, groups=GROUPS, stations=STATIONS)
@@ -45,8 +45,10 @@ def test_contacts_are_read(tmp_path: Path) -> None:
         "Lan,,lan@example.org,en,farmers operators,\n"
     )
     assert read(tmp_path, text) == [
-        NewContact("Ông Sáu", "+84912345678", None, "vi", ("farmers",), ("st-my-thanh", "st-tran-de")),
-        NewContact("Lan", None, "lan@example.org", "en", ("farmers", "operators"), ()),
+        ImportedContact(
+            name="Ông Sáu", phone="+84912345678", groups=("farmers",), stations=("st-my-thanh", "st-tran-de")
+        ),
+        ImportedContact(name="Lan", email="lan@example.org", language="en", groups=("farmers", "operators")),
     ]
 
 
