@@ -90,14 +90,14 @@ class Settings(BaseSettings):
             raise BadSetting("\n".join(complaints))
 
     database_url: DatabaseUrl | None = Field(default=None, repr=False)
-    """`postgresql://user@host:port/database`."""
+    """`postgresql://user@host:port[,host:port…]/database`."""
     ingest_database_url: DatabaseUrl | None = Field(default=None, repr=False)
     quality_database_url: DatabaseUrl | None = Field(default=None, repr=False)
     alerts_database_url: DatabaseUrl | None = Field(default=None, repr=False)
     jobs_database_url: DatabaseUrl | None = Field(default=None, repr=False)
     console_database_url: DatabaseUrl | None = Field(default=None, repr=False)
     mqtt_url: str | None = Field(default=None, repr=False)
-    """`mqtt://[user:password@]host:port` or `mqtts://…`."""
+    """`mqtt://[user:password@]host:port[,host:port…]` or `mqtts://…`."""
 
     config: Path = Path("station_configs")
     overlay: str | None = None

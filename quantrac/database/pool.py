@@ -87,13 +87,17 @@ def columns_of(row: type[Any]) -> str:
 
 
 def address(url: str) -> str:
-    """Return `host:port/database` of a connection string: what may stand in a log."""
+    """Return `host:port/database` of a connection string, of several hosts each: what may stand in a log."""
     try:
         parts = psycopg.conninfo.conninfo_to_dict(url)
     except psycopg.ProgrammingError:
         return "(address not readable)"
-    host, port = parts.get("host", "local socket"), parts.get("port", "5432")
-    return f"{host}:{port}/{parts.get('dbname', '')}"
+    hosts, ports = (
+        str(parts.get(key, default)).split(",") for key, default in (("host", "local socket"), ("port", ""))
+    )
+    ports = ports * len(hosts) if len(ports) == 1 else ports  # libpq: one port serves every host
+    places = ",".join(f"{host}:{port or 5432}" for host, port in zip(hosts, ports, strict=False))
+    return f"{places}/{parts.get('dbname', '')}"
 
 
 def one_line(error: Exception) -> str:

@@ -1,13 +1,19 @@
-"""The address of the broker: `mqtt://user:password@host:1883` or `mqtts://host:8883?ca=/etc/quantrac/ca.pem`."""
+"""The address of the broker: `mqtt://user:password@host:1883` or `mqtts://host:8883?ca=/etc/quantrac/ca.pem`.
+
+Of a cluster it names several hosts, `mqtt://user:password@one:1883,two:1883,three:1883`, or several whole addresses
+with commas between them.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from quantrac.telemetry.errors import QuantracError
 
 DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
+_NEXT_ADDRESS = re.compile(r",(?=[a-z]+://)")
 
 
 class AddressError(QuantracError):
@@ -28,43 +34,72 @@ class MqttAddress:
     ca_file: str | None = None
     """Certificates to trust; None means those of the system."""
 
+    others: tuple[MqttAddress, ...] = ()
+    """Further brokers of the same cluster, in the order in which they are tried."""
+
     @classmethod
     def parse(cls, url: str) -> MqttAddress:
-        """Read an `mqtt://` or `mqtts://` address; user and password may be percent-encoded. Raises AddressError."""
-        parts = urlsplit(url)
-        if parts.scheme not in DEFAULT_PORTS:
+        """Read `mqtt://` or `mqtts://` addresses; user and password may be percent-encoded. Raises AddressError."""
+        first, *others = [broker for address in _NEXT_ADDRESS.split(url) for broker in cls._brokers(address)]
+        return replace(first, others=tuple(others))
+
+    @classmethod
+    def _brokers(cls, url: str) -> list[MqttAddress]:
+        """Read one address, which may name several hosts."""
+        scheme, separator, rest = url.partition("://")
+        if not separator or scheme not in DEFAULT_PORTS:
             raise AddressError(
                 f"broker address: found {_masked(url)!r}, expected mqtt://host:port or mqtts://host:port"
                 " (QUANTRAC_MQTT_URL)"
             )
+        who, at, places = rest.rpartition("@")
+        places, mark, query = places.partition("?")
+        return [cls._broker(f"{scheme}://{who}{at}{place}{mark}{query}") for place in places.split(",")]
+
+    @classmethod
+    def _broker(cls, url: str) -> MqttAddress:
         try:
+            parts = urlsplit(url)
             port = parts.port or DEFAULT_PORTS[parts.scheme]
         except ValueError:
             raise AddressError(f"broker address: found {_masked(url)!r}, expected a port from 1 to 65535") from None
         if not parts.hostname:
-            raise AddressError(f"broker address: found {_masked(url)!r}, expected a host name after //")
-        ca = parse_qs(parts.query).get("ca", [None])[0]
+            raise AddressError(f"broker address: found {_masked(url)!r}, expected a host name after // and each comma")
         return cls(
             host=parts.hostname,
             port=port,
             tls=parts.scheme == "mqtts",
             user=None if parts.username is None else unquote(parts.username),
             password=None if parts.password is None else unquote(parts.password),
-            ca_file=ca,
+            ca_file=parse_qs(parts.query).get("ca", [None])[0],
         )
+
+    @property
+    def each(self) -> tuple[MqttAddress, ...]:
+        """The brokers one by one, at least one."""
+        return replace(self, others=()), *self.others
 
     @property
     def url(self) -> str:
         """The address in full, password included: not for logs."""
+        return ",".join(broker._whole for broker in self.each)  # noqa: SLF001 (its own class)
+
+    def __str__(self) -> str:
+        """The address without the password, for logs."""
+        own = f"{self._scheme}://{self.user + '@' if self.user else ''}{self._place}"
+        return ",".join([own, *map(str, self.others)])
+
+    @property
+    def _whole(self) -> str:
         who = "" if self.user is None else quote(self.user, safe="")
         if self.password is not None:
             who += ":" + quote(self.password, safe="")
         query = "" if self.ca_file is None else "?ca=" + quote(self.ca_file)
-        return f"{'mqtts' if self.tls else 'mqtt'}://{who}{'@' if who else ''}{self._place}{query}"
+        return f"{self._scheme}://{who}{'@' if who else ''}{self._place}{query}"
 
-    def __str__(self) -> str:
-        """The address without the password, for logs."""
-        return f"{'mqtts' if self.tls else 'mqtt'}://{self.user + '@' if self.user else ''}{self._place}"
+    @property
+    def _scheme(self) -> str:
+        return "mqtts" if self.tls else "mqtt"
 
     @property
     def _place(self) -> str:

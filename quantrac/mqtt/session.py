@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import itertools
 import os
 import select
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from quantrac.backoff import Backoff
@@ -66,7 +68,7 @@ class Session:
         """Prepare a session; nothing is sent before `start`.
 
         Args:
-            address: the broker, and who we are there.
+            address: the broker, and who we are there; of several the next one is tried when a connection ends.
             client_id: see Terms, as the following six.
             expiry_s: seconds.
             receive_maximum: messages.
@@ -86,7 +88,8 @@ class Session:
             min(window, PACKET_IDENTIFIERS), largest_payload,
         )  # fmt: skip
         self._on_connect, self._on_disconnect, self._on_settled = on_connect, on_disconnect, on_publish_settled
-        self._backoff = backoff or Backoff()
+        self._brokers = itertools.cycle(address.each)
+        self._backoff = backoff or Backoff(places=len(address.each))
         self._waiting: collections.deque[Publish] = collections.deque()
         self._acknowledged: collections.deque[Sequence[tuple[int, int]]] = collections.deque()
         self._wake = _WakePipe()
@@ -164,19 +167,19 @@ class Session:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            began = time.monotonic()
-            why = self._one_connection()
+            began, broker = time.monotonic(), next(self._brokers)
+            why = self._one_connection(broker)
             if self._stopping.is_set():
                 return
             if self._served or time.monotonic() - began > STEADY_S:
                 self._backoff.reset()
             wait_s = self._backoff.next_wait_s() + (TAKEN_OVER_S if self._taken_over else 0.0)
-            log.warning("mqtt_reconnect_scheduled", broker=str(self._terms.address), why=why, in_s=round(wait_s, 1))
+            log.warning("mqtt_reconnect_scheduled", broker=str(broker), why=why, in_s=round(wait_s, 1))
             self._rest(wait_s)
 
-    def _one_connection(self) -> str:
-        """Connect and serve until the connection ends; return why it did."""
-        connection = Connection(self._terms, self.generation + 1, self._callbacks)
+    def _one_connection(self, broker: MqttAddress) -> str:
+        """Connect to a broker and serve until the connection ends; return why it did."""
+        connection = Connection(replace(self._terms, address=broker), self.generation + 1, self._callbacks)
         self._connection = connection
         try:
             connection.open()
@@ -189,7 +192,7 @@ class Session:
         except OSError as error:
             return str(error)
         except Exception as error:  # the boundary of the task: without this thread nothing would arrive any more
-            log.exception("mqtt_connection_failed", broker=str(self._terms.address))
+            log.exception("mqtt_connection_failed", broker=str(broker))
             return repr(error)
         else:
             return "another client took the session over" if connection.taken_over else "connection ended"

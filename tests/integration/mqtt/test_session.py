@@ -2,11 +2,13 @@
 
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 
 from quantrac.mqtt import Outcome, SettledPublish, Subscription, Will
 from quantrac.private_services.mosquitto import PrivateMosquitto
+from tests.fixtures.broker import private_folder
 from tests.fixtures.party import Meet, Party
 from tests.fixtures.proxy import TcpProxy
 from tests.fixtures.timing import eventually
@@ -20,6 +22,13 @@ def edge(meet: Meet, broker: PrivateMosquitto, **more: object) -> Party:
 
 def centre(meet: Meet, broker: PrivateMosquitto, **more: object) -> Party:
     return meet(broker.url("ingest"), "centre", subscriptions=[Subscription("quantrac/v1/+/readings")], **more)
+
+
+@pytest.fixture
+def another_broker() -> Iterator[PrivateMosquitto]:
+    """A second broker, for sessions that know several."""
+    with private_folder("tests-broker-") as folder, PrivateMosquitto(folder / "mq", stations=["st-test"]) as mosquitto:
+        yield mosquitto
 
 
 def test_payloads_arrive_whole_and_in_order_and_are_settled_with_their_tags(
@@ -216,3 +225,28 @@ def test_a_session_that_may_not_read_stays_alive_and_the_broker_keeps_its_messag
             break
     assert receiver.session.generation == generation
     assert len(receiver.messages) == 300
+
+
+def test_of_several_brokers_the_next_one_is_taken_when_one_is_gone(
+    meet: Meet, broker: PrivateMosquitto, another_broker: PrivateMosquitto
+) -> None:
+    both = f"{broker.url('st-test')},{another_broker.url('st-test')}"
+    sender, first, second = meet(both, "edge"), centre(meet, broker), centre(meet, another_broker)
+    sender.say(TOPIC, b"1")
+    broker.kill()
+    sender.say(TOPIC, b"2")
+    broker.start()
+    another_broker.kill()
+    eventually(lambda: first.session.subscribed)
+    sender.say(TOPIC, b"3")
+    assert first.hears((TOPIC, b"1"), (TOPIC, b"3"))
+    assert second.hears((TOPIC, b"2"))
+
+
+def test_a_broker_that_is_away_at_the_start_does_not_keep_a_session_from_the_others(
+    meet: Meet, broker: PrivateMosquitto, another_broker: PrivateMosquitto
+) -> None:
+    another_broker.kill()
+    hosts = f"127.0.0.1:{another_broker.port},127.0.0.1:{broker.port}"
+    sender = meet(f"mqtt://st-test:{broker.password('st-test')}@{hosts}", "edge")
+    assert sender.say(TOPIC) == 0x10

@@ -22,6 +22,9 @@ def test_the_script_for_the_administrator_makes_every_group() -> None:
     ("url", "shown"),
     [
         ("postgresql://an:secret@db.example:6432/quantrac", "db.example:6432/quantrac"),
+        ("postgresql://an:secret@a:1,b:2/quantrac?target_session_attrs=read-write", "a:1,b:2/quantrac"),
+        ("postgresql://an:secret@a,b:2/quantrac", "a:5432,b:2/quantrac"),
+        ("host=a,b port=6432 dbname=quantrac password=secret", "a:6432,b:6432/quantrac"),
         ("postgresql://an:secret@/quantrac", "local socket:5432/quantrac"),
         ("nonsense", "(address not readable)"),
     ],

@@ -21,7 +21,26 @@ def test_an_address_is_read_and_written_back(url: str, expected: MqttAddress) ->
     assert MqttAddress.parse(expected.url) == expected
 
 
-@pytest.mark.parametrize("url", ["http://host", "host:1883", "mqtt://", "mqtt://host:99999", "mqtt://u:secret@host:x"])
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("mqtts://u:p%2C@a,[::1]:8884,c:1?ca=/ca.pem", "mqtts://u@a:8883,mqtts://u@[::1]:8884,mqtts://u@c:1"),
+        ("mqtt://u:secret@a:1,mqtt://v:secret@b:2", "mqtt://u@a:1,mqtt://v@b:2"),
+        ("mqtt://u:se,cret@a:1,b:2,mqtts://c", "mqtt://u@a:1,mqtt://u@b:2,mqtts://c:8883"),
+    ],
+)
+def test_a_cluster_is_one_address_with_several_hosts_or_several_addresses(url: str, shown: str) -> None:
+    address = MqttAddress.parse(url)
+    assert str(address) == shown
+    assert [str(broker) for broker in address.each] == shown.split(",")
+    assert MqttAddress.parse(address.url) == address
+    assert "secret" not in f"{address!r}"
+    assert len({(broker.tls, broker.ca_file) for broker in address.each}) == (2 if ",mqtts" in url else 1)
+
+
+@pytest.mark.parametrize("url", ["http://host", "host:1883", "mqtt://", "mqtt://host:99999", "mqtt://u:secret@host:x",
+                                 "mqtt://u:secret@a,", "mqtt://u:secret@a,,b", "mqtt://u:secret@a,http://u:secret@b",
+                                 "mqtt://u:secret@a:1,b:x", "mqtt://u:secret@[::1,b"])  # fmt: skip
 def test_what_is_no_address_is_refused_without_showing_the_password(url: str) -> None:
     with pytest.raises(AddressError) as caught:
         MqttAddress.parse(url)
