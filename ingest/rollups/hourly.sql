@@ -35,13 +35,14 @@ with raw as (
   select channel_id, hour, time, kind,
          one as total, one as min, one as max, one as pivot, null::float8 as offsets, null::float8 as squares,
          case when kind = 'vector' then sind(value) end as east, case when kind = 'vector' then cosd(value) end as north,
-         value as last, (value is not null)::int4 as count, 1 as received
+         value as last, (value is not null)::int4 as count, 1 as received, null::int4 as expected
   from counted, lateral (select case when kind <> 'vector' then value end as one) as plain
   union all
   select h.channel_id, h.time, h.newest, c.kind, h.total, h.min, h.max, h.pivot, h.offsets, h.squares, h.east, h.north,
-         h.value, h.count, h.received
+         h.value, h.count, h.received, case when i.channel_id is null then h.expected end
   from unnest(%(grown_id)s::int4[], %(grown_time)s::timestamptz[]) as g(channel_id, time)
   join hourly h using (channel_id, time) join channel c using (channel_id)
+  left join (select distinct channel_id from channel_interval) i using (channel_id)  -- the others' interval is one
 ), pivoted as (
   select p.*, first_value(p.pivot) over (partition by p.channel_id, p.hour order by p.pivot is null, p.time) as about
   from parts p
@@ -51,7 +52,8 @@ with raw as (
          sum(coalesce(squares, (total - about) * (total - about)) order by time) as squares,
          sum(east order by time) as east, sum(north order by time) as north,
          last(last, time) filter (where count > 0) as last,
-         sum(count)::int4 as count, sum(received)::int4 as received, max(time) as newest, max(about) as pivot
+         sum(count)::int4 as count, sum(received)::int4 as received, max(expected) as expected, max(time) as newest,
+         max(about) as pivot
   from pivoted group by channel_id, hour, kind
 )
 select b.channel_id, b.hour,
@@ -61,7 +63,7 @@ select b.channel_id, b.hour,
        b.min, b.max,
        case when b.count > 1 then sqrt(greatest(b.squares - b.offsets * b.offsets / b.count, 0) / (b.count - 1)) end,
        b.total, b.east, b.north, b.count, b.received,
-       expected_readings(b.channel_id, b.hour, b.hour + interval '1 hour'),
+       coalesce(b.expected, expected_readings(b.channel_id, b.hour, b.hour + interval '1 hour')),
        b.newest, b.pivot, b.offsets, b.squares
 from hours b
 cross join lateral (

@@ -255,6 +255,24 @@ def test_expected_readings_follow_the_interval_that_was_in_force(station: psycop
     assert hours(station, "st-test/do", "expected") == [60, 30 + 6, 12]
 
 
+def test_an_hour_that_grows_follows_another_interval_and_reads_only_what_is_new(station: psycopg.Connection) -> None:
+    """The readings that are in the hour already are made worse behind its back: nobody looks at them again."""
+    store(station, [Given("do", minute, 5.0) for minute in range(1, 31)])
+    follow(station)
+    station.execute("update reading set value = 99")
+    store(station, [Given("do", 31, 6.0)])
+    follow(station)
+    assert hours(station, "st-test/do", "max, count, expected") == [(6.0, 31, 60)]
+    assert station.execute("select max, count from v_daily").fetchall() == [(6.0, 31)]
+    now = T0 + timedelta(minutes=40)
+    with station.transaction():
+        station.execute("update channel set interval_s = 30 where channel = 'st-test/do'")
+        station.execute("update channel_interval set during = %s::tstzmultirange", [f"{{(,{now}]}}"])
+        append_changes(station, [NewChange("st-test", None, now, now, 0, Cause.CONFIGURATION)])
+    follow(station)
+    assert hours(station, "st-test/do", "max, count, expected") == [(99.0, 31, 40 + 40)]
+
+
 def test_hours_whose_readings_were_dropped_stay(station: psycopg.Connection) -> None:
     store(station, [Given("do", minute, 5.0) for minute in range(1, 61)])
     follow(station)
