@@ -44,6 +44,8 @@ class Purpose(StrEnum):
 ENDS: Final = frozenset({Purpose.CLEARED, Purpose.WITHDRAWN})
 AFTERWARDS: Final = ENDS | {Purpose.QUESTIONED}
 """News for everybody who got an earlier message about the alarm."""
+OPENINGS: Final = frozenset({Purpose.RAISED, Purpose.LEVEL})
+"""News that an alarm stands, and how bad it is."""
 CALLS: Final = frozenset({Purpose.ESCALATED, Purpose.REPEATED})
 """Calls for somebody to acknowledge."""
 
@@ -82,6 +84,8 @@ class Recorded:
     is_news: bool
     """A level more severe, or a kind of trouble other, than any that this alarm has reached (cleared: False)."""
     texts: RuleTexts
+    is_worse: bool = False
+    """A level more severe than any before."""
 
 
 @dataclass(frozen=True, slots=True)

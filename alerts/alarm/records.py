@@ -107,12 +107,13 @@ def reach_level(
     if (mark.level, mark.severity) == (row.level, row.severity):
         return None
     levels, severities = _reached(conn, row)
-    is_news = mark.severity > max(severities) or (is_kind and mark.level not in levels)
+    is_worst = mark.severity > max(severities)
+    is_news = is_worst or (is_kind and mark.level not in levels)
     is_worse = mark.severity > row.severity or (is_kind and is_news)
     event = _take(
         conn, row, AlarmAct.WORSEN if is_worse else AlarmAct.EASE, time, now, detail=_level(mark), columns=columns
     )
-    return Recorded(Purpose.LEVEL, row.alarm_id, event, time, row.raised_at, mark.severity, is_news, texts)
+    return Recorded(Purpose.LEVEL, row.alarm_id, event, time, row.raised_at, mark.severity, is_news, texts, is_worst)
 
 
 def clear_alarm(

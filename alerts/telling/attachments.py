@@ -6,15 +6,13 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from alerts.alarm.change import Purpose
+from alerts.alarm.change import OPENINGS
 from alerts.telling.links import links_of
 from quantrac.config.settings import Settings
 from quantrac.database.pool import Connection
 from quantrac.database.time_zone import time_zone
 
 COURSE: Final = timedelta(hours=24)
-OPEN: Final = frozenset({Purpose.RAISED, Purpose.LEVEL})
-"""Purposes after which somebody may still acknowledge."""
 
 DAY: Final = """
 select extract(epoch from time_bucket('10 minutes', time))::bigint, avg(value order by time)
@@ -42,7 +40,7 @@ def attachments(settings: Settings, clock: Callable[[], datetime]) -> Attach:
 
     def attach(conn: Connection, alarm_id: int | None, contact_id: int, facts: Facts | None) -> Facts:
         found = dict(facts or {})
-        if found.get("purpose") not in OPEN:
+        if found.get("purpose") not in OPENINGS:
             return found
         if found.get("channel") and found.get("value") is not None:
             time = datetime.fromisoformat(str(found["time"]))

@@ -85,4 +85,4 @@ def _due(conn: Connection, alarm_id: int, severity: Severity, call: Call, row: l
     change = Recorded(
         purpose, alarm_id, event, now, raised_at, severity, is_news=True, texts=msgspec.convert(texts, RuleTexts)
     )
-    return Untold(change, station, to, by, breaks_quiet_hours=True, about=OnRecord(*about))
+    return Untold(change, station, to, by, breaks_quiet_hours=purpose is Purpose.ESCALATED, about=OnRecord(*about))

@@ -17,7 +17,6 @@ REMARK_HEADS: Final = {
     Purpose.FLAPPING: Words("Chập chờn", "Comes and goes"),
 }
 ALL_CLEAR: Final = Words("Hết cảnh báo", "All clear")
-WORSE: Final = Words("tăng mức", "worse")
 ENDED: Final = Words("Cảnh báo số {} đã kết thúc.", "Alarm {} has ended.")
 WATCHED: Final = Words(
     "Cảnh báo số {} vẫn được theo dõi cho đến khi hết.", "Alarm {} is still watched until it is over."
@@ -60,8 +59,8 @@ def letter(said: Wording, *, end_follows: bool = True) -> Letter:
     else:
         kind, lines, number = SEVERITY_WORDS[notice.severity], [*_standing(said)], NUMBER
         where = f"{said.station} {said.value}".rstrip()
-        unanswered = WORSE.in_language(language) if notice.purpose is Purpose.LEVEL else said.unanswered
-        title = f"{unanswered}: {title}" if unanswered else title
+        heads = ", ".join(filter(None, (said.unanswered, said.worse)))
+        title = f"{heads}: {title}" if heads else title
         follows = END_FOLLOWS.in_language(language) if end_follows else ""
     body = [*lines, "", number.in_language(language).format(notice.alarm_id) + follows]
     return Letter(f"[{kind.in_language(language)}] {title}: {where}, {time}", "\n".join(body) + "\n")
@@ -80,7 +79,7 @@ def _standing(said: Wording) -> Iterator[str]:
     notice, language, texts = said.notice, said.language, said.notice.texts
     moment = _moment(notice.time, notice.zone)
     yield f"{said.station}: {said.title}"
-    yield _line(SEVERITY, said.severity, language)
+    yield _line(SEVERITY, ", ".join(filter(None, (said.severity, said.worse.lower()))), language)
     yield _line(TIME, f"{moment} ({LOCAL_TIME.in_language(language)})", language)
     if notice.purpose is Purpose.LEVEL:
         yield _line(SINCE, _moment(notice.raised_at, notice.zone), language)

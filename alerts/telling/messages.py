@@ -171,6 +171,7 @@ def _notice(
         unit=figures.unit,
         decimals=figures.decimals,
         trend=figures.trend() if goes_at_once and matter.purpose not in AFTERWARDS else None,
+        is_worse=change.is_worse and matter.purpose is Purpose.LEVEL,
     )
 
 

@@ -22,9 +22,10 @@ SEVERITY_WORDS: Final = {
     Severity.LOW: Words("Lưu ý", "Notice"),
     Severity.MEDIUM: Words("Cảnh báo", "Warning"),
     Severity.HIGH: Words("Cảnh báo cao", "High alarm"),
-    Severity.CRITICAL: Words("KHẨN CẤP", "CRITICAL"),
+    Severity.CRITICAL: Words("KHẨN CẤP", "URGENT"),
 }
 SIDE_WORDS: Final = {Side.BELOW: Words("dưới", "below"), Side.ABOVE: Words("trên", "above")}
+WORSE: Final = Words("NẶNG HƠN", "WORSE")
 UNANSWERED: Final = {
     Purpose.ESCALATED: Words("chưa ai nhận", "not acknowledged"),
     Purpose.REPEATED: Words("nhắc lại", "reminder"),
@@ -70,6 +71,8 @@ class Notice:
     decimals: int = 2
     trend: Trend | None = None
     """None: too few readings to say."""
+    is_worse: bool = False
+    """A level more severe than any that was told of this alarm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,8 @@ class Wording:
     severity: str
     unanswered: str
     """That nobody has acknowledged the alarm."""
+    worse: str
+    """That it is worse than what was told before."""
     remark: str
     """What is said about the alarm, in place of what is said of it; see `REMARKS`."""
     time: str
@@ -146,6 +151,7 @@ def worded(notice: Notice, language: str) -> Wording:
         station=station,
         severity=severity,
         unanswered=said(UNANSWERED.get(purpose)),
+        worse=said(WORSE if notice.is_worse else None),
         remark=fill(said(REMARKS.get(purpose)), {**known, "time": clock(notice.raised_at, notice.zone)}),
         time=time,
         measure=said(texts.measure),

@@ -23,7 +23,7 @@ class MessageStatus(StrEnum):
     UNKNOWN = "unknown"
     """A carrier may have taken it or not, and nobody can know."""
     FAILED = "failed"
-    """No carrier takes it: a person is needed."""
+    """No carrier takes it: a person is needed. It is tried again while its alarm stands, unless the address is bad."""
     DEAD = "dead"
     """Given up: nobody needs it any more."""
 
@@ -33,6 +33,8 @@ def in_sql(words: Iterable[StrEnum]) -> str:
     return "('" + "', '".join(words) + "')"
 
 
+HANDED_OVER: Final = in_sql((MessageStatus.QUEUED, MessageStatus.FAILED))
+"""Carriers are asked to take it, when its next attempt is due."""
 TAKEN: Final = in_sql((MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.UNKNOWN))
 """A carrier has it, or may have it."""
 REACHED: Final = in_sql((MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.UNKNOWN, MessageStatus.SUMMARISED))
@@ -41,5 +43,7 @@ UNSETTLED: Final = in_sql((MessageStatus.SENT, MessageStatus.UNKNOWN, MessageSta
 """A receipt may still say what became of it."""
 GATHERED: Final = in_sql((MessageStatus.HELD, MessageStatus.SUMMARISED))
 """Told in one message with others, now or later."""
+NOT_YET_OR_NEVER: Final = in_sql((MessageStatus.HELD, MessageStatus.DEAD))
+"""It has said nothing."""
 LOST: Final = in_sql((MessageStatus.FAILED, MessageStatus.DEAD))
 """It reaches nobody."""

@@ -15,8 +15,8 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from alerts.alarm.change import CALLS, ENDS, Purpose
-from alerts.telling.notification import REACHED, UNSETTLED, MessageStatus, in_sql
+from alerts.alarm.change import CALLS, ENDS, OPENINGS, Purpose
+from alerts.telling.notification import HANDED_OVER, NOT_YET_OR_NEVER, REACHED, UNSETTLED, MessageStatus, in_sql
 from quantrac.config.notifications import Medium
 from quantrac.database.pool import Connection
 
@@ -47,11 +47,11 @@ class Queued:
 
 ENQUEUE: Final = f"""
 insert into notification
-  (alarm_id, alarm_event_id, contact_id, medium, purpose, subject, body, facts, queued_at, next_attempt_at, status,
-   held_for, held_until)
+  (alarm_id, alarm_event_id, contact_id, medium, purpose, subject, body, facts, queued_at, due_at, next_attempt_at,
+   status, held_for, held_until)
 select m.alarm_id, m.alarm_event_id, p.contact_id, m.medium, m.purpose, m.subject, m.body, m.facts, %(now)s,
-  m.not_before, case when m.held_for is null then '{MessageStatus.QUEUED}' else '{MessageStatus.HELD}' end,
-  m.held_for, m.held_until
+  m.not_before, m.not_before,
+  case when m.held_for is null then '{MessageStatus.QUEUED}' else '{MessageStatus.HELD}' end, m.held_for, m.held_until
 from unnest(%(contacts)s::int4[], %(places)s::int4[]) with ordinality as p (contact_id, message, place)
 join unnest(%(alarms)s::int8[], %(events)s::int8[], %(media)s::text[], %(purposes)s::text[], %(subjects)s::text[],
   %(bodies)s::text[], %(facts)s::jsonb[], %(not_before)s::timestamptz[], %(held_for)s::text[],
@@ -118,8 +118,10 @@ class Claim:
     thread: str
     answer: str
     attempts: int
-    queued_at: datetime
-    not_before: datetime
+    due_at: datetime
+    """Since when its hand-over is due."""
+    stands: bool
+    """Its alarm stands, or one of those that it sums up."""
     facts: dict[str, Any] | None
     needless: str | None
     """Why nobody needs it any more."""
@@ -131,17 +133,26 @@ select n.notification_id, n.alarm_id, n.contact_id, n.key,
          else case when c.stopped_at is null then c.phone_e164 end end,
        n.subject, n.body,
        coalesce('alarm-' || n.alarm_id || '-' || extract(epoch from a.raised_at)::bigint, '{Purpose.TEST}'),
-       case when n.purpose in {in_sql(CALLS | {Purpose.RAISED, Purpose.LEVEL})} then 'OK ' || n.alarm_id else '' end,
-       n.attempts, n.queued_at, n.next_attempt_at,
+       case when n.purpose in {in_sql(CALLS | OPENINGS)} then 'OK ' || n.alarm_id else '' end,
+       n.attempts, n.due_at, exists (
+         select from alarm s where s.cleared_at is null and s.returned_at is null and not s.late and s.alarm_id in (
+         select n.alarm_id union select jsonb_array_elements_text(n.facts->'alarms')::int8)),
        n.facts,
        case when n.purpose in {in_sql(CALLS)} and (a.acknowledged_at is not null or a.cleared_at is not null)
          then 'somebody has acknowledged the alarm, or it is over'
        when n.purpose in {in_sql(ENDS)} and not exists (
          select from notification e where e.alarm_id = n.alarm_id and e.contact_id = n.contact_id
          and e.medium = n.medium and e.purpose not in {in_sql(ENDS)} and e.status in {REACHED})
-         then 'the alarm itself did not reach this person' end
+         then 'the alarm itself did not reach this person'
+       when n.status = '{MessageStatus.FAILED}' and n.purpose in {in_sql(CALLS | OPENINGS)} and exists (
+         select from notification e where e.alarm_id = n.alarm_id and e.contact_id = n.contact_id
+         and e.medium = n.medium and e.notification_id > n.notification_id and e.status not in {NOT_YET_OR_NEVER})
+         then 'a later message says it; ' || n.error
+       when n.status = '{MessageStatus.FAILED}' and n.purpose in {in_sql(CALLS | OPENINGS)}
+         and coalesce(a.cleared_at, a.returned_at) is not null
+         then 'the alarm was over before anybody took the message; ' || n.error end
 from notification n join contact c using (contact_id) left join alarm a using (alarm_id)
-where n.status = '{MessageStatus.QUEUED}' and n.medium = %(medium)s and n.next_attempt_at <= %(now)s and not exists (
+where n.status in {HANDED_OVER} and n.medium = %(medium)s and n.next_attempt_at <= %(now)s and not exists (
   select from notification e where e.alarm_id = n.alarm_id and e.contact_id = n.contact_id and e.medium = n.medium
   and e.notification_id < n.notification_id and e.status = '{MessageStatus.QUEUED}')
 order by n.next_attempt_at, n.notification_id limit 1 for update of n skip locked
@@ -154,7 +165,15 @@ where notification_id = %s
 POSTPONE: Final = """
 update notification set attempts = attempts + 1, error = %s, next_attempt_at = %s where notification_id = %s
 """
-END: Final = "update notification set status = %s, attempts = attempts + %s, error = %s where notification_id = %s"
+REFUSE: Final = f"""
+update notification set status = '{MessageStatus.FAILED}', attempts = attempts + 1, error = %s, next_attempt_at = %s,
+  key = gen_random_uuid()
+where notification_id = %s
+"""  # noqa: S608 (a word of ours)
+END: Final = """
+update notification set status = %s, attempts = attempts + %s, error = %s, next_attempt_at = null
+where notification_id = %s
+"""
 
 
 def claim(conn: Connection, medium: Medium, now: datetime) -> Claim | None:
@@ -177,6 +196,7 @@ def call_off(conn: Connection, alarm_id: int, why: str) -> None:
 
 SETTLE: Final = f"""
 update notification set status = %(status)s, sent_at = coalesce(sent_at, %(now)s), error = %(error)s,
+  next_attempt_at = null,
   delivered_at = case when %(status)s = '{MessageStatus.DELIVERED}' then %(now)s end,
   carrier = coalesce(%(carrier)s, carrier)
 where key = %(key)s and status in {UNSETTLED}

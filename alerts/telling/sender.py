@@ -10,8 +10,8 @@ from typing import Any, Final
 from alerts.telling.attachments import Attach, nothing_more
 from alerts.telling.carriers import CarrierReport, note_reports
 from alerts.telling.notification import MessageStatus
-from alerts.telling.notifier import OutcomeUnknown, Outgoing, TryAgain, UndeliverableError
-from alerts.telling.outbox import END, OUTBOX_CHANNEL, POSTPONE, TAKE, Claim, claim
+from alerts.telling.notifier import Gone, OutcomeUnknown, Outgoing, TryAgain, UndeliverableError
+from alerts.telling.outbox import END, OUTBOX_CHANNEL, POSTPONE, REFUSE, TAKE, Claim, claim
 from alerts.telling.relay import Relay
 from quantrac.config.notifications import Medium
 from quantrac.database.outage import persist
@@ -19,9 +19,10 @@ from quantrac.database.pool import Connection, connect
 from quantrac.observe import logs, metrics
 
 GIVE_UP_AFTER: Final = timedelta(hours=6)
-"""A warning older than this helps nobody."""
+"""News that was due so long ago helps nobody, unless an alarm that it tells of still stands."""
 FIRST_WAIT: Final = timedelta(seconds=2)
 LONGEST_WAIT: Final = timedelta(minutes=5)
+"""Also after a carrier refused a message: nothing says when its balance or key is right again but the next attempt."""
 THREADS: Final = {Medium.SMS: 4, Medium.EMAIL: 4, Medium.WEBHOOK: 2, Medium.APPRISE: 1}
 """Senders of each medium: a message that a carrier is slow to take holds up few others. Each holds a connection."""
 LOOK_EVERY_S: Final = 1.0
@@ -74,7 +75,7 @@ class Sender:
             why = "the contact has no such address any more, or said STOP"
             return self._end(conn, claim, MessageStatus.FAILED, why, attempted=False)
         if claim.attempts == 0:
-            WAITED.labels(self.medium.value).observe((self._clock() - claim.not_before).total_seconds())
+            WAITED.labels(self.medium.value).observe((self._clock() - claim.due_at).total_seconds())
         reports: list[CarrierReport] = []
         try:
             message = _outgoing(claim, claim.to, self._attach(conn, claim.alarm_id, claim.contact_id, claim.facts))
@@ -83,8 +84,10 @@ class Sender:
             outcome = self._wait(conn, claim, error)
         except OutcomeUnknown as error:
             outcome = self._end(conn, claim, MessageStatus.UNKNOWN, str(error), attempted=True)
-        except UndeliverableError as error:
+        except Gone as error:
             outcome = self._end(conn, claim, MessageStatus.FAILED, str(error), attempted=True)
+        except UndeliverableError as error:
+            outcome = self._wait_for_person(conn, claim, error)
         else:
             conn.execute(TAKE, [self._clock(), taken.carrier, taken.reference, claim.notification_id])
             log.info("message_handed_over", notification=claim.notification_id, carrier=taken.carrier)
@@ -94,13 +97,24 @@ class Sender:
 
     def _wait(self, conn: Connection, claim: Claim, error: TryAgain) -> str:
         now = self._clock()
-        if now - claim.queued_at >= GIVE_UP_AFTER:
+        if self._is_given_up(claim):
             return self._end(conn, claim, MessageStatus.DEAD, str(error), attempted=True)
         conn.execute(POSTPONE, [str(error), now + wait_after(claim.attempts), claim.notification_id])
         log.warning(
             "hand_over_failed", notification=claim.notification_id, attempt=claim.attempts + 1, error=str(error)
         )
         return "waits"
+
+    def _wait_for_person(self, conn: Connection, claim: Claim, error: UndeliverableError) -> str:
+        """Note that no carrier takes the message as things are, and when they are asked again."""
+        if claim.alarm_id is None or self._is_given_up(claim):
+            return self._end(conn, claim, MessageStatus.FAILED, str(error), attempted=True)
+        conn.execute(REFUSE, [str(error), self._clock() + LONGEST_WAIT, claim.notification_id])
+        log.error("hand_over_refused", notification=claim.notification_id, error=str(error))
+        return MessageStatus.FAILED.value
+
+    def _is_given_up(self, claim: Claim) -> bool:
+        return not claim.stands and self._clock() - claim.due_at >= GIVE_UP_AFTER
 
     def _end(self, conn: Connection, claim: Claim, status: MessageStatus, error: str, *, attempted: bool) -> str:
         conn.execute(END, [status.value, int(attempted), error, claim.notification_id])

@@ -11,6 +11,7 @@ import re
 from alerts.alarm.change import Purpose
 from alerts.telling import gsm
 from alerts.telling.notice import Wording, fill
+from quantrac.telemetry.severity import Severity
 
 
 def short_message(said: Wording, *, accented: bool = False) -> str:
@@ -28,11 +29,16 @@ def _own_words(said: Wording, *, accented: bool) -> str:
     own = said.template
     if ("{value}" in own and not said.value) or (accented and gsm.unaccented(own) == own):
         return ""
-    return own and _head(said) + fill(own, said.placeholders)
+    if not own:
+        return ""
+    is_urgent = said.notice.severity is Severity.CRITICAL and "{level}" not in own
+    return _head(said.unanswered, said.severity if is_urgent else "", said.worse) + fill(own, said.placeholders)
 
 
-def _head(said: Wording) -> str:
-    return f"{said.unanswered.upper()}: " if said.unanswered else ""
+def _head(*words: str) -> str:
+    """Return what stands before a message in capitals: `KHẨN CẤP, NẶNG HƠN: `."""
+    told = ", ".join(filter(None, words))
+    return f"{told.upper()}: " if told else ""
 
 
 def _tidied(text: str) -> str:
@@ -46,7 +52,7 @@ def _opening(said: Wording, *, accented: bool) -> str:
     """The message of a rule without a template; the advice is left out where it would cost a further part."""
     value = said.value and f": {f'{said.measure} {said.value}'.lstrip()}"
     told = ", ".join(filter(None, (said.title, said.station + value, said.limit, said.trend)))
-    text = f"{_head(said)}{said.severity.upper()}: {told}"
+    text = f"{_head(said.unanswered)}{_head(said.severity, said.worse)}{told}"
     shorter = f"{text}. {said.time}"
     longer = f"{text}. {said.response}. {said.time}" if said.response else shorter
     most = gsm.MOST_PARTS if accented else 1

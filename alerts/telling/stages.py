@@ -213,7 +213,9 @@ def held_back(matter: Matter) -> Ruling | None:
 
 
 def waiting(case: Case) -> Ruling | None:
-    """Merge what comes after a message that still waits with it; a call to acknowledge waits for nothing."""
+    """Merge what comes after a message that still waits with it; a reminder is then none, and escalation goes."""
+    if case.merged is not None and case.matter.purpose is Purpose.REPEATED:
+        return Ruling(Effect.DROP, "waiting", "an earlier message waits")
     return None if case.matter.purpose in CALLS else case.merged
 
 
@@ -246,9 +248,9 @@ def storm(case: Case) -> Ruling | None:
 
 
 def cap(case: Case) -> Ruling | None:
-    """Hold what is more than a person wants in a day until the next digest."""
+    """Hold what is more than a person wants in a day until the next digest, but what is urgent."""
     plan, at = case.routing.cap, case.matter.at
-    if plan is None or at is None or case.medium not in plan.by or _breaks(case):
+    if plan is None or at is None or case.medium not in plan.by or _is_urgent(case):
         return None
     if case.recent.messages < (case.contact.cap or plan.messages):
         return None
@@ -256,9 +258,9 @@ def cap(case: Case) -> Ruling | None:
 
 
 def grouping(case: Case) -> Ruling | None:
-    """Hold the first alarm of a station for `wait`, and further ones until `interval` after the last message."""
+    """Hold the first alarm of a station for `wait`, further ones until `interval` after the last; nothing urgent."""
     plan, at, last = case.routing.grouping, case.matter.at, case.recent.station_at
-    if plan is None or at is None or case.matter.purpose in AFTERWARDS or _breaks(case):
+    if plan is None or at is None or case.matter.purpose in AFTERWARDS or _is_urgent(case):
         return None
     until = at + timedelta(milliseconds=plan.wait_ms)
     if last is not None:
@@ -300,6 +302,11 @@ def text(case: Case) -> TextForm:
 def recipients(routing: Routing, contacts: Iterable[Addressee], matter: Matter) -> list[Recipient]:
     """Return who is told of a matter at once: each contact once a medium, however many groups and routes name it."""
     return [case.recipient for case in candidates(routing, contacts, matter) if outcome(case).effect is Effect.SEND]
+
+
+def _is_urgent(case: Case) -> bool:
+    """Whether only the night and a storm may hold it: what breaks through, worse levels, calls."""
+    return case.matter.purpose in CALLS | {Purpose.LEVEL} or _breaks(case)
 
 
 def _breaks(case: Case) -> bool:

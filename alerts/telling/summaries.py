@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from alerts.alarm.change import Purpose
+from alerts.alarm.change import OPENINGS, Purpose
 from alerts.alarm.life import AlarmEvent
 from alerts.alarm.records import add_event
 from alerts.rules.rule import RuleTexts
@@ -33,15 +33,15 @@ TELL_NOT_AFTER: Final = timedelta(days=7)
 HELD_STATUS: Final = f"status = '{MessageStatus.HELD}'"
 DUE: Final = f"""
 select contact_id, medium, count(*) = 1 and not bool_or(
-  n.purpose in {in_sql((Purpose.RAISED, Purpose.LEVEL))} and coalesce(a.cleared_at, a.returned_at) is not null)
+  n.purpose in {in_sql(OPENINGS)} and coalesce(a.cleared_at, a.returned_at) is not null)
 from notification n left join alarm a using (alarm_id) where n.{HELD_STATUS} and exists (
   select from notification e where e.{HELD_STATUS} and e.held_until <= %(now)s
   and e.contact_id = n.contact_id and e.medium = n.medium)
 group by 1, 2
 """  # noqa: S608 (words of ours)
 RELEASE: Final = f"""
-update notification set status = '{MessageStatus.QUEUED}', next_attempt_at = %s
-where {HELD_STATUS} and contact_id = %s and medium = %s
+update notification set status = '{MessageStatus.QUEUED}', due_at = %(now)s, next_attempt_at = %(now)s
+where {HELD_STATUS} and contact_id = %(contact)s and medium = %(medium)s
 """  # noqa: S608 (words of ours)
 HELD_ALARMS: Final = f"""
 select a.alarm_id, a.station, a.severity, a.texts, a.raised_at, coalesce(a.cleared_at, a.returned_at)
@@ -93,7 +93,7 @@ def tell_held(conn: Connection, zone: ZoneInfo, now: datetime) -> int:
         book, summaries = AddressBook(conn), []
         for contact_id, word, goes_as_it_is in due:
             if goes_as_it_is:
-                conn.execute(RELEASE, [now, contact_id, word])
+                conn.execute(RELEASE, {"now": now, "contact": contact_id, "medium": word})
             elif contact_id not in book.by_id:
                 why = "the contact is no longer told"
                 conn.execute(END_HELD, [MessageStatus.DEAD.value, why, contact_id, word])

@@ -157,4 +157,5 @@ def _example(rule: ChannelRule, level: Level, purpose: Purpose, station: Words, 
         unit=rule.unit,
         decimals=rule.decimals,
         trend=Trend.FALLING if rule.texts.has_value else None,
+        is_worse=purpose is Purpose.LEVEL,
     )

@@ -804,6 +804,7 @@ CREATE TABLE public.notification (
     sent_at timestamp with time zone,
     delivered_at timestamp with time zone,
     attempts integer DEFAULT 0 NOT NULL,
+    due_at timestamp with time zone,
     next_attempt_at timestamp with time zone,
     key uuid DEFAULT gen_random_uuid() NOT NULL,
     provider_ref text,
@@ -813,6 +814,10 @@ CREATE TABLE public.notification (
     held_for text,
     held_until timestamp with time zone
 );
+
+COMMENT ON COLUMN public.notification.due_at IS 'since when its hand-over is due; from here on counts when it is given up';
+
+COMMENT ON COLUMN public.notification.next_attempt_at IS 'null: it is not handed over again';
 
 COMMENT ON COLUMN public.notification.carrier IS 'who took it or failed last: esms, speedsms, modem, smtp';
 
@@ -1485,9 +1490,9 @@ CREATE VIEW public.v_notification AS
     n.error,
     n.purpose,
     n.carrier,
-        CASE n.status
-            WHEN 'queued'::text THEN n.next_attempt_at
-            WHEN 'held'::text THEN n.held_until
+        CASE
+            WHEN (n.status = ANY (ARRAY['queued'::text, 'failed'::text])) THEN n.next_attempt_at
+            WHEN (n.status = 'held'::text) THEN n.held_until
             ELSE NULL::timestamp with time zone
         END AS next_attempt_at,
     n.held_for
@@ -1832,7 +1837,7 @@ CREATE INDEX dead_letter_received ON public.dead_letter USING btree (received_at
 
 CREATE INDEX image_time ON public.image USING btree ("time");
 
-CREATE INDEX notification_due ON public.notification USING btree (medium, next_attempt_at) WHERE (status = 'queued'::text);
+CREATE INDEX notification_due ON public.notification USING btree (medium, next_attempt_at) WHERE (status = ANY (ARRAY['queued'::text, 'failed'::text]));
 
 CREATE INDEX notification_held ON public.notification USING btree (held_until) WHERE (status = 'held'::text);
 

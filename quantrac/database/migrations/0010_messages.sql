@@ -56,6 +56,7 @@ create table notification (
   sent_at          timestamptz,
   delivered_at     timestamptz,
   attempts         int4 not null default 0,
+  due_at           timestamptz,
   next_attempt_at  timestamptz,
   key              uuid not null unique default gen_random_uuid(),  -- idempotency key for the provider
   provider_ref     text,
@@ -68,8 +69,10 @@ create table notification (
 );
 comment on column notification.carrier is 'who took it or failed last: esms, speedsms, modem, smtp';
 comment on column notification.facts is 'the message as data: numbers, UTC times, and words for the placeholders of templates';
+comment on column notification.due_at is 'since when its hand-over is due; from here on counts when it is given up';
+comment on column notification.next_attempt_at is 'null: it is not handed over again';
 comment on column notification.held_for is 'storm, grouping, cap or quiet hours';
-create index notification_due on notification (medium, next_attempt_at) where status = 'queued';
+create index notification_due on notification (medium, next_attempt_at) where status in ('queued', 'failed');
 create index notification_queued on notification (queued_at);
 create index notification_held on notification (held_until) where status = 'held';
 create index notification_person on notification (contact_id, queued_at);
@@ -120,7 +123,8 @@ select n.notification_id, n.alarm_id, n.contact_id,
        case when n.status = 'queued' and n.attempts = 0 and n.next_attempt_at > n.queued_at then 'held' else n.status end
          as status,
        n.queued_at, n.sent_at, n.delivered_at, n.attempts, n.error, n.purpose, n.carrier,
-       case n.status when 'queued' then n.next_attempt_at when 'held' then n.held_until end as next_attempt_at,
+       case when n.status in ('queued', 'failed') then n.next_attempt_at when n.status = 'held' then n.held_until end
+         as next_attempt_at,
        n.held_for
 from notification n join contact c using (contact_id);
 

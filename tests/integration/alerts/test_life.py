@@ -92,6 +92,27 @@ def test_escalation_tells_the_next_once_and_then_repeats_to_whoever_was_told(con
     assert call_again(conn, PLAN, START + 20 * HOUR) == 0
 
 
+def test_reminders_wait_for_the_end_of_quiet_hours_once_and_escalation_does_not(
+    conn: Connection, channel_id: int
+) -> None:
+    quiet = QuietHours.model_validate({"from": "21:00", "to": "04:30", "groups": ["farmers", "managers"]})
+    conn.execute("insert into contact (name, phone_e164, groups) values ('Chief', '+84912345670', '{managers}')")
+    step = EscalationStep.model_validate({"after": "15m", "severity": ["high"], "to": ["managers"], "by": ["sms"]})
+    plan = replace(PLAN, quiet_hours=quiet, escalation=(step,))
+    evening = datetime(2026, 11, 24, 20, 50, tzinfo=ZONE)
+    rise(conn, channel_id, evening, to=("farmers",), routing=plan)
+    for minutes in range(0, 8 * 60, 15):  # escalation at 21:05, reminders at 21:50 and 22:50
+        call_again(conn, plan, evening + minutes * MINUTE)
+    assert rows(conn, "select contact_id, purpose, status from notification order by notification_id") == [
+        (1, "raised", "queued"),
+        (3, "escalated", "queued"),
+        (1, "repeated", "held"),
+        (3, "repeated", "held"),
+    ]
+    assert tell_held(conn, ZONE, evening + 8 * HOUR) == 2
+    assert [status for _, _, status in sent(conn, "purpose = 'repeated'")] == ["queued", "queued"]
+
+
 def test_acknowledging_stops_escalation_at_once_also_what_is_queued(conn: Connection, channel_id: int) -> None:
     alarm = rise(conn, channel_id).alarm_id
     call_again(conn, PLAN, START + 15 * MINUTE)

@@ -14,20 +14,21 @@ import pytest
 from alerts import desk
 from alerts.alarm.change import Mark, Purpose, Subject
 from alerts.alarm.life import AlarmEvent
-from alerts.alarm.records import add_event, raise_alarm
+from alerts.alarm.records import add_event, clear_alarm, raise_alarm
 from alerts.channels.email_smtp import SmtpNotifier
 from alerts.channels.sms_esms import EsmsNotifier
 from alerts.people.contacts import outcomes, queue_test, reached
-from alerts.telling.notifier import Notifier, Outgoing
+from alerts.telling.notifier import Gone, NeedsPerson, NotCarried, Notifier, Outgoing, TryAgain, UndeliverableError
 from alerts.telling.outbox import Queued, enqueue
 from alerts.telling.relay import Relay
-from alerts.telling.sender import GIVE_UP_AFTER, start_senders
+from alerts.telling.sender import GIVE_UP_AFTER, LONGEST_WAIT, start_senders
+from alerts.telling.summaries import tell_held
 from quantrac.config.notifications import Medium
 from quantrac.database.pool import Connection
 from quantrac.private_services.catchers import MailCatcher, SmsCatcher
 from quantrac.telemetry.severity import Severity
 from tests.fixtures.timing import eventually, quickest
-from tests.integration.alerts.centre import START, STATION, Clock, KeepingCarrier, add_network, rows, send_all
+from tests.integration.alerts.centre import ROUTING, START, STATION, Clock, KeepingCarrier, add_network, rows, send_all
 from tests.unit.alerts.rules import TEXTS
 
 FARMER, OPERATOR = 1, 2
@@ -38,8 +39,8 @@ class Outbox:
 
     def __init__(self, conn: Connection, clock: Clock) -> None:
         self.conn, self.clock = conn, clock
-        subject = Subject("do-low", STATION, add_network(conn))
-        raised = raise_alarm(conn, subject, Mark("act", Severity.HIGH, 2.8, 3.0), START, TEXTS, START)
+        self.subject = Subject("do-low", STATION, add_network(conn))
+        raised = raise_alarm(conn, self.subject, Mark("act", Severity.HIGH, 2.8, 3.0), START, TEXTS, START)
         self.alarm_id, self.event_id = raised.alarm_id, raised.alarm_event_id
 
     def queue(
@@ -49,12 +50,21 @@ class Outbox:
         purpose: Purpose = Purpose.RAISED,
         body: str = "oxy 2,8",
         at: datetime = START,
+        held_until: datetime | None = None,
     ) -> None:
         event_id = self.event_id
         if purpose is not Purpose.RAISED:
             event_id = add_event(self.conn, self.alarm_id, START, AlarmEvent(purpose), START)
         with self.conn.transaction():
-            enqueue(self.conn, [Queued([contact], medium, purpose, "Oxy thấp", body, at, self.alarm_id, event_id)], at)
+            held_for = None if held_until is None else "quiet hours"
+            message = Queued(
+                [contact], medium, purpose, "Oxy thấp", body, at, self.alarm_id, event_id, held_for, held_until
+            )
+            enqueue(self.conn, [message], at)
+
+    def end(self) -> None:
+        """The alarm is over."""
+        clear_alarm(self.conn, self.subject, 4.6, START, START)
 
     def send(self, carrier: Notifier, medium: Medium = Medium.SMS) -> int:
         return send_all(self.conn, medium, carrier, self.clock)
@@ -130,22 +140,124 @@ def test_an_all_clear_goes_only_to_whom_the_alarm_reached(outbox: Outbox, sms: S
     ]
 
 
-def test_what_needs_a_person_is_not_repeated(outbox: Outbox, sms: SmsCatcher) -> None:
+class Refusing(KeepingCarrier):
+    """A carrier that answers each message with an error while there is one."""
+
+    error: UndeliverableError | None = NeedsPerson("103 balance too low")
+
+    def send(self, message: Outgoing) -> str | None:
+        if self.error is not None:
+            raise self.error
+        return super().send(message)
+
+
+def test_what_needs_a_person_is_tried_again_while_its_alarm_stands(outbox: Outbox, sms: SmsCatcher) -> None:
     outbox.queue()
     wrong = EsmsNotifier(key="", secret="", brandname="QUANTRAC", base_url=sms.url)
+    assert [outbox.send(wrong), outbox.send(wrong)] == [1, 0]
+    outbox.clock.now += timedelta(hours=20)
     assert outbox.send(wrong) == 1
-    outbox.clock.now += timedelta(hours=1)
-    assert outbox.send(wrong) == 0
     assert outbox.shown("status, attempts, error") == [
-        ("failed", 1, "eSMS: 101 wrong ApiKey or SecretKey Authorize Failed")
+        ("failed", 2, "eSMS: 101 wrong ApiKey or SecretKey Authorize Failed")
+    ]
+    outbox.clock.now += LONGEST_WAIT
+    assert outbox.send(esms(sms.url)) == 1
+    assert [message.text for message in sms.messages] == ["oxy 2,8"]
+    assert outbox.shown("status, error") == [("sent", None)]
+
+
+@pytest.mark.parametrize(
+    "error", [NeedsPerson("103 balance too low"), NeedsPerson("999 unknown code"), NotCarried("no template")]
+)
+def test_a_refused_message_is_tried_no_more_once_its_alarm_is_over_and_its_end_tells_nobody(
+    outbox: Outbox, error: UndeliverableError
+) -> None:
+    carrier = Refusing()
+    carrier.error = error
+    outbox.queue()
+    outbox.send(carrier)
+    outbox.end()
+    outbox.queue(purpose=Purpose.CLEARED, body="over")
+    carrier.error = None
+    outbox.clock.now += LONGEST_WAIT
+    outbox.send(carrier)
+    assert carrier.kept == []
+    assert outbox.shown("status, error") == [
+        ("dead", f"the alarm was over before anybody took the message; {error}"),
+        ("dead", "the alarm itself did not reach this person"),
     ]
 
 
-def test_retries_end(outbox: Outbox, free_port: Callable[[], int]) -> None:
+def test_of_messages_about_an_alarm_that_were_refused_the_newest_is_tried_again(outbox: Outbox) -> None:
+    carrier = Refusing()
+    outbox.queue(body="low")
+    outbox.send(carrier)
+    outbox.queue(purpose=Purpose.LEVEL, body="very low")
+    outbox.send(carrier)
+    carrier.error = None
+    outbox.clock.now += LONGEST_WAIT
+    outbox.send(carrier)
+    assert [message.body for message in carrier.kept] == ["very low"]
+    assert outbox.shown("status") == [("dead",), ("sent",)]
+
+
+def test_a_number_that_does_not_exist_is_not_tried_again(outbox: Outbox) -> None:
+    carrier = Refusing()
+    carrier.error = Gone("no such number")
+    outbox.queue()
+    outbox.send(carrier)
+    outbox.clock.now += timedelta(hours=1)
+    assert outbox.send(carrier) == 0
+    assert outbox.shown("status") == [("failed",)]
+
+
+def test_a_refused_all_clear_is_tried_for_six_hours(outbox: Outbox) -> None:
+    carrier = Refusing()
+    carrier.error = None
+    outbox.queue()
+    outbox.send(carrier)
+    outbox.end()
+    carrier.error = NeedsPerson("103 balance too low")
+    outbox.queue(purpose=Purpose.CLEARED, body="over")
+    outbox.send(carrier)
+    outbox.clock.now += GIVE_UP_AFTER - timedelta(minutes=1)
+    assert outbox.send(carrier) == 1
+    outbox.clock.now += LONGEST_WAIT
+    assert [outbox.send(carrier), outbox.send(carrier)] == [1, 0]
+    outbox.clock.now += GIVE_UP_AFTER
+    assert outbox.send(carrier) == 0
+    assert outbox.shown("status") == [("sent",), ("failed",)]
+
+
+def test_retries_end_six_hours_after_it_was_due_unless_the_alarm_stands(
+    outbox: Outbox, free_port: Callable[[], int]
+) -> None:
+    away = SmtpNotifier(f"smtp://127.0.0.1:{free_port()}", "canhbao@example.org")
     outbox.queue(OPERATOR, Medium.EMAIL)
     outbox.clock.now += GIVE_UP_AFTER
-    outbox.send(SmtpNotifier(f"smtp://127.0.0.1:{free_port()}", "canhbao@example.org"), Medium.EMAIL)
-    assert outbox.shown("status") == [("dead",)]
+    outbox.send(away, Medium.EMAIL)
+    assert outbox.shown("status, attempts") == [("queued", 1)]
+    outbox.end()
+    outbox.clock.now += LONGEST_WAIT
+    outbox.send(away, Medium.EMAIL)
+    assert outbox.shown("status, attempts") == [("dead", 2)]
+
+
+def test_a_message_held_for_the_night_is_given_up_six_hours_after_its_release(outbox: Outbox) -> None:
+    """A single 503 at 04:31 lost the messages of the whole night."""
+    carrier = Refusing()
+    carrier.error = TryAgain("HTTP 503")
+    morning = START + timedelta(hours=7)
+    outbox.queue(held_until=morning)
+    outbox.clock.now = morning
+    assert tell_held(outbox.conn, ROUTING.zone, morning) == 1
+    outbox.end()
+    outbox.send(carrier)
+    assert outbox.shown("status") == [("queued",)]
+    carrier.error = None
+    outbox.clock.now += timedelta(minutes=1)
+    outbox.send(carrier)
+    assert outbox.shown("status") == [("sent",)]
 
 
 def test_messages_of_quiet_hours_wait_for_the_morning(outbox: Outbox, sms: SmsCatcher) -> None:

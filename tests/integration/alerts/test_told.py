@@ -22,7 +22,7 @@ from alerts.telling.recent_messages import RecentMessages
 from alerts.telling.stages import Recent
 from alerts.telling.summaries import tell_held, tell_late
 from alerts.telling.summary_texts import SummaryLine
-from quantrac.config.notifications import EscalationStep, Grouping, Medium, QuietHours, Route
+from quantrac.config.notifications import Cap, EscalationStep, Grouping, Medium, QuietHours, Route
 from quantrac.config.settings import Settings
 from quantrac.database.pool import Connection
 from quantrac.telemetry.severity import Severity
@@ -107,6 +107,31 @@ def test_a_person_who_is_not_told_of_ends_does_not_read_of_a_past_alarm_as_if_it
     end(conn, channel_id, START + 2 * MINUTES, rule="second", routing=plan)
     tell_held(conn, ZONE, START + 5 * MINUTES)
     assert told(conn)[-1] == ("summary", "queued")
+
+
+@pytest.mark.parametrize(
+    ("mark", "is_kind", "head"),
+    [
+        (Mark("danger", Severity.CRITICAL, 1.5, 2.0), False, "KHAN CAP, NANG HON: Oxy thap"),
+        (Mark("act", Severity.HIGH, 2.5, 3.0), False, "CANH BAO CAO, NANG HON: Oxy thap"),
+        (Mark("other", Severity.MEDIUM, 2.5, 3.0), True, "CANH BAO: Oxy thap"),  # another kind of trouble is not worse
+    ],
+)
+def test_a_worse_level_is_told_at_once_within_the_interval_and_says_that_it_is_worse(
+    conn: Connection, mark: Mark, is_kind: bool, head: str
+) -> None:
+    channel_id = add_network(conn)
+    everything = Route(to="farmers", severity=tuple(Severity), by=("sms",))
+    plan = replace(GROUPED, routes=(everything,), breakthrough=frozenset(), cap=Cap(messages=1))
+    rise(conn, channel_id, START, to=("farmers",), routing=plan, severity=Severity.MEDIUM)
+    soon = START + MINUTES
+    with conn.transaction():
+        change = reach_level(conn, Subject("low-oxygen", STATION, channel_id), mark, soon, TEXTS, soon, is_kind=is_kind)
+        assert change is not None
+        tell(conn, change, Audience(STATION, ("farmers",), plan), Figures(), soon)
+    (told_first, told_then) = rows(conn, "select body, status from notification order by notification_id")
+    assert (told_first[1], told_then[1]) == ("queued", "queued")
+    assert told_then[0].startswith(head)
 
 
 def test_a_message_that_goes_at_once_takes_the_place_of_an_older_one_that_is_held(conn: Connection) -> None:

@@ -11,10 +11,10 @@ import pytest
 
 from alerts.alarm.change import Purpose
 from alerts.telling.change_rate import change_rate
-from alerts.telling.contact import Addressee
+from alerts.telling.contact import Addressee, Recipient
 from alerts.telling.escalation import calls, next_call
 from alerts.telling.routes import Routing, shift_on_duty
-from alerts.telling.stages import NOTHING, Case, Effect, Matter, Recent, candidates, outcome
+from alerts.telling.stages import NOTHING, Case, Effect, Matter, Recent, Ruling, candidates, followers, outcome
 from quantrac.config.notifications import (
     Cap,
     Duty,
@@ -31,6 +31,7 @@ from quantrac.telemetry.severity import Severity
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=ZONE)
 NIGHT = datetime(2026, 11, 24, 23, 0, tzinfo=ZONE)
+MORNING = datetime(2026, 11, 25, 4, 30, tzinfo=ZONE)
 DUTY = Duty.model_validate({"from": "2026-11-23", "shifts": ["shift-a", "shift-b"], "swaps": {"2026-12-07": "shift-b"}})
 ROUTES = (Route(to="operators", severity=tuple(Severity), by=("sms", "email")),)
 ROUTING = Routing(
@@ -148,9 +149,11 @@ def hold(
     so_far: Recent = NOTHING,
     medium: Medium = Medium.SMS,
     routing: Routing = ROUTING,
+    purpose: Purpose = Purpose.RAISED,
     **wishes: Any,
 ) -> tuple[str, datetime | None] | None:
-    ruling = outcome(Case(person(**wishes), medium, ("operators",), matter(severity, at=now), routing, {}, so_far))
+    what = replace(matter(severity, at=now), purpose=purpose)
+    ruling = outcome(Case(person(**wishes), medium, ("operators",), what, routing, {}, so_far))
     return None if ruling.effect is Effect.SEND else (ruling.stage, ruling.until)
 
 
@@ -205,6 +208,38 @@ def test_a_second_alarm_of_a_station_waits_for_the_interval_to_end() -> None:
     before = NOON - timedelta(minutes=2)
     assert hold(NOON, so_far=Recent(station_at=before)) == ("grouping", before + timedelta(minutes=5))
     assert hold(NOON, Severity.CRITICAL, Recent(station_at=before)) is None
+
+
+def test_a_worse_level_is_held_neither_by_grouping_nor_by_a_cap() -> None:
+    full = Recent(station_at=NOON - timedelta(minutes=1), messages=30)
+    for severity in (Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL):
+        assert hold(NOON, severity, full, purpose=Purpose.LEVEL) is None
+    assert hold(NOON, Severity.HIGH, full) is not None
+    assert hold(NIGHT, Severity.HIGH, full, purpose=Purpose.LEVEL) == ("quiet hours", MORNING)
+
+
+@pytest.mark.parametrize(
+    ("severity", "purpose", "held"),
+    [
+        (Severity.HIGH, Purpose.REPEATED, True),
+        (Severity.HIGH, Purpose.ESCALATED, True),  # by the severity alone; escalation asks to break through
+        (Severity.CRITICAL, Purpose.REPEATED, False),  # `breakthrough` of the network
+    ],
+)
+def test_a_reminder_keeps_quiet_hours_that_its_severity_keeps(severity: Severity, purpose: Purpose, held: bool) -> None:
+    assert hold(NIGHT, severity, purpose=purpose) == (("quiet hours", MORNING) if held else None)
+    assert hold(NOON, severity, Recent(station_at=NOON, messages=30, others=9), purpose=purpose) is None
+
+
+def test_a_reminder_is_none_while_an_earlier_message_about_the_alarm_waits() -> None:
+    reminder = replace(matter(at=NOON), purpose=Purpose.REPEATED)
+    waits = {(1, Medium.SMS): Ruling(Effect.MERGE, "waiting", "quiet hours", NOON + timedelta(hours=1))}
+    told = [Recipient(person(), medium) for medium in (Medium.SMS, Medium.EMAIL)]
+    rulings = [outcome(case) for case in followers(ROUTING, told, reminder, {}, waits)]
+    assert [(ruling.effect, ruling.reason) for ruling in rulings] == [
+        (Effect.DROP, "an earlier message waits"),
+        (Effect.SEND, "told before by email"),
+    ]
 
 
 def test_a_storm_holds_even_what_breaks_through_and_its_summaries_keep_apart() -> None:

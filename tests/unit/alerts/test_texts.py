@@ -179,10 +179,44 @@ def test_e_mail_in_vietnamese() -> None:
     )
 
 
-def test_e_mail_in_english_about_a_worse_level() -> None:
-    mail = letter(replace(NOTICE, purpose=Purpose.LEVEL, severity=Severity.CRITICAL), "en")
-    assert mail.subject == "[CRITICAL] worse: Low oxygen: My Thanh river 2.80 mg/l, 05:10 01/03"
-    assert "Alarm since: 05:10:00 01/03/2026\n" in mail.body
+WORSE = replace(NOTICE, purpose=Purpose.LEVEL, is_worse=True)
+OTHER = replace(WORSE, is_worse=False)
+"""Another kind of trouble."""
+WORST = replace(WORSE, severity=Severity.CRITICAL)
+
+
+@pytest.mark.parametrize(
+    ("notice", "language", "subject", "severity"),
+    [
+        (WORST, "vi", "[KHẨN CẤP] NẶNG HƠN: Oxy thấp: Sông Mỹ Thanh 2,80 mg/l, 05:10 01/03", "KHẨN CẤP, nặng hơn"),
+        (WORST, "en", "[URGENT] WORSE: Low oxygen: My Thanh river 2.80 mg/l, 05:10 01/03", "URGENT, worse"),
+        (WORSE, "en", "[High alarm] WORSE: Low oxygen: My Thanh river 2.80 mg/l, 05:10 01/03", "High alarm, worse"),
+        (OTHER, "en", "[High alarm] Low oxygen: My Thanh river 2.80 mg/l, 05:10 01/03", "High alarm"),
+    ],
+)
+def test_e_mail_about_a_worse_level(notice: Notice, language: str, subject: str, severity: str) -> None:
+    mail = letter(notice, language)
+    assert mail.subject == subject
+    assert f": {severity}\n" in mail.body
+    assert {"vi": "Cảnh báo bắt đầu", "en": "Alarm since"}[language] + ": 05:10:00 01/03/2026\n" in mail.body
+
+
+@pytest.mark.parametrize(
+    ("notice", "language", "head"),
+    [
+        (WORST, "vi", "KHAN CAP, NANG HON: Song My Thanh 05:10 01/03: oxy 2,80"),
+        (WORST, "en", "URGENT, WORSE: Low oxygen, My Thanh river: 2.80 mg/l"),
+        (WORSE, "vi", "NANG HON: Song My Thanh 05:10 01/03: oxy 2,80"),
+        (WORSE, "en", "HIGH ALARM, WORSE: Low oxygen, My Thanh river: 2.80 mg/l"),
+        (OTHER, "vi", "Song My Thanh 05:10 01/03: oxy 2,80"),
+        (replace(NOTICE, severity=Severity.CRITICAL), "vi", "KHAN CAP: Song My Thanh 05:10 01/03: oxy 2,80"),
+        (replace(NOTICE, severity=Severity.CRITICAL, purpose=Purpose.REPEATED), "vi", "NHAC LAI, KHAN CAP: Song My"),
+    ],
+)
+def test_a_short_message_says_first_that_it_is_worse(notice: Notice, language: str, head: str) -> None:
+    assert short_message(notice, language).startswith(head)
+    own = replace(TEXTS, sms=Words("{level} {station}: {value}", ""))
+    assert short_message(replace(WORST, texts=own), "vi") == "NANG HON: KHAN CAP Song My Thanh: 2,80"
 
 
 @pytest.mark.parametrize(
