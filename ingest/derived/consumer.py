@@ -13,19 +13,21 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from ingest.derived import tables
-from ingest.derived.definitions import Definition, definitions, mark_made, with_dependants
+from ingest.derived.definitions import Layers, definitions, mark_made, settings, with_dependants
 from ingest.derived.derivation import derive
 from ingest.derived.reach import stretches
 from ingest.rollups.buckets import affordable
 from ingest.rollups.consumer import ROLLUP_LOCK
-from ingest.spans import Span, merged
+from ingest.spans import Span
 from quantrac.database.feed import MOST_CHANGES, Cause, Change, Consumer, NewChange, append_changes
 from quantrac.database.pool import Connection
 
 NAME: Final = "derived"
 AFTER: Final = "quality"
-CAUSES: Final = (Cause.READING, Cause.FLAG, Cause.CORRECTION)
+CAUSES: Final = tuple(Cause)
 CHANNEL_TIME_A_ROUND: Final = timedelta(days=2_000)
+BESIDE_A_CHANGE: Final = timedelta(minutes=5)
+"""Most changes of a live network are neighbours, and cost little beside one another."""
 WRITE_LOCK: Final = 0x5154_0016
 
 KEPT: Final = """
@@ -34,36 +36,47 @@ where hypertable_schema = 'public' and hypertable_name = 'reading' order by rang
 """
 
 
-def round_of(conn: Connection, feed: Consumer, most: int = MOST_CHANGES) -> list[Change]:
-    """Make what changed, move the position; return the changes taken (none: nothing to do).
+class DerivedRounds:
+    """The rounds of a consumer; what is derived is read again only when something was applied."""
 
-    First all values of channels that are made otherwise than they were: the network was applied again.
-    """
-    every = definitions(conn)
-    if changed := [each.channel_id for each in every if not each.is_made]:
-        _recompute(conn, with_dependants(changed, every))
-    changes = affordable(feed.take(most), CHANNEL_TIME_A_ROUND)
-    if changes:
-        inputs = {channel_id for each in every for channel_id in each.inputs.values()}
-        derived = {each.channel_id for each in every}
-        spans = merged(
-            Span(channel_id, change.from_t, change.to_t)
-            for change in changes
-            for channel_id in change.channels
-            if channel_id in inputs and channel_id not in derived
-        )
-        with conn.transaction():
-            news = list(_derived(conn, every, spans))
-            feed.advance(changes[-1].id)
-            append_changes(conn, news)
-    return changes
+    def __init__(self) -> None:
+        self._feed: Consumer | None = None
+        """The consumer that has been told of all that was applied since `_every` was read."""
+        self._settings: tuple[float, str] | None = None
+        self._every: Layers = ()
+        self._inputs: frozenset[int] = frozenset()
+
+    def round_of(self, conn: Connection, feed: Consumer, most: int = MOST_CHANGES) -> list[Change]:
+        """Make what changed, move the position; return the changes taken (none: nothing to do).
+
+        First all values of channels that are made otherwise than they were: the network was applied again.
+        """
+        changes = affordable(feed.take(most), CHANNEL_TIME_A_ROUND, BESIDE_A_CHANGE)
+        applied = any(change.cause is Cause.CONFIGURATION for change in changes)
+        if applied or feed is not self._feed or settings(conn) != self._settings:
+            self._read(conn)
+            self._feed = feed
+        if changes:
+            spans = [
+                Span(channel_id, change.from_t, change.to_t)
+                for change in changes
+                for channel_id in self._inputs.intersection(change.channels)
+            ]
+            with conn.transaction():
+                news = list(_derived(conn, self._every, spans))
+                feed.advance(changes[-1].id)
+                append_changes(conn, news)
+        return changes
+
+    def _read(self, conn: Connection) -> None:
+        self._feed, self._settings = None, settings(conn)
+        self._every = _in_force(conn)
+        self._inputs = frozenset(_sent(self._every))
 
 
 def make_everything(conn: Connection) -> None:
     """Make all derived values: what a consumer does that the feed does not know (any more)."""
-    every = definitions(conn)
-    if changed := [each.channel_id for each in every if not each.is_made]:
-        _recompute(conn, with_dependants(changed, every))
+    _in_force(conn)
     for _ in rebuild(conn):
         pass
 
@@ -78,33 +91,46 @@ def rebuild(
     yield from _weeks(conn, definitions(conn), low, high)
 
 
-def _recompute(conn: Connection, chosen: Sequence[Definition]) -> None:
+def _in_force(conn: Connection) -> Layers:
+    """Return what is derived, after recomputing what is made otherwise than it was."""
+    every = definitions(conn)
+    if changed := [each.channel_id for layer in every for each in layer if not each.is_made]:
+        _recompute(conn, with_dependants(changed, every))
+    return every
+
+
+def _recompute(conn: Connection, chosen: Layers) -> None:
     """Forget the values of channels whose definition changed, and make them all; interrupted, it begins again."""
     with conn.transaction():
         conn.execute("select pg_advisory_xact_lock(%s), pg_advisory_xact_lock(%s)", [WRITE_LOCK, ROLLUP_LOCK])
-        tables.forget(conn, [each.channel_id for each in chosen], tables.kept_since(conn))
+        tables.forget(conn, [each.channel_id for layer in chosen for each in layer], tables.kept_since(conn))
     for _ in _weeks(conn, chosen, None, None):
         pass
     mark_made(conn, chosen)
 
 
 def _weeks(
-    conn: Connection, chosen: Sequence[Definition], low: datetime | None, high: datetime | None
+    conn: Connection, chosen: Layers, low: datetime | None, high: datetime | None
 ) -> Iterator[tuple[datetime, int]]:
     """Make the chosen channels in every week; to the feed all of it is correction: it is no news to people."""
-    made = {each.channel_id for each in chosen}
-    inputs = {channel_id for each in chosen for channel_id in each.inputs.values()} - made
+    inputs = sorted(_sent(chosen))
     for start, end in conn.execute(KEPT).fetchall():
         first, last = max(start, low or start), min(end, high or end)
         if first > last:
             continue
         with conn.transaction():
-            news = list(_derived(conn, chosen, [Span(channel_id, first, last) for channel_id in sorted(inputs)]))
+            news = list(_derived(conn, chosen, [Span(channel_id, first, last) for channel_id in inputs]))
             append_changes(conn, [each._replace(cause=Cause.CORRECTION) for each in news])
         yield first, sum(each.rows for each in news)
 
 
-def _derived(conn: Connection, every: Sequence[Definition], spans: Sequence[Span]) -> Iterator[NewChange]:
+def _sent(every: Layers) -> set[int]:
+    """Return the inputs that are not themselves made here."""
+    found = {channel_id for layer in every for each in layer for channel_id in each.inputs.values()}
+    return found - {each.channel_id for layer in every for each in layer}
+
+
+def _derived(conn: Connection, every: Layers, spans: Sequence[Span]) -> Iterator[NewChange]:
     """Of two that make one value the later one sees all that the earlier one saw: the lock is held to the end."""
     if not spans:
         return

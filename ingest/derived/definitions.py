@@ -6,20 +6,25 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from psycopg.types.json import Jsonb
 
 from quantrac.database.pool import Connection
-from quantrac.database.time_zone import time_zone
 from quantrac.telemetry.indices.formulas import FORMULAS, Basis, Formula, Options, options_of
 from quantrac.telemetry.local_time import Calendar
 
+SETTINGS: Final = "select valid_share, time_zone from network"
 IN_FORCE: Final = """
-select d.channel_id, c.station, d.formula, d.inputs, d.options, d.made, (select valid_share from network)
+select d.channel_id, c.station, d.formula, d.inputs, d.options, d.made,
+       (select min(i.interval_s) from jsonb_each_text(d.inputs) e join channel i on i.channel_id = e.value::int4)
 from derived_channel d join channel c using (channel_id) join station s using (station)
 where c.active and s.active order by d.channel_id
 """
-MADE: Final = "update derived_channel set made = %s where channel_id = %s"
+MADE: Final = """
+update derived_channel d set made = m.written from unnest(%s::int4[], %s::jsonb[]) as m(channel_id, written)
+where d.channel_id = m.channel_id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,8 @@ class Definition:
     calendar: Calendar
     is_made: bool
     """Its stored values were made with this definition."""
+    interval: timedelta
+    """Of the input that comes most often."""
 
     @property
     def window(self) -> timedelta:
@@ -44,41 +51,52 @@ class Definition:
         return timedelta(hours=self.formula.hours + (self.formula.basis is Basis.DAY))
 
 
-def definitions(conn: Connection) -> list[Definition]:
-    """Return the derived channels of active stations, those before others that are made of them."""
-    calendar = Calendar(time_zone(conn))
-    return ordered([_definition(calendar, *row) for row in conn.execute(IN_FORCE)])
+Layers = Sequence[Sequence[Definition]]
+"""Derived channels, those of each layer made of earlier layers and of what the stations send."""
 
 
-def ordered(found: Iterable[Definition]) -> list[Definition]:
-    """Return them so that each comes after those that it is made of; there are no circles, the files were checked."""
-    done: dict[int, Definition] = {}
+def settings(conn: Connection) -> tuple[float, str]:
+    """Return what all definitions depend on: the valid share and the time zone of the network."""
+    share, zone = conn.execute(SETTINGS).fetchall()[0]
+    return share, zone
+
+
+def definitions(conn: Connection) -> Layers:
+    """Return the derived channels of active stations."""
+    share, zone = settings(conn)
+    calendar = Calendar(ZoneInfo(zone))
+    return layers([_definition(calendar, share, *row) for row in conn.execute(IN_FORCE)])
+
+
+def layers(found: Iterable[Definition]) -> Layers:
+    """Return them in layers; there are no circles, the files were checked."""
+    done: list[list[Definition]] = []
     waiting = {each.channel_id: each for each in found}
     while waiting:
-        ready = [each for each in waiting.values() if not waiting.keys() & set(each.inputs.values())]
-        for each in ready or list(waiting.values()):
-            done[each.channel_id] = waiting.pop(each.channel_id)
-    return list(done.values())
+        ready = [each for each in waiting.values() if waiting.keys().isdisjoint(each.inputs.values())]
+        done.append(ready or list(waiting.values()))
+        for each in done[-1]:
+            del waiting[each.channel_id]
+    return done
 
 
-def with_dependants(chosen: Collection[int], every: Sequence[Definition]) -> list[Definition]:
-    """Return the chosen channels and all that is made of them, in the order of `every`."""
+def with_dependants(chosen: Collection[int], every: Layers) -> Layers:
+    """Return the chosen channels and all that is made of them."""
     found = set(chosen)
-    for each in every:
-        if found & set(each.inputs.values()):
-            found.add(each.channel_id)
-    return [each for each in every if each.channel_id in found]
+    for layer in every:
+        found.update(each.channel_id for each in layer if not found.isdisjoint(each.inputs.values()))
+    return [[each for each in layer if each.channel_id in found] for layer in every]
 
 
-def mark_made(conn: Connection, made: Iterable[Definition]) -> None:
+def mark_made(conn: Connection, made: Layers) -> None:
     """Record that the stored values of these channels were made with these definitions."""
-    for each in made:
-        conn.execute(MADE, [Jsonb(each.written), each.channel_id])
+    rows = [(each.channel_id, Jsonb(each.written)) for layer in made for each in layer]
+    conn.execute(MADE, [[channel_id for channel_id, _ in rows], [written for _, written in rows]])
 
 
 def _definition(
-    calendar: Calendar, channel_id: int, station: str, formula: str, inputs: dict[str, int], options: dict[str, Any],
-    made: dict[str, Any] | None, share: float,
+    calendar: Calendar, share: float, channel_id: int, station: str, formula: str, inputs: dict[str, int],
+    options: dict[str, Any], made: dict[str, Any] | None, interval_s: float,
 ) -> Definition:  # fmt: skip
     what = FORMULAS[formula]
     written = {"formula": formula, "inputs": inputs, "options": options, "share": share}
@@ -86,4 +104,7 @@ def _definition(
         written["hours_begin"] = calendar.shift.total_seconds()
     if what.basis is Basis.DAY:
         written["time_zone"] = calendar.zone.key
-    return Definition(channel_id, station, what, inputs, options_of(options, share), written, calendar, made == written)
+    return Definition(
+        channel_id, station, what, inputs, options_of(options, share), written, calendar, made == written,
+        timedelta(seconds=interval_s),
+    )  # fmt: skip

@@ -1,17 +1,21 @@
 """Recomputes derived values whose inputs changed: loads, computes, compares with what is stored, writes.
 
-Channels come in the order in which they are made of one another, so a changed hour reaches the index of its day within
-one transaction.
+All channels of a layer are made at once; layers come in the order in which they are made of one another, so a changed
+hour reaches the index of its day within one transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
+from typing import Final, NamedTuple
 
 from ingest.derived import tables
-from ingest.derived.definitions import Definition
+from ingest.derived.definitions import Definition, Layers
 from ingest.derived.reach import labels, runs
+from ingest.derived.tables import Key
 from ingest.derived.values import Inputs, Value, hour_means, moments, over_hours
 from ingest.spans import Span, merged
 from quantrac.database.feed import Cause, NewChange
@@ -19,96 +23,146 @@ from quantrac.database.pool import Connection
 from quantrac.telemetry.indices.formulas import Basis
 from quantrac.telemetry.local_time import HOUR, INSTANT
 
+MOST_ROWS: Final = 50_000
+"""So many rows of inputs, expected by their intervals, are held in memory at once, or one window's."""
 
-def derive(
-    conn: Connection, every: Sequence[Definition], spans: Sequence[Span], kept: datetime | None
-) -> Iterator[NewChange]:
+
+class _Window(NamedTuple):
+    """Values of one channel that are made of one stretch of its inputs, low <= t <= high."""
+
+    channel: Definition
+    low: datetime
+    high: datetime
+    labels: Sequence[datetime] = ()
+    """The times of the values; with basis `moment` all those of the stretch."""
+
+    @property
+    def rows(self) -> float:
+        """How many rows its inputs are expected to have."""
+        return len(self.channel.inputs) * ((self.high - self.low) / self.channel.interval + 1)
+
+
+def derive(conn: Connection, every: Layers, spans: Iterable[Span], kept: datetime | None) -> Iterator[NewChange]:
     """Make what the spans touch and write what differs; yield it as changes for the feed.
 
     Args:
         conn: inside a transaction that holds the consumer's lock.
-        every: derived channels, each after those that it is made of.
+        every: derived channels.
         spans: what changed in their inputs.
         kept: values up to this time are left as they are; None: all are made.
     """
-    touched = list(spans)
-    for each in every:
-        mine = merged(span for span in touched if span.channel_id in each.inputs.values())
-        if mine:
-            made = {time: value for time, value in _values(conn, each, mine).items() if kept is None or time > kept}
-            news, amended = _differences(conn, each, made)
-            tables.write(conn, each.channel_id, news | amended)
-            touched += runs(each.channel_id, sorted(news | amended), each.window)
-            yield from _announced(each, news, Cause.READING)
-            yield from _announced(each, amended, Cause.CORRECTION)
+    changed: defaultdict[int, list[Span]] = defaultdict(list)
+    for span in spans:
+        changed[span.channel_id].append(span)
+    for layer in every:
+        channels = {each.channel_id: each for each in layer}
+        for some in _in_blocks(_windows(conn, layer, changed)):
+            made = {key: value for key, value in _values(conn, some) if kept is None or key[1] > kept}
+            news, amended = _differences(made, tables.standing(conn, made))
+            tables.write(conn, news | amended)
+            for channel_id, times in _by_channel(news | amended):
+                changed[channel_id] += runs(channel_id, times, channels[channel_id].window)
+            yield from _announced(channels, news, Cause.READING)
+            yield from _announced(channels, amended, Cause.CORRECTION)
 
 
-def _values(conn: Connection, each: Definition, mine: Sequence[Span]) -> dict[datetime, Value]:
-    """Return the values that can be made now; what waits for quality is made when quality has passed it."""
-    make = _moments if each.formula.basis is Basis.MOMENT else _of_hours
-    found = make(conn, each, mine)
-    return {time: value for time, value in found.items() if value is not None}
+def _windows(conn: Connection, layer: Sequence[Definition], changed: Mapping[int, Sequence[Span]]) -> list[_Window]:
+    """Return what has to be made of these channels."""
+    windows: list[_Window] = []
+    of_hours: list[tuple[Definition, list[Span]]] = []
+    for each in layer:
+        mine = merged(
+            (span for channel_id in each.inputs.values() for span in changed.get(channel_id, ())), each.interval
+        )
+        if each.formula.basis is Basis.MOMENT:
+            shared = merged((span._replace(channel_id=0) for span in mine), each.interval)
+            windows += [_Window(each, span.low, span.high) for span in shared]
+        elif mine:
+            of_hours.append((each, mine))
+    return windows + _windows_of_hours(conn, of_hours)
 
 
-def _moments(conn: Connection, each: Definition, mine: Sequence[Span]) -> dict[datetime, Value | None]:
-    made: dict[datetime, Value | None] = {}
-    windows = merged(Span(0, span.low, span.high) for span in mine)
-    for inputs in _inputs(conn, each, windows):
-        made |= moments(each.formula, inputs, each.options)
-    return made
+def _windows_of_hours(conn: Connection, some: Sequence[tuple[Definition, list[Span]]]) -> list[_Window]:
+    """Return the hours and days that these changes of the inputs touch, and that are over."""
+    if not some:
+        return []
+    newest = tables.newest(conn, {channel_id for each, _ in some for channel_id in each.inputs.values()})
+    before = tables.before(conn, sorted({span for _, mine in some for span in mine}))
+    windows: list[_Window] = []
+    for each, mine in some:
+        ends = [time for channel_id in each.inputs.values() if (time := newest[channel_id]) is not None]
+        if len(ends) < len(each.inputs):
+            continue
+        wanted: set[datetime] = set()
+        for span in mine:
+            wanted |= labels(each.formula, span, before[span.channel_id, span.low], min(ends), each.calendar)
+        for run in runs(0, sorted(wanted), max(each.window, HOUR)):
+            own = [time for time in wanted if run.low <= time <= run.high]
+            windows.append(_Window(each, run.low - each.window + INSTANT, run.high, own))
+    return windows
 
 
-def _of_hours(conn: Connection, each: Definition, mine: Sequence[Span]) -> dict[datetime, Value | None]:
-    reached = tables.newest(conn, each.inputs.values()).values()
-    ends = [time for time in reached if time is not None]
-    if len(ends) < len(each.inputs):
-        return {}
-    before = tables.before(conn, mine)
-    wanted: set[datetime] = set()
-    for span in mine:
-        wanted |= labels(each.formula, span, before[span.channel_id, span.low], min(ends), each.calendar)
-    clusters = runs(0, sorted(wanted), max(each.window, HOUR))
-    windows = [Span(0, span.low - each.window + INSTANT, span.high) for span in clusters]
-    made: dict[datetime, Value | None] = {}
-    for cluster, inputs in zip(clusters, _inputs(conn, each, windows), strict=True):
-        made |= _cluster(conn, each, inputs, [time for time in wanted if cluster.low <= time <= cluster.high])
-    return made
+def _in_blocks(windows: Sequence[_Window]) -> Iterator[Sequence[_Window]]:
+    start, rows = 0, 0.0
+    for at, window in enumerate(windows):
+        rows += window.rows
+        if at > start and rows > MOST_ROWS:
+            yield windows[start:at]
+            start, rows = at, window.rows
+    if start < len(windows):
+        yield windows[start:]
 
 
-def _cluster(
-    conn: Connection, each: Definition, inputs: Inputs, wanted: Sequence[datetime]
-) -> dict[datetime, Value | None]:
+def _values(conn: Connection, windows: Sequence[_Window]) -> Iterator[tuple[Key, Value]]:
+    """Yield the values that can be made now; what waits for quality is made when quality has passed it."""
+    hours = [
+        (channel_id, label)
+        for window in windows if window.channel.formula.basis is Basis.HOUR
+        for channel_id in window.channel.inputs.values() for label in window.labels
+    ]  # fmt: skip
+    expected = tables.expected(conn, hours)
+    for window, inputs in zip(windows, _inputs(conn, windows), strict=True):
+        for time, value in _of_window(window, inputs, expected).items():
+            if value is not None:
+                yield (window.channel.channel_id, time), value
+
+
+def _of_window(window: _Window, inputs: Inputs, expected: Mapping[Key, int]) -> dict[datetime, Value | None]:
+    each = window.channel
+    if each.formula.basis is Basis.MOMENT:
+        return moments(each.formula, inputs, each.options)
     if each.formula.basis is Basis.HOUR:
         ((name, channel_id),) = each.inputs.items()
-        expected = tables.expected(conn, channel_id, wanted)
-        return hour_means(inputs[name], wanted, expected, each.options, each.calendar)
-    return over_hours(each.formula, inputs, wanted, each.options, each.calendar)
+        of_hour = {label: expected[channel_id, label] for label in window.labels}
+        return hour_means(inputs[name], window.labels, of_hour, each.options, each.calendar)
+    return over_hours(each.formula, inputs, window.labels, each.options, each.calendar)
 
 
-def _inputs(conn: Connection, each: Definition, windows: Sequence[Span]) -> Iterator[Inputs]:
+def _inputs(conn: Connection, windows: Sequence[_Window]) -> Iterator[Inputs]:
     """Yield the rows of every input in each window."""
-    names = list(each.inputs)
-    wanted = [window._replace(channel_id=each.inputs[name]) for window in windows for name in names]
-    found = tables.rows_of(conn, wanted)
-    for at in range(0, len(found), len(names)):
-        yield dict(zip(names, found[at : at + len(names)], strict=True))
+    wanted = [
+        Span(channel_id, window.low, window.high) for window in windows for channel_id in window.channel.inputs.values()
+    ]
+    rows = iter(tables.rows_of(conn, wanted))
+    for window in windows:
+        yield {name: next(rows) for name in window.channel.inputs}
 
 
-def _differences(
-    conn: Connection, each: Definition, made: Mapping[datetime, Value]
-) -> tuple[dict[datetime, Value], dict[datetime, Value]]:
+def _differences(made: Mapping[Key, Value], standing: Mapping[Key, Value]) -> tuple[dict[Key, Value], dict[Key, Value]]:
     """Return what is new (a time without a value before), and what stands otherwise."""
-    if not made:
-        return {}, {}
-    standing = tables.standing(conn, each.channel_id, min(made), max(made))
-    differs = {time: value for time, value in made.items() if standing.get(time) != value}
-    empty = {time for time in differs if time not in standing or standing[time].value is None}
-    news = {time: value for time, value in differs.items() if time in empty}
-    return news, {time: value for time, value in differs.items() if time not in empty}
+    differs = {key: value for key, value in made.items() if standing.get(key) != value}
+    empty = {key for key in differs if key not in standing or standing[key].value is None}
+    news = {key: value for key, value in differs.items() if key in empty}
+    return news, {key: value for key, value in differs.items() if key not in empty}
 
 
-def _announced(each: Definition, values: Mapping[datetime, Value], cause: Cause) -> Iterator[NewChange]:
-    times = sorted(values)
-    for span in runs(each.channel_id, times, HOUR):
-        count = sum(span.low <= time <= span.high for time in times)
-        yield NewChange(each.station, each.channel_id, span.low, span.high, count, cause)
+def _announced(channels: Mapping[int, Definition], keys: Iterable[Key], cause: Cause) -> Iterator[NewChange]:
+    for channel_id, times in _by_channel(keys):
+        for span in runs(channel_id, times, HOUR):
+            count = sum(span.low <= time <= span.high for time in times)
+            yield NewChange(channels[channel_id].station, channel_id, span.low, span.high, count, cause)
+
+
+def _by_channel(keys: Iterable[Key]) -> Iterator[tuple[int, list[datetime]]]:
+    for channel_id, found in groupby(sorted(keys), lambda key: key[0]):
+        yield channel_id, [time for _, time in found]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from psycopg import sql
 
@@ -31,14 +31,17 @@ left join lateral (
 ) d on true
 """
 EXPECTED: Final = """
-select label, expected_readings(%s, label - interval '1 hour', label) from unnest(%s::timestamptz[]) as label
+select channel_id, label, expected_readings(channel_id, label - interval '1 hour', label)
+from unnest(%s::int4[], %s::timestamptz[]) as w(channel_id, label)
 """
 STANDING: Final = """
-select time, value, state, quality, received_at from derived_reading where channel_id = %s and time between %s and %s
+select d.channel_id, d.time, d.value, d.state, d.quality, d.received_at
+from unnest(%s::int4[], %s::timestamptz[]) as w(channel_id, time) join derived_reading d using (channel_id, time)
+where d.time between %s and %s
 """
 WRITE: Final = """
 insert into derived_reading (channel_id, time, value, state, quality, received_at)
-select %s, * from unnest(%s::timestamptz[], %s::float8[], %s::int2[], %s::int2[], %s::timestamptz[])
+select * from unnest(%s::int4[], %s::timestamptz[], %s::float8[], %s::int2[], %s::int2[], %s::timestamptz[])
 on conflict (channel_id, time) do update set value = excluded.value, state = excluded.state,
   quality = excluded.quality, received_at = excluded.received_at
 """
@@ -50,6 +53,9 @@ FORGET: Final = (
 )
 LOOKS_BACK: Final = timedelta(days=2)
 """No value reaches further back, through all it is made of."""
+
+Key = tuple[int, datetime]
+"""A value of a channel: channel_id, time."""
 
 
 def rows_of(conn: Connection, windows: Sequence[Span]) -> list[list[InputRow]]:
@@ -74,28 +80,38 @@ def newest(conn: Connection, channels: Iterable[int]) -> dict[int, datetime | No
     return dict(conn.execute(NEWEST, [sorted(channels)]).fetchall())
 
 
-def before(conn: Connection, spans: Sequence[Span]) -> dict[tuple[int, datetime], datetime | None]:
-    """Return by (channel, beginning of a span) the time of the row before it."""
+def before(conn: Connection, spans: Sequence[Span]) -> dict[Key, datetime | None]:
+    """Return by channel and beginning of a span the time of the row before it."""
     rows = conn.execute(BEFORE, [[each.channel_id for each in spans], [each.low for each in spans]])
     return {(channel_id, low): time for channel_id, low, time in rows}
 
 
-def expected(conn: Connection, channel_id: int, labels: Sequence[datetime]) -> dict[datetime, int]:
-    """Return how many readings of a channel are expected in each hour."""
-    return dict(conn.execute(EXPECTED, [channel_id, list(labels)]).fetchall())
+def expected(conn: Connection, hours: Collection[Key]) -> dict[Key, int]:
+    """Return how many readings of a channel are expected in the hour with this end."""
+    rows = conn.execute(EXPECTED, _columns(hours)) if hours else ()
+    return {(channel_id, label): count for channel_id, label, count in rows}
 
 
-def standing(conn: Connection, channel_id: int, low: datetime, high: datetime) -> dict[datetime, Value]:
-    """Return the derived values that are stored between two times, both inclusive."""
-    return {time: Value(*rest) for time, *rest in conn.execute(STANDING, [channel_id, low, high])}
+def standing(conn: Connection, keys: Collection[Key]) -> dict[Key, Value]:
+    """Return those of these derived values that are stored."""
+    if not keys:
+        return {}
+    times = [time for _, time in keys]
+    rows = conn.execute(STANDING, [*_columns(keys), min(times), max(times)])
+    return {(channel_id, time): Value(*rest) for channel_id, time, *rest in rows}
 
 
-def write(conn: Connection, channel_id: int, values: Mapping[datetime, Value]) -> None:
+def write(conn: Connection, values: Mapping[Key, Value]) -> None:
     """Store derived values, in the place of what stood there."""
     if values:
-        times = sorted(values)
-        columns = [list(column) for column in zip(*(values[time] for time in times), strict=True)]
-        conn.execute(WRITE, [channel_id, times, *columns])
+        keys = sorted(values)
+        value, *rest = _columns(values[key] for key in keys)
+        numbers = [None if each is None else float(each) for each in value]  # an index is a whole number
+        conn.execute(WRITE, [*_columns(keys), numbers, *rest])
+
+
+def _columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def kept_since(conn: Connection) -> datetime | None:

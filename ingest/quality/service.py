@@ -62,7 +62,7 @@ def works(clock: Callable[[], datetime]) -> list[Work]:
             name=derived.NAME,
             causes=derived.CAUSES,
             lock=DERIVED_LOCK,
-            round_of=derived.round_of,
+            round_of=derived.DerivedRounds().round_of,
             make_everything=derived.make_everything,
             lag=DERIVED_LAG,
             changes=DERIVED_CHANGES,

@@ -119,11 +119,14 @@ def since(found: Iterable[Span], before: datetime | None, calendar: Calendar) ->
     return [each._replace(low=max(each.low, first)) for each in found if each.high > first]
 
 
-def affordable(changes: list[Change], most: timedelta) -> list[Change]:
-    """Return the first changes that together span at most `most` channel time, and always the first one."""
+def affordable(changes: list[Change], most: timedelta, beside: timedelta = HOUR) -> list[Change]:
+    """Return the first changes that together span at most `most` channel time, and always the first one.
+
+    Each costs `beside` more than its own span for each channel: what is recomputed around it.
+    """
     span, kept = timedelta(0), 0
     for change in changes:
-        span += (change.to_t - change.from_t + HOUR) * len(change.channels)
+        span += (change.to_t - change.from_t + beside) * len(change.channels)
         if kept and span > most:
             break
         kept += 1

@@ -40,7 +40,8 @@ def test_much_toxic_ammonia_raises_an_alarm_and_a_spike_of_ph_does_not(conn: Con
     apply_network(conn, NETWORK, "an", START - timedelta(days=1))
     of_quality = Consumer(conn, quality.NAME, [Cause.READING])
     of_derived = Consumer(conn, derived.NAME, derived.CAUSES, after=derived.AFTER)
-    derived.round_of(conn, of_derived, 1000)
+    rounds = derived.DerivedRounds()
+    rounds.round_of(conn, of_derived, 1000)
     worker = Evaluator(conn, compile_network(NETWORK), ROUTING, lambda: START + timedelta(hours=2))
 
     def follow() -> None:
@@ -51,7 +52,7 @@ def test_much_toxic_ammonia_raises_an_alarm_and_a_spike_of_ph_does_not(conn: Con
     def follow_once() -> None:
         while quality.round_of(conn, of_quality, lambda: START, 100):
             pass
-        while derived.round_of(conn, of_derived, 100):
+        while rounds.round_of(conn, of_derived, 100):
             pass
         while worker.round():
             pass
