@@ -79,38 +79,50 @@ def hull(windows: Iterable[ReadingWindow]) -> ReadingWindow | None:
     return replace(found[0], from_t=min(w.from_t for w in found), to_t=max(w.to_t for w in found))
 
 
+def united(windows: Iterable[ReadingWindow]) -> list[ReadingWindow]:
+    """Return windows of one channel in order, each moment once; what none of them covers stays outside."""
+    found: list[ReadingWindow] = []
+    for window in sorted(windows, key=lambda window: window.from_t):
+        if found and window.from_t <= found[-1].to_t:
+            found[-1] = replace(found[-1], to_t=max(found[-1].to_t, window.to_t))
+        else:
+            found.append(window)
+    return found
+
+
 def divided(
     windows: Mapping[int, list[ReadingWindow]],
     rules: Mapping[int, Sequence[ChannelRule]],
     states: Mapping[Key, RuleState],
 ) -> tuple[list[ReadingWindow], list[ReadingWindow]]:
-    """Return what lies beyond the cursor of some rule of its channel, with context, and what lies behind all of them.
+    """Return what lies beyond the cursor of its channel, with context, and what lies at or behind it.
 
-    A backfill of days, read again with every live reading, would otherwise hold up what is happening now.
+    A window that covers the cursor is split there: what came late with a live reading is late all the same. A backfill
+    of days, read again with every live reading, would otherwise hold up what is happening now.
     """
     ahead: list[ReadingWindow] = []
     behind: list[ReadingWindow] = []
     for id_, found in windows.items():
         known_ms = min(states[rule.rule, id_].cursor_ms or -1 for rule in rules[id_])
-        known = instant(known_ms)
-        if (old := hull(window for window in found if window.to_t <= known)) is not None:
-            behind.append(old)
-        if (new := hull(window for window in found if window.to_t > known)) is not None:
-            ahead.append(_with_context(replace(new, from_t=max(new.from_t, instant(known_ms + 1))), rules[id_]))
+        known, next_ = instant(known_ms), instant(known_ms + 1)
+        pieces = united(found)
+        behind += [replace(piece, to_t=min(piece.to_t, known)) for piece in pieces if piece.from_t <= known]
+        new = [replace(piece, from_t=max(piece.from_t, next_)) for piece in pieces if piece.to_t > known]
+        ahead += _with_context(new, rules[id_])
     return ahead, behind
 
 
-def _with_context(window: ReadingWindow, rules: Sequence[ChannelRule]) -> ReadingWindow:
-    """Widen a window by what rules of its channel look back."""
-    memory = max(rule.measure.window_ms for rule in rules)
-    if not memory:
-        return window
-    start = window.from_t
-    return replace(window, from_t=start - timedelta(milliseconds=memory), start_ms=milliseconds(start))
+def _with_context(windows: Sequence[ReadingWindow], rules: Sequence[ChannelRule]) -> list[ReadingWindow]:
+    """Widen windows of a channel, in order, by what its rules look back."""
+    memory = timedelta(milliseconds=max(rule.measure.window_ms for rule in rules))
+    if not memory or not windows:
+        return list(windows)
+    start_ms = milliseconds(windows[0].from_t)
+    return united(replace(window, from_t=window.from_t - memory, start_ms=start_ms) for window in windows)
 
 
 def read_blocks(conn: Connection, windows: Sequence[ReadingWindow]) -> dict[int, ReadingBlock]:
-    """Return the readings of the windows, by channel_id.
+    """Return the readings of the windows, by channel_id; those of one channel do not overlap.
 
     Raises NotJudgedYet: a change that is still to come (a repeat, a late neighbour) covers some of them. To pass over
     them would lose them for good, for the cursor goes on.

@@ -119,16 +119,22 @@ def store(conn: Connection, channel_id: int, samples: Iterable[JudgedReading], *
 
 
 def _store(conn: Connection, channel_id: int, rows: list[JudgedReading]) -> None:
-    with conn.transaction(), conn.cursor() as cursor:
+    with conn.transaction():
+        insert(conn, channel_id, rows)
+        times = [instant(s.t_ms) for s in rows]
+        append_changes(conn, [NewChange(STATION, channel_id, min(times), max(times), len(rows), "reading")])
+
+
+def insert(conn: Connection, channel_id: int, samples: Iterable[JudgedReading]) -> None:
+    """Store readings of which the feed says nothing."""
+    with conn.cursor() as cursor:
         cursor.executemany(
             "insert into reading (channel_id, time, value, state, tests, received_at) values (%s, %s, %s, %s, %s, %s)",
             [
                 (channel_id, instant(t), value, 7 if value is None else 0, int(value is None), instant(received))
-                for t, value, _, received, _ in rows
+                for t, value, _, received, _ in samples
             ],
         )
-        times = [instant(s.t_ms) for s in rows]
-        append_changes(conn, [NewChange(STATION, channel_id, min(times), max(times), len(rows), "reading")])
 
 
 def rows(conn: Connection, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
