@@ -138,7 +138,7 @@ def worded(notice: Notice, language: str) -> Wording:
     trend = "" if notice.trend is None else said(notice.trend.words)
     severity, time = said(SEVERITY_WORDS[notice.severity]), clock(notice.time, notice.zone)
     value = "" if notice.value is None else _value(notice, notice.value, language)
-    limit = "" if notice.limit is None else _comma(f"{notice.limit:.10g}", language)
+    limit = "" if notice.limit is None else number(f"{notice.limit:.10g}", language)
     side = "" if notice.side is None else said(SIDE_WORDS[notice.side])
     known = {
         "title": title, "level": severity, "channel": notice.channel, "station": station, "time": time,
@@ -180,16 +180,16 @@ def _value(notice: Notice, value: float, language: str) -> str:
     if notice.limit is not None and notice.side is not None and _is_beyond(value, notice.limit, notice.side):
         while decimals < MOST_DECIMALS and not _is_beyond(round(value, decimals), notice.limit, notice.side):
             decimals += 1
-    return _comma(f"{value:.{decimals}f}", language)
+    return number(f"{value:.{decimals}f}", language)
 
 
 def _is_beyond(value: float, limit: float, side: Side) -> bool:
     return value < limit if side is Side.BELOW else value > limit
 
 
-def _comma(number: str, language: str) -> str:
+def number(digits: str, language: str) -> str:
     """Return a number as people write it: a decimal comma in Vietnamese, a point in English."""
-    return number.replace(".", ",") if language == "vi" else number
+    return digits.replace(".", ",") if language == "vi" else digits
 
 
 def _utc(time: datetime) -> str:

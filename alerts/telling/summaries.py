@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -21,11 +21,10 @@ from alerts.telling.notification import MessageStatus, in_sql
 from alerts.telling.outbox import Queued, enqueue, wake_senders
 from alerts.telling.routes import Routing
 from alerts.telling.stages import Case, Matter, quiet_hours, recipients
-from alerts.telling.summary_texts import SummaryLine
+from alerts.telling.summary_texts import SummaryLine, worst_first
 from quantrac.config.notifications import Medium
 from quantrac.database.pool import Connection
 from quantrac.telemetry.severity import Severity
-from quantrac.telemetry.words import Words
 
 TELL_NOT_AFTER: Final = timedelta(days=7)
 """An alarm that ended longer ago is on record and told to nobody."""
@@ -44,7 +43,8 @@ update notification set status = '{MessageStatus.QUEUED}', due_at = %(now)s, nex
 where {HELD_STATUS} and contact_id = %(contact)s and medium = %(medium)s
 """  # noqa: S608 (words of ours)
 HELD_ALARMS: Final = f"""
-select a.alarm_id, a.station, a.severity, a.texts, a.raised_at, coalesce(a.cleared_at, a.returned_at)
+select a.alarm_id, a.station, a.severity, a.texts, a.raised_at, coalesce(a.cleared_at, a.returned_at),
+  a.value, a."limit"
 from notification n join alarm a using (alarm_id)
 where n.{HELD_STATUS} and n.contact_id = %s and n.medium = %s
 group by a.alarm_id order by a.raised_at, a.alarm_id
@@ -52,8 +52,19 @@ group by a.alarm_id order by a.raised_at, a.alarm_id
 END_HELD: Final = f"""
 update notification set status = %s, error = %s where {HELD_STATUS} and contact_id = %s and medium = %s
 """  # noqa: S608 (words of ours)
+MOST_WEIGHED: Final = 50
+"""Alarms whose readings are read to find the worst: those that went farthest at their level."""
+WORST_VALUES: Final = """
+select a.alarm_id, case when a.value < a."limit" then least(a.value, w.low) else greatest(a.value, w.high) end
+from alarm a join channel c using (channel_id) cross join lateral (
+  select min(r.value) as low, max(r.value) as high from v_reading r
+  where r.channel = c.channel and r.time >= a.raised_at
+    and r.time <= coalesce(a.cleared_at, a.returned_at, %(now)s) and r.quality in (1, 2)) w
+where a.alarm_id = any(%(alarms)s)
+"""
 UNTOLD: Final = f"""
-select a.alarm_id, a.station, a.severity, a.texts, a.raised_at, a.cleared_at, e.detail->'to', c.parameter,
+select a.alarm_id, a.station, a.severity, a.texts, a.raised_at, a.cleared_at, a.value, a."limit",
+  e.detail->'to', c.parameter,
   exists (select from out_of_service o where o.station = a.station and o.since <= a.cleared_at
           and coalesce(o.ended_at, o.until) > a.raised_at and (o.channels = '{{}}' or c.name = any(o.channels)))
 from alarm a join alarm_event e on e.alarm_id = a.alarm_id and e.event = '{AlarmEvent.LATE}'
@@ -101,10 +112,20 @@ def tell_held(conn: Connection, zone: ZoneInfo, now: datetime) -> int:
                 rows = conn.execute(HELD_ALARMS, [contact_id, word]).fetchall()
                 conn.execute(END_HELD, [MessageStatus.SUMMARISED.value, None, contact_id, word])
                 person = Recipient(book.by_id[contact_id], Medium(word))
-                summaries.append(_summary(person, [_line(book, row, zone) for row in rows], Purpose.SUMMARY, now, now))
+                lines = _weighed(conn, [_line(book, row, zone) for row in rows], now)
+                summaries.append(_summary(person, lines, Purpose.SUMMARY, now, now))
         enqueue(conn, summaries, now)
         wake_senders(conn)
     return len(due)
+
+
+def _weighed(conn: Connection, lines: Sequence[SummaryLine], now: datetime) -> list[SummaryLine]:
+    """Return alarms with the worst value that each had while it stood, as far as one of them can be the worst."""
+    first = worst_first(lines)
+    bad = [one for one in first if one.rank[:2] == first[0].rank[:2] and one.is_of_readings][:MOST_WEIGHED]
+    rows = conn.execute(WORST_VALUES, {"alarms": [one.alarm_id for one in bad], "now": now}).fetchall()
+    values: dict[int, float] = dict(rows)
+    return [replace(one, value=values.get(one.alarm_id, one.value)) for one in first]
 
 
 def tell_late(conn: Connection, routing: Routing, now: datetime) -> int:
@@ -162,7 +183,11 @@ def _summary(
 
 
 def _line(book: AddressBook, row: tuple[Any, ...], zone: ZoneInfo) -> SummaryLine:
-    alarm_id, station, severity, texts, raised_at, cleared_at, *_ = row
-    title: Words = msgspec.convert(texts, RuleTexts).title
-    name = book.station_name(station)
-    return SummaryLine(alarm_id, Severity.from_word(severity), name, title, raised_at, cleared_at, zone)
+    alarm_id, station, word, texts, raised_at, cleared_at, value, limit, *_ = row
+    words, name, severity = msgspec.convert(texts, RuleTexts), book.station_name(station), Severity.from_word(word)
+    line = SummaryLine(alarm_id, severity, name, words.title, raised_at, cleared_at, zone)
+    if not words.has_value or value is None or limit is None:
+        return line
+    return replace(
+        line, value=value, limit=limit, unit=words.unit, decimals=words.decimals, is_of_readings=words.measure is None
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from alerts.alarm.change import Purpose
 from alerts.telling import gsm
 from alerts.telling.letter import Letter
-from alerts.telling.notice import SEVERITY_WORDS, clock
+from alerts.telling.notice import SEVERITY_WORDS, clock, number
 from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.words import Words
 
@@ -32,28 +32,68 @@ class SummaryLine:
     cleared_at: datetime | None
     zone: ZoneInfo
     """In which people are told times."""
+    value: float | None = None
+    """The worst while it stood; None: it has none that says something to people."""
+    limit: float | None = None
+    unit: str = ""
+    decimals: int = 2
+    is_of_readings: bool = False
+    """Its value is a reading, not a change or a departure."""
+
+    @property
+    def rank(self) -> tuple[bool, Severity, float]:
+        """How bad it is: what stands before what is over, then the severity, then how far beyond its limit."""
+        beyond = 0.0
+        if self.value is not None and self.limit is not None:
+            beyond = abs(self.value - self.limit) / (abs(self.limit) or 1.0)
+        return self.cleared_at is None, self.severity, beyond
+
+    def what(self, language: str) -> str:
+        """Return what is wrong, and its value: `Oxy thấp 0,80 mg/l`."""
+        title = self.title.in_language(language)
+        if self.value is None:
+            return title
+        return f"{title} {number(f'{self.value:.{self.decimals}f}', language)} {self.unit}".rstrip()
+
+
+def worst_first(lines: Iterable[SummaryLine]) -> list[SummaryLine]:
+    """Return alarms by how bad they are."""
+    return sorted(lines, key=lambda line: line.rank, reverse=True)
 
 
 def sms(lines: Sequence[SummaryLine], purpose: Purpose, now: datetime, language: str, *, accented: bool = False) -> str:
-    """Return one short message: how many, how many are over, the worst, and as many stations as fit one part."""
+    """Return one short message: the worst, how many, how many are over, and as many stations as fit one part."""
     vi = language == "vi"
     accented = accented and vi
     if purpose is Purpose.SUMMARY and len(lines) == 1:
         return gsm.capped(gsm.aired(_alone(lines[0], language), accented=accented))
-    over = sum(line.cleared_at is not None for line in lines)
-    worst = max(lines, key=lambda line: (line.cleared_at is None, line.severity))
+    ordered = worst_first(lines)
     if purpose is Purpose.LATE:
         head = "Số liệu đến muộn" if vi else "Late data"
         tail = "Đã qua, không phải hiện tại." if vi else "Past, not now."
-        told = [f"{w.station.in_language(language)}: {w.title.in_language(language)} {_period(w)}" for w in lines]
+        told = [f"{line.station.in_language(language)}: {line.what(language)}, {_period(line)}" for line in ordered]
     else:
-        ended = "" if not over else f" ({over} đã hết)" if vi else f" ({over} over)"
-        head = f"Thêm {len(lines)} cảnh báo" if vi else f"{len(lines)} more alarms"
-        head += f"{ended}, {clock(now, worst.zone)}"
-        tail = f"{'Nặng nhất' if vi else 'Worst'}: {worst.title.in_language(language)}."
-        told = [f"{name} {count}" for name, count in _by_station(lines, language)]
+        head, tail = _storm(ordered, now, language), ""
+        told = [f"{name} {count}" for name, count in _by_station(ordered, language)]
     more = "còn nữa" if vi else "and more"
     return gsm.capped(gsm.aired(_fitting(head, told, tail, more, accented=accented), accented=accented))
+
+
+def _storm(ordered: Sequence[SummaryLine], now: datetime, language: str) -> str:
+    """Return the worst of several alarms and how many there are; of those that are over, that they are."""
+    vi, worst, count = language == "vi", ordered[0], len(ordered)
+    over = sum(line.cleared_at is not None for line in ordered)
+    what, at = f"{worst.what(language)}, {worst.station.in_language(language)}", clock(now, worst.zone)
+    if over == count:
+        said = (
+            f"HẾT CẢNH BÁO: {count} cảnh báo đã hết, nặng nhất: "
+            if vi
+            else f"ALL CLEAR: {count} alarms are over, worst: "
+        )
+        return f"{said}{what}. {at}"
+    ended = "" if not over else f" ({over} đã hết)" if vi else f" ({over} over)"
+    of_all = f"Nặng nhất trong {count} cảnh báo mới" if vi else f"The worst of {count} new alarms"
+    return f"{SEVERITY_WORDS[worst.severity].in_language(language).upper()}: {what}. {of_all}{ended}, {at}"
 
 
 def _alone(line: SummaryLine, language: str) -> str:
@@ -84,10 +124,10 @@ def _fitting(head: str, told: Sequence[str], tail: str, more: str, *, accented: 
     """Return head, as much of the list as fits one part (accented: two), and tail; at least the first of the list."""
     for count in range(len(told), 0, -1):
         shown = "; ".join(told[:count]) + (f"; {more}" if count < len(told) else "")
-        text = f"{head}: {shown}. {tail}"
+        text = f"{head}: {shown}. {tail}".rstrip()
         if count == 1 or gsm.length(gsm.aired(text, accented=accented)).segments <= 1 + accented:
             return text
-    return f"{head}. {tail}"
+    return f"{head}. {tail}".rstrip()
 
 
 def email(lines: Sequence[SummaryLine], purpose: Purpose, language: str) -> Letter:
@@ -95,13 +135,19 @@ def email(lines: Sequence[SummaryLine], purpose: Purpose, language: str) -> Lett
     vi, late = language == "vi", purpose is Purpose.LATE
     if len(lines) == 1 and not late:
         return _letter_alone(lines[0], language)
+    ordered = worst_first(lines)
+    worst, stands = ordered[0], ordered[0].cleared_at is None
+    what = f"{worst.what(language)}, {worst.station.in_language(language)}"
     if late:
         subject = f"[Đến muộn] {len(lines)} cảnh báo đã qua" if vi else f"[Late] {len(lines)} alarms of the past"
         first = "Số liệu đến muộn cho thấy:" if vi else "Data that came late show:"
+    elif stands:
+        severity = SEVERITY_WORDS[worst.severity].in_language(language)
+        subject = f"[{severity}] {what}; {len(lines)} cảnh báo" if vi else f"[{severity}] {what}; {len(lines)} alarms"
+        first = "Nhiều cảnh báo cùng lúc, nặng nhất trước:" if vi else "Many alarms at once, the worst first:"
     else:
-        subject = f"[Tóm tắt] {len(lines)} cảnh báo" if vi else f"[Summary] {len(lines)} alarms"
-        first = "Nhiều cảnh báo cùng lúc, gửi chung một thư:" if vi else "Many alarms at once, in one message:"
-    ordered = sorted(lines, key=lambda line: -line.severity)
+        subject = f"[Hết cảnh báo] {len(lines)} cảnh báo đã hết" if vi else f"[All clear] {len(lines)} alarms are over"
+        first = f"Đã hết. Nặng nhất: {what}." if vi else f"All are over. The worst: {what}."
     listed = [_listed(line, language) for line in ordered[:MOST_LINES]]
     rest = len(lines) - len(listed)
     if rest:
@@ -111,12 +157,14 @@ def email(lines: Sequence[SummaryLine], purpose: Purpose, language: str) -> Lett
 
 def _listed(line: SummaryLine, language: str) -> str:
     severity = SEVERITY_WORDS[line.severity].in_language(language)
-    where, what = line.station.in_language(language), line.title.in_language(language)
-    return f"[{severity}] {where}: {what}, {_period(line)} (#{line.alarm_id})"
+    where, what = line.station.in_language(language), line.what(language)
+    return f"[{severity}] {where}: {what}, {_when(line, language)} (#{line.alarm_id})"
 
 
-def _by_station(lines: Sequence[SummaryLine], language: str) -> list[tuple[str, int]]:
-    return Counter(line.station.in_language(language) for line in lines).most_common()
+def _by_station(ordered: Sequence[SummaryLine], language: str) -> list[tuple[str, int]]:
+    """Return how many alarms each station has, the station of the worst first; none where there is one station."""
+    counts = Counter(line.station.in_language(language) for line in ordered)
+    return list(counts.items()) if len(counts) > 1 else []
 
 
 def _period(line: SummaryLine) -> str:

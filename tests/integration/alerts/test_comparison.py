@@ -121,7 +121,7 @@ def test_a_low_episode_that_arrives_afterwards_is_told_once_as_late_with_its_own
     assert purposes(conn) == ["late"]
     assert purposes(conn, "email") == ["late"]
     (body,) = rows(conn, "select body from notification where medium = 'sms'")[0]
-    assert body == "So lieu den muon: Song My Thanh: Oxy thap 08:01-08:02 24/11. Da qua, khong phai hien tai."
+    assert body == "So lieu den muon: Song My Thanh: Oxy thap 2,00, 08:01-08:02 24/11. Da qua, khong phai hien tai."
     assert rows(conn, "select count(*) from v_alarm where cleared_at is null") == [(0,)]
 
 
@@ -206,4 +206,4 @@ def test_three_hundred_alarms_at_once_are_three_messages_to_a_person(
         assert [purpose for purpose, _ in told] == ["raised", "raised", "summary"]
         assert told[0][1] - START <= timedelta(seconds=30)  # with the first reading that completes a delay
     (text,) = rows(conn, "select body from notification where medium = 'sms' and purpose = 'summary'")[0]
-    assert text == "Them 298 canh bao, 08:00 24/11: Song My Thanh 298. Nang nhat: Oxy thap."
+    assert text == "CANH BAO CAO: Oxy thap 2,00, Song My Thanh. Nang nhat trong 298 canh bao moi, 08:00 24/11."

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from alerts import desk
 from alerts.alarm.change import Mark, Purpose, Subject
-from alerts.alarm.records import raise_alarm, reach_level, record_late
+from alerts.alarm.records import clear_alarm, raise_alarm, reach_level, record_late
 from alerts.evaluating.evaluator import Evaluator
 from alerts.telling import summary_texts
 from alerts.telling.attachments import attachments
@@ -22,7 +22,7 @@ from alerts.telling.recent_messages import RecentMessages
 from alerts.telling.stages import Recent
 from alerts.telling.summaries import tell_held, tell_late
 from alerts.telling.summary_texts import SummaryLine
-from quantrac.config.notifications import Cap, EscalationStep, Grouping, Medium, QuietHours, Route
+from quantrac.config.notifications import Cap, EscalationStep, Grouping, Medium, QuietHours, Route, Storm
 from quantrac.config.settings import Settings
 from quantrac.database.pool import Connection
 from quantrac.telemetry.severity import Severity
@@ -34,6 +34,7 @@ from tests.integration.alerts.centre import (
     START_MS,
     STATION,
     KeepingCarrier,
+    add_channel,
     add_network,
     rows,
     send_all,
@@ -69,6 +70,11 @@ ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 GROUPED = replace(PLAN, grouping=Grouping.model_validate({"wait": "0s", "interval": "5m"}))
 
 
+def summaries(conn: Connection) -> list[str]:
+    found = rows(conn, "select body from notification where purpose = 'summary' order by notification_id")
+    return [body for (body,) in found]
+
+
 def told(conn: Connection, where: str = "medium = 'sms'") -> list[tuple[str, str]]:
     return rows(conn, f"select purpose, status from notification where {where} order by notification_id")
 
@@ -96,6 +102,41 @@ def test_a_summary_of_one_alarm_is_a_letter_about_that_alarm() -> None:
     assert over.body == "Sông Mỹ Thanh: Oxy thấp, 08:00-08:02 24/11, đã hết.\n\nCảnh báo số 7.\n"
     standing = summary_texts.email([replace(line, cleared_at=None)], Purpose.SUMMARY, "en")
     assert standing.subject == "[High alarm] Low oxygen: My Thanh river, since 08:00 24/11"
+
+
+def test_a_storm_s_summary_names_the_worst_first_and_its_end_says_how_many_and_the_worst_value(
+    conn: Connection,
+) -> None:
+    channels = [add_network(conn), *(add_channel(conn, name, parameter="do") for name in ("do_2", "do_3", "do_4"))]
+    plan = replace(ROUTING, routes=(Route(to="farmers", severity=tuple(Severity), by=("sms",)),), storm=Storm(alarms=1))
+    texts = replace(TEXTS, unit="mg/l")
+    marks = [
+        (2.9, 3.0, Severity.HIGH),
+        (3.9, 4.0, Severity.MEDIUM),
+        (1.9, 2.0, Severity.CRITICAL),
+        (1.8, 2.0, Severity.CRITICAL),
+    ]
+    for channel_id, (value, limit, severity) in zip(channels, marks, strict=True):
+        with conn.transaction():
+            subject = Subject("low-oxygen", STATION, channel_id)
+            change = raise_alarm(conn, subject, Mark("x", severity, value, limit), START, texts, START)
+            tell(conn, change, Audience(STATION, ("farmers",), plan), Figures(), START)
+    store(conn, channels[2], read_series("1.9x2 0.44 1.9x2", MINUTE, start_ms=START_MS))
+    tell_held(conn, ZONE, START + MINUTES)
+    assert summaries(conn) == [
+        "KHAN CAP: Oxy thap 1,80 mg/l, Song My Thanh. Nang nhat trong 3 canh bao moi, 08:01 24/11."
+    ]
+    over = START + 8 * MINUTES
+    send_all(conn, Medium.SMS, KeepingCarrier(), lambda: over)
+    for channel_id in channels:
+        with conn.transaction():
+            ended = clear_alarm(conn, Subject("low-oxygen", STATION, channel_id), 4.0, over, over)
+            assert ended is not None
+            tell(conn, ended, Audience(STATION, (), plan), Figures(), over)
+    tell_held(conn, ZONE, over + HOUR)
+    assert summaries(conn)[1:] == [
+        "HET CANH BAO: 4 canh bao da het, nang nhat: Oxy thap 0,44 mg/l, Song My Thanh. 09:08 24/11."
+    ]
 
 
 def test_a_person_who_is_not_told_of_ends_does_not_read_of_a_past_alarm_as_if_it_stood(conn: Connection) -> None:
