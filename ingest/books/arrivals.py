@@ -89,3 +89,8 @@ def one(key: BookKey, seq: int, received_us: int, *, new: bool, conflict: bool) 
 def moment(us: int) -> datetime:
     """Return the instant of microseconds since 1970."""
     return EPOCH + timedelta(microseconds=us)
+
+
+def microseconds(time: datetime) -> int:
+    """Return a time as microseconds since 1970."""
+    return (time - EPOCH) // timedelta(microseconds=1)

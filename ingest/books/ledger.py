@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.books.arrivals import NO_SEQ, Arrivals, BookKey, Ints, Mask
-from ingest.books.literals import array, multiranges, ranges
+from ingest.books.literals import multiranges, ranges
+from quantrac.database.columns import array
 from quantrac.database.pool import Connection
 
 OPEN = """

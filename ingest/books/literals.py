@@ -1,17 +1,9 @@
-"""Numbers as PostgreSQL writes them in text: arrays, and the ranges of a multirange. Pure.
-
-psycopg would dump an array element by element, which at a thousand stations took longer than to store their readings.
-"""
+"""The ranges of a multirange as PostgreSQL writes them in text. Pure."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-
-
-def array(column: npt.NDArray[np.number]) -> str:
-    """Return the array literal of a column; NaN stays NaN."""
-    return "{" + ",".join(map(str, column.tolist())) + "}"
 
 
 def multiranges(key: npt.NDArray[np.integer], seq: npt.NDArray[np.int64], keys: int) -> list[str]:

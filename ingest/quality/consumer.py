@@ -6,28 +6,29 @@ again, and a finding that no longer holds is withdrawn by a newer row (flag 1). 
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
+from ingest.books.arrivals import moment
 from ingest.quality import flat, rate, spike
 from ingest.quality.history import TESTS, reason
-from ingest.quality.tables import LoadedBlock, NewFlag, TestedChannel, add, load, newest_us, tested_channels
-from ingest.quality.windows import JudgedWindow, Reach, in_blocks, still, widest, windows
+from ingest.quality.tables import LoadedBlock, NewFlag, TestedChannels, add, load, newest_us
+from ingest.quality.windows import JudgedWindows, still, windows
 from quantrac.database.feed import MOST_CHANGES, Cause, Change, Consumer, NewChange, append_changes
 from quantrac.database.pool import Connection
 from quantrac.telemetry.quality import Quality
 
 NAME: Final = "quality"
 """The consumer's name, known to views and to those who follow it."""
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+CAUSES: Final = (Cause.READING, Cause.CONFIGURATION)
 NEAR: Final = (spike.TEST, rate.TEST)
 """Tests that look at neighbours only; the flat line looks back for hours."""
 
-FAR_US: Final = 2**62
+NEVER_US: Final = -(2**62)
 
 KEPT: Final = """
 select range_start, range_end from timescaledb_information.chunks
@@ -35,12 +36,21 @@ where hypertable_schema = 'public' and hypertable_name = 'reading' order by rang
 """
 
 
-def round_of(conn: Connection, feed: Consumer, clock: Callable[[], datetime], most: int = MOST_CHANGES) -> list[Change]:
-    """Judge what changed, add findings, move the position; return the changes taken (none: nothing to do)."""
+def round_of(
+    conn: Connection,
+    feed: Consumer,
+    clock: Callable[[], datetime],
+    most: int = MOST_CHANGES,
+    tested: TestedChannels | None = None,
+) -> list[Change]:
+    """Judge what changed, add findings, move the position; return the changes taken (none: nothing to do).
+
+    `tested` remembers the channels from round to round.
+    """
     changes = feed.take(most)
     if changes:
         with conn.transaction():
-            found = list(findings(conn, changes))
+            found = list(findings(conn, changes, tested or TestedChannels()))
             add(conn, NAME, found, clock())
             feed.advance(changes[-1].id)
             append_changes(conn, _announced(found))
@@ -56,33 +66,24 @@ def judge_everything(conn: Connection, clock: Callable[[], datetime]) -> None:
             whole = [
                 Change(0, station, (channel_id,), low, high, 0, Cause.READING, at) for station, channel_id in channels
             ]
-            found = list(findings(conn, whole))
+            found = list(findings(conn, whole, TestedChannels()))
             add(conn, NAME, found, at)
             append_changes(conn, _announced(found))
 
 
-def findings(conn: Connection, changes: Sequence[Change]) -> Iterator[NewFlag]:
+def findings(conn: Connection, changes: Sequence[Change], tested: TestedChannels) -> Iterator[NewFlag]:
     """Return what has to be added so that the findings fit the readings as they stand now."""
-    channels = tested_channels(conn, {channel_id for change in changes for channel_id in change.channels})
-    lines = windows(changes, _reaches(channels, [flat.TEST]))
-    for some in in_blocks(windows(changes, _reaches(channels, NEAR))):
+    channels = tested.of(conn, changes)
+    lines = windows(changes, {id_: channel.line for id_, channel in channels.items() if channel.line is not None})
+    near = windows(changes, {id_: channel.near for id_, channel in channels.items() if channel.near is not None})
+    for some in near.in_blocks():
         block = load(conn, some, channels, TESTS)
         for test in NEAR:
             yield from _differences(block, test)
-        moving = _moving(conn, block, lines)
-        lines = [window for window in lines if window.channel_id not in moving]
-    after_s = {window.channel_id: channels[window.channel_id].limits[flat.TEST] for window in lines}
-    for some in in_blocks(still(conn, lines, after_s)):
+        lines = lines.pick(~np.isin(lines.channel_id, _moving(conn, block, lines)))
+    after_s = np.array([channels[channel_id].limits[flat.TEST] for channel_id in lines.channel_id.tolist()])
+    for some in still(conn, lines, after_s).in_blocks():
         yield from _differences(load(conn, some, channels, [flat.TEST]), flat.TEST)
-
-
-def _reaches(channels: dict[int, TestedChannel], tests: Iterable[str]) -> dict[int, Reach]:
-    """Return how far the verdicts of these tests look, for the channels that have one of them."""
-    found: dict[int, Reach] = {}
-    for channel_id, channel in channels.items():
-        if reaches := [channel.reach(test) for test in tests if test in channel.limits]:
-            found[channel_id] = widest(reaches)
-    return found
 
 
 def _differences(block: LoadedBlock, name: str) -> Iterator[NewFlag]:
@@ -92,37 +93,29 @@ def _differences(block: LoadedBlock, name: str) -> Iterator[NewFlag]:
     blamed = np.flatnonzero(verdict >= Quality.SUSPECT).tolist()
     places = {(int(readings.series[at]), int(readings.time_us[at])): at for at in blamed}
     for key in sorted(places.keys() | standing.keys()):
-        window, channel, time = block.windows[key[0]], block.channels[key[0]], EPOCH + timedelta(microseconds=key[1])
+        series, time_us = key
+        channel, judged = block.channels[series], block.windows
         flag = Quality(int(verdict[places[key]])) if key in places else Quality.GOOD
-        if name in channel.limits and window.judges(time) and flag != standing.get(key, Quality.GOOD):
+        is_judged = name in channel.limits and judged.judge_from[series] <= time_us <= judged.judge_to[series]
+        if is_judged and flag != standing.get(key, Quality.GOOD):
             value = float(readings.value[places[key]]) if key in places else None
             why = reason(test, flag, value, channel.limits[name])
-            yield NewFlag(channel.station, name, window.channel_id, time, flag, why)
+            yield NewFlag(channel.station, name, int(judged.channel_id[series]), moment(time_us), flag, why)
 
 
-def _moving(conn: Connection, block: LoadedBlock, lines: Sequence[JudgedWindow]) -> set[int]:
+def _moving(conn: Connection, block: LoadedBlock, lines: JudgedWindows) -> npt.NDArray[np.int32]:
     """Return channels that have no flat line, as the neighbours show that are loaded already.
 
     Of a live network that is nearly every one. The others, among them those with a flag, are looked at by themselves.
     """
-    several = Counter(window.channel_id for window in lines)
-    since = {window.channel_id: window.judge_from for window in lines if several[window.channel_id] == 1}
-    newest = newest_us(conn, since)
-    flagged = {series for series, _ in block.standing[flat.TEST]}
-    since_us = [_us(since.get(window.channel_id, window.judge_from)) for window in block.windows]
-    moves = flat.moving(block.readings, np.array(since_us, np.int64), block.limits(flat.TEST))
-    return {
-        window.channel_id
-        for series, window in enumerate(block.windows)
-        if moves[series]
-        and series not in flagged
-        and window.channel_id in since
-        and newest.get(window.channel_id, FAR_US) <= _us(window.judge_to)
-    }
-
-
-def _us(time: datetime) -> int:
-    return (time - EPOCH) // timedelta(microseconds=1)
+    own, (_, first, count) = block.windows, np.unique(lines.channel_id, return_index=True, return_counts=True)
+    once = first[count == 1]
+    since = dict(zip(lines.channel_id[once].tolist(), lines.judge_from[once].tolist(), strict=True))
+    since_us = np.array([since.get(channel_id, NEVER_US) for channel_id in own.channel_id.tolist()], np.int64)
+    moves = flat.moving(block.readings, since_us, block.limits(flat.TEST))
+    moves &= newest_us(conn, own.channel_id) <= own.judge_to
+    moves[[series for series, _ in block.standing[flat.TEST]]] = False
+    return own.channel_id[moves]
 
 
 def _announced(found: Sequence[NewFlag]) -> Iterator[NewChange]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from types import MappingProxyType
 from typing import Final
 
@@ -24,8 +23,8 @@ class HistoryTest:
     name: str
     usual: Callable[[str], float | None]
     """Limit of a parameter; None: it does not have the test unless files say so."""
-    reach: Callable[[float, timedelta], Reach]
-    """How far a verdict looks, for a limit and the farthest a neighbour may be."""
+    reach: Callable[[float, int], Reach]
+    """How far a verdict looks, for a limit and the farthest a neighbour may be, microseconds."""
     judge: Judge
     found: str
     """What a finding says of `value` and the `limit` it exceeds."""
@@ -49,7 +48,7 @@ TESTS: Final[Mapping[str, HistoryTest]] = MappingProxyType(
             HistoryTest(
                 name=flat.TEST,
                 usual=flat.SUSPECT_AFTER.get,
-                reach=lambda limit, gap: Reach(timedelta(seconds=flat.FAIL_FACTOR * limit), timedelta(0), gap),
+                reach=lambda limit, gap: Reach(round(flat.FAIL_FACTOR * limit * 1e6), 0, gap),
                 judge=flat.flat_lines,
                 found="{value:g} has not moved for more than {limit:g} s",
                 withdrawn="withdrawn: with the readings that came later it is no flat line",
@@ -58,7 +57,7 @@ TESTS: Final[Mapping[str, HistoryTest]] = MappingProxyType(
             HistoryTest(
                 name=rate.TEST,
                 usual=rate.MOST_AN_HOUR.get,
-                reach=lambda _, gap: Reach(2 * gap, timedelta(0), gap),
+                reach=lambda _, gap: Reach(2 * gap, 0, gap),
                 judge=rate.jumps,
                 found="{value:g} is further from the readings before it than {limit:g} an hour",
                 withdrawn="withdrawn: with the readings that came later it is no jump",

@@ -11,9 +11,9 @@ from typing import Final
 from ingest.derived import consumer as derived
 from ingest.quality import consumer as quality
 from ingest.quality.follower import Follower, Work
+from ingest.quality.tables import TestedChannels
 from ingest.rollups import consumer as rollups
 from quantrac.config.settings import Settings
-from quantrac.database.feed import Cause
 from quantrac.database.migration import refuse_old_database
 from quantrac.observe import health, logs, metrics
 
@@ -38,12 +38,13 @@ log = logs.logger(__name__)
 
 def works(clock: Callable[[], datetime]) -> list[Work]:
     """Return the consumers that run in this service."""
+    tested = TestedChannels()
     return [
         Work(
             name=quality.NAME,
-            causes=(Cause.READING,),
+            causes=quality.CAUSES,
             lock=QUALITY_LOCK,
-            round_of=lambda conn, feed: quality.round_of(conn, feed, clock),
+            round_of=lambda conn, feed: quality.round_of(conn, feed, clock, tested=tested),
             make_everything=lambda conn: quality.judge_everything(conn, clock),
             lag=QUALITY_LAG,
             changes=QUALITY_CHANGES,

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from ingest.books.arrivals import moment
+from ingest.quality import flat
 from ingest.quality.history import TESTS, limits_of
-from ingest.quality.readings import TestedReadings
+from ingest.quality.readings import Floats, TestedReadings
 from ingest.quality.spike import GAP_INTERVALS
-from ingest.quality.windows import JudgedWindow, Reach
-from quantrac.database.columns import read_columns
+from ingest.quality.windows import JudgedWindows, Reach, Times, widest
+from quantrac.database.columns import array, array_of_times, read_columns
+from quantrac.database.feed import Cause, Change
 from quantrac.database.pool import Connection
 from quantrac.telemetry.quality import Quality
 
@@ -23,22 +26,25 @@ select channel_id, station, parameter, interval_s, history_tests, history_limits
 where channel_id = any(%s) and history_tests <> '{}'
 """
 READINGS: Final = """
-select w.nr, (extract(epoch from r.time) * 1000000)::int8, coalesce(r.value, 'NaN'), r.state
-from unnest(%s::int4[], %s::int4[], %s::timestamptz[], %s::timestamptz[]) as w(nr, channel_id, low, high)
+select w.nr::int4 - 1 as series, r.time as time_us, coalesce(r.value, 'NaN') as value, r.state
+from unnest(%(channel_id)s::int4[], %(low)s::timestamptz[], %(high)s::timestamptz[])
+       with ordinality as w(channel_id, low, high, nr)
 join reading r on r.channel_id = w.channel_id and r.time between w.low and w.high
-where r.time between %s and %s
+where r.time between %(first)s and %(last)s
 order by w.nr, r.time
 """
-COLUMNS: Final = {"series": "int4", "time_us": "int8", "value": "float8", "state": "int2"}
+COLUMNS: Final = {"series": "int4", "time_us": "timestamptz", "value": "float8", "state": "int2"}
 FLAGS: Final = """
-select distinct on (w.nr, f.test, f.time) w.nr, (extract(epoch from f.time) * 1000000)::int8, f.test, f.flag
-from unnest(%s::int4[], %s::int4[], %s::timestamptz[], %s::timestamptz[]) as w(nr, channel_id, low, high)
+select distinct on (w.nr, f.test, f.time) w.nr::int4 - 1, (extract(epoch from f.time) * 1000000)::int8, f.test, f.flag
+from unnest(%(channel_id)s::int4[], %(low)s::timestamptz[], %(high)s::timestamptz[])
+       with ordinality as w(channel_id, low, high, nr)
 join reading_flag f on f.channel_id = w.channel_id and f.time between w.low and w.high
-where f.test = any(%s)
+where f.test = any(%(tests)s)
 order by w.nr, f.test, f.time, f.flag_id desc
 """
 NEWEST: Final = """
-select channel_id, (extract(epoch from time) * 1000000)::int8 from latest where channel_id = any(%s)
+select coalesce(l.time, 'infinity') as newest from unnest(%(channel_id)s::int4[]) with ordinality as w(channel_id, nr)
+left join latest l using (channel_id) order by nr
 """
 ADD: Final = """
 insert into reading_flag (channel_id, time, test, flag, "by", reason, at)
@@ -58,17 +64,51 @@ class TestedChannel:
     interval_s: float
     limits: dict[str, float]
     """By test."""
+    near: Reach | None
+    """How far verdicts look that compare neighbours; None: it has no such test."""
+    line: Reach | None
+    """How far the verdict on flat lines looks."""
 
-    def reach(self, test: str) -> Reach:
-        """Return how far the verdicts of one of its tests look."""
-        return TESTS[test].reach(self.limits[test], timedelta(seconds=self.interval_s * GAP_INTERVALS))
+    @classmethod
+    def of(cls, station: str, interval_s: float, limits: Mapping[str, float]) -> TestedChannel:
+        """Return a channel with its tests."""
+        gap = round(interval_s * GAP_INTERVALS * 1e6)
+        reaches = {name: TESTS[name].reach(limit, gap) for name, limit in limits.items()}
+        line = reaches.pop(flat.TEST, None)
+        return cls(station, interval_s, {**limits}, widest(reaches.values()) if reaches else None, line)
+
+
+class TestedChannels:
+    """The channels that have tests, as they were last read; read again when another configuration was applied."""
+
+    __test__ = False
+
+    def __init__(self) -> None:
+        self._known: dict[int, TestedChannel | None] = {}
+
+    def of(self, conn: Connection, changes: Sequence[Change]) -> dict[int, TestedChannel]:
+        """Return those of the changed channels that have tests, by id."""
+        if any(change.cause is Cause.CONFIGURATION for change in changes):
+            self._known.clear()
+        wanted = {channel_id for change in changes for channel_id in change.channels}
+        if new := wanted - self._known.keys():
+            self._known |= dict.fromkeys(new) | _tested(conn, new)
+        return {channel_id: known for channel_id in wanted if (known := self._known[channel_id]) is not None}
+
+
+def _tested(conn: Connection, channels: Collection[int]) -> dict[int, TestedChannel]:
+    found = {}
+    for channel_id, station, parameter, interval_s, names, own in conn.execute(TESTED, [list(channels)]):
+        limits = {name: limit for name, limit in limits_of(parameter, own).items() if name in names}
+        found[channel_id] = TestedChannel.of(station, interval_s, limits)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedBlock:
     """Windows with all that their verdicts need."""
 
-    windows: Sequence[JudgedWindow]
+    windows: JudgedWindows
     channels: Sequence[TestedChannel]
     """Of each window."""
     readings: TestedReadings
@@ -76,11 +116,11 @@ class LoadedBlock:
     standing: dict[str, dict[tuple[int, int], int]]
     """By test the flags that stand, by number of the window and time (microseconds since 1970)."""
 
-    def limits(self, test: str) -> npt.NDArray[np.float64]:
+    def limits(self, test: str) -> Floats:
         """Return the limit of each window's channel; NaN where it does not have the test."""
         return np.array([channel.limits.get(test, np.nan) for channel in self.channels])
 
-    def intervals(self) -> npt.NDArray[np.float64]:
+    def intervals(self) -> Floats:
         """Return the interval of each window's channel, seconds."""
         return np.array([channel.interval_s for channel in self.channels])
 
@@ -96,32 +136,22 @@ class NewFlag(NamedTuple):
     reason: str
 
 
-def tested_channels(conn: Connection, channels: Collection[int]) -> dict[int, TestedChannel]:
-    """Return those of the channels that have tests, by id."""
-    found = {}
-    for channel_id, station, parameter, interval_s, names, own in conn.execute(TESTED, [list(channels)]):
-        limits = {name: limit for name, limit in limits_of(parameter, own).items() if name in names}
-        found[channel_id] = TestedChannel(station, interval_s, limits)
-    return found
-
-
 def load(
-    conn: Connection, some: Sequence[JudgedWindow], channels: Mapping[int, TestedChannel], tests: Iterable[str]
+    conn: Connection, some: JudgedWindows, channels: Mapping[int, TestedChannel], tests: Iterable[str]
 ) -> LoadedBlock:
     """Return windows with their readings, and the flags of these tests that stand in them."""
-    low, high = [window.load_from for window in some], [window.load_to for window in some]
-    bounds = [min(low), max(high)]
-    readings = TestedReadings(**read_columns(conn, READINGS, [*_windows(some, low, high), *bounds], COLUMNS))
-    low, high = [window.judge_from for window in some], [window.judge_to for window in some]
+    ends = {"first": moment(int(some.load_from.min())), "last": moment(int(some.load_to.max()))}
+    loaded = read_columns(conn, READINGS, _windows(some, some.load_from, some.load_to) | ends, COLUMNS)
     standing: dict[str, dict[tuple[int, int], int]] = {test: {} for test in tests}
-    for number, time_us, test, flag in conn.execute(FLAGS, [*_windows(some, low, high), list(standing)]):
+    judged = _windows(some, some.judge_from, some.judge_to) | {"tests": list(standing)}
+    for number, time_us, test, flag in conn.execute(FLAGS, judged):
         standing[test][number, time_us] = flag
-    return LoadedBlock(some, [channels[window.channel_id] for window in some], readings, standing)
+    return LoadedBlock(some, [channels[each] for each in some.channel_id.tolist()], TestedReadings(**loaded), standing)
 
 
-def newest_us(conn: Connection, channels: Iterable[int]) -> dict[int, int]:
-    """Return the time of the newest reading of each channel, microseconds since 1970."""
-    return dict(conn.execute(NEWEST, [list(channels)]).fetchall())
+def newest_us(conn: Connection, channel_id: npt.NDArray[np.int32]) -> Times:
+    """Return the time of the newest reading of each channel, microseconds since 1970; far ahead where nobody knows."""
+    return read_columns(conn, NEWEST, {"channel_id": array(channel_id)}, {"newest": "timestamptz"})["newest"]
 
 
 def add(conn: Connection, by: str, found: Sequence[NewFlag], now: datetime) -> None:
@@ -132,5 +162,5 @@ def add(conn: Connection, by: str, found: Sequence[NewFlag], now: datetime) -> N
         conn.execute(ADD, [by, now, *columns])
 
 
-def _windows(some: Sequence[JudgedWindow], low: list[datetime], high: list[datetime]) -> list[object]:
-    return [list(range(len(some))), [window.channel_id for window in some], low, high]
+def _windows(some: JudgedWindows, low: Times, high: Times) -> dict[str, object]:
+    return {"channel_id": array(some.channel_id), "low": array_of_times(low), "high": array_of_times(high)}

@@ -10,11 +10,11 @@ import psycopg
 
 from ingest.books import dead_letters, ledger, reports
 from ingest.books.arrivals import Arrivals, moment
-from ingest.books.literals import array
 from ingest.receiving.batch import Batch
 from ingest.receiving.registry import Registry
 from ingest.storing import copy_rows, plan, staging_table
 from ingest.storing.plan import Addition, Merged, NewEvent, Rows
+from quantrac.database.columns import array
 from quantrac.database.feed import Cause, NewChange, append_changes
 from quantrac.database.pool import Connection
 

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+import numpy as np
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
 from ingest.quality import consumer as quality
-from ingest.quality.windows import JudgedWindow, Reach, still
-from quantrac.database.feed import Cause, Consumer, NewChange, append_changes
+from ingest.quality.windows import Reach, still, windows
+from quantrac.database.feed import Cause, Change, Consumer, NewChange, append_changes
 
 T0 = datetime(2026, 5, 1, tzinfo=UTC)
 NOW = datetime(2026, 5, 2, tzinfo=UTC)
@@ -167,14 +168,12 @@ def test_a_minute_that_moves_reads_no_half_day(tested: psycopg.Connection) -> No
     tested.execute("update channel set history_tests = '{flat}', history_limits = %s", [Jsonb({"flat": 600})])
     store(tested, STANDSTILL[:200])
     channel = tested.execute("select channel_id from channel where channel = 'st-test/water_temp'").fetchone() or (0,)
-    reach = Reach(timedelta(seconds=1200), timedelta(0), timedelta(seconds=30))
-
-    def window(at_s: int) -> JudgedWindow:
-        return JudgedWindow(channel[0], T0 + timedelta(seconds=at_s), T0 + timedelta(seconds=at_s + 1200), reach)
-
-    assert still(tested, [window(1990)], {channel[0]: 600}) != []
+    at = T0 + timedelta(seconds=1990)
+    change = Change(1, "st-test", (channel[0],), at, at, 1, Cause.READING, NOW)
+    minute = windows([change], {channel[0]: Reach(1_200_000_000, 0, 30_000_000)})
+    assert len(still(tested, minute, np.array([600.0]))) == 1
     tested.execute("update reading set value = 28 where time = %s", [T0 + timedelta(seconds=1900)])
-    assert still(tested, [window(1990)], {channel[0]: 600}) == []
+    assert len(still(tested, minute, np.array([600.0]))) == 0
 
 
 def test_a_step_is_a_jump_at_once(tested: psycopg.Connection) -> None:
