@@ -11,6 +11,32 @@ from alerts.rules.rule import RuleTexts
 from quantrac.telemetry.severity import Severity
 
 
+class EndCause(StrEnum):
+    """What ends an alarm whose readings have not returned to normal; the word of the history for it."""
+
+    LIMIT_CHANGED = "the limit was changed"
+    """Past the new clear limit, not past the one that people were told of; or not for as long."""
+    LEVEL_REMOVED = "the level was removed"
+    MEASURE_CHANGED = "the rule compares something else"
+    NOT_IN_FORCE = "the limits are not in force now"
+    """Months, hours or tide of the rule are over."""
+    RULE_REMOVED = "the rule was removed"
+    UNWATCHED = "the rule no longer watches this place"
+    STATION_INACTIVE = "the station is not in use any more"
+    CHANNEL_INACTIVE = "the channel is not in use any more"
+    NOT_ASKED_FOR = "network.yaml asks for it no more"
+
+    @property
+    def is_of_the_rule(self) -> bool:
+        """Whether the rule goes on watching the subject."""
+        return self in OF_THE_RULE
+
+
+OF_THE_RULE: Final = frozenset(
+    {EndCause.LIMIT_CHANGED, EndCause.LEVEL_REMOVED, EndCause.MEASURE_CHANGED, EndCause.NOT_IN_FORCE}
+)
+
+
 class Purpose(StrEnum):
     """Why a message is sent."""
 
@@ -19,7 +45,7 @@ class Purpose(StrEnum):
     """The alarm stands at a more severe level than the one told before."""
     CLEARED = "cleared"
     WITHDRAWN = "withdrawn"
-    """The alarm ends because nothing watches it any more, whatever its readings say."""
+    """The alarm ends, and not because its readings have returned to normal."""
     QUESTIONED = "questioned"
     """Readings that raised the alarm are in doubt since."""
     LATE = "late"
@@ -86,6 +112,8 @@ class Recorded:
     texts: RuleTexts
     is_worse: bool = False
     """A level more severe than any before."""
+    cause: EndCause | None = None
+    """What ends it (withdrawn)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from psycopg.types.json import Jsonb
 
-from alerts.alarm.change import Mark, Purpose, Recorded, Subject
+from alerts.alarm.change import EndCause, Mark, Purpose, Recorded, Subject
 from alerts.alarm.conditions import STATE_AT_RISE
 from alerts.alarm.life import OVER, AlarmAct, AlarmEvent, AlarmState, Life, step
 from alerts.rules.rule import RuleTexts
@@ -117,20 +117,27 @@ def reach_level(
 
 
 def clear_alarm(
-    conn: Connection, subject: Subject, value: float | None, time: datetime, now: datetime, reason: str | None = None
+    conn: Connection,
+    subject: Subject,
+    value: float | None,
+    time: datetime,
+    now: datetime,
+    cause: EndCause | None = None,
 ) -> Recorded | None:
     """Record that the standing alarm is over; None: no alarm stands.
 
-    A latched one stays until a person resets it; a `reason` other than its readings ends it for good.
+    `cause`: what ends it, where its readings have not returned to normal. A latched one stays until a person resets
+    it, as long as its rule watches its subject.
     """
     row = _locked(conn, STANDING, [subject.rule, subject.station, subject.channel_id])
-    if row is None or (row.life.state is AlarmState.LATCHED and reason is None):
+    is_watched = cause is None or cause.is_of_the_rule
+    if row is None or (row.life.state is AlarmState.LATCHED and is_watched):
         return None
-    act = AlarmAct.WITHDRAW if reason is not None else AlarmAct.LATCH if row.latched else AlarmAct.RETURN
-    event = _take(conn, row, act, time, now, reason=reason, detail={"value": value})
+    act = AlarmAct.LATCH if row.latched and is_watched else AlarmAct.WITHDRAW if cause else AlarmAct.RETURN
+    event = _take(conn, row, act, time, now, reason=cause, detail={"value": value}, columns={"ended_by": cause})
     worst = max(_reached(conn, row)[1])
-    purpose = Purpose.CLEARED if reason is None else Purpose.WITHDRAWN
-    return Recorded(purpose, row.alarm_id, event, time, row.raised_at, worst, False, row.texts)
+    purpose = Purpose.CLEARED if cause is None else Purpose.WITHDRAWN
+    return Recorded(purpose, row.alarm_id, event, time, row.raised_at, worst, False, row.texts, cause=cause)
 
 
 def act_on(
@@ -239,17 +246,33 @@ def add_event(
     return int(row[0])
 
 
-def standing_subjects(conn: Connection, rules: Sequence[str] | None = None) -> list[tuple[Subject, str | None]]:
-    """Return what alarms stand about, with the channel's name; `rules`: only of these."""
-    rows = conn.execute(
+class StandingSubject(NamedTuple):
+    """What an alarm stands about."""
+
+    subject: Subject
+    channel: str | None
+    """`<station>/<name>`; None: a station as a whole, or the centre."""
+    inactive: EndCause | None
+    """That its station or channel is not in use any more; None: it is."""
+
+
+def standing_subjects(conn: Connection, rules: Sequence[str] | None = None) -> list[StandingSubject]:
+    """Return what alarms stand about; `rules`: only of these."""
+    found = []
+    for *about, channel, station_is_active, channel_is_active in conn.execute(
         """
-        select a.rule, a.station, a.channel_id, c.channel from alarm a left join channel c using (channel_id)
+        select a.rule, a.station, a.channel_id, c.channel, coalesce(s.active, true), coalesce(c.active, true)
+        from alarm a left join channel c using (channel_id) left join station s on s.station = a.station
         where a.cleared_at is null and not a.late and (%(rules)s::text[] is null or a.rule = any(%(rules)s))
         order by a.alarm_id
         """,
         {"rules": None if rules is None else list(rules)},
-    )
-    return [(Subject(rule, station, channel_id), channel) for rule, station, channel_id, channel in rows]
+    ):
+        cause = None if channel_is_active else EndCause.CHANNEL_INACTIVE
+        found.append(
+            StandingSubject(Subject(*about), channel, cause if station_is_active else EndCause.STATION_INACTIVE)
+        )
+    return found
 
 
 def _locked(conn: Connection, query: str, parameters: Sequence[Any]) -> _Row | None:
@@ -297,7 +320,7 @@ def _changed(
     if act is AlarmAct.LATCH:
         changed["returned_at"] = max(time, row.raised_at)
     elif act is AlarmAct.RAISE_AGAIN:
-        changed["returned_at"] = None
+        changed |= {"returned_at": None, "ended_by": None}
     if after.state in OVER and row.life.state not in OVER:
         changed["cleared_at"] = max(time, row.raised_at)
     elif row.life.state is AlarmState.SUPPRESSED and after.state is not AlarmState.SUPPRESSED:

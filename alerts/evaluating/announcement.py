@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from alerts.alarm.change import Mark, Recorded, Subject
+from alerts.alarm.change import Mark, OnRecord, Recorded, Subject
 from alerts.alarm.records import clear_alarm, reach_level
 from alerts.evaluating.evaluation import Decision, DecisionKind
 from alerts.evaluating.readings import hour_before, instant
@@ -18,6 +18,7 @@ from alerts.telling.pictures import want_pictures
 from alerts.telling.routes import Routing
 from quantrac.database.pool import Connection
 from quantrac.observe import metrics
+from quantrac.telemetry.quality import Quality
 
 EVENTS: Final = metrics.counter("quantrac_alerts_events_total", "Changes of alarms recorded.", ["event"])
 
@@ -76,11 +77,32 @@ def _figures(conn: Connection, event: Event) -> Figures:
     )
 
 
+NOW: Final = f"""
+select c.parameter, v.value, a.value, a."limit" from alarm a join channel c using (channel_id)
+left join lateral (
+  select r.value from v_reading r
+  where r.channel = c.channel and r.time > a.raised_at and r.quality = {int(Quality.GOOD)} and r.value is not null
+  order by r.time desc limit 1) v on true
+where a.alarm_id = %s
+"""  # noqa: S608 (words of ours)
+
+
+def figures_now(conn: Connection, change: Recorded, channel: str | None) -> Figures:
+    """Return what a message about the end of an alarm says that nothing evaluates any more: the newest value."""
+    row = conn.execute(NOW, [change.alarm_id]).fetchone()
+    if row is None or channel is None:
+        return Figures()
+    parameter, value, *rise = row
+    said = Figures.on_record(change.texts, OnRecord(channel, parameter, *rise))
+    is_reading = change.texts.has_value and change.texts.measure is None
+    return replace(said, value=value if is_reading else None)
+
+
 def _recorded(conn: Connection, event: Event, now: datetime) -> Recorded | None:
     """Put a decision into the history; pending and subsided are no history."""
     decision, level, time = event.decision, event.decision.level, instant(event.decision.t_ms)
     if decision.kind is DecisionKind.CLEARED:
-        return clear_alarm(conn, event.subject, decision.value, time, now)
+        return clear_alarm(conn, event.subject, decision.value, time, now, decision.cause)
     if level is None or decision.kind not in (DecisionKind.RAISED, DecisionKind.LEVEL):
         return None
     mark = Mark(level.name, level.severity, decision.value, level.limit)

@@ -3,7 +3,8 @@
 Each level of a rule is a machine of its own: normal → pending → active → recovering → normal. A reading counts for its
 interval, its time being the end of that interval; what is missing, null or of a quality that the rule does not use
 counts neither as time in alarm nor as recovery: the machines wait. The alarm of the rule stands while any level is
-active or recovering; its level is the most severe of them.
+active or recovering; its level is the most severe of them. Its end is an all-clear only where the readings have left
+every level that it reached, as that level was then (`reached`); any other end has a cause.
 
 Blocks, not readings: a level looks for spells (readings in a row that hold its condition, or are past its clear limit)
 that last as long as its delay, and visits only those. A block whose extremes cross no limit is not looked into.
@@ -11,7 +12,6 @@ that last as long as its delay, and visits only those. A block whose extremes cr
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,7 +20,10 @@ from itertools import groupby
 import msgspec
 import numpy as np
 
+from alerts.alarm.change import EndCause
 from alerts.evaluating.course import Course, Mask, course_of, fresh_until
+from alerts.evaluating.reached import ReachedLevel, ReachedLevels, edited_level, recovered, renamed_levels
+from alerts.evaluating.spells import Spells
 from alerts.rules.block import ReadingBlock
 from alerts.rules.rule import ChannelRule
 from quantrac.config.rules import Level, Side
@@ -62,6 +65,8 @@ class RuleState(msgspec.Struct):
     """Time of the newest reading that counted: since then the rule knows nothing."""
     late: tuple[int, int] | None = None
     """First and last of the late readings that have not been put back into their own time yet."""
+    reached: tuple[ReachedLevel, ...] = ()
+    """Levels that the standing alarm has reached and the readings have not left yet."""
 
 
 class DecisionKind(StrEnum):
@@ -81,9 +86,11 @@ class Decision:
     """Time of the reading that made it so."""
     value: float
     level: Level | None
-    """The level reached; of a cleared alarm the one that was left, None if the rule has it no more."""
+    """The level reached; of a cleared alarm the one that was left, or that its readings have not left (`cause`)."""
     since_ms: int
     """When the condition began (raised, level), or the alarm's own time (cleared)."""
+    cause: EndCause | None = None
+    """What ended an alarm that its readings have not left; None: they have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +120,33 @@ def step(rule: ChannelRule, state: RuleState, block: ReadingBlock) -> Evaluated:
     course = course_of(rule, block, state.cursor_ms)
     if course is None:
         return Evaluated(msgspec.structs.replace(state, cursor_ms=newest), [], late)
+    state = _as_edited(rule, state)
     turns, levels = _run_levels(rule, state, course)
-    decisions = list(_decisions(rule, state, turns, course))
+    reached = ReachedLevels(rule, state.reached, course)
+    decisions = list(_decisions(rule, state, turns, course, reached))
     standing = [level.key for level in rule.levels if levels[level.key].phase.is_standing]
     kept = {key: level for key, level in levels.items() if level.phase is not LevelPhase.NORMAL}
     level, counted = standing[-1] if standing else None, int(course.t_ms[-1])
-    after = RuleState(newest, level, kept, counted, state.late)
+    after = RuleState(newest, level, kept, counted, state.late, reached.not_left() if standing else ())
     return Evaluated(after, decisions, late)
+
+
+def _as_edited(rule: ChannelRule, state: RuleState) -> RuleState:
+    """Return the state for the rule as it is now: a renamed level goes on, one with other limits is reached."""
+    if all(rule.level(one.level.key) == one.level for one in state.reached):
+        return state
+    names = renamed_levels(rule, state.reached, state.levels)
+    keys = {old.key: new.key for old, new in names.items()}
+    levels = {keys.get(key, key): level for key, level in state.levels.items()}
+    reached = [ReachedLevel(names.get(one.level, one.level), one.measure, one.counted_ms) for one in state.reached]
+    for key, level in levels.items():
+        now = rule.level(key)
+        if now is not None and level.phase.is_standing and now not in [one.level for one in reached]:
+            reached.append(edited_level(now, rule.measure.word, reached))
+            counted_ms = reached[-1].counted_ms
+            phase = LevelPhase.RECOVERING if counted_ms else LevelPhase.ACTIVE
+            levels[key] = LevelState(phase, counted_ms, level.since_ms)
+    return msgspec.structs.replace(state, levels=levels, reached=tuple(reached))
 
 
 def _late(rule: ChannelRule, state: RuleState, block: ReadingBlock) -> int:
@@ -167,7 +194,7 @@ def _run(level: Level, state: LevelState, course: Course, turns: list[_Turn]) ->
     holds, recovers = _masks(level, course)
     pending_ms = state.counted_ms if state.phase is LevelPhase.PENDING else 0
     recovering_ms = state.counted_ms if state.phase is LevelPhase.RECOVERING else 0
-    alarms, recoveries = _Spells(holds, course, pending_ms), _Spells(recovers, course, recovering_ms)
+    alarms, recoveries = Spells(holds, course, pending_ms), Spells(recovers, course, recovering_ms)
     raising, clearing = alarms.lasting(level.on_delay_ms), recoveries.lasting(level.off_delay_ms)
     standing, at, since = state.phase.is_standing, -1, state.since_ms
     while (found := (clearing if standing else raising).after(at)) is not None:
@@ -189,62 +216,16 @@ def _run(level: Level, state: LevelState, course: Course, turns: list[_Turn]) ->
 def _masks(level: Level, course: Course) -> tuple[Mask, Mask]:
     """Mark the readings that hold the condition, and those past the clear limit."""
     value = course.of(level.side)
-    if level.side is Side.BELOW:
-        holds = value < level.limit
-        recovers = ~holds if level.clear is None else value > level.clear
-    else:
-        holds = value > level.limit
-        recovers = ~holds if level.clear is None else value < level.clear
-    if course.can_recover is not None:
-        recovers = recovers & course.can_recover
+    holds = value < level.limit if level.side is Side.BELOW else value > level.limit
+    recovers = recovered(level, course)
     if course.in_force is not None:
         holds, recovers = holds & course.in_force, recovers | ~course.in_force
     return holds, recovers
 
 
-@dataclass(frozen=True, slots=True)
-class _Lasting:
-    """Spells that lasted long enough: where they start, and the reading at which they had."""
-
-    starts: list[int]
-    reached: list[int]
-
-    def after(self, at: int) -> tuple[int, int] | None:
-        """Return the first that starts behind a reading."""
-        k = bisect_right(self.starts, at)
-        return None if k == len(self.starts) else (self.starts[k], self.reached[k])
-
-
-class _Spells:
-    """Readings in a row for which a mask is true; the first may go on from before the course."""
-
-    def __init__(self, mask: Mask, course: Course, carried_ms: int) -> None:
-        edges = np.flatnonzero(mask[1:] != mask[:-1]) + 1
-        bounds = np.concatenate(([0], edges, [len(mask)]))
-        first = 0 if mask[0] else 1
-        self._starts = bounds[first:-1:2]
-        self._ends = bounds[first + 1 :: 2] - 1
-        self._elapsed = course.elapsed_ms
-        self._before = course.elapsed_ms[self._starts] - course.span_ms[self._starts]
-        if mask[0]:
-            self._before[0] -= carried_ms
-        self._ends_open = bool(mask[-1])
-
-    def lasting(self, delay_ms: int) -> _Lasting:
-        """Return the spells that cover the delay."""
-        long = self._elapsed[self._ends] - self._before >= delay_ms
-        starts = self._starts[long]
-        reached = np.maximum(np.searchsorted(self._elapsed, self._before[long] + delay_ms, side="left"), starts)
-        return _Lasting(starts.tolist(), reached.tolist())
-
-    def unfinished(self, at: int) -> tuple[int, int] | None:
-        """Return start and time covered of the spell that reaches the end, if it starts behind a reading."""
-        if not self._ends_open or self._starts[-1] <= at:
-            return None
-        return int(self._starts[-1]), int(self._elapsed[-1] - self._before[-1])
-
-
-def _decisions(rule: ChannelRule, before: RuleState, turns: list[_Turn], course: Course) -> Iterator[Decision]:
+def _decisions(
+    rule: ChannelRule, before: RuleState, turns: list[_Turn], course: Course, reached: ReachedLevels
+) -> Iterator[Decision]:
     """Compare, at each reading at which a level turned, the alarm that stands with the one before."""
     standing = before.level
     since = {key: state.since_ms for key, state in before.levels.items() if state.phase.is_standing and rule.level(key)}
@@ -255,24 +236,27 @@ def _decisions(rule: ChannelRule, before: RuleState, turns: list[_Turn], course:
         for turn in group:
             if turn.is_alarm:
                 since[turn.level.key] = turn.since_ms
+                reached.reach(turn.level, at)
             else:
                 since.pop(turn.level.key, None)
         top = next((level for level in reversed(rule.levels) if level.key in since), None)
         if (top.key if top else None) == standing:
             continue
-        left = rule.level(standing) if standing is not None else None
-        yield _decision(at, top, left, standing is None, since, course)
+        if top is None:
+            yield _end(at, reached, rule.level(standing or ""), course)
+        else:
+            yield _reached(at, top, standing is None, since[top.key], course)
         standing = top.key if top else None
 
 
-def _decision(
-    at: int, top: Level | None, left: Level | None, is_new: bool, since: dict[str, int | None], course: Course
-) -> Decision:
-    t_ms = int(course.t_ms[at])
-    concerned = top or left
-    value = float(course.of(Side.ABOVE if concerned is None else concerned.side)[at])
-    if top is None:
-        return Decision(DecisionKind.CLEARED, t_ms, value, left, t_ms)
+def _reached(at: int, level: Level, is_new: bool, since_ms: int | None, course: Course) -> Decision:
+    t_ms, value = int(course.t_ms[at]), float(course.of(level.side)[at])
     kind = DecisionKind.RAISED if is_new else DecisionKind.LEVEL
-    began = since[top.key]
-    return Decision(kind, t_ms, value, top, t_ms if began is None else began)
+    return Decision(kind, t_ms, value, level, t_ms if since_ms is None else since_ms)
+
+
+def _end(at: int, reached: ReachedLevels, left: Level | None, course: Course) -> Decision:
+    t_ms, (held, cause) = int(course.t_ms[at]), reached.end(at)
+    level = held or left
+    value = float(course.of(Side.ABOVE if level is None else level.side)[at])
+    return Decision(DecisionKind.CLEARED, t_ms, value, level, t_ms, cause)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from alerts.alarm.change import Subject
-from alerts.alarm.records import clear_alarm, standing_subjects
-from alerts.evaluating.announcement import EVENTS, Event, announce
+from alerts.alarm.change import EndCause
+from alerts.alarm.records import StandingSubject, clear_alarm, standing_subjects
+from alerts.evaluating.announcement import EVENTS, Event, announce, figures_now
 from alerts.evaluating.composites import Composing
 from alerts.evaluating.doubt import Candidate, question, stands_at_rise
 from alerts.evaluating.evaluation import RuleState, step
@@ -142,14 +142,14 @@ class Evaluator:
         watched |= {(rule.rule.rule, rule.station) for rule in self._composing.rules}
         kept = set(own_rules)
         orphans = [
-            subject
-            for subject, channel in standing_subjects(self._conn)
-            if subject.rule not in kept and (subject.rule, channel or subject.station) not in watched
+            one
+            for one in standing_subjects(self._conn)
+            if one.subject.rule not in kept and (one.subject.rule, one.channel or one.subject.station) not in watched
         ]
         now = self._clock()
         with self._conn.transaction():
-            for subject in orphans:
-                self._close_orphan(subject, now)
+            for one in orphans:
+                self._close_orphan(one, now)
         return len(orphans)
 
     def wait(self, timeout_s: float) -> None:
@@ -249,16 +249,17 @@ class Evaluator:
             if key[1] == late.channel_id:
                 self._unsettled[key] = now
 
-    def _close_orphan(self, subject: Subject, now: datetime) -> None:
+    def _close_orphan(self, alarm: StandingSubject, now: datetime) -> None:
         known = {rule.rule for rules in self._rules.values() for rule in rules}
         known |= {rule.rule.rule for rule in self._composing.rules}
-        place = "station" if subject.channel_id is None else "channel"
-        reason = f"the rule no longer watches this {place}" if subject.rule in known else "the rule was removed"
-        change = clear_alarm(self._conn, subject, None, now, now, reason=reason)
+        subject = alarm.subject
+        cause = alarm.inactive or (EndCause.UNWATCHED if subject.rule in known else EndCause.RULE_REMOVED)
+        change = clear_alarm(self._conn, subject, None, now, now, cause)
         self._conn.execute(
             "delete from rule_state where rule = %s and channel_id = %s", [subject.rule, subject.channel_id]
         )
         if subject.station is not None and subject.channel_id is None:
             self._composing.forget((subject.rule, subject.station))
         if change is not None:
-            tell(self._conn, change, Audience(subject.station, (), self._routing), Figures(), now)
+            figures = figures_now(self._conn, change, alarm.channel)
+            tell(self._conn, change, Audience(subject.station, (), self._routing), figures, now)

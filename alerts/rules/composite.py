@@ -7,6 +7,7 @@ unknown.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
@@ -123,12 +124,18 @@ def _at_station(composite: Composite, station: Station, tide: Tide | None, zone:
         levels=tuple(sorted(_levels(composite), key=lambda level: level.severity)),
         use=frozenset({Quality.GOOD}),
         texts=replace(texts_of(composite), has_value=False),
-        measure=Measure(MeasureKind.COMPOSITE),
+        measure=Measure(MeasureKind.COMPOSITE, expression=_word(composite, members)),
         validity=validity_of(composite.valid, tide, zone),
         zone=zone,
         cameras=cameras_of(composite, station),
     )
     yield CompositeRule(rule, members, composite.when)
+
+
+def _word(composite: Composite, members: Iterable[Member]) -> str:
+    """Return a word that is another one when a condition, its channel, or how they are joined, is changed."""
+    channels = [member.rule.channel for member in members]
+    return hashlib.sha256(f"{composite.when} {composite.conditions} {channels}".encode()).hexdigest()[:16]
 
 
 def _levels(composite: Composite) -> list[Level]:

@@ -69,6 +69,14 @@ class Measure:
     kind: MeasureKind = MeasureKind.VALUE
     window_ms: int = 0
     states: frozenset[State] = frozenset()
+    expression: str = ""
+    """Of several conditions: a word that is another one when one of them, or how they are joined, is changed."""
+
+    @property
+    def word(self) -> str:
+        """A word that is another one for any other measure."""
+        states = ",".join(sorted(state.word for state in self.states))
+        return f"{self.kind} {self.window_ms} {states} {self.expression}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
+from itertools import chain
 from typing import Any, Final
 
 from alerts.alarm.change import AFTERWARDS, Purpose
 from alerts.telling.contact import Addressee, Recipient
 from alerts.telling.recent_messages import MessagesSoFar, RecentMessages
 from alerts.telling.routes import Routing
-from alerts.telling.stages import Case, Matter, candidates, followers
+from alerts.telling.stages import Case, Effect, Matter, candidates, followers, outcome
 from quantrac.database.pool import Connection
 from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.words import Words
@@ -58,14 +60,26 @@ class AddressBook:
         return CENTRE if station is None else self._names.get(station, Words(station, station))
 
     def cases(self, matter: Matter, before: MessagesSoFar, routing: Routing, now: datetime) -> Iterator[Case]:
-        """Yield each message that may go: to the groups of a matter, or to whoever was told of its alarm before."""
-        recent = self.recent(routing)
-        if matter.purpose in AFTERWARDS or matter.purpose is Purpose.REPEATED:
-            told = [Recipient(self.by_id[id_], medium) for id_, medium in before.told if id_ in self.by_id]
-            late = recent.of(before.story, {one.contact.contact_id for one in told}, now)
-            return followers(routing, told, matter, late, before.waiting)
+        """Yield each message that may go: to the groups of a matter, or to whoever was told of its alarm before.
+
+        That an alarm ends and may not be over the people of the centre learn too, and first.
+        """
+        if matter.purpose not in AFTERWARDS | {Purpose.REPEATED}:
+            return self._members(matter, before, routing, now)
+        told = [Recipient(self.by_id[id_], medium) for id_, medium in before.told if id_ in self.by_id]
+        late = self.recent(routing).of(before.story, {one.contact.contact_id for one in told}, now)
+        news = followers(routing, told, matter, late, before.waiting)
+        if matter.purpose is not Purpose.WITHDRAWN:
+            return news
+        centre = self._members(replace(matter, groups=routing.centre), before, routing, now)
+        first = [case for case in centre if outcome(case).effect is not Effect.DROP]
+        known = {case.recipient.key for case in first}
+        return chain(first, (case for case in news if case.recipient.key not in known))
+
+    def _members(self, matter: Matter, before: MessagesSoFar, routing: Routing, now: datetime) -> Iterator[Case]:
         people = self._concerned(matter.station, matter.groups)
-        return candidates(routing, people, matter, recent.of(before.story, {one.contact_id for one in people}, now))
+        recent = self.recent(routing).of(before.story, {one.contact_id for one in people}, now)
+        return candidates(routing, people, matter, recent)
 
     def _concerned(self, station: str | None, groups: frozenset[str]) -> Sequence[Addressee]:
         """Return the members of groups who may hear of a station."""

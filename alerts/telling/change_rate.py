@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from alerts.alarm.change import Purpose, Recorded, Untold
+from alerts.alarm.change import EndCause, Purpose, Recorded, Untold
 from alerts.alarm.life import AlarmEvent
 from alerts.alarm.records import add_event
 from alerts.rules.rule import RuleTexts
@@ -34,9 +34,11 @@ select rule, station, channel_id, alarm_id, %s from alarm where alarm_id = %s on
 """
 FLAPPING: Final = """
 select f.subject, f.station, f.alarm_id, a.raised_at, a.severity, a.texts,
-       (select max(coalesce(s.cleared_at, s.returned_at)) from alarm s where s.subject = f.subject and not s.late),
+       newest.ended_at, newest.ended_by,
        exists (select from alarm s where s.subject = f.subject and s.cleared_at is null and not s.late)
-from flapping f join alarm a using (alarm_id)
+from flapping f join alarm a using (alarm_id) left join lateral (
+  select coalesce(s.cleared_at, s.returned_at) as ended_at, s.ended_by from alarm s
+  where s.subject = f.subject and not s.late order by 1 desc nulls last limit 1) newest on true
 """
 END: Final = "delete from flapping where subject = %s"
 
@@ -64,15 +66,18 @@ def begin_flapping(conn: Connection, change: Recorded, plan: Flapping, now: date
 def end_flapping(conn: Connection, plan: Flapping, now: datetime) -> list[Untold]:
     """End what flaps no more; return the ends that people must be told of. In a transaction."""
     found = []
-    for subject, station, alarm_id, raised_at, severity, texts, cleared_at, stands in conn.execute(FLAPPING).fetchall():
+    for subject, station, alarm_id, raised_at, severity, texts, ended_at, ended_by, stands in conn.execute(
+        FLAPPING
+    ).fetchall():
         if _rate(conn, alarm_id, now, plan) >= plan.end:
             continue
         conn.execute(END, [subject])
         event = add_event(conn, alarm_id, now, AlarmEvent.FLAPPING_ENDED, now)
         if not stands:
+            cause = None if ended_by is None else EndCause(ended_by)
             change = Recorded(
-                Purpose.CLEARED, alarm_id, event, cleared_at or now, raised_at, Severity.from_word(severity), False,
-                msgspec.convert(texts, RuleTexts),
+                Purpose.CLEARED if cause is None else Purpose.WITHDRAWN, alarm_id, event, ended_at or now, raised_at,
+                Severity.from_word(severity), False, msgspec.convert(texts, RuleTexts), cause=cause,
             )  # fmt: skip
             found.append(Untold(change, station))
     return found

@@ -13,7 +13,7 @@ from quantrac.telemetry.words import Words
 
 REMARK_HEADS: Final = {
     Purpose.QUESTIONED: Words("Đang xem lại", "In doubt"),
-    Purpose.WITHDRAWN: Words("Ngừng theo dõi", "No longer watched"),
+    Purpose.WITHDRAWN: Words("Chưa chắc đã hết", "Ended, maybe not over"),
     Purpose.FLAPPING: Words("Chập chờn", "Comes and goes"),
 }
 ALL_CLEAR: Final = Words("Hết cảnh báo", "All clear")

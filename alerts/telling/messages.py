@@ -162,6 +162,7 @@ def _notice(
         station=station,
         time=change.raised_at if matter.purpose in CALLS else change.time,
         raised_at=change.raised_at,
+        cause=change.cause,
         zone=zone,
         texts=change.texts,
         channel=figures.channel,

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from alerts.alarm.change import Purpose
+from alerts.alarm.change import EndCause, Purpose
 from alerts.rules.rule import RuleTexts
 from alerts.rules.trend import Trend
 from quantrac.config.rules import Side
@@ -36,8 +36,8 @@ REMARKS: Final = {
         "{station}: alarm {title} of {time} IS IN DOUBT: the readings that raised it look wrong.",
     ),
     Purpose.WITHDRAWN: Words(
-        "{station}: NGỪNG THEO DÕI {title} (báo lúc {time}): quy tắc đã đổi hoặc bỏ. Không có nghĩa là đã hết.",
-        "{station}: {title} of {time} IS NO LONGER WATCHED: its rule was changed or removed. It may not be over.",
+        "{station}: {title} (báo lúc {time}): {cause}{now}. Chưa chắc đã hết.",
+        "{station}: {title} of {time}: {cause}{now}. It may not be over.",
     ),
     Purpose.FLAPPING: Words(
         "{station}: {title} CHẬP CHỜN, lúc có lúc hết. Không nhắn từng lần cho đến khi ổn định. {time}",
@@ -45,6 +45,19 @@ REMARKS: Final = {
     ),
 }
 """Messages about an alarm rather than of it."""
+CAUSES: Final = {
+    EndCause.LIMIT_CHANGED: Words("ĐÃ ĐỔI NGƯỠNG cảnh báo", "LIMIT CHANGED"),
+    EndCause.LEVEL_REMOVED: Words("ĐÃ BỎ MỨC cảnh báo này", "LEVEL REMOVED"),
+    EndCause.MEASURE_CHANGED: Words("ĐÃ ĐỔI CÁCH TÍNH cảnh báo", "RULE CHANGED"),
+    EndCause.NOT_IN_FORCE: Words("HẾT GIỜ ÁP DỤNG ngưỡng", "LIMIT NOT IN FORCE at this hour or season"),
+    EndCause.RULE_REMOVED: Words("ĐÃ BỎ cảnh báo này, NGỪNG THEO DÕI", "RULE REMOVED, NO LONGER WATCHED"),
+    EndCause.UNWATCHED: Words("NGỪNG THEO DÕI ở đây", "NO LONGER WATCHED here"),
+    EndCause.STATION_INACTIVE: Words("TRẠM NGỪNG HOẠT ĐỘNG", "STATION NOT IN USE any more"),
+    EndCause.CHANNEL_INACTIVE: Words("ĐẦU ĐO NGỪNG HOẠT ĐỘNG", "SENSOR NOT IN USE any more"),
+    EndCause.NOT_ASKED_FOR: Words("NGỪNG THEO DÕI theo cấu hình mới", "NO LONGER WATCHED, settings changed"),
+}
+"""What ends an alarm whose readings have not returned to normal."""
+STILL, NOW = Words("hiện vẫn", "still"), Words("hiện", "now")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +75,8 @@ class Notice:
     zone: ZoneInfo
     """In which people are told times."""
     texts: RuleTexts
+    cause: EndCause | None = None
+    """What ends it, where its readings have not returned to normal."""
     channel: str = ""
     """`<station>/<name>`; empty where a station as a whole is meant."""
     value: float | None = None
@@ -152,7 +167,15 @@ def worded(notice: Notice, language: str) -> Wording:
         severity=severity,
         unanswered=said(UNANSWERED.get(purpose)),
         worse=said(WORSE if notice.is_worse else None),
-        remark=fill(said(REMARKS.get(purpose)), {**known, "time": clock(notice.raised_at, notice.zone)}),
+        remark=fill(
+            said(REMARKS.get(purpose)),
+            {
+                **known,
+                "time": clock(notice.raised_at, notice.zone),
+                "cause": "" if notice.cause is None else said(CAUSES[notice.cause]),
+                "now": value and _now(notice, said(texts.measure), f"{value} {unit}".rstrip(), language),
+            },
+        ),
         time=time,
         measure=said(texts.measure),
         value=value and f"{value} {unit}".rstrip(),
@@ -162,6 +185,18 @@ def worded(notice: Notice, language: str) -> Wording:
         template=said(texts.sms_cleared if purpose is Purpose.CLEARED else texts.sms),
         placeholders=known,
     )
+
+
+def _now(notice: Notice, measure: str, value: str, language: str) -> str:
+    """Return `, still 2.50 mg/l`, or `now` where the value is not beyond the limit any more."""
+    beyond = (
+        notice.value is not None
+        and notice.limit is not None
+        and notice.side is not None
+        and _is_beyond(notice.value, notice.limit, notice.side)
+    )
+    still = (STILL if beyond else NOW).in_language(language)
+    return ", " + " ".join(filter(None, (measure, still, value)))
 
 
 def fill(template: str, texts: Mapping[str, str]) -> str:

@@ -51,6 +51,8 @@ class Routing:
     tags: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Tags of each station."""
     consent_required: bool = False
+    centre: frozenset[str] = frozenset()
+    """Groups of the people of the centre."""
 
     @classmethod
     def of(cls, network: Network) -> Routing:
@@ -70,6 +72,7 @@ class Routing:
             flapping=says.flapping,
             tags={name: frozenset(station.tags) for name, station in network.stations.items()},
             consent_required=says.consent_required,
+            centre=frozenset(says.centre),
         )
 
     def ways(

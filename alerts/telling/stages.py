@@ -188,9 +188,9 @@ def duty(case: Case) -> Ruling | None:
 
 
 def what_for(case: Case) -> Ruling | None:
-    """Drop the end of an alarm where the routes of the person say nothing of ends."""
+    """Drop the all-clear of an alarm where the routes of the person say nothing of ends."""
     matter = case.matter
-    if matter.purpose.is_end and not case.routing.wants_the_end(case.contact, case.medium, matter.severity):
+    if matter.purpose is Purpose.CLEARED and not case.routing.wants_the_end(case.contact, case.medium, matter.severity):
         return Ruling(Effect.DROP, "what for", "the route tells no end")
     return None
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from alerts.alarm.change import OPENINGS, Purpose
+from alerts.alarm.change import OPENINGS, EndCause, Purpose
 from alerts.alarm.life import AlarmEvent
 from alerts.alarm.records import add_event
 from alerts.rules.rule import RuleTexts
@@ -44,7 +44,7 @@ where {HELD_STATUS} and contact_id = %(contact)s and medium = %(medium)s
 """  # noqa: S608 (words of ours)
 HELD_ALARMS: Final = f"""
 select a.alarm_id, a.station, a.severity, a.texts, a.raised_at, coalesce(a.cleared_at, a.returned_at),
-  a.value, a."limit"
+  a.ended_by, a.value, a."limit"
 from notification n join alarm a using (alarm_id)
 where n.{HELD_STATUS} and n.contact_id = %s and n.medium = %s
 group by a.alarm_id order by a.raised_at, a.alarm_id
@@ -63,8 +63,8 @@ from alarm a join channel c using (channel_id) cross join lateral (
 where a.alarm_id = any(%(alarms)s)
 """
 UNTOLD: Final = f"""
-select a.alarm_id, a.station, a.severity, a.texts, a.raised_at, a.cleared_at, a.value, a."limit",
-  e.detail->'to', c.parameter,
+select a.alarm_id, a.station, a.severity, a.texts, a.raised_at, a.cleared_at, a.ended_by,
+  a.value, a."limit", e.detail->'to', c.parameter,
   exists (select from out_of_service o where o.station = a.station and o.since <= a.cleared_at
           and coalesce(o.ended_at, o.until) > a.raised_at and (o.channels = '{{}}' or c.name = any(o.channels)))
 from alarm a join alarm_event e on e.alarm_id = a.alarm_id and e.event = '{AlarmEvent.LATE}'
@@ -183,9 +183,10 @@ def _summary(
 
 
 def _line(book: AddressBook, row: tuple[Any, ...], zone: ZoneInfo) -> SummaryLine:
-    alarm_id, station, word, texts, raised_at, cleared_at, value, limit, *_ = row
+    alarm_id, station, word, texts, raised_at, cleared_at, ended_by, value, limit, *_ = row
     words, name, severity = msgspec.convert(texts, RuleTexts), book.station_name(station), Severity.from_word(word)
-    line = SummaryLine(alarm_id, severity, name, words.title, raised_at, cleared_at, zone)
+    cause = None if ended_by is None else EndCause(ended_by)
+    line = SummaryLine(alarm_id, severity, name, words.title, raised_at, cleared_at, zone, ended_by=cause)
     if not words.has_value or value is None or limit is None:
         return line
     return replace(

@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from alerts.alarm.change import Purpose
+from alerts.alarm.change import EndCause, Purpose
 from alerts.telling import gsm
-from alerts.telling.letter import Letter
-from alerts.telling.notice import SEVERITY_WORDS, clock, number
+from alerts.telling.letter import REMARK_HEADS, Letter
+from alerts.telling.notice import CAUSES, SEVERITY_WORDS, clock, number
 from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.words import Words
 
@@ -39,6 +39,13 @@ class SummaryLine:
     decimals: int = 2
     is_of_readings: bool = False
     """Its value is a reading, not a change or a departure."""
+    ended_by: EndCause | None = None
+    """What ended it, where its readings had not returned to normal."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its readings have returned to normal."""
+        return self.cleared_at is not None and self.ended_by is None
 
     @property
     def rank(self) -> tuple[bool, Severity, float]:
@@ -46,7 +53,7 @@ class SummaryLine:
         beyond = 0.0
         if self.value is not None and self.limit is not None:
             beyond = abs(self.value - self.limit) / (abs(self.limit) or 1.0)
-        return self.cleared_at is None, self.severity, beyond
+        return not self.is_over, self.severity, beyond
 
     def what(self, language: str) -> str:
         """Return what is wrong, and its value: `Oxy thấp 0,80 mg/l`."""
@@ -82,7 +89,7 @@ def sms(lines: Sequence[SummaryLine], purpose: Purpose, now: datetime, language:
 def _storm(ordered: Sequence[SummaryLine], now: datetime, language: str) -> str:
     """Return the worst of several alarms and how many there are; of those that are over, that they are."""
     vi, worst, count = language == "vi", ordered[0], len(ordered)
-    over = sum(line.cleared_at is not None for line in ordered)
+    over = sum(line.is_over for line in ordered)
     what, at = f"{worst.what(language)}, {worst.station.in_language(language)}", clock(now, worst.zone)
     if over == count:
         said = (
@@ -101,7 +108,14 @@ def _alone(line: SummaryLine, language: str) -> str:
     what = f"{line.station.in_language(language)}: {line.title.in_language(language)}, {_when(line, language)}"
     if line.cleared_at is None:
         return f"{what}, {'chưa hết' if language == 'vi' else 'still on'}."
-    return f"{what}, {'đã hết' if language == 'vi' else 'over'}."
+    return f"{what}, {_ending(line, language)}."
+
+
+def _ending(line: SummaryLine, language: str) -> str:
+    if line.ended_by is None:
+        return "đã hết" if language == "vi" else "over"
+    doubt = "chưa chắc đã hết" if language == "vi" else "it may not be over"
+    return f"{CAUSES[line.ended_by].in_language(language)}, {doubt}"
 
 
 def _letter_alone(line: SummaryLine, language: str) -> Letter:
@@ -109,6 +123,8 @@ def _letter_alone(line: SummaryLine, language: str) -> Letter:
     kind = SEVERITY_WORDS[line.severity].in_language(language)
     if line.cleared_at is not None:
         kind = "Đã hết" if language == "vi" else "Over"
+    if line.ended_by is not None:
+        kind = REMARK_HEADS[Purpose.WITHDRAWN].in_language(language)
     number = f"Cảnh báo số {line.alarm_id}." if language == "vi" else f"Alarm {line.alarm_id}."
     subject = f"[{kind}] {what}: {where}, {_when(line, language)}"
     return Letter(subject, f"{_alone(line, language)}\n\n{number}\n")
@@ -136,7 +152,7 @@ def email(lines: Sequence[SummaryLine], purpose: Purpose, language: str) -> Lett
     if len(lines) == 1 and not late:
         return _letter_alone(lines[0], language)
     ordered = worst_first(lines)
-    worst, stands = ordered[0], ordered[0].cleared_at is None
+    worst, stands = ordered[0], not ordered[0].is_over
     what = f"{worst.what(language)}, {worst.station.in_language(language)}"
     if late:
         subject = f"[Đến muộn] {len(lines)} cảnh báo đã qua" if vi else f"[Late] {len(lines)} alarms of the past"
@@ -158,7 +174,8 @@ def email(lines: Sequence[SummaryLine], purpose: Purpose, language: str) -> Lett
 def _listed(line: SummaryLine, language: str) -> str:
     severity = SEVERITY_WORDS[line.severity].in_language(language)
     where, what = line.station.in_language(language), line.what(language)
-    return f"[{severity}] {where}: {what}, {_when(line, language)} (#{line.alarm_id})"
+    ending = f", {_ending(line, language)}" if line.ended_by is not None else ""
+    return f"[{severity}] {where}: {what}, {_when(line, language)}{ending} (#{line.alarm_id})"
 
 
 def _by_station(ordered: Sequence[SummaryLine], language: str) -> list[tuple[str, int]]:

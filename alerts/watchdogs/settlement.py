@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
 
-from alerts.alarm.change import Mark, Recorded, Subject
+from alerts.alarm.change import EndCause, Mark, Recorded, Subject
 from alerts.alarm.records import clear_alarm, reach_level, standing_subjects
 from alerts.rules.rule import RuleTexts
 from alerts.telling.messages import Audience, Figures, tell
@@ -18,8 +17,6 @@ from alerts.telling.routes import Routing
 from quantrac.config.network import Network
 from quantrac.config.notifications import Medium
 from quantrac.database.pool import Connection
-
-UNWATCHED: Final = "nothing watches it any more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +76,11 @@ def settle(
             found[subject] = change
             to = Audience(subject.station, one.to, routing, breaks_quiet_hours=breaks, without=one.without)
             tell(conn, change, to, one.figures, now)
-    for subject, channel in standing_subjects(conn, rules):
+    for subject, channel, inactive in standing_subjects(conn, rules):
         if subject in must_stand:
             continue
-        reason = None if subject in look.well else UNWATCHED
-        change = clear_alarm(conn, subject, None, look.well.get(subject) or now, now, reason)
+        cause = None if subject in look.well else inactive or EndCause.NOT_ASKED_FOR
+        change = clear_alarm(conn, subject, None, look.well.get(subject) or now, now, cause)
         if change is not None:
             found[subject] = change
             figures = Figures(channel=channel or "") if names_channel else Figures()

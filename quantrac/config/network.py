@@ -142,6 +142,13 @@ class Carriers(Model):
     to: tuple[Kebab, ...] = Field(min_length=1)
 
 
+class Files(Model):
+    """Who gets a message when changed files are refused, and first of alarms that a change of files ends."""
+
+    severity: SeverityWord = Severity.HIGH
+    to: tuple[Kebab, ...] = Field(min_length=1)
+
+
 class Rollups(Model):
     """Hourly and daily values."""
 
@@ -194,6 +201,7 @@ class NetworkFile(Model):
     """Messages that have been missing for so long, or were lost, or books that do not add up."""
     feed: Watchdog | None = None
     """A consumer of the change feed that has been behind for so long."""
+    files: Files | None = None
     calibrations: Calibrations | None = None
     """Of devices with `calibration: {every: …}`."""
     tides: dict[Kebab, PlaceTide] = Field(default_factory=dict)
@@ -205,6 +213,12 @@ class NetworkFile(Model):
     """Limits of quality tests with a history, by parameter; a channel may have its own."""
     retention: Retention = Retention()
     contacts: dict[Kebab, Contact] = Field(default_factory=dict)
+
+    @property
+    def centre(self) -> tuple[str, ...]:
+        """Groups of the people of the centre: whom `files` names, else whom `feed`, `books` or `carriers` does."""
+        plans = (self.files, self.feed, self.books, self.carriers)
+        return next((plan.to for plan in plans if plan is not None), ())
 
 
 @dataclass(frozen=True)

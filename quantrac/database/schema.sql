@@ -252,6 +252,7 @@ CREATE TABLE public.alarm (
     texts jsonb DEFAULT '{}'::jsonb NOT NULL,
     latched boolean DEFAULT false NOT NULL,
     returned_at timestamp with time zone,
+    ended_by text,
     unanswered_since timestamp with time zone,
     called_at timestamp with time zone,
     call_at timestamp with time zone,
@@ -270,6 +271,8 @@ COMMENT ON COLUMN public.alarm.state IS 'the words of ISA-18.2; alerts/alarm/lif
 COMMENT ON COLUMN public.alarm.latched IS 'stands until a person resets it';
 
 COMMENT ON COLUMN public.alarm.returned_at IS 'a latched alarm: when its readings returned to normal';
+
+COMMENT ON COLUMN public.alarm.ended_by IS 'what ended it, where its readings had not returned to normal; null: they had';
 
 COMMENT ON COLUMN public.alarm.unanswered_since IS 'since when people have been told and nobody has acknowledged';
 
@@ -1067,7 +1070,8 @@ CREATE VIEW public.v_alarm AS
     a.call_at,
     a.false_at,
     a.false_by,
-    a.parent
+    a.parent,
+    a.ended_by
    FROM ((public.alarm a
      LEFT JOIN public.channel c USING (channel_id))
      LEFT JOIN LATERAL ( SELECT to_timestamp((((s.state ->> 'counted_ms'::text))::double precision / (1000)::double precision)) AS at

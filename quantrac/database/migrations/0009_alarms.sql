@@ -56,6 +56,7 @@ create table alarm (
   texts            jsonb not null default '{}',
   latched          boolean not null default false,
   returned_at      timestamptz,
+  ended_by         text,
   unanswered_since timestamptz,
   called_at        timestamptz,
   call_at          timestamptz,
@@ -69,6 +70,7 @@ create table alarm (
 );
 comment on column alarm.latched is 'stands until a person resets it';
 comment on column alarm.returned_at is 'a latched alarm: when its readings returned to normal';
+comment on column alarm.ended_by is 'what ended it, where its readings had not returned to normal; null: they had';
 comment on column alarm.unanswered_since is 'since when people have been told and nobody has acknowledged';
 comment on column alarm.call_at is 'when the next step of escalation or the next repeat is due';
 comment on column alarm.false_at is 'when a person marked it as a false alarm';
@@ -169,7 +171,8 @@ select a.alarm_id, a.rule, a.level, a.station, c.channel, a.severity, a.state, a
               and known.at < now() - greatest(3 * coalesce(c.interval_s, 0) * interval '1 s',
                                               case when c.channel_id is null then interval '15 minutes' end)
          then known.at end as no_data_since,
-       a.latched, a.returned_at, a.unanswered_since, a.call_at, a.false_at, a.false_by, a.parent
+       a.latched, a.returned_at, a.unanswered_since, a.call_at, a.false_at, a.false_by, a.parent,
+       a.ended_by
 from alarm a left join channel c using (channel_id)
 left join lateral (
   select to_timestamp((s.state ->> 'counted_ms')::float8 / 1000) as at from rule_state s

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from psycopg import Rollback
 
 from alerts import desk
-from alerts.alarm.change import Mark, Subject
+from alerts.alarm.change import EndCause, Mark, Subject
 from alerts.alarm.life import OVER, Life, step
 from alerts.alarm.life import AlarmAct as Act
 from alerts.alarm.life import AlarmState as State
@@ -56,8 +56,8 @@ class Centre:
             self.conn, self.subject, LEVELS[level], self.now, self.texts, self.now, is_kind=is_kind, parent=parent
         )
 
-    def end(self, reason: str | None) -> None:
-        clear_alarm(self.conn, self.subject, 4.0, self.now, self.now, reason)
+    def end(self, cause: EndCause | None) -> None:
+        clear_alarm(self.conn, self.subject, 4.0, self.now, self.now, cause)
 
     def late(self, minutes: int) -> None:
         period = self.now - minutes * MINUTE, self.now
@@ -96,7 +96,7 @@ HAPPENINGS = st.one_of(
     st.builds(
         lambda *a: lambda c: c.reach(a[0], is_kind=a[1], has_parent=a[2]), st.integers(0, 2), *[st.booleans()] * 2
     ),
-    st.sampled_from([None, "the rule was removed"]).map(lambda reason: lambda c: c.end(reason)),
+    st.sampled_from([None, *EndCause]).map(lambda cause: lambda c: c.end(cause)),
     st.integers(1, 5).map(lambda minutes: lambda c: c.late(minutes)),
     st.sampled_from(PERSONS).map(lambda act: lambda c: c.act(act)),
     st.sampled_from([Centre.shelve, Centre.unshelve, Centre.take_out, Centre.put_in]),

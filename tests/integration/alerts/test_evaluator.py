@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from alerts.alarm.change import EndCause
 from alerts.evaluating.evaluator import Evaluator
 from alerts.evaluating.past import SETTLE
 from alerts.evaluating.readings import instant
@@ -262,20 +263,21 @@ def test_a_state_that_was_lost_makes_no_second_alarm(conn: Connection, other: Co
 
 
 @pytest.mark.parametrize(
-    ("rules", "reason"),
+    ("rules", "cause"),
     [
-        ({}, "the rule was removed"),
-        ({"st-x/do": [replace(oxygen_rule(), channel="st-x/do")]}, "the rule no longer watches this channel"),
+        ({}, EndCause.RULE_REMOVED),
+        ({"st-x/do": [replace(oxygen_rule(), channel="st-x/do")]}, EndCause.UNWATCHED),
     ],
 )
 def test_a_rule_that_is_gone_ends_its_alarm_with_that_reason(
-    conn: Connection, other: Connection, channel_id: int, rules: dict[str, list[ChannelRule]], reason: str
+    conn: Connection, other: Connection, channel_id: int, rules: dict[str, list[ChannelRule]], cause: EndCause
 ) -> None:
     store(conn, channel_id, read_series("2.8x10", MINUTE, start_ms=START_MS))
     run_all(evaluator(other))
     assert Evaluator(other, rules, ROUTING, lambda: START).close_orphans(own_rules=()) == 1
     events = rows(conn, "select event, reason from v_alarm_event order by alarm_event_id")
-    assert events[1] == ("cleared", reason)
+    assert events[1] == ("cleared", cause)
+    assert rows(conn, "select ended_by from v_alarm") == [(cause,)]
     assert rows(conn, "select count(*) from rule_state") == [(0,)]
 
 

@@ -197,10 +197,10 @@ def test_the_end_of_a_removed_rule_does_not_say_that_all_is_well(conn: Connectio
     Evaluator(conn, {}, PLAN, lambda: START + MINUTES).close_orphans(own_rules=())
     (short,) = rows(conn, "select body from notification where purpose = 'withdrawn' and medium = 'sms'")[0]
     (subject,) = rows(conn, "select subject from notification where purpose = 'withdrawn' and medium = 'email'")[0]
-    assert short == "Song My Thanh: NGUNG THEO DOI Oxy thap (bao luc 08:00 24/11): quy tac da doi hoac bo. " + (
-        "Khong co nghia la da het."
+    assert short == "Song My Thanh: Oxy thap (bao luc 08:00 24/11): DA BO canh bao nay, NGUNG THEO DOI. " + (
+        "Chua chac da het."
     )
-    assert subject.startswith("[No longer watched] Low oxygen")
+    assert subject.startswith("[Ended, maybe not over] Low oxygen")
     assert rows(conn, "select distinct status from notification where purpose = 'withdrawn'") == [("queued",)]
 
 

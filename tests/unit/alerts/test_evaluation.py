@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from alerts.alarm.change import EndCause
 from alerts.evaluating.evaluation import DecisionKind, RuleState, step
 from alerts.rules.block import JudgedReading, ReadingBlock
 from quantrac.config.rules import Level, Side
@@ -185,7 +186,8 @@ class TestState:
     def test_a_level_that_the_rule_no_longer_has_is_left_at_the_next_reading(self) -> None:
         state, _ = run(oxygen_rule(ACT), read_series("2.8x10", MINUTE))
         state, decisions = run(oxygen_rule(DANGER), read_series("2.8", MINUTE, start_ms=10 * MINUTE), state)
-        assert [(d.kind, d.level) for d in decisions] == [(DecisionKind.CLEARED, None)]
+        ended = (DecisionKind.CLEARED, ACT, EndCause.LEVEL_REMOVED)
+        assert [(d.kind, d.level, d.cause) for d in decisions] == [ended]
         assert state.level is None
 
     def test_a_new_level_takes_its_own_time(self) -> None:

@@ -166,8 +166,8 @@ def test_what_follows_waits_with_the_message_that_still_waits(situation: Situati
     after = Matter(purpose, matter.station, matter.severity, at=matter.at)
     for case in followers(routing, told, after, recent, waiting):
         ruling = outcome(case)
-        ends_untold = purpose.is_end and not routing.wants_the_end(case.contact, case.medium, matter.severity)
-        assert ruling.effect is (Effect.DROP if ends_untold else Effect.MERGE)
+        wants = routing.wants_the_end(case.contact, case.medium, matter.severity)
+        assert ruling.effect is (Effect.DROP if purpose is Purpose.CLEARED and not wants else Effect.MERGE)
 
 
 @given(situations)
