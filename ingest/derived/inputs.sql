@@ -1,18 +1,20 @@
 -- Readings of inputs, raw or derived, merged as v_reading merges them. Parameters: channel_id, low, high (windows
--- low <= t <= high), first and last time of them all. A raw reading waits while the consumer `quality` has yet to pass it.
+-- low <= t <= high), first and last time of them all. A raw reading waits while the consumer `quality` has yet to pass it:
+-- looked up once a window, and only among changes that it has yet to take.
+with w as materialized (
+  select u.*, (
+    select range_agg(tstzrange(n.from_t, n.to_t, '[]'))
+    from channel c join change n on n.station = c.station
+    where c.channel_id = u.channel_id and c.history_tests <> '{}' and n.channels @> array[c.channel_id]
+      and n.id > (select position from consumer where consumer = 'quality') and n.cause = 'reading'
+  ) as waiting
+  from unnest(%(channel_id)s::int4[], %(low)s::timestamptz[], %(high)s::timestamptz[])
+       with ordinality as u(channel_id, low, high, nr)
+)
 select w.nr, r.time, case when k.correction_id is null then r.value else k.value end as value, r.state,
        coalesce(nullif(f.person, 2), greatest(quality_of(r.state, r.tests), f.found))::int2 as quality, r.received_at,
-       coalesce(r.time <@ q.waiting, false) as waits
-from unnest(%(channel_id)s::int4[], %(low)s::timestamptz[], %(high)s::timestamptz[])
-       with ordinality as w(channel_id, low, high, nr)
-left join lateral (
-  select range_agg(tstzrange(n.from_t, n.to_t, '[]')) as waiting
-  from consumer q
-  join channel c on c.channel_id = w.channel_id and c.history_tests <> '{}'
-  join change n on n.station = c.station and n.channels @> array[w.channel_id] and n.id > q.position and n.cause = 'reading'
-  where q.consumer = 'quality'
-) q on true
-join reading r on r.channel_id = w.channel_id and r.time between w.low and w.high
+       coalesce(r.time <@ w.waiting, false) as waits
+from w join reading r on r.channel_id = w.channel_id and r.time between w.low and w.high
 left join correction k on k.channel_id = r.channel_id and k.time = r.time
                       and k.approved_at is not null and k.revoked_at is null
 left join lateral (
@@ -23,8 +25,6 @@ left join lateral (
 where r.time between %(first)s and %(last)s
 union all
 select w.nr, d.time, d.value, d.state, d.quality, d.received_at, false
-from unnest(%(channel_id)s::int4[], %(low)s::timestamptz[], %(high)s::timestamptz[])
-       with ordinality as w(channel_id, low, high, nr)
-join derived_reading d on d.channel_id = w.channel_id and d.time between w.low and w.high
+from w join derived_reading d on d.channel_id = w.channel_id and d.time between w.low and w.high
 where d.time between %(first)s and %(last)s
 order by 1, 2
