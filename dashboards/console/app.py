@@ -91,20 +91,20 @@ def _add_pages(app: FastAPI, console: Console, templates: Jinja2Templates) -> No
     @app.get("/", response_class=HTMLResponse)
     def overview(request: Request, lang: Language = "vi") -> Response:
         """The network: map, alarms, every station."""
-        if not console.watcher.has_seen:
+        try:
+            context = _page_context(console.watcher.see(), lang)
+        except NothingSeenYet:
             return message(request, lang, "not_ready", 503)
-        return templates.TemplateResponse(
-            request,
-            "overview.html",
-            _page_context(console.watcher.last, lang) | {"commands": console.command is not None},
-        )
+        context["commands"] = console.command is not None
+        return templates.TemplateResponse(request, "overview.html", context)
 
     @app.get("/stations/{station}", response_class=HTMLResponse)
     def station_page(request: Request, station: str, lang: Language = "vi") -> Response:
         """One station: every channel with its chart."""
-        if not console.watcher.has_seen:
+        try:
+            context = _page_context(console.watcher.see(), lang, station)
+        except NothingSeenYet:
             return message(request, lang, "not_ready", 503)
-        context = _page_context(console.watcher.last, lang, station)
         if context["shown"] is None:
             return message(request, lang, "unknown_station", 404)
         with console.pool.connection() as conn:
@@ -165,12 +165,13 @@ def _channel(channel: ChannelNow, language: Language) -> dict[str, Any]:
 def _add_api(app: FastAPI, console: Console) -> None:
     @app.get("/api/network")
     def network() -> Response:
-        """The newest snapshot."""
-        return JSONResponse(msgspec.to_builtins(console.watcher.last))
+        """The network as it is now."""
+        return JSONResponse(msgspec.to_builtins(console.watcher.see()))
 
     @app.get("/api/stream")
     async def stream() -> StreamingResponse:
         """Server-sent events: `network` with everything, then `change` with what is new, at least every two seconds."""
+        console.watcher.attend()
         return StreamingResponse(console.hub.listen(), media_type="text/event-stream")
 
     @app.get("/api/alarms")

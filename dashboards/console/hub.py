@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import math
+import time
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
 import msgspec
 
 QUEUE: Final = 64
 """Events a slow page may lag behind before it is cut off; it connects again and gets everything."""
+
+FRESH_S: Final = 3.0
+"""What was seen longer ago is shown to nobody who comes: the page would take it for the present."""
 
 encode: Final = msgspec.json.Encoder().encode
 
@@ -22,9 +27,11 @@ def event(name: str, data: Any) -> bytes:
 class Hub:
     """Belongs to the event loop that serves the pages; `publish_threadsafe` may be called from any thread."""
 
-    def __init__(self) -> None:
-        self._listeners: set[asyncio.Queue[bytes | None]] = set()
-        self._everything: bytes | None = None
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._listeners: dict[asyncio.Queue[bytes | None], bool] = {}
+        """Whether it has been sent everything, so that news are enough."""
+        self._everything, self._published_at = b"", -math.inf
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -37,7 +44,7 @@ class Hub:
         self._loop = loop
 
     def publish_threadsafe(self, everything: bytes, news: bytes) -> None:
-        """Keep everything for pages that come later, and send the news to those that are here."""
+        """Keep everything for pages that come soon, and send the news to those that are here."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._publish, everything, news)
 
@@ -47,26 +54,28 @@ class Hub:
             self._loop.call_soon_threadsafe(self._close)
 
     async def listen(self) -> AsyncIterator[bytes]:
-        """Yield everything, then the news as they come; ends when this listener is too slow."""
+        """Yield everything, at once if it is fresh, then the news as they come; ends when this listener is too slow."""
         queue: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUE)
-        if self._everything is not None:
+        is_fresh = self._clock() - self._published_at < FRESH_S
+        if is_fresh:
             queue.put_nowait(self._everything)
-        self._listeners.add(queue)
+        self._listeners[queue] = is_fresh
         try:
             while (news := await queue.get()) is not None:
                 yield news
         finally:
-            self._listeners.discard(queue)
+            self._listeners.pop(queue, None)
 
     def _close(self) -> None:
         for queue in self._listeners:
             _put(queue, None)
 
     def _publish(self, everything: bytes, news: bytes) -> None:
-        first, self._everything = self._everything is None, everything
-        for queue in tuple(self._listeners):
-            if not _put(queue, everything if first else news):
-                self._listeners.discard(queue)
+        self._everything, self._published_at = everything, self._clock()
+        for queue, has_everything in tuple(self._listeners.items()):
+            self._listeners[queue] = True
+            if not _put(queue, news if has_everything else everything):
+                del self._listeners[queue]
                 queue.get_nowait()
                 _put(queue, None)
 

@@ -3,10 +3,15 @@
 import itertools
 import json
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from dashboards.console import watcher
+from dashboards.console.hub import FRESH_S
+from dashboards.console.snapshot import NetworkNow, read_snapshot
+from quantrac.database.pool import Connection
 from tests.fixtures.console import RunningConsole
 from tests.fixtures.proxy import TcpProxy
 from tests.fixtures.timing import eventually, quickest
@@ -36,6 +41,72 @@ def test_a_reading_is_on_the_stream_within_two_seconds_and_without_news_it_speak
         assert next(stream)[0] == "network"
         assert quickest(arrival, 2) < 2
         assert quickest(pause, 2.5) < 2.5
+
+
+def test_it_looks_at_nothing_while_nobody_does_and_is_right_at_once_when_somebody_comes(
+    console: RunningConsole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its looks took a fifth of the database at 200 stations, with no page open."""
+    looks: list[datetime] = []
+
+    def look(conn: Connection, now: datetime) -> NetworkNow:
+        looks.append(now)
+        return read_snapshot(conn, now)
+
+    def has_rested() -> bool:
+        before = len(looks)
+        console.arrive("st-my-thanh/do", 4.0)
+        time.sleep(FRESH_S + 0.3)  # a look would have been due by then, without readings, too
+        return len(looks) == before
+
+    monkeypatch.setattr(watcher, "read_snapshot", look)
+    monkeypatch.setattr(watcher, "ATTENDED_S", 0.1)
+    eventually(has_rested)
+    assert json.loads(console.ask("GET", "/healthz")[2]) == {"listeners": 0}
+    rested = len(looks)
+    beats = "select connected from v_service where service = 'console' and beat_at > %s"
+    since = datetime.now(UTC)
+    assert eventually(lambda: console.conn.execute(beats, [since]).fetchall()) == [(True,)]
+    assert len(looks) == rested, "it gives its sign of life"
+    came = came_now(console, 5.5)
+    shown = json.loads(console.ask("GET", "/api/network")[2])
+    assert (oxygen(shown), shown["freshness"]["reason"], shown["now"] >= came) == (5.5, "", True)
+    eventually(has_rested)
+    came = came_now(console, 5.6)
+    with console.stream() as stream:
+        name, shown = next(stream)
+        assert (name, oxygen(shown), shown["freshness"]["live"], shown["now"] >= came) == ("network", 5.6, True, True)
+        assert json.loads(console.ask("GET", "/healthz")[2]) == {"listeners": 1}
+        assert next(stream)[0] == "change"
+    eventually(has_rested)
+    assert console.ask("GET", "/")[0] == 200
+
+
+def came_now(console: RunningConsole, value: float) -> float:
+    """Let ingest beat and a reading come; return when it did, milliseconds since 1970."""
+    console.ingest_beats()
+    return console.arrive("st-my-thanh/do", value).timestamp() * 1000
+
+
+def oxygen(shown: dict[str, Any]) -> float | None:
+    value: float | None = next(one["value"] for one in shown["channels"] if one["channel"] == "st-my-thanh/do")
+    return value
+
+
+def test_after_a_rest_a_database_that_is_away_is_said_to_be_away(
+    distant_console: tuple[RunningConsole, TcpProxy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not shown as it was when somebody last looked."""
+    console, line = distant_console
+    monkeypatch.setattr(watcher, "FIRST_LOOK_S", 0.5)
+    monkeypatch.setattr(watcher, "FRESH_S", 0.5)
+    console.start()
+    line.cut()
+    eventually(lambda: console.ask("GET", "/api/network")[0] == 503)
+    status, _, text = console.ask("GET", "/")
+    assert (status, "Chưa đọc được cơ sở dữ liệu" in text) == (503, True)
+    line.restore()
+    eventually(lambda: console.ask("GET", "/")[0] == 200)
 
 
 def test_pages_show_every_station_in_both_languages(console: RunningConsole) -> None:

@@ -69,8 +69,6 @@ def test_charts_open_on_a_day_as_soon_as_there_is_more_than_an_hour_of_data(conn
 class Silent:
     """A watcher that nobody asks."""
 
-    has_seen = False
-
 
 async def end(database: str, command: StationCommand | None) -> httpx.Response:
     """Ask a console that gives commands in this way to end maintenance."""

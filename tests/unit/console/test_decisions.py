@@ -21,6 +21,7 @@ from dashboards.console.snapshot import (
     judge,
     same_rows,
 )
+from dashboards.console.watcher import looks_apart_s
 from quantrac.telemetry.slots import is_stale
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -162,6 +163,33 @@ async def test_a_page_that_comes_late_gets_the_whole_picture_first() -> None:
     assert await anext(stream) == b"picture 1"
     hub.publish_threadsafe(b"picture 2", b"news 2")
     assert await anext(stream) == b"news 2"
+
+
+async def test_a_page_that_comes_after_a_silence_gets_nothing_old_and_everything_with_the_next_look() -> None:
+    """What was seen an hour ago, before the console rested or lost its database, would look alive for four seconds."""
+    now_s = 0.0
+    hub = Hub(lambda: now_s)
+    hub.bind(asyncio.get_running_loop())
+    early = hub.listen()
+    waiting = asyncio.ensure_future(anext(early))
+    await asyncio.sleep(0)
+    hub.publish_threadsafe(b"picture 1", b"news 1")
+    assert await waiting == b"picture 1"
+    now_s = 3600.0
+    late = hub.listen()
+    waiting = asyncio.ensure_future(anext(late))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    hub.publish_threadsafe(b"picture 2", b"news 2")
+    assert (await waiting, await anext(early)) == (b"picture 2", b"news 2")
+    hub.publish_threadsafe(b"picture 3", b"news 3")
+    assert (await anext(late), await anext(early)) == (b"news 3", b"news 3")
+
+
+@pytest.mark.parametrize(("took_s", "apart_s"), [(0.0, 1.0), (0.1, 1.0), (0.3, 1.5), (0.4, 2.0), (9.0, 2.0)])
+def test_looks_take_a_fifth_of_the_time_and_pages_hear_every_two_seconds(took_s: float, apart_s: float) -> None:
+    """A page that hears nothing for four seconds greys."""
+    assert looks_apart_s(took_s) == pytest.approx(apart_s)
 
 
 async def test_a_page_that_cannot_keep_up_is_cut_off_and_costs_the_others_nothing() -> None:
