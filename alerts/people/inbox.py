@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -53,23 +54,53 @@ class SmsAnswer:
     remark: str = ""
 
 
-ACKNOWLEDGE: Final = re.compile(r"(?:OK|DA NHAN|NHAN|ACK)\b[\s#:]*(\d{1,12})?\b[\s.,:]*(.*)", re.DOTALL)
-STOP: Final = re.compile(r"(?:STOP|HUY|TU CHOI|TC)[\s.!]*")
-START: Final = re.compile(r"(?:START|BAT DAU|NHAN LAI)[\s.!]*")
+YES: Final = (
+    "ok", "oke", "okê", "okey", "okay", "okie", "oki", "ô kê", "yes", "ack", "vâng", "dạ vâng", "rồi", "dạ rồi",
+    "nhận", "nhận rồi", "đã nhận", "biết rồi", "đã biết",
+)  # fmt: skip
+NO_MORE: Final = ("stop", "dừng", "dừng lại", "dừng nhắn", "ngừng", "ngưng", "hủy", "huỷ", "từ chối", "tc")
+AGAIN: Final = ("start", "bắt đầu", "nhận lại")
+NUMBERED: Final = ("số", "cảnh báo", "cảnh báo số", "cb", "no", "alarm")
+"""What may stand before the number of an alarm."""
+
+
+def _any_of(words: Iterable[str]) -> str:
+    """Return a pattern of words, each written with its diacritics or without: `dừng`, `dung`, never `đúng`."""
+    return "|".join(
+        "".join(sign if (plain := unaccented(sign)) == sign else f"[{sign}{plain}]" for sign in word).replace(
+            " ", r"\s+"
+        )
+        for word in sorted(words, key=len, reverse=True)
+    )
+
+
+GAP: Final = r"[\s#:.,;()\-]*"
+ACKNOWLEDGE: Final = re.compile(
+    rf"(?:{_any_of(YES)})(?![^\W\d_]){GAP}(?:(?:(?:{_any_of(NUMBERED)}){GAP})?(?P<number>\d{{1,18}})(?!\w|[.,]\d))?"
+    rf"{GAP}!*(?P<remark>.*)",
+    re.DOTALL | re.IGNORECASE,
+)
+STOP: Final = re.compile(rf"(?:{_any_of(NO_MORE)})[\s.!]*", re.IGNORECASE)
+START: Final = re.compile(rf"(?:{_any_of(AGAIN)})[\s.!]*", re.IGNORECASE)
 
 
 def read_answer(text: str) -> SmsAnswer:
-    """Read an answer, with or without diacritics, upper or lower case."""
-    plain = unaccented(text).strip()
-    upper = plain.upper()
-    if STOP.fullmatch(upper):
+    """Read an answer, with or without diacritics, upper or lower case.
+
+    A number in it is the alarm's or makes it nothing: whoever names an alarm never acknowledges another one.
+    """
+    said = unicodedata.normalize("NFKC", text).strip()
+    if STOP.fullmatch(said):
         return SmsAnswer(Meaning.STOP)
-    if START.fullmatch(upper):
+    if START.fullmatch(said):
         return SmsAnswer(Meaning.START)
-    found = ACKNOWLEDGE.fullmatch(upper)
+    found = ACKNOWLEDGE.fullmatch(said)
     if found is None:
         return SmsAnswer(Meaning.NOTHING)
-    return SmsAnswer(Meaning.ACKNOWLEDGE, int(found[1]) if found[1] else None, plain[found.start(2) :].strip())
+    number, remark = found["number"], found["remark"].strip()
+    if number is None:
+        return SmsAnswer(Meaning.NOTHING) if re.search(r"\d", remark) else SmsAnswer(Meaning.ACKNOWLEDGE, None, remark)
+    return SmsAnswer(Meaning.ACKNOWLEDGE, int(number), remark)
 
 
 class SmsInbox:

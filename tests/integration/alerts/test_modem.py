@@ -255,7 +255,7 @@ def test_an_answer_acknowledges_the_alarm_and_leaves_the_modem(farm: Farm) -> No
     farm.modem.receive(FARMER_PHONE, f"ok {farm.alarm[0]} đã bật quạt")
     farm.attend_until(lambda: farm.modem.stored == 0)
     assert farm.rows("select state, acknowledged_by from v_alarm") == [("acknowledged", "Ông Sáu")]
-    assert farm.rows("select reason from v_alarm_event where event = 'acknowledged'") == [("da bat quat",)]
+    assert farm.rows("select reason from v_alarm_event where event = 'acknowledged'") == [("đã bật quạt",)]
 
 
 def test_a_stranger_acknowledges_nothing_and_stop_is_honoured(farm: Farm) -> None:
