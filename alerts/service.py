@@ -78,7 +78,10 @@ def _telling(
 ) -> Iterator[None]:
     """Run the threads that hand messages over, attend to carriers and ask for pictures."""
     relays = notifiers_of(settings, watched.network.templates, wall_clock, SmsInbox)
-    threads = start_senders(url, relays, wall_clock, stop, attachments(settings, wall_clock))
+    attach = attachments(settings, wall_clock)
+    threads = start_senders(
+        url, relays, wall_clock, stop, attach, consent_required=lambda: watched.network.settings.consent_required
+    )
     threads += [
         start_attending(url, medium, carrier, wall_clock, stop)
         for medium, relay in relays.items()

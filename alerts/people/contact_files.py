@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 
 import phonenumbers
 
+from alerts.people.contact_changes import Consent
 from alerts.people.contacts import ImportedContact
 from quantrac.config.fields import SEVERITIES
 from quantrac.config.notifications import Medium
@@ -47,19 +48,38 @@ class ContactsRefused(QuantracError):
         self.problems = list(problems)
 
 
-class PhoneRefused(QuantracError):
-    """A text that is no phone number."""
+class AddressRefused(QuantracError):
+    """A text that is no phone number, no mail address or no consent."""
+
+    exit_code = 2
 
 
 def phone_e164(text: str) -> str:
-    """Return a phone number in E.164; numbers without country code are Vietnamese. Raises PhoneRefused."""
+    """Return a phone number in E.164; numbers without country code are Vietnamese. Raises AddressRefused."""
     try:
         number = phonenumbers.parse(text, HOME_REGION)
     except phonenumbers.NumberParseException as error:
-        raise PhoneRefused(f"found {text!r}, expected a phone number such as 0912345678 or +84912345678") from error
+        raise AddressRefused(f"found {text!r}, expected a phone number such as 0912345678 or +84912345678") from error
     if not phonenumbers.is_valid_number(number):
-        raise PhoneRefused(f"found {text!r}, which is no number in use; expected e.g. 0912345678 or +84912345678")
+        raise AddressRefused(f"found {text!r}, which is no number in use; expected e.g. 0912345678 or +84912345678")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def email_of(text: str) -> str:
+    """Return a mail address. Raises AddressRefused."""
+    if EMAIL.fullmatch(text) is None:
+        raise AddressRefused(f"found {text!r}, expected an address such as lan@example.org")
+    return text
+
+
+def read_consent(text: str) -> Consent:
+    """Return what a person has said to messages: the day on which they agreed, or `no`. Raises AddressRefused."""
+    if text == "no":
+        return Consent("refused", None)
+    try:
+        return Consent("given", date.fromisoformat(text))
+    except ValueError as error:
+        raise AddressRefused(f"found {text!r}, expected the day it was given such as 2026-11-24, or no") from error
 
 
 def read_csv(path: Path, *, groups: Collection[str], stations: Collection[str]) -> list[ImportedContact]:
@@ -105,8 +125,7 @@ class _Line:
         parameters, media = self._named("parameters", CATALOGUE), self._named("media", MEDIA)
         quiet = self._parsed("quiet", _hours, "local hours such as 21:00-04:30")
         cap = self._parsed("cap", _count, "how many short messages a day, such as 10")
-        agreed = self._parsed("consent", _consent, "the day it was given such as 2026-11-24, or no")
-        consent, consent_on = agreed or (None, None)
+        consent, consent_on = self._parsed("consent", read_consent, "a consent") or (None, None)
         if self.problems:
             return None
         text = {name: cell or None for name, cell in self._cells.items()}
@@ -126,7 +145,7 @@ class _Line:
         text = self._cells[column]
         try:
             return parse(text) if text else None
-        except PhoneRefused as error:
+        except AddressRefused as error:
             self._refuse(column, str(error))
         except ValueError:
             self._refuse(column, f"found {text!r}, expected {expected}")
@@ -140,8 +159,7 @@ class _Line:
             self._refuse(", ".join(ADDRESSES), "found none of them, expected at least one")
         if cells["webhook"] and not cells["webhook"].startswith(("https://", "http://")):
             self._refuse("webhook", f"found {cells['webhook']!r}, expected an address such as https://…")
-        if cells["email"] and EMAIL.fullmatch(cells["email"]) is None:
-            self._refuse("email", f"found {cells['email']!r}, expected an address such as lan@example.org")
+        self._parsed("email", email_of, "an address")
         for name, allowed in WORDS.items():
             if cells[name] and cells[name] not in allowed:
                 self._refuse(name, f"found {cells[name]!r}, allowed {', '.join(allowed)}")
@@ -166,10 +184,6 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise ValueError(text)
     return int(text)
-
-
-def _consent(text: str) -> tuple[str, date | None]:
-    return ("refused", None) if text == "no" else ("given", date.fromisoformat(text))
 
 
 def _words(text: str) -> list[str]:

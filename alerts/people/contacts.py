@@ -32,6 +32,10 @@ class UnknownContact(QuantracError):
     """There is no active contact of that number."""
 
 
+class NoConsent(QuantracError):
+    """The person has not agreed to get messages."""
+
+
 class ImportedContact(Contact):
     """A person who stands in no file of ours: a contact, and the consent that is on record."""
 
@@ -68,7 +72,8 @@ def listed(conn: Connection) -> list[dict[str, Any]]:
 
 
 ADDRESSES: Final = """
-select phone_e164, email, webhook, apprise, language from contact where contact_id = %s and active
+select case when stopped_at is null then phone_e164 end, email, webhook, apprise, language, consent
+from contact where contact_id = %s and active
 """
 ALERTS_RUN: Final = "select exists (select from v_service where service = 'alerts' and connected)"
 TESTS: Final = """
@@ -77,13 +82,18 @@ select medium, status, error from notification where contact_id = %s and purpose
 
 
 def send_test(
-    conn: Connection, contact_id: int, notifiers: Mapping[Medium, Notifier], now: datetime
+    conn: Connection,
+    contact_id: int,
+    notifiers: Mapping[Medium, Notifier],
+    now: datetime,
+    *,
+    consent_required: bool = False,
 ) -> dict[str, str | None]:
     """Hand a test message to every carrier that has an address of the contact; return the error, or None, by medium.
 
-    Raises UnknownContact.
+    Raises UnknownContact, NoConsent.
     """
-    messages = _test_messages(conn, contact_id, now)
+    messages = _test_messages(conn, contact_id, now, consent_required=consent_required)
     return {medium.value: _try(notifiers[medium], message) for medium, message in messages if medium in notifiers}
 
 
@@ -93,7 +103,7 @@ def can_queue_tests(conn: Connection) -> bool:
 
 
 def queue_test(conn: Connection, contact_id: int, now: datetime) -> None:
-    """Queue a test message by every medium that the contact has an address for. Raises UnknownContact."""
+    """Queue a test message by every medium that the contact has an address for. Raises UnknownContact, NoConsent."""
     queued = [
         Queued([contact_id], medium, Purpose.TEST, text.subject, text.body, now, facts=text.facts)
         for medium, text in _test_messages(conn, contact_id, now)
@@ -108,12 +118,16 @@ def outcomes(conn: Connection, contact_id: int, queued_at: datetime) -> dict[str
     return {medium: (status, error) for medium, status, error in rows}
 
 
-def _test_messages(conn: Connection, contact_id: int, now: datetime) -> list[tuple[Medium, Outgoing]]:
-    """Return a test message for each address of a contact. Raises UnknownContact."""
+def _test_messages(
+    conn: Connection, contact_id: int, now: datetime, *, consent_required: bool = False
+) -> list[tuple[Medium, Outgoing]]:
+    """Return a test message for each address of a contact. Raises UnknownContact, NoConsent."""
     row = conn.execute(ADDRESSES, [contact_id]).fetchone()
     if row is None:
         raise UnknownContact(f"there is no contact {contact_id}; see `quantrac contacts list`")
-    *addresses, language = row
+    *addresses, language, consent = row
+    if consent == "refused" or (consent is None and consent_required):
+        raise NoConsent(f"contact {contact_id} gets no messages: consent {consent or 'not recorded'}")
     text, subject = (
         TEST_TEXT.in_language(language).format(time=clock(now, time_zone(conn))),
         TEST_SUBJECT.in_language(language),
@@ -141,6 +155,7 @@ SAVED: Final = (
     "name", "phone_e164", "email", "language", "groups", "stations", "webhook", "apprise", "tags", "parameters",
     "media", "severity", "quiet_from", "quiet_to", "wake", "cap", "consent", "consent_on", "accented",
 )  # fmt: skip
+CONSENT: Final = SAVED.index("consent")
 FIND: Final = f"""
 select contact_id, {", ".join(SAVED)} from contact
 where active and (phone_e164 = %s or lower(email) = lower(%s) or webhook = %s or apprise = %s)
@@ -175,6 +190,8 @@ def _save(conn: Connection, contact: Contact, now: datetime, person: str) -> boo
         audit.record(conn, now, person, "add", f"contact {row[0]}")
         return True
     contact_id, *known = found
+    if wanted[CONSENT] is None:  # a file that says nothing of it takes nothing back
+        wanted[CONSENT : CONSENT + 2] = known[CONSENT : CONSENT + 2]
     if known == wanted:
         return False
     conn.execute(CHANGE, [*wanted, contact_id])

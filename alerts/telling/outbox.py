@@ -138,7 +138,10 @@ select n.notification_id, n.alarm_id, n.contact_id, n.key,
          select from alarm s where s.cleared_at is null and s.returned_at is null and not s.late and s.alarm_id in (
          select n.alarm_id union select jsonb_array_elements_text(n.facts->'alarms')::int8)),
        n.facts,
-       case when n.purpose in {in_sql(CALLS)} and (a.acknowledged_at is not null or a.cleared_at is not null)
+       case when not c.active then 'the contact was removed'
+       when c.consent = 'refused' or c.consent is null and %(consent_required)s
+         then 'consent ' || coalesce(c.consent, 'not recorded')
+       when n.purpose in {in_sql(CALLS)} and (a.acknowledged_at is not null or a.cleared_at is not null)
          then 'somebody has acknowledged the alarm, or it is over'
        when n.purpose in {in_sql(ENDS)} and not exists (
          select from notification e where e.alarm_id = n.alarm_id and e.contact_id = n.contact_id
@@ -176,9 +179,10 @@ where notification_id = %s
 """
 
 
-def claim(conn: Connection, medium: Medium, now: datetime) -> Claim | None:
+def claim(conn: Connection, medium: Medium, now: datetime, *, consent_required: bool) -> Claim | None:
     """Return the next message that is due, locked until the transaction ends; None: none is."""
-    row = conn.execute(CLAIM, {"medium": medium.value, "now": now}).fetchone()
+    values = {"medium": medium.value, "now": now, "consent_required": consent_required}
+    row = conn.execute(CLAIM, values).fetchone()
     return None if row is None else Claim(*row)
 
 

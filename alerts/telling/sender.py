@@ -42,12 +42,22 @@ log = logs.logger(__name__)
 class Sender:
     """Hands the queued messages of one medium over, one after the other. Runs in a thread of its own."""
 
-    def __init__(self, url: str, medium: Medium, carriers: Relay, clock: Clock, attach: Attach = nothing_more) -> None:
+    def __init__(
+        self,
+        url: str,
+        medium: Medium,
+        carriers: Relay,
+        clock: Clock,
+        attach: Attach = nothing_more,
+        *,
+        consent_required: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._url = url
         self.medium = medium
         self._carriers = carriers
         self._clock = clock
         self._attach = attach
+        self._consent_required = consent_required
 
     def run(self, stop: threading.Event) -> None:
         """Send until stopped."""
@@ -61,7 +71,7 @@ class Sender:
     def send_one(self, conn: Connection) -> bool:
         """Hand the next due message over and record how it ended; return False if none is due."""
         with conn.transaction():
-            found = claim(conn, self.medium, self._clock())
+            found = claim(conn, self.medium, self._clock(), consent_required=self._consent_required())
             if found is None:
                 return False
             outcome = self._hand_over(conn, found)
@@ -146,12 +156,19 @@ def start_senders(
     clock: Clock,
     stop: threading.Event,
     attach: Attach = nothing_more,
+    *,
+    consent_required: Callable[[], bool] = lambda: False,
 ) -> list[threading.Thread]:
-    """Start the senders of each medium and return their threads; they end after `stop` is set, carriers stay open."""
+    """Start the senders of each medium and return their threads; they end after `stop` is set, carriers stay open.
+
+    `consent_required`: whether, as things are, nobody gets a message whose consent is not on record.
+    """
+
+    def sender(medium: Medium, relay: Relay) -> Sender:
+        return Sender(url, medium, relay, clock, attach, consent_required=consent_required)
+
     threads = [
-        threading.Thread(
-            target=_guarded, args=(Sender(url, medium, relay, clock, attach), stop), name=f"sender-{medium}-{place}"
-        )
+        threading.Thread(target=_guarded, args=(sender(medium, relay), stop), name=f"sender-{medium}-{place}")
         for medium, relay in carriers.items()
         for place in range(THREADS[medium])
     ]

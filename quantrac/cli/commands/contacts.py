@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 app = group()
 
+Number = Annotated[int, typer.Argument(help="Number of the contact, see list.")]
+Reason = Annotated[str | None, typer.Option(help="Why; stands in the audit.")]
 Json = Annotated[bool, typer.Option("--json", help="For programs; addresses are masked there too.")]
 
 
@@ -53,7 +55,7 @@ def list_(as_json: Json = False) -> None:
 
 @app.command("test", short_help="Send a test message to one contact.")
 def send(
-    number: Annotated[int, typer.Argument(help="Number of the contact, see list.")],
+    number: Number,
 ) -> None:
     """Send a test message to one contact by every way that is set up; exit 1 if one fails.
 
@@ -95,8 +97,45 @@ def _directly(conn: Connection, number: int) -> dict[str, str | None]:
     from alerts.people.contacts import send_test
     from alerts.people.inbox import SmsInbox
 
-    carriers = notifiers_of(Settings(), configured_network().templates, lambda: datetime.now(UTC), SmsInbox)
-    return send_test(conn, number, carriers, datetime.now(UTC))
+    network = configured_network()
+    carriers = notifiers_of(Settings(), network.templates, lambda: datetime.now(UTC), SmsInbox)
+    required = network.settings.consent_required
+    return send_test(conn, number, carriers, datetime.now(UTC), consent_required=required)
+
+
+@app.command(short_help="Tell a person nothing more.")
+def remove(number: Number, person: Person, reason: Reason = None) -> None:
+    """Tell a person nothing more; messages that wait do not go out. What they were told stays on record."""
+    from alerts.people.contact_changes import remove_contact
+
+    in_files = configured_network().settings.contacts.values()
+    with database("alerts", "contacts") as conn:
+        remove_contact(conn, number, in_files, person, reason, datetime.now(UTC))
+    print(f"contact {number}: removed")
+
+
+@app.command(short_help="Change a number or mail address, or record consent.")
+def change(
+    number: Number,
+    person: Person,
+    phone: Annotated[str | None, typer.Option(help="The new number, such as 0912345678 or +84912345678.")] = None,
+    email: Annotated[str | None, typer.Option(help="The new mail address.")] = None,
+    consent: Annotated[str | None, typer.Option(help="The day it was given, such as 2026-11-24, or no.")] = None,
+    reason: Reason = None,
+) -> None:
+    """Change a person's number or mail address, or record their consent; the old address gets nothing more."""
+    from alerts.people.contact_changes import change_contact
+    from alerts.people.contact_files import email_of, phone_e164, read_consent
+
+    in_files = configured_network().settings.contacts.values()
+    with database("alerts", "contacts") as conn:
+        change_contact(
+            conn, number, in_files, person, reason, datetime.now(UTC),
+            phone=None if phone is None else phone_e164(phone),
+            email=None if email is None else email_of(email),
+            consent=None if consent is None else read_consent(consent),
+        )  # fmt: skip
+    print(f"contact {number}: changed")
 
 
 @app.command(short_help="List the messages to people and their outcomes.")

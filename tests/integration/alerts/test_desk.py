@@ -109,6 +109,24 @@ class TestCommandLine:
         assert refused.returncode == 2
         assert f"{file}:2: phone: found '12'" in refused.stderr
 
+    def test_a_contact_is_changed_and_removed(self, conn: Connection) -> None:
+        save_contacts(conn, [LAN], START)
+        wrong = quantrac("contacts", "change", "1", "--phone", "12", "--person", "minh")
+        assert wrong.returncode == 2
+        assert "found '12'" in wrong.stderr
+        done = quantrac(
+            "contacts", "change", "1", "--phone", "0987654321", "--consent", "2026-11-24", "--person", "minh"
+        )
+        assert (done.returncode, done.stdout) == (0, "contact 1: changed\n"), done.stderr
+        assert rows(conn, "select phone_e164, consent from contact") == [("+84987654321", "given")]
+        gone = quantrac("contacts", "remove", "1", "--reason", "moved away", "--person", "minh")
+        assert (gone.returncode, gone.stdout) == (0, "contact 1: removed\n"), gone.stderr
+        assert json.loads(quantrac("contacts", "list", "--json").stdout) == []
+        assert rows(conn, "select action, reason from audit where person = 'minh' order by audit_id") == [
+            ("change", "phone, consent given"),
+            ("remove", "moved away"),
+        ]
+
     def test_a_test_message_goes_out_by_every_way(self, conn: Connection) -> None:
         save_contacts(conn, [LAN], START)
         with MailCatcher() as mail, SmsCatcher() as sms:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts.people.contact_files import ContactsRefused, PhoneRefused, phone_e164, read_csv
+from alerts.people.contact_files import AddressRefused, ContactsRefused, phone_e164, read_csv
 from alerts.people.contacts import ImportedContact
 
 GROUPS, STATIONS = {"farmers", "operators"}, {"st-my-thanh", "st-tran-de"}
@@ -34,7 +34,7 @@ def test_phone_numbers_are_normalised(written: str, expected: str) -> None:
 
 @pytest.mark.parametrize("written", ["", "abc", "0912", "01234567890", "+84 12"])
 def test_what_is_no_number_is_refused(written: str) -> None:
-    with pytest.raises(PhoneRefused):
+    with pytest.raises(AddressRefused):
         phone_e164(written)
 
 
