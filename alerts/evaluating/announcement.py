@@ -9,7 +9,8 @@ from typing import Final
 from alerts.alarm.change import Mark, OnRecord, Recorded, Subject
 from alerts.alarm.records import clear_alarm, reach_level
 from alerts.evaluating.evaluation import Decision, DecisionKind
-from alerts.evaluating.readings import hour_before, instant
+from alerts.evaluating.reading_window import instant
+from alerts.evaluating.readings import hour_before
 from alerts.rules.rule import ChannelRule, MeasureKind
 from alerts.rules.trend import trend_of
 from alerts.telling.address_book import AddressBook

@@ -14,7 +14,8 @@ from alerts.evaluating.doubt import LOOK_BACK_MS
 from alerts.evaluating.evaluation import Decision, RuleState, step
 from alerts.evaluating.late import Replay, replay
 from alerts.evaluating.past import SETTLE, Found, found_in, period_of
-from alerts.evaluating.readings import NotJudgedYet, ReadingWindow, hull, instant, milliseconds, read_blocks, windows_of
+from alerts.evaluating.reading_window import ReadingWindow, instant, milliseconds
+from alerts.evaluating.readings import NotJudgedYet, hull, read_blocks, windows_of
 from alerts.rules.block import ReadingBlock
 from alerts.rules.composite import CompositeRule
 from quantrac.database.feed import Change
@@ -75,7 +76,7 @@ class Composing:
     ) -> tuple[dict[Key, CompositeState], list[tuple[CompositeRule, Decision]]]:
         """Return the new states of the rules that changes concern, and what they decide."""
         names = {id_: channel for channel, id_ in self._ids.items()}
-        changed = {names[id_]: found for id_, found in windows_of(changes, names).items()}
+        changed = {names[id_]: found for id_, found in windows_of(self.conn, changes, names).items()}
         concerned = [rule for rule in self.rules if rule.channels & changed.keys()]
         if not concerned:
             return {}, []

@@ -13,10 +13,10 @@ from alerts.evaluating.composites import Composing
 from alerts.evaluating.doubt import Candidate, question, stands_at_rise
 from alerts.evaluating.evaluation import RuleState, step
 from alerts.evaluating.past import SETTLE, Found, LateReadings, late_of, look_back, record_found, with_late
+from alerts.evaluating.reading_window import ReadingWindow
 from alerts.evaluating.readings import (
     Key,
     NotJudgedYet,
-    ReadingWindow,
     divided,
     load_states,
     read_blocks,
@@ -25,6 +25,7 @@ from alerts.evaluating.readings import (
     windows_of,
 )
 from alerts.evaluating.stored_normals import composites_with_normals, stamp, with_normals
+from alerts.evaluating.wrong_clocks import follow_clocks
 from alerts.rules.block import LATE_AFTER_MS
 from alerts.rules.compiler import compile_network
 from alerts.rules.composite import CompositeRule, compile_composites
@@ -38,7 +39,7 @@ from quantrac.database.feed import Cause, Change, Consumer, is_registered
 from quantrac.database.pool import Connection
 from quantrac.observe import logs
 
-WANTED: Final = frozenset({Cause.READING, Cause.FLAG, Cause.CORRECTION, Cause.CONFIGURATION})
+WANTED: Final = frozenset(Cause)
 
 CHANNELS: Final = "select channel_id, channel from channel where channel = any(%s)"
 QUALITY_IS_CONFIGURED: Final = """
@@ -105,7 +106,8 @@ class Evaluator:
     def _commit(self, changes: Sequence[Change]) -> list[Event]:
         """State, history, outbox and position of these changes in one transaction."""
         with self._conn.transaction():
-            states, events = self._evaluate(windows_of(changes, self._channels))
+            follow_clocks(self._conn, changes)
+            states, events = self._evaluate(windows_of(self._conn, changes, self._channels))
             composed, decided = self._composing.evaluate(changes, self._clock())
             events += [Event(rule.rule, None, decision) for rule, decision in decided]
             events.sort(key=lambda event: event.decision.t_ms)

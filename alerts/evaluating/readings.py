@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
 
 from alerts.evaluating.evaluation import RuleState
+from alerts.evaluating.reading_window import ReadingWindow, instant, milliseconds
+from alerts.evaluating.wrong_clocks import errors_of, measured, measured_windows, stored_windows
 from alerts.rules.block import JudgedReading, ReadingBlock
 from alerts.rules.rule import ChannelRule
 from alerts.rules.trend import WINDOW_MS
@@ -20,18 +22,6 @@ from quantrac.telemetry.states import State
 
 Key = tuple[str, int]
 """(rule, channel_id)."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReadingWindow:
-    """Readings of a channel that may be new: between two times, both inclusive."""
-
-    channel_id: int
-    channel: str
-    from_t: datetime
-    to_t: datetime
-    start_ms: int | None = None
-    """Readings before it are wanted as context only; None: there is no context."""
 
 
 STATES: Final = {state.word: int(state) for state in State}
@@ -61,13 +51,19 @@ class NotJudgedYet(Exception):
     """Among the readings wanted are some that `quality` is still to look at: ask again when it has."""
 
 
-def windows_of(changes: Iterable[Change], channels: Mapping[int, str]) -> dict[int, list[ReadingWindow]]:
-    """Return for each known channel the stretches that its changes of readings cover."""
+def windows_of(
+    conn: Connection, changes: Iterable[Change], channels: Mapping[int, str]
+) -> dict[int, list[ReadingWindow]]:
+    """Return for each known channel the stretches of time in which what changes bring was measured."""
     windows: dict[int, list[ReadingWindow]] = {}
-    for change in changes:
-        if change.cause is Cause.READING:
-            for id_ in channels.keys() & change.channels:
-                windows.setdefault(id_, []).append(ReadingWindow(id_, channels[id_], change.from_t, change.to_t))
+    bring = [change for change in changes if change.cause in (Cause.READING, Cause.CLOCK)]
+    errors = errors_of(conn, {change.station for change in bring})
+    for change in bring:
+        own = [
+            ReadingWindow(id_, channels[id_], change.from_t, change.to_t) for id_ in channels.keys() & change.channels
+        ]
+        for window in measured_windows(conn, change, own, errors) if own else ():
+            windows.setdefault(window.channel_id, []).append(window)
     return windows
 
 
@@ -129,15 +125,17 @@ def read_blocks(conn: Connection, windows: Sequence[ReadingWindow]) -> dict[int,
     """
     if not windows:
         return {}
+    errors = errors_of(conn, {window.channel.partition("/")[0] for window in windows})
+    stored = stored_windows(windows, errors)
     rows = conn.execute(
         READINGS,
         {
-            "ids": [window.channel_id for window in windows],
-            "channels": [window.channel for window in windows],
-            "from": [window.from_t for window in windows],
-            "to": [window.to_t for window in windows],
-            "first": min(window.from_t for window in windows),
-            "last": max(window.to_t for window in windows),
+            "ids": [window.channel_id for window in stored],
+            "channels": [window.channel for window in stored],
+            "from": [window.from_t for window in stored],
+            "to": [window.to_t for window in stored],
+            "first": min(window.from_t for window in stored),
+            "last": max(window.to_t for window in stored),
         },
     )
     samples: dict[int, list[JudgedReading]] = {}
@@ -146,6 +144,7 @@ def read_blocks(conn: Connection, windows: Sequence[ReadingWindow]) -> dict[int,
             raise NotJudgedYet
         sample = JudgedReading(t_ms, value, quality, received_ms, STATES[state])
         samples.setdefault(channel_id, []).append(sample)
+    measured(conn, samples, windows, errors)
     starts = {window.channel_id: window.start_ms for window in windows}
     return {channel_id: ReadingBlock.of(found, starts[channel_id]) for channel_id, found in samples.items()}
 
@@ -196,13 +195,3 @@ def save_states(conn: Connection, states: Mapping[Key, RuleState]) -> None:
             [None if state.cursor_ms is None else instant(state.cursor_ms) for _, state in rows],
         ],
     )
-
-
-def instant(t_ms: int) -> datetime:
-    """Return the UTC time of milliseconds since 1970."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=t_ms)
-
-
-def milliseconds(time: datetime) -> int:
-    """Return milliseconds since 1970 of a time."""
-    return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Final, TypeVar
 
-from alerts.evaluating.readings import milliseconds
+from alerts.evaluating.reading_window import milliseconds
 from alerts.evaluating.stored_normals import composites_with_normals, with_normals
 from alerts.rules.compiler import compile_network
 from alerts.rules.composite import CompositeRule, compile_composites

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.evaluating.readings import milliseconds
+from alerts.evaluating.reading_window import milliseconds
 from alerts.rules.block import ReadingBlock
 from quantrac.database.pool import Connection
 from quantrac.telemetry.quality import StatelessTest, quality_of

@@ -59,6 +59,8 @@ class NewEvent(NamedTuple):
 class Plan:
     """Where the readings and events of a batch go."""
 
+    again: Mask
+    """Messages whose seq has arrived before."""
     slow: Mask
     """Messages that go by the staging table."""
     fresh: Rows
@@ -91,10 +93,11 @@ class Merged:
 def plan(batch: Batch, known: Mask, *, cautious: bool) -> Plan:
     """Decide where readings go; `known` are the messages that have arrived before, `cautious` sends all by staging."""
     rows = _sorted_rows(batch)
-    slow = known | _repeats_seq(batch) | _repeats_key(rows, len(known)) | cautious
+    again = known | _repeats_seq(batch)
+    slow = again | _repeats_key(rows, len(known)) | cautious
     staged = slow[rows.message]
     fresh = rows if not staged.any() else rows.pick(~staged)
-    return Plan(slow, fresh, rows.pick(staged), list(_events(batch)))
+    return Plan(again, slow, fresh, rows.pick(staged), list(_events(batch)))
 
 
 def latest(fresh: Rows, merged: Merged) -> list[npt.NDArray[Any]]:

@@ -12,7 +12,7 @@ from ingest.books import dead_letters, ledger, reports
 from ingest.books.arrivals import Arrivals, moment
 from ingest.receiving.batch import Batch
 from ingest.receiving.registry import Registry
-from ingest.storing import copy_rows, plan, staging_table
+from ingest.storing import copy_rows, plan, staging_table, station_clocks
 from ingest.storing.plan import Addition, Merged, NewEvent, Rows
 from quantrac.database.columns import array
 from quantrac.database.feed import Cause, NewChange, append_changes
@@ -77,11 +77,15 @@ def _store(conn: Connection, batch: Batch, *, replay: bool, cautious: bool) -> S
         new_events = _insert_events(conn, planned.events)
         _advance_latest(conn, planned.fresh, merged)
         arrived = plan.arrivals(batch, planned, merged, new_events)
+        clocks = station_clocks.ClocksHeard() if replay else station_clocks.hear(conn, batch, planned.again)
+        station_clocks.keep_unplaced(conn, batch, planned, merged, clocks)
         added = [*plan.additions(planned.fresh), *merged.added]
         ledger.book(conn, arrived, again=replay)
         reports.store(conn, batch.reports)
         dead_letters.store(conn, letters)
-        append_changes(conn, _changes(batch.registry, added))  # last: its lock is held until the commit
+        append_changes(
+            conn, [*_changes(batch.registry, added), *clocks.changes]
+        )  # last: its lock is held until the commit
     return _stored(batch, arrived, len(letters), sum(each.rows for each in added))
 
 

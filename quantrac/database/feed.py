@@ -32,6 +32,8 @@ class Cause(StrEnum):
     FLAG = "flag"
     CORRECTION = "correction"
     CONFIGURATION = "configuration"
+    CLOCK = "clock"
+    """Readings stand beside the record because of a wrong clock, or were measured at another time than it said."""
 
 
 class NewChange(NamedTuple):

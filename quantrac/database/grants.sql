@@ -26,7 +26,8 @@ grant select, insert, update on hourly, daily, import, channel_interval to quant
 grant select, insert, delete on owed_day to quantrac_ingest;
 grant select on network, dropped to quantrac_ingest, quantrac_alerts, quantrac_console;
 grant delete on dead_letter, conflict to quantrac_ingest;
-grant select, insert, delete on image, dead_picture to quantrac_ingest;
+grant select, insert, delete on image, dead_picture, unplaced_reading to quantrac_ingest;
+grant select, insert, update, delete on station_clock to quantrac_ingest;
 
 -- Alerts: rules, alarms, the outbox.
 grant select on reading, latest, reading_flag, correction, ledger, ingest_health to quantrac_alerts;
@@ -54,5 +55,5 @@ grant delete on hourly, daily to quantrac_ingest;
 
 -- Rules: what is normal, and what composite rules remember.
 grant select, insert, update, delete on channel_normal, composite_state to quantrac_alerts;
-grant select on derived_reading to quantrac_alerts;
+grant select on derived_reading, unplaced_reading, station_clock to quantrac_alerts;
 grant select, insert, update, delete on books_watched to quantrac_alerts;

@@ -385,7 +385,7 @@ CREATE TABLE public.change (
     rows integer NOT NULL,
     cause text NOT NULL,
     at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT change_cause_check CHECK ((cause = ANY (ARRAY['reading'::text, 'flag'::text, 'correction'::text, 'configuration'::text]))),
+    CONSTRAINT change_cause_check CHECK ((cause = ANY (ARRAY['reading'::text, 'flag'::text, 'correction'::text, 'configuration'::text, 'clock'::text]))),
     CONSTRAINT change_check CHECK ((from_t <= to_t)),
     CONSTRAINT change_check1 CHECK (((channels <> '{}'::integer[]) OR (cause = 'configuration'::text))),
     CONSTRAINT change_rows_check CHECK ((rows >= 0))
@@ -1025,6 +1025,14 @@ CREATE TABLE public.station (
 
 COMMENT ON COLUMN public.station.config_applied IS 'sha256 of the resolved station that was applied here';
 
+CREATE TABLE public.station_clock (
+    station text NOT NULL,
+    since timestamp with time zone NOT NULL,
+    until timestamp with time zone,
+    ahead_ms bigint NOT NULL,
+    sure boolean NOT NULL
+);
+
 CREATE TABLE public.station_event (
     station text NOT NULL,
     epoch text NOT NULL,
@@ -1036,6 +1044,15 @@ CREATE TABLE public.station_event (
     detail text,
     received_at timestamp with time zone NOT NULL,
     CONSTRAINT station_event_index_check CHECK ((index >= 0))
+);
+
+CREATE TABLE public.unplaced_reading (
+    channel_id integer NOT NULL,
+    "time" timestamp with time zone NOT NULL,
+    value double precision,
+    state smallint NOT NULL,
+    tests smallint NOT NULL,
+    received_at timestamp with time zone NOT NULL
 );
 
 CREATE VIEW public.v_alarm AS
@@ -1797,11 +1814,17 @@ ALTER TABLE ONLY public.sms_inbound
 ALTER TABLE ONLY public.sms_part
     ADD CONSTRAINT sms_part_pkey PRIMARY KEY (key, part);
 
+ALTER TABLE ONLY public.station_clock
+    ADD CONSTRAINT station_clock_pkey PRIMARY KEY (station, since);
+
 ALTER TABLE ONLY public.station_event
     ADD CONSTRAINT station_event_pkey PRIMARY KEY (station, epoch, seq, index);
 
 ALTER TABLE ONLY public.station
     ADD CONSTRAINT station_pkey PRIMARY KEY (station);
+
+ALTER TABLE ONLY public.unplaced_reading
+    ADD CONSTRAINT unplaced_reading_pkey PRIMARY KEY (channel_id, "time", received_at);
 
 CREATE INDEX alarm_call ON public.alarm USING btree (call_at) WHERE (call_at IS NOT NULL);
 
@@ -1947,6 +1970,9 @@ ALTER TABLE ONLY public.rule_state
 
 ALTER TABLE ONLY public.shelf
     ADD CONSTRAINT shelf_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES public.channel(channel_id);
+
+ALTER TABLE ONLY public.station_clock
+    ADD CONSTRAINT station_clock_station_fkey FOREIGN KEY (station) REFERENCES public.station(station);
 
 ALTER TABLE ONLY public.station_event
     ADD CONSTRAINT station_event_station_fkey FOREIGN KEY (station) REFERENCES public.station(station);
@@ -2100,7 +2126,13 @@ GRANT UPDATE(status_at) ON TABLE public.station TO quantrac_ingest;
 
 GRANT UPDATE(silent_since) ON TABLE public.station TO quantrac_alerts;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.station_clock TO quantrac_ingest;
+GRANT SELECT ON TABLE public.station_clock TO quantrac_alerts;
+
 GRANT SELECT,INSERT ON TABLE public.station_event TO quantrac_ingest;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.unplaced_reading TO quantrac_ingest;
+GRANT SELECT ON TABLE public.unplaced_reading TO quantrac_alerts;
 
 GRANT SELECT ON TABLE public.v_alarm TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_alarm TO quantrac_ingest;

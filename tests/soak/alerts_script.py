@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-from alerts.evaluating.readings import instant
+from alerts.evaluating.reading_window import instant
 from alerts.rules.block import JudgedReading
 from quantrac.database.feed import NewChange, append_changes
 from quantrac.database.pool import Connection

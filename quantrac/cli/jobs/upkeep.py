@@ -33,6 +33,7 @@ delete from dead_letter where dead_letter_id in (
   select dead_letter_id from dead_letter order by (status in ('open', 'partial')) desc, received_at desc offset %s)
 """
 OLD_CONFLICTS = "delete from conflict where received_at < %s"
+OLD_UNPLACED = "delete from unplaced_reading where received_at < %s"
 OLD_PICTURES = "delete from image where time < %s"
 
 UNREGISTER = """
@@ -113,6 +114,7 @@ def apply_retention(conn: Connection, now: datetime, keep: Retention) -> str:
     letters_kept_from = now - timedelta(milliseconds=keep.dead_letters_ms)
     letters = conn.execute(OLD_LETTERS, [letters_kept_from]).rowcount
     conn.execute(OLD_CONFLICTS, [letters_kept_from])
+    conn.execute(OLD_UNPLACED, [letters_kept_from])
     pictures = conn.execute(OLD_PICTURES, [now - timedelta(milliseconds=keep.pictures_ms)]).rowcount
     return ", ".join([*said, f"{pictures} pictures removed", f"{letters} dead letters removed"])
 

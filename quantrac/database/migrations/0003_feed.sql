@@ -7,7 +7,7 @@ create table change (
   from_t      timestamptz not null,
   to_t        timestamptz not null,
   rows        int4 not null check (rows >= 0),
-  cause       text not null check (cause in ('reading', 'flag', 'correction', 'configuration')),
+  cause       text not null check (cause in ('reading', 'flag', 'correction', 'configuration', 'clock')),
   at          timestamptz not null default clock_timestamp(),
   check (from_t <= to_t),
   check (channels <> '{}' or cause = 'configuration')

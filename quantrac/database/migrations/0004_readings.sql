@@ -96,6 +96,29 @@ create table conflict (
   unique nulls not distinct (channel_id, time, value, state)
 );
 
+-- Stretches of receipts over which a station's clock was wrong by more than a minute, as its live messages showed;
+-- `sure` false: it may as well be their way.
+create table station_clock (
+  station   text not null references station,
+  since     timestamptz not null,
+  until     timestamptz,
+  ahead_ms  bigint not null,
+  sure      boolean not null,
+  primary key (station, since)
+);
+
+-- What a station with a wrong clock said live and what has no place among the readings: its slot is taken by what was
+-- measured before the clock was set, or lies too far ahead. Rules see it, nothing else does.
+create table unplaced_reading (
+  channel_id   int4 not null,
+  time         timestamptz not null,
+  value        float8,
+  state        int2 not null,
+  tests        int2 not null,
+  received_at  timestamptz not null,
+  primary key (channel_id, time, received_at)
+);
+
 create table station_event (
   station      text not null references station,
   epoch        text not null,

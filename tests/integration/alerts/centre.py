@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from alerts.evaluating.readings import instant
+from alerts.evaluating.reading_window import instant
 from alerts.rules.block import JudgedReading
 from alerts.telling.attachments import Attach, nothing_more
 from alerts.telling.notifier import Notifier, Outgoing

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from alerts.evaluating.evaluator import Evaluator
 from alerts.evaluating.past import SETTLE
-from alerts.evaluating.readings import instant
+from alerts.evaluating.reading_window import instant
 from alerts.rules.block import JudgedReading
 from alerts.rules.rule import ChannelRule, Measure, MeasureKind
 from quantrac.config.rules import Level, Side

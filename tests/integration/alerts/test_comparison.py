@@ -16,7 +16,7 @@ import pytest
 
 from alerts.evaluating.evaluator import Evaluator
 from alerts.evaluating.past import SETTLE
-from alerts.evaluating.readings import instant
+from alerts.evaluating.reading_window import instant
 from alerts.rules.block import JudgedReading
 from alerts.rules.rule import ChannelRule
 from quantrac.database.pool import Connection, connect

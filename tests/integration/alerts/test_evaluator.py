@@ -11,7 +11,7 @@ import pytest
 from alerts.alarm.change import EndCause
 from alerts.evaluating.evaluator import Evaluator
 from alerts.evaluating.past import SETTLE
-from alerts.evaluating.readings import instant
+from alerts.evaluating.reading_window import instant
 from alerts.rules.rule import ChannelRule
 from quantrac.database import feed
 from quantrac.database.feed import NewChange, append_changes

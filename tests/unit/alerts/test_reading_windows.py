@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from alerts.evaluating.evaluation import RuleState
-from alerts.evaluating.readings import ReadingWindow, divided, instant, milliseconds
+from alerts.evaluating.reading_window import ReadingWindow, instant, milliseconds
+from alerts.evaluating.readings import divided
 from alerts.rules.rule import ChannelRule, Measure, MeasureKind
 from tests.unit.alerts.rules import MINUTE, oxygen_rule
 
