@@ -1,4 +1,4 @@
-"""Renders Mosquitto's configuration and access list, for the private broker and for a real installation. Pure.
+"""Says who may read and write which topics, and renders Mosquitto's configuration and access list. Pure.
 
 The numbers are those without which Mosquitto loses what it acknowledged: with its defaults an offline session keeps
 1,000 messages and drops the rest while every PUBACK says success.
@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 TOPIC_ROOT = "quantrac/v1"
 
@@ -23,6 +24,14 @@ MAX_QUEUED_BYTES = 512 * 1024 * 1024
 AUTOSAVE_S = 300
 
 _USER = re.compile(r"[a-z][a-z0-9-]*")
+
+
+class TopicRights(NamedTuple):
+    """What one user may do: topic filters below TOPIC_ROOT."""
+
+    user: str
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +85,21 @@ def render_config(plan: BrokerPlan) -> str:
     return "\n".join(lines) + "\n"
 
 
-def render_acl(stations: Iterable[str]) -> str:
-    """Return the access list: a station speaks for itself alone, ingest hears all and acknowledges, the console asks.
+def topic_rights(stations: Iterable[str]) -> list[TopicRights]:
+    """Return every user's: a station speaks for itself alone, ingest hears all and acknowledges, the console asks.
 
     Raises ValueError for a name that is no station id.
     """
-    blocks = [_station_block(_checked(station)) for station in stations]
-    blocks.append(_block(INGEST_USER, reads=["#"], writes=["+/ack"]))
-    blocks.append(_block(CONSOLE_USER, reads=["+/birth", "+/status", "+/ack", "+/reply/#"], writes=["+/cmd/#"]))
-    return "\n".join(blocks)
+    return [
+        *(_station_rights(_checked(station)) for station in stations),
+        TopicRights(INGEST_USER, reads=("#",), writes=("+/ack",)),
+        TopicRights(CONSOLE_USER, reads=("+/birth", "+/status", "+/ack", "+/reply/#"), writes=("+/cmd/#",)),
+    ]
+
+
+def render_acl(stations: Iterable[str]) -> str:
+    """Return Mosquitto's access list. Raises ValueError for a name that is no station id."""
+    return "\n".join(map(_block, topic_rights(stations)))
 
 
 def users(stations: Iterable[str]) -> list[str]:
@@ -92,18 +107,18 @@ def users(stations: Iterable[str]) -> list[str]:
     return [*(_checked(station) for station in stations), *CENTRE_USERS]
 
 
-def _station_block(station: str) -> str:
-    return _block(
+def _station_rights(station: str) -> TopicRights:
+    return TopicRights(
         station,
-        reads=[f"{station}/{kind}" for kind in STATION_READS],
-        writes=[f"{station}/{kind}" for kind in STATION_WRITES],
+        reads=tuple(f"{station}/{kind}" for kind in STATION_READS),
+        writes=tuple(f"{station}/{kind}" for kind in STATION_WRITES),
     )
 
 
-def _block(user: str, *, reads: Iterable[str], writes: Iterable[str]) -> str:
-    lines = [f"user {user}"]
-    lines += [f"topic write {TOPIC_ROOT}/{topic}" for topic in writes]
-    lines += [f"topic read {TOPIC_ROOT}/{topic}" for topic in reads]
+def _block(rights: TopicRights) -> str:
+    lines = [f"user {rights.user}"]
+    lines += [f"topic write {TOPIC_ROOT}/{topic}" for topic in rights.writes]
+    lines += [f"topic read {TOPIC_ROOT}/{topic}" for topic in rights.reads]
     return "\n".join(lines) + "\n"
 
 

@@ -2,13 +2,14 @@
 
 import contextlib
 import fcntl
+import os
 import signal
 import subprocess
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Self, TypedDict
 
@@ -24,6 +25,7 @@ class ServerPlan:
     """A server to start: its command, account, files and signals.
 
     ``log`` takes the server's output. ``remove`` is a folder that goes when the last owner died without stopping.
+    ``environment`` is added to ours.
     """
 
     title: str
@@ -35,6 +37,7 @@ class ServerPlan:
     ready: Callable[[], bool]
     ready_within_s: float = 60.0
     remove: Path | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 class Ownership:
@@ -75,7 +78,7 @@ class ServerProcess:
         with plan.log.open("ab") as log:
             self._process = subprocess.Popen(
                 list(plan.argv), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=plan.folder,
-                start_new_session=True, **_as(plan.account),
+                start_new_session=True, env={**os.environ, **plan.environment}, **_as(plan.account),
             )  # fmt: skip
         command = [sys.executable, "-I", "-S", watchdog.__file__, str(lock), str(self.pid), str(int(plan.stop_signal))]
         self._watchdog = subprocess.Popen(

@@ -1,5 +1,6 @@
 """`quantrac broker config` renders what a real Mosquitto accepts, and refuses to open a door by accident."""
 
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -40,3 +41,16 @@ def test_a_listener_beyond_this_machine_without_tls_is_refused_with_what_to_do(t
     assert done.returncode == 2
     assert "give --certificate and --key, or --without-tls" in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_rabbitmq_gets_every_user_once_and_who_has_a_password_keeps_it(tmp_path: Path) -> None:
+    done = quantrac("broker", "rabbitmq", "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    passwords = (tmp_path / "passwords.txt").read_text("utf-8")
+    users = [each["name"] for each in json.loads((tmp_path / "definitions.json").read_text("utf-8"))["users"]]
+    assert {"ingest", "console", "st-my-thanh"} <= set(users)
+    assert [line.partition(":")[0] for line in passwords.splitlines()] == users
+    assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o600}
+    again = quantrac("broker", "rabbitmq", "--out", tmp_path)
+    assert "0 of them new" in again.stdout
+    assert (tmp_path / "passwords.txt").read_text("utf-8") == passwords

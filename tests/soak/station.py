@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Final
 
 from quantrac.mqtt import Delivery, MqttAddress, QueueFullError, Session, Subscription
@@ -47,8 +48,8 @@ def is_partial(seq: int) -> bool:
 class Station:
     """`start`, let it run, `finish`, wait for `settled`, `stop`."""
 
-    def __init__(self, url: str, name: str, rate: float) -> None:
-        self.name, self._rate = name, rate
+    def __init__(self, url: str, name: str, rate: float, message: Callable[[int], bytes] = payload) -> None:
+        self.name, self._rate, self._message = name, rate, message
         self.produced = 0
         self.published = 0
         self.rubbish = 0
@@ -83,6 +84,12 @@ class Station:
         """Whether every message produced is settled, and what was to be sent again is sent."""
         return self._acked_upto >= self.produced and not self._missing and not self._again
 
+    @property
+    def waits_s(self) -> float:
+        """How long the oldest message that is not settled has been waiting for it, seconds."""
+        settled = min([self._acked_upto, *(first - 1 for first, _ in self._missing)])
+        return (self.produced - settled) / self._rate
+
     def stop(self) -> None:
         """End."""
         self._stop.set()
@@ -113,9 +120,9 @@ class Station:
         spans = [*self._missing, (self._acked_upto + 1, self.produced)]
         for seq in (seq for low, high in spans for seq in range(low, high + 1)):
             if now - self._sent_at.get(seq, -AGAIN_S) >= AGAIN_S:
-                self._publish("readings", payload(seq))
+                self._publish("readings", self._message(seq))
                 self._sent_at[seq] = now
-                if seq % (10 * POISON_EVERY) == 0:
+                if self._message is payload and seq % (10 * POISON_EVERY) == 0:
                     self.rubbish += 1
                     self._publish("readings", b'{"epoch":"%d' % self.rubbish)
 
@@ -123,7 +130,7 @@ class Station:
         while self._again and self._session.outstanding < 2000:
             first, last = self._again[0]
             until = min(last, first + BUNDLE - 1)
-            self._publish("backfill", b"\n".join(map(payload, range(first, until + 1))))
+            self._publish("backfill", b"\n".join(map(self._message, range(first, until + 1))))
             self._again[0] = (until + 1, last)
             if until == last:
                 self._again.pop(0)

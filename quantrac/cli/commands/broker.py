@@ -1,7 +1,8 @@
-"""`quantrac broker config`: writes the configuration and access list of a real installation's Mosquitto."""
+"""`quantrac broker …`: writes what a real installation's broker needs: Mosquitto's files, or RabbitMQ's definitions."""
 
 from __future__ import annotations
 
+import secrets
 import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -68,6 +69,42 @@ def config(
     typer.echo(f"{plan.acl}: {len(stations)} stations, {', '.join(broker_config.CENTRE_USERS)}")
     for line in still_to_do(broker_config.users(stations), plan.passwords):
         typer.echo(line)
+
+
+@app.command(short_help="Write RabbitMQ's users, rights and policy.")
+def rabbitmq(
+    out: Annotated[Path, typer.Option(help="Folder to write definitions.json into.")],
+    passwords: Annotated[
+        Path | None, typer.Option(help="File of lines `user:password`. Default: `passwords.txt` in the folder.")
+    ] = None,
+) -> None:
+    """Write RabbitMQ's definitions for the configured stations: users, rights on queues and topics, and the policy.
+
+    Who has no password in the file yet gets one there. Then, on any node: rabbitmqctl import_definitions FILE
+    """
+    from quantrac.private_services.broker_config import users
+    from quantrac.private_services.rabbitmq_definitions import render_definitions
+
+    stations = sorted(configured_network().stations)
+    out.mkdir(parents=True, exist_ok=True)
+    file = passwords or out / "passwords.txt"
+    known = _known_passwords(file)
+    made = {user: secrets.token_urlsafe(18) for user in users(stations) if user not in known}
+    _write_private(file, "".join(f"{user}:{word}\n" for user, word in (known | made).items()))
+    definitions = render_definitions(stations, known | made, lambda _: secrets.token_bytes(4))
+    _write_private(out / "definitions.json", definitions)
+    typer.echo(f"{out / 'definitions.json'}: {len(users(stations))} users, {len(made)} of them new")
+    typer.echo(f"{file}: their passwords; it is for root alone")
+
+
+def _known_passwords(file: Path) -> dict[str, str]:
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    return {user: word for user, _, word in (line.partition(":") for line in lines)}
+
+
+def _write_private(file: Path, text: str) -> None:
+    file.touch(mode=0o600)
+    file.write_text(text, encoding="utf-8")
 
 
 def without_password(users: Iterable[str], passwords: Path) -> list[str]:
