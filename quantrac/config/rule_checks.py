@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from quantrac.config.composites import Composite
-from quantrac.config.documents import Key, Tree, follow, key_place, keys_at
+from quantrac.config.documents import Key, Leaf, Tree, follow, key_place, keys_at
 from quantrac.config.findings import Findings, one_of
 from quantrac.config.rule_files import LoadedRules
 from quantrac.config.rules import FARMING_TAGS, Instead, LevelPart, LevelSpec, Rationale, Rule, Selection, Side
@@ -161,7 +161,8 @@ class RuleChecks:
                 where = "at or above" if sign > 0 else "at or below"
                 message = f"found {level.clear:g}, allowed {where} the limit {level.limit:g}"
                 self._refuse((*path, name, "clear"), message)
-        ordered = sorted(levels.items(), key=lambda named: named[1].severity)
+        graded = [(name, level) for name, level in levels.items() if self._has_a_grade(path, name, level)]
+        ordered = sorted(graded, key=lambda named: named[1].severity)
         for (milder_name, milder), (worse_name, worse) in pairwise(ordered):
             if milder.severity != worse.severity and sign * worse.limit > sign * milder.limit:
                 where = "at or below" if sign > 0 else "at or above"
@@ -169,6 +170,11 @@ class RuleChecks:
                     f"found {worse.limit:g}, allowed {where} {milder.limit:g}, the limit of the milder {milder_name!r}"
                 )
                 self._refuse((*path, worse_name, "limit"), message)
+
+    def _has_a_grade(self, path: tuple[Key, ...], name: str, level: LevelSpec) -> bool:
+        """Whether the severity of a level is what its file says, not what stands in for one that was refused."""
+        followed, _, said = follow(self.tree, (*path, name, "severity"))
+        return followed[-1] != "severity" or (isinstance(said, Leaf) and said.value == level.severity.word)
 
     def _check_series(self, path: tuple[Key, ...], channel: str, stations: Mapping[str, Station]) -> None:
         station, _, name = channel.partition("/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 from dataclasses import is_dataclass
 from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -38,6 +39,9 @@ BOUNDS: Final = {
     "less_than_equal": "{le} or less",
     "string_pattern_mismatch": "text like {pattern}",
 }
+DECIMAL_COMMA: Final = re.compile(r"(?<![\d,])(\d+),(\d+)(?![\d,])")
+NUMBERS: Final = frozenset({"float_type", "int_type", "refused"})
+"""Refusals of what may be a number with a decimal comma."""
 MOST_ROUNDS: Final = 20
 """Rounds of leaving out what is wrong; each leaves out at least one part."""
 LENGTHS: Final = {"too_short": "at least {min_length}", "too_long": "at most {max_length}"}
@@ -60,6 +64,10 @@ STAND_INS: Final[dict[str, Any]] = {
     "rules": {},
 }
 """What stands in for a top-level key that was refused while the rest of the file is checked; never part of a result."""
+
+
+LEVEL_STAND_INS: Final[dict[str, Any]] = {"on_delay": "0s", "off_delay": "0s", "severity": "low"}
+"""The same for the keys of a level that was refused, so that its other mistakes are found too."""
 
 
 def validated(model: type[M], tree: Tree, findings: Findings) -> M | None:
@@ -106,6 +114,9 @@ def _prune(data: Any, error: ErrorDetails, stand_ins: dict[str, Any]) -> None:
         data[location[0]] = stand_ins[str(location[0])]
         return
     trail: list[tuple[Any, Key]] = []
+    if error["type"] == "missing" and location[-1] in LEVEL_STAND_INS and isinstance(error["input"], dict):
+        error["input"][location[-1]] = LEVEL_STAND_INS[location[-1]]
+        return
     for step in location:
         here = trail[-1][0][trail[-1][1]] if trail else data
         if (isinstance(here, dict) and step in here) or (
@@ -119,6 +130,16 @@ def _prune(data: Any, error: ErrorDetails, stand_ins: dict[str, Any]) -> None:
 
 def _report(model: type[BaseModel], tree: Tree, error: ErrorDetails, findings: Findings) -> None:
     location = tuple(step for step in error["loc"] if step != "[key]")
+    if error["type"] in ("extra_forbidden", "invalid_key") and (before := _cut_by_a_comma(tree, location)) is not None:
+        path, place, here = follow(tree, (*location[:-1], before))
+        number = f"{_value(here)},{location[-1]}"
+        exact = f"found {number!r}, {_with_a_point(number)}"
+        vague = f"found a comma within a number, write a decimal point, such as {_value(here)}.5"
+        is_exact = location[-1] == 0 or not isinstance(location[-1], int)  # `3,05` has left a 5 behind
+        findings.add(place.problem(path, exact if is_exact else vague))
+        return
+    if _is_cut(tree, location):
+        return  # told by what the comma has cut off
     if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         path, _, _ = follow_signal(tree, location)
         message = one_of(location[-1], fields_at(model, location[:-1]))
@@ -134,6 +155,33 @@ def _report(model: type[BaseModel], tree: Tree, error: ErrorDetails, findings: F
     place = key_place(tree, path) if "[key]" in error["loc"] and path else place
     found = path[-1] if "[key]" in error["loc"] else here
     findings.add(place.problem(path, message_of(error, found)))
+
+
+def _cut_by_a_comma(tree: Tree, location: tuple[Key, ...]) -> Key | None:
+    """Return the key whose number a comma has cut: `{limit: 3,0}` is read as `limit: 3` and an empty `0`."""
+    followed, _, parent = follow(tree, location[:-1])
+    if followed != location[:-1] or not isinstance(parent, Map) or location[-1] not in parent.entries:
+        return None
+    keys = list(parent.entries)
+    place, rest = keys.index(location[-1]), parent.entries[location[-1]].tree
+    if not place or rest != Leaf(None, rest.place) or re.fullmatch(r"\d+[a-zA-Z]*", str(location[-1])) is None:
+        return None
+    before = parent.entries[keys[place - 1]].tree
+    return keys[place - 1] if isinstance(before, Leaf) and re.fullmatch(r"-?\d+", str(before.value)) else None
+
+
+def _is_cut(tree: Tree, location: tuple[Key, ...]) -> bool:
+    """Whether a comma has cut the number at a location."""
+    if not location:
+        return False
+    _, _, parent = follow(tree, location[:-1])
+    keys = list(parent.entries) if isinstance(parent, Map) else []
+    return any(_cut_by_a_comma(tree, (*location[:-1], key)) == location[-1] for key in keys)
+
+
+def _with_a_point(found: str) -> str:
+    written = DECIMAL_COMMA.sub(r"\1.\2", found)
+    return f"write {written}: a decimal point, no comma"
 
 
 def follow_signal(tree: Tree, location: tuple[Key, ...]) -> tuple[tuple[Key, ...], Place, Tree]:
@@ -164,6 +212,8 @@ def message_of(error: ErrorDetails, found: Any) -> str:
         return one_of(_value(found), context["allowed"].split(", "))
     if kind in LENGTHS:
         return f"found {shown(found)}, allowed {LENGTHS[kind].format(**context)} entries"
+    if isinstance(value := getattr(found, "value", found), str) and kind in NUMBERS and DECIMAL_COMMA.search(value):
+        return f"found {shown(found)}, {_with_a_point(value)}"
     template = BOUNDS.get(kind) or ALLOWED.get(kind)
     allowed = template.format(**context) if template else context.get("allowed", error["msg"])
     return f"found {shown(found)}, allowed {allowed}"
