@@ -63,9 +63,7 @@ def rows_of(conn: Connection, windows: Sequence[Span]) -> list[list[InputRow]]:
     if not windows:
         return []
     parameters = {
-        "channel_id": [each.channel_id for each in windows],
-        "low": [each.low for each in windows],
-        "high": [each.high for each in windows],
+        **dict(zip(("channel_id", "low", "high"), _arrays(windows), strict=True)),
         "first": min(each.low for each in windows),
         "last": max(each.high for each in windows),
     }
@@ -82,13 +80,13 @@ def newest(conn: Connection, channels: Iterable[int]) -> dict[int, datetime | No
 
 def before(conn: Connection, spans: Sequence[Span]) -> dict[Key, datetime | None]:
     """Return by channel and beginning of a span the time of the row before it."""
-    rows = conn.execute(BEFORE, [[each.channel_id for each in spans], [each.low for each in spans]])
+    rows = conn.execute(BEFORE, _arrays((each.channel_id, each.low) for each in spans))
     return {(channel_id, low): time for channel_id, low, time in rows}
 
 
 def expected(conn: Connection, hours: Collection[Key]) -> dict[Key, int]:
     """Return how many readings of a channel are expected in the hour with this end."""
-    rows = conn.execute(EXPECTED, _columns(hours)) if hours else ()
+    rows = conn.execute(EXPECTED, _arrays(hours)) if hours else ()
     return {(channel_id, label): count for channel_id, label, count in rows}
 
 
@@ -97,21 +95,22 @@ def standing(conn: Connection, keys: Collection[Key]) -> dict[Key, Value]:
     if not keys:
         return {}
     times = [time for _, time in keys]
-    rows = conn.execute(STANDING, [*_columns(keys), min(times), max(times)])
+    rows = conn.execute(STANDING, [*_arrays(keys), min(times), max(times)])
     return {(channel_id, time): Value(*rest) for channel_id, time, *rest in rows}
 
 
 def write(conn: Connection, values: Mapping[Key, Value]) -> None:
     """Store derived values, in the place of what stood there."""
     if values:
-        keys = sorted(values)
-        value, *rest = _columns(values[key] for key in keys)
-        numbers = [None if each is None else float(each) for each in value]  # an index is a whole number
-        conn.execute(WRITE, [*_columns(keys), numbers, *rest])
+        conn.execute(WRITE, _arrays((*key, *values[key]) for key in sorted(values)))
 
 
-def _columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
+def _arrays(rows: Iterable[tuple[Any, ...]]) -> list[str]:
+    """Return the columns of rows as literals of arrays, which psycopg need not write element by element."""
+    return [
+        "{" + ",".join("null" if each is None else str(each) for each in column) + "}"
+        for column in zip(*rows, strict=True)
+    ]
 
 
 def kept_since(conn: Connection) -> datetime | None:
