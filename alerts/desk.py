@@ -100,6 +100,27 @@ def mark_false(
         _act(conn, alarm_id, AlarmAct.MARK_TRUE if undo else AlarmAct.MARK_FALSE, person, reason, now)
 
 
+FILES_REFUSED: Final = "files-refused"
+"""The rule of the alarm that changed files are refused."""
+FILES_MISSING: Final = "missing"
+"""Its level when files are gone or empty: a person may mean that."""
+REFUSED_FILES: Final = f"""
+select alarm_id, level from alarm where subject = subject_key('{FILES_REFUSED}', null, null) and cleared_at is null
+"""  # noqa: S608 (words of ours)
+
+
+def confirm_files(conn: Connection, person: str, reason: str | None, now: datetime) -> None:
+    """Say that files that are gone or empty shall be so: services take the rest. Raises DeskRefused where none are."""
+    with conn.transaction():
+        row = conn.execute(REFUSED_FILES).fetchone()
+        if row is None:
+            raise DeskRefused("no file is missed: `alerts run` says so ten seconds after one is gone or empty")
+        alarm_id, level = row
+        if level != FILES_MISSING:
+            raise DeskRefused("the changed files are wrong: correct them (quantrac rules check shows where)")
+        _act(conn, alarm_id, AlarmAct.CONFIRM, person, reason, now)
+
+
 LONGEST_SHELF: Final = timedelta(days=7)
 
 

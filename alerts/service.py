@@ -18,6 +18,7 @@ from alerts.telling.carriers import start_attending
 from alerts.telling.pictures import AskPicture, start_asking
 from alerts.telling.sender import start_senders
 from alerts.watchdogs.carriers import check_carriers
+from alerts.watchdogs.files import check_files, confirmed_at
 from alerts.watchdogs.own_rules import OWN_RULES
 from quantrac.config.settings import Settings
 from quantrac.database.beat import Beat, worker_name
@@ -125,6 +126,7 @@ class _Worker:
             beat.end()
 
     def _evaluate(self, conn: Connection, beat: Beat, stop: threading.Event) -> None:
+        self._take_files(conn)
         evaluator = self._evaluator(conn)
         told_at = asked_at = self._started_at
         while not stop.is_set():
@@ -135,14 +137,19 @@ class _Worker:
             if wall_clock() - told_at >= DUE_EVERY:
                 evaluator.tell_what_is_due()
                 check_carriers(conn, self._watched.network, wall_clock())
+                check_files(conn, self._watched.network, self._watched.refused, wall_clock())
                 told_at = wall_clock()
             if wall_clock() - asked_at >= RULES_EVERY:
                 evaluator.take_normals()
-                if self._watched.changed() is not None:
+                if self._take_files(conn):
                     evaluator = self._evaluator(conn)
                 asked_at = wall_clock()
             if not changes:
                 evaluator.wait(WAIT_FOR_CHANGE_S)
+
+    def _take_files(self, conn: Connection) -> bool:
+        """Take the files as they are now, and return whether another network is in force."""
+        return self._watched.changed(wall_clock(), confirmed_at(conn)) is not None
 
     def _evaluator(self, conn: Connection) -> Evaluator:
         save_contacts(conn, self._watched.network.settings.contacts.values(), wall_clock())
@@ -160,5 +167,6 @@ class _Worker:
                 log.info("standby_begun")
             self._state = "standing by"
             beat.beat(wall_clock())
+            self._take_files(conn)
             stop.wait(WAIT_FOR_LOCK_S)
         return False

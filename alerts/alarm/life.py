@@ -53,6 +53,7 @@ class AlarmEvent(StrEnum):
     NOT_FALSE = "not false"
     QUESTIONED = "questioned"
     COMMENT = "comment"
+    CONFIRMED = "confirmed"
     LATE = "late"
     """Late readings brought an alarm of the past to light."""
     WIDENED = "widened"
@@ -98,6 +99,8 @@ class AlarmAct(Enum):
     QUESTION = "question", AlarmEvent.QUESTIONED
     """Readings that raised it are in doubt."""
     COMMENT = "comment", AlarmEvent.COMMENT
+    CONFIRM = "confirm", AlarmEvent.CONFIRMED
+    """A person means what the alarm is about: files that are gone."""
 
     @property
     def event(self) -> AlarmEvent:
@@ -135,7 +138,7 @@ STEPS: Final[Mapping[AlarmAct, Mapping[AlarmState, AlarmState | None]]] = {
     AlarmAct.RELEASE: {_D: BACK},
     **{
         mark: {state: state for state in AlarmState}
-        for mark in (AlarmAct.MARK_FALSE, AlarmAct.MARK_TRUE, AlarmAct.QUESTION, AlarmAct.COMMENT)
+        for mark in (AlarmAct.MARK_FALSE, AlarmAct.MARK_TRUE, AlarmAct.QUESTION, AlarmAct.COMMENT, AlarmAct.CONFIRM)
     },
 }
 """The table: an act refuses the states that it does not name."""

@@ -105,6 +105,8 @@ def reach_level(
         _explain(conn, row, parent, now)
         row = _locked(conn, BY_NUMBER, [row.alarm_id]) or row
     if (mark.level, mark.severity) == (row.level, row.severity):
+        if texts != row.texts:
+            _save(conn, row.alarm_id, {"texts": columns["texts"]})
         return None
     levels, severities = _reached(conn, row)
     is_worst = mark.severity > max(severities)

@@ -1,19 +1,43 @@
-"""The network's files under edit: takes changed files when they are right, refuses them in the log otherwise."""
+"""The network's files under edit: takes changed files when they are right and whole, and says what it refuses.
+
+An editor that saves may leave a file empty, cut short or gone for a moment. What is gone or empty is taken when a
+person confirms it; what takes rules, levels or stations away is taken when nothing has changed for a while.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Final
 
+from quantrac.config.composites import Composite
 from quantrac.config.findings import ConfigErrors
 from quantrac.config.loader import load_network
 from quantrac.config.network import Network
+from quantrac.config.rules import Rule
 from quantrac.observe import logs, metrics
 
+SETTLED: Final = timedelta(seconds=5)
+"""How long files must stay as they are before what they take away is taken away."""
 RELOADS = metrics.counter("quantrac_alerts_reloads_total", "Times that changed files were read.", ["outcome"])
 
 log = logs.logger(__name__)
 
 Stamp = frozenset[tuple[Path, int, int]]
+Texts = Mapping[Path, str]
+"""Files of a network that say something."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedFiles:
+    """Changed files that are not in force."""
+
+    problems: tuple[str, ...]
+    since: datetime
+    is_missing: bool
+    """Files are gone or empty, which a person may confirm; else they are wrong."""
 
 
 class WatchedNetwork:
@@ -23,31 +47,71 @@ class WatchedNetwork:
         """Read the network. Raises ConfigErrors."""
         self._root = root
         self._overlay = overlay
-        self._stamp = _stamp(root)
+        self._stamp, self._texts = _stamp(root), _texts(root)
+        self._is_open = False
+        """The files have changed, and nothing is decided yet."""
+        self._changed_at: datetime | None = None
+        self._whole_at: datetime | None = None
+        """When nothing was missing for the last time, or files were looked at first."""
         self.network = load_network(root, overlay)
         """The network in force."""
+        self.refused: RefusedFiles | None = None
+        """What is not in force; None: the files are."""
 
-    def current(self) -> Network:
-        """Return the network as its files are now; while they are wrong, as they were before."""
-        self.changed()
+    def current(self, now: datetime, confirmed_at: datetime | None = None) -> Network:
+        """Return the network as its files are now; while they are refused, as they were before."""
+        self.changed(now, confirmed_at)
         return self.network
 
-    def changed(self) -> Network | None:
-        """Return the network as its files are now; None: nothing that alarms depend on has changed, or it is wrong.
+    def changed(self, now: datetime, confirmed_at: datetime | None = None) -> Network | None:
+        """Return the network as its files are now; None: nothing that alarms depend on has changed, or it is refused.
 
-        What is wrong is logged, once a change of the files; the rules in force stay.
+        What is refused is logged, once; the rules in force stay. `confirmed_at`: when a person last said that files
+        that are gone or empty shall be so.
         """
-        stamp = _stamp(self._root)
-        if stamp == self._stamp:
+        stamp, self._whole_at = _stamp(self._root), self._whole_at or now
+        if stamp != self._stamp:
+            self._stamp, self._changed_at, self._is_open = stamp, now, True
+        if not self._is_open:
+            self._whole_at = now
             return None
-        self._stamp = stamp
+        texts = _texts(self._root)
+        missing = sorted(self._missing(texts))
+        if not missing:
+            self._whole_at = now
+        elif confirmed_at is None or confirmed_at < self._whole_at:
+            self._refuse(missing, now, is_missing=True)
+            return None
         try:
             network = load_network(self._root, self._overlay)
         except ConfigErrors as errors:
-            RELOADS.labels("refused").inc()
-            wrong = [str(problem) for problem in errors.problems]
-            log.warning("files_refused", problems=wrong)
+            self._is_open = bool(missing)
+            self._refuse(map(str, errors.problems), now, is_missing=False)
             return None
+        if not missing and _names(self.network) - _names(network) and not self._is_settled(now):
+            return None
+        return self._take(network, texts, now)
+
+    def _is_settled(self, now: datetime) -> bool:
+        return self._changed_at is not None and now - self._changed_at >= SETTLED
+
+    def _missing(self, texts: Texts) -> Iterator[str]:
+        """Yield what is wrong with files that said something; one that only has another name now is not missing."""
+        renamed = {text for path, text in texts.items() if path not in self._texts}
+        for path, text in self._texts.items():
+            if path not in texts and text not in renamed:
+                how = "is empty" if path.exists() else "is gone"
+                yield f"{path}: {how}; what it said stays in force until it is there again or you confirm it"
+
+    def _refuse(self, problems: Iterable[str], now: datetime, *, is_missing: bool) -> None:
+        found = tuple(problems)
+        if self.refused is None or self.refused.problems != found:
+            self.refused = RefusedFiles(found, now, is_missing)
+            RELOADS.labels("refused").inc()
+            log.warning("files_refused", problems=list(found))
+
+    def _take(self, network: Network, texts: Texts, now: datetime) -> Network | None:
+        self._is_open, self._texts, self._whole_at, self.refused = False, texts, now, None
         if _content(network) == _content(self.network):
             return None
         self.network = network
@@ -61,6 +125,17 @@ def _content(network: Network) -> tuple[object, ...]:
     return network.rules, network.composites, network.settings, network.stations
 
 
+def _names(network: Network) -> set[tuple[str, ...]]:
+    """Return what would be missed: rules, their levels, stations, their channels."""
+    names: set[tuple[str, ...]] = set()
+    every: tuple[Rule | Composite, ...] = (*network.rules.values(), *network.composites.values())
+    for rule in every:
+        names |= {("rule", rule.name, level) for level in rule.level_names()}
+    for name, station in network.stations.items():
+        names |= {("station", name), *(("channel", name, channel.name) for channel in station.all_channels())}
+    return names
+
+
 def _stamp(root: Path) -> Stamp:
     """Return what changes whenever a file is written, added or removed."""
     found = []
@@ -71,3 +146,16 @@ def _stamp(root: Path) -> Stamp:
             continue
         found.append((path, status.st_mtime_ns, status.st_size))
     return frozenset(found)
+
+
+def _texts(root: Path) -> Texts:
+    """Return the files that say something: more than blanks and comments."""
+    found = {}
+    for path in root.rglob("*.yaml"):
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace")
+        except OSError:  # removed meanwhile, or not readable: its loading says so
+            continue
+        if any(line.partition("#")[0].strip(" -.\t") for line in text.splitlines()):
+            found[path] = text
+    return found

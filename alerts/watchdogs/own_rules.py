@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from alerts.watchdogs import books, calibration_due, carriers, feed_lag, no_data, silence
+from alerts.watchdogs import books, calibration_due, carriers, feed_lag, files, no_data, silence
 from quantrac.config.network import Network
 from quantrac.telemetry.severity import Severity
 
 OWN_RULES: Final = frozenset(
-    {silence.RULE, no_data.RULE, books.RULE, feed_lag.RULE, calibration_due.RULE, *carriers.RULES}
+    {silence.RULE, no_data.RULE, books.RULE, feed_lag.RULE, files.RULE, calibration_due.RULE, *carriers.RULES}
 )
 BREAK_QUIET_HOURS: Final = frozenset({feed_lag.RULE, *carriers.RULES})
 BY_DAY: Final = frozenset({calibration_due.RULE})
@@ -36,6 +36,7 @@ def own_rules(network: Network) -> Mapping[str, OwnRule]:
         no_data.RULE: None if says.silence is None else says.silence.channels,
         books.RULE: says.books,
         feed_lag.RULE: says.feed,
+        files.RULE: files.plan_of(network),
         calibration_due.RULE: says.calibrations,
         **dict.fromkeys(carriers.RULES, says.carriers),
     }

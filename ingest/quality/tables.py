@@ -79,16 +79,22 @@ class TestedChannel:
 
 
 class TestedChannels:
-    """The channels that have tests, as they were last read; read again when another configuration was applied."""
+    """The channels that have tests, as they were last read.
+
+    Read again when another configuration was applied, and by a new connection: before it another worker may have
+    served, and have taken the change that says so.
+    """
 
     __test__ = False
 
     def __init__(self) -> None:
         self._known: dict[int, TestedChannel | None] = {}
+        self._conn: Connection | None = None
 
     def of(self, conn: Connection, changes: Sequence[Change]) -> dict[int, TestedChannel]:
         """Return those of the changed channels that have tests, by id."""
-        if any(change.cause is Cause.CONFIGURATION for change in changes):
+        if conn is not self._conn or any(change.cause is Cause.CONFIGURATION for change in changes):
+            self._conn = conn
             self._known.clear()
         wanted = {channel_id for change in changes for channel_id in change.channels}
         if new := wanted - self._known.keys():

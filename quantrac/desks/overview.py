@@ -30,7 +30,9 @@ where not c.derived order by c.channel
 """
 CONSUMERS: Final = "select consumer, lag_rows, lag_s from v_feed order by consumer"
 ALARMS: Final = """
-select alarm_id, rule, station, channel, severity, raised_at, acknowledged_by from v_alarm
+select alarm_id, rule, station, channel, severity, raised_at, acknowledged_by,
+       case when rule = 'files-refused' then texts->'cause'->>'en' end as refused_files
+from v_alarm
 where cleared_at is null and not late order by raised_at
 """
 NOTIFICATIONS: Final = f"""
@@ -165,6 +167,8 @@ class StandingAlarm:
     severity: str
     raised_at: datetime
     acknowledged_by: str | None
+    refused_files: str | None = None
+    """Changed files that are not in force, and why (rule `files-refused`)."""
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,7 @@ def _not_well(overview: Overview, services: Sequence[str]) -> Pairs:
         yield "stations", "the database knows no station: quantrac stations apply"
     for station in overview.stations:
         yield from _of_station(station, overview.now)
+    yield from _of_files(overview)
     yield from _of_strangers(overview)
     yield from _of_books(overview)
     for consumer in overview.consumers:
@@ -113,6 +114,13 @@ def _of_station(station: StationSeen, now: datetime) -> Pairs:
             about,
             "runs with another configuration than the centre: quantrac stations apply here, or the new file there",
         )
+
+
+def _of_files(overview: Overview) -> Pairs:
+    for alarm in overview.alarms:
+        if alarm.refused_files is not None:
+            do = "correct them, put them back, or quantrac rules confirm"
+            yield "files", f"changed files are refused, what was in force before stays: {alarm.refused_files}: {do}"
 
 
 def _of_strangers(overview: Overview) -> Pairs:

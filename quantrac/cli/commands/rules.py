@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quantrac.cli.arguments import AsJson, answer, group
+from quantrac.cli.arguments import AsJson, Person, answer, group
 from quantrac.cli.commands.rules_routes import routes
 from quantrac.cli.environment import configured_network, database
 from quantrac.config.loader import load_rules
@@ -54,6 +54,22 @@ def check(
     answer({"rules": count, "findings": found}, [*lines, f"{count} rules, {len(found)} findings"], as_json=as_json)
     if found:
         raise typer.Exit(1)
+
+
+@app.command(short_help="Say that rule files that are gone or empty shall be so.")
+def confirm(
+    person: Person,
+    reason: Annotated[str | None, typer.Option(help="Why; stands in the history.")] = None,
+) -> None:
+    """Say that files that are gone or empty shall be so: running services take the rest of the files then.
+
+    Until then what these files said stays in force; `quantrac status` names them. A restart takes files as they are.
+    """
+    from alerts import desk
+
+    with database("alerts", "rules") as conn:
+        desk.confirm_files(conn, person, reason, datetime.now(UTC))
+    print("confirmed: services take the files as they are now")
 
 
 def _noisy(network: Network, days: int, confirmed: frozenset[str]) -> list[RuleFinding]:

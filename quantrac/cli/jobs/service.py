@@ -20,6 +20,7 @@ from alerts.rules.watched_network import WatchedNetwork
 from alerts.watchdogs.books import check_books
 from alerts.watchdogs.calibration_due import check_calibrations
 from alerts.watchdogs.feed_lag import check_feed
+from alerts.watchdogs.files import confirmed_at
 from alerts.watchdogs.no_data import check_no_data
 from alerts.watchdogs.silence import check_silence
 from quantrac.cli.jobs.runs import Job, run_if_due
@@ -66,7 +67,7 @@ def run(settings: Settings, *, stop: threading.Event) -> None:
     with ExitStack() as stack:
         if settings.jobs_listen is not None:
             stack.enter_context(health.serve(settings.jobs_listen, ready=pulse.is_ready))
-        stack.callback(start_clock(jobs_of(watched.current), url, zone).shutdown)
+        stack.callback(start_clock(jobs_of(watched), url, zone).shutdown)
         # On a clock of their own, one at a time: the search for silent stations never waits for them.
         slow = chunk_jobs(url)
         if settings.backup_dir is not None:
@@ -80,24 +81,27 @@ def wall_clock() -> datetime:
     return datetime.now(UTC)
 
 
-def jobs_of(current: Callable[[], Network]) -> list[Job]:
+def jobs_of(watched: WatchedNetwork) -> list[Job]:
     """Return every job of the centre; each asks for the network when it runs, one job at a time."""
 
+    def current(conn: Connection, now: datetime) -> Network:
+        return watched.current(now, confirmed_at(conn))
+
     def silence(conn: Connection, now: datetime) -> str:
-        network = current()
+        network = current(conn, now)
         changed = check_silence(conn, network, now), check_no_data(conn, network, now)
         return f"{len(changed[0])} stations, {len(changed[1])} channels changed"
 
     def watch(conn: Connection, now: datetime) -> str:
-        network = current()
+        network = current(conn, now)
         changed = check_books(conn, network, now), check_feed(conn, network, now)
         return f"{len(changed[0])} books, {len(changed[1])} consumers changed"
 
     def calibrations(conn: Connection, now: datetime) -> str:
-        return f"{len(check_calibrations(conn, current(), now))} devices changed"
+        return f"{len(check_calibrations(conn, current(conn, now), now))} devices changed"
 
     def retention(conn: Connection, now: datetime) -> str:
-        return apply_retention(conn, now, current().settings.retention)
+        return apply_retention(conn, now, current(conn, now).settings.retention)
 
     return [
         Job("silence", Every(SILENCE_EVERY), silence),

@@ -8,6 +8,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from alerts import desk
+from alerts.alarm.change import EndCause
 from alerts.telling.messages import call_again
 from alerts.telling.routes import Routing
 from alerts.watchdogs.calibration_due import check_calibrations
@@ -106,6 +107,4 @@ def test_what_is_asked_for_no_more_ends(station: Connection, network: Network) -
     silent = saying(network, calibrations=None)
     assert len(check_calibrations(station, silent, DUE + DAY)) == 1
     assert check_calibrations(station, silent, DUE + DAY) == []
-    assert rows(station, "select reason from v_alarm_event where event = 'cleared'") == [
-        ("nothing watches it any more",)
-    ]
+    assert rows(station, "select reason from v_alarm_event where event = 'cleared'") == [(EndCause.NOT_ASKED_FOR,)]

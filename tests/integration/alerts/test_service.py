@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from alerts import desk
+from alerts.alarm.change import EndCause
 from alerts.evaluating.evaluator import Evaluator
 from alerts.rules.block import JudgedReading
 from alerts.rules.compiler import compile_network
@@ -23,6 +25,7 @@ from alerts.telling.routes import Routing
 from alerts.telling.sender import THREADS
 from quantrac.config.loader import load_network
 from quantrac.database.pool import Connection, connect
+from quantrac.desks.status import status
 from quantrac.private_services.catchers import MailCatcher, SmsCatcher
 from tests.fixtures.timing import eventually, quickest
 from tests.integration.alerts.centre import START_MS, add_network, minutes_of, rows, store
@@ -319,9 +322,54 @@ class TestRulesEditedWhileRunning:
         centre.start()
         store(conn, channel_id, read_series("2.8x10", MINUTE, start_ms=START_MS))
         eventually(lambda: minutes_of(conn) == [("act", 9.0, None)])
-        (tmp_path / "configs" / "rules" / "oxygen.yaml").unlink()
+        (tmp_path / "configs" / "rules" / "oxygen.yaml").write_text(RULES.replace("do-low", "oxygen-low"), "utf-8")
         last = "select event, reason from v_alarm_event order by alarm_event_id desc limit 1"
-        eventually(lambda: rows(conn, last) == [("cleared", "the rule was removed")])
+        eventually(lambda: rows(conn, last) == [("cleared", EndCause.RULE_REMOVED)])
+
+    def test_a_rule_file_that_is_gone_is_in_force_is_told_to_the_centre_and_goes_when_a_person_confirms_it(
+        self, conn: Connection, centre: Centre, sms: SmsCatcher, mail: MailCatcher, tmp_path: Path
+    ) -> None:
+        network = tmp_path / "configs" / "network.yaml"
+        network.write_text(NETWORK + "files: {severity: high, to: [operators]}\n", "utf-8")
+        channel_id = add_network(conn)
+        centre.start()
+        store(conn, channel_id, read_series("2.8x10", MINUTE, start_ms=START_MS))
+        eventually(lambda: len(sms.messages) == 1)
+        (tmp_path / "configs" / "rules" / "oxygen.yaml").unlink()
+        standing = "select state from v_alarm where rule = 'files-refused' and cleared_at is null"
+        eventually(lambda: rows(conn, standing) == [("unacknowledged",)])
+        store(conn, channel_id, read_series("2.5x40", MINUTE, start_ms=START_MS + 10 * MINUTE))
+        eventually(lambda: drained(conn))
+        assert rows(conn, "select cleared_at from v_alarm where rule = 'do-low'") == [(None,)]
+        (finding,) = [one for one in status(conn, ["alerts"], wall_clock()).findings if one.about == "files"]
+        assert "rules/oxygen.yaml: is gone" in finding.what
+        eventually(lambda: any("rules/oxygen.yaml: is gone" in letter.body for letter in mail.messages))
+        desk.confirm_files(conn, "lan", "no rules any more", wall_clock())
+        ended = "select ended_by from v_alarm where rule = 'do-low'"
+        eventually(lambda: rows(conn, ended) == [(EndCause.RULE_REMOVED,)])
+        eventually(lambda: rows(conn, standing) == [])
+        eventually(lambda: len(sms.messages) == 2)
+        assert sms.messages[1].text.endswith("NGUNG THEO DOI, hien van 2,50 mg/l. Chua chac da het.")
+        with pytest.raises(desk.DeskRefused, match="no file is missed"):
+            desk.confirm_files(conn, "lan", None, wall_clock())
+
+    def test_a_standby_evaluates_the_rules_that_were_edited_while_the_first_served(
+        self, conn: Connection, centre: Centre, tmp_path: Path
+    ) -> None:
+        channel_id = add_network(conn)
+        first = centre.start()
+        eventually(lambda: rows(conn, "select count(*) from v_feed where consumer = 'alerts'") == [(1,)])
+        second = centre.start()
+        eventually(lambda: is_working(conn, second))
+        store(conn, channel_id, read_series("2.8x10", MINUTE, start_ms=START_MS))
+        eventually(lambda: minutes_of(conn) == [("act", 9.0, None)])
+        edited = RULES.replace("off_delay: 30m", "off_delay: 5m")
+        (tmp_path / "configs" / "rules" / "oxygen.yaml").write_text(edited, "utf-8")
+        first.kill()  # at once: perhaps nobody has read the new file yet
+        first.wait()
+        store(conn, channel_id, read_series("4.6x5", MINUTE, start_ms=START_MS + 10 * MINUTE))
+        eventually(lambda: minutes_of(conn) == [("act", 9.0, 14.0)])
+        assert second.poll() is None
 
 
 def test_a_configuration_that_is_wrong_starts_nothing(centre: Centre, tmp_path: Path) -> None:

@@ -11,8 +11,10 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from ingest.quality import consumer as quality
+from ingest.quality.tables import TestedChannels
 from ingest.quality.windows import Reach, still, windows
 from quantrac.database.feed import Cause, Change, Consumer, NewChange, append_changes
+from quantrac.database.pool import connect
 
 T0 = datetime(2026, 5, 1, tzinfo=UTC)
 NOW = datetime(2026, 5, 2, tzinfo=UTC)
@@ -133,6 +135,21 @@ def test_a_channel_without_the_test_is_left_alone(tested: psycopg.Connection) ->
     store(tested, CALM)
     judge(tested)
     assert flags(tested) == {}
+
+
+def test_a_worker_that_serves_again_judges_by_the_tests_that_were_applied_meanwhile(
+    tested: psycopg.Connection, database: str
+) -> None:
+    known = TestedChannels()
+    tested.execute("update channel set history_tests = '{}'")
+    store(tested, CALM[:1])
+    assert quality.round_of(tested, Consumer(tested, quality.NAME, [Cause.READING]), lambda: NOW, tested=known)
+    tested.execute("update channel set history_tests = '{spike}'")  # another worker served, and took that change
+    store(tested, CALM[1:])
+    with connect(database, "test that serves again") as own:
+        while quality.round_of(own, Consumer(own, quality.NAME, [Cause.READING]), lambda: NOW, tested=known):
+            pass
+    assert flags(tested) == {200: 3, 300: 4}
 
 
 STANDSTILL = [Stored(10 * n, 28.0 + 0.01 * (n % 7) if n < 30 or n > 400 else 29.5) for n in range(420)]

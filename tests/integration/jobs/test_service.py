@@ -30,7 +30,7 @@ def test_every_job_runs_with_the_rights_of_ingest_and_alerts_and_no_more(world: 
            exception when duplicate_object then null; end $$"""
     )
     conn.execute("set role jobs_user")
-    for job in jobs_of(lambda: network):
+    for job in jobs_of(WatchedNetwork(CONFIGS)):
         assert run_if_due(conn, job, lambda: NOW), job.name
     failed = conn.execute("select job, detail from job_run where outcome <> 'done'").fetchall()
     assert failed == []
@@ -40,11 +40,11 @@ def test_every_job_runs_with_the_rights_of_ingest_and_alerts_and_no_more(world: 
 
 def test_changed_files_hold_from_the_next_run_and_wrong_ones_change_nothing(tmp_path: Path) -> None:
     root = Path(copytree(CONFIGS, tmp_path / "configs"))
-    current = WatchedNetwork(root).current
+    watched = WatchedNetwork(root)
     file, text = root / "network.yaml", (CONFIGS / "network.yaml").read_text(encoding="utf-8")
     file.write_text(text.replace("{after: 15m, severity: high,", "{after: 25m, severity: high,"), encoding="utf-8")
-    changed = current().settings.silence
+    changed = watched.current(NOW).settings.silence
     assert changed is not None
     assert changed.after_ms == 25 * 60_000
     file.write_text(text.replace("{after: 15m, severity: high,", "{after: soon, severity: high,"), encoding="utf-8")
-    assert current().settings.silence == changed
+    assert watched.current(NOW).settings.silence == changed
