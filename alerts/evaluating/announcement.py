@@ -32,11 +32,13 @@ class Event:
     channel_id: int | None
     """None: the station as a whole."""
     decision: Decision
+    stands_at: int | None = None
+    """The channel at which the alarm of its twins stands; None: its own."""
 
     @property
     def subject(self) -> Subject:
         """The alarm's key."""
-        return Subject(self.rule.rule, self.rule.station, self.channel_id)
+        return Subject(self.rule.rule, self.rule.station, self.stands_at or self.channel_id)
 
 
 def announce(conn: Connection, event: Event, routing: Routing, now: datetime, book: AddressBook | None = None) -> None:

@@ -92,6 +92,11 @@ class Decision:
     cause: EndCause | None = None
     """What ended an alarm that its readings have not left; None: they have."""
 
+    @property
+    def rank(self) -> tuple[int, bool, int]:
+        """Its place among decisions: by time, at one time the worst first and ends last."""
+        return self.t_ms, self.kind is DecisionKind.CLEARED, 0 if self.level is None else -int(self.level.severity)
+
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:

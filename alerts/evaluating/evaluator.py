@@ -25,6 +25,7 @@ from alerts.evaluating.readings import (
     windows_of,
 )
 from alerts.evaluating.stored_normals import composites_with_normals, stamp, with_normals
+from alerts.evaluating.twin_alarms import TwinAlarms, twins_of
 from alerts.evaluating.wrong_clocks import follow_clocks
 from alerts.rules.block import LATE_AFTER_MS
 from alerts.rules.compiler import compile_network
@@ -51,6 +52,14 @@ select exists (select from consumer where consumer = 'quality')
 log = logs.logger(__name__)
 
 
+# Of an alarm of twins that ends with its channel: what still holds at the other one rises anew.
+FORGET_TWINS: Final = """
+delete from rule_state s using channel c, channel o
+where s.rule = %s and o.channel_id = %s and c.channel_id = s.channel_id and c.station = o.station
+  and c.parameter = o.parameter
+"""
+
+
 class Evaluator:
     """Evaluates what the feed brings. The connection is its own, in autocommit."""
 
@@ -66,6 +75,7 @@ class Evaluator:
         self._as_written = rules, composites
         self._normals_at = stamp(conn)
         self._rules = with_normals(conn, rules)
+        self._twins = twins_of(rules)
         self._composing = Composing(conn, composites_with_normals(conn, composites))
         self._routing = routing
         self._clock = clock
@@ -110,10 +120,12 @@ class Evaluator:
             states, events = self._evaluate(windows_of(self._conn, changes, self._channels))
             composed, decided = self._composing.evaluate(changes, self._clock())
             events += [Event(rule.rule, None, decision) for rule, decision in decided]
-            events.sort(key=lambda event: event.decision.t_ms)
+            events.sort(key=lambda event: event.decision.rank)
             book = AddressBook(self._conn)
+            alarms = self._twin_alarms()
             for event in events:
-                announce(self._conn, event, self._routing, self._clock(), book)
+                if (joined := alarms.joined(event)) is not None:
+                    announce(self._conn, joined, self._routing, self._clock(), book)
             save_states(self._conn, states)
             self._composing.save(composed)
             self._question(changes)
@@ -220,7 +232,12 @@ class Evaluator:
         if new := record_found(self._conn, past, now):
             EVENTS.labels("late").inc(new)
         if past.raised is not None:
-            announce(self._conn, Event(past.rule, past.channel_id, past.raised), self._routing, now)
+            event = self._twin_alarms().joined(Event(past.rule, past.channel_id, past.raised))
+            if event is not None:
+                announce(self._conn, event, self._routing, now)
+
+    def _twin_alarms(self) -> TwinAlarms:
+        return TwinAlarms(self._conn, self._twins, {channel: id_ for id_, channel in self._channels.items()})
 
     def _evaluate(self, windows: Mapping[int, list[ReadingWindow]]) -> tuple[dict[Key, RuleState], list[Event]]:
         """Run the rules of the changed channels; return their new states and what they decide, in order of time."""
@@ -257,9 +274,7 @@ class Evaluator:
         subject = alarm.subject
         cause = alarm.inactive or (EndCause.UNWATCHED if subject.rule in known else EndCause.RULE_REMOVED)
         change = clear_alarm(self._conn, subject, None, now, now, cause)
-        self._conn.execute(
-            "delete from rule_state where rule = %s and channel_id = %s", [subject.rule, subject.channel_id]
-        )
+        self._conn.execute(FORGET_TWINS, [subject.rule, subject.channel_id])
         if subject.station is not None and subject.channel_id is None:
             self._composing.forget((subject.rule, subject.station))
         if change is not None:
