@@ -125,6 +125,9 @@ class OnRecord:
     parameter: str | None = None
     value: float | None = None
     limit: float | None = None
+    present: float | None = None
+    """Its newest good reading since it rose."""
+    present_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 from PIL import Image, ImageDraw, ImageFont
 
+from alerts.telling.notice import number
+
 WIDTH, HEIGHT = 1120, 320
 """Shown at half of it, so that it is sharp on a telephone."""
 LEFT, RIGHT, TOP, BOTTOM = 96, 16, 20, 48
@@ -22,8 +24,8 @@ QUARTER_S: Final = 900
 """Offsets from UTC are multiples of it."""
 
 
-def day_chart(course: Sequence[tuple[int, float]], limit: float | None, zone: ZoneInfo) -> bytes | None:
-    """Draw (seconds since 1970, value) over 24 hours, labelled local, the limit in red; None: too little to draw."""
+def day_chart(course: Sequence[tuple[int, float]], limit: float | None, zone: ZoneInfo, language: str) -> bytes | None:
+    """Draw (seconds since 1970, value) over 24 hours, labelled local, the limit in red; None: too short."""
     if len(course) < 2:
         return None
     end = course[-1][0]
@@ -35,7 +37,7 @@ def day_chart(course: Sequence[tuple[int, float]], limit: float | None, zone: Zo
     canvas = Image.new("RGB", (WIDTH, HEIGHT), "white")
     draw = ImageDraw.Draw(canvas)
     font = ImageFont.load_default(24)
-    _draw_axes(draw, font, frame, zone)
+    _draw_axes(draw, font, frame, zone, language)
     if limit is not None:
         _draw_limit(draw, frame, limit)
     for (t0, v0), (t1, v1) in pairwise(course):
@@ -59,13 +61,17 @@ class _Frame:
 
 
 def _draw_axes(
-    draw: ImageDraw.ImageDraw, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, frame: _Frame, zone: ZoneInfo
+    draw: ImageDraw.ImageDraw,
+    font: ImageFont.ImageFont | ImageFont.FreeTypeFont,
+    frame: _Frame,
+    zone: ZoneInfo,
+    language: str,
 ) -> None:
     for step in range(4):
         value = frame.low + (frame.high - frame.low) * step / 3
         _, y = frame.at(frame.start, value)
         draw.line([(LEFT, y), (WIDTH - RIGHT, y)], fill=GRID, width=2)
-        draw.text((LEFT - 10, y), f"{value:.3g}", fill=INK, font=font, anchor="rm")
+        draw.text((LEFT - 10, y), number(f"{value:.3g}", language), fill=INK, font=font, anchor="rm")
     first = frame.start - frame.start % QUARTER_S + QUARTER_S
     for t in range(first, frame.end + 1, QUARTER_S):
         local = datetime.fromtimestamp(t, zone)

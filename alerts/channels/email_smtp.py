@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from email.header import Header
 from email.message import EmailMessage
 from email.policy import EmailPolicy
-from email.utils import parseaddr
+from email.utils import formatdate, parseaddr
 from html import escape
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -85,6 +85,7 @@ class SmtpNotifier:
         letter["From"] = self._sender
         letter["To"] = message.to
         letter["Subject"] = " ".join(message.subject.split())
+        letter["Date"] = formatdate(localtime=True)
         letter["Message-ID"] = f"<{message.key}@{self._domain}>"
         if message.thread:
             letter["References"] = f"<{message.thread}@{self._domain}>"
@@ -142,7 +143,8 @@ def _chart_of(message: Outgoing) -> bytes | None:
 
     limit = message.facts.get("limit")
     points = [(int(t), float(value)) for t, value in course]
-    return day_chart(points, None if limit is None else float(limit), ZoneInfo(str(message.facts["time_zone"])))
+    zone, language = ZoneInfo(str(message.facts["time_zone"])), str(message.facts.get("language", "vi"))
+    return day_chart(points, None if limit is None else float(limit), zone, language)
 
 
 def _text(reason: bytes | str) -> str:

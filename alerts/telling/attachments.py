@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from alerts.alarm.change import OPENINGS
+from alerts.alarm.change import CALLS, OPENINGS
 from alerts.telling.links import links_of
 from quantrac.config.settings import Settings
 from quantrac.database.pool import Connection
@@ -40,7 +40,7 @@ def attachments(settings: Settings, clock: Callable[[], datetime]) -> Attach:
 
     def attach(conn: Connection, alarm_id: int | None, contact_id: int, facts: Facts | None) -> Facts:
         found = dict(facts or {})
-        if found.get("purpose") not in OPENINGS:
+        if found.get("purpose") not in OPENINGS | CALLS:
             return found
         if found.get("channel") and found.get("value") is not None:
             time = datetime.fromisoformat(str(found["time"]))

@@ -52,8 +52,9 @@ def next_call(routing: Routing, severity: Severity, since: datetime, after: date
 
 DUE: Final = f"""
 select a.alarm_id, a.severity, a.unanswered_since, a.called_at, a.raised_at, a.texts, a.station,
-       coalesce(c.channel, ''), c.parameter, a.value, a."limit"
+       coalesce(c.channel, ''), c.parameter, a.value, a."limit", l.value, l.time
 from alarm a left join channel c using (channel_id)
+left join v_latest l on l.channel = c.channel and l.quality in (1, 2) and l.time >= a.raised_at and l.value is not null
 where a.call_at <= %s and a.state = '{AlarmState.UNACKNOWLEDGED}'
 order by a.call_at limit 200 for update of a
 """  # noqa: S608 (a word of ours)

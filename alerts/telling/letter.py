@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from alerts.alarm.change import Purpose
+from alerts.alarm.change import CALLS, Purpose
 from alerts.telling.notice import SEVERITY_WORDS, Wording, clock
 from quantrac.telemetry.words import Words
 
@@ -17,6 +17,7 @@ REMARK_HEADS: Final = {
     Purpose.FLAPPING: Words("Chập chờn", "Comes and goes"),
 }
 ALL_CLEAR: Final = Words("Hết cảnh báo", "All clear")
+PHONE: Final = Words("Điện thoại trung tâm", "Telephone of the centre")
 ENDED: Final = Words("Cảnh báo số {} đã kết thúc.", "Alarm {} has ended.")
 WATCHED: Final = Words(
     "Cảnh báo số {} vẫn được theo dõi cho đến khi hết.", "Alarm {} is still watched until it is over."
@@ -62,7 +63,8 @@ def letter(said: Wording, *, end_follows: bool = True) -> Letter:
         heads = ", ".join(filter(None, (said.unanswered, said.worse)))
         title = f"{heads}: {title}" if heads else title
         follows = END_FOLLOWS.in_language(language) if end_follows else ""
-    body = [*lines, "", number.in_language(language).format(notice.alarm_id) + follows]
+    calls = [] if notice.phone is None else [_line(PHONE, notice.phone, language)]
+    body = [*lines, "", *calls, number.in_language(language).format(notice.alarm_id) + follows]
     return Letter(f"[{kind.in_language(language)}] {title}: {where}, {time}", "\n".join(body) + "\n")
 
 
@@ -81,9 +83,11 @@ def _standing(said: Wording) -> Iterator[str]:
     yield f"{said.station}: {said.title}"
     yield _line(SEVERITY, ", ".join(filter(None, (said.severity, said.worse.lower()))), language)
     yield _line(TIME, f"{moment} ({LOCAL_TIME.in_language(language)})", language)
-    if notice.purpose is Purpose.LEVEL:
+    is_later = notice.time != notice.raised_at
+    if is_later or notice.purpose is Purpose.LEVEL:
         yield _line(SINCE, _moment(notice.raised_at, notice.zone), language)
-    found = ((texts.measure or VALUE, said.value), (LIMIT, said.limit), (TREND, said.trend))
+    label = texts.measure or (VALUE_NOW if is_later and notice.purpose in CALLS else VALUE)
+    found = ((label, said.value), (LIMIT, said.limit), (TREND, said.trend))
     yield from (_line(label, words, language) for label, words in found if words)
     known = [(CAUSE, texts.cause), (CONSEQUENCE, texts.consequence), (RESPONSE, texts.response)]
     advice = [_line(label, words.in_language(language), language) for label, words in known if words is not None]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from alerts.alarm.change import AFTERWARDS, CALLS, OnRecord, Purpose, Recorded, Untold
 from alerts.alarm.suppression import end_withholding, withheld_by, withhold
@@ -41,17 +40,21 @@ class Figures:
     """Asked only when a message about a standing alarm goes at once."""
     parameter: str | None = None
     """What the channel measures; None: the station as a whole."""
+    at: datetime | None = None
+    """When it had this value; None: as the change says."""
 
     @classmethod
     def on_record(cls, texts: RuleTexts, about: OnRecord) -> Figures:
         """Return what a message says of an alarm that rose a while ago."""
         if about.value is None or not texts.has_value:
             return cls(about.channel, parameter=about.parameter)
+        is_present = about.present is not None and texts.measure is None
         return cls(
             channel=about.channel,
             unit=texts.unit,
             decimals=texts.decimals,
-            value=about.value,
+            value=about.present if is_present else about.value,
+            at=about.present_at if is_present else None,
             limit=about.limit,
             side=None if about.limit is None else Side.BELOW if about.value < about.limit else Side.ABOVE,
             parameter=about.parameter,
@@ -93,7 +96,7 @@ def tell(
     rulings = [(case, outcome(case)) for case in book.cases(matter, before, to.routing, now)]
     going = [(case, ruling) for case, ruling in rulings if ruling.effect is not Effect.DROP]
     station = book.station_name(matter.station)
-    notice = _notice(change, matter, figures, going, station, to.routing.zone)
+    notice = _notice(change, matter, figures, going, station, to.routing)
     queued = _texts(notice, change.alarm_event_id, going, now)
     if matter.purpose is Purpose.FLAPPING:
         begin_flapping(conn, change, to.routing.flapping, now)
@@ -152,7 +155,7 @@ def _notice(
     figures: Figures,
     going: Sequence[tuple[Case, Ruling]],
     station: Words,
-    zone: ZoneInfo,
+    routing: Routing,
 ) -> Notice:
     goes_at_once = any(ruling.effect is Effect.SEND for _, ruling in going)
     return Notice(
@@ -160,10 +163,11 @@ def _notice(
         alarm_id=change.alarm_id,
         severity=change.severity,
         station=station,
-        time=change.raised_at if matter.purpose in CALLS else change.time,
+        time=figures.at or (change.raised_at if matter.purpose in CALLS else change.time),
         raised_at=change.raised_at,
         cause=change.cause,
-        zone=zone,
+        zone=routing.zone,
+        phone=routing.phone,
         texts=change.texts,
         channel=figures.channel,
         value=figures.value,

@@ -86,6 +86,8 @@ class Notice:
     decimals: int = 2
     trend: Trend | None = None
     """None: too few readings to say."""
+    phone: str | None = None
+    """Where people call the centre."""
     is_worse: bool = False
     """A level more severe than any that was told of this alarm."""
 

@@ -53,6 +53,8 @@ class Routing:
     consent_required: bool = False
     centre: frozenset[str] = frozenset()
     """Groups of the people of the centre."""
+    phone: str | None = None
+    """Where people call the centre."""
 
     @classmethod
     def of(cls, network: Network) -> Routing:
@@ -73,6 +75,7 @@ class Routing:
             tags={name: frozenset(station.tags) for name, station in network.stations.items()},
             consent_required=says.consent_required,
             centre=frozenset(says.centre),
+            phone=says.phone,
         )
 
     def ways(

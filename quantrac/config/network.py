@@ -47,6 +47,7 @@ def _zone(name: str) -> str:
 
 
 Phone = Annotated[str, matching(r"\+[1-9]\d{7,14}", 'an international number in quotes, such as "+84912345678"')]
+Dialled = Annotated[str, matching(r"\+?\d[\d ().-]{5,}", 'a number as people dial it, such as "0299 382 1234"')]
 Email = Annotated[str, matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")]
 
 
@@ -179,6 +180,8 @@ class NetworkFile(Model):
     name: Words
     operator: Words
     """Who runs it: stands under messages and on pages."""
+    phone: Dialled | None = None
+    """Where people call the centre: stands under mails about alarms."""
     time_zone: Annotated[str, AfterValidator(_zone)]
     defaults: Defaults = Defaults()
     groups: dict[Kebab, Group] = Field(default_factory=dict)

@@ -8,9 +8,11 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
+from email.utils import parsedate_to_datetime
 
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
@@ -136,6 +138,7 @@ def test_a_mail_about_an_alarm_has_text_html_a_chart_a_link_one_thread_and_an_ad
         carrier.send(first)
         carrier.send(Outgoing("b" * 32, "lan@example.org", "Đã hết", "Hết", "alarm-1", facts={"purpose": "cleared"}))
     alarm, cleared = kept.letters
+    assert abs(datetime.now(UTC) - parsedate_to_datetime(alarm["Date"])) < timedelta(minutes=10)
     assert alarm["Reply-To"] == "truc@example.org"
     assert alarm["References"] == cleared["References"] == "<alarm-1@example.org>"
     text, html = alarm.get_body(("plain",)), alarm.get_body(("html",))

@@ -65,6 +65,35 @@ def test_a_mail_about_an_alarm_has_the_course_of_the_day_and_a_link_to_acknowled
     assert (letter.facts["severity"], letter.facts["limit"]) == ("high", 3.0)
 
 
+@pytest.mark.parametrize(("goes_on", "expected"), [(True, "1,90 mg/l"), (False, "2,50 mg/l")])
+def test_a_reminder_has_the_present_value_its_course_and_the_link(
+    conn: Connection, goes_on: bool, expected: str
+) -> None:
+    channel_id = add_network(conn)
+    conn.execute("update contact set language = 'vi'")
+    rise(conn, channel_id, START, texts=replace(TEXTS, unit="mg/l"))
+    handed_over(conn, Medium.EMAIL)
+    if goes_on:
+        store(conn, channel_id, read_series("2.5x30 1.9x20", MINUTE, start_ms=START_MS))
+        conn.execute(
+            """
+            insert into latest (channel_id, time, value, state, tests, received_at)
+            select channel_id, time, value, state, tests, received_at from reading order by time desc limit 1
+            """
+        )
+    call_again(conn, PLAN, START + HOUR)
+    linking = Settings(public_url="https://quantrac.example.vn", link_secret=SecretStr("geheim"))
+    carrier, soon = KeepingCarrier(), START + HOUR
+    send_all(conn, Medium.EMAIL, carrier, lambda: soon, attachments(linking, lambda: soon))
+    (letter,) = carrier.kept
+    assert letter.subject.startswith("[Cảnh báo cao] nhắc lại: Oxy thấp: Sông Mỹ Thanh " + expected)
+    assert letter.facts["link"].startswith("https://quantrac.example.vn/a/1.2.")
+    assert f"\n{'Giá trị hiện nay' if goes_on else 'Giá trị'}: {expected}\n" in letter.body
+    if goes_on:
+        assert "\nCảnh báo bắt đầu: 08:00:00 24/11/2026\n" in letter.body
+        assert letter.facts["course"][-1][1] == pytest.approx(1.9)
+
+
 MINUTES = timedelta(minutes=1)
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 GROUPED = replace(PLAN, grouping=Grouping.model_validate({"wait": "0s", "interval": "5m"}))

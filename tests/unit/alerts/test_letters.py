@@ -6,12 +6,13 @@ import io
 import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from alerts.channels.chart import LIMIT, LINE, day_chart
 from alerts.channels.email_smtp import letter_html
@@ -51,7 +52,7 @@ def test_what_was_not_made_here_is_refused(forged: str) -> None:
 
 def test_the_chart_shows_the_course_and_the_limit_and_breaks_at_a_gap() -> None:
     course = [(600 * i, 4.0 + (i % 7) / 10) for i in range(60)] + [(600 * i, 2.0) for i in range(100, 145)]
-    image = Image.open(io.BytesIO(day_chart(course, 3.0, ZONE) or b""))
+    image = Image.open(io.BytesIO(day_chart(course, 3.0, ZONE, "vi") or b""))
     colours = {colour: count for count, colour in image.convert("RGB").getcolors(1 << 20) or []}
     assert colours[_rgb(LINE)] > 1000
     assert colours[_rgb(LIMIT)] > 500
@@ -59,9 +60,26 @@ def test_the_chart_shows_the_course_and_the_limit_and_breaks_at_a_gap() -> None:
     assert _rgb(LINE) not in {colour for _, colour in gap or []}
 
 
+def test_a_chart_has_decimals_as_its_reader_writes_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: dict[str, list[str]] = {"vi": [], "en": []}
+    draw_text = ImageDraw.ImageDraw.text
+    for language, texts in drawn.items():
+
+        def keep(
+            draw: ImageDraw.ImageDraw, xy: Any, text: str, *args: Any, texts: list[str] = texts, **kw: Any
+        ) -> None:
+            texts.append(text)
+            draw_text(draw, xy, text, *args, **kw)
+
+        monkeypatch.setattr(ImageDraw.ImageDraw, "text", keep)
+        day_chart([(0, 2.51), (600, 2.52)], 3.0, ZONE, language)
+    assert [text.replace(",", ".") for text in drawn["vi"]] == drawn["en"]
+    assert (drawn["vi"][0], drawn["en"][0]) == ("2,46", "2.46")
+
+
 @pytest.mark.parametrize(("course", "is_drawn"), [([], False), ([(0, 1.0)], False), ([(0, 0.0), (600, 0.0)], True)])
 def test_a_course_is_drawn_unless_it_is_too_short(course: list[tuple[int, float]], is_drawn: bool) -> None:
-    assert (day_chart(course, None, ZONE) is not None) == is_drawn
+    assert (day_chart(course, None, ZONE, "en") is not None) == is_drawn
 
 
 def _rgb(colour: str) -> tuple[int, ...]:

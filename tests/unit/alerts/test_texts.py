@@ -179,6 +179,11 @@ def test_e_mail_in_vietnamese() -> None:
     )
 
 
+def test_a_mail_has_the_telephone_number_of_the_centre() -> None:
+    said = letter(replace(NOTICE, phone="0299 382 1234"), "vi").body
+    assert "\nĐiện thoại trung tâm: 0299 382 1234\nCảnh báo số 17." in said
+
+
 WORSE = replace(NOTICE, purpose=Purpose.LEVEL, is_worse=True)
 OTHER = replace(WORSE, is_worse=False)
 """Another kind of trouble."""
