@@ -73,8 +73,8 @@ class JudgedWindows:
     judge_to: Times
     load_from: Times
     load_to: Times
-    readings: npt.NDArray[np.float64]
-    """How many are expected to be loaded."""
+    gap: Times
+    """Farthest a neighbour may be, microseconds."""
 
     def __len__(self) -> int:
         return len(self.channel_id)
@@ -85,7 +85,8 @@ class JudgedWindows:
 
     def in_blocks(self) -> Iterator[JudgedWindows]:
         """Yield the windows some at a time: as many as hold no more than so many readings, and always one."""
-        block = np.cumsum(self.readings) // MOST_READINGS + np.arange(len(self)) // MOST_WINDOWS
+        expected = (self.load_to - self.load_from) * GAP_INTERVALS / np.maximum(self.gap, 1)
+        block = np.cumsum(expected) // MOST_READINGS + np.arange(len(self)) // MOST_WINDOWS
         for own in np.split(np.arange(len(self)), np.flatnonzero(np.diff(block)) + 1):
             if len(own):
                 yield self.pick(own)
@@ -107,9 +108,7 @@ def windows(changes: Iterable[Change], reaches: Mapping[int, Reach]) -> JudgedWi
     found = [window for span in _merged(touched) for window in _cut(span, reaches[span[0]].gap * MOST_INTERVALS)]
     channel_id, low_us, high_us = np.array(found, np.int64).reshape(-1, 3).T
     back, ahead, gap = np.array([reaches[window[0]] for window in found], np.int64).reshape(-1, 3).T
-    load_from, load_to = low_us - back, high_us + ahead
-    expected = (load_to - load_from) * GAP_INTERVALS / np.maximum(gap, 1)
-    return JudgedWindows(channel_id.astype(np.int32), low_us, high_us, load_from, load_to, expected)
+    return JudgedWindows(channel_id.astype(np.int32), low_us, high_us, low_us - back, high_us + ahead, gap)
 
 
 def _merged(spans: Iterable[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
