@@ -17,8 +17,12 @@ from hypothesis import strategies as st
 from alerts.alarm.change import EndCause
 from alerts.evaluating.evaluation import Decision, DecisionKind, RuleState, step
 from alerts.rules.block import JudgedReading, ReadingBlock
+from alerts.rules.composite import compile_composites
 from alerts.rules.rule import ChannelRule, Measure, MeasureKind, Validity
+from quantrac.config.composites import Composite, parse_expression
+from quantrac.config.loader import load_network
 from quantrac.config.rules import Level
+from tests.fixtures.program import PROJECT
 from tests.unit.alerts.rules import ACT, DANGER, MINUTE, WATCH, oxygen_rule
 from tests.unit.alerts.series import read_series
 
@@ -251,3 +255,18 @@ def is_past(level: Level, readings: list[tuple[Level, float]]) -> bool:
         row = row + 1 if value > level.clear else 0
         longest = max(longest, row)
     return longest >= level.off_delay_ms // MINUTE
+
+
+def test_a_composite_rule_whose_conditions_or_joining_are_edited_has_another_measure() -> None:
+    network = load_network(PROJECT / "station_configs")
+    rule = network.composites["warm-and-low-oxygen"]
+
+    def words(*rules: Composite) -> set[str]:
+        return {made.rule.measure.word for one in rules for made in compile_composites(network, [one])}
+
+    as_it_is = words(rule)
+    assert as_it_is == words(rule.model_copy(update={"sms_cleared": None}))
+    name, condition = next(iter(rule.conditions.items()))
+    stricter = rule.conditions | {name: condition.model_copy(update={"below": 1.0, "above": None})}
+    assert not as_it_is & words(rule.model_copy(update={"conditions": stricter}))
+    assert not as_it_is & words(rule.model_copy(update={"when": parse_expression({"any": list(rule.conditions)})}))

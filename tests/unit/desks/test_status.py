@@ -106,6 +106,14 @@ def test_what_is_wrong_at_a_station_is_said(station: StationSeen, says: str) -> 
     assert says in line
 
 
+def test_changed_files_that_are_refused_are_named_also_when_somebody_looks_after_it() -> None:
+    gone = "rules/oxygen.yaml: is gone"
+    alarm = replace(ALARM, rule="files-refused", channel=None, acknowledged_by="Lan", refused_files=gone)
+    (line,) = found(replace(GOOD, alarms=[alarm]))
+    assert line.startswith(f"files: changed files are refused, what was in force before stays: {gone}: ")
+    assert "quantrac rules confirm" in line
+
+
 def test_a_station_that_has_not_reported_its_configuration_yet_is_not_blamed() -> None:
     assert found(replace(GOOD, stations=[replace(STATION, config_reported=None)])) == []
 
