@@ -56,6 +56,7 @@ class Station:
         """Payloads sent that nobody can read."""
         self._acked_upto = 0
         self._missing: list[tuple[int, int]] = []
+        self._newest_ack = 0
         self._sent_at: dict[int, float] = {}
         self._again: list[tuple[int, int]] = []
         self._producing = True
@@ -97,9 +98,13 @@ class Station:
         self._session.stop()
 
     def _heard(self, delivery: Delivery) -> None:
-        book = wire.decode_ack(delivery.payload).epochs.get(EPOCH)
-        self._acked_upto, self._missing = (book.upto, list(book.missing)) if book else (0, [])
         self._session.acknowledge([(delivery.generation, delivery.mid)])
+        ack = wire.decode_ack(delivery.payload)
+        if delivery.retain and ack.t < self._newest_ack:
+            return  # as an edge does: the broker remembers an old one
+        self._newest_ack = max(self._newest_ack, ack.t)
+        book = ack.epochs.get(EPOCH)
+        self._acked_upto, self._missing = (book.upto, list(book.missing)) if book else (0, [])
 
     def _run(self) -> None:
         began, due = time.monotonic(), 0
