@@ -75,7 +75,7 @@ class Routing:
             tags={name: frozenset(station.tags) for name, station in network.stations.items()},
             consent_required=says.consent_required,
             centre=frozenset(says.centre),
-            phone=says.phone,
+            phone=says.telephone,
         )
 
     def ways(

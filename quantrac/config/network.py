@@ -180,7 +180,7 @@ class NetworkFile(Model):
     name: Words
     operator: Words
     """Who runs it: stands under messages and on pages."""
-    phone: Dialled | None = None
+    telephone: Dialled | None = None
     """Where people call the centre: stands under mails about alarms."""
     time_zone: Annotated[str, AfterValidator(_zone)]
     defaults: Defaults = Defaults()
