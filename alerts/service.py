@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -32,6 +33,8 @@ ALERTS_LOCK: Final = 0x5154_0010
 WAIT_FOR_LOCK_S: Final = 1.0
 WAIT_FOR_CHANGE_S: Final = 1.0
 WAIT_AFTER_FAILURE_S: Final = 2.0
+LONGEST_REST_S: Final = 0.5
+"""After a round of some length the next one waits as long, so that changes gather while others have the machine."""
 RULES_EVERY: Final = timedelta(seconds=2)
 """How often the files are asked whether they have changed."""
 DUE_EVERY: Final = timedelta(seconds=1)
@@ -130,7 +133,9 @@ class _Worker:
         evaluator = self._evaluator(conn)
         told_at = asked_at = self._started_at
         while not stop.is_set():
+            begun = time.monotonic()
             changes = evaluator.round()
+            took_s = time.monotonic() - begun
             lag_s = (wall_clock() - changes[0].at).total_seconds() if changes else 0.0
             LAG.set(lag_s)
             beat.beat(wall_clock(), backlog_lag_s=lag_s)
@@ -146,6 +151,8 @@ class _Worker:
                 asked_at = wall_clock()
             if not changes:
                 evaluator.wait(WAIT_FOR_CHANGE_S)
+            elif not evaluator.has_more:
+                stop.wait(min(took_s, LONGEST_REST_S))
 
     def _take_files(self, conn: Connection) -> bool:
         """Take the files as they are now, and return whether another network is in force."""

@@ -12,10 +12,11 @@ import msgspec
 from alerts.evaluating.composite import NOTHING, horizon, reached_by, verdicts
 from alerts.evaluating.doubt import LOOK_BACK_MS
 from alerts.evaluating.evaluation import Decision, RuleState, step
+from alerts.evaluating.judged_readings import NotJudgedYet, read_blocks
 from alerts.evaluating.late import Replay, replay
 from alerts.evaluating.past import SETTLE, Found, found_in, period_of
 from alerts.evaluating.reading_window import ReadingWindow, instant, milliseconds
-from alerts.evaluating.readings import NotJudgedYet, hull, read_blocks, windows_of
+from alerts.evaluating.readings import hull, windows_of
 from alerts.rules.block import ReadingBlock
 from alerts.rules.composite import CompositeRule
 from quantrac.database.feed import Change

@@ -16,9 +16,9 @@ import msgspec
 from alerts.alarm.change import Purpose, Recorded
 from alerts.alarm.life import AlarmAct
 from alerts.alarm.records import act_on
+from alerts.evaluating.judged_readings import read_blocks
 from alerts.evaluating.late import reach_back_ms, replay
 from alerts.evaluating.reading_window import ReadingWindow, instant, milliseconds
-from alerts.evaluating.readings import read_blocks
 from alerts.rules.rule import ChannelRule, RuleTexts
 from quantrac.database.feed import Cause, Change
 from quantrac.database.pool import Connection

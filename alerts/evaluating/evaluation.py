@@ -68,6 +68,11 @@ class RuleState(msgspec.Struct):
     reached: tuple[ReachedLevel, ...] = ()
     """Levels that the standing alarm has reached and the readings have not left yet."""
 
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing is pending, standing or late: how far it has come is all that it remembers."""
+        return self == RuleState(self.cursor_ms, counted_ms=self.counted_ms)
+
 
 class DecisionKind(StrEnum):
     """What a decision says."""

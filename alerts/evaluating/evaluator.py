@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
+
+import msgspec
+import numpy as np
 
 from alerts.alarm.change import EndCause
 from alerts.alarm.records import StandingSubject, clear_alarm, standing_subjects
 from alerts.evaluating.announcement import EVENTS, Event, announce, figures_now
 from alerts.evaluating.composites import Composing
+from alerts.evaluating.course import fresh_until
 from alerts.evaluating.doubt import Candidate, question, stands_at_rise
 from alerts.evaluating.evaluation import RuleState, step
+from alerts.evaluating.judged_readings import NotJudgedYet, read_blocks, read_readings
 from alerts.evaluating.past import SETTLE, Found, LateReadings, late_of, look_back, record_found, with_late
 from alerts.evaluating.reading_window import ReadingWindow
 from alerts.evaluating.readings import (
-    Key,
-    NotJudgedYet,
     divided,
-    load_states,
-    read_blocks,
-    save_states,
-    unsettled,
+    memory_ms,
     windows_of,
+    with_context,
 )
+from alerts.evaluating.resting_rules import LOOKS_BACK, RestingRules
+from alerts.evaluating.rule_memory import Key, RuleMemory
 from alerts.evaluating.stored_normals import composites_with_normals, stamp, with_normals
 from alerts.evaluating.twin_alarms import TwinAlarms, twins_of
-from alerts.evaluating.wrong_clocks import follow_clocks
-from alerts.rules.block import LATE_AFTER_MS
+from alerts.evaluating.wrong_clocks import slow_clocks
+from alerts.rules.block import LATE_AFTER_MS, ReadingBlock
 from alerts.rules.compiler import compile_network
 from alerts.rules.composite import CompositeRule, compile_composites
 from alerts.rules.rule import ChannelRule
@@ -53,11 +56,7 @@ log = logs.logger(__name__)
 
 
 # Of an alarm of twins that ends with its channel: what still holds at the other one rises anew.
-FORGET_TWINS: Final = """
-delete from rule_state s using channel c, channel o
-where s.rule = %s and o.channel_id = %s and c.channel_id = s.channel_id and c.station = o.station
-  and c.parameter = o.parameter
-"""
+TWINS: Final = "select c.channel_id from channel o join channel c using (station, parameter) where o.channel_id = %s"
 
 
 class Evaluator:
@@ -80,7 +79,8 @@ class Evaluator:
         self._routing = routing
         self._clock = clock
         self._channels: dict[int, str] = {}
-        self._unsettled = dict.fromkeys(unsettled(conn), clock())
+        self._memory = RuleMemory(conn)
+        self._unsettled = dict.fromkeys(self._memory.unsettled(), clock())
         """Rules and channels that remember late readings, and when the last of these came."""
         self._learn_network()
 
@@ -115,9 +115,12 @@ class Evaluator:
 
     def _commit(self, changes: Sequence[Change]) -> list[Event]:
         """State, history, outbox and position of these changes in one transaction."""
-        with self._conn.transaction():
-            follow_clocks(self._conn, changes)
-            states, events = self._evaluate(windows_of(self._conn, changes, self._channels))
+        judged_anew = [change.channels for change in changes if change.cause is not Cause.READING]
+        self._resting.forget({id_ for channels in judged_anew for id_ in channels})
+        with self._memory.transaction():
+            for change, ahead_ms in slow_clocks(self._conn, changes):
+                self._memory.shift(change.channels, change.from_t, change.to_t, -ahead_ms)
+            states, cursors, events = self._evaluate(windows_of(self._conn, changes, self._channels))
             composed, decided = self._composing.evaluate(changes, self._clock())
             events += [Event(rule.rule, None, decision) for rule, decision in decided]
             events.sort(key=lambda event: event.decision.rank)
@@ -126,7 +129,7 @@ class Evaluator:
             for event in events:
                 if (joined := alarms.joined(event)) is not None:
                     announce(self._conn, joined, self._routing, self._clock(), book)
-            save_states(self._conn, states)
+            self._remember(states, cursors)
             self._composing.save(composed)
             self._question(changes)
             self._consumer.advance(changes[-1].id)
@@ -161,10 +164,15 @@ class Evaluator:
             if one.subject.rule not in kept and (one.subject.rule, one.channel or one.subject.station) not in watched
         ]
         now = self._clock()
-        with self._conn.transaction():
+        with self._memory.transaction():
             for one in orphans:
                 self._close_orphan(one, now)
         return len(orphans)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether the last round left changes for the next one."""
+        return self._consumer.has_more
 
     def wait(self, timeout_s: float) -> None:
         """Wait until somebody appends to the feed, at most so long."""
@@ -175,9 +183,17 @@ class Evaluator:
         found = self._conn.execute(CHANNELS, [list(self._rules)])
         self._channels = dict(found.fetchall())
         self._composing.learn(self._clock())
+        self._learn_rules()
         start = 0 if is_registered(self._conn, "alerts") else self._head_of_the_past()
         after = "quality" if self._conn.execute(QUALITY_IS_CONFIGURED).fetchone() == (True,) else None
         self._consumer = Consumer(self._conn, "alerts", WANTED, after=after, start=start)
+
+    def _learn_rules(self) -> None:
+        self._resting = RestingRules({id_: self._rules[channel] for id_, channel in self._channels.items()})
+        every = [rule for own in self._rules.values() for rule in own]
+        self._kept = frozenset(rule.rule for rule in every if rule.texts.latched)
+        """Rules whose alarms stand on without them: since when no reading counts must be known."""
+        self._looking_back = frozenset(rule.rule for rule in every if rule.measure.kind in LOOKS_BACK)
 
     def take_normals(self) -> None:
         """Take what `rules normals` has made since it was last asked."""
@@ -186,6 +202,7 @@ class Evaluator:
             rules, composites = self._as_written
             self._normals_at, self._rules = made_at, with_normals(self._conn, rules)
             self._composing.rules = composites_with_normals(self._conn, composites)
+            self._learn_rules()
 
     def _head_of_the_past(self) -> int:
         """Return the newest change that is too old to tell of as now: a consumer that is new begins behind it."""
@@ -203,7 +220,7 @@ class Evaluator:
         """Tell what a storm held back, and alarms that settled late readings bring to light; return how many."""
         now = self._clock()
         settled = [key for key, at in self._unsettled.items() if now - at >= SETTLE]
-        with self._conn.transaction():
+        with self._memory.transaction():
             done = [key for key in settled if self._look_back(key, now)]
             composed = self._composing.settled(now)
             for _, _, past in composed:
@@ -217,14 +234,13 @@ class Evaluator:
     def _look_back(self, key: Key, now: datetime) -> bool:
         """Put the late readings that a rule remembers back into their own time; False: quality is awaited."""
         rule = next((rule for rule in self._rules.get(self._channels.get(key[1], ""), ()) if rule.rule == key[0]), None)
-        state = load_states(self._conn, [key])[key]
         try:
-            past = None if rule is None else look_back(self._conn, rule, key[1], state)
+            past = None if rule is None else look_back(self._conn, rule, key[1], self._memory.state(rule.station, key))
         except NotJudgedYet:
             return False
         if past is not None:
             self._bring_to_light(past, now)
-            save_states(self._conn, {key: past.after})
+            self._memory.save({key: past.after}, self._kept)
         return True
 
     def _bring_to_light(self, past: Found, now: datetime) -> None:
@@ -237,32 +253,92 @@ class Evaluator:
                 announce(self._conn, event, self._routing, now)
 
     def _twin_alarms(self) -> TwinAlarms:
-        return TwinAlarms(self._conn, self._twins, {channel: id_ for id_, channel in self._channels.items()})
+        return TwinAlarms(
+            self._conn, self._memory, self._twins, {channel: id_ for id_, channel in self._channels.items()}
+        )
 
-    def _evaluate(self, windows: Mapping[int, list[ReadingWindow]]) -> tuple[dict[Key, RuleState], list[Event]]:
-        """Run the rules of the changed channels; return their new states and what they decide, in order of time."""
-        rules = {id_: self._rules[self._channels[id_]] for id_ in windows}
-        states = load_states(self._conn, [(rule.rule, id_) for id_, own in rules.items() for rule in own])
-        ahead, behind = divided(windows, rules, states)
-        blocks, old = read_blocks(self._conn, ahead), read_blocks(self._conn, behind)
+    def _evaluate(
+        self, windows: Mapping[int, list[ReadingWindow]]
+    ) -> tuple[dict[Key, RuleState], dict[int, int], list[Event]]:
+        """Run the rules of the changed channels that their readings may wake.
+
+        Returns the states of the rules that were run, the channels' cursors, and what the rules decide.
+        """
+        ahead, behind = divided(windows, {id_: self._memory.cursor_ms(self._station(id_), id_) for id_ in windows})
+        new, old = read_readings(self._conn, ahead), read_blocks(self._conn, behind)
+        woken = self._resting.woken(new, *self._stirring())
+        ids = new.channels.tolist()
+        widest = self._with_context(ahead, [ids[place] for place in np.flatnonzero(woken.looking_back)])
+        states, cursors = dict[Key, RuleState](), dict(zip(ids, woken.newest_ms.tolist(), strict=True))
         events: list[Event] = []
-        for id_, block in blocks.items():
-            for rule in rules[id_]:
-                outcome = step(rule, states[rule.rule, id_], block)
-                states[rule.rule, id_] = outcome.state
-                events += [Event(rule, id_, decision) for decision in outcome.decisions]
-            self._remember_late(late_of(rules[id_], id_, block, all_late=False), states)
+        for place in np.flatnonzero(woken.at_once | woken.looking_back).tolist():
+            id_, own = ids[place], self._rules[self._channels[ids[place]]]
+            block = new.block(place)
+            if woken.at_once[place]:
+                events += self._run([rule for rule in own if rule.measure.kind not in LOOKS_BACK], id_, block, states)
+            if woken.looking_back[place]:
+                block = widest[id_]
+                events += self._run([rule for rule in own if rule.measure.kind in LOOKS_BACK], id_, block, states)
+                self._resting.learn(own, id_, block)
+            if (newest := fresh_until(block, own[0].interval_ms)) is None:
+                del cursors[id_]
+            else:
+                cursors[id_] = newest
+            self._remember_late(late_of(own, id_, block, all_late=False), states, cursors)
         for id_, block in old.items():
-            self._remember_late(late_of(rules[id_], id_, block, all_late=True), states)
-        return states, events
+            late = late_of(self._rules[self._channels[id_]], id_, block, all_late=True)
+            self._remember_late(late, states, cursors)
+        return states, cursors, events
 
-    def _remember_late(self, late: LateReadings | None, states: dict[Key, RuleState]) -> None:
+    def _run(
+        self, rules: Iterable[ChannelRule], id_: int, block: ReadingBlock, states: dict[Key, RuleState]
+    ) -> Iterator[Event]:
+        for rule in rules:
+            outcome = step(rule, self._memory.state(rule.station, (rule.rule, id_)), block)
+            states[rule.rule, id_] = outcome.state
+            yield from (Event(rule, id_, decision) for decision in outcome.decisions)
+
+    def _with_context(self, ahead: Sequence[ReadingWindow], channels: Iterable[int]) -> dict[int, ReadingBlock]:
+        """Read again what lies ahead of some channels, with what their rules look back."""
+        wanted = set(channels)
+        found: dict[int, list[ReadingWindow]] = {}
+        for window in ahead:
+            if window.channel_id in wanted:
+                found.setdefault(window.channel_id, []).append(window)
+        widened = [wide for own in found.values() for wide in with_context(own, memory_ms(self._rules[own[0].channel]))]
+        return read_blocks(self._conn, widened)
+
+    def _stirring(self) -> tuple[set[int], set[int]]:
+        """Return the channels with a rule that is not at rest, and those with one that looks back."""
+        at_once, looking_back = set[int](), set[int]()
+        for rule, id_ in self._memory.not_at_rest():
+            (looking_back if rule in self._looking_back else at_once).add(id_)
+        return at_once, looking_back
+
+    def _station(self, id_: int) -> str:
+        return self._channels[id_].partition("/")[0]
+
+    def _remember(self, states: Mapping[Key, RuleState], cursors: Mapping[int, int]) -> None:
+        """Save what rules remember, and how far their channels have come."""
+        by_station: dict[str, dict[int, int]] = {}
+        for id_, cursor_ms in cursors.items():
+            station = self._station(id_)
+            if cursor_ms != self._memory.cursor_ms(station, id_):
+                by_station.setdefault(station, {})[id_] = cursor_ms
+        self._memory.move(by_station)
+        self._memory.save(states, self._kept)
+
+    def _remember_late(
+        self, late: LateReadings | None, states: dict[Key, RuleState], cursors: Mapping[int, int]
+    ) -> None:
         if late is None:
             return
-        now = self._clock()
+        now, id_ = self._clock(), late.channel_id
         for rule in late.rules:
-            key = (rule.rule, late.channel_id)
-            states[key] = with_late(states[key], late)
+            key = (rule.rule, id_)
+            state = states.get(key) or self._memory.state(rule.station, key)
+            state = msgspec.structs.replace(state, cursor_ms=cursors.get(id_, state.cursor_ms))
+            states[key] = with_late(state, late)
             self._unsettled[key] = now
         for key in self._unsettled:
             if key[1] == late.channel_id:
@@ -274,7 +350,8 @@ class Evaluator:
         subject = alarm.subject
         cause = alarm.inactive or (EndCause.UNWATCHED if subject.rule in known else EndCause.RULE_REMOVED)
         change = clear_alarm(self._conn, subject, None, now, now, cause)
-        self._conn.execute(FORGET_TWINS, [subject.rule, subject.channel_id])
+        twins = self._conn.execute(TWINS, [subject.channel_id]).fetchall()
+        self._memory.forget([(subject.rule, id_) for (id_,) in twins])
         if subject.station is not None and subject.channel_id is None:
             self._composing.forget((subject.rule, subject.station))
         if change is not None:

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from alerts.alarm.change import Mark, Subject
 from alerts.alarm.records import record_late
 from alerts.evaluating.evaluation import Decision, DecisionKind, RuleState
+from alerts.evaluating.judged_readings import read_blocks
 from alerts.evaluating.late import Episode, Replay, concerns, reach_ahead_ms, reach_back_ms, replay, still_holds
 from alerts.evaluating.reading_window import ReadingWindow, instant
-from alerts.evaluating.readings import read_blocks
 from alerts.rules.block import ReadingBlock
 from alerts.rules.rule import ChannelRule, MeasureKind
 from quantrac.database.pool import Connection

@@ -8,7 +8,8 @@ from typing import Final
 
 from alerts.evaluating.announcement import Event
 from alerts.evaluating.reading_window import instant
-from alerts.evaluating.readings import hour_before, load_states
+from alerts.evaluating.readings import hour_before
+from alerts.evaluating.rule_memory import RuleMemory
 from alerts.evaluating.twins import have_twins, joint, level_key
 from alerts.rules.rule import ChannelRule
 from quantrac.database.pool import Connection
@@ -42,6 +43,7 @@ class TwinAlarms:
     """What becomes of the decisions of one transaction, in their order."""
 
     conn: Connection
+    memory: RuleMemory
     twins: Mapping[Story, Sequence[ChannelRule]]
     ids: Mapping[str, int]
     """Numbers of channels."""
@@ -64,9 +66,10 @@ class TwinAlarms:
 
     def _levels(self, story: Story, twins: Sequence[ChannelRule]) -> dict[str, str | None]:
         if story not in self._standing:
-            keys = {(rule.rule, self.ids[rule.channel]): rule.channel for rule in twins}
-            states = load_states(self.conn, keys)
-            self._standing[story] = {channel: states[key].level for key, channel in keys.items()}
+            self._standing[story] = {
+                rule.channel: self.memory.state(rule.station, (rule.rule, self.ids[rule.channel])).level
+                for rule in twins
+            }
         return self._standing[story]
 
     def _at(self, channel: str, twins: Sequence[ChannelRule], event: Event) -> Event:

@@ -6,7 +6,7 @@ whose clock is right.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -42,11 +42,6 @@ from unplaced_reading
 where channel_id = any(%(ids)s) and time between %(from)s and %(to)s and received_at >= %(since)s
 """
 )
-FOLLOW: Final = """
-update rule_state set cursor = cursor - %(ahead)s,
-  state = jsonb_set(state, '{cursor_ms}', to_jsonb((state->>'cursor_ms')::int8 - %(ahead_ms)s))
-where channel_id = any(%(ids)s) and cursor between %(from)s and %(to)s
-"""
 FOLLOW_COMPOSITES: Final = """
 update composite_state set cursor = cursor - %(ahead)s,
   state = jsonb_set(state, '{machine,cursor_ms}', to_jsonb((state->'machine'->>'cursor_ms')::int8 - %(ahead_ms)s))
@@ -87,10 +82,11 @@ def measured_windows(conn: Connection, change: Change, own: list[ReadingWindow],
     return [ReadingWindow(id_, names[id_], t, t) for id_, t in sorted(times)]
 
 
-def follow_clocks(conn: Connection, changes: Iterable[Change]) -> None:
-    """Let rules that took what a slow clock said at its word, before it was known, go on from when that was measured.
+def slow_clocks(conn: Connection, changes: Iterable[Change]) -> Iterator[tuple[Change, int]]:
+    """Yield the changes that say that a clock is slow, with how far it is ahead, below 0; composite rules follow it.
 
-    What they have counted is not counted again at its right time.
+    Rules that took what the clock said at its word, before it was known, go on from when that was measured. What they
+    have counted is not counted again at its right time.
     """
     clocks = [change for change in changes if change.cause is Cause.CLOCK and change.from_t < change.to_t]
     errors = errors_of(conn, {change.station for change in clocks}) if clocks else {}
@@ -100,13 +96,17 @@ def follow_clocks(conn: Connection, changes: Iterable[Change]) -> None:
             said = {
                 "ahead": timedelta(milliseconds=present.ahead_ms),
                 "ahead_ms": present.ahead_ms,
-                "ids": list(change.channels),
                 "station": change.station,
                 "from": change.from_t,
                 "to": change.to_t,
             }
-            conn.execute(FOLLOW, said)
             conn.execute(FOLLOW_COMPOSITES, said)
+            yield change, present.ahead_ms
+
+
+def of_wrong_clocks(windows: Iterable[ReadingWindow], errors: Errors) -> set[int]:
+    """Return the channels of windows that wrong clocks concern."""
+    return {window.channel_id for window in windows if _of(window, errors)} if errors else set()
 
 
 def stored_windows(windows: Sequence[ReadingWindow], errors: Errors) -> list[ReadingWindow]:

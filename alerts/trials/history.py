@@ -16,11 +16,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from alerts.evaluating.judged_readings import QUALITIES
 from alerts.evaluating.reading_window import milliseconds
 from alerts.rules.block import ReadingBlock
 from quantrac.database.pool import Connection
-from quantrac.telemetry.quality import StatelessTest, quality_of
-from quantrac.telemetry.states import State
 
 A_STRETCH: Final = timedelta(days=7)
 EPOCH_MS: Final = 946_684_800_000
@@ -52,9 +51,6 @@ where channel_id = any(%(ids)s) and time > %(first)s and time <= %(last)s
 """
 ARRAY_HEADER: Final = 20
 """Dimensions, flags, type, length, lower bound: 4 bytes each."""
-QUALITIES: Final = np.array(
-    [[quality_of(state, StatelessTest(tests)) for tests in range(256)] for state in State], dtype=np.int8
-)
 
 
 @dataclass(frozen=True, slots=True)

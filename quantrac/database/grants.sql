@@ -30,8 +30,9 @@ grant select, insert, delete on image, dead_picture, unplaced_reading to quantra
 grant select, insert, update, delete on station_clock to quantrac_ingest;
 
 -- Alerts: rules, alarms, the outbox.
-grant select on reading, latest, reading_flag, correction, ledger, ingest_health to quantrac_alerts;
+grant select on reading, derived_reading, latest, reading_flag, correction, ledger, ingest_health to quantrac_alerts;
 grant select, insert, update, delete on rule_state, contact to quantrac_alerts;
+grant select, insert, update on rule_cursor to quantrac_alerts;
 grant select, insert, update on alarm, alarm_event, notification, job_run to quantrac_alerts;
 grant update (silent_since) on station to quantrac_alerts;
 grant select, insert, update on sms_part, sms_inbound, carrier to quantrac_alerts;

@@ -938,11 +938,17 @@ ALTER TABLE public.review ALTER COLUMN review_id ADD GENERATED ALWAYS AS IDENTIT
     CACHE 1
 );
 
+CREATE TABLE public.rule_cursor (
+    station text NOT NULL,
+    channels integer[] NOT NULL,
+    until_ms bigint[] NOT NULL
+)
+WITH (fillfactor='50');
+
 CREATE TABLE public.rule_state (
     rule text NOT NULL,
     channel_id integer NOT NULL,
-    state jsonb NOT NULL,
-    cursor timestamp with time zone
+    state jsonb NOT NULL
 )
 WITH (fillfactor='50');
 
@@ -1796,6 +1802,9 @@ ALTER TABLE ONLY public.reading
 ALTER TABLE ONLY public.review
     ADD CONSTRAINT review_pkey PRIMARY KEY (review_id);
 
+ALTER TABLE ONLY public.rule_cursor
+    ADD CONSTRAINT rule_cursor_pkey PRIMARY KEY (station);
+
 ALTER TABLE ONLY public.rule_state
     ADD CONSTRAINT rule_state_pkey PRIMARY KEY (rule, channel_id);
 
@@ -1965,6 +1974,9 @@ ALTER TABLE ONLY public.reading_flag
 ALTER TABLE ONLY public.review
     ADD CONSTRAINT review_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES public.channel(channel_id);
 
+ALTER TABLE ONLY public.rule_cursor
+    ADD CONSTRAINT rule_cursor_station_fkey FOREIGN KEY (station) REFERENCES public.station(station);
+
 ALTER TABLE ONLY public.rule_state
     ADD CONSTRAINT rule_state_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES public.channel(channel_id);
 
@@ -2052,8 +2064,8 @@ GRANT SELECT ON TABLE public.derived_channel TO quantrac_console;
 
 GRANT UPDATE(made) ON TABLE public.derived_channel TO quantrac_ingest;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.derived_reading TO quantrac_ingest;
 GRANT SELECT ON TABLE public.derived_reading TO quantrac_alerts;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.derived_reading TO quantrac_ingest;
 
 GRANT SELECT ON TABLE public.dropped TO quantrac_ingest;
 GRANT SELECT ON TABLE public.dropped TO quantrac_alerts;
@@ -2100,6 +2112,8 @@ GRANT SELECT ON TABLE public.reading_flag TO quantrac_alerts;
 GRANT SELECT,INSERT ON TABLE public.reading_flag TO quantrac_console;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.review TO quantrac_console;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.rule_cursor TO quantrac_alerts;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.rule_state TO quantrac_alerts;
 

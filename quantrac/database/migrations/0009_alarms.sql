@@ -1,11 +1,18 @@
 -- What rules remember, the alarms they raise, and what people said of these.
 
+-- Only of rules that are not at rest: something is pending, standing, late.
 create table rule_state (
   rule        text not null,
   channel_id  int4 not null references channel,
   state       jsonb not null,
-  cursor      timestamptz,
   primary key (rule, channel_id)
+) with (fillfactor = 50);
+
+-- Up to which reading rules have evaluated each channel of a station: a row moves with every message of its station.
+create table rule_cursor (
+  station   text primary key references station,
+  channels  int4[] not null,
+  until_ms  int8[] not null                      -- time of the newest reading evaluated, ms since 1970
 ) with (fillfactor = 50);
 
 create table composite_state (

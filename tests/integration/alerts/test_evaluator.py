@@ -12,6 +12,7 @@ from alerts.alarm.change import EndCause
 from alerts.evaluating.evaluator import Evaluator
 from alerts.evaluating.past import SETTLE
 from alerts.evaluating.reading_window import instant
+from alerts.evaluating.rule_memory import RuleMemory
 from alerts.rules.rule import ChannelRule
 from quantrac.database import feed
 from quantrac.database.feed import NewChange, append_changes
@@ -30,6 +31,8 @@ from tests.integration.alerts.centre import (
 )
 from tests.unit.alerts.rules import ACT, DANGER, MINUTE, WATCH, oxygen_rule
 from tests.unit.alerts.series import read_series
+
+STATE = "select channels, until_ms, (select array_agg(state::text) from rule_state) from rule_cursor"
 
 
 def evaluator(conn: Connection, *rules: ChannelRule) -> Evaluator:
@@ -127,7 +130,7 @@ def test_late_readings_disturb_nothing_and_their_alarm_is_recorded(
     worker = Evaluator(other, {CHANNEL: [oxygen_rule()]}, ROUTING, lambda: now[0])
     store(conn, channel_id, read_series("4.6x5 _x60 4.6x5", MINUTE, start_ms=START_MS))
     run_all(worker)
-    state = rows(conn, "select state::text, cursor from rule_state")
+    state = rows(conn, STATE)
     late = read_series("0.5x60", MINUTE, start_ms=START_MS + 5 * MINUTE)
     store(conn, channel_id, [s._replace(received_ms=START_MS + 70 * MINUTE) for s in late])
     run_all(worker)
@@ -135,7 +138,7 @@ def test_late_readings_disturb_nothing_and_their_alarm_is_recorded(
     worker.tell_summaries()
     assert rows(conn, "select count(*) from alarm where not late") == [(0,)]
     assert minutes_of(conn) == [("danger", 9.0, 69.0)]  # five minutes low from the fifth on; five good ones end nothing
-    assert rows(conn, "select state::text, cursor from rule_state") == state
+    assert rows(conn, STATE) == state
     assert rows(conn, "select lag_rows from v_feed where consumer = 'alerts'") == [(0,)]
 
 
@@ -215,12 +218,12 @@ def test_a_round_that_fails_leaves_nothing_behind_and_is_repeated_whole(
     store(conn, channel_id, read_series("2.8x10", MINUTE, start_ms=START_MS))
     worker = evaluator(other)
     with monkeypatch.context() as patch:
-        patch.setattr("alerts.evaluating.evaluator.save_states", lambda *_: 1 / 0)
+        patch.setattr(RuleMemory, "save", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             worker.round()
-    for table in ("alarm", "alarm_event", "notification", "rule_state"):
+    for table in ("alarm", "alarm_event", "notification", "rule_state", "rule_cursor"):
         assert rows(conn, f"select count(*) from {table}") == [(0,)]
-    run_all(evaluator(other))
+    run_all(worker)
     assert minutes_of(conn) == [("act", 9.0, None)]
     assert rows(conn, "select count(*) from notification") == [(2,)]
 
@@ -256,8 +259,9 @@ def test_a_state_that_was_lost_makes_no_second_alarm(conn: Connection, other: Co
     store(conn, channel_id, read_series("2.8x10", MINUTE, start_ms=START_MS))
     run_all(worker)
     conn.execute("delete from rule_state")
+    conn.execute("delete from rule_cursor")
     store(conn, channel_id, read_series("2.8x10 4.6x30", MINUTE, start_ms=START_MS + 10 * MINUTE))
-    run_all(worker)
+    run_all(evaluator(other))
     assert minutes_of(conn) == [("act", 9.0, 49.0)]
     assert rows(conn, "select count(*) from notification where purpose <> 'cleared'") == [(2,)]
 

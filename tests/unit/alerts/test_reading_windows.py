@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from alerts.evaluating.evaluation import RuleState
 from alerts.evaluating.reading_window import ReadingWindow, instant, milliseconds
-from alerts.evaluating.readings import divided
-from alerts.rules.rule import ChannelRule, Measure, MeasureKind
-from tests.unit.alerts.rules import MINUTE, oxygen_rule
+from alerts.evaluating.readings import divided, with_context
+from tests.unit.alerts.rules import MINUTE
 
 
-def split(
-    *windows: tuple[int, int], cursor: int | None, window_ms: int = 0
-) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+def split(*windows: tuple[int, int], cursor: int | None) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
     """Return what lies ahead and what behind, in minutes; the cursor in minutes, too."""
-    rule: ChannelRule = replace(oxygen_rule(), measure=Measure(MeasureKind.CHANGE, window_ms))
-    found = [ReadingWindow(1, rule.channel, instant(low * MINUTE), instant(high * MINUTE)) for low, high in windows]
-    state = RuleState(None if cursor is None else cursor * MINUTE)
-    ahead, behind = divided({1: found}, {1: [rule]}, {(rule.rule, 1): state})
+    ahead, behind = divided({1: windows_at(*windows)}, {1: None if cursor is None else cursor * MINUTE})
     return minutes_of(ahead), minutes_of(behind)
+
+
+def windows_at(*windows: tuple[int, int]) -> list[ReadingWindow]:
+    return [ReadingWindow(1, "st-x/do", instant(low * MINUTE), instant(high * MINUTE)) for low, high in windows]
 
 
 def minutes_of(windows: list[ReadingWindow]) -> list[tuple[float, float]]:
@@ -43,6 +38,6 @@ def test_what_lies_between_changed_stretches_is_not_read() -> None:
 
 def test_each_moment_is_read_once_also_with_what_rules_look_back() -> None:
     assert split((10, 60), (20, 70), (70, 80), cursor=50) == ([(AFTER_50, 80)], [(10, 50)])
-    assert split((100, 101), (105, 106), (300, 301), cursor=50, window_ms=10 * MINUTE) == (
-        [(90, 106), (290, 301)], [],
-    )  # fmt: skip
+    wide = with_context(windows_at((100, 101), (105, 106), (300, 301)), 10 * MINUTE)
+    assert minutes_of(wide) == [(90, 106), (290, 301)]
+    assert {window.start_ms for window in wide} == {100 * MINUTE}
