@@ -111,17 +111,10 @@ class Cluster:
         assert primary is not None
         for n in (primary, *(n for n in range(len(nodes)) if n != primary)):
             yield Fault(f"Patroni {n + 1} killed", nodes[n].kill, partial(_back, nodes[n].start, whole), LONG_S)
-        for name, kind in (
-            ("cut off from etcd", ("cut_off", "join")),
-            ("frozen", ("freeze", "thaw")),
-            ("without its Patroni", ("kill_patroni", "start")),
-        ):
-            n = self._primary()
-            at: object = self.database if kind[1] == "join" else nodes[n]
-            begin, end = (getattr(at, each) for each in kind)
-            if kind[1] == "join":
-                begin, end = partial(begin, n), partial(end, n)
-            yield Fault(f"primary {name}", begin, partial(_back, end, whole), LONG_S)
+        frozen = nodes[self._primary()]
+        yield Fault("primary frozen", frozen.freeze, partial(_back, frozen.thaw, whole), LONG_S)
+        alone = nodes[self._primary()]
+        yield Fault("primary without its Patroni", alone.kill_patroni, partial(_back, alone.start, whole), LONG_S)
         pair = [nodes[self._primary()], nodes[self._synchronous()]]
         yield Fault("primary and synchronous standby killed", *_together(pair, whole), LONG_S)
 

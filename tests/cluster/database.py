@@ -17,7 +17,6 @@ from quantrac.private_services import ports
 from quantrac.private_services.errors import MissingPackage
 from quantrac.private_services.postgres import binaries_with_timescaledb
 from tests.cluster.node import SHIPPED, Node, NodePlan
-from tests.fixtures.proxy import TcpProxy
 
 NODES: Final = 3
 ACCOUNT: Final = {"account": "postgres", "package": "patroni"}
@@ -54,7 +53,7 @@ class DatabaseNode(Node):
 
 
 class DatabaseCluster:
-    """`start` it; nodes may be killed, frozen and cut off from etcd; `stop` it."""
+    """`start` it; nodes may be killed and frozen; `stop` it."""
 
     def __init__(self, folder: Path) -> None:
         for program in ("etcd", "patroni"):
@@ -65,7 +64,6 @@ class DatabaseCluster:
             [ports.free_port() for _ in range(NODES)] for _ in range(4)
         )
         self.members = [self._member(folder / f"etcd{number + 1}", number, peers) for number in range(NODES)]
-        self._lines: list[list[TcpProxy]] = []
         self._folder = folder
         self.nodes: list[DatabaseNode] = []
 
@@ -88,7 +86,6 @@ class DatabaseCluster:
             member.begin()
         for member in self.members:
             member.wait_ready()
-        self._lines = [[TcpProxy(port) for port in self._client_ports] for _ in range(NODES)]
         self.nodes = [self._node(self._folder / f"db{number + 1}", number) for number in range(NODES)]
         for node in self.nodes:
             node.begin()
@@ -100,18 +97,6 @@ class DatabaseCluster:
             node.kill()
         for member in self.members:
             member.kill()
-        for line in (line for lines in self._lines for line in lines):
-            line.close()
-
-    def cut_off(self, number: int) -> None:
-        """Cut a node off from etcd; its clients and replicas still reach it."""
-        for line in self._lines[number]:
-            line.cut()
-
-    def join(self, number: int) -> None:
-        """Mend what `cut_off` has cut."""
-        for line in self._lines[number]:
-            line.restore()
 
     def primary(self) -> int | None:
         """Return which node says that it is the primary."""
@@ -163,7 +148,7 @@ class DatabaseCluster:
         own, api = f"{ports.LOOPBACK}:{self.ports[number]}", f"{ports.LOOPBACK}:{self.api_ports[number]}"
         environment = {
             "HOME": str(folder), "LC_ALL": "C.UTF-8", "PATRONI_NAME": f"db{number + 1}",
-            "PATRONI_ETCD3_HOSTS": ",".join(f"{ports.LOOPBACK}:{line.port}" for line in self._lines[number]),
+            "PATRONI_ETCD3_HOSTS": ",".join(f"{ports.LOOPBACK}:{port}" for port in self._client_ports),
             "PATRONI_RESTAPI_LISTEN": api, "PATRONI_RESTAPI_CONNECT_ADDRESS": api,
             "PATRONI_POSTGRESQL_LISTEN": own, "PATRONI_POSTGRESQL_CONNECT_ADDRESS": own,
             "PATRONI_POSTGRESQL_DATA_DIR": str(folder / "data"),
