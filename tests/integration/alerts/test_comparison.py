@@ -186,7 +186,8 @@ def test_three_hundred_alarms_at_once_are_three_messages_to_a_person(
     ids = [channel_id, *added]
     names = [CHANNEL] + [f"{CHANNEL}_{number}" for number in range(1, 300)]
     with connect(database, "test storm") as other:
-        worker = Evaluator(other, {name: [replace(rule, channel=name)] for name in names}, ROUTING, clock)
+        rules = {name: [replace(rule, rule=f"low-{number}", channel=name)] for number, name in enumerate(names)}
+        worker = Evaluator(other, rules, ROUTING, clock)
         for second in range(10):
             clock.now = START + timedelta(seconds=30 + second)
             for id_ in ids[second * 30 : second * 30 + 30]:
