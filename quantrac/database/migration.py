@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from importlib import resources
 from typing import Final
@@ -16,6 +15,7 @@ from typing import Final
 import psycopg
 from psycopg import sql
 
+from quantrac.database.outage import is_outage
 from quantrac.database.pool import Connection, DatabaseUnreachable, address, connect, one_line
 from quantrac.telemetry.errors import QuantracError
 
@@ -207,8 +207,11 @@ def connect_migrated(url: str, application_name: str) -> Connection:
 
 def refuse_old_database(url: str, application_name: str) -> None:
     """Raise NotMigrated where `db migrate` is due; a database that is away is left to those who wait for it."""
-    with suppress(DatabaseUnreachable):
+    try:
         connect_migrated(url, application_name).close()
+    except (DatabaseUnreachable, psycopg.Error) as error:  # also one that stops between connection and question
+        if not is_outage(error):
+            raise
 
 
 def _applied(conn: Connection) -> dict[int, tuple[str, str]]:

@@ -1,11 +1,14 @@
 """Which failures of the database a service waits out, and how."""
 
 import threading
+from contextlib import nullcontext
+from typing import NoReturn
 
 import psycopg
 import pytest
 from psycopg import errors
 
+from quantrac.database import migration
 from quantrac.database.outage import is_outage, persist
 from quantrac.database.pool import DatabaseUnreachable
 from quantrac.observe import metrics
@@ -111,3 +114,23 @@ def test_what_waiting_does_not_mend_is_raised_and_other_errors_are_waited_out_by
     with pytest.raises(errors.UndefinedTable):
         persist(broken, "test", stop=Patience(9))
     assert persist(broken, "test", stop=Patience(2), also=(errors.UndefinedTable,)) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "is_waited_for"),
+    [
+        (psycopg.errors.AdminShutdown("terminating connection"), True),
+        (DatabaseUnreachable("nobody listens"), True),
+        (psycopg.errors.InsufficientPrivilege("permission denied"), False),
+        (migration.NotMigrated("run quantrac db migrate"), False),
+    ],
+)
+def test_a_service_starts_beside_a_database_that_stops_at_that_moment(
+    error: Exception, is_waited_for: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: str) -> NoReturn:
+        raise error
+
+    monkeypatch.setattr(migration, "connect_migrated", fails)
+    with nullcontext() if is_waited_for else pytest.raises(type(error)):
+        migration.refuse_old_database("postgresql://db", "quantrac ingest")
